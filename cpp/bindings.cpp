@@ -1,0 +1,152 @@
+// Python's door: converts arrays to pointers, lets go of the interpreter, calls the pass. Nothing else.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "pass.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using Table = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
+
+gaussmix::Scalar scalar_of(const Table& rows) {
+  if (rows.dtype() == nb::dtype<float>()) return gaussmix::Scalar::float32;
+  if (rows.dtype() == nb::dtype<double>()) return gaussmix::Scalar::float64;
+  if (rows.dtype() == nb::dtype<std::uint8_t>()) return gaussmix::Scalar::uint8;
+  if (rows.dtype() == nb::dtype<std::uint16_t>()) return gaussmix::Scalar::uint16;
+  throw nb::type_error("rows must be float32, float64, uint8 or uint16");
+}
+
+gaussmix::Form form_of(const std::string& form) {
+  if (form == "full") return gaussmix::Form::full;
+  if (form == "tied") return gaussmix::Form::tied;
+  if (form == "diagonal") return gaussmix::Form::diagonal;
+  throw nb::value_error("form must be 'full', 'tied' or 'diagonal'");
+}
+
+template <class Array>
+auto sized(const Array& array, std::size_t size, const char* name) {
+  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
+  return array.data();
+}
+
+template <class Array>
+auto sized_or_null(const std::optional<Array>& array, std::size_t size, const char* name) {
+  return array ? sized(*array, size, name) : nullptr;
+}
+
+gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors) {
+  const gaussmix::Form shape = form_of(form);
+  if (means.ndim() != 2) throw nb::value_error("means must have two axes");
+  const std::size_t k = means.shape(0), d = means.shape(1);
+  const std::size_t size = shape == gaussmix::Form::full ? k * d * d : shape == gaussmix::Form::tied ? d * d : k * d;
+  return {shape,
+          static_cast<int>(k),
+          static_cast<int>(d),
+          sized(offsets, k, "offsets"),
+          means.data(),
+          sized(factors, size, "factors")};
+}
+
+gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, const std::optional<In>& log_prior,
+                       const gaussmix::Mixture& mixture) {
+  const std::size_t n = rows.shape(0), d = rows.shape(1);
+  if (d != static_cast<std::size_t>(mixture.n_features)) throw nb::value_error("rows have the wrong number of columns");
+  return {rows.data(),
+          scalar_of(rows),
+          n,
+          static_cast<int>(d),
+          sized_or_null(weights, n, "row_weights"),
+          sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
+}
+
+int max_threads() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
+                const std::string& form, const In& offsets, const In& means, const In& factors, const Out& counts,
+                const Out& shifts, const Out& scatter, const std::optional<Out>& overlap, const Out& totals) {
+  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
+  const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, mixture);
+  const bool tied = mixture.form == gaussmix::Form::tied;
+  const std::size_t k = mixture.n_components;
+  if (tied != overlap.has_value()) throw nb::value_error("overlap goes with the tied form");
+  gaussmix::Sums sums{sized(counts, k, "counts"),
+                      sized(shifts, means.size(), "shifts"),
+                      sized(scatter, factors.size(), "scatter"),
+                      sized_or_null(overlap, k * k, "overlap"),
+                      sized(totals, 2, "totals"),
+                      totals.data() + 1};
+  nb::gil_scoped_release release;
+  gaussmix::accumulate(table, mixture, max_threads(), sums);
+}
+
+void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
+                const In& means, const In& factors, const std::optional<Out>& log_density,
+                const std::optional<Out>& responsibilities, const std::optional<Labels>& labels) {
+  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
+  const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
+  const gaussmix::Scores scores{sized_or_null(log_density, table.n_rows, "log_density"),
+                                sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
+                                sized_or_null(labels, table.n_rows, "labels")};
+  nb::gil_scoped_release release;
+  gaussmix::score_rows(table, mixture, max_threads(), scores);
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.doc() = "The compiled pass over the rows (cpp/pass.hpp).";
+  module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
+             "means"_a, "factors"_a, "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
+             "overlap"_a.none().noconvert(), "totals"_a.noconvert(),
+             "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
+  module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
+             "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
+             "labels"_a.none().noconvert(), "Fill the arrays that are given.");
+  module.def(
+      "block_rows",
+      [](const std::string& form, int n_components, int n_features) {
+        return gaussmix::block_rows(form_of(form), n_components, n_features);
+      },
+      "form"_a, "n_components"_a, "n_features"_a, "Rows per block: splits at its multiples leave every bit as it is.");
+  module.def(
+      "instruction_sets",
+      [] {
+        const char* names[4];
+        return std::vector<std::string>(names, names + gaussmix::instruction_sets(names));
+      },
+      "The compiled instruction sets that this processor has, best first.");
+  module.def("selected_instruction_set", [] { return std::string(gaussmix::selected_instruction_set()); },
+             "The one in use.");
+  module.def(
+      "select_instruction_set",
+      [](const std::string& name) {
+        if (!gaussmix::select_instruction_set(name.c_str())) {
+          throw nb::value_error(("instruction set '" + name + "' is not available here").c_str());
+        }
+      },
+      "name"_a, "Use another one.");
+  module.def("max_threads", &max_threads, "Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
+}

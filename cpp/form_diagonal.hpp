@@ -1,0 +1,103 @@
+// Variances only: distances with one lane per row, sums with one lane per feature.
+#pragma once
+
+#include "softmax.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+class Diagonal {
+ public:
+  Diagonal(const Mixture& m, const double* packed, Arena& arena, bool)
+      : mixture_(m),
+        dp_(static_cast<int>(padded(m.n_features))),
+        packed_(packed),
+        tile(64, m.n_components, arena),
+        survivors_(tile.size, arena) {
+    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * tile.size);
+    rows_ = arena.take(static_cast<std::size_t>(dp_) * tile.size);
+  }
+
+  // (k,) offsets | per component: mean (dp,), W (dp,)
+  static std::size_t packed_size(const Mixture& m) {
+    return padded(m.n_components) + 2 * padded(m.n_features) * m.n_components;
+  }
+  static void pack(const Mixture& m, double* to) {
+    const std::size_t d = m.n_features, dp = padded(d);
+    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    to += padded(m.n_components);
+    for (int k = 0; k < m.n_components; ++k, to += 2 * dp) {
+      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
+      for (std::size_t j = 0; j < d; ++j) to[dp + j] = m.factors[k * d + j];
+    }
+  }
+
+  void load(const Rows& rows, std::size_t first, int count) {
+    load_columns(rows, first, count, tile.size, columns_);
+    load_rows(rows, first, count, tile.size, rows_);
+  }
+
+  void score() {
+    constexpr int kWide = 4;  // packs of rows at once, to keep the arithmetic units busy
+    const int d = mixture_.n_features;
+    for (int k = 0; k < mixture_.n_components; ++k) {
+      const double *mean = component(k), *factor = mean + dp_;
+      double* scores = tile.of(k);
+      for (int n = 0; n < tile.size; n += kWide * kLanes) {
+        Pack square[kWide] = {};
+        for (int j = 0; j < d; ++j) {
+          const double* column = columns_ + static_cast<std::size_t>(j) * tile.size + n;
+          const Pack center = broadcast(mean[j]), scale = broadcast(factor[j]);
+          GAUSSMIX_UNROLL
+          for (int p = 0; p < kWide; ++p) {
+            const Pack y = (fetch(column + p * kLanes) - center) * scale;
+            square[p] += y * y;
+          }
+        }
+        GAUSSMIX_UNROLL
+        for (int p = 0; p < kWide; ++p) store(scores + n + p * kLanes, score_of(packed_[k], square[p]));
+      }
+    }
+  }
+
+  void add(const Partial& partial) {
+    for (int k = 0; k < mixture_.n_components; ++k) {
+      partial.counts[k] += survivors_.find(tile, k);
+      const double *mean = component(k), *factor = mean + dp_;
+      double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
+      double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_;
+      for (int j = 0; j < dp_; j += kLanes) {
+        const Pack center = fetch(mean + j), scale = fetch(factor + j);
+        Pack first{}, second{};
+        for (int s = 0; s < survivors_.count; ++s) {
+          const double* row = rows_ + static_cast<std::size_t>(survivors_.index[s]) * dp_;
+          const Pack y = (fetch(row + j) - center) * scale;
+          const Pack ry = y * survivors_.weighted[s];
+          first += ry;
+          second += ry * y;
+        }
+        store(shift + j, fetch(shift + j) + first);
+        store(scatter + j, fetch(scatter + j) + second);
+      }
+    }
+  }
+
+  void finish(const Partial&) {}
+
+ private:
+  const double* component(int k) const {
+    return packed_ + padded(mixture_.n_components) + static_cast<std::size_t>(k) * 2 * dp_;
+  }
+
+  const Mixture& mixture_;
+  int dp_;
+  const double* packed_;
+
+ public:
+  Tile tile;
+
+ private:
+  Survivors survivors_;
+  double *columns_, *rows_;
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA

@@ -1,0 +1,135 @@
+// One covariance per component in a few dimensions (pixels): everything in registers, one lane per row.
+#pragma once
+
+#include "softmax.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+inline constexpr int kSmallDimension = 4;
+
+template <int d>
+class Small {
+ public:
+  static constexpr int kTriangle = d * (d + 1) / 2;
+  static constexpr int kSums = 1 + d + kTriangle;
+  static constexpr int kParameters = 1 + d + kTriangle;
+
+  Small(const Mixture& m, const double* packed, Arena& arena, bool)
+      : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
+    columns_ = arena.take(static_cast<std::size_t>(d) * tile.size);
+    const std::size_t size = static_cast<std::size_t>(m.n_components) * kSums * kLanes;
+    lanes_ = arena.take(size);
+    if (lanes_) {
+      for (std::size_t i = 0; i < size; ++i) lanes_[i] = 0.0;
+    }
+  }
+
+  // Per component: offset, mean (d,), the columns of W down to the diagonal.
+  static std::size_t packed_size(const Mixture& m) { return static_cast<std::size_t>(m.n_components) * kParameters; }
+  static void pack(const Mixture& m, double* to) {
+    for (int k = 0; k < m.n_components; ++k) {
+      *to++ = m.offsets[k];
+      for (int j = 0; j < d; ++j) *to++ = m.means[k * d + j];
+      for (int j = 0; j < d; ++j) {
+        for (int i = 0; i <= j; ++i) *to++ = m.factors[(k * d + i) * d + j];
+      }
+    }
+  }
+
+  void load(const Rows& rows, std::size_t first, int count) { load_columns(rows, first, count, tile.size, columns_); }
+
+  void score() {
+    for (int k = 0; k < n_components_; ++k) {
+      const double* component = packed_ + static_cast<std::size_t>(k) * kParameters;
+      double* scores = tile.of(k);
+      for (int n = 0; n < tile.size; n += kLanes) {
+        Pack difference[d], y[d];
+        GAUSSMIX_UNROLL
+        for (int j = 0; j < d; ++j) difference[j] = column(j, n) - component[1 + j];
+        whiten(component, difference, y);
+        Pack square{};
+        GAUSSMIX_UNROLL
+        for (int j = 0; j < d; ++j) square += y[j] * y[j];
+        store(scores + n, score_of(component[0], square));
+      }
+    }
+  }
+
+  void add(const Partial&) {
+    for (int k = 0; k < n_components_; ++k) {
+      const double* component = packed_ + static_cast<std::size_t>(k) * kParameters;
+      const double* shares = tile.of(k);
+      double* lanes = lanes_ + static_cast<std::size_t>(k) * kSums * kLanes;
+      Pack sums[kSums];
+      GAUSSMIX_UNROLL
+      for (int s = 0; s < kSums; ++s) sums[s] = fetch(lanes + s * kLanes);
+      for (int n = 0; n < tile.size; n += kLanes) {
+        const Pack share = fetch(shares + n);
+        if (!at_least(share, broadcast(kNegligible))) continue;
+        const Bits counted = share * fetch(tile.normal + n) >= broadcast(kNegligible * 1e-3);
+        const Pack r = select(counted,
+                              share * fetch(tile.normal + n) *
+                                  fetch(tile.weight + n),
+                              Pack{});
+        Pack difference[d], y[d];
+        GAUSSMIX_UNROLL
+        for (int j = 0; j < d; ++j) difference[j] = select(counted, column(j, n) - component[1 + j], Pack{});
+        whiten(component, difference, y);
+        sums[0] += r;
+        int s = 1 + d;
+        GAUSSMIX_UNROLL
+        for (int i = 0; i < d; ++i) {
+          const Pack ry = r * y[i];
+          sums[1 + i] += ry;
+          GAUSSMIX_UNROLL
+          for (int j = 0; j <= i; ++j) sums[s++] += ry * y[j];
+        }
+      }
+      GAUSSMIX_UNROLL
+      for (int s = 0; s < kSums; ++s) store(lanes + s * kLanes, sums[s]);
+    }
+  }
+
+  // The lanes are added once per block.
+  void finish(const Partial& partial) {
+    for (int k = 0; k < n_components_; ++k) {
+      const double* lanes = lanes_ + static_cast<std::size_t>(k) * kSums * kLanes;
+      const auto next = [&] {
+        const double sum = sum_lanes(fetch(lanes));
+        lanes += kLanes;
+        return sum;
+      };
+      partial.counts[k] += next();
+      for (int j = 0; j < d; ++j) partial.shifts[k * kPad + j] += next();
+      double* scatter = partial.scatter + static_cast<std::size_t>(k) * kPad * kPad;
+      for (int i = 0; i < d; ++i) {
+        for (int j = 0; j <= i; ++j) scatter[i * kPad + j] += next();
+      }
+    }
+  }
+
+ private:
+  GAUSSMIX_INLINE Pack column(int j, int n) const {
+    return fetch(columns_ + static_cast<std::size_t>(j) * tile.size + n);
+  }
+  static GAUSSMIX_INLINE void whiten(const double* component, const Pack difference[d], Pack y[d]) {
+    const double* w = component + 1 + d;
+    GAUSSMIX_UNROLL
+    for (int j = 0; j < d; ++j) {
+      y[j] = difference[0] * *w++;
+      GAUSSMIX_UNROLL
+      for (int i = 1; i <= j; ++i) y[j] += difference[i] * *w++;
+    }
+  }
+
+  int n_components_;
+  const double* packed_;
+
+ public:
+  Tile tile;
+
+ private:
+  double *columns_, *lanes_;
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA

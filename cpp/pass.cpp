@@ -1,0 +1,160 @@
+// The pass: blocks of rows shared among threads, their sums added in the order of the blocks.
+#include "pass.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "kernels.hpp"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace gaussmix {
+
+const Kernels& selected_kernels();  // dispatch.cpp
+
+namespace {
+
+class Buffer {
+ public:
+  explicit Buffer(std::size_t size)
+      : data_(static_cast<double*>(::operator new((size + kPad) * sizeof(double), std::align_val_t{64}))) {
+    std::fill_n(data_, size + kPad, 0.0);
+  }
+  ~Buffer() { ::operator delete(data_, std::align_val_t{64}); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  double* data() { return data_; }
+
+ private:
+  double* data_;
+};
+
+// One buffer per thread.
+class Buffers {
+ public:
+  Buffers(int n_threads, std::size_t size) {
+    buffers_.reserve(n_threads);
+    for (int t = 0; t < n_threads; ++t) buffers_.push_back(std::make_unique<Buffer>(size));
+  }
+  double* mine() {
+#ifdef _OPENMP
+    return buffers_[omp_get_thread_num()]->data();
+#else
+    return buffers_[0]->data();
+#endif
+  }
+
+ private:
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+};
+
+// Where the pieces of a partial (kernels.hpp) begin.
+struct Places {
+  std::size_t counts, shifts, scatter, overlap, size, dp;
+
+  explicit Places(const Mixture& m) {
+    const std::size_t k = m.n_components;
+    dp = padded(m.n_features);
+    counts = kPad;
+    shifts = counts + padded(k);
+    scatter = shifts + k * dp;
+    overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
+    size = overlap + (m.form == Form::tied ? padded(k * k) : 0);
+  }
+};
+
+// Calls visit(double in the partial, double of the caller) for every number that a pass sums.
+template <class Visit>
+void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
+  const Places at(m);
+  const std::size_t k = m.n_components, d = m.n_features;
+  visit(partial[0], *sums.log_likelihood);
+  visit(partial[1], *sums.entropy);
+  for (std::size_t c = 0; c < k; ++c) {
+    visit(partial[at.counts + c], sums.counts[c]);
+    for (std::size_t j = 0; j < d; ++j) visit(partial[at.shifts + c * at.dp + j], sums.shifts[c * d + j]);
+  }
+  const std::size_t matrices = m.form == Form::full ? k : m.form == Form::tied ? 1 : 0;
+  for (std::size_t c = 0; c < matrices; ++c) {
+    for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        visit(partial[at.scatter + (c * at.dp + i) * at.dp + j], sums.scatter[(c * d + i) * d + j]);
+      }
+    }
+  }
+  if (m.form == Form::diagonal) {
+    for (std::size_t c = 0; c < k; ++c) {
+      for (std::size_t j = 0; j < d; ++j) visit(partial[at.scatter + c * at.dp + j], sums.scatter[c * d + j]);
+    }
+  }
+  if (m.form == Form::tied) {
+    for (std::size_t i = 0; i < k * k; ++i) visit(partial[at.overlap + i], sums.overlap[i]);
+  }
+}
+
+void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
+  const std::size_t d = m.n_features;
+  const std::size_t matrices = m.form == Form::full ? m.n_components : m.form == Form::tied ? 1 : 0;
+  for (std::size_t c = 0; c < matrices; ++c) {
+    double* matrix = sums.scatter + c * d * d;
+    for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t block_rows(Form form, int n_components, int n_features) {
+  // About a thousand rows; fewer when one block alone would take a noticeable time.
+  const double width = form == Form::full ? n_features : 1.0;
+  const double work = static_cast<double>(n_components) * n_features * width;
+  return work < 3e5 ? 1024 : work < 3e6 ? 256 : 64;
+}
+
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& sums) {
+  const Kernels& kernels = selected_kernels();
+  const Layout layout = kernels.layout(mixture);
+  const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
+  const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
+  n_threads = static_cast<int>(std::min<std::int64_t>(n_threads, n_blocks));
+
+  Buffer packed(layout.packed), total(layout.partial);
+  kernels.pack(mixture, packed.data());
+  for_each_sum(mixture, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
+
+  Buffers scratch(n_threads, layout.scratch), partial(n_threads, layout.partial);
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_threads)
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
+    double* part = partial.mine();
+    const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
+    kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), part);
+#pragma omp ordered
+    for (std::size_t i = 0; i < layout.partial; ++i) total.data()[i] += part[i];
+    std::fill_n(part, layout.partial, 0.0);
+  }
+  for_each_sum(mixture, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
+  mirror_lower_triangles(mixture, sums);
+}
+
+void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores) {
+  const Kernels& kernels = selected_kernels();
+  const Layout layout = kernels.layout(mixture);
+  const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
+  const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
+  n_threads = static_cast<int>(std::min<std::int64_t>(n_threads, n_blocks));
+
+  Buffer packed(layout.packed);
+  kernels.pack(mixture, packed.data());
+  Buffers scratch(n_threads, layout.scratch);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
+    const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
+    kernels.score(rows, mixture, packed.data(), begin, end, scratch.mine(), scores);
+  }
+}
+
+}  // namespace gaussmix

@@ -1,0 +1,63 @@
+// One pass over the rows of a Gaussian mixture: what goes in, what comes back.
+//
+// Plain C++: no Python, no allocation visible to the caller, no exceptions but std::bad_alloc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gaussmix {
+
+enum class Scalar { float32, float64, uint8, uint16 };
+
+// The shape of the factors W of a mixture; the sums that come back have the same shape.
+enum class Form { full, tied, diagonal };
+
+struct Rows {
+  const void* data;         // (n, d) row-major, of the given scalar type
+  Scalar scalar;
+  std::size_t n_rows;
+  int n_features;
+  const double* weights;    // (n,) or null: every row counts once
+  const double* log_prior;  // (n, k) row-major or null: added to the scores
+};
+
+// score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2
+struct Mixture {
+  Form form;
+  int n_components;
+  int n_features;
+  const double* offsets;  // (k,)
+  const double* means;    // (k, d)
+  const double* factors;  // full (k, d, d) upper triangular | tied (d, d) the same | diagonal (k, d)
+};
+
+// Sums over the rows, with r[n, k] = weight[n] p(k | x[n]) and y = (x[n] - means[k]) W[k]. A pass adds to them.
+struct Sums {
+  double* counts;          // (k,)    sum of r
+  double* shifts;          // (k, d)  sum of r y
+  double* scatter;         // full (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | tied (d, d): form_tied.hpp
+  double* overlap;         // tied (k, k) below its diagonal: form_tied.hpp | null
+  double* log_likelihood;  // ()      sum of weight log p(x)
+  double* entropy;         // ()      sum of -r log p(k | x)
+};
+
+struct Scores {
+  double* log_density;       // (n,) or null
+  double* responsibilities;  // (n, k) row-major or null
+  std::int64_t* labels;      // (n,) or null: the first component of greatest score
+};
+
+// Rows are summed in blocks of this many, and the blocks are added in order: the same bits for any number of threads
+// and for any division of the rows into calls at multiples of it.
+std::size_t block_rows(Form form, int n_components, int n_features);
+
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& sums);
+void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores);
+
+// The instruction sets compiled in that this processor has, best first; select() returns false for any other name.
+int instruction_sets(const char* names[4]);
+const char* selected_instruction_set();
+bool select_instruction_set(const char* name);
+
+}  // namespace gaussmix

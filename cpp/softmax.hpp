@@ -1,0 +1,136 @@
+// From scores to log densities and responsibilities, one lane per row, no table of rows by components.
+#pragma once
+
+#include "tile.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+// Pairs below this share of their row are left out of the sums: together they are less than the rounding of the rest.
+inline constexpr double kNegligible = 1e-16;
+inline constexpr double kLogNegligible = -37.0;  // exp(-37) < 1e-16
+inline constexpr double kLogSmallest = -708.0;   // exp of less is not a normal number
+
+// A distance that overflows is infinitely far, not undefined.
+GAUSSMIX_INLINE Pack score_of(double offset, Pack squared_distance) {
+  return select(squared_distance < broadcast(kInfinity), offset - 0.5 * squared_distance, broadcast(-kInfinity));
+}
+
+GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
+  Pack greatest = broadcast(-kInfinity);
+  for (int k = 0; k < tile.n_components; ++k) greatest = larger(greatest, fetch(tile.of(k) + n));
+  return greatest;
+}
+
+// Replaces the scores by exp(score - greatest), fills normal and log_density, adds to the partial.
+inline void normalize(Tile& tile, const Partial& partial) {
+  Pack likelihood{}, entropy{};
+  for (int n = 0; n < tile.size; n += kLanes) {
+    const Pack greatest = greatest_score(tile, n);
+    const Bits possible = greatest > broadcast(-kInfinity);
+    const Pack reference = select(possible, greatest, Pack{});
+    Pack sum{}, information{};
+    for (int k = 0; k < tile.n_components; ++k) {
+      double* score = tile.of(k) + n;
+      Pack below = fetch(score) - reference;
+      if (!at_least(below, broadcast(kLogNegligible))) {
+        store(score, Pack{});
+        continue;
+      }
+      below = larger(below, broadcast(kLogSmallest));
+      const Pack share = exp_nonpositive(below);
+      sum += share;
+      information += share * below;
+      store(score, share);
+    }
+    const Pack safe_sum = select(possible, sum, broadcast(1.0));
+    const Pack normal = 1.0 / safe_sum;
+    const Pack log_sum = log_positive(safe_sum);
+    const Pack log_density = select(possible, greatest + log_sum, broadcast(-kInfinity));
+    const Pack weight = fetch(tile.weight + n);
+    const Bits counted = weight > Pack{};
+    store(tile.normal + n, select(counted & possible, normal, Pack{}));
+    likelihood += select(counted, weight * log_density, Pack{});
+    // -sum_k r log r = log sum - sum_k r (score - greatest)
+    entropy += select(counted & possible, weight * (log_sum - information * normal), Pack{});
+  }
+  *partial.log_likelihood += sum_lanes(likelihood);
+  *partial.entropy += sum_lanes(entropy);
+}
+
+// Writes what was asked for about the tile's first `count` rows. Here nothing is left out.
+inline void report(Tile& tile, std::size_t first, int count, const Scores& out) {
+  const int k_count = tile.n_components;
+  for (int n = 0; n < count; n += kLanes) {
+    Pack greatest = broadcast(-kInfinity), label{};
+    for (int k = 0; k < k_count; ++k) {
+      const Pack score = fetch(tile.of(k) + n);
+      const Bits better = score > greatest;
+      greatest = select(better, score, greatest);
+      label = select(better, broadcast(static_cast<double>(k)), label);
+    }
+    const int lanes = smaller(kLanes, count - n);
+    if (out.labels) {
+      for (int i = 0; i < lanes; ++i) out.labels[first + n + i] = static_cast<std::int64_t>(label[i]);
+    }
+    if (!out.log_density && !out.responsibilities) continue;
+    const Bits possible = greatest > broadcast(-kInfinity);
+    const Pack reference = select(possible, greatest, Pack{});
+    Pack sum{};
+    for (int k = 0; k < k_count; ++k) {
+      const Pack below = fetch(tile.of(k) + n) - reference;
+      Pack share = exp_nonpositive(larger(below, broadcast(kLogSmallest)));
+      share = select(below > broadcast(kLogSmallest), share, Pack{});
+      sum += share;
+      store(tile.of(k) + n, share);
+    }
+    if (out.log_density) {
+      const Pack log_sum = log_positive(select(possible, sum, broadcast(1.0)));
+      const Pack log_density = select(possible, greatest + log_sum, broadcast(-kInfinity));
+      for (int i = 0; i < lanes; ++i) out.log_density[first + n + i] = log_density[i];
+    }
+    if (out.responsibilities) {
+      double* table = out.responsibilities + (first + n) * static_cast<std::size_t>(k_count);
+      const Pack normal = 1.0 / select(possible, sum, broadcast(1.0));
+      for (int k = 0; k < k_count; ++k) {
+        const Pack share = fetch(tile.of(k) + n) * normal;
+        for (int i = 0; i < lanes; ++i) table[static_cast<std::size_t>(i) * k_count + k] = share[i];
+      }
+    }
+  }
+}
+
+// The rows of the tile that a component has a share in.
+struct Survivors {
+  int* index;             // (size,)
+  double* responsibility; // (size,) p(k | x)
+  double* weighted;       // (size,) weight p(k | x)
+  int count = 0;
+
+  Survivors(int size, Arena& arena)
+      : index(reinterpret_cast<int*>(arena.take(size))),
+        responsibility(arena.take(size)),
+        weighted(arena.take(size)) {}
+
+  // Lists them and returns the sum of their weighted responsibilities.
+  double find(const Tile& tile, int component) {
+    const double* share = tile.of(component);
+    double total = 0.0;
+    count = 0;
+    for (int n = 0; n < tile.size; n += kLanes) {
+      unsigned bits = at_least(fetch(share + n), broadcast(kNegligible));
+      for (; bits; bits &= bits - 1) {
+        const int row = n + __builtin_ctz(bits);
+        const double r = share[row] * tile.normal[row];
+        if (r == 0.0) continue;
+        index[count] = row;
+        responsibility[count] = r;
+        weighted[count] = r * tile.weight[row];
+        total += weighted[count];
+        ++count;
+      }
+    }
+    return total;
+  }
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA
