@@ -1,0 +1,47 @@
+"""The compiled pass over the rows (cpp/pass.hpp)."""
+
+from gaussmix.typing import FloatArray, IntArray, Rows
+
+def accumulate(
+    rows: Rows,
+    row_weights: FloatArray | None,
+    log_prior: FloatArray | None,
+    form: str,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    counts: FloatArray,
+    shifts: FloatArray,
+    scatter: FloatArray,
+    overlap: FloatArray | None,
+    totals: FloatArray,
+) -> None:
+    """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
+
+def score_rows(
+    rows: Rows,
+    log_prior: FloatArray | None,
+    form: str,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    log_density: FloatArray | None,
+    responsibilities: FloatArray | None,
+    labels: IntArray | None,
+) -> None:
+    """Fill the arrays that are given."""
+
+def block_rows(form: str, n_components: int, n_features: int) -> int:
+    """Rows per block: splits at its multiples leave every bit as it is."""
+
+def instruction_sets() -> list[str]:
+    """The compiled instruction sets that this processor has, best first."""
+
+def selected_instruction_set() -> str:
+    """The one in use."""
+
+def select_instruction_set(name: str) -> None:
+    """Use another one."""
+
+def max_threads() -> int:
+    """Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""

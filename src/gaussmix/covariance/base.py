@@ -1,0 +1,128 @@
+"""What a covariance structure is.
+
+A structure is a frozen value that holds the square roots of the covariances, ``covariance = root root'``, and owes
+
+====================  =================================================================================================
+``name``              scikit-learn's word for it
+``form``              the form of its factors and of the scatter it learns from
+``identity``          unit covariances of a given size
+``from_covariances``  from known covariances in scikit-learn's shape, checked
+``from_precisions``   from known inverses in scikit-learn's shape, checked
+``n_parameters``      how many numbers are free
+``factors``           W, with ``W W' = inverse(covariance)``: what an engine whitens with
+``log_det``           log det W for each component
+``maximize``          the next structure, from counts and scatter in this one's whitened units
+``inflated``          the structure with variances added
+``pivots``            the variance of each feature given the ones before it
+``color``             standard normal rows turned into rows of a component
+``variances``         the variance of each feature
+``dense``             full covariances
+``marginal``          the structure of some of the features
+====================  =================================================================================================
+
+and nothing else: it has never seen a row. ``gaussmix.testing.check_covariance`` checks all of it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from gaussmix.typing import FloatArray, Form
+
+
+@dataclass(frozen=True, eq=False)
+class AbstractCovariance(ABC):
+    """The covariances of all components of a mixture.
+
+    Attributes
+    ----------
+    roots : array
+        Lower triangular ``L`` with ``covariance = L L'`` (full (k, d, d), tied (d, d)) or standard deviations
+        (diagonal (k, d), spherical (k,)). Read-only.
+    n_components, n_features : int
+    """
+
+    name: ClassVar[str]
+    form: ClassVar[Form]
+
+    roots: FloatArray
+    n_components: int
+    n_features: int
+
+    def __post_init__(self) -> None:
+        roots = np.ascontiguousarray(self.roots, dtype=np.float64).view()
+        roots.flags.writeable = False
+        object.__setattr__(self, "roots", roots)
+
+    @classmethod
+    @abstractmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        """The shape of the roots, of the factors, and of the covariances in scikit-learn's words."""
+
+    @classmethod
+    @abstractmethod
+    def identity(cls, n_components: int, n_features: int) -> Self: ...
+
+    @classmethod
+    @abstractmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        """Raises ValueError that names the component when a covariance is not symmetric, positive-definite."""
+
+    @classmethod
+    @abstractmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        """Raises ValueError when a precision is not symmetric, positive-definite."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int: ...
+
+    @abstractmethod
+    def factors(self) -> FloatArray: ...
+
+    @abstractmethod
+    def log_det(self) -> FloatArray:
+        """(k,) log det W = -1/2 log det covariance."""
+
+    @abstractmethod
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+        """The maximum-likelihood structure for a scatter about the means, in whitened units.
+
+        A component with count zero keeps its covariance. The result may be singular.
+        """
+
+    @abstractmethod
+    def inflated(self, variances: FloatArray) -> Self:
+        """The covariances plus a diagonal; ``variances`` is (k, d). Tied takes the greatest, spherical the mean."""
+
+    @abstractmethod
+    def pivots(self) -> FloatArray:
+        """(k, d) squared diagonal of the roots: zero exactly when a covariance is singular."""
+
+    @abstractmethod
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        """``noise`` (m, d) times the transposed root of a component."""
+
+    @abstractmethod
+    def variances(self) -> FloatArray:
+        """(k, d)."""
+
+    @abstractmethod
+    def dense(self) -> FloatArray:
+        """(k, d, d)."""
+
+    @abstractmethod
+    def marginal(self, features: Sequence[int]) -> Self: ...
+
+    @property
+    @abstractmethod
+    def covariances(self) -> FloatArray:
+        """The covariances in scikit-learn's shape."""
+
+    @property
+    @abstractmethod
+    def precisions(self) -> FloatArray:
+        """Their inverses in scikit-learn's shape."""

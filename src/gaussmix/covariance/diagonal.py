@@ -1,0 +1,83 @@
+"""Each component has its own variance for every feature."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from gaussmix.covariance.base import AbstractCovariance
+from gaussmix.typing import FloatArray
+
+
+class Diagonal(AbstractCovariance):
+    """Variances (k, d) (VVI in mclust's letters)."""
+
+    name = "diag"
+    form = "diagonal"
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(np.ones((n_components, n_features)), n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(covariances, "covariance")
+        return cls(np.sqrt(covariances), n_components, n_features)
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(precisions, "precision")
+        return cls(1.0 / np.sqrt(precisions), n_components, n_features)
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_components * self.n_features
+
+    def factors(self) -> FloatArray:
+        return np.asarray(1.0 / self.roots)
+
+    def log_det(self) -> FloatArray:
+        return np.asarray(-np.log(self.roots).sum(axis=1))
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+        kept = counts == 0
+        change = np.maximum(scatter, 0.0) / np.where(kept, 1.0, counts)[:, None]
+        change[kept] = 1.0
+        return type(self)(self.roots * np.sqrt(change), self.n_components, self.n_features)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        return type(self)(np.hypot(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
+
+    def pivots(self) -> FloatArray:
+        return np.asarray(self.roots**2)
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise * self.roots[component]
+
+    def variances(self) -> FloatArray:
+        return np.asarray(self.roots**2)
+
+    def dense(self) -> FloatArray:
+        return self.variances()[:, :, None] * np.eye(self.n_features)
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        return type(self)(self.roots[:, list(features)], self.n_components, len(features))
+
+    @property
+    def covariances(self) -> FloatArray:
+        return self.variances()
+
+    @property
+    def precisions(self) -> FloatArray:
+        return np.asarray(self.factors() ** 2)
+
+
+def _require_positive(variances: FloatArray, what: str) -> None:
+    bad = np.argwhere(~((variances > 0) & np.isfinite(variances)))
+    if bad.size:
+        component, feature = bad[0]
+        raise ValueError(f"'diag {what}' should be positive: that of component {component}, feature {feature} is not")

@@ -1,0 +1,92 @@
+"""Each component has its own covariance matrix."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from gaussmix.covariance.base import AbstractCovariance
+from gaussmix.covariance.triangular import (
+    add_rows,
+    inverse_transposed,
+    lower_root,
+    not_positive_definite,
+    root_from_precision,
+)
+from gaussmix.typing import FloatArray
+
+
+class Full(AbstractCovariance):
+    """Covariances (k, d, d), one per component (VVV in mclust's letters)."""
+
+    name = "full"
+    form = "full"
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(np.tile(np.eye(n_features), (n_components, 1, 1)), n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive_definite(covariances, "covariance")
+        return cls(np.linalg.cholesky(covariances), n_components, n_features)
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive_definite(precisions, "precision")
+        return cls(root_from_precision(precisions), n_components, n_features)
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_components * self.n_features * (self.n_features + 1) // 2
+
+    def factors(self) -> FloatArray:
+        return inverse_transposed(self.roots)
+
+    def log_det(self) -> FloatArray:
+        return np.asarray(-np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1))
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+        # covariance = L T L' with T the scatter per count in whitened units, so its root is L chol(T).
+        kept = counts == 0
+        change = scatter / np.where(kept, 1.0, counts)[:, None, None]
+        change[kept] = np.eye(self.n_features)
+        return type(self)(self.roots @ lower_root(change), self.n_components, self.n_features)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        return type(self)(add_rows(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
+
+    def pivots(self) -> FloatArray:
+        return np.asarray(np.diagonal(self.roots, axis1=1, axis2=2) ** 2)
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise @ self.roots[component].T
+
+    def variances(self) -> FloatArray:
+        return np.asarray((self.roots**2).sum(axis=2))
+
+    def dense(self) -> FloatArray:
+        return self.roots @ self.roots.transpose(0, 2, 1)
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        some = self.dense()[np.ix_(range(self.n_components), features, features)]
+        return type(self)(lower_root(some), self.n_components, len(features))
+
+    @property
+    def covariances(self) -> FloatArray:
+        return self.dense()
+
+    @property
+    def precisions(self) -> FloatArray:
+        factors = self.factors()
+        return factors @ factors.transpose(0, 2, 1)
+
+
+def _require_positive_definite(matrices: FloatArray, what: str) -> None:
+    bad = np.flatnonzero(not_positive_definite(matrices))
+    if bad.size:
+        raise ValueError(f"'full {what}' should be symmetric, positive-definite: that of component {bad[0]} is not")

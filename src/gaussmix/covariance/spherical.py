@@ -1,0 +1,83 @@
+"""Each component has one variance for all features."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from gaussmix.covariance.base import AbstractCovariance
+from gaussmix.typing import FloatArray
+
+
+class Spherical(AbstractCovariance):
+    """Variances (k,) (VII in mclust's letters): k-means with sizes, when the variances are small and equal."""
+
+    name = "spherical"
+    form = "spherical"
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(np.ones(n_components), n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(covariances, "covariance")
+        return cls(np.sqrt(covariances), n_components, n_features)
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(precisions, "precision")
+        return cls(1.0 / np.sqrt(precisions), n_components, n_features)
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_components
+
+    def factors(self) -> FloatArray:
+        return np.asarray(1.0 / self.roots)
+
+    def log_det(self) -> FloatArray:
+        return np.asarray(-self.n_features * np.log(self.roots))
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+        kept = counts == 0
+        change = np.maximum(scatter, 0.0) / (np.where(kept, 1.0, counts) * self.n_features)
+        change[kept] = 1.0
+        return type(self)(self.roots * np.sqrt(change), self.n_components, self.n_features)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        deviations = np.sqrt(variances.mean(axis=1))
+        return type(self)(np.hypot(self.roots, deviations), self.n_components, self.n_features)
+
+    def pivots(self) -> FloatArray:
+        return self.variances()
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise * self.roots[component]
+
+    def variances(self) -> FloatArray:
+        return np.tile(self.covariances[:, None], (1, self.n_features))
+
+    def dense(self) -> FloatArray:
+        return self.covariances[:, None, None] * np.eye(self.n_features)
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        return type(self)(self.roots, self.n_components, len(features))
+
+    @property
+    def covariances(self) -> FloatArray:
+        return np.asarray(self.roots**2)
+
+    @property
+    def precisions(self) -> FloatArray:
+        return np.asarray(self.factors() ** 2)
+
+
+def _require_positive(variances: FloatArray, what: str) -> None:
+    bad = np.flatnonzero(~((variances > 0) & np.isfinite(variances)))
+    if bad.size:
+        raise ValueError(f"'spherical {what}' should be positive: that of component {bad[0]} is not")

@@ -1,0 +1,90 @@
+"""All components share one covariance matrix."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from gaussmix.covariance.base import AbstractCovariance
+from gaussmix.covariance.triangular import (
+    add_rows,
+    inverse_transposed,
+    lower_root,
+    not_positive_definite,
+    root_from_precision,
+)
+from gaussmix.typing import FloatArray
+
+
+class Tied(AbstractCovariance):
+    """One covariance (d, d) (EEE in mclust's letters): the mixture form of linear discriminant analysis."""
+
+    name = "tied"
+    form = "tied"
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(np.eye(n_features), n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive_definite(covariances, "covariance")
+        return cls(np.linalg.cholesky(covariances), n_components, n_features)
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive_definite(precisions, "precision")
+        return cls(root_from_precision(precisions[None])[0], n_components, n_features)
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_features * (self.n_features + 1) // 2
+
+    def factors(self) -> FloatArray:
+        return inverse_transposed(self.roots[None])[0]
+
+    def log_det(self) -> FloatArray:
+        return np.full(self.n_components, -np.log(np.diagonal(self.roots)).sum())
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+        # covariance = L T L' with T the pooled scatter per count in whitened units, so its root is L chol(T).
+        change = lower_root((scatter / counts.sum())[None])[0]
+        return type(self)(self.roots @ change, self.n_components, self.n_features)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        deviations = np.sqrt(variances.max(axis=0))
+        return type(self)(add_rows(self.roots[None], deviations[None])[0], self.n_components, self.n_features)
+
+    def pivots(self) -> FloatArray:
+        return np.tile(np.diagonal(self.roots) ** 2, (self.n_components, 1))
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise @ self.roots.T
+
+    def variances(self) -> FloatArray:
+        return np.tile((self.roots**2).sum(axis=1), (self.n_components, 1))
+
+    def dense(self) -> FloatArray:
+        return np.tile(self.covariances, (self.n_components, 1, 1))
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        some = self.covariances[np.ix_(features, features)]
+        return type(self)(lower_root(some[None])[0], self.n_components, len(features))
+
+    @property
+    def covariances(self) -> FloatArray:
+        return self.roots @ self.roots.T
+
+    @property
+    def precisions(self) -> FloatArray:
+        factors = self.factors()
+        return factors @ factors.T
+
+
+def _require_positive_definite(matrix: FloatArray, what: str) -> None:
+    if not_positive_definite(matrix[None])[0]:
+        raise ValueError(f"'tied {what}' should be symmetric, positive-definite")

@@ -1,0 +1,75 @@
+"""Roots of symmetric matrices, kept triangular: the algebra that the full and tied structures share."""
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gaussmix.typing import BoolArray, FloatArray
+
+
+def lower_root(matrices: FloatArray) -> FloatArray:
+    """Lower triangular L with L L' = matrix, for each positive semi-definite matrix of a stack (k, d, d).
+
+    A matrix that is not positive-definite to rounding gets the root of its positive part.
+    """
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        return np.stack([_lower_root_of_positive_part(matrix) for matrix in matrices])
+
+
+def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
+    values, vectors = np.linalg.eigh(matrix)
+    square_root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return _triangular(square_root.T)
+
+
+def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
+    """Roots of ``L L' + diag(deviations^2)`` for stacks (k, d, d) and (k, d), without squaring either.
+
+    By an orthogonal factorization of ``[L'; diag(deviations)]``: Golub and Van Loan, Matrix Computations (2013), 6.5.
+    """
+    diagonal = deviations[:, :, None] * np.eye(roots.shape[-1])
+    return _triangular(np.concatenate([np.swapaxes(roots, -1, -2), diagonal], axis=-2))
+
+
+def _triangular(tall: FloatArray) -> FloatArray:
+    """Lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
+    upper = np.linalg.qr(tall, mode="r")
+    signs = np.where(np.diagonal(upper, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
+    return np.ascontiguousarray(np.swapaxes(upper * signs[..., :, None], -1, -2))
+
+
+def inverse_transposed(lower: FloatArray) -> FloatArray:
+    """W = inverse(L)', upper triangular, for a stack (k, d, d)."""
+    inverses = np.empty_like(lower)
+    for matrix, inverse in zip(lower, inverses, strict=True):
+        inverse[...] = lapack.dtrtri(matrix, lower=1)[0].T
+    return inverses
+
+
+def root_from_precision(precisions: FloatArray) -> FloatArray:
+    """L with ``inverse(L L') = precision``, for a stack, without inverting a precision.
+
+    Reversing the order of rows and columns turns a lower Cholesky factor into an upper one, W W' = precision; then
+    L = inverse(W)'.
+    """
+    upper = np.linalg.cholesky(precisions[:, ::-1, ::-1])[:, ::-1, ::-1]
+    return np.stack([lapack.dtrtri(np.ascontiguousarray(factor), lower=0)[0].T for factor in upper])
+
+
+def not_positive_definite(matrices: FloatArray) -> BoolArray:
+    """(k,) whether a matrix of a stack fails to be finite, symmetric and positive-definite."""
+    return np.array([not _is_positive_definite(matrix) for matrix in matrices])
+
+
+def _is_positive_definite(matrix: FloatArray) -> bool:
+    if not np.isfinite(matrix).all():
+        return False
+    scale = np.sqrt(np.abs(np.diagonal(matrix)))
+    if (np.abs(matrix - matrix.T) > 1e-7 * np.outer(scale, scale)).any():
+        return False
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True

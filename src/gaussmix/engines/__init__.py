@@ -1,0 +1,7 @@
+"""Ways to pass over the rows."""
+
+from gaussmix.engines.base import AbstractEngine
+from gaussmix.engines.native import NativeEngine
+from gaussmix.engines.reference import ReferenceEngine
+
+__all__ = ["AbstractEngine", "NativeEngine", "ReferenceEngine"]

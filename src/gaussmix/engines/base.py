@@ -1,0 +1,57 @@
+"""What an engine is: some rows, and a way to pass over them.
+
+An engine owes ``accumulate`` (the sums of one pass), ``score_rows`` (a number or a line of numbers per row) and
+``sample_rows`` (a few of its rows, to start from). It knows no covariance structure and no prior: it reads a
+`WhitenedMixture` and returns `Moments`. ``gaussmix.testing.check_engine`` checks all of it.
+"""
+
+from abc import ABC, abstractmethod
+
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray, Random, Rows, Want
+from gaussmix.whitened import WhitenedMixture
+
+
+class AbstractEngine(ABC):
+    """Rows with weights, and the passes over them."""
+
+    n_rows: int
+    n_features: int
+
+    @abstractmethod
+    def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
+        """The sums over all rows.
+
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+        log_prior : (n, k) array, optional
+            Added to the scores: what is known of each row beside its values.
+        """
+
+    @abstractmethod
+    def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        """``"log_density"`` (n,), ``"responsibilities"`` (n, k) or ``"labels"`` (n,), the first of equal scores."""
+
+    @abstractmethod
+    def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
+        """At most ``limit`` rows of positive weight as floats, with their weights; all of them when they fit.
+
+        Drawn without replacement, every row alike, so the weights still stand for what they stood for.
+        """
+
+
+def draw_rows(
+    rows: Rows, row_weights: FloatArray | None, limit: int, rng: Random
+) -> tuple[FloatArray, FloatArray | None]:
+    """`AbstractEngine.sample_rows` for rows in memory."""
+    chosen = None if row_weights is None else row_weights.nonzero()[0]
+    n_rows = len(rows) if chosen is None else len(chosen)
+    if n_rows > limit:
+        index = rng.choice(n_rows, size=limit, replace=False)
+        index.sort()
+        chosen = index if chosen is None else chosen[index]
+    some = rows if chosen is None else rows[chosen]
+    if some.dtype.kind != "f":
+        some = some.astype(float)
+    return some, None if row_weights is None else row_weights[chosen]

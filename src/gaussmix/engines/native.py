@@ -1,0 +1,117 @@
+"""The fast pass: rows in memory, read as they are by the compiled code (cpp/pass.hpp)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gaussmix import _native
+from gaussmix.engines.base import AbstractEngine, draw_rows
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray, Random, Rows, Want
+from gaussmix.whitened import WhitenedMixture
+
+_READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
+_CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
+_FLOPS_PER_CALL = 2e9  # between two calls Python can act on Ctrl-C: well under a second of work
+
+
+class NativeEngine(AbstractEngine):
+    """Rows in memory.
+
+    C-contiguous rows of float64, float32, uint8 or uint16 are read in place; any other array is converted piece by
+    piece. Sums are in float64. The pieces end at the engine's own blocks, so the results are the same to the last
+    bit for every layout and every number of threads.
+
+    Parameters
+    ----------
+    rows : (n, d) array of numbers
+    row_weights : (n,) array, optional
+    """
+
+    def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
+        self._rows = rows
+        self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
+        self.n_rows, self.n_features = rows.shape
+
+    def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
+        form, factors = _native_form(mixture)
+        counts = np.zeros(mixture.n_components)
+        shifts = np.zeros(mixture.means.shape)
+        scatter = np.zeros(factors.shape)
+        overlap = np.zeros((mixture.n_components, mixture.n_components)) if form == "tied" else None
+        totals = np.zeros(2)
+        for part, rows in self._pieces(form, mixture.n_components):
+            _native.accumulate(
+                rows,
+                None if self._row_weights is None else self._row_weights[part],
+                _piece_of(log_prior, part),
+                form,
+                mixture.offsets,
+                mixture.means,
+                factors,
+                counts,
+                shifts,
+                scatter,
+                overlap,
+                totals,
+            )
+        if overlap is not None:
+            scatter += _scatter_of_overlap(mixture, overlap)
+        if mixture.form == "spherical":
+            scatter = scatter.sum(axis=1)
+        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]))
+
+    def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        form, factors = _native_form(mixture)
+        shape = (self.n_rows, mixture.n_components) if want == "responsibilities" else (self.n_rows,)
+        result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        for part, rows in self._pieces(form, mixture.n_components):
+            _native.score_rows(
+                rows,
+                _piece_of(log_prior, part),
+                form,
+                mixture.offsets,
+                mixture.means,
+                factors,
+                log_density=result[part] if want == "log_density" else None,
+                responsibilities=result[part] if want == "responsibilities" else None,
+                labels=result[part] if want == "labels" else None,
+            )
+        return result
+
+    def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
+        return draw_rows(self._rows, self._row_weights, limit, rng)
+
+    def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
+        """The rows in order, in pieces that the compiled code can read and that end at its blocks."""
+        in_place = self._rows.flags.c_contiguous and self._rows.dtype in _READ_AS_THEY_ARE
+        block = _native.block_rows(form, n_components, self.n_features)
+        work_per_row = 4 * n_components * self.n_features * (self.n_features if form == "full" else 1)
+        size = _FLOPS_PER_CALL / work_per_row
+        if not in_place:
+            size = min(size, _CONVERTED_BYTES / (8 * self.n_features))
+        step = block * max(1, int(size / block))
+        for start in range(0, self.n_rows, step):
+            part = slice(start, min(start + step, self.n_rows))
+            rows = self._rows[part]
+            yield part, rows if in_place else np.ascontiguousarray(rows, dtype=np.float64)
+
+
+def _native_form(mixture: WhitenedMixture) -> tuple[str, FloatArray]:
+    """The compiled code knows spheres as diagonals with equal entries."""
+    if mixture.form == "spherical":
+        return "diagonal", np.repeat(mixture.factors[:, None], mixture.n_features, axis=1)
+    return mixture.form, mixture.factors
+
+
+def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
+    return None if log_prior is None else np.ascontiguousarray(log_prior[part], dtype=np.float64)
+
+
+def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
+    """sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
+    first, second = overlap.nonzero()
+    centered = mixture.means - mixture.means.mean(axis=0)
+    difference = (centered[first] - centered[second]) @ mixture.factors
+    scaled = difference * np.sqrt(overlap[first, second])[:, None]
+    return np.asarray(scaled.T @ scaled)

@@ -1,0 +1,80 @@
+"""What a user may pass to an estimator, and what is said when it is something else."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.mixture import Mixture, check_weights
+from gaussmix.typing import FloatArray
+
+
+def require_integer(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
+
+
+def require_nonnegative(name: str, value: Any) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be a finite number, at least 0; got {value!r}")
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
+    """(n,) weights, at least zero and not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.array(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be numbers: {error}") from error
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
+    if len(weights) != n_rows:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected ({n_rows},)")
+    bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
+    if bad.size:
+        raise ValueError(
+            f"sample_weight must be finite and at least 0; row {bad[0]} has {weights[bad[0]]} (0 leaves a row out)"
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row: nothing to fit")
+    return weights
+
+
+def with_given_parameters(
+    drawn: Mixture | None,
+    structure: type[AbstractCovariance],
+    shape: tuple[int, int],
+    weights: Any,
+    means: Any,
+    precisions: Any,
+) -> Mixture:
+    """A start in which what the user gave takes the place of what was drawn; with all three, nothing is drawn."""
+    n_components, n_features = shape
+    if weights is not None:
+        weights = check_weights(np.array(weights, dtype=np.float64), n_components)
+    if means is not None:
+        means = np.array(means, dtype=np.float64)
+        _require_shape(means, shape, "means")
+        if not np.isfinite(means).all():
+            raise ValueError("means_init must be finite")
+    if precisions is not None:
+        precisions = np.array(precisions, dtype=np.float64)
+        _require_shape(precisions, structure.root_shape(*shape), f"{structure.name} precision")
+        covariance = structure.from_precisions(precisions, n_components, n_features)
+    if drawn is None:
+        return Mixture(weights, means, covariance)
+    return Mixture(
+        drawn.weights if weights is None else weights,
+        drawn.means if means is None else means,
+        drawn.covariance if precisions is None else covariance,
+    )
+
+
+def _require_shape(values: FloatArray, shape: tuple[int, ...], name: str) -> None:
+    if values.shape != shape:
+        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {values.shape}")

@@ -1,0 +1,129 @@
+"""Where EM starts: from labels, responsibilities or parameters to a first mixture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.engines import AbstractEngine
+from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments, scatter_of
+from gaussmix.typing import FloatArray, IntArray, Random, Rows
+from gaussmix.updates import AbstractUpdate
+
+Method = Literal["kmeans", "k-means++", "random", "random_from_data"]
+METHODS: tuple[Method, ...] = ("kmeans", "k-means++", "random", "random_from_data")
+
+START_ROWS = 100_000
+"""Starts look at no more rows than this, so that they cost a few passes however long the data are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Membership:
+    """To which component each of some rows belongs: ``labels`` (n,) or soft ``responsibilities`` (n, k)."""
+
+    rows: FloatArray
+    row_weights: FloatArray | None
+    n_components: int
+    labels: IntArray | None = None
+    responsibilities: FloatArray | None = None
+
+    def parts(self) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """For each component its rows, and the weight that each has in it."""
+        weights = np.ones(len(self.rows)) if self.row_weights is None else self.row_weights
+        for component in range(self.n_components):
+            if self.labels is not None:
+                chosen = self.labels == component
+                yield self.rows[chosen].astype(float), weights[chosen]
+            elif self.responsibilities is not None:
+                yield self.rows.astype(float), weights * self.responsibilities[:, component]
+
+
+def draw_membership(engine: AbstractEngine, n_components: int, method: Method, rng: Random) -> Membership:
+    """Memberships of a bounded number of the engine's rows.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+    n_components : int
+    method : {"kmeans", "k-means++", "random", "random_from_data"}
+        The clusters of k-means; the cells about the seeds of k-means++ (Arthur and Vassilvitskii 2007) or about rows
+        drawn alike; responsibilities drawn from the unit interval and normalized.
+    rng : numpy RandomState or Generator
+    """
+    limit = START_ROWS
+    if method == "random":  # the one start that needs a table of rows by components
+        limit = max(2 * n_components, min(limit, 10_000_000 // n_components))
+    rows, row_weights = engine.sample_rows(limit, rng)
+    if method == "random":
+        shares = rng.uniform(size=(len(rows), n_components))
+        shares /= shares.sum(axis=1, keepdims=True)
+        return Membership(rows, row_weights, n_components, responsibilities=shares)
+    return Membership(rows, row_weights, n_components, labels=_labels(rows, row_weights, n_components, method, rng))
+
+
+def _labels(
+    rows: FloatArray, row_weights: FloatArray | None, n_components: int, method: Method, rng: Random
+) -> IntArray:
+    from sklearn.cluster import KMeans, kmeans_plusplus
+    from sklearn.metrics import pairwise_distances_argmin
+
+    seed: Any = rng
+    match method:
+        case "kmeans":
+            clustering = KMeans(n_clusters=n_components, n_init=1, random_state=seed)
+            return np.asarray(clustering.fit(rows, sample_weight=row_weights).labels_, dtype=np.int64)
+        case "k-means++":
+            _, seeds = kmeans_plusplus(rows, n_components, sample_weight=row_weights, random_state=seed)
+        case _:
+            seeds = rng.choice(len(rows), size=n_components, replace=False)
+    centered = rows - rows.mean(axis=0)  # the distances below lose their digits under an offset
+    return np.asarray(pairwise_distances_argmin(centered, centered[seeds]), dtype=np.int64)
+
+
+def mixture_from_membership(
+    membership: Membership, structure: type[AbstractCovariance], update: AbstractUpdate
+) -> Mixture:
+    """The M-step at given memberships. A component without rows starts at the center of the data."""
+    n_components, n_features = membership.n_components, membership.rows.shape[1]
+    unit = structure.identity(n_components, n_features)
+    center = membership.rows.mean(axis=0, dtype=float)
+    counts, means, scatter = [], [], []
+    for rows, weights in membership.parts():
+        count = weights.sum()
+        offset = rows - center
+        shift = weights @ offset / count if count > 0 else np.zeros(n_features)
+        counts.append(count)
+        means.append(center + shift)
+        scatter.append(scatter_of(unit.form, offset - shift, weights))
+    moments = Moments(
+        unit.form,
+        np.array(counts),
+        np.zeros((n_components, n_features)),
+        np.sum(scatter, axis=0) if unit.form == "tied" else np.stack(scatter),
+        log_likelihood=np.nan,
+        entropy=np.nan,
+    )
+    start = Mixture(np.full(n_components, 1.0 / n_components), np.stack(means), unit)
+    return update.maximize(start, moments).mixture
+
+
+def membership_from_user(given: Rows, rows: Rows, row_weights: FloatArray | None, n_components: int) -> Membership:
+    """Memberships that a user gives for all rows: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
+    if given.shape == (len(rows),):
+        labels = given.astype(np.int64)
+        if not (np.array_equal(labels, given) and (labels >= 0).all() and (labels < n_components).all()):
+            raise ValueError(f"labels in init_params must be whole numbers from 0 to {n_components - 1}")
+        return Membership(rows, row_weights, n_components, labels=labels)
+    if given.shape == (len(rows), n_components):
+        shares = given.astype(float)
+        sums = shares.sum(axis=1, keepdims=True)
+        if not (np.isfinite(shares).all() and (shares >= 0).all() and (sums > 0).all()):
+            raise ValueError("responsibilities in init_params must be nonnegative with a positive sum in every row")
+        return Membership(rows, row_weights, n_components, responsibilities=shares / sums)
+    raise ValueError(
+        f"init_params must be one of {METHODS}, labels of shape ({len(rows)},) or responsibilities of shape "
+        f"({len(rows)}, {n_components}); got an array of shape {given.shape}"
+    )

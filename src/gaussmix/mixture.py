@@ -1,0 +1,214 @@
+"""A Gaussian mixture: weights, means, covariances. Frozen."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.covariance import AbstractCovariance, covariance_class
+from gaussmix.engines import NativeEngine
+from gaussmix.rows import as_rows
+from gaussmix.storage import StoredMixture, read_model, write_model
+from gaussmix.typing import FloatArray, IntArray, Seed
+from gaussmix.whitened import WhitenedMixture
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A Gaussian mixture with known parameters. Build one with `from_parameters`, or take a fit's ``mixture_``.
+
+    Attributes
+    ----------
+    weights : (k,) array
+        Mixing proportions; they sum to one.
+    means : (k, d) array
+    covariance : AbstractCovariance
+        The covariances of all components.
+    feature_names : tuple of str, or None
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> coins = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [0.25, 0.25], covariance_type="spherical")
+    >>> coins.responsibilities([[0.0], [1.0]]).round(3)
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariance: AbstractCovariance
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "means"):
+            array = np.array(getattr(self, name), dtype=np.float64, order="C")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: npt.ArrayLike,
+        means: npt.ArrayLike,
+        covariances: npt.ArrayLike,
+        *,
+        covariance_type: str = "full",
+        feature_names: Sequence[str] | None = None,
+    ) -> Self:
+        """A mixture from known numbers.
+
+        Parameters
+        ----------
+        weights : (k,) array-like
+            Nonnegative, summing to one (to 1e-6; the rest is divided out).
+        means : (k, d) array-like
+        covariances : array-like
+            "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,), positive-definite.
+        covariance_type : {"full", "tied", "diag", "spherical"}
+        feature_names : sequence of d str, optional
+
+        Raises
+        ------
+        ValueError
+            Names the parameter and what is wrong with it.
+        """
+        structure = covariance_class(covariance_type)
+        centers = _numbers(means, "means")
+        if centers.ndim != 2 or 0 in centers.shape:
+            raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
+        n_components, n_features = centers.shape
+        shares = check_weights(_numbers(weights, "weights"), n_components)
+        spread = _numbers(covariances, "covariances")
+        expected = structure.root_shape(n_components, n_features)
+        if spread.shape != expected:
+            raise ValueError(
+                f"{covariance_type} covariances of {n_components} components in {n_features} features must have the "
+                f"shape {expected}, got {spread.shape}"
+            )
+        covariance = structure.from_covariances(spread, n_components, n_features)
+        names = None if feature_names is None else tuple(map(str, feature_names))
+        if names is not None and len(names) != n_features:
+            raise ValueError(f"feature_names must name {n_features} features, got {len(names)} names")
+        return cls(shares, centers, covariance, names)
+
+    @property
+    def n_components(self) -> int:
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.means.shape[1]
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of free parameters."""
+        return self.n_components - 1 + self.means.size + self.covariance.n_parameters
+
+    @property
+    def covariance_type(self) -> str:
+        return self.covariance.name
+
+    def whitened(self) -> WhitenedMixture:
+        """The form that engines read."""
+        with np.errstate(divide="ignore"):  # a component without weight: log 0 = -inf, its score is never the best
+            log_weights = np.log(self.weights)
+        offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
+        return WhitenedMixture(self.covariance.form, offsets, self.means, self.covariance.factors())
+
+    def log_density(self, X: npt.ArrayLike) -> FloatArray:
+        """(n,) log p(x) of each row, in nats."""
+        return self._engine(X).score_rows(self.whitened(), "log_density")
+
+    def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
+        """(n, k) probability of each component given the row (Bishop 2006, equation 9.13)."""
+        return self._engine(X).score_rows(self.whitened(), "responsibilities")
+
+    def labels(self, X: npt.ArrayLike) -> IntArray:
+        """(n,) the most probable component of each row."""
+        return self._engine(X).score_rows(self.whitened(), "labels")
+
+    def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
+        """Draw rows, in random order.
+
+        Parameters
+        ----------
+        n : int
+        random_state : int, numpy Generator or RandomState, optional
+            A generator moves on with every call; an int gives the same rows each time.
+
+        Returns
+        -------
+        rows : (n, d) array
+        labels : (n,) array
+            The component each row came from.
+        """
+        if n < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
+        rng = np.random.default_rng(random_state) if random_state is None or isinstance(random_state, int) else random_state
+        labels = rng.choice(self.n_components, size=n, p=self.weights)
+        rows = rng.standard_normal((n, self.n_features))
+        for component in range(self.n_components):
+            chosen = labels == component
+            rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
+        return rows, labels
+
+    def marginal(self, features: Sequence[int | str]) -> "Mixture":
+        """The mixture of some of the features, by position or name, in the order given."""
+        positions = [self._position(feature) for feature in features]
+        if not positions or len(set(positions)) < len(positions):
+            raise ValueError(f"features must be a few different features, got {list(features)}")
+        names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
+        return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit."""
+        write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a mixture that `save` wrote; `ModelFileError` says what is wrong with any other file."""
+        stored = read_model(path)
+        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
+
+    def _engine(self, X: npt.ArrayLike) -> NativeEngine:
+        return NativeEngine(as_rows(X, self.n_features))
+
+    def _position(self, feature: int | str) -> int:
+        if isinstance(feature, str):
+            if self.feature_names is None or feature not in self.feature_names:
+                raise ValueError(f"there is no feature {feature!r}; the names are {self.feature_names}")
+            return self.feature_names.index(feature)
+        if not -self.n_features <= feature < self.n_features:
+            raise ValueError(f"there is no feature {feature}: the mixture has {self.n_features}")
+        return feature % self.n_features
+
+
+def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
+    """The weights divided by their sum; ValueError unless they are k probabilities."""
+    if weights.shape != (n_components,):
+        raise ValueError(
+            f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}"
+        )
+    if not ((weights >= 0) & (weights <= 1)).all():
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
+        )
+    if abs(weights.sum() - 1.0) > 1e-6:
+        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
+    return np.asarray(weights / weights.sum())
+
+
+def _numbers(values: Any, name: str) -> FloatArray:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers: {error}") from error
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return array

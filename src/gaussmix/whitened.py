@@ -1,0 +1,37 @@
+"""What goes into a pass over the rows."""
+
+from dataclasses import dataclass
+
+from gaussmix.typing import FloatArray, Form
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedMixture:
+    """A mixture in the form every engine reads, whatever structure or prior it came from.
+
+    ``score[n, k] = offsets[k] - 1/2 |(x[n] - means[k]) W[k]|^2`` is ``log w_k N(x_n | k)``.
+
+    Attributes
+    ----------
+    form : {"full", "tied", "diagonal", "spherical"}
+        The shape of the factors.
+    offsets : (k,) array
+        ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component without weight.
+    means : (k, d) array
+    factors : array
+        ``W``, upper triangular with ``W W' = inverse(covariance)``: full (k, d, d), tied (d, d), diagonal (k, d),
+        spherical (k,).
+    """
+
+    form: Form
+    offsets: FloatArray
+    means: FloatArray
+    factors: FloatArray
+
+    @property
+    def n_components(self) -> int:
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.means.shape[1]
