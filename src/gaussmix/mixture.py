@@ -13,7 +13,7 @@ from gaussmix.covariance import AbstractCovariance, covariance_class
 from gaussmix.engines import NativeEngine
 from gaussmix.rows import as_rows
 from gaussmix.storage import StoredMixture, read_model, write_model
-from gaussmix.typing import FloatArray, IntArray, Seed
+from gaussmix.typing import FloatArray, IntArray, Random, Seed
 from gaussmix.whitened import WhitenedMixture
 
 
@@ -149,7 +149,7 @@ class Mixture:
         """
         if n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
-        rng = np.random.default_rng(random_state) if random_state is None or isinstance(random_state, int) else random_state
+        rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
         labels = rng.choice(self.n_components, size=n, p=self.weights)
         rows = rng.standard_normal((n, self.n_features))
         for component in range(self.n_components):
@@ -191,9 +191,7 @@ class Mixture:
 def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
     """The weights divided by their sum; ValueError unless they are k probabilities."""
     if weights.shape != (n_components,):
-        raise ValueError(
-            f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}"
-        )
+        raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
     if not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError(
             "The parameter 'weights' should be in the range [0, 1], but got "
@@ -201,7 +199,7 @@ def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
         )
     if abs(weights.sum() - 1.0) > 1e-6:
         raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
-    return np.asarray(weights / weights.sum())
+    return weights / weights.sum()
 
 
 def _numbers(values: Any, name: str) -> FloatArray:

@@ -80,6 +80,6 @@ def scatter_of(form: Form, rows: FloatArray, responsibilities: FloatArray) -> Fl
         case "full" | "tied":
             return weighted.T @ rows
         case "diagonal":
-            return np.asarray((weighted * rows).sum(axis=0))
+            return (weighted * rows).sum(axis=0)
         case "spherical":
-            return np.asarray((weighted * rows).sum())
+            return (weighted * rows).sum()

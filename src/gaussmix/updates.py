@@ -53,7 +53,7 @@ class MaximumLikelihood(AbstractUpdate):
     ridge: float = 0.0
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
-        empty = moments.counts <= 10 * _EPSILON * moments.weight
+        empty: BoolArray = moments.counts <= 10 * _EPSILON * moments.weight
         counts = np.where(empty, 0.0, moments.counts)
         centers = moments.shifts / np.where(empty, 1.0, moments.counts)[:, None]
         centers[empty] = 0.0
@@ -65,7 +65,7 @@ class MaximumLikelihood(AbstractUpdate):
             covariance = covariance.inflated(np.full(means.shape, self.ridge))
 
         total = _total_variances(weights, means, covariance.variances())
-        collapsed = (covariance.pivots() < _SINGULAR * total).any(axis=1)
+        collapsed = np.asarray((covariance.pivots() < _SINGULAR * total).any(axis=1))
         if collapsed.any():
             covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * total, 0.0))
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed)
@@ -80,5 +80,5 @@ def _total_variances(weights: FloatArray, means: FloatArray, variances: FloatArr
     total = weights @ (variances + (means - center) ** 2)
     varies = total > (_EPSILON * np.abs(center)) ** 2
     if varies.all():
-        return np.asarray(total)
+        return total
     return np.where(varies, total, total[varies].mean() if varies.any() else 1.0)

@@ -38,10 +38,10 @@ class Diagonal(AbstractCovariance):
         return self.n_components * self.n_features
 
     def factors(self) -> FloatArray:
-        return np.asarray(1.0 / self.roots)
+        return 1.0 / self.roots
 
     def log_det(self) -> FloatArray:
-        return np.asarray(-np.log(self.roots).sum(axis=1))
+        return -np.log(self.roots).sum(axis=1)
 
     def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
         kept = counts == 0
@@ -53,13 +53,13 @@ class Diagonal(AbstractCovariance):
         return type(self)(np.hypot(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
 
     def pivots(self) -> FloatArray:
-        return np.asarray(self.roots**2)
+        return self.roots**2
 
     def color(self, noise: FloatArray, component: int) -> FloatArray:
         return noise * self.roots[component]
 
     def variances(self) -> FloatArray:
-        return np.asarray(self.roots**2)
+        return self.roots**2
 
     def dense(self) -> FloatArray:
         return self.variances()[:, :, None] * np.eye(self.n_features)
@@ -73,7 +73,7 @@ class Diagonal(AbstractCovariance):
 
     @property
     def precisions(self) -> FloatArray:
-        return np.asarray(self.factors() ** 2)
+        return self.factors() ** 2
 
 
 def _require_positive(variances: FloatArray, what: str) -> None:

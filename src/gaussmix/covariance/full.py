@@ -33,7 +33,7 @@ class Full(AbstractCovariance):
     @classmethod
     def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive_definite(covariances, "covariance")
-        return cls(np.linalg.cholesky(covariances), n_components, n_features)
+        return cls(lower_root(covariances), n_components, n_features)
 
     @classmethod
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
@@ -48,7 +48,7 @@ class Full(AbstractCovariance):
         return inverse_transposed(self.roots)
 
     def log_det(self) -> FloatArray:
-        return np.asarray(-np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1))
+        return -np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
 
     def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
         # covariance = L T L' with T the scatter per count in whitened units, so its root is L chol(T).
@@ -61,13 +61,13 @@ class Full(AbstractCovariance):
         return type(self)(add_rows(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
 
     def pivots(self) -> FloatArray:
-        return np.asarray(np.diagonal(self.roots, axis1=1, axis2=2) ** 2)
+        return np.diagonal(self.roots, axis1=1, axis2=2) ** 2
 
     def color(self, noise: FloatArray, component: int) -> FloatArray:
         return noise @ self.roots[component].T
 
     def variances(self) -> FloatArray:
-        return np.asarray((self.roots**2).sum(axis=2))
+        return (self.roots**2).sum(axis=2)
 
     def dense(self) -> FloatArray:
         return self.roots @ self.roots.transpose(0, 2, 1)

@@ -38,10 +38,10 @@ class Spherical(AbstractCovariance):
         return self.n_components
 
     def factors(self) -> FloatArray:
-        return np.asarray(1.0 / self.roots)
+        return 1.0 / self.roots
 
     def log_det(self) -> FloatArray:
-        return np.asarray(-self.n_features * np.log(self.roots))
+        return -self.n_features * np.log(self.roots)
 
     def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
         kept = counts == 0
@@ -70,11 +70,11 @@ class Spherical(AbstractCovariance):
 
     @property
     def covariances(self) -> FloatArray:
-        return np.asarray(self.roots**2)
+        return self.roots**2
 
     @property
     def precisions(self) -> FloatArray:
-        return np.asarray(self.factors() ** 2)
+        return self.factors() ** 2
 
 
 def _require_positive(variances: FloatArray, what: str) -> None:

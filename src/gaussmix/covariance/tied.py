@@ -33,7 +33,7 @@ class Tied(AbstractCovariance):
     @classmethod
     def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive_definite(covariances, "covariance")
-        return cls(np.linalg.cholesky(covariances), n_components, n_features)
+        return cls(lower_root(covariances[None])[0], n_components, n_features)
 
     @classmethod
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:

@@ -12,7 +12,7 @@ def lower_root(matrices: FloatArray) -> FloatArray:
     A matrix that is not positive-definite to rounding gets the root of its positive part.
     """
     try:
-        return np.linalg.cholesky(matrices)
+        return np.asarray(np.linalg.cholesky(matrices), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.stack([_lower_root_of_positive_part(matrix) for matrix in matrices])
 

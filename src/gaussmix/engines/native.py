@@ -109,9 +109,9 @@ def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
 
 
 def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
-    """sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
+    """Sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
     first, second = overlap.nonzero()
     centered = mixture.means - mixture.means.mean(axis=0)
     difference = (centered[first] - centered[second]) @ mixture.factors
     scaled = difference * np.sqrt(overlap[first, second])[:, None]
-    return np.asarray(scaled.T @ scaled)
+    return scaled.T @ scaled

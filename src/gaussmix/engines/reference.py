@@ -49,9 +49,9 @@ class ReferenceEngine(AbstractEngine):
             case "labels":
                 return scores.argmax(axis=1)
             case "log_density":
-                return np.asarray(logsumexp(scores, axis=1))
+                return logsumexp(scores, axis=1)
             case "responsibilities":
-                return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
+                return np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
 
     def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
         return draw_rows(self._rows, self._row_weights, limit, rng)

@@ -12,12 +12,12 @@ from gaussmix.typing import FloatArray
 
 
 def require_integer(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
 
 
 def require_nonnegative(name: str, value: Any) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number, at least 0; got {value!r}")
 
 

@@ -346,7 +346,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             The component of each row.
         """
         check_is_fitted(self)
-        return self.mixture_.sample(n_samples, check_random_state(self.random_state) if random_state is None else random_state)
+        seed = check_random_state(self.random_state) if random_state is None else random_state
+        return self.mixture_.sample(n_samples, seed)
 
     def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
         check_is_fitted(self)

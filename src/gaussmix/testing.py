@@ -1,0 +1,230 @@
+"""Conformance suites for covariance structures and engines: ours and anybody's run the same.
+
+Each raises AssertionError with the property that failed.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from gaussmix.covariance import COVARIANCES, AbstractCovariance
+from gaussmix.engines import AbstractEngine, ReferenceEngine
+from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments, scatter_of
+from gaussmix.typing import FloatArray, Rows
+
+MakeEngine = Callable[[Rows, FloatArray | None], AbstractEngine]
+_SIZES = ((1, 1), (2, 3), (3, 2), (4, 5), (2, 9))  # (n_components, n_features)
+
+
+def check_covariance(structure: type[AbstractCovariance]) -> None:
+    """Check that a covariance structure keeps the promises of `AbstractCovariance`.
+
+    Every verb is compared with dense linear algebra on the matrices that ``dense`` gives; ``maximize`` is compared
+    with a direct maximization of the likelihood over nearby structures.
+
+    Parameters
+    ----------
+    structure : subclass of AbstractCovariance
+    """
+    for n_components, n_features in _SIZES:
+        rng = np.random.default_rng(n_components * 10 + n_features)
+        covariance = random_covariance(structure, n_components, n_features, rng)
+        _check_algebra(covariance, rng)
+        _check_constructors(covariance)
+        _check_maximize(covariance, rng)
+
+
+def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
+    """Check that an engine gives what `ReferenceEngine` gives, and nothing else.
+
+    Parameters
+    ----------
+    make_engine : callable
+        Takes rows (n, d) and row weights (n,) or None, returns an engine.
+    rtol : float
+        Largest error, relative to the largest entry of each result. The default suits double precision.
+    """
+    for structure in COVARIANCES.values():
+        for n_components, n_features in _SIZES:
+            for n_rows in (1, 63, 1100):
+                rng = np.random.default_rng(n_rows + n_features)
+                mixture = random_mixture(structure, n_components, n_features, rng)
+                rows, _ = mixture.sample(n_rows, rng)
+                rows.flags.writeable = False
+                _check_passes(make_engine, mixture, rows, None, rng, rtol)
+                weights = rng.integers(0, 3, n_rows) + 0.25 * (np.arange(n_rows) == 0)
+                weights.flags.writeable = False
+                _check_passes(make_engine, mixture, rows, weights, rng, rtol)
+    _check_far_rows(make_engine)
+
+
+def random_covariance(
+    structure: type[AbstractCovariance], n_components: int, n_features: int, rng: np.random.Generator
+) -> AbstractCovariance:
+    """A well-conditioned structure with nothing special about it."""
+    noise = rng.standard_normal((n_components, 4 * n_features + 4, n_features))
+    sums = [scatter_of(structure.form, part, np.ones(len(part))) for part in noise]
+    scatter = np.sum(sums, axis=0) if structure.form == "tied" else np.stack(sums)
+    counts = np.full(n_components, noise.shape[1] * 1.5)
+    return structure.identity(n_components, n_features).maximize(counts, scatter)
+
+
+def random_mixture(
+    structure: type[AbstractCovariance], n_components: int, n_features: int, rng: np.random.Generator
+) -> Mixture:
+    """A mixture of moderate overlap."""
+    weights = rng.dirichlet(np.full(n_components, 5.0))
+    means = 2.0 * rng.standard_normal((n_components, n_features))
+    return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
+
+
+def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    n_components, n_features = covariance.n_components, covariance.n_features
+    dense = covariance.dense()
+    assert dense.shape == (n_components, n_features, n_features)
+    assert not covariance.roots.flags.writeable, "roots must be read-only"
+    shape = covariance.root_shape(n_components, n_features)
+    assert covariance.roots.shape == covariance.covariances.shape == covariance.precisions.shape == shape
+    _, log_dets = np.linalg.slogdet(dense)
+    assert_allclose(covariance.log_det(), -0.5 * log_dets, rtol=1e-12, atol=1e-12, err_msg="log_det")
+    assert_allclose(covariance.variances(), np.diagonal(dense, axis1=1, axis2=2), rtol=1e-12, err_msg="variances")
+    pivots = np.diagonal(np.linalg.cholesky(dense), axis1=1, axis2=2) ** 2
+    assert_allclose(covariance.pivots(), pivots, rtol=1e-10, err_msg="pivots")
+    for component in range(n_components):
+        whitening = _dense_factor(covariance, component)
+        assert_array_equal(whitening, np.triu(whitening), err_msg="factors must be upper triangular")
+        identity = whitening.T @ dense[component] @ whitening
+        assert_allclose(identity, np.eye(n_features), rtol=0, atol=1e-12, err_msg="factors do not whiten")
+        noise = rng.standard_normal((7, n_features))
+        colored = covariance.color(noise, component)
+        assert_allclose(colored @ whitening, noise, rtol=0, atol=1e-11, err_msg="color is not the inverse of factors")
+    added = rng.random((n_components, n_features))
+    inflated = covariance.inflated(added).dense()
+    least = np.stack([np.diag(line) for line in added])
+    if covariance.form in ("full", "diagonal"):
+        assert_allclose(inflated, dense + least, rtol=1e-12, atol=1e-12, err_msg="inflated")
+    else:
+        equal = np.full_like(added, 0.5)
+        assert_allclose(covariance.inflated(equal).dense(), dense + 0.5 * np.eye(n_features), rtol=1e-12, atol=1e-12)
+    features = list(range(n_features))[::-1][: max(1, n_features - 1)]
+    marginal = covariance.marginal(features)
+    assert (marginal.n_components, marginal.n_features) == (n_components, len(features))
+    assert_allclose(marginal.dense(), dense[:, features][:, :, features], rtol=1e-12, atol=1e-13, err_msg="marginal")
+
+
+def _check_constructors(covariance: AbstractCovariance) -> None:
+    structure, sizes = type(covariance), (covariance.n_components, covariance.n_features)
+    unit = structure.identity(*sizes)
+    assert_array_equal(unit.dense(), np.tile(np.eye(sizes[1]), (sizes[0], 1, 1)), err_msg="identity")
+    for again in (
+        structure.from_covariances(covariance.covariances, *sizes),
+        structure.from_precisions(covariance.precisions, *sizes),
+    ):
+        assert_allclose(again.dense(), covariance.dense(), rtol=1e-11, atol=1e-12, err_msg="from covariances")
+    for build in (structure.from_covariances, structure.from_precisions):
+        for bad in (-1.0, np.nan):
+            try:
+                build(np.full(structure.root_shape(*sizes), bad), *sizes)
+            except ValueError:
+                continue
+            raise AssertionError(f"{build.__name__} takes {bad} for a positive-definite matrix")
+
+
+def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    """The expected log-likelihood of the M-step's answer exceeds that of structures near it."""
+    n_components, n_features = covariance.n_components, covariance.n_features
+    counts = rng.uniform(20.0, 30.0, n_components)
+    rows = [rng.standard_normal((3 * n_features + 3, n_features)) * rng.uniform(0.5, 2, n_features) for _ in counts]
+    raw = [counts[k] / len(part) * part.T @ part for k, part in enumerate(rows)]  # in the data's units
+    sums = []
+    for component, part in enumerate(rows):
+        whitened = part @ _dense_factor(covariance, component)
+        sums.append(scatter_of(covariance.form, whitened, np.full(len(part), counts[component] / len(part))))
+    scatter = np.sum(sums, axis=0) if covariance.form == "tied" else np.stack(sums)
+    best = covariance.maximize(counts, scatter)
+
+    def objective(candidate: AbstractCovariance) -> float:
+        precisions = np.linalg.inv(candidate.dense())
+        fit = sum(np.trace(precision @ matrix) for precision, matrix in zip(precisions, raw, strict=True))
+        return float(counts @ candidate.log_det() - 0.5 * fit)
+
+    top = objective(best)
+    for _ in range(20):
+        near = random_covariance(type(covariance), n_components, n_features, rng)
+        blend = 0.97 * best.covariances + 0.03 * near.covariances
+        assert objective(type(covariance).from_covariances(blend, n_components, n_features)) < top, "maximize"
+    for scale in (0.95, 1.05):
+        other = type(covariance).from_covariances(scale * best.covariances, n_components, n_features)
+        assert objective(other) < top, "maximize: wrong scale"
+    if covariance.form != "tied":
+        counts[0], scatter[0] = 0.0, 0.0
+        kept = covariance.maximize(counts, scatter)
+        assert_array_equal(kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape")
+
+
+def _check_passes(
+    make_engine: MakeEngine,
+    mixture: Mixture,
+    rows: Rows,
+    weights: FloatArray | None,
+    rng: np.random.Generator,
+    rtol: float,
+) -> None:
+    engine, reference = make_engine(rows, weights), ReferenceEngine(rows, weights)
+    assert (engine.n_rows, engine.n_features) == rows.shape
+    whitened = mixture.whitened()
+    table = np.log(rng.dirichlet(np.ones(mixture.n_components), len(rows)))
+    known = np.where(rng.integers(0, mixture.n_components, len(rows))[:, None] == np.arange(mixture.n_components), 0, -np.inf)
+    for log_prior in (None, table, known):
+        _same_moments(engine.accumulate(whitened, log_prior), reference.accumulate(whitened, log_prior), rtol)
+        for want in ("log_density", "responsibilities"):
+            ours = engine.score_rows(whitened, want, log_prior)
+            theirs = reference.score_rows(whitened, want, log_prior)
+            scale = max(1.0, float(np.abs(theirs).max()))
+            assert_allclose(ours, theirs, rtol=0, atol=rtol * scale, err_msg=want)
+        labels = engine.score_rows(whitened, "labels", log_prior)
+        assert_array_equal(labels, reference.score_rows(whitened, "labels", log_prior), err_msg="labels")
+    few, few_weights = engine.sample_rows(10, rng)
+    assert len(few) == min(10, len(rows) if weights is None else np.count_nonzero(weights)), "sample_rows: how many"
+    assert (few[:, None] == rows.astype(few.dtype)[None]).all(axis=2).any(axis=1).all(), "sample_rows: foreign rows"
+    assert (few_weights is None) == (weights is None)
+    assert few_weights is None or (few_weights > 0).all(), "sample_rows: rows without weight"
+
+
+def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:
+    assert ours.form == theirs.form
+    total = max(theirs.weight, 1.0)
+    for name in ("counts", "shifts", "scatter", "log_likelihood", "entropy"):
+        expected = np.asarray(getattr(theirs, name))
+        scale = max(total, float(np.abs(expected).max()))
+        assert_allclose(getattr(ours, name), expected, rtol=0, atol=rtol * scale, err_msg=name)
+
+
+def _check_far_rows(make_engine: MakeEngine) -> None:
+    """Responsibilities are exact where densities underflow; a distance that overflows gives density zero, not NaN."""
+    mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [1.0, 1.0], covariance_type="spherical")
+    whitened = mixture.whitened()
+    far = make_engine(np.array([[1e3], [-1e3]]), None)
+    assert_array_equal(far.score_rows(whitened, "labels"), [1, 0])
+    assert_allclose(far.score_rows(whitened, "responsibilities").sum(axis=1), 1.0, rtol=1e-15)
+    assert np.isfinite(far.score_rows(whitened, "log_density")).all()
+    overflowing = make_engine(np.array([[1e200], [0.0]]), None)
+    with np.errstate(over="ignore", invalid="ignore"):
+        log_density = overflowing.score_rows(whitened, "log_density")
+    assert log_density[0] == -np.inf, "a row infinitely far away has log density -inf"
+    assert np.isfinite(log_density[1])
+
+
+def _dense_factor(covariance: AbstractCovariance, component: int) -> FloatArray:
+    factors = covariance.factors()
+    match covariance.form:
+        case "full":
+            return factors[component]
+        case "tied":
+            return factors
+        case "diagonal":
+            return np.diag(factors[component])
+        case "spherical":
+            return np.diag(np.full(covariance.n_features, factors[component]))

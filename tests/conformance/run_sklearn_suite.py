@@ -1,0 +1,205 @@
+"""Run the tests that the installed scikit-learn ships for its GaussianMixture against gaussmix.GaussianMixture.
+
+The test files are imported as they are; then the name ``GaussianMixture`` in them, and the instances that they
+parametrize with, are exchanged for ours. Every test must pass, except those that the two tables below name with a
+reason: NOT_APPLICABLE tests are left out, DIFFERENT tests are run and must fail in the way that is stated.
+
+Prints what passed, what is not applicable and why, what differs and why, and what failed. The exit status is 0 only
+when nothing failed, no DIFFERENT test passed, and every name in the tables still exists.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import sklearn
+from sklearn.mixture import BayesianGaussianMixture
+from sklearn.mixture import GaussianMixture as TheirGaussianMixture
+
+from gaussmix import GaussianMixture
+
+MODULES = ("sklearn.mixture.tests.test_gaussian_mixture", "sklearn.mixture.tests.test_mixture")
+
+_ONLY_PRIVATE = "Tests private functions of scikit-learn and never constructs a GaussianMixture."
+_ARRAY_API = "Tests scikit-learn's array API dispatch, an experimental setting that we do not offer."
+
+NOT_APPLICABLE = {
+    "test_suffstat_sk_full": _ONLY_PRIVATE,
+    "test_suffstat_sk_tied": _ONLY_PRIVATE,
+    "test_suffstat_sk_diag": _ONLY_PRIVATE,
+    "test_gaussian_suffstat_sk_spherical": _ONLY_PRIVATE,
+    "test_compute_log_det_cholesky": _ONLY_PRIVATE,
+    "test_gaussian_mixture_log_probabilities": _ONLY_PRIVATE,
+    "test_gaussian_mixture_n_parameters": (
+        "Calls the private _n_parameters(); tests/test_sklearn_contract.py compares mixture_.n_parameters with it."
+    ),
+    "test_gaussian_mixture_aic_bic": (
+        "Calls the private _n_parameters(); tests/test_sklearn_contract.py compares aic and bic with scikit-learn's."
+    ),
+    "test_gaussian_mixture_precisions_init": "Calls the private _set_parameters() and _initialize().",
+    "test_gaussian_mixture_all_init_does_not_estimate_gaussian_parameters": (
+        "Counts the calls of a private function of scikit-learn through a mock."
+    ),
+    "test_gaussian_mixture_array_api_compliance": _ARRAY_API,
+    "test_gaussian_mixture_raises_where_array_api_not_implemented": _ARRAY_API,
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why a test of scikit-learn's fails with ours, and a text that its failure must contain."""
+
+    reason: str
+    evidence: str
+
+
+DIFFERENT = {
+    "test_regularisation": Difference(
+        "With reg_covar=0 on collapsed data scikit-learn raises ValueError; we return a repaired model and a "
+        "DegenerateComponentWarning that names the component.",
+        "DID NOT RAISE",
+    ),
+    "test_check_weights": Difference(
+        "Asserts the message in which scikit-learn exchanges the least and the greatest weight; ours says them right.",
+        "but got max value 1.56843, min value 1.45615",
+    ),
+}
+
+
+@dataclass
+class Outcome:
+    """What became of the test functions; a function with several parameters is in one list only, the worst."""
+
+    passed: set[str] = field(default_factory=set)
+    cases: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)  # by case, not by function
+    collected: set[str] = field(default_factory=set)
+
+    def problems(self) -> list[str]:
+        """One sentence for everything that must not be."""
+        found = [f"{name} failed." for name in sorted(self.failed.keys() - DIFFERENT.keys())]
+        gone = sorted((NOT_APPLICABLE.keys() | DIFFERENT.keys()) - self.collected)
+        found += [f"{name} is in the tables but scikit-learn {sklearn.__version__} has no such test." for name in gone]
+        for name in sorted(DIFFERENT.keys() & self.collected):
+            if name not in self.failed:
+                found.append(f"{name} is listed as a difference but did not fail.")
+            elif DIFFERENT[name].evidence not in self.failed[name]:
+                found.append(f"{name} failed, but not in the way that is stated.")
+        if not self.passed:
+            found.append("No test passed.")
+        return found
+
+
+class Exchange:
+    """Pytest plugin: our class in place of theirs, and a record of what happens."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome()
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        kept, left_out = [], []
+        for item in items:
+            assert isinstance(item, pytest.Function)
+            if self._is_theirs_alone(item):
+                left_out.append(item)
+                continue
+            name = item.originalname
+            self.outcome.collected.add(name)
+            (left_out if name in NOT_APPLICABLE else kept).append(item)
+            self._exchange(item)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = report.location[2].partition("[")[0]
+        if report.failed:
+            self.outcome.failed[name] = report.longreprtext
+            self.outcome.passed.discard(name)
+        elif report.skipped:
+            self.outcome.skipped[report.location[2]] = str(report.longrepr[2] if report.longrepr else "")  # type: ignore[index]
+        elif report.when == "call":
+            self.outcome.cases += 1
+            if name not in self.outcome.failed:
+                self.outcome.passed.add(name)
+
+    @staticmethod
+    def _is_theirs_alone(item: pytest.Function) -> bool:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        return isinstance(parameters.get("estimator"), BayesianGaussianMixture)
+
+    @staticmethod
+    def _exchange(item: pytest.Function) -> None:
+        assert item.module.GaussianMixture in (TheirGaussianMixture, GaussianMixture)
+        item.module.GaussianMixture = GaussianMixture
+        if hasattr(item, "callspec"):
+            for name, value in item.callspec.params.items():
+                if isinstance(value, TheirGaussianMixture):
+                    item.callspec.params[name] = GaussianMixture(**value.get_params())
+
+
+def run_suite() -> Outcome:
+    """Run the test files of the installed scikit-learn in this process, quietly, with its default seed and in float64.
+
+    Our results are float64 whatever the rows are; scikit-learn's own default leaves its float32 cases out as well.
+    """
+    os.environ["SKLEARN_RUN_FLOAT32_TESTS"] = "0"
+    package = Path(sklearn.__file__).parent
+    exchange = Exchange()
+    arguments = [*_files(MODULES), "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={package}"]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = pytest.main(arguments, plugins=[exchange])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(f"pytest could not run the tests of scikit-learn ({status!r}):\n{said.getvalue()}")
+    return exchange.outcome
+
+
+def _files(modules: Iterable[str]) -> list[str]:
+    files = []
+    for module in modules:
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError(f"scikit-learn {sklearn.__version__} was installed without its tests ({module})")
+        files.append(spec.origin)
+    return files
+
+
+def print_table(outcome: Outcome) -> None:
+    print(f"scikit-learn {sklearn.__version__}: its tests of GaussianMixture, run on gaussmix.GaussianMixture")
+    print(f"\npassed: {len(outcome.passed)} tests ({outcome.cases} cases)")
+    for name in sorted(outcome.passed):
+        print(f"  {name}")
+    print(f"\nnot applicable: {len(NOT_APPLICABLE)} tests")
+    for name, reason in NOT_APPLICABLE.items():
+        print(f"  {name}: {reason}")
+    print(f"\ndifferent, and meant to be: {len(DIFFERENT)} tests")
+    for name, difference in DIFFERENT.items():
+        print(f"  {name}: {difference.reason}")
+    print(f"\nskipped by scikit-learn itself: {len(outcome.skipped)} cases")
+    for reason, count in Counter(outcome.skipped.values()).items():
+        print(f"  {count} cases: {reason.removeprefix('Skipped: ')}")
+    failed = sorted(outcome.failed.keys() - DIFFERENT.keys())
+    print(f"\nfailed: {len(failed)} tests")
+    for name in failed:
+        print(f"  {name}\n{outcome.failed[name]}\n")
+
+
+def main() -> int:
+    outcome = run_suite()
+    print_table(outcome)
+    problems = outcome.problems()
+    for problem in problems:
+        print(f"PROBLEM: {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The four structures keep the promises of `AbstractCovariance`."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tables import COVARIANCE_TYPES
+
+from gaussmix.covariance import COVARIANCES, AbstractCovariance, Full, Tied, covariance_class
+from gaussmix.covariance.triangular import add_rows, lower_root, root_from_precision
+from gaussmix.testing import check_covariance, random_covariance
+
+
+@pytest.mark.parametrize("structure", COVARIANCES.values(), ids=COVARIANCES)
+def test_structure_conforms(structure):
+    check_covariance(structure)
+
+
+def test_conformance_suite_finds_a_wrong_structure():
+    class Wrong(Full):
+        def log_det(self):
+            return -super().log_det()
+
+    with pytest.raises(AssertionError, match="log_det"):
+        check_covariance(Wrong)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_structures_are_frozen(covariance_type):
+    covariance = covariance_class(covariance_type).identity(2, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        covariance.roots[0] = 2.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        covariance.n_features = 5
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"'full', 'tied', 'diag', 'spherical', got 'round'"):
+        covariance_class("round")
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "expected"), [("full", 3 * 10), ("tied", 10), ("diag", 3 * 4), ("spherical", 3)]
+)
+def test_number_of_parameters(covariance_type, expected):
+    # Celeux and Govaert (1995), table 1: VVV, EEE, VVI, VII in four dimensions with three components
+    assert covariance_class(covariance_type).identity(3, 4).n_parameters == expected
+
+
+def test_error_names_the_component_that_is_not_positive_definite():
+    covariances = np.stack([np.eye(2), [[1.0, 2.0], [2.0, 1.0]]])
+    with pytest.raises(ValueError, match="component 1"):
+        Full.from_covariances(covariances, 2, 2)
+
+
+def test_asymmetric_matrix_is_refused():
+    with pytest.raises(ValueError, match="symmetric"):
+        Tied.from_covariances(np.array([[1.0, 0.5], [0.1, 1.0]]), 2, 2)
+
+
+def test_root_of_a_singular_matrix_squares_to_it():
+    line = np.array([1.0, 2.0, -1.0])
+    matrix = np.outer(line, line)
+    root = lower_root(matrix[None])[0]
+    np.testing.assert_allclose(root @ root.T, matrix, atol=1e-12)
+    assert not np.triu(root, 1).any()
+
+
+def test_adding_variances_does_not_square_the_condition():
+    # sqrt(1e-20 + 1e-22) is right to rounding, though 1 + 1e-22 = 1
+    root = np.array([[[1.0, 0.0], [1.0, 1e-10]]])
+    inflated = add_rows(root, np.array([[0.0, 1e-11]]))[0]
+    assert inflated[1, 1] == pytest.approx(np.sqrt(1e-20 + 1e-22), rel=1e-10)
+
+
+def test_precision_of_graded_scales_is_not_inverted():
+    scales = np.array([1e-9, 1.0, 1e9])
+    correlation = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]])
+    expected = np.linalg.cholesky(correlation) * scales[:, None]
+    precision = np.linalg.inv(correlation) / np.outer(scales, scales)
+    np.testing.assert_allclose(root_from_precision(precision[None])[0], expected, rtol=1e-12, atol=0)
+
+
+def test_factors_keep_relative_digits_under_graded_scales():
+    rng = np.random.default_rng(0)
+    well = random_covariance(Full, 1, 4, rng)
+    scales = 10.0 ** np.array([-9, 9, 0, -4])
+    graded = Full(well.roots * scales[:, None], 1, 4)
+    np.testing.assert_allclose(graded.factors() * scales[:, None], well.factors(), rtol=1e-12)
+
+
+def test_base_class_cannot_be_made():
+    with pytest.raises(TypeError, match="abstract"):
+        AbstractCovariance(np.eye(2), 1, 2)

@@ -1,0 +1,282 @@
+"""The native pass gives what the readable one gives, whatever the layout, type, threads and blocks."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from tables import COVARIANCE_TYPES, blobs
+from threadpoolctl import threadpool_limits
+
+from gaussmix import _native
+from gaussmix.covariance import covariance_class
+from gaussmix.engines import NativeEngine, ReferenceEngine
+from gaussmix.testing import check_engine, random_mixture
+
+MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
+
+
+def test_reference_engine_conforms():
+    check_engine(ReferenceEngine)
+
+
+@pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
+def test_native_engine_conforms(any_instruction_set):
+    assert _native.selected_instruction_set() == any_instruction_set
+    check_engine(NativeEngine)
+
+
+def test_conformance_suite_finds_a_wrong_engine():
+    class Wrong(ReferenceEngine):
+        def accumulate(self, mixture, log_prior=None):
+            return super().accumulate(mixture, None)
+
+    with pytest.raises(AssertionError, match="counts"):
+        check_engine(Wrong)
+
+
+def test_baseline_is_always_compiled_in():
+    assert "baseline" in _native.instruction_sets()
+
+
+def test_unknown_instruction_set_is_refused():
+    with pytest.raises(ValueError, match="'quantum' is not available"):
+        _native.select_instruction_set("quantum")
+
+
+@pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("n_features", [3, 5, 16, 17, 33, 70])
+def test_wide_rows_agree_with_the_reference(any_instruction_set, covariance_type, n_features):
+    # every width of register tile that the compiled loops distinguish
+    rng = np.random.default_rng(n_features)
+    mixture = random_mixture(covariance_class(covariance_type), 5, n_features, rng)
+    rows = mixture.sample(300, rng)[0]
+    ours, theirs = (engine(rows).accumulate(mixture.whitened()) for engine in (NativeEngine, ReferenceEngine))
+    for name in MOMENTS:
+        expected = np.asarray(getattr(theirs, name))
+        np.testing.assert_allclose(getattr(ours, name), expected, rtol=0, atol=1e-12 * max(300, abs(expected).max()))
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_instruction_sets_agree(covariance_type):
+    rng = np.random.default_rng(5)
+    mixture = random_mixture(covariance_class(covariance_type), 4, 6, rng)
+    rows = mixture.sample(5000, rng)[0]
+    results, before = [], _native.selected_instruction_set()
+    for name in _native.instruction_sets():
+        _native.select_instruction_set(name)
+        results.append(NativeEngine(rows).accumulate(mixture.whitened()))
+    _native.select_instruction_set(before)
+    for result in results[1:]:
+        for name in MOMENTS:
+            scale = max(len(rows), np.abs(getattr(results[0], name)).max())  # each row adds its own rounding
+            np.testing.assert_allclose(getattr(result, name), getattr(results[0], name), rtol=0, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("n_features", [3, 10])
+def test_same_bits_for_any_number_of_threads(covariance_type, n_features):
+    rng = np.random.default_rng(7)
+    mixture = random_mixture(covariance_class(covariance_type), 4, n_features, rng)
+    rows = mixture.sample(20_011, rng)[0]
+    weights = rng.random(len(rows))
+    engine = NativeEngine(rows, weights)
+    results = []
+    for n_threads in (1, 2, 5):
+        with threadpool_limits(n_threads, user_api="openmp"):
+            assert _native.max_threads() == n_threads
+            results.append((engine.accumulate(mixture.whitened()), engine.score_rows(mixture.whitened(), "responsibilities")))
+    for moments, responsibilities in results[1:]:
+        np.testing.assert_array_equal(responsibilities, results[0][1])
+        for name in MOMENTS:
+            np.testing.assert_array_equal(getattr(moments, name), getattr(results[0][0], name))
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_same_bits_for_any_split_into_blocks(covariance_type):
+    rng = np.random.default_rng(8)
+    mixture = random_mixture(covariance_class(covariance_type), 3, 5, rng)
+    rows = mixture.sample(9000, rng)[0]
+    whole = NativeEngine(rows).accumulate(mixture.whitened())
+    for blocks_per_call in (1, 2, 7):
+        engine = NativeEngine(rows)
+        form = "diagonal" if mixture.covariance.form == "spherical" else mixture.covariance.form
+        step = blocks_per_call * _native.block_rows(form, 3, 5)
+        engine._pieces = lambda form, k, step=step: (
+            (slice(start, start + step), rows[start : start + step]) for start in range(0, len(rows), step)
+        )
+        split = engine.accumulate(mixture.whitened())
+        for name in MOMENTS:
+            np.testing.assert_array_equal(getattr(split, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8", "uint16", "int64", ">f8", "float16"])
+@pytest.mark.parametrize("layout", ["C", "F", "every second row", "reversed columns", "unaligned"])
+def test_every_type_and_layout_gives_the_same_bits(dtype, layout):
+    rng = np.random.default_rng(9)
+    rows = rng.integers(0, 200, (3000, 4)).astype(dtype)
+    expected = rows.astype(float)
+    if layout == "F":
+        rows = np.asfortranarray(rows)
+    elif layout == "every second row":
+        rows = np.repeat(rows, 2, axis=0)[::2]
+    elif layout == "reversed columns":
+        rows = np.ascontiguousarray(rows[:, ::-1])[:, ::-1]
+    elif layout == "unaligned":
+        packed = np.zeros(len(rows), dtype=[("pad", "u1"), ("row", rows.dtype, 4)])
+        packed["row"] = rows
+        rows = packed["row"]
+    rows.flags.writeable = False
+    mixture = random_mixture(covariance_class("full"), 3, 4, rng)
+    stretched = type(mixture)(mixture.weights, 40 * mixture.means + 100, mixture.covariance.inflated(np.full((3, 4), 900.0)))
+    ours, plain = (NativeEngine(table).accumulate(stretched.whitened()) for table in (rows, expected))
+    for name in MOMENTS:
+        np.testing.assert_array_equal(getattr(ours, name), getattr(plain, name))
+
+
+def test_rows_of_weight_zero_leave_no_trace_even_when_infinitely_far():
+    rows = np.vstack([blobs(), np.full((5, 3), 1e200)])
+    weights = np.r_[np.ones(len(rows) - 5), np.zeros(5)]
+    for covariance_type in COVARIANCE_TYPES:
+        mixture = random_mixture(covariance_class(covariance_type), 3, 3, np.random.default_rng(0))
+        ours = NativeEngine(rows, weights).accumulate(mixture.whitened())
+        plain = NativeEngine(rows[:-5]).accumulate(mixture.whitened())
+        for name in MOMENTS:
+            np.testing.assert_array_equal(getattr(ours, name), getattr(plain, name))
+
+
+def test_component_without_weight_gets_nothing():
+    rng = np.random.default_rng(3)
+    mixture = random_mixture(covariance_class("full"), 3, 2, rng)
+    rows = mixture.sample(100, rng)[0]
+    without = type(mixture)([0.5, 0.0, 0.5], mixture.means, mixture.covariance)
+    assert NativeEngine(rows).accumulate(without.whitened()).counts[1] == 0
+    assert not (NativeEngine(rows).score_rows(without.whitened(), "labels") == 1).any()
+
+
+def test_scores_equal_the_moments_they_come_with():
+    rng = np.random.default_rng(4)
+    mixture = random_mixture(covariance_class("tied"), 3, 4, rng)
+    rows = mixture.sample(5000, rng)[0]
+    engine = NativeEngine(rows)
+    moments = engine.accumulate(mixture.whitened())
+    responsibilities = engine.score_rows(mixture.whitened(), "responsibilities")
+    assert moments.log_likelihood == pytest.approx(engine.score_rows(mixture.whitened(), "log_density").sum(), rel=1e-13)
+    np.testing.assert_allclose(moments.counts, responsibilities.sum(axis=0), rtol=1e-13)
+
+
+def test_means_far_apart_cost_no_digits_of_the_pooled_scatter():
+    # with the total scatter about one center, 1e7 squared would swallow ones: all 14 digits
+    rng = np.random.default_rng(6)
+    structure = covariance_class("tied")
+    base = random_mixture(structure, 3, 4, rng)
+    mixture = type(base)(base.weights, base.means * 1e7, structure.identity(3, 4))
+    rows = mixture.sample(2000, rng)[0]
+    ours, theirs = (engine(rows).accumulate(mixture.whitened()).scatter for engine in (NativeEngine, ReferenceEngine))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * 2000)  # rows at 1e7 are themselves rounded to 1e-9
+
+
+def test_rows_are_not_copied():
+    tracked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_MEMORY)], capture_output=True, text=True, check=True, env=os.environ
+    )
+    grown, size = map(int, tracked.stdout.split())
+    assert grown < 0.2 * size
+
+
+_MEMORY = """
+    import resource
+    import numpy as np
+    from gaussmix.covariance import covariance_class
+    from gaussmix.engines import NativeEngine
+    from gaussmix.mixture import Mixture
+    rows = np.random.default_rng(0).random((4_000_000, 8), dtype=np.float32)
+    unit = Mixture(np.full(4, 0.25), np.eye(4, 8), covariance_class("diag").identity(4, 8))
+    NativeEngine(rows[:5000]).accumulate(unit.whitened())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    NativeEngine(rows).accumulate(unit.whitened())
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, rows.nbytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_interrupt_stops_a_long_pass():
+    # a pass of minutes; the deadline is generous, not a timing
+    program = subprocess.Popen([sys.executable, "-c", textwrap.dedent(_LONG_PASS)], stdout=subprocess.PIPE, text=True)
+    assert program.stdout.readline() == "started\n"
+    program.send_signal(signal.SIGINT)
+    output, _ = program.communicate(timeout=30)
+    assert output == "interrupted\n"
+
+
+_LONG_PASS = """
+    import numpy as np
+    from gaussmix.covariance import covariance_class
+    from gaussmix.engines import NativeEngine
+    from gaussmix.mixture import Mixture
+    k, d = 200, 60
+    rows = np.broadcast_to(np.random.default_rng(0).random((1, d)), (20_000_000, d))
+    unit = Mixture(np.full(k, 1 / k), np.random.default_rng(1).random((k, d)), covariance_class("full").identity(k, d))
+    print("started", flush=True)
+    try:
+        NativeEngine(rows).accumulate(unit.whitened())
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_other_threads_run_during_a_pass():
+    import threading
+
+    rng = np.random.default_rng(1)
+    mixture = random_mixture(covariance_class("full"), 8, 12, rng)
+    engine = NativeEngine(mixture.sample(150_000, rng)[0])
+    ticks, done = 0, threading.Event()
+
+    def work():
+        for _ in range(3):
+            engine.accumulate(mixture.whitened())
+        done.set()
+
+    thread = threading.Thread(target=work)
+    before = sys.getswitchinterval()
+    thread.start()
+    while not done.is_set():
+        ticks += 1
+    thread.join()
+    assert ticks > 100, f"the interpreter was held for the whole pass (switch interval {before})"
+
+
+def test_sample_rows_takes_rows_of_positive_weight_without_replacement():
+    rows = np.arange(200.0)[:, None]
+    weights = (np.arange(200) % 2).astype(float)
+    few, few_weights = NativeEngine(rows, weights).sample_rows(60, np.random.default_rng(0))
+    assert len(np.unique(few)) == 60
+    assert (few[:, 0] % 2 == 1).all()
+    assert (few_weights == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"offsets": np.zeros(2)}, "offsets has the wrong size"),
+        ({"rows": np.zeros((4, 3))}, "wrong number of columns"),
+        ({"form": "round"}, "form must be"),
+        ({"row_weights": np.ones(3)}, "row_weights has the wrong size"),
+        ({"counts": np.zeros(4)}, "counts has the wrong size"),
+        ({"overlap": np.zeros((3, 3))}, "overlap goes with"),
+    ],
+)
+def test_compiled_code_refuses_arrays_of_the_wrong_size(change, message):
+    arguments = {
+        "rows": np.zeros((4, 2)), "row_weights": None, "log_prior": None, "form": "diagonal", "offsets": np.zeros(3),
+        "means": np.zeros((3, 2)), "factors": np.ones((3, 2)), "counts": np.zeros(3), "shifts": np.zeros((3, 2)),
+        "scatter": np.zeros((3, 2)), "overlap": None, "totals": np.zeros(2),
+    }  # fmt: skip
+    _native.accumulate(**arguments)
+    with pytest.raises(ValueError, match=message):
+        _native.accumulate(**(arguments | change))
