@@ -107,9 +107,10 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
                 const std::optional<Out>& responsibilities, const std::optional<Labels>& labels) {
   const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
-  const gaussmix::Scores scores{sized_or_null(log_density, table.n_rows, "log_density"),
-                                sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
-                                sized_or_null(labels, table.n_rows, "labels")};
+  const gaussmix::Scores scores{
+      sized_or_null(log_density, table.n_rows, "log_density"),
+      sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
+      sized_or_null(labels, table.n_rows, "labels")};
   nb::gil_scoped_release release;
   gaussmix::score_rows(table, mixture, max_threads(), scores);
 }
@@ -123,8 +124,8 @@ NB_MODULE(_native, module) {
              "overlap"_a.none().noconvert(), "totals"_a.noconvert(),
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
-             "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
-             "labels"_a.none().noconvert(), "Fill the arrays that are given.");
+             "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(), "labels"_a.none().noconvert(),
+             "Fill the arrays that are given.");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {
@@ -138,8 +139,8 @@ NB_MODULE(_native, module) {
         return std::vector<std::string>(names, names + gaussmix::instruction_sets(names));
       },
       "The compiled instruction sets that this processor has, best first.");
-  module.def("selected_instruction_set", [] { return std::string(gaussmix::selected_instruction_set()); },
-             "The one in use.");
+  module.def(
+      "selected_instruction_set", [] { return std::string(gaussmix::selected_instruction_set()); }, "The one in use.");
   module.def(
       "select_instruction_set",
       [](const std::string& name) {

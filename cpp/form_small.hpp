@@ -67,10 +67,7 @@ class Small {
         const Pack share = fetch(shares + n);
         if (!at_least(share, broadcast(kNegligible))) continue;
         const Bits counted = share * fetch(tile.normal + n) >= broadcast(kNegligible * 1e-3);
-        const Pack r = select(counted,
-                              share * fetch(tile.normal + n) *
-                                  fetch(tile.weight + n),
-                              Pack{});
+        const Pack r = select(counted, share * fetch(tile.normal + n) * fetch(tile.weight + n), Pack{});
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
         for (int j = 0; j < d; ++j) difference[j] = select(counted, column(j, n) - component[1 + j], Pack{});

@@ -118,9 +118,7 @@ class Tied {
   };
 
   const double* center() const { return packed_ + padded(mixture_.n_components); }
-  const double* mean(int k) const {
-    return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_;
-  }
+  const double* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
 
   void add_residuals(const double* nu, double* shift) {
     for (int s = 0; s < survivors_.count; ++s) {
@@ -159,8 +157,7 @@ class Tied {
     for (; packs; packs &= packs - 1) {
       const int n = __builtin_ctzll(packs) * kLanes;
       const Pack normal = fetch(tile.normal + n);
-      sum += fetch(tile.of(a) + n) * normal * (fetch(tile.of(b) + n) * normal) *
-             fetch(tile.weight + n);
+      sum += fetch(tile.of(a) + n) * normal * (fetch(tile.of(b) + n) * normal) * fetch(tile.weight + n);
     }
     partial.overlap[static_cast<std::size_t>(a) * mixture_.n_components + b] += sum_lanes(sum);
   }

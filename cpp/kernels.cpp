@@ -1,12 +1,12 @@
 // The work on one block of rows. Compiled once per instruction set, with GAUSSMIX_ISA naming the namespace.
 #include "kernels.hpp"
 
+#include <type_traits>
+
 #include "form_diagonal.hpp"
 #include "form_full.hpp"
 #include "form_small.hpp"
 #include "form_tied.hpp"
-
-#include <type_traits>
 
 namespace gaussmix {
 namespace GAUSSMIX_ISA {
@@ -26,8 +26,8 @@ void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, 
   FormKernel kernel(m, packed, arena, true);
   const Partial partial(m, Arena(sums));
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
-    const int count = static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first
-                                                                                               : kernel.tile.size);
+    const int count =
+        static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
     kernel.load(rows, first, count);
     load_weights(rows, first, count, kernel.tile);
     kernel.score();
@@ -44,8 +44,8 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
   Arena arena(scratch);
   FormKernel kernel(m, packed, arena, false);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
-    const int count = static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first
-                                                                                               : kernel.tile.size);
+    const int count =
+        static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
     kernel.load(rows, first, count);
     kernel.score();
     add_log_prior(rows, first, count, kernel.tile);
@@ -57,16 +57,24 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
 template <class Use>
 auto with_kernel(const Mixture& m, Use use) {
   switch (m.form) {
-    case Form::tied: return use(static_cast<Tied*>(nullptr));
-    case Form::diagonal: return use(static_cast<Diagonal*>(nullptr));
-    case Form::full: break;
+    case Form::tied:
+      return use(static_cast<Tied*>(nullptr));
+    case Form::diagonal:
+      return use(static_cast<Diagonal*>(nullptr));
+    case Form::full:
+      break;
   }
   switch (m.n_features) {
-    case 1: return use(static_cast<Small<1>*>(nullptr));
-    case 2: return use(static_cast<Small<2>*>(nullptr));
-    case 3: return use(static_cast<Small<3>*>(nullptr));
-    case 4: return use(static_cast<Small<4>*>(nullptr));
-    default: return use(static_cast<Full*>(nullptr));
+    case 1:
+      return use(static_cast<Small<1>*>(nullptr));
+    case 2:
+      return use(static_cast<Small<2>*>(nullptr));
+    case 3:
+      return use(static_cast<Small<3>*>(nullptr));
+    case 4:
+      return use(static_cast<Small<4>*>(nullptr));
+    default:
+      return use(static_cast<Full*>(nullptr));
   }
 }
 
@@ -90,9 +98,7 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
 
 void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
            double* scratch, const Scores& out) {
-  with_kernel(m, [&](auto* kind) {
-    score_block<KernelOf<decltype(kind)>>(rows, m, packed, begin, end, scratch, out);
-  });
+  with_kernel(m, [&](auto* kind) { score_block<KernelOf<decltype(kind)>>(rows, m, packed, begin, end, scratch, out); });
 }
 
 #define GAUSSMIX_TEXT(name) #name

@@ -19,8 +19,8 @@ struct Kernels {
   // Adds the rows [begin, end) to a partial that was zero.
   void (*accumulate)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
                      double* scratch, double* partial);
-  void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
-                double* scratch, const Scores&);
+  void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end, double* scratch,
+                const Scores&);
 };
 
 // A partial is, in this order and on every instruction set:

@@ -14,7 +14,7 @@ enum class Scalar { float32, float64, uint8, uint16 };
 enum class Form { full, tied, diagonal };
 
 struct Rows {
-  const void* data;         // (n, d) row-major, of the given scalar type
+  const void* data;  // (n, d) row-major, of the given scalar type
   Scalar scalar;
   std::size_t n_rows;
   int n_features;

@@ -101,15 +101,13 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
 
 // The rows of the tile that a component has a share in.
 struct Survivors {
-  int* index;             // (size,)
-  double* responsibility; // (size,) p(k | x)
-  double* weighted;       // (size,) weight p(k | x)
+  int* index;              // (size,)
+  double* responsibility;  // (size,) p(k | x)
+  double* weighted;        // (size,) weight p(k | x)
   int count = 0;
 
   Survivors(int size, Arena& arena)
-      : index(reinterpret_cast<int*>(arena.take(size))),
-        responsibility(arena.take(size)),
-        weighted(arena.take(size)) {}
+      : index(reinterpret_cast<int*>(arena.take(size))), responsibility(arena.take(size)), weighted(arena.take(size)) {}
 
   // Lists them and returns the sum of their weighted responsibilities.
   double find(const Tile& tile, int component) {

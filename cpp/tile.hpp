@@ -49,7 +49,7 @@ struct Partial {
 
 // What every form keeps of a tile: one column per row, one line per component.
 struct Tile {
-  int size;             // rows it holds: a multiple of the lanes
+  int size;  // rows it holds: a multiple of the lanes
   int n_components;
   double* scores;       // (k, size): scores, then exp(score - greatest)
   double* weight;       // (size,)
@@ -69,10 +69,14 @@ struct Tile {
 template <class Use>
 GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
   switch (rows.scalar) {
-    case Scalar::float32: return use(static_cast<const float*>(rows.data));
-    case Scalar::float64: return use(static_cast<const double*>(rows.data));
-    case Scalar::uint8: return use(static_cast<const std::uint8_t*>(rows.data));
-    case Scalar::uint16: return use(static_cast<const std::uint16_t*>(rows.data));
+    case Scalar::float32:
+      return use(static_cast<const float*>(rows.data));
+    case Scalar::float64:
+      return use(static_cast<const double*>(rows.data));
+    case Scalar::uint8:
+      return use(static_cast<const std::uint8_t*>(rows.data));
+    case Scalar::uint16:
+      return use(static_cast<const std::uint16_t*>(rows.data));
   }
 }
 

@@ -86,8 +86,8 @@ inline void subtract(const double* rows, const double* mean, int size, int dp, d
 
 // scatter[row:row + kHigh, first:first + wide packs] += sum over the listed rows of left' right.
 template <int wide>
-GAUSSMIX_INLINE void outer_panel(const double* left, const double* right, const int* index, int count, int dp,
-                                 int row, int first, double* scatter) {
+GAUSSMIX_INLINE void outer_panel(const double* left, const double* right, const int* index, int count, int dp, int row,
+                                 int first, double* scatter) {
   Pack sum[kHigh][wide];
   double* to = scatter + static_cast<std::size_t>(row) * dp + first;
   GAUSSMIX_UNROLL

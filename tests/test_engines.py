@@ -89,7 +89,9 @@ def test_same_bits_for_any_number_of_threads(covariance_type, n_features):
     for n_threads in (1, 2, 5):
         with threadpool_limits(n_threads, user_api="openmp"):
             assert _native.max_threads() == n_threads
-            results.append((engine.accumulate(mixture.whitened()), engine.score_rows(mixture.whitened(), "responsibilities")))
+            results.append(
+                (engine.accumulate(mixture.whitened()), engine.score_rows(mixture.whitened(), "responsibilities"))
+            )
     for moments, responsibilities in results[1:]:
         np.testing.assert_array_equal(responsibilities, results[0][1])
         for name in MOMENTS:
@@ -132,7 +134,9 @@ def test_every_type_and_layout_gives_the_same_bits(dtype, layout):
         rows = packed["row"]
     rows.flags.writeable = False
     mixture = random_mixture(covariance_class("full"), 3, 4, rng)
-    stretched = type(mixture)(mixture.weights, 40 * mixture.means + 100, mixture.covariance.inflated(np.full((3, 4), 900.0)))
+    stretched = type(mixture)(
+        mixture.weights, 40 * mixture.means + 100, mixture.covariance.inflated(np.full((3, 4), 900.0))
+    )
     ours, plain = (NativeEngine(table).accumulate(stretched.whitened()) for table in (rows, expected))
     for name in MOMENTS:
         np.testing.assert_array_equal(getattr(ours, name), getattr(plain, name))
@@ -165,7 +169,9 @@ def test_scores_equal_the_moments_they_come_with():
     engine = NativeEngine(rows)
     moments = engine.accumulate(mixture.whitened())
     responsibilities = engine.score_rows(mixture.whitened(), "responsibilities")
-    assert moments.log_likelihood == pytest.approx(engine.score_rows(mixture.whitened(), "log_density").sum(), rel=1e-13)
+    assert moments.log_likelihood == pytest.approx(
+        engine.score_rows(mixture.whitened(), "log_density").sum(), rel=1e-13
+    )
     np.testing.assert_allclose(moments.counts, responsibilities.sum(axis=0), rtol=1e-13)
 
 

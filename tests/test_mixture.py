@@ -17,7 +17,8 @@ def scipy_scores(mixture, rows):
     dense = mixture.covariance.dense()
     normals = [stats.multivariate_normal(mixture.means[k], dense[k]) for k in range(mixture.n_components)]
     return np.stack(
-        [np.log(mixture.weights[k]) + normal.logpdf(rows).reshape(len(rows)) for k, normal in enumerate(normals)], axis=1
+        [np.log(mixture.weights[k]) + normal.logpdf(rows).reshape(len(rows)) for k, normal in enumerate(normals)],
+        axis=1,
     )
 
 
@@ -30,7 +31,9 @@ def test_log_density_and_responsibilities_are_scipys(covariance_type, n_componen
     scores = scipy_scores(mixture, rows)
     log_density = logsumexp(scores, axis=1)
     np.testing.assert_allclose(mixture.log_density(rows), log_density, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(mixture.responsibilities(rows), np.exp(scores - log_density[:, None]), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        mixture.responsibilities(rows), np.exp(scores - log_density[:, None]), rtol=0, atol=1e-12
+    )
     np.testing.assert_array_equal(mixture.labels(rows), scores.argmax(axis=1))
 
 

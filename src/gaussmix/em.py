@@ -9,8 +9,7 @@ import numpy as np
 from gaussmix.engines import AbstractEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
-from gaussmix.typing import BoolArray
-from gaussmix.updates import AbstractUpdate
+from gaussmix.updates import AbstractUpdate, Step
 
 
 class Stop(Enum):
@@ -64,8 +63,8 @@ class Fit:
         The change of the mean log-likelihood in the last iteration.
     stop : Stop
     tol : float
-    empty, collapsed : (k,) arrays of bool
-        What the last M-step had to repair (`gaussmix.updates.Step`).
+    last_step : Step or None
+        The last M-step, with what it had to repair; None when there was none.
     """
 
     mixture: Mixture
@@ -74,8 +73,7 @@ class Fit:
     gain: float
     stop: Stop
     tol: float
-    empty: BoolArray
-    collapsed: BoolArray
+    last_step: Step | None
 
     @property
     def n_iter(self) -> int:
@@ -129,7 +127,7 @@ def fit_em(
     gain = last_gain
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     trace: list[float] = []
-    empty = collapsed = np.zeros(mixture.n_components, dtype=bool)
+    step: Step | None = None
     if watch:
         watch(Progress(start, 0, moments.mean_log_likelihood, gain))
     for n_iter in range(1, max_iter + 1):
@@ -137,7 +135,7 @@ def fit_em(
             stop = Stop.CONVERGED
         step = update.maximize(mixture, moments)
         before = moments.mean_log_likelihood
-        mixture, empty, collapsed = step.mixture, step.empty, step.collapsed
+        mixture = step.mixture
         moments = _pass(engine, mixture)
         gain = moments.mean_log_likelihood - before
         trace.append(moments.mean_log_likelihood)
@@ -145,7 +143,7 @@ def fit_em(
             watch(Progress(start, n_iter, moments.mean_log_likelihood, gain))
         if stop is Stop.CONVERGED:
             break
-    return Fit(mixture, moments, tuple(trace), gain, stop, tol, empty, collapsed)
+    return Fit(mixture, moments, tuple(trace), gain, stop, tol, step)
 
 
 def _pass(engine: AbstractEngine, mixture: Mixture) -> Moments:

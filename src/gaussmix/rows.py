@@ -9,6 +9,9 @@ from gaussmix.typing import Rows
 KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
 """Types that the engines read as they are."""
 
+LARGEST = 1e150
+"""Numbers from here on overflow when squared and summed."""
+
 
 def as_rows(X: Any, n_features: int) -> Rows:
     """X as a finite (n, n_features) array, not copied when it already is one of the kept types.
@@ -31,17 +34,26 @@ def as_rows(X: Any, n_features: int) -> Rows:
 
 
 def require_finite(rows: Rows) -> None:
-    """ValueError that names the first row and column with NaN or infinity."""
-    if rows.dtype.kind != "f":
+    """ValueError that names the first row and column with NaN, infinity or a number whose square overflows."""
+    if rows.dtype.kind != "f" or _squares_are_finite(rows):
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(rows.sum(dtype=np.float64)):
-            return
     for start in range(0, len(rows), 65536):
-        bad = np.argwhere(~np.isfinite(rows[start : start + 65536]))
+        part = rows[start : start + 65536].astype(np.float64)
+        bad = np.argwhere(~(np.abs(part) < LARGEST))
         if bad.size:
             row, column = bad[0]
-            value = "NaN" if np.isnan(rows[start + row, column]) else "infinity"
-            raise ValueError(
-                f"X has {value} at row {start + row}, column {column}: drop such rows or fill them in before the fit"
-            )
+            where = f"at row {start + row}, column {column}"
+            value = part[row, column]
+            if np.isfinite(value):
+                raise ValueError(f"X has {value:g} {where}: its square overflows. Divide the column by its scale")
+            name = "NaN" if np.isnan(value) else "infinity"
+            raise ValueError(f"X has {name} {where}: leave such rows out or fill them in first")
+
+
+def _squares_are_finite(rows: Rows) -> bool:
+    """One quick look that may say no too often, never yes."""
+    if not rows.flags.c_contiguous:
+        return False
+    flat = rows.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.vdot(flat, flat) < LARGEST**2)

@@ -161,7 +161,9 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
     if covariance.form != "tied":
         counts[0], scatter[0] = 0.0, 0.0
         kept = covariance.maximize(counts, scatter)
-        assert_array_equal(kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape")
+        assert_array_equal(
+            kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape"
+        )
 
 
 def _check_passes(
@@ -176,7 +178,9 @@ def _check_passes(
     assert (engine.n_rows, engine.n_features) == rows.shape
     whitened = mixture.whitened()
     table = np.log(rng.dirichlet(np.ones(mixture.n_components), len(rows)))
-    known = np.where(rng.integers(0, mixture.n_components, len(rows))[:, None] == np.arange(mixture.n_components), 0, -np.inf)
+    known = np.where(
+        rng.integers(0, mixture.n_components, len(rows))[:, None] == np.arange(mixture.n_components), 0, -np.inf
+    )
     for log_prior in (None, table, known):
         _same_moments(engine.accumulate(whitened, log_prior), reference.accumulate(whitened, log_prior), rtol)
         for want in ("log_density", "responsibilities"):

@@ -10,8 +10,7 @@ from gaussmix.moments import Moments
 from gaussmix.typing import BoolArray, FloatArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_SINGULAR = 1e-12  # share of a feature's variance below which a component has none of its own
-_FLOOR = 1e-6  # share of a feature's variance that a singular component is given
+_FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +23,15 @@ class Step:
     empty : (k,) array of bool
         Components without rows; they keep their place with weight zero.
     collapsed : (k,) array of bool
-        Components whose covariance was singular and has been raised to a small share of the data's.
+        Components whose covariance was singular to rounding and has been raised to a small share of the others'.
+    ridged : (k,) array of bool
+        Components that vary in some direction little more than the ridge makes them.
     """
 
     mixture: Mixture
     empty: BoolArray
     collapsed: BoolArray
+    ridged: BoolArray
 
 
 class AbstractUpdate(ABC):
@@ -64,21 +66,24 @@ class MaximumLikelihood(AbstractUpdate):
         if self.ridge > 0:
             covariance = covariance.inflated(np.full(means.shape, self.ridge))
 
-        total = _total_variances(weights, means, covariance.variances())
-        collapsed = np.asarray((covariance.pivots() < _SINGULAR * total).any(axis=1))
+        pivots, variances = covariance.pivots(), covariance.variances()
+        rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)
+        collapsed = np.asarray((pivots <= rounding).any(axis=1))
+        ridged = np.asarray((pivots < 2.5 * self.ridge).any(axis=1)) & ~collapsed
         if collapsed.any():
-            covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * total, 0.0))
-        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed)
+            scale = _scale(weights, means, variances)
+            covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
+        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, ridged)
 
 
-def _total_variances(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
-    """(d,) the variance of each feature over all rows: within plus between components.
+def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
+    """(d,) a variance to measure each feature by: within components; if that is nothing, between them.
 
-    A feature that does not vary gets the mean of those that do, so that it too has a scale.
+    A feature that does not vary at all is given the mean of those that do, or one.
     """
     center = weights @ means
-    total = weights @ (variances + (means - center) ** 2)
-    varies = total > (_EPSILON * np.abs(center)) ** 2
-    if varies.all():
-        return total
-    return np.where(varies, total, total[varies].mean() if varies.any() else 1.0)
+    scale = weights @ variances
+    rounding = (4 * _EPSILON * np.abs(means).max(axis=0)) ** 2
+    scale = np.where(scale > rounding, scale, weights @ (means - center) ** 2)
+    varies = scale > rounding
+    return np.where(varies, scale, scale[varies].mean() if varies.any() else 1.0)

@@ -19,7 +19,8 @@ def lower_root(matrices: FloatArray) -> FloatArray:
 
 def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(matrix)
-    square_root = vectors * np.sqrt(np.maximum(values, 0.0))
+    rounding = len(matrix) * np.finfo(np.float64).eps * values[-1]
+    square_root = vectors * np.sqrt(np.where(values > rounding, values, 0.0))
     return _triangular(square_root.T)
 
 

@@ -254,20 +254,26 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        for component in np.flatnonzero(fit.collapsed):
-            warnings.warn(
-                f"Component {component} (weight {fit.mixture.weights[component]:.3g}) collapsed: its rows do not vary "
-                "in some direction. Its variances were raised to a millionth of the data's. Use fewer components, a "
-                "larger reg_covar or a simpler covariance_type, or leave out constant and duplicate columns.",
-                DegenerateComponentWarning,
-                stacklevel=4,
-            )
-        for component in np.flatnonzero(fit.empty):
-            warnings.warn(
-                f"Component {component} has no rows left: its weight is 0. Use fewer components or another start.",
-                DegenerateComponentWarning,
-                stacklevel=4,
-            )
+        if fit.last_step is None:
+            return
+        for which, trouble in (
+            (
+                fit.last_step.collapsed,
+                "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
+                "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
+                "leave out constant and duplicate columns.",
+            ),
+            (
+                fit.last_step.ridged,
+                f"kept regular by reg_covar={self.reg_covar:g} alone: in some direction the rows vary no more than "
+                "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
+            ),
+            (fit.last_step.empty, "left without rows: the weight is 0. Use fewer components or another start."),
+        ):
+            if which.any():
+                warnings.warn(
+                    f"{_components(np.flatnonzero(which))} {trouble}", DegenerateComponentWarning, stacklevel=4
+                )
 
     def _watch(self, progress: Progress) -> None:
         if self.callback is not None:
@@ -384,3 +390,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     @property
     def _n_features_out(self) -> int:
         return self.n_components
+
+
+def _components(numbers: IntArray) -> str:
+    """Their numbers in words."""
+    if len(numbers) == 1:
+        return f"Component {numbers[0]}"
+    shown = ", ".join(str(number) for number in numbers[:10])
+    return f"Components {shown}{' and more' if len(numbers) > 10 else ''}"

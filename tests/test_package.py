@@ -1,0 +1,49 @@
+"""The package as a whole: light to import, typed, one version."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import gaussmix
+
+
+def test_import_is_light():
+    code = "import sys, gaussmix; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "gaussmix" in modules
+    assert not {"matplotlib", "pandas", "torch", "dask", "PIL", "sklearn", "pyarrow", "polars", "typer"} & set(modules)
+
+
+def test_public_names_are_there():
+    for name in gaussmix.__all__:
+        assert getattr(gaussmix, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'GaussianMixtures'"):
+        gaussmix.GaussianMixtures  # noqa: B018
+
+
+def test_version_is_that_of_the_metadata():
+    assert gaussmix.__version__ == version("gaussmix")
+
+
+def test_types_are_shipped():
+    assert (Path(gaussmix.__file__).parent / "py.typed").exists()
+    assert (Path(gaussmix.__file__).parent / "_native.pyi").exists()
+
+
+def test_stubs_describe_the_compiled_module():
+    from gaussmix import _native
+
+    stub = ast.parse((Path(gaussmix.__file__).parent / "_native.pyi").read_text())
+    described = {node.name: [a.arg for a in node.args.args] for node in stub.body if isinstance(node, ast.FunctionDef)}
+    compiled = {}
+    for name, function in vars(_native).items():
+        if not name.startswith("_"):
+            signature = re.sub(r"\[[^()]*?\]", "", function.__nb_signature__[0][0])
+            arguments = re.search(r"\((.*)\) ->", signature).group(1)
+            compiled[name] = [part.split(":")[0].strip() for part in arguments.split(",") if ":" in part]
+    assert described == compiled
