@@ -2,10 +2,11 @@
 #include "pass.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
-#include <new>
 #include <vector>
 
+#include "in_order.hpp"
 #include "kernels.hpp"
 #ifdef _OPENMP
 #include <omp.h>
@@ -16,21 +17,6 @@ namespace gaussmix {
 const Kernels& selected_kernels();  // dispatch.cpp
 
 namespace {
-
-class Buffer {
- public:
-  explicit Buffer(std::size_t size)
-      : data_(static_cast<double*>(::operator new((size + kPad) * sizeof(double), std::align_val_t{64}))) {
-    std::fill_n(data_, size + kPad, 0.0);
-  }
-  ~Buffer() { ::operator delete(data_, std::align_val_t{64}); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  double* data() { return data_; }
-
- private:
-  double* data_;
-};
 
 // One buffer per thread.
 class Buffers {
@@ -126,15 +112,14 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& s
   kernels.pack(mixture, packed.data());
   for_each_sum(mixture, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
 
-  Buffers scratch(n_threads, layout.scratch), partial(n_threads, layout.partial);
-#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_threads)
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
-    double* part = partial.mine();
+  Buffers scratch(n_threads, layout.scratch);
+  InOrder in_order(total, layout.partial, n_threads);
+  std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
+#pragma omp parallel num_threads(n_threads)
+  for (std::int64_t b = next++; b < n_blocks; b = next++) {
     const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-    kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), part);
-#pragma omp ordered
-    for (std::size_t i = 0; i < layout.partial; ++i) total.data()[i] += part[i];
-    std::fill_n(part, layout.partial, 0.0);
+    kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
+    in_order.submit(b);
   }
   for_each_sum(mixture, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
   mirror_lower_triangles(mixture, sums);

@@ -257,7 +257,7 @@ def test_other_threads_run_during_a_pass():
     assert ticks > 100, f"the interpreter was held for the whole pass (switch interval {before})"
 
 
-def test_sample_rows_takes_rows_of_positive_weight_without_replacement():
+def test_sample_rows_takes_different_rows_of_positive_weight():
     rows = np.arange(200.0)[:, None]
     weights = (np.arange(200) % 2).astype(float)
     few, few_weights = NativeEngine(rows, weights).sample_rows(60, np.random.default_rng(0))

@@ -7,6 +7,8 @@ An engine owes ``accumulate`` (the sums of one pass), ``score_rows`` (a number o
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, Random, Rows, Want
 from gaussmix.whitened import WhitenedMixture
@@ -37,7 +39,8 @@ class AbstractEngine(ABC):
     def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
         """At most ``limit`` rows of positive weight as floats, with their weights; all of them when they fit.
 
-        Drawn without replacement, every row alike, so the weights still stand for what they stood for.
+        One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they
+        stood for.
         """
 
 
@@ -48,8 +51,8 @@ def draw_rows(
     chosen = None if row_weights is None else row_weights.nonzero()[0]
     n_rows = len(rows) if chosen is None else len(chosen)
     if n_rows > limit:
-        index = rng.choice(n_rows, size=limit, replace=False)
-        index.sort()
+        edges = np.arange(limit + 1) * n_rows // limit
+        index = edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
         chosen = index if chosen is None else chosen[index]
     some = rows if chosen is None else rows[chosen]
     if some.dtype.kind != "f":
