@@ -1,10 +1,10 @@
 """Settings of the documentation."""
 
-from importlib.metadata import version
+import importlib.metadata
 
 project = "gaussmix"
 author = "The gaussmix developers"
-release = version("gaussmix")
+version = release = importlib.metadata.version("gaussmix")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
 html_title = "gaussmix"
