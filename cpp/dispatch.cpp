@@ -1,5 +1,8 @@
 // Which instruction set serves this processor.
 #include <cstring>
+#ifdef GAUSSMIX_X86
+#include <cpuid.h>
+#endif
 
 #include "kernels.hpp"
 
@@ -7,15 +10,38 @@ namespace gaussmix {
 
 namespace {
 
+#ifdef GAUSSMIX_X86
+
+// The registers that the operating system saves, by kind (Intel SDM volume 1, section 13.3): XCR0.
+unsigned saved_registers() {
+  unsigned low = 0, high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+// What the processor has and the operating system supports (Intel SDM volume 2, CPUID).
+void look_at_processor(bool& avx2, bool& avx512) {
+  avx2 = avx512 = false;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+  const bool xgetbv = c >> 27 & 1, fma = c >> 12 & 1;
+  if (!xgetbv || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return;
+  const unsigned saved = saved_registers();
+  constexpr unsigned kYmm = 0x06, kZmm = 0xe6;
+  avx2 = fma && (b >> 5 & 1) && (saved & kYmm) == kYmm;
+  const bool f = b >> 16 & 1, dq = b >> 17 & 1, bw = b >> 30 & 1, vl = b >> 31 & 1;
+  avx512 = avx2 && f && dq && bw && vl && (saved & kZmm) == kZmm;
+}
+
+#endif
+
 int available(const Kernels* found[4]) {
   int count = 0;
 #ifdef GAUSSMIX_X86
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl")) {
-    found[count++] = &kernels_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found[count++] = &kernels_avx2;
+  bool avx2 = false, avx512 = false;
+  look_at_processor(avx2, avx512);
+  if (avx512) found[count++] = &kernels_avx512;
+  if (avx2) found[count++] = &kernels_avx2;
 #endif
   found[count++] = &kernels_baseline;
   return count;

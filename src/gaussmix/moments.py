@@ -24,8 +24,8 @@ class Moments:
     shifts : (k, d) array
         Sum of r y.
     scatter : array
-        Sum of r y y' (full (k, d, d)), the same over all components (tied (d, d)), sum of r y^2 (diagonal (k, d)),
-        sum of r |y|^2 (spherical (k,)).
+        Sum of ``r y y'``: full (k, d, d), tied (d, d) over all components; of ``r y^2``: diagonal (k, d); of
+        ``r |y|^2``: spherical (k,).
     log_likelihood : float
         Sum of weight log p(x).
     entropy : float
