@@ -28,7 +28,7 @@ struct Kernels {
 //   triangle, tied (dp, dp) lower triangle and overlap (k, k), diagonal (k, dp)
 // where dp is d rounded up to a multiple of 8.
 inline constexpr int kPad = 8;
-inline std::size_t padded(std::size_t size) { return (size + kPad - 1) / kPad * kPad; }
+static inline std::size_t padded(std::size_t size) { return (size + kPad - 1) / kPad * kPad; }
 
 extern const Kernels kernels_baseline;
 extern const Kernels kernels_avx2;

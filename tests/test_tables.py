@@ -91,7 +91,7 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
     [
         ("", "table.csv is empty"),
         ("a,b\n", "table.csv has no rows"),
-        ("a,b\n1,2\n3,x\n", "column 'b' has the text 'x' in row 2 where a number belongs; choose columns with --col"),
+        ("a,b\n1,2\n3,x\n", "column 'b' has 'x' in row 2 where a number belongs; choose columns with --col"),
         ("a,b\n1,2\n3,\n", r"column 'b' has no number \(NaN\) in row 2; drop"),
         ("a,b\n1,-inf\n", "column 'b' has infinity in row 1"),
         ("a,b\n1,2\n3,4,5\n", "is not a CSV table: expected 2 fields in line 3, saw 3"),
@@ -137,8 +137,8 @@ def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, t
     ("column", "message"),
     [
         (pd.to_datetime(["2020-01-01"]), "column 'a' holds datetime64.*, not numbers; choose columns"),
-        (["text"], "column 'a' has the text 'text' in row 1"),
-        ([[1, 2]], "column 'a' holds neither numbers nor text"),
+        (["text"], "column 'a' has 'text' in row 1 where a number belongs"),
+        ([[1, 2]], "column 'a' has '.1 2.' in row 1 where a number belongs"),
         ([None], r"column 'a' has no number \(NaN\) in row 1"),
     ],
 )

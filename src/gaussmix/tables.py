@@ -14,7 +14,7 @@ import numpy as np
 
 from gaussmix.errors import MissingDependencyError
 from gaussmix.rows import KEPT_TYPES
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.typing import Rows
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 
@@ -75,7 +75,10 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     chosen = names if columns is None else tuple(columns)
     missing = [name for name in chosen if name not in names]
     if missing:
-        raise ValueError(f"{source} has no column {_listed(missing)}; its columns are {_listed(names)}")
+        plural = "s" if len(missing) > 1 else ""
+        raise ValueError(f"{source} has no column{plural} {_listed(missing)}; its columns are {_listed(names)}")
+    if "" in chosen:
+        raise ValueError(f"{source} has a column without a name; name it, or choose columns with --columns")
     if not chosen:
         raise ValueError(f"{source} has no columns")
     positions = [names.index(name) for name in chosen]
@@ -141,7 +144,9 @@ def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
 
 
 def _csv_frame(path: Path, names: Sequence[str], named: bool) -> Any:
-    return _read_csv(path, header=0 if named else None, names=range(len(names)), float_precision="round_trip")
+    version = tuple(map(int, _import_pandas().__version__.split(".")[:2]))
+    precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # always so from 3.1 on
+    return _read_csv(path, header=0 if named else None, names=range(len(names)), **precision)
 
 
 def _read_csv(path: Path, **options: Any) -> Any:
@@ -184,6 +189,7 @@ def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
 
 def _npy_array(path: Path) -> Rows:
     """The array (n, d), not read into memory before it is used."""
+    array: Rows
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size else None)
     except (ValueError, EOFError) as error:
@@ -204,19 +210,13 @@ def _numbers(path: Path, name: str, column: Any) -> Rows:
         return np.asarray(column.to_numpy())
     if kind != "O":
         raise ValueError(f"{path}: column {name!r} holds {column.dtype}, not numbers; choose columns with --columns")
-    pandas = _import_pandas()
-    try:
-        numbers = pandas.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{path}: column {name!r} holds neither numbers nor text; choose columns with --columns"
-        ) from None
+    numbers = _import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     text = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
     if text.size:
         value = str(column.iloc[text[0]])
         shown = value if len(value) <= 40 else value[:37] + "..."
         raise ValueError(
-            f"{path}: column {name!r} has the text {shown!r} in row {text[0] + 1} where a number belongs; "
+            f"{path}: column {name!r} has {shown!r} in row {text[0] + 1} where a number belongs; "
             "choose columns with --columns"
         )
     return np.asarray(numbers)
