@@ -81,6 +81,14 @@ void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
   }
 }
 
+// Waking a thread costs some ten microseconds: not for less work than that.
+int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
+  const double per_pair = 20.0 + (m.form == Form::full ? m.n_features : 4.0) * m.n_features;
+  const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
+  const double most = std::min<double>(enough, static_cast<double>(n_blocks));
+  return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
+}
+
 void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
   const std::size_t d = m.n_features;
   const std::size_t matrices = m.form == Form::full ? m.n_components : m.form == Form::tied ? 1 : 0;
@@ -106,7 +114,7 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& s
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
-  n_threads = static_cast<int>(std::min<std::int64_t>(n_threads, n_blocks));
+  n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
 
   Buffer packed(layout.packed), total(layout.partial);
   kernels.pack(mixture, packed.data());
@@ -130,7 +138,7 @@ void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const S
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
-  n_threads = static_cast<int>(std::min<std::int64_t>(n_threads, n_blocks));
+  n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
 
   Buffer packed(layout.packed);
   kernels.pack(mixture, packed.data());

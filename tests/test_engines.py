@@ -227,8 +227,8 @@ _LONG_PASS = """
     k, d = 200, 60
     rows = np.broadcast_to(np.random.default_rng(0).random((1, d)), (20_000_000, d))
     unit = Mixture(np.full(k, 1 / k), np.random.default_rng(1).random((k, d)), covariance_class("full").identity(k, d))
-    print("started", flush=True)
     try:
+        print("started", flush=True)
         NativeEngine(rows).accumulate(unit.whitened())
     except KeyboardInterrupt:
         print("interrupted")

@@ -67,7 +67,9 @@ def test_the_best_of_several_starts_is_kept():
     def note(progress):
         seen[progress.start] = progress.log_likelihood
 
-    gm = GaussianMixture(k, n_init=6, init_params="random_from_data", random_state=1, callback=note, max_iter=1000).fit(rows)
+    gm = GaussianMixture(k, n_init=6, init_params="random_from_data", random_state=1, callback=note, max_iter=1000).fit(
+        rows
+    )
     assert len(seen) == 6
     assert len(set(seen.values())) > 1, "the starts must differ although the seed is given"
     assert gm.lower_bound_ == max(seen.values())

@@ -1,6 +1,9 @@
 """`Mixture`: known numbers in, SciPy's numbers out."""
 
+import copy
 import dataclasses
+import pickle
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -114,6 +117,15 @@ def test_parameters_are_copied_and_read_only():
         mixture.means[0, 0] = 1.0
     with pytest.raises(dataclasses.FrozenInstanceError):
         mixture.weights = weights
+
+
+def test_copies_are_read_only_too():
+    mixture = random_mixture(covariance_class("tied"), 2, 3, np.random.default_rng(0))
+    for other in (pickle.loads(pickle.dumps(mixture)), copy.deepcopy(mixture)):
+        for name in ("weights", "means", "covariance.roots"):
+            array, same = attrgetter(name)(other), attrgetter(name)(mixture)
+            assert not array.flags.writeable
+            np.testing.assert_array_equal(array, same)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,10 @@ class Mixture:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is as read-only as the original."""
+        return type(self), (self.weights, self.means, self.covariance, self.feature_names)
+
     @classmethod
     def from_parameters(
         cls,

@@ -47,7 +47,9 @@ def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
         Says why the file is not a table.
     """
     source = Path(path)
-    match require_table_suffix(source):
+    suffix = require_table_suffix(source)
+    source.open("rb").close()  # a missing file is told alike whichever library would read it
+    match suffix:
         case ".csv":
             return _csv_names(source)
         case ".parquet":

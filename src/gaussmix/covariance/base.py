@@ -26,7 +26,7 @@ and nothing else: it has never seen a row. ``gaussmix.testing.check_covariance``
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class AbstractCovariance(ABC):
         roots = np.ascontiguousarray(self.roots, dtype=np.float64).view()
         roots.flags.writeable = False
         object.__setattr__(self, "roots", roots)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is as read-only as the original."""
+        return type(self), (self.roots, self.n_components, self.n_features)
 
     @classmethod
     @abstractmethod

@@ -48,13 +48,12 @@ def draw_rows(
     rows: Rows, row_weights: FloatArray | None, limit: int, rng: Random
 ) -> tuple[FloatArray, FloatArray | None]:
     """`AbstractEngine.sample_rows` for rows in memory."""
-    chosen = None if row_weights is None else row_weights.nonzero()[0]
+    chosen = None if row_weights is None or row_weights.all() else row_weights.nonzero()[0]
     n_rows = len(rows) if chosen is None else len(chosen)
     if n_rows > limit:
         edges = np.arange(limit + 1) * n_rows // limit
         index = edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
         chosen = index if chosen is None else chosen[index]
     some = rows if chosen is None else rows[chosen]
-    if some.dtype.kind != "f":
-        some = some.astype(float)
-    return some, None if row_weights is None else row_weights[chosen]
+    some = np.ascontiguousarray(some, dtype=None if some.dtype.kind == "f" else np.float64)
+    return some, row_weights if row_weights is None or chosen is None else row_weights[chosen]

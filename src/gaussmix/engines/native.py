@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix import _native
+import gaussmix._native as _native
 from gaussmix.engines.base import AbstractEngine, draw_rows
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, Random, Rows, Want

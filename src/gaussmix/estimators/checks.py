@@ -26,7 +26,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     if sample_weight is None:
         return None
     try:
-        weights = np.array(sample_weight, dtype=np.float64)
+        weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"sample_weight must be numbers: {error}") from error
     if weights.ndim == 0:

@@ -258,13 +258,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             return
         for which, trouble in (
             (
-                fit.last_step.collapsed,
+                fit.last_step.collapsed & ~fit.last_step.empty,
                 "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
                 "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
                 "leave out constant and duplicate columns.",
             ),
             (
-                fit.last_step.ridged,
+                fit.last_step.ridged & ~fit.last_step.empty,
                 f"kept regular by reg_covar={self.reg_covar:g} alone: in some direction the rows vary no more than "
                 "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
             ),

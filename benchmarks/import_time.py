@@ -1,0 +1,75 @@
+"""Time of `import gaussmix` in a fresh interpreter, and which heavy libraries it pulls in.
+
+What is claimed: importing the package is cheap, and brings in none of matplotlib, pandas, torch, dask, PIL, sklearn.
+
+How it is measured: each import runs in a new interpreter, which takes the time around the import statement itself; the
+start of Python is not counted. The first interpreter warms the file cache and is not counted; the table gives the
+median and the extremes of the others, beside numpy alone and scikit-learn's mixtures. The libraries are looked up in
+``sys.modules`` after the import. The exit status is 1 when `import gaussmix` brought one of them in.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from machine import describe_machine, print_machine, write_results
+
+INTERPRETERS = 9
+HEAVY = ("matplotlib", "pandas", "torch", "dask", "PIL", "sklearn")
+STATEMENTS = (
+    "import numpy",
+    "import gaussmix",
+    "from gaussmix import GaussianMixture",
+    "from sklearn.mixture import GaussianMixture",
+)
+PROGRAM = """
+import sys, time
+began = time.perf_counter()
+{statement}
+took = time.perf_counter() - began
+import json
+print(json.dumps([took, [name for name in {heavy!r} if name in sys.modules]]))
+"""
+
+
+def time_import(statement: str) -> tuple[float, list[str]]:
+    """Seconds of the import in a fresh interpreter, and the heavy libraries that are loaded after it."""
+    program = PROGRAM.format(statement=statement, heavy=HEAVY)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise RuntimeError(f"{statement!r} failed in a fresh interpreter:\n{run.stderr}")
+    seconds, loaded = json.loads(run.stdout)
+    return float(seconds), list(loaded)
+
+
+def measure(statement: str) -> dict[str, Any]:
+    _, loaded = time_import(statement)
+    milliseconds = [1e3 * time_import(statement)[0] for _ in range(INTERPRETERS)]
+    return {"statement": statement, "milliseconds": milliseconds, "loaded": loaded}
+
+
+def main() -> int:
+    print(f"Import in a fresh interpreter, median of {INTERPRETERS}")
+    print(f"{'statement':46}{'ms':>8}{'least':>8}{'most':>8}  loaded")
+    results = []
+    for statement in STATEMENTS:
+        result = measure(statement)
+        results.append(result)
+        times = result["milliseconds"]
+        loaded = ", ".join(result["loaded"]) or "none"
+        print(f"{statement:46}{statistics.median(times):8.0f}{min(times):8.0f}{max(times):8.0f}  {loaded}", flush=True)
+    machine = describe_machine()
+    print()
+    print_machine(machine)
+    write_results("import_time", {"machine": machine, "imports": results})
+    ours = next(result for result in results if result["statement"] == "import gaussmix")
+    if ours["loaded"]:
+        print(f"import gaussmix must not load {', '.join(ours['loaded'])}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

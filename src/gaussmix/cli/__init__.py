@@ -1,0 +1,49 @@
+"""The command ``gaussmix``."""
+
+from typing import Annotated
+
+import typer
+
+import gaussmix
+from gaussmix.cli.fit_table import fit
+from gaussmix.cli.segment_picture import segment
+from gaussmix.cli.show_demo import demo
+from gaussmix.cli.use_model import predict, sample, score
+
+app = typer.Typer(
+    name="gaussmix",
+    epilog="Start with: gaussmix demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Example: gaussmix fit old_faithful.csv -k 2 -o model.json")(fit)
+app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(predict)
+app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
+app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)
+app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment)
+app.command(epilog="Example: gaussmix demo -o demo-output")(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gaussmix {gaussmix.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _gaussmix(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Gaussian mixture models: fit tables, segment pictures."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,106 @@
+"""What the commands say: results on stdout; errors, warnings and progress on stderr."""
+
+import functools
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from gaussmix.em import Progress
+from gaussmix.errors import MissingDependencyError
+
+P = ParamSpec("P")
+
+FAILED, INTERRUPTED = 2, 130
+"""Exit codes."""
+
+PROGRESS_AFTER = 0.5  # seconds
+
+
+def results() -> Console:
+    """Where results are printed."""
+    return Console(highlight=False)
+
+
+def notes() -> Console:
+    """Where errors, warnings and progress are printed."""
+    return Console(stderr=True, highlight=False)
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """A command that ends with one sentence, not a traceback, when the user's input is wrong."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with _warnings_as_notes():
+                function(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # typer ends quietly when the reader of a pipe has gone
+        except KeyboardInterrupt:
+            _say("Interrupted.", "yellow")
+            raise typer.Exit(INTERRUPTED) from None
+        except (ValueError, OSError, MissingDependencyError, FloatingPointError, MemoryError) as error:
+            _say(f"Error: {_sentence(error)}", "red")
+            raise typer.Exit(FAILED) from None
+
+    return run
+
+
+@contextmanager
+def shown_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
+    """A callback for an estimator: a line in the terminal once the fit has lasted ``after`` seconds."""
+    status = Status("", console=console)
+    began = time.monotonic()
+    shown = False
+
+    def show(progress: Progress) -> None:
+        nonlocal shown
+        if not console.is_terminal or time.monotonic() - began < after:
+            return
+        status.update(
+            f"Start {progress.start + 1}, iteration {progress.n_iter}: "
+            f"mean log-likelihood {progress.log_likelihood:.6g}"
+        )
+        if not shown:
+            status.start()
+            shown = True
+
+    try:
+        yield show
+    finally:
+        status.stop()
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Python warnings, each as one line when the command has ended."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                _say(f"Warning: {' '.join(text.split())}", "yellow")
+
+
+def _say(text: str, style: str) -> None:
+    notes().print(text, style=style, markup=False, soft_wrap=True)
+
+
+def _sentence(error: BaseException) -> str:
+    """One line, with a period."""
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        text = f"There is no file {error.filename}"
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    elif isinstance(error, MemoryError):
+        text = f"There is not enough memory ({error})"
+    else:
+        text = " ".join(str(error).split())
+    return text if text.endswith((".", '"')) else f"{text}."

@@ -1,0 +1,82 @@
+"""Output files: complete or not there at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+
+from gaussmix.tables import require_table_suffix
+
+
+def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
+    """ValueError, before any work is done, if a file cannot be written there or would replace an input."""
+    if path is None:
+        return
+    if table:
+        require_table_suffix(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the name of a file")
+    _check_folder(path.parent, path)
+    _check_not_input(path, inputs)
+
+
+def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> None:
+    """ValueError, before any work is done, if the files cannot be written there or would replace an input."""
+    if folder.exists():
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is a file; give the name of a folder")
+        _check_writable(folder)
+    else:
+        _check_folder(folder.parent, folder)
+    for name in names:
+        _check_not_input(folder / name, inputs)
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """A path to write to; what is there takes the given name at the end, unless something went wrong."""
+    with _scratch(path.parent) as scratch:
+        yield scratch / path.name
+        os.replace(scratch / path.name, path)
+
+
+@contextmanager
+def complete_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write to; its files move to the given folder at the end, unless something went wrong."""
+    with _scratch(folder if folder.is_dir() else folder.parent) as scratch:
+        yield scratch
+        folder.mkdir(exist_ok=True)
+        for source in sorted(scratch.rglob("*")):
+            target = folder / source.relative_to(scratch)
+            if source.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                os.replace(source, target)
+
+
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    scratch = Path(tempfile.mkdtemp(dir=parent, prefix=".gaussmix-"))
+    try:
+        yield scratch
+    finally:
+        rmtree(scratch)
+
+
+def _check_folder(parent: Path, path: Path) -> None:
+    if not parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {parent}")
+    _check_writable(parent)
+
+
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"The folder {folder} cannot be written to")
+
+
+def _check_not_input(path: Path, inputs: Sequence[Path]) -> None:
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise ValueError(f"{path} is an input; write the output to another file")

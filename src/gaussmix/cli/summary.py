@@ -1,0 +1,112 @@
+"""A fitted mixture in words and tables."""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gaussmix.cli.console import results
+from gaussmix.imaging import Segmentation
+from gaussmix.mixture import Mixture
+from gaussmix.typing import FloatArray, Rows
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
+
+_CELL = 18  # characters that a mean with its deviation needs
+_MOST_LINES = 60
+
+
+def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
+    """Weights, and the mean and standard deviation of each component in each feature.
+
+    Components are lines; where the features do not fit in the width, features are lines; where neither does, the
+    first features are shown, and said to be the first.
+    """
+    k, d = mixture.n_components, mixture.n_features
+    names = mixture.feature_names or tuple(f"column {position}" for position in range(d))
+    deviations = np.sqrt(mixture.covariance.variances())
+    columns = [_in_words(*pair) for pair in zip(mixture.means.T, deviations.T, strict=True)]
+    cells = list(zip(*columns, strict=True))
+    fits = max(1, ((width or results().width) - 20) // _CELL)
+    shown = d
+    if d > fits and k <= fits:
+        shown = min(d, _MOST_LINES)
+        table = _new_table("", *(f"component {component}" for component in range(k)))
+        table.add_row("weight", *(f"{weight:.4f}" for weight in mixture.weights), end_section=True)
+        for feature in range(shown):
+            table.add_row(Text(names[feature]), *(line[feature] for line in cells))
+    else:
+        shown = min(d, fits)
+        table = _new_table("component", "weight", *names[:shown])
+        for component, line in enumerate(cells):
+            table.add_row(str(component), f"{mixture.weights[component]:.4f}", *line[:shown])
+    note = "" if shown == d else f" (the first {shown} of {d} columns)"
+    return Group(table, Text(f"mean ± standard deviation{note}", style="dim"))
+
+
+def facts(lines: Iterable[tuple[str, str]]) -> RenderableType:
+    """Names and values, below each other."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(Text(name, style="dim"), Text(value))
+    return table
+
+
+def fit_facts(estimator: "GaussianMixture", rows: Rows, row_weights: Rows | None = None) -> list[tuple[str, str]]:
+    """How well a fit went on its rows."""
+    total_weight = len(rows) if row_weights is None else float(row_weights.sum())
+    weight = "" if row_weights is None else f" (total weight {total_weight:g})"
+    per_row = estimator.lower_bound_
+    return [
+        ("rows", f"{len(rows):,}{weight}"),
+        ("log-likelihood", f"{per_row * total_weight:.4f} ({per_row:.6f} per row)"),
+        ("BIC", f"{estimator.bic(rows, row_weights):.3f} (lower is better)"),
+        ("AIC", f"{estimator.aic(rows, row_weights):.3f} (lower is better)"),
+        ("iterations", str(estimator.n_iter_)),
+        ("why it stopped", estimator.stop_reason_),
+    ]
+
+
+def segments_summary(segmentation: Segmentation) -> RenderableType:
+    """The weight of each component, its segment's share of the pixels, its mean color."""
+    table = _new_table("segment", "weight", "share of pixels", "mean color")
+    lines = zip(segmentation.mixture.weights, segmentation.shares, segmentation.colors, strict=True)
+    for segment, (weight, share, color) in enumerate(lines):
+        code = f"#{color[0]:02x}{color[1]:02x}{color[2]:02x}"
+        table.add_row(
+            str(segment), f"{weight:.4f}", f"{100 * share:.1f} %", Text.assemble(("      ", f"on {code}"), f" {code}")
+        )
+    return table
+
+
+def print_apart(*parts: RenderableType) -> None:
+    """Print the parts, an empty line between any two."""
+    console = results()
+    for number, part in enumerate(parts):
+        if number:
+            console.print()
+        console.print(part)
+
+
+def _new_table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, name in enumerate(columns):
+        table.add_column(Text(name), justify="right" if position else "left", overflow="fold")
+    return table
+
+
+def _in_words(means: FloatArray, deviations: FloatArray) -> list[str]:
+    """The components' means and deviations in one feature, with three digits of the smallest deviation."""
+    least, greatest = deviations.min(), max(deviations.max(), np.abs(means).max())
+    if not 1e-6 <= least <= greatest < 1e9:
+        return [f"{mean:.5g} ± {deviation:.3g}" for mean, deviation in zip(means, deviations, strict=True)]
+    digits = max(0, 2 - math.floor(math.log10(least)))
+    return [f"{mean:.{digits}f} ± {deviation:.{digits}f}" for mean, deviation in zip(means, deviations, strict=True)]

@@ -1,0 +1,96 @@
+"""The demo: a table and a photograph, fitted, drawn and written to a folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gaussmix.datasets import load_old_faithful
+from gaussmix.em import Progress
+from gaussmix.imaging import Picture, Segmentation, segment_picture, write_picture, write_segmentation
+from gaussmix.mixture import Mixture
+from gaussmix.plots import scatter_figure, segmentation_figure, write_figure
+from gaussmix.typing import FloatArray
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
+
+DEMO_FILES = ("old_faithful.csv", "old_faithful.json", "old_faithful.png", "china.png")
+"""Beside them, the folder ``china`` with the segments of the photograph."""
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """What the demo found.
+
+    Attributes
+    ----------
+    rows : (272, 2) array
+        Old Faithful.
+    eruptions : GaussianMixture
+        Fitted to them.
+    mixture : Mixture
+        The same, with the names of the features.
+    segmentation : Segmentation
+        Of the photograph.
+    photograph : GaussianMixture
+        Fitted to its pixels.
+    """
+
+    rows: FloatArray
+    eruptions: "GaussianMixture"
+    mixture: Mixture
+    segmentation: Segmentation
+    photograph: "GaussianMixture"
+
+
+def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None) -> Demo:
+    """Fit Old Faithful and a photograph that scikit-learn ships, and write tables, models and figures.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    callback : callable, optional
+        Watches the fits.
+    """
+    from gaussmix.estimators import GaussianMixture
+
+    rows, feature_names = load_old_faithful()
+    eruptions = GaussianMixture(2, random_state=0, callback=callback).fit(rows)
+    mixture = replace(eruptions.mixture_, feature_names=feature_names)
+    figure = scatter_figure(
+        mixture,
+        rows,
+        title="Old Faithful: short eruptions, short waits",
+        labels=("duration of the eruption (minutes)", "wait for the next one (minutes)"),
+    )
+    (folder / "old_faithful.csv").write_bytes(files("gaussmix.datasets").joinpath("old_faithful.csv").read_bytes())
+    mixture.save(folder / "old_faithful.json")
+    write_figure(folder / "old_faithful.png", figure)
+
+    picture = _photograph()
+    photograph = GaussianMixture(5, n_init=3, random_state=0, callback=callback)
+    segmentation = segment_picture(picture, photograph)
+    figure = segmentation_figure(
+        picture.shown(),
+        segmentation.recolored(),
+        segmentation.probability_maps,
+        segmentation.mixture,
+        picture.rows,
+        segmentation.colors,
+        title="A photograph as a mixture of five colors",
+    )
+    write_picture(folder / "china.png", picture.pixels)
+    (folder / "china").mkdir()
+    write_segmentation(folder / "china", segmentation)
+    write_figure(folder / "china" / "figure.png", figure)
+    return Demo(rows, eruptions, mixture, segmentation, photograph)
+
+
+def _photograph() -> Picture:
+    """The Summer Palace in Beijing, 640 by 427 pixels."""
+    from sklearn.datasets import load_sample_image
+
+    return Picture(load_sample_image("china.jpg"))

@@ -1,0 +1,210 @@
+"""From pictures to rows of pixels, and from a mixture of pixel colors to pictures of its segments.
+
+A segment is a component, and the pixels for which it is the most probable one. Arrays of pictures are
+(height, width) or (height, width, channels); rows are the visible pixels, line by line.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussmix.errors import DegenerateComponentWarning
+from gaussmix.mixture import Mixture
+from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
+
+UNLABELED = 255
+"""The label of transparent pixels."""
+
+MOST_SEGMENTS = 255
+"""A label is one byte, and `UNLABELED` takes one of the 256."""
+
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_PIECE = 1 << 18  # rows for which responsibilities are held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels as they are in the file.
+
+    Attributes
+    ----------
+    pixels : (height, width, channels) array of uint8 or uint16
+        One channel, gray, or three: red, green, blue.
+    alpha : (height, width) array of uint8, or None
+        Opacity; pixels with 0 are not visible. None: all are opaque.
+    """
+
+    pixels: Rows
+    alpha: Rows | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.pixels.shape[:2]
+        return height, width
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return ("gray",) if self.pixels.shape[2] == 1 else ("red", "green", "blue")
+
+    @property
+    def greatest(self) -> int:
+        """The value of white: 255 or 65535."""
+        return int(np.iinfo(self.pixels.dtype).max)
+
+    @cached_property
+    def visible(self) -> BoolArray:
+        """(height, width)."""
+        return np.ones(self.shape, dtype=bool) if self.alpha is None else self.alpha > 0
+
+    @cached_property
+    def rows(self) -> Rows:
+        """(n, channels) the visible pixels; those of an opaque picture are not copied."""
+        if self.alpha is None:
+            return self.pixels.reshape(-1, self.pixels.shape[2])
+        return self.pixels[self.visible]
+
+    def shown(self) -> Rows:
+        """(height, width, 3 or 4) 8-bit red, green, blue and, if there is any transparency, opacity."""
+        colors = np.broadcast_to(as_bytes(self.pixels), (*self.shape, 3))
+        return _with_alpha(colors, self.alpha)
+
+    def placed(self, values: Rows, elsewhere: int) -> Rows:
+        """Values of the visible pixels (n, ...) put where the pixels are, as (height, width, ...)."""
+        shape = self.shape + values.shape[1:]
+        if self.alpha is None:
+            return values.reshape(shape)
+        picture = np.full(shape, elsewhere, dtype=values.dtype)
+        picture[self.visible] = values
+        return picture
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A picture and a mixture of its pixels, darkest component first.
+
+    Attributes
+    ----------
+    picture : Picture
+    mixture : Mixture
+        Its features are the picture's channels, in the picture's own units.
+    labels : (height, width) array of uint8
+        The segment of each pixel; `UNLABELED` where the picture is transparent.
+    """
+
+    picture: Picture
+    mixture: Mixture
+    labels: Rows
+
+    @property
+    def shares(self) -> FloatArray:
+        """(k,) the share of the visible pixels that each segment has."""
+        counts = np.bincount(self.labels[self.picture.visible], minlength=self.mixture.n_components)
+        return np.asarray(counts / counts.sum())
+
+    @property
+    def colors(self) -> Rows:
+        """(k, 3) the mean color of each component, as 8-bit red, green, blue."""
+        means = self.mixture.means * (255 / self.picture.greatest)
+        return np.broadcast_to(np.clip(np.rint(means), 0, 255), (len(means), 3)).astype(np.uint8)
+
+    def recolored(self) -> Rows:
+        """(height, width, 3 or 4) each pixel in the mean color of its segment; the 4th channel is the opacity."""
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        palette[: len(self.colors)] = self.colors
+        return _with_alpha(palette[self.labels], self.picture.alpha)
+
+    def cut_out(self, segment: int) -> Rows:
+        """(height, width, 4) the picture where it belongs to the segment, transparent elsewhere."""
+        inside = self.labels == segment
+        alpha = inside * (np.uint8(255) if self.picture.alpha is None else self.picture.alpha)
+        return _with_alpha(np.where(inside[:, :, None], self.picture.shown()[:, :, :3], np.uint8(0)), alpha)
+
+    @cached_property
+    def probability_maps(self) -> Rows:
+        """(k, height, width) the probability of each component given the pixel: 0 is 0, 255 is 1."""
+        rows = self.picture.rows
+        maps = np.empty((len(rows), self.mixture.n_components), dtype=np.uint8)
+        for start in range(0, len(rows), _PIECE):
+            piece = slice(start, start + _PIECE)
+            maps[piece] = np.rint(255 * self.mixture.responsibilities(rows[piece]))
+        return np.ascontiguousarray(np.moveaxis(self.picture.placed(maps, 0), 2, 0))
+
+
+def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentation:
+    """Fit a mixture to the pixels and label them.
+
+    Parameters
+    ----------
+    picture : Picture
+    estimator : GaussianMixture
+        Is fitted; its components keep the order of the fit.
+
+    Raises
+    ------
+    ValueError
+        If the picture has fewer visible pixels than the estimator components, or no visible pixel.
+
+    Warns
+    -----
+    ConvergenceWarning, DegenerateComponentWarning
+        With the numbers of the segments.
+    """
+    n_components, n_rows = estimator.n_components, len(picture.rows)
+    if n_components > MOST_SEGMENTS:
+        raise ValueError(f"There can be at most {MOST_SEGMENTS} segments (a label is one byte), got {n_components}")
+    if n_rows < max(2, n_components):
+        raise ValueError(f"The picture has {n_rows} visible pixels; {n_components} segments need more")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(picture.rows)
+    order = brightness_order(estimator.mixture_)
+    for warning in caught:
+        _warn_again(warning.message, order)
+    mixture = reordered(estimator.mixture_, order, picture.channels)
+    labels = mixture.labels(picture.rows).astype(np.uint8)
+    return Segmentation(picture, mixture, picture.placed(labels, UNLABELED))
+
+
+def brightness_order(mixture: Mixture) -> IntArray:
+    """(k,) the components of a mixture of gray or RGB pixels, darkest mean first (luma of ITU-R BT.601)."""
+    brightness = mixture.means @ (_LUMA if mixture.n_features == 3 else np.ones(mixture.n_features))
+    return np.argsort(brightness, kind="stable")
+
+
+def reordered(mixture: Mixture, order: IntArray, feature_names: tuple[str, ...] | None) -> Mixture:
+    """The same mixture with its components in another order, and named features."""
+    covariance = mixture.covariance
+    if covariance.form != "tied":  # a tied root belongs to all components
+        covariance = type(covariance)(covariance.roots[order], covariance.n_components, covariance.n_features)
+    return Mixture(mixture.weights[order], mixture.means[order], covariance, feature_names)
+
+
+def as_bytes(pixels: Rows) -> Rows:
+    """8-bit values; 16-bit values are divided by 257, so that white stays white."""
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
+
+
+def _with_alpha(colors: Rows, alpha: Rows | None) -> Rows:
+    return colors if alpha is None else np.concatenate([colors, alpha[:, :, None]], axis=2)
+
+
+def _warn_again(message: Any, order: IntArray) -> None:
+    """The estimator's warning, with the numbers of the segments in place of the components'."""
+    if isinstance(message, DegenerateComponentWarning):
+        message = DegenerateComponentWarning(
+            re.sub(r"^Component(s?) (\d+(?:, \d+)*)", lambda found: _segments(found, order), str(message))
+        )
+    warnings.warn(message, stacklevel=3)
+
+
+def _segments(found: re.Match[str], order: IntArray) -> str:
+    rank = np.argsort(order)
+    numbers = sorted(int(rank[int(number)]) for number in found[2].split(", "))
+    return f"Segment{found[1]} {', '.join(map(str, numbers))}"
