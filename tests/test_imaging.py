@@ -6,7 +6,7 @@ from PIL import Image
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, Mixture
 from gaussmix.imaging import Picture, read_picture, segment_picture, segmentation_files, write_segmentation
-from gaussmix.imaging.segments import UNLABELED, brightness_order, reordered
+from gaussmix.imaging.segments import UNLABELED, brightness_order
 
 COLORS = np.array([[200, 190, 60], [20, 40, 90], [120, 60, 50]])
 
@@ -114,16 +114,6 @@ def test_recolored_picture_has_the_mean_color_of_each_segment(segmentation):
 
 def test_shares_count_visible_pixels(segmentation):
     np.testing.assert_allclose(segmentation.shares, 1 / 3)
-
-
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
-def test_reordered_mixture_has_the_same_density(covariance_type):
-    rows = stripes().reshape(-1, 3)
-    mixture = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(rows).mixture_
-    order = np.array([2, 0, 1])
-    other = reordered(mixture, order, ("r", "g", "b"))
-    np.testing.assert_allclose(other.log_density(rows), mixture.log_density(rows), rtol=1e-12)
-    np.testing.assert_allclose(other.responsibilities(rows), mixture.responsibilities(rows)[:, order], atol=1e-12)
 
 
 def test_warnings_name_segments_not_components():

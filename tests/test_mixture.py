@@ -107,6 +107,18 @@ def test_marginal_of_features_that_are_not_there_is_refused(features):
         named.marginal(features)
 
 
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_reordered_mixture_is_the_same_density(covariance_type):
+    rng = np.random.default_rng(6)
+    mixture = random_mixture(covariance_class(covariance_type), 3, 2, rng)
+    rows = rng.standard_normal((20, 2))
+    other = mixture.reordered([2, 0, 1])
+    np.testing.assert_allclose(other.log_density(rows), mixture.log_density(rows), rtol=1e-14)
+    np.testing.assert_allclose(other.responsibilities(rows), mixture.responsibilities(rows)[:, [2, 0, 1]], rtol=1e-13)
+    with pytest.raises(ValueError, match="permutation"):
+        mixture.reordered([0, 0, 1])
+
+
 def test_parameters_are_copied_and_read_only():
     weights, means = np.array([0.4, 0.6]), np.zeros((2, 2))
     mixture = Mixture.from_parameters(weights, means, np.ones((2, 2)), covariance_type="diag")

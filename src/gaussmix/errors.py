@@ -1,8 +1,23 @@
 """What can go wrong, by name."""
 
+from collections.abc import Iterable
+
 
 class DegenerateComponentWarning(UserWarning):
-    """A component collapsed or lost its rows; the model was repaired and the message names the component."""
+    """Components collapsed or lost their rows; the model was repaired and the message names them.
+
+    Attributes
+    ----------
+    components : tuple of int
+    trouble : str
+        What is wrong with them and what may help, as the rest of a sentence.
+    """
+
+    def __init__(self, components: Iterable[int], trouble: str, noun: str = "Component") -> None:
+        self.components = tuple(int(component) for component in components)
+        self.trouble = trouble
+        shown = ", ".join(map(str, self.components[:10])) + (" and more" if len(self.components) > 10 else "")
+        super().__init__(f"{noun}{'s' if len(self.components) > 1 else ''} {shown} {trouble}")
 
 
 class ModelFileError(ValueError):

@@ -1,7 +1,7 @@
 """A Gaussian mixture: weights, means, covariances. Frozen."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Self
@@ -168,6 +168,14 @@ class Mixture:
             raise ValueError(f"features must be a few different features, got {list(features)}")
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
         return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
+
+    def reordered(self, order: Iterable[int]) -> "Mixture":
+        """The same mixture with its components in another order: a permutation of 0 to k - 1."""
+        positions = list(order)
+        if sorted(positions) != list(range(self.n_components)):
+            raise ValueError(f"order must be a permutation of 0 to {self.n_components - 1}, got {positions}")
+        covariance = self.covariance.reordered(positions)
+        return Mixture(self.weights[positions], self.means[positions], covariance, self.feature_names)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit."""

@@ -112,6 +112,8 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
     marginal = covariance.marginal(features)
     assert (marginal.n_components, marginal.n_features) == (n_components, len(features))
     assert_allclose(marginal.dense(), dense[:, features][:, :, features], rtol=1e-12, atol=1e-13, err_msg="marginal")
+    backwards = covariance.reordered(range(n_components)[::-1])
+    assert_array_equal(backwards.dense(), dense[::-1], err_msg="reordered")
 
 
 def _check_constructors(covariance: AbstractCovariance) -> None:

@@ -18,6 +18,7 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``variances``         the variance of each feature
 ``dense``             full covariances
 ``marginal``          the structure of some of the features
+``reordered``         the structure with its components in another order
 ====================  =================================================================================================
 
 and nothing else: it has never seen a row. ``gaussmix.testing.check_covariance`` checks all of it.
@@ -120,6 +121,9 @@ class AbstractCovariance(ABC):
 
     @abstractmethod
     def marginal(self, features: Sequence[int]) -> Self: ...
+
+    @abstractmethod
+    def reordered(self, order: Sequence[int]) -> Self: ...
 
     @property
     @abstractmethod

@@ -67,6 +67,9 @@ class Diagonal(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(self.roots[:, list(features)], self.n_components, len(features))
 
+    def reordered(self, order: Sequence[int]) -> Self:
+        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+
     @property
     def covariances(self) -> FloatArray:
         return self.variances()

@@ -76,6 +76,9 @@ class Full(AbstractCovariance):
         some = self.dense()[np.ix_(range(self.n_components), features, features)]
         return type(self)(lower_root(some), self.n_components, len(features))
 
+    def reordered(self, order: Sequence[int]) -> Self:
+        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+
     @property
     def covariances(self) -> FloatArray:
         return self.dense()

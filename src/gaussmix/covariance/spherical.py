@@ -68,6 +68,9 @@ class Spherical(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(self.roots, self.n_components, len(features))
 
+    def reordered(self, order: Sequence[int]) -> Self:
+        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+
     @property
     def covariances(self) -> FloatArray:
         return self.roots**2

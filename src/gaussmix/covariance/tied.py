@@ -75,6 +75,9 @@ class Tied(AbstractCovariance):
         some = self.covariances[np.ix_(features, features)]
         return type(self)(lower_root(some[None])[0], self.n_components, len(features))
 
+    def reordered(self, order: Sequence[int]) -> Self:
+        return self
+
     @property
     def covariances(self) -> FloatArray:
         return self.roots @ self.roots.T

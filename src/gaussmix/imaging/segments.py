@@ -4,9 +4,8 @@ A segment is a component, and the pixels for which it is the most probable one. 
 (height, width) or (height, width, channels); rows are the visible pixels, line by line.
 """
 
-import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +166,7 @@ def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentat
     order = brightness_order(estimator.mixture_)
     for warning in caught:
         _warn_again(warning.message, order)
-    mixture = reordered(estimator.mixture_, order, picture.channels)
+    mixture = replace(estimator.mixture_.reordered(order), feature_names=picture.channels)
     labels = mixture.labels(picture.rows).astype(np.uint8)
     return Segmentation(picture, mixture, picture.placed(labels, UNLABELED))
 
@@ -176,14 +175,6 @@ def brightness_order(mixture: Mixture) -> IntArray:
     """(k,) the components of a mixture of gray or RGB pixels, darkest mean first (luma of ITU-R BT.601)."""
     brightness = mixture.means @ (_LUMA if mixture.n_features == 3 else np.ones(mixture.n_features))
     return np.argsort(brightness, kind="stable")
-
-
-def reordered(mixture: Mixture, order: IntArray, feature_names: tuple[str, ...] | None) -> Mixture:
-    """The same mixture with its components in another order, and named features."""
-    covariance = mixture.covariance
-    if covariance.form != "tied":  # a tied root belongs to all components
-        covariance = type(covariance)(covariance.roots[order], covariance.n_components, covariance.n_features)
-    return Mixture(mixture.weights[order], mixture.means[order], covariance, feature_names)
 
 
 def as_bytes(pixels: Rows) -> Rows:
@@ -198,13 +189,7 @@ def _with_alpha(colors: Rows, alpha: Rows | None) -> Rows:
 def _warn_again(message: Any, order: IntArray) -> None:
     """The estimator's warning, with the numbers of the segments in place of the components'."""
     if isinstance(message, DegenerateComponentWarning):
-        message = DegenerateComponentWarning(
-            re.sub(r"^Component(s?) (\d+(?:, \d+)*)", lambda found: _segments(found, order), str(message))
-        )
+        rank = np.argsort(order)
+        segments = sorted(int(rank[component]) for component in message.components)
+        message = DegenerateComponentWarning(segments, message.trouble, "Segment")
     warnings.warn(message, stacklevel=3)
-
-
-def _segments(found: re.Match[str], order: IntArray) -> str:
-    rank = np.argsort(order)
-    numbers = sorted(int(rank[int(number)]) for number in found[2].split(", "))
-    return f"Segment{found[1]} {', '.join(map(str, numbers))}"
