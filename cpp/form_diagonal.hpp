@@ -62,22 +62,13 @@ class Diagonal {
   void add(const Partial& partial) {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      const double *mean = component(k), *factor = mean + dp_;
+      const double* mean = component(k);
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
       double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_;
-      for (int j = 0; j < dp_; j += kLanes) {
-        const Pack center = fetch(mean + j), scale = fetch(factor + j);
-        Pack first{}, second{};
-        for (int s = 0; s < survivors_.count; ++s) {
-          const double* row = rows_ + static_cast<std::size_t>(survivors_.index[s]) * dp_;
-          const Pack y = (fetch(row + j) - center) * scale;
-          const Pack ry = y * survivors_.weighted[s];
-          first += ry;
-          second += ry * y;
-        }
-        store(shift + j, fetch(shift + j) + first);
-        store(scatter + j, fetch(scatter + j) + second);
-      }
+      int j = 0;
+      for (; j + 4 * kLanes <= dp_; j += 4 * kLanes) add_columns<4, 1>(mean, j, shift, scatter);
+      for (; j + 2 * kLanes <= dp_; j += 2 * kLanes) add_columns<2, 2>(mean, j, shift, scatter);
+      for (; j < dp_; j += kLanes) add_columns<1, 4>(mean, j, shift, scatter);
     }
   }
 
@@ -86,6 +77,48 @@ class Diagonal {
  private:
   const double* component(int k) const {
     return packed_ + padded(mixture_.n_components) + static_cast<std::size_t>(k) * 2 * dp_;
+  }
+
+  // The sums over the survivors for `wide` packs of columns, in `chains` independent sums that hide the latency.
+  template <int wide, int chains>
+  GAUSSMIX_INLINE void add_columns(const double* mean, int column, double* shift, double* scatter) {
+    const double* factor = mean + dp_;
+    Pack center[wide], scale[wide], first[chains][wide] = {}, second[chains][wide] = {};
+    GAUSSMIX_UNROLL
+    for (int p = 0; p < wide; ++p) {
+      center[p] = fetch(mean + column + p * kLanes);
+      scale[p] = fetch(factor + column + p * kLanes);
+    }
+    const auto add_row = [&](int s, int chain) {
+      const int at = survivors_.index[s];
+      const double* row = rows_ + static_cast<std::size_t>(at) * dp_ + column;
+      const Pack w = broadcast(survivors_.weighted[at]);
+      GAUSSMIX_UNROLL
+      for (int p = 0; p < wide; ++p) {
+        const Pack y = (fetch(row + p * kLanes) - center[p]) * scale[p];
+        const Pack ry = y * w;
+        first[chain][p] += ry;
+        second[chain][p] += ry * y;
+      }
+    };
+    int s = 0;
+    for (; s + chains <= survivors_.count; s += chains) {
+      GAUSSMIX_UNROLL
+      for (int chain = 0; chain < chains; ++chain) add_row(s + chain, chain);
+    }
+    for (; s < survivors_.count; ++s) add_row(s, 0);
+    GAUSSMIX_UNROLL
+    for (int p = 0; p < wide; ++p) {
+      double *to_shift = shift + column + p * kLanes, *to_scatter = scatter + column + p * kLanes;
+      Pack shifts = fetch(to_shift), scatters = fetch(to_scatter);
+      GAUSSMIX_UNROLL
+      for (int chain = 0; chain < chains; ++chain) {
+        shifts += first[chain][p];
+        scatters += second[chain][p];
+      }
+      store(to_shift, shifts);
+      store(to_scatter, scatters);
+    }
   }
 
   const Mixture& mixture_;

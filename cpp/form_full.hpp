@@ -67,15 +67,7 @@ class Full {
       if (!survivors_.count) continue;
       const double* y = whitened(k);
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
-      for (int s = 0; s < survivors_.count; ++s) {
-        const double* row = y + static_cast<std::size_t>(survivors_.index[s]) * dp_;
-        double* weighted = weighted_ + static_cast<std::size_t>(s) * dp_;
-        for (int j = 0; j < dp_; j += kLanes) {
-          const Pack value = fetch(row + j) * survivors_.weighted[s];
-          store(weighted + j, value);
-          store(shift + j, fetch(shift + j) + value);
-        }
-      }
+      weigh_rows(y, dp_, survivors_.weighted, survivors_.index, survivors_.count, weighted_, shift);
       add_outer(weighted_, y, survivors_.index, survivors_.count, mixture_.n_features, partial.scatter + k * area);
     }
   }

@@ -25,7 +25,7 @@ class Tied {
     whitened_ = arena.take(size);
     columns_ = arena.take(size);
     residual_ = arena.take(size);
-    length_ = arena.take(tile.size);
+    length_ = arena.take(tile.size > dp_ ? tile.size : dp_);  // scratch for a number per row or per column
     active_ = reinterpret_cast<Active*>(arena.take(2 * static_cast<std::size_t>(m.n_components)));
   }
 
@@ -120,15 +120,19 @@ class Tied {
   const double* center() const { return packed_ + padded(mixture_.n_components); }
   const double* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
 
+  // shift += sum of weight r (z - nu); residual += r (z - nu) in each row.
   void add_residuals(const double* nu, double* shift) {
-    for (int s = 0; s < survivors_.count; ++s) {
-      const std::size_t row = static_cast<std::size_t>(survivors_.index[s]) * dp_;
-      const double r = survivors_.responsibility[s], weighted = survivors_.weighted[s];
-      for (int j = 0; j < dp_; j += kLanes) {
-        const Pack u = fetch(whitened_ + row + j) - fetch(nu + j);
-        store(shift + j, fetch(shift + j) + weighted * u);
-        store(residual_ + row + j, fetch(residual_ + row + j) + r * u);
+    for (int j = 0; j < dp_; j += kLanes) {
+      const Pack point = fetch(nu + j);
+      Pack sum = fetch(shift + j);
+      for (int s = 0; s < survivors_.count; ++s) {
+        const int at = survivors_.index[s];
+        double* residual = residual_ + static_cast<std::size_t>(at) * dp_ + j;
+        const Pack u = fetch(whitened_ + static_cast<std::size_t>(at) * dp_ + j) - point;
+        sum += survivors_.weighted[at] * u;
+        store(residual, fetch(residual) + survivors_.responsibility[at] * u);
       }
+      store(shift + j, sum);
     }
   }
 
@@ -140,15 +144,12 @@ class Tied {
 
   void add_residual_scatter(const Partial& partial) {
     int count = 0;
-    double* weighted = rows_;  // the rows themselves are no longer needed
     for (int n = 0; n < tile.size; ++n) {
-      if (tile.weight[n] == 0.0 || tile.normal[n] == 0.0) continue;
-      for (int j = 0; j < dp_; j += kLanes) {
-        const Pack m = fetch(residual_ + static_cast<std::size_t>(n) * dp_ + j);
-        store(weighted + static_cast<std::size_t>(count) * dp_ + j, m * tile.weight[n]);
-      }
-      survivors_.index[count++] = n;
+      if (tile.weight[n] > 0.0 && tile.normal[n] > 0.0) survivors_.index[count++] = n;
     }
+    double* weighted = rows_;  // the rows themselves are no longer needed
+    for (int j = 0; j < dp_; ++j) length_[j] = 0.0;
+    weigh_rows(residual_, dp_, tile.weight, survivors_.index, count, weighted, length_);
     add_outer(weighted, residual_, survivors_.index, count, mixture_.n_features, partial.scatter);
   }
 

@@ -39,7 +39,8 @@ inline constexpr double kInfinity = __builtin_huge_val();
 using Pack = double __attribute__((vector_size(kLanes * 8)));
 using Bits = std::int64_t __attribute__((vector_size(kLanes * 8)));
 
-GAUSSMIX_INLINE Pack broadcast(double value) { return Pack{} + value; }
+// Subtracting zero leaves every number as it is, so the compiler drops it; adding zero it must keep (-0 + 0 = 0).
+GAUSSMIX_INLINE Pack broadcast(double value) { return value - Pack{}; }
 GAUSSMIX_INLINE Pack select(Bits mask, Pack yes, Pack no) { return mask ? yes : no; }
 GAUSSMIX_INLINE Bits as_bits(Pack x) {
   Bits bits;
@@ -79,6 +80,19 @@ GAUSSMIX_INLINE unsigned at_least(Pack a, Pack b) {
   unsigned bits = 0;
   for (int i = 0; i < kLanes; ++i) bits |= static_cast<unsigned>(a[i] >= b[i]) << i;
   return bits;
+#endif
+}
+
+// Writes first + i for every bit i that is set, and returns how many. There must be room for kLanes numbers.
+GAUSSMIX_INLINE int list_bits(unsigned bits, int first, int* to) {
+#if defined(__AVX512F__)
+  const __m256i places = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_maskz_compress_epi32(static_cast<__mmask8>(bits), places));
+  return __builtin_popcount(bits);
+#else
+  int count = 0;
+  for (; bits; bits &= bits - 1) to[count++] = first + __builtin_ctz(bits);
+  return count;
 #endif
 }
 

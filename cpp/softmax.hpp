@@ -101,9 +101,9 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
 
 // The rows of the tile that a component has a share in.
 struct Survivors {
-  int* index;              // (size,)
-  double* responsibility;  // (size,) p(k | x)
-  double* weighted;        // (size,) weight p(k | x)
+  int* index;              // (count,) their places in the tile
+  double* responsibility;  // (size,) p(k | x) of every row
+  double* weighted;        // (size,) weight p(k | x) of every row
   int count = 0;
 
   Survivors(int size, Arena& arena)
@@ -112,22 +112,20 @@ struct Survivors {
   // Lists them and returns the sum of their weighted responsibilities.
   double find(const Tile& tile, int component) {
     const double* share = tile.of(component);
-    double total = 0.0;
+    const Pack least = broadcast(kNegligible);
+    Pack total{};
     count = 0;
     for (int n = 0; n < tile.size; n += kLanes) {
-      unsigned bits = at_least(fetch(share + n), broadcast(kNegligible));
-      for (; bits; bits &= bits - 1) {
-        const int row = n + __builtin_ctz(bits);
-        const double r = share[row] * tile.normal[row];
-        if (r == 0.0) continue;
-        index[count] = row;
-        responsibility[count] = r;
-        weighted[count] = r * tile.weight[row];
-        total += weighted[count];
-        ++count;
-      }
+      const Pack r = fetch(share + n) * fetch(tile.normal + n);
+      const Pack w = r * fetch(tile.weight + n);
+      store(responsibility + n, r);
+      store(weighted + n, w);
+      const unsigned bits = at_least(r, least);
+      if (!bits) continue;
+      total += select(r >= least, w, Pack{});
+      count += list_bits(bits, n, index + count);
     }
-    return total;
+    return sum_lanes(total);
   }
 };
 

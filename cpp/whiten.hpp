@@ -84,6 +84,39 @@ inline void subtract(const double* rows, const double* mean, int size, int dp, d
   }
 }
 
+// weighted[s] = weight[index[s]] y[index[s]] for some columns, and adds them to sum.
+template <int wide>
+GAUSSMIX_INLINE void weigh_panel(const double* y, int dp, const double* weight, const int* index, int count, int first,
+                                 double* weighted, double* sum) {
+  Pack total[wide];
+  GAUSSMIX_UNROLL
+  for (int p = 0; p < wide; ++p) total[p] = fetch(sum + first + p * kLanes);
+  for (int s = 0; s < count; ++s) {
+    const double* from = y + static_cast<std::size_t>(index[s]) * dp + first;
+    double* to = weighted + static_cast<std::size_t>(s) * dp + first;
+    const Pack w = broadcast(weight[index[s]]);
+    GAUSSMIX_UNROLL
+    for (int p = 0; p < wide; ++p) {
+      const Pack value = w * fetch(from + p * kLanes);
+      store(to + p * kLanes, value);
+      total[p] += value;
+    }
+  }
+  GAUSSMIX_UNROLL
+  for (int p = 0; p < wide; ++p) store(sum + first + p * kLanes, total[p]);
+}
+
+// The listed rows times their weights, one below the other, and their sum.
+inline void weigh_rows(const double* y, int dp, const double* weight, const int* index, int count, double* weighted,
+                       double* sum) {
+  int first = 0;
+  for (; first + 4 * kLanes <= dp; first += 4 * kLanes)
+    weigh_panel<4>(y, dp, weight, index, count, first, weighted, sum);
+  for (; first + 2 * kLanes <= dp; first += 2 * kLanes)
+    weigh_panel<2>(y, dp, weight, index, count, first, weighted, sum);
+  for (; first < dp; first += kLanes) weigh_panel<1>(y, dp, weight, index, count, first, weighted, sum);
+}
+
 // scatter[row:row + kHigh, first:first + wide packs] += sum over the listed rows of left' right.
 template <int wide>
 GAUSSMIX_INLINE void outer_panel(const double* left, const double* right, const int* index, int count, int dp, int row,

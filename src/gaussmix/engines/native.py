@@ -12,7 +12,7 @@ from gaussmix.whitened import WhitenedMixture
 
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
-_FLOPS_PER_CALL = 2e9  # between two calls Python can act on Ctrl-C: well under a second of work
+_FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: well under a second of work
 
 
 class NativeEngine(AbstractEngine):
