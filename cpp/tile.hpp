@@ -105,9 +105,12 @@ inline void load_columns(const Rows& rows, std::size_t first, int count, int siz
 }
 
 inline void load_weights(const Rows& rows, std::size_t first, int count, Tile& tile) {
-  for (int n = 0; n < tile.size; ++n) {
-    tile.weight[n] = n >= count ? 0.0 : rows.weights ? rows.weights[first + n] : 1.0;
+  if (rows.weights) {
+    std::memcpy(tile.weight, rows.weights + first, sizeof(double) * count);
+  } else {
+    for (int n = 0; n < tile.size; n += kLanes) store(tile.weight + n, broadcast(1.0));
   }
+  for (int n = count; n < tile.size; ++n) tile.weight[n] = 0.0;
 }
 
 inline void add_log_prior(const Rows& rows, std::size_t first, int count, Tile& tile) {
