@@ -76,9 +76,12 @@ gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, cons
           sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
 }
 
+// After a fork the threads of the parent are gone, and waiting for them would take forever (GCC's OpenMP).
+bool forked = false;
+
 int max_threads() {
 #ifdef _OPENMP
-  return omp_get_max_threads();
+  return forked ? 1 : omp_get_max_threads();
 #else
   return 1;
 #endif
@@ -149,5 +152,6 @@ NB_MODULE(_native, module) {
         }
       },
       "name"_a, "Use another one.");
+  module.def("after_fork", [] { forked = true; }, "From now on, one thread: this is a forked child.");
   module.def("max_threads", &max_threads, "Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
 }

@@ -9,7 +9,7 @@ namespace gaussmix {
 struct Layout {
   std::size_t packed;   // the mixture in the order the kernel reads it: shared, read-only
   std::size_t scratch;  // tiles of rows and scores: one per thread
-  std::size_t partial;  // the sums over a block: one per thread, and the total
+  std::size_t partial;  // the sums over a block: the slots of in_order.hpp, and the total
 };
 
 struct Kernels {

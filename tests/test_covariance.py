@@ -66,6 +66,20 @@ def test_root_of_a_singular_matrix_squares_to_it():
     assert not np.triu(root, 1).any()
 
 
+def test_root_of_a_singular_matrix_keeps_columns_of_small_units():
+    scales = np.array([1.0, 1.0, 1e-12])
+    matrix = np.array([[1.0, 1.0, 0.5], [1.0, 1.0, 0.5], [0.5, 0.5, 1.0]]) * np.outer(scales, scales)
+    root = lower_root(matrix[None])[0]
+    np.testing.assert_allclose(root @ root.T / np.outer(scales, scales), matrix / np.outer(scales, scales), atol=1e-14)
+
+
+@pytest.mark.parametrize("structure", [Full, Tied])
+def test_marginal_of_nearly_collinear_features_keeps_its_digits(structure):
+    root = np.array([[1.0, 0.0, 0.0], [1.0, 1e-8, 0.0], [0.3, 0.2, 1.0]])
+    covariance = structure(root[None] if structure is Full else root, 1, 3)
+    np.testing.assert_allclose(covariance.marginal([0, 1, 2]).roots.reshape(3, 3), root, rtol=1e-8, atol=1e-16)
+
+
 def test_adding_variances_does_not_square_the_condition():
     # sqrt(1e-20 + 1e-22) is right to rounding, though 1 + 1e-22 = 1
     root = np.array([[[1.0, 0.0], [1.0, 1e-10]]])

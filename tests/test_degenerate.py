@@ -79,6 +79,35 @@ def test_ridge_that_carries_a_component_is_told():
         GaussianMixture(2, random_state=0).fit(BASE * [1.0, 1.0, 1e-5])
 
 
+def test_units_of_a_column_do_not_matter_when_a_component_collapses():
+    rng = np.random.default_rng(3)
+    apart = np.r_[np.zeros(150), np.full(150, 6.0)]
+    sound = np.c_[rng.standard_normal(300), rng.standard_normal(300) + apart]
+    rows, labels = np.r_[sound, np.full((100, 2), 30.0)], np.repeat([0, 1, 2], [150, 150, 100])
+    scores = []
+    for scale in (1.0, 1e-9, 1e-12):
+        with pytest.warns(DegenerateComponentWarning):
+            gm = GaussianMixture(3, reg_covar=0, init_params=labels).fit(rows * [1.0, scale])
+        scores.append(gm.score(rows[:300] * [1.0, scale]) + np.log(scale))
+    np.testing.assert_allclose(scores, scores[0], atol=1e-6)
+
+
+def test_empty_component_does_not_grow_by_the_ridge():
+    labels = np.zeros(300, dtype=int)
+    with pytest.warns(DegenerateComponentWarning), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        gm = GaussianMixture(2, init_params=labels, reg_covar=0.5, tol=0, max_iter=40).fit(BASE)
+    np.testing.assert_allclose(gm.covariances_[1], np.eye(3))
+
+
+def test_repair_is_a_millionth_of_the_sound_components():
+    rows = np.r_[BASE, np.full((700, 3), 50.0)]
+    with pytest.warns(DegenerateComponentWarning):
+        gm = GaussianMixture(2, reg_covar=0, init_params=np.repeat([0, 1], [300, 700])).fit(rows)
+    expected = 1e-6 * np.diag(gm.covariances_[0])
+    np.testing.assert_allclose(np.diag(gm.covariances_[1]), expected, rtol=1e-6)
+
+
 def test_empty_component_is_told():
     labels = np.zeros(300, dtype=int)
     with pytest.warns(DegenerateComponentWarning, match="Component 1 left without rows"):

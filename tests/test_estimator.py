@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
-from gaussmix import GaussianMixture, Mixture
+from gaussmix import DegenerateComponentWarning, GaussianMixture, Mixture
 from gaussmix.em import Progress
 
 ROWS, K = TABLES["blobs"]
@@ -135,8 +135,85 @@ def test_warm_start_goes_on():
         whole.fit(ROWS)
         parts.fit(ROWS).fit(ROWS)
     np.testing.assert_array_equal(parts.means_, whole.means_)
-    with pytest.raises(ValueError, match="warm_start goes on with 3 components in 3 features"):
+    with pytest.raises(
+        ValueError, match=r"warm_start goes on with \('full', 3, 3\), this fit asks for \('full', 3, 2\)"
+    ):
         parts.fit(ROWS[:, :2])
+    with pytest.raises(ValueError, match="'diag', 3, 3"):
+        parts.set_params(covariance_type="diag").fit(ROWS)
+
+
+def test_warm_start_on_other_data_does_not_converge_at_once():
+    gm = GaussianMixture(K, random_state=0, warm_start=True).fit(ROWS)
+    other = blobs(seed=11)
+    gm.fit(other)
+    assert gm.n_iter_ > 2
+    assert gm.lower_bound_ > GaussianMixture(K, random_state=0, max_iter=0).fit(other).lower_bound_ - 1
+
+
+def test_a_start_that_is_given_is_run_once():
+    starts = set()
+    for given in ({"init_params": np.arange(len(ROWS)) % K}, {"n_init": 4}):
+        gm = GaussianMixture(K, **({"n_init": 4} | given), random_state=0, callback=lambda p: starts.add(p.start))
+        gm.fit(ROWS)
+        assert starts == ({0} if "init_params" in given else {0, 1, 2, 3})
+
+
+def test_stopping_at_the_top_is_told_as_such():
+    with pytest.warns(ConvergenceWarning):
+        gm = GaussianMixture(1, max_iter=1).fit(ROWS)
+    assert "one iteration before the end" in gm.stop_reason_
+
+
+def test_warnings_point_to_the_caller():
+    for call in ("fit", "fit_predict", "fit_transform"):
+        with pytest.warns(ConvergenceWarning) as caught:
+            getattr(GaussianMixture(K, max_iter=1, random_state=0), call)(ROWS)
+        assert caught[0].filename == __file__, call
+
+
+def test_computed_attributes_refuse_to_be_written_to(fitted):
+    for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(fitted, name)[0] = 7.0
+
+
+def test_random_rows_are_drawn_with_their_weights():
+    heavy = np.arange(len(ROWS)) < 10
+    weights = np.where(heavy, 1e9, 1e-3)
+    for seed in range(20):
+        gm = GaussianMixture(2, init_params="random_from_data", random_state=seed, max_iter=0)
+        gm.fit(ROWS, sample_weight=weights)
+        assert (gm.weights_ > 0.01).all(), "a seed was drawn among rows of almost no weight"
+
+
+@pytest.mark.parametrize("method", ["k-means++", "random_from_data"])
+def test_repeated_rows_do_not_empty_a_component(method):
+    rows = np.r_[np.zeros((300, 2)), np.random.default_rng(0).standard_normal((50, 2))]
+    for seed in range(10):
+        gm = GaussianMixture(3, init_params=method, random_state=seed, max_iter=0, reg_covar=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateComponentWarning)
+            gm.fit(rows)
+        assert (gm.weights_ > 0).all()
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1e20, "f4"), (1e-25, "f4"), (1e140, "f8"), (1e-140, "f8")])
+@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
+def test_starts_do_not_depend_on_units(scale, dtype, method):
+    settings = {"n_components": K, "init_params": method, "random_state": 0, "max_iter": 0, "reg_covar": 0}
+    plain = GaussianMixture(**settings).fit(ROWS.astype("f4").astype(dtype))
+    scaled = GaussianMixture(**settings).fit((ROWS.astype("f4") * scale).astype(dtype))
+    np.testing.assert_allclose(scaled.weights_, plain.weights_, rtol=1e-6)
+    np.testing.assert_allclose(scaled.means_ / scale, plain.means_, rtol=1e-4)
+
+
+def test_score_of_a_row_infinitely_far_away_is_minus_infinity():
+    gm = GaussianMixture(1, reg_covar=0).fit(ROWS * 1e-9)
+    far = np.full((1, 3), 1e149)
+    assert gm.score(far) == -np.inf
+    assert gm.bic(far) == np.inf
+    np.testing.assert_array_equal(gm.predict_proba(far), 0.0)
 
 
 def test_a_failed_refit_keeps_the_old_model(fitted):
@@ -209,11 +286,17 @@ def test_parameters_are_checked_at_fit(change, message):
         (np.ones((600, 2)), "1D array"),
         (np.zeros(600), "zero for every row"),
         (["a"] * 600, "sample_weight must be numbers"),
+        (np.full(600, 1e307), "sum that overflows"),
     ],
 )
 def test_sample_weight_is_checked(weights, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture().fit(ROWS, sample_weight=weights)
+
+
+def test_too_few_rows_of_positive_weight_are_told():
+    with pytest.raises(ValueError, match="sample_weight leaves 1 rows for n_components = 2"):
+        GaussianMixture(2).fit(ROWS, sample_weight=(np.arange(len(ROWS)) == 3).astype(float))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "uint16", "int32"])

@@ -64,6 +64,7 @@ def test_another_reader_needs_only_the_documented_numbers(document, mixture):
         ({"weights": None}, "weights does not have the shape"),
         ({"means": [[0, 0], [0, 0], [0, True]]}, "where a number belongs"),
         ({"means": [[0, 0], [0, 0], [0, 1e999]]}, "Infinity|too large"),
+        ({"means": [[0, 0], [0, 0], [0, 10**400]]}, "means has a number too large"),
         ({"roots": [[[1, 0.5], [0, 1]]] * 3}, "not lower triangular"),
         ({"roots": [[[1, 0], [0, 0]]] * 3}, "positive diagonal"),
         ({"covariances": [[[2, 0], [0, 1]]] * 3}, "not those of its roots"),

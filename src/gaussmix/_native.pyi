@@ -43,5 +43,8 @@ def selected_instruction_set() -> str:
 def select_instruction_set(name: str) -> None:
     """Use another one."""
 
+def after_fork() -> None:
+    """From now on, one thread: this is a forked child."""
+
 def max_threads() -> int:
     """Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""

@@ -23,6 +23,10 @@ class Stop(Enum):
         "Stopped at max_iter={n_iter} before converging: the last iteration changed the mean log-likelihood by "
         "{gain:.3g}, tol={tol:g}."
     )
+    LIMIT_AT_THE_TOP = (
+        "Stopped at max_iter={n_iter}, one iteration before the end: the last one changed the mean log-likelihood by "
+        "{gain:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
+    )
     START = "No iterations were asked for (max_iter=0): these are the starting parameters."
 
 
@@ -93,7 +97,7 @@ def fit_em(
     tol: float,
     max_iter: int,
     start: int = 0,
-    last_gain: float = np.inf,
+    last_log_likelihood: float = -np.inf,
     watch: Callable[[Progress], object] | None = None,
 ) -> Fit:
     """Expectation-maximization from a mixture.
@@ -113,8 +117,8 @@ def fit_em(
     max_iter : int
     start : int
         Its number, for those who watch.
-    last_gain : float
-        The gain of the iteration before, when a fit goes on.
+    last_log_likelihood : float
+        The mean log-likelihood one iteration before the start, when a fit goes on.
     watch : callable, optional
         Called with a `Progress` after every pass.
 
@@ -124,7 +128,7 @@ def fit_em(
         If a row is so far from all components that its density is zero.
     """
     moments = _pass(engine, mixture)
-    gain = last_gain
+    gain = moments.mean_log_likelihood - last_log_likelihood
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     trace: list[float] = []
     step: Step | None = None
@@ -143,6 +147,8 @@ def fit_em(
             watch(Progress(start, n_iter, moments.mean_log_likelihood, gain))
         if stop is Stop.CONVERGED:
             break
+    if stop is Stop.LIMIT and abs(gain) < tol:
+        stop = Stop.LIMIT_AT_THE_TOP
     return Fit(mixture, moments, tuple(trace), gain, stop, tol, step)
 
 

@@ -70,17 +70,34 @@ def _labels(
     from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.metrics import pairwise_distances_argmin
 
+    centered = _centered(rows)
     seed: Any = rng
     match method:
         case "kmeans":
             clustering = KMeans(n_clusters=n_components, n_init=1, random_state=seed)
-            return np.asarray(clustering.fit(rows, sample_weight=row_weights).labels_, dtype=np.int64)
+            return np.asarray(clustering.fit(centered, sample_weight=row_weights).labels_, dtype=np.int64)
         case "k-means++":
-            _, seeds = kmeans_plusplus(rows, n_components, sample_weight=row_weights, random_state=seed)
+            _, seeds = kmeans_plusplus(centered, n_components, sample_weight=row_weights, random_state=seed)
         case _:
-            seeds = rng.choice(len(rows), size=n_components, replace=False)
-    centered = rows - rows.mean(axis=0)  # the distances below lose their digits under an offset
+            seeds = _draw_different_rows(centered, row_weights, n_components, rng)
     return np.asarray(pairwise_distances_argmin(centered, centered[seeds]), dtype=np.int64)
+
+
+def _centered(rows: FloatArray) -> FloatArray:
+    """The rows about their mean, all divided by one power of two: distances lose digits under an offset, and range."""
+    centered = rows - rows.mean(axis=0, dtype=np.float64)
+    return np.ldexp(centered, -np.frexp(np.abs(centered).max())[1])
+
+
+def _draw_different_rows(rows: FloatArray, row_weights: FloatArray | None, size: int, rng: Random) -> IntArray:
+    """Positions of rows drawn with their weights, no two equal as long as there are enough different ones."""
+    shares = None if row_weights is None else row_weights / row_weights.sum()
+    chosen = rng.choice(len(rows), size=size, replace=False, p=shares)
+    if len(np.unique(rows[chosen], axis=0)) == size:
+        return chosen
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    weights = np.bincount(inverse.reshape(-1), weights=row_weights)
+    return first[rng.choice(len(first), size=min(size, len(first)), replace=False, p=weights / weights.sum())]
 
 
 def mixture_from_membership(
@@ -105,6 +122,7 @@ def mixture_from_membership(
         np.sum(scatter, axis=0) if unit.form == "tied" else np.stack(scatter),
         log_likelihood=np.nan,
         entropy=np.nan,
+        weight=float(np.sum(counts)),
     )
     start = Mixture(np.full(n_components, 1.0 / n_components), np.stack(means), unit)
     return update.maximize(start, moments).mixture

@@ -28,6 +28,8 @@ class Moments:
         Sum of weight log p(x).
     entropy : float
         Sum of -r log p(k | x).
+    weight : float
+        Sum of the weights of the rows: the sum of the counts, unless a row has density zero.
     """
 
     form: Form
@@ -36,6 +38,7 @@ class Moments:
     scatter: FloatArray
     log_likelihood: float
     entropy: float
+    weight: float
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(
@@ -45,12 +48,8 @@ class Moments:
             self.scatter + other.scatter,
             self.log_likelihood + other.log_likelihood,
             self.entropy + other.entropy,
+            self.weight + other.weight,
         )
-
-    @property
-    def weight(self) -> float:
-        """The sum of the weights of the rows."""
-        return float(self.counts.sum())
 
     @property
     def mean_log_likelihood(self) -> float:

@@ -130,7 +130,10 @@ def _size(document: dict[str, Any], name: str) -> int:
 def _numbers(document: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:
     values = document.get(name)
     _require_shape(values, name, shape, shape)
-    array = np.array(values, dtype=np.float64)
+    try:
+        array = np.array(values, dtype=np.float64)
+    except OverflowError as error:
+        raise ModelFileError(f"{name} has a number too large") from error
     if not np.isfinite(array).all():
         raise ModelFileError(f"{name} has a number too large")
     return array

@@ -202,7 +202,7 @@ def _check_passes(
 def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:
     assert ours.form == theirs.form
     total = max(theirs.weight, 1.0)
-    for name in ("counts", "shifts", "scatter", "log_likelihood", "entropy"):
+    for name in ("counts", "shifts", "scatter", "log_likelihood", "entropy", "weight"):
         expected = np.asarray(getattr(theirs, name))
         scale = max(total, float(np.abs(expected).max()))
         assert_allclose(getattr(ours, name), expected, rtol=0, atol=rtol * scale, err_msg=name)
@@ -219,8 +219,15 @@ def _check_far_rows(make_engine: MakeEngine) -> None:
     overflowing = make_engine(np.array([[1e200], [0.0]]), None)
     with np.errstate(over="ignore", invalid="ignore"):
         log_density = overflowing.score_rows(whitened, "log_density")
+        responsibilities = overflowing.score_rows(whitened, "responsibilities")
+        moments = overflowing.accumulate(whitened)
     assert log_density[0] == -np.inf, "a row infinitely far away has log density -inf"
     assert np.isfinite(log_density[1])
+    assert_array_equal(responsibilities[0], 0.0, err_msg="a row infinitely far away belongs to no component")
+    assert_allclose(responsibilities[1].sum(), 1.0, rtol=1e-15)
+    assert moments.log_likelihood == -np.inf, "the log-likelihood includes every row"
+    assert moments.weight == 2.0, "the weight includes every row"
+    assert_allclose(moments.counts.sum(), 1.0, rtol=1e-15)
 
 
 def _dense_factor(covariance: AbstractCovariance, component: int) -> FloatArray:

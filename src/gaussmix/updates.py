@@ -64,23 +64,25 @@ class MaximumLikelihood(AbstractUpdate):
         weights = counts / counts.sum()
         covariance = previous.maximize(counts, moments.scatter_about(centers))
         if self.ridge > 0:
-            covariance = covariance.inflated(np.full(means.shape, self.ridge))
+            covariance = covariance.inflated(np.where(empty[:, None], 0.0, np.full(means.shape, self.ridge)))
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)
         collapsed = np.asarray((pivots <= rounding).any(axis=1))
         ridged = np.asarray((pivots < 2.5 * self.ridge).any(axis=1)) & ~collapsed
         if collapsed.any():
-            scale = _scale(weights, means, variances)
+            sound = np.where(collapsed, 0.0, weights)
+            scale = _scale(sound if sound.any() else weights, means, variances)
             covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, ridged)
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
-    """(d,) a variance to measure each feature by: within components; if that is nothing, between them.
+    """(d,) a variance to measure each feature by: the mean within components; if that is nothing, between them.
 
     A feature that does not vary at all is given the mean of those that do, or one.
     """
+    weights = weights / weights.sum()
     center = weights @ means
     scale = weights @ variances
     rounding = (4 * _EPSILON * np.abs(means).max(axis=0)) ** 2

@@ -12,6 +12,7 @@ from gaussmix.covariance.triangular import (
     lower_root,
     not_positive_definite,
     root_from_precision,
+    root_of_some,
 )
 from gaussmix.typing import FloatArray
 
@@ -73,8 +74,7 @@ class Full(AbstractCovariance):
         return self.roots @ self.roots.transpose(0, 2, 1)
 
     def marginal(self, features: Sequence[int]) -> Self:
-        some = self.dense()[np.ix_(range(self.n_components), features, features)]
-        return type(self)(lower_root(some), self.n_components, len(features))
+        return type(self)(root_of_some(self.roots, features), self.n_components, len(features))
 
     def reordered(self, order: Sequence[int]) -> Self:
         return type(self)(self.roots[list(order)], self.n_components, self.n_features)

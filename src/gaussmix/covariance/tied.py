@@ -12,6 +12,7 @@ from gaussmix.covariance.triangular import (
     lower_root,
     not_positive_definite,
     root_from_precision,
+    root_of_some,
 )
 from gaussmix.typing import FloatArray
 
@@ -72,8 +73,7 @@ class Tied(AbstractCovariance):
         return np.tile(self.covariances, (self.n_components, 1, 1))
 
     def marginal(self, features: Sequence[int]) -> Self:
-        some = self.covariances[np.ix_(features, features)]
-        return type(self)(lower_root(some[None])[0], self.n_components, len(features))
+        return type(self)(root_of_some(self.roots[None], features)[0], self.n_components, len(features))
 
     def reordered(self, order: Sequence[int]) -> Self:
         return self

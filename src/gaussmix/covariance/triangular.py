@@ -1,5 +1,7 @@
 """Roots of symmetric matrices, kept triangular: the algebra that the full and tied structures share."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -18,10 +20,22 @@ def lower_root(matrices: FloatArray) -> FloatArray:
 
 
 def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(matrix)
-    rounding = len(matrix) * np.finfo(np.float64).eps * values[-1]
-    square_root = vectors * np.sqrt(np.where(values > rounding, values, 0.0))
-    return _triangular(square_root.T)
+    """By the correlations, so that columns of small units do not pass for rounding."""
+    deviations = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))
+    scale = np.where(deviations > 0, deviations, 1.0)
+    correlations = matrix / scale / scale[:, None]
+    try:
+        root = np.linalg.cholesky(correlations)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(correlations)
+        rounding = len(matrix) * np.finfo(np.float64).eps * values[-1]
+        root = _triangular((vectors * np.sqrt(np.where(values > rounding, values, 0.0))).T)
+    return np.asarray(scale[:, None] * root)
+
+
+def root_of_some(roots: FloatArray, features: Sequence[int]) -> FloatArray:
+    """The roots of the covariances of some features, from the rows of the roots: nothing is squared."""
+    return _triangular(np.swapaxes(roots[:, list(features)], -1, -2))
 
 
 def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:

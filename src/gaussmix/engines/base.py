@@ -33,7 +33,10 @@ class AbstractEngine(ABC):
 
     @abstractmethod
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        """``"log_density"`` (n,), ``"responsibilities"`` (n, k) or ``"labels"`` (n,), the first of equal scores."""
+        """``"log_density"`` (n,), ``"responsibilities"`` (n, k) or ``"labels"`` (n,), the first of equal scores.
+
+        A row whose density is zero in double precision has log density -inf and no responsibilities: all are 0.
+        """
 
     @abstractmethod
     def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:

@@ -1,5 +1,6 @@
 """The fast pass: rows in memory, read as they are by the compiled code (cpp/pass.hpp)."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +14,9 @@ from gaussmix.whitened import WhitenedMixture
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
 _FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: well under a second of work
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.after_fork)
 
 
 class NativeEngine(AbstractEngine):
@@ -31,6 +35,7 @@ class NativeEngine(AbstractEngine):
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = rows
         self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
+        self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
         self.n_rows, self.n_features = rows.shape
 
     def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
@@ -59,7 +64,7 @@ class NativeEngine(AbstractEngine):
             scatter += _scatter_of_overlap(mixture, overlap)
         if mixture.form == "spherical":
             scatter = scatter.sum(axis=1)
-        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]))
+        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         form, factors = _native_form(mixture)
@@ -86,7 +91,7 @@ class NativeEngine(AbstractEngine):
         """The rows in order, in pieces that the compiled code can read and that end at its blocks."""
         in_place = self._rows.flags.c_contiguous and self._rows.dtype in _READ_AS_THEY_ARE
         block = _native.block_rows(form, n_components, self.n_features)
-        work_per_row = 4 * n_components * self.n_features * (self.n_features if form == "full" else 1)
+        work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
         size = _FLOPS_PER_CALL / work_per_row
         if not in_place:
             size = min(size, _CONVERTED_BYTES / (8 * self.n_features))
@@ -110,8 +115,10 @@ def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
 
 def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
     """Sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
-    first, second = overlap.nonzero()
-    centered = mixture.means - mixture.means.mean(axis=0)
-    difference = (centered[first] - centered[second]) @ mixture.factors
-    scaled = difference * np.sqrt(overlap[first, second])[:, None]
-    return scaled.T @ scaled
+    whitened = (mixture.means - mixture.means.mean(axis=0)) @ mixture.factors
+    scatter = np.zeros(mixture.factors.shape)
+    for component in np.flatnonzero(overlap.any(axis=1)):
+        others = overlap[component].nonzero()[0]
+        scaled = (whitened[component] - whitened[others]) * np.sqrt(overlap[component, others])[:, None]
+        scatter += scaled.T @ scaled
+    return scatter

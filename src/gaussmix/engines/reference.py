@@ -30,7 +30,7 @@ class ReferenceEngine(AbstractEngine):
         weights = np.ones(self.n_rows) if self._row_weights is None else self._row_weights
         scores = self._scores(mixture, log_prior)
         log_density = logsumexp(scores, axis=1)
-        responsibilities = np.exp(scores - log_density[:, None])  # (9.13)
+        responsibilities = _responsibilities(scores, log_density)
         weighted = weights[:, None] * responsibilities
         whitened = [self._whiten(mixture, k) for k in range(mixture.n_components)]
         scatter = [scatter_of(mixture.form, whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
@@ -41,6 +41,7 @@ class ReferenceEngine(AbstractEngine):
             scatter=np.sum(scatter, axis=0) if mixture.form == "tied" else np.stack(scatter),  # (9.19)
             log_likelihood=float(weights @ log_density),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
+            weight=float(weights.sum()),
         )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
@@ -51,7 +52,7 @@ class ReferenceEngine(AbstractEngine):
             case "log_density":
                 return logsumexp(scores, axis=1)
             case "responsibilities":
-                return np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
+                return _responsibilities(scores, logsumexp(scores, axis=1))
 
     def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
         return draw_rows(self._rows, self._row_weights, limit, rng)
@@ -71,3 +72,9 @@ class ReferenceEngine(AbstractEngine):
         distances = [(self._whiten(mixture, k) ** 2).sum(axis=1) for k in range(mixture.n_components)]
         scores: FloatArray = mixture.offsets - 0.5 * np.stack(distances, axis=1)
         return scores if log_prior is None else scores + log_prior
+
+
+def _responsibilities(scores: FloatArray, log_density: FloatArray) -> FloatArray:
+    """(n, k) equation (9.13); zero for every component where the density itself is zero."""
+    reference = np.where(np.isfinite(log_density), log_density, np.inf)
+    return np.exp(scores - reference[:, None])

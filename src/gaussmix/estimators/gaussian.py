@@ -30,9 +30,9 @@ from gaussmix.updates import MaximumLikelihood
 class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
-    Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture``, and mean the same. Beside
-    them: ``sample_weight``, responsibilities as a transform, the frozen ``mixture_``, and ``stop_reason_``.
-    ``lower_bound_`` belongs to the parameters that are returned: it equals ``score(X)``.
+    Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture``, and mean the same but for the
+    few differences that docs/differences.md lists. Beside them: ``sample_weight``, responsibilities as a transform, the
+    frozen ``mixture_``, and ``stop_reason_``.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     n_iter_ : int
         Iterations of the fit that was kept.
     lower_bound_ : float
-        Mean log-likelihood of the returned parameters.
+        Mean log-likelihood of the returned parameters: ``score(X, sample_weight=sample_weight)``.
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
@@ -187,18 +187,24 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 f"n_samples = {len(rows)}"
             )
         row_weights = check_sample_weight(sample_weight, len(rows))
+        if row_weights is not None and np.count_nonzero(row_weights) < self.n_components:
+            raise ValueError(
+                f"sample_weight leaves {np.count_nonzero(row_weights)} rows for n_components = {self.n_components}; "
+                "give weight to more rows or use fewer components"
+            )
         engine = NativeEngine(rows, row_weights)
         update = MaximumLikelihood(ridge=float(self.reg_covar))
         rng = check_random_state(self.random_state)
         previous: Mixture | None = getattr(self, "mixture_", None) if self.warm_start else None
-        if previous is not None and previous.means.shape != (self.n_components, rows.shape[1]):
+        wanted = (self.covariance_type, self.n_components, rows.shape[1])
+        if previous is not None and (previous.covariance_type, *previous.means.shape) != wanted:
             raise ValueError(
-                f"warm_start goes on with {previous.n_components} components in {previous.n_features} features; "
-                f"this fit has {self.n_components} in {rows.shape[1]}"
+                f"warm_start goes on with {(previous.covariance_type, *previous.means.shape)}, this fit asks for {wanted} "
+                "(covariance_type, n_components, n_features): set warm_start=False"
             )
 
         best: Fit | None = None
-        for start in range(1 if previous else self.n_init):
+        for start in range(self.n_init if previous is None and self._start_is_drawn() else 1):
             mixture = previous or self._draw_start(engine, rows, row_weights, update, rng)
             fit = fit_em(
                 engine,
@@ -207,7 +213,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 tol=self.tol,
                 max_iter=self.max_iter,
                 start=start,
-                last_gain=self._last_gain if previous else np.inf,
+                last_log_likelihood=self._last_log_likelihood if previous else -np.inf,
                 watch=self._watch,
             )
             if self.verbose:
@@ -218,6 +224,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self._keep(best)
         self._warn(best)
         return engine
+
+    def _start_is_drawn(self) -> bool:
+        """Whether another start would be another one."""
+        given = (self.weights_init, self.means_init, self.precisions_init)
+        return isinstance(self.init_params, str) and any(parameter is None for parameter in given)
 
     def _draw_start(
         self,
@@ -247,10 +258,10 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self.n_iter_ = fit.n_iter
         self.lower_bound_ = fit.moments.mean_log_likelihood
         self.lower_bounds_ = list(fit.trace)
-        self._last_gain = fit.gain
+        self._last_log_likelihood = fit.moments.mean_log_likelihood - fit.gain  # what a warm start goes on from
 
     def _warn(self, fit: Fit) -> None:
-        if fit.stop is Stop.LIMIT:
+        if fit.stop in (Stop.LIMIT, Stop.LIMIT_AT_THE_TOP):
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase "
                 f"max_iter, tol, or check for degenerate data. {fit.reason}",
@@ -299,6 +310,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             raise ValueError(f"init_params must be one of {METHODS} or an array; got {self.init_params!r}")
         if self.callback is not None and not callable(self.callback):
             raise ValueError(f"callback must be callable or None; got {self.callback!r}")
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
+        """`fit`, then `transform`."""
+        self._fit(X, sample_weight)
+        return self.predict_proba(X)
 
     # using the fit
 
@@ -378,16 +394,22 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
 
     @property
     def covariances_(self) -> FloatArray:
-        return self.mixture_.covariance.covariances
+        return _read_only(self.mixture_.covariance.covariances)
 
     @property
     def precisions_(self) -> FloatArray:
-        return self.mixture_.covariance.precisions
+        return _read_only(self.mixture_.covariance.precisions)
 
     @property
     def precisions_cholesky_(self) -> FloatArray:
-        return self.mixture_.covariance.factors()
+        return _read_only(self.mixture_.covariance.factors())
 
     @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self.mixture_.n_components
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    """A computed attribute that refuses to be written to, for the writing would be lost."""
+    array.flags.writeable = False
+    return array
