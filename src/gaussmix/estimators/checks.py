@@ -40,7 +40,9 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
         raise ValueError(
             f"sample_weight must be finite and at least 0; row {bad[0]} has {weights[bad[0]]} (0 leaves a row out)"
         )
-    if not math.isfinite(weights.sum()):
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not math.isfinite(total):
         raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
     if not weights.any():
         raise ValueError("sample_weight is zero for every row: nothing to fit")

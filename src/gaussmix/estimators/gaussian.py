@@ -199,8 +199,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         wanted = (self.covariance_type, self.n_components, rows.shape[1])
         if previous is not None and (previous.covariance_type, *previous.means.shape) != wanted:
             raise ValueError(
-                f"warm_start goes on with {(previous.covariance_type, *previous.means.shape)}, this fit asks for {wanted} "
-                "(covariance_type, n_components, n_features): set warm_start=False"
+                f"warm_start goes on with {(previous.covariance_type, *previous.means.shape)}, this fit asks for "
+                f"{wanted} (covariance_type, n_components, n_features): set warm_start=False"
             )
 
         best: Fit | None = None
@@ -310,11 +310,6 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             raise ValueError(f"init_params must be one of {METHODS} or an array; got {self.init_params!r}")
         if self.callback is not None and not callable(self.callback):
             raise ValueError(f"callback must be callable or None; got {self.callback!r}")
-
-    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
-        """`fit`, then `transform`."""
-        self._fit(X, sample_weight)
-        return self.predict_proba(X)
 
     # using the fit
 
