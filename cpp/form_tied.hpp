@@ -4,7 +4,8 @@
 // responsibilities,
 //   sum_k r_k (z - nu_k)(z - nu_k)' = m m' + 1/2 sum_kl r_k r_l (nu_k - nu_l)(nu_k - nu_l)',  m = sum_k r_k (z - nu_k),
 // so a pass returns the scatter of the m and the overlap[k, l] = sum of weight r_k r_l. Every term is positive:
-// nothing cancels, however far apart the means are.
+// nothing cancels, however far apart the means are. With many more components than features the k^2 numbers of overlap
+// would cost more than they save: then the outer products are summed pair by pair.
 #pragma once
 
 #include "softmax.hpp"
@@ -91,6 +92,37 @@ class Tied {
   }
 
   void add(const Partial& partial) {
+    if (mixture_.n_components > 64 && mixture_.n_components > 4 * mixture_.n_features) {
+      add_pair_by_pair(partial);
+    } else {
+      add_with_overlap(partial);
+    }
+  }
+
+  void finish(const Partial&) {}
+
+ private:
+  struct Active {
+    int component;
+    std::uint64_t packs;  // bit p: some row of pack p has a share
+  };
+
+  void add_pair_by_pair(const Partial& partial) {
+    for (int k = 0; k < mixture_.n_components; ++k) {
+      partial.counts[k] += survivors_.find(tile, k);
+      for (int s = 0; s < survivors_.count; ++s) {
+        const std::size_t row = static_cast<std::size_t>(survivors_.index[s]) * dp_;
+        for (int j = 0; j < dp_; j += kLanes) {
+          store(residual_ + row + j, fetch(whitened_ + row + j) - fetch(mean(k) + j));
+        }
+      }
+      double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
+      weigh_rows(residual_, dp_, survivors_.weighted, survivors_.index, survivors_.count, rows_, shift);
+      add_outer(rows_, residual_, survivors_.index, survivors_.count, mixture_.n_features, partial.scatter);
+    }
+  }
+
+  void add_with_overlap(const Partial& partial) {
     const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
     for (std::size_t i = 0; i < size; ++i) residual_[i] = 0.0;
     int n_active = 0;
@@ -108,14 +140,6 @@ class Tied {
       }
     }
   }
-
-  void finish(const Partial&) {}
-
- private:
-  struct Active {
-    int component;
-    std::uint64_t packs;  // bit p: some row of pack p has a share
-  };
 
   const double* center() const { return packed_ + padded(mixture_.n_components); }
   const double* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }

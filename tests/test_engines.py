@@ -188,6 +188,17 @@ def test_means_far_apart_cost_no_digits_of_the_pooled_scatter():
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * 2000)  # rows at 1e7 are themselves rounded to 1e-9
 
 
+def test_many_tied_components_agree_with_the_reference():
+    # above 64 components the compiled code sums the pooled scatter another way
+    rng = np.random.default_rng(10)
+    mixture = random_mixture(covariance_class("tied"), 70, 3, rng)
+    rows = mixture.sample(2000, rng)[0]
+    weights = rng.random(2000)
+    ours, theirs = (engine(rows, weights).accumulate(mixture.whitened()) for engine in (NativeEngine, ReferenceEngine))
+    for name in MOMENTS:
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-12 * 2000)
+
+
 def test_rows_are_not_copied():
     tracked = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_MEMORY)], capture_output=True, text=True, check=True, env=os.environ
