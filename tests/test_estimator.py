@@ -221,7 +221,19 @@ def test_a_failed_refit_keeps_the_old_model(fitted):
     before = gm.mixture_
     with pytest.raises(ValueError, match="NaN at row 3, column 1"):
         gm.fit(np.where(np.arange(len(ROWS) * 3).reshape(-1, 3) == 10, np.nan, ROWS))
+    with pytest.raises(ValueError, match="Expected n_samples"):
+        gm.fit(ROWS[:2, :2])
     assert gm.mixture_ is before
+    assert gm.n_features_in_ == 3
+    assert len(gm.predict(ROWS)) == len(ROWS)
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gm.set_params(callback=stop).fit(ROWS[:, :2])
+    assert gm.mixture_ is before
+    assert gm.n_features_in_ == 3
 
 
 def test_verbose_prints_the_starts_and_iterations(capsys):

@@ -1,7 +1,8 @@
 """`GaussianMixture`: validate, call the loop, copy results. No algorithm lives here."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -170,12 +171,14 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         DegenerateComponentWarning
             When a component collapsed or has no rows; the model is valid all the same.
         """
-        self._fit(X, sample_weight)
+        with _unchanged_on_failure(self):
+            self._fit(X, sample_weight)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """`fit`, then the label of each row: the same as ``fit(X).predict(X)``."""
-        return self._fit(X, sample_weight).score_rows(self.mixture_.whitened(), "labels")
+        with _unchanged_on_failure(self):
+            return self._fit(X, sample_weight).score_rows(self.mixture_.whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> NativeEngine:
         self._check_parameters()
@@ -402,6 +405,18 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     @property
     def _n_features_out(self) -> int:
         return self.mixture_.n_components
+
+
+@contextmanager
+def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """A fit that fails leaves the estimator, and the model it may have had, as they were."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _read_only(array: FloatArray) -> FloatArray:
