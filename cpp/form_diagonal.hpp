@@ -1,7 +1,7 @@
 // Variances only: distances with one lane per row, sums with one lane per feature.
 #pragma once
 
-#include "softmax.hpp"
+#include "distance.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -37,25 +37,9 @@ class Diagonal {
   }
 
   void score() {
-    constexpr int kWide = 4;  // packs of rows at once, to keep the arithmetic units busy
-    const int d = mixture_.n_features;
     for (int k = 0; k < mixture_.n_components; ++k) {
-      const double *mean = component(k), *factor = mean + dp_;
-      double* scores = tile.of(k);
-      for (int n = 0; n < tile.size; n += kWide * kLanes) {
-        Pack square[kWide] = {};
-        for (int j = 0; j < d; ++j) {
-          const double* column = columns_ + static_cast<std::size_t>(j) * tile.size + n;
-          const Pack center = broadcast(mean[j]), scale = broadcast(factor[j]);
-          GAUSSMIX_UNROLL
-          for (int p = 0; p < kWide; ++p) {
-            const Pack y = (fetch(column + p * kLanes) - center) * scale;
-            square[p] += y * y;
-          }
-        }
-        GAUSSMIX_UNROLL
-        for (int p = 0; p < kWide; ++p) store(scores + n + p * kLanes, score_of(packed_[k], square[p]));
-      }
+      const double* mean = component(k);
+      score_distances<true>(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
     }
   }
 

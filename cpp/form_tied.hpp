@@ -8,7 +8,7 @@
 // would cost more than they save: then the outer products are summed pair by pair.
 #pragma once
 
-#include "softmax.hpp"
+#include "distance.hpp"
 #include "whiten.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
@@ -69,25 +69,8 @@ class Tied {
   }
 
   void score() {
-    constexpr int kWide = 4;  // packs of rows at once, to keep the arithmetic units busy
-    const int d = mixture_.n_features;
     for (int k = 0; k < mixture_.n_components; ++k) {
-      const double* nu = mean(k);
-      double* scores = tile.of(k);
-      for (int n = 0; n < tile.size; n += kWide * kLanes) {
-        Pack square[kWide] = {};
-        for (int j = 0; j < d; ++j) {
-          const double* column = columns_ + static_cast<std::size_t>(j) * tile.size + n;
-          const Pack point = broadcast(nu[j]);
-          GAUSSMIX_UNROLL
-          for (int p = 0; p < kWide; ++p) {
-            const Pack y = fetch(column + p * kLanes) - point;
-            square[p] += y * y;
-          }
-        }
-        GAUSSMIX_UNROLL
-        for (int p = 0; p < kWide; ++p) store(scores + n + p * kLanes, score_of(packed_[k], square[p]));
-      }
+      score_distances<false>(columns_, tile.size, mixture_.n_features, packed_[k], mean(k), nullptr, tile.of(k));
     }
   }
 
