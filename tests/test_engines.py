@@ -248,11 +248,14 @@ _LONG_PASS = """
 """
 
 
-def test_other_threads_run_during_a_pass():
-    # the longest silence of this thread, as a share of the pass that runs in the other one
+@pytest.mark.parametrize("any_instruction_set", ["baseline"], indirect=True)
+def test_other_threads_run_during_a_pass(any_instruction_set):
+    # The longest silence of this thread as a share of the pass in the other one: all of it, were the interpreter held.
+    # One piece of rows on the slowest kernels, for a pass much longer than a turn of the scheduler.
     rng = np.random.default_rng(1)
     mixture = random_mixture(covariance_class("full"), 64, 12, rng)
-    engine = NativeEngine(mixture.sample(150_000, rng)[0])
+    engine = NativeEngine(mixture.sample(200_000, rng)[0])
+    assert len(list(engine._pieces("full", 64))) == 1
     times = []
 
     def work():
@@ -267,7 +270,7 @@ def test_other_threads_run_during_a_pass():
         now = time.perf_counter()
         silence, last = max(silence, now - last), now
     thread.join()
-    assert silence < 0.5 * (times[1] - times[0])
+    assert silence < 0.8 * (times[1] - times[0])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
