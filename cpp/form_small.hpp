@@ -5,19 +5,16 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-inline constexpr int kSmallDimension = 4;
-
 template <int d>
 class Small {
  public:
-  static constexpr int kTriangle = d * (d + 1) / 2;
-  static constexpr int kSums = 1 + d + kTriangle;
-  static constexpr int kParameters = 1 + d + kTriangle;
+  // Of a component: a number, a line and a triangle, both going in (parameters) and coming back (sums).
+  static constexpr int kNumbers = 1 + d + d * (d + 1) / 2;
 
   Small(const Mixture& m, const double* packed, Arena& arena, bool)
       : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
     columns_ = arena.take(static_cast<std::size_t>(d) * tile.size);
-    const std::size_t size = static_cast<std::size_t>(m.n_components) * kSums * kLanes;
+    const std::size_t size = static_cast<std::size_t>(m.n_components) * kNumbers * kLanes;
     lanes_ = arena.take(size);
     if (lanes_) {
       for (std::size_t i = 0; i < size; ++i) lanes_[i] = 0.0;
@@ -25,7 +22,7 @@ class Small {
   }
 
   // Per component: offset, mean (d,), the columns of W down to the diagonal.
-  static std::size_t packed_size(const Mixture& m) { return static_cast<std::size_t>(m.n_components) * kParameters; }
+  static std::size_t packed_size(const Mixture& m) { return static_cast<std::size_t>(m.n_components) * kNumbers; }
   static void pack(const Mixture& m, double* to) {
     for (int k = 0; k < m.n_components; ++k) {
       *to++ = m.offsets[k];
@@ -40,7 +37,7 @@ class Small {
 
   void score() {
     for (int k = 0; k < n_components_; ++k) {
-      const double* component = packed_ + static_cast<std::size_t>(k) * kParameters;
+      const double* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
       double* scores = tile.of(k);
       for (int n = 0; n < tile.size; n += kLanes) {
         Pack difference[d], y[d];
@@ -57,17 +54,18 @@ class Small {
 
   void add(const Partial&) {
     for (int k = 0; k < n_components_; ++k) {
-      const double* component = packed_ + static_cast<std::size_t>(k) * kParameters;
+      const double* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
       const double* shares = tile.of(k);
-      double* lanes = lanes_ + static_cast<std::size_t>(k) * kSums * kLanes;
-      Pack sums[kSums];
+      double* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
+      Pack sums[kNumbers];
       GAUSSMIX_UNROLL
-      for (int s = 0; s < kSums; ++s) sums[s] = fetch(lanes + s * kLanes);
+      for (int s = 0; s < kNumbers; ++s) sums[s] = fetch(lanes + s * kLanes);
       for (int n = 0; n < tile.size; n += kLanes) {
-        const Pack share = fetch(shares + n);
-        if (!at_least(share, broadcast(kNegligible))) continue;
-        const Bits counted = share * fetch(tile.normal + n) >= broadcast(kNegligible * 1e-3);
-        const Pack r = select(counted, share * fetch(tile.normal + n) * fetch(tile.weight + n), Pack{});
+        const Pack responsibility = fetch(shares + n) * fetch(tile.normal + n);
+        const Pack least = broadcast(kNegligible);
+        if (!at_least(responsibility, least)) continue;
+        const Bits counted = responsibility >= least;
+        const Pack r = select(counted, responsibility * fetch(tile.weight + n), Pack{});
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
         for (int j = 0; j < d; ++j) difference[j] = select(counted, column(j, n) - component[1 + j], Pack{});
@@ -83,14 +81,14 @@ class Small {
         }
       }
       GAUSSMIX_UNROLL
-      for (int s = 0; s < kSums; ++s) store(lanes + s * kLanes, sums[s]);
+      for (int s = 0; s < kNumbers; ++s) store(lanes + s * kLanes, sums[s]);
     }
   }
 
   // The lanes are added once per block.
   void finish(const Partial& partial) {
     for (int k = 0; k < n_components_; ++k) {
-      const double* lanes = lanes_ + static_cast<std::size_t>(k) * kSums * kLanes;
+      const double* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
       const auto next = [&] {
         const double sum = sum_lanes(fetch(lanes));
         lanes += kLanes;

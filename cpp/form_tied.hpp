@@ -93,6 +93,7 @@ class Tied {
   void add_pair_by_pair(const Partial& partial) {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
+      if (!survivors_.count) continue;
       for (int s = 0; s < survivors_.count; ++s) {
         const std::size_t row = static_cast<std::size_t>(survivors_.index[s]) * dp_;
         for (int j = 0; j < dp_; j += kLanes) {

@@ -16,7 +16,7 @@ template <class FormKernel>
 Layout layout_of(const Mixture& m) {
   Arena arena(nullptr);
   FormKernel kernel(m, nullptr, arena, true);
-  return {FormKernel::packed_size(m), arena.used(), Partial(m, Arena(nullptr)).size};
+  return {FormKernel::packed_size(m), arena.used(), places_in_partial(m).size};
 }
 
 template <class FormKernel>
@@ -24,7 +24,7 @@ void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, 
                       double* scratch, double* sums) {
   Arena arena(scratch);
   FormKernel kernel(m, packed, arena, true);
-  const Partial partial(m, Arena(sums));
+  const Partial partial(m, sums);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count =
         static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);

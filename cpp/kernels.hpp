@@ -23,12 +23,25 @@ struct Kernels {
                 const Scores&);
 };
 
-// A partial is, in this order and on every instruction set:
-//   log likelihood, entropy, padding to 8 | counts, padded to 8 | shifts (k, dp) | scatter: full (k, dp, dp) lower
-//   triangle, tied (dp, dp) lower triangle and overlap (k, k), diagonal (k, dp)
-// where dp is d rounded up to a multiple of 8.
 inline constexpr int kPad = 8;
+// Static, like all that the kernels share: each instruction set must keep its own copy.
 static inline std::size_t padded(std::size_t size) { return (size + kPad - 1) / kPad * kPad; }
+
+// Where the pieces of a partial begin, the same on every instruction set; dp is d rounded up to a multiple of kPad.
+struct Places {
+  std::size_t dp;
+  std::size_t counts;   // (k,); before them the log likelihood and the entropy
+  std::size_t shifts;   // (k, dp)
+  std::size_t scatter;  // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp)
+  std::size_t overlap;  // tied (k, k)
+  std::size_t size;
+};
+static inline Places places_in_partial(const Mixture& m) {
+  const std::size_t k = m.n_components, dp = padded(m.n_features);
+  const std::size_t counts = kPad, shifts = counts + padded(k), scatter = shifts + k * dp;
+  const std::size_t overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
+  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? padded(k * k) : 0)};
+}
 
 extern const Kernels kernels_baseline;
 extern const Kernels kernels_avx2;

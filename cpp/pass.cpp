@@ -37,25 +37,10 @@ class Buffers {
   std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
-// Where the pieces of a partial (kernels.hpp) begin.
-struct Places {
-  std::size_t counts, shifts, scatter, overlap, size, dp;
-
-  explicit Places(const Mixture& m) {
-    const std::size_t k = m.n_components;
-    dp = padded(m.n_features);
-    counts = kPad;
-    shifts = counts + padded(k);
-    scatter = shifts + k * dp;
-    overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
-    size = overlap + (m.form == Form::tied ? padded(k * k) : 0);
-  }
-};
-
 // Calls visit(double in the partial, double of the caller) for every number that a pass sums.
 template <class Visit>
 void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
-  const Places at(m);
+  const Places at = places_in_partial(m);
   const std::size_t k = m.n_components, d = m.n_features;
   visit(partial[0], *sums.log_likelihood);
   visit(partial[1], *sums.entropy);

@@ -28,23 +28,20 @@ class Arena {
 struct Partial {
   double* log_likelihood;
   double* entropy;
-  double* counts;   // (k,)
-  double* shifts;   // (k, dp)
-  double* scatter;  // full (k, dp, dp) | tied (dp, dp) | diagonal (k, dp)
-  double* overlap;  // tied (k, k)
+  double* counts;
+  double* shifts;
+  double* scatter;
+  double* overlap;
 
-  Partial(const Mixture& m, Arena arena) {
-    const std::size_t k = m.n_components, dp = padded(m.n_features);
-    log_likelihood = arena.take(kPad);
-    entropy = log_likelihood ? log_likelihood + 1 : nullptr;
-    counts = arena.take(k);
-    shifts = arena.take(k * dp);
-    const std::size_t shape = m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp;
-    scatter = arena.take(shape);
-    overlap = m.form == Form::tied ? arena.take(k * k) : nullptr;
-    size = arena.used();
+  Partial(const Mixture& m, double* sums) {
+    const Places at = places_in_partial(m);
+    log_likelihood = sums;
+    entropy = sums + 1;
+    counts = sums + at.counts;
+    shifts = sums + at.shifts;
+    scatter = sums + at.scatter;
+    overlap = m.form == Form::tied ? sums + at.overlap : nullptr;
   }
-  std::size_t size;
 };
 
 // What every form keeps of a tile: one column per row, one line per component.

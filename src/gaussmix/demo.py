@@ -16,9 +16,6 @@ from gaussmix.typing import FloatArray
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
 
-DEMO_FILES = ("old_faithful.csv", "old_faithful.json", "old_faithful.png", "china.png")
-"""Beside them, the folder ``china`` with the segments of the photograph."""
-
 
 @dataclass(frozen=True, eq=False)
 class Demo:

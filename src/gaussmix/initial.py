@@ -49,8 +49,8 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
     engine : AbstractEngine
     n_components : int
     method : {"kmeans", "k-means++", "random", "random_from_data"}
-        The clusters of k-means; the cells about the seeds of k-means++ (Arthur and Vassilvitskii 2007) or about rows
-        drawn alike; responsibilities drawn from the unit interval and normalized.
+        The clusters of k-means; the cells about the seeds of k-means++ (Arthur and Vassilvitskii 2007) or about
+        different rows drawn by their weights; responsibilities drawn from the unit interval and normalized.
     rng : numpy RandomState or Generator
     """
     limit = START_ROWS

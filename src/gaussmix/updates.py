@@ -64,7 +64,7 @@ class MaximumLikelihood(AbstractUpdate):
         weights = counts / counts.sum()
         covariance = previous.maximize(counts, moments.scatter_about(centers))
         if self.ridge > 0:
-            covariance = covariance.inflated(np.where(empty[:, None], 0.0, np.full(means.shape, self.ridge)))
+            covariance = covariance.inflated(np.where(empty[:, None], 0.0, np.full_like(means, self.ridge)))
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)

@@ -45,6 +45,7 @@ class Diagonal(AbstractCovariance):
 
     def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
         kept = counts == 0
+        # Rounding can leave a scatter of nothing just below zero; as zero it is found singular and repaired.
         change = np.maximum(scatter, 0.0) / np.where(kept, 1.0, counts)[:, None]
         change[kept] = 1.0
         return type(self)(self.roots * np.sqrt(change), self.n_components, self.n_features)
