@@ -10,7 +10,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 template <bool scaled>
 inline void score_distances(const double* columns, int size, int d, double offset, const double* center,
                             const double* scale, double* scores) {
-  constexpr int kWide = 4;
+  constexpr int kWide = 8;
   for (int n = 0; n < size; n += kWide * kLanes) {
     Pack square[kWide] = {};
     for (int j = 0; j < d; ++j) {

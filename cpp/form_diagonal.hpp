@@ -67,22 +67,19 @@ class Diagonal {
   template <int wide, int chains>
   GAUSSMIX_INLINE void add_columns(const double* mean, int column, double* shift, double* scatter) {
     const double* factor = mean + dp_;
-    Pack center[wide], scale[wide], first[chains][wide] = {}, second[chains][wide] = {};
+    Pack center[wide], first[chains][wide] = {}, second[chains][wide] = {};
     GAUSSMIX_UNROLL
-    for (int p = 0; p < wide; ++p) {
-      center[p] = fetch(mean + column + p * kLanes);
-      scale[p] = fetch(factor + column + p * kLanes);
-    }
+    for (int p = 0; p < wide; ++p) center[p] = fetch(mean + column + p * kLanes);
     const auto add_row = [&](int s, int chain) {
       const int at = survivors_.index[s];
       const double* row = rows_ + static_cast<std::size_t>(at) * dp_ + column;
       const Pack w = broadcast(survivors_.weighted[at]);
       GAUSSMIX_UNROLL
       for (int p = 0; p < wide; ++p) {
-        const Pack y = (fetch(row + p * kLanes) - center[p]) * scale[p];
-        const Pack ry = y * w;
-        first[chain][p] += ry;
-        second[chain][p] += ry * y;
+        const Pack difference = fetch(row + p * kLanes) - center[p];
+        const Pack weighted = difference * w;
+        first[chain][p] += weighted;
+        second[chain][p] += weighted * difference;
       }
     };
     int s = 0;
@@ -94,14 +91,14 @@ class Diagonal {
     GAUSSMIX_UNROLL
     for (int p = 0; p < wide; ++p) {
       double *to_shift = shift + column + p * kLanes, *to_scatter = scatter + column + p * kLanes;
-      Pack shifts = fetch(to_shift), scatters = fetch(to_scatter);
       GAUSSMIX_UNROLL
-      for (int chain = 0; chain < chains; ++chain) {
-        shifts += first[chain][p];
-        scatters += second[chain][p];
+      for (int chain = 1; chain < chains; ++chain) {
+        first[0][p] += first[chain][p];
+        second[0][p] += second[chain][p];
       }
-      store(to_shift, shifts);
-      store(to_scatter, scatters);
+      const Pack scale = fetch(factor + column + p * kLanes);
+      store(to_shift, fetch(to_shift) + first[0][p] * scale);
+      store(to_scatter, fetch(to_scatter) + second[0][p] * scale * scale);
     }
   }
 

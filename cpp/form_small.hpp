@@ -1,15 +1,18 @@
-// One covariance per component in a few dimensions (pixels): everything in registers, one lane per row.
+// A few features (pixels): everything in registers, one lane per row. One covariance for all is not worth its own way
+// here: every component sums its own scatter, and they are added in the end.
 #pragma once
 
 #include "softmax.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-template <int d>
+template <int d, Form form>
 class Small {
  public:
-  // Of a component: a number, a line and a triangle, both going in (parameters) and coming back (sums).
-  static constexpr int kNumbers = 1 + d + d * (d + 1) / 2;
+  static constexpr bool diagonal = form == Form::diagonal, pooled = form == Form::tied;
+  // Of a component: a number, a line and a triangle (or its diagonal), both going in (parameters) and coming back
+  // (sums).
+  static constexpr int kNumbers = 1 + d + (diagonal ? d : d * (d + 1) / 2);
 
   Small(const Mixture& m, const double* packed, Arena& arena, bool)
       : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
@@ -28,7 +31,8 @@ class Small {
       *to++ = m.offsets[k];
       for (int j = 0; j < d; ++j) *to++ = m.means[k * d + j];
       for (int j = 0; j < d; ++j) {
-        for (int i = 0; i <= j; ++i) *to++ = m.factors[(k * d + i) * d + j];
+        for (int i = diagonal ? j : 0; i <= j; ++i)
+          *to++ = m.factors[diagonal ? k * d + j : ((pooled ? 0 : k) * d + i) * d + j];
       }
     }
   }
@@ -77,7 +81,7 @@ class Small {
           const Pack ry = r * y[i];
           sums[1 + i] += ry;
           GAUSSMIX_UNROLL
-          for (int j = 0; j <= i; ++j) sums[s++] += ry * y[j];
+          for (int j = diagonal ? i : 0; j <= i; ++j) sums[s++] += ry * y[j];
         }
       }
       GAUSSMIX_UNROLL
@@ -96,9 +100,9 @@ class Small {
       };
       partial.counts[k] += next();
       for (int j = 0; j < d; ++j) partial.shifts[k * kPad + j] += next();
-      double* scatter = partial.scatter + static_cast<std::size_t>(k) * kPad * kPad;
+      double* scatter = partial.scatter + static_cast<std::size_t>(pooled ? 0 : k) * kPad * (diagonal ? 1 : kPad);
       for (int i = 0; i < d; ++i) {
-        for (int j = 0; j <= i; ++j) scatter[i * kPad + j] += next();
+        for (int j = diagonal ? i : 0; j <= i; ++j) scatter[diagonal ? i : i * kPad + j] += next();
       }
     }
   }
@@ -111,9 +115,9 @@ class Small {
     const double* w = component + 1 + d;
     GAUSSMIX_UNROLL
     for (int j = 0; j < d; ++j) {
-      y[j] = difference[0] * *w++;
+      y[j] = difference[diagonal ? j : 0] * *w++;
       GAUSSMIX_UNROLL
-      for (int i = 1; i <= j; ++i) y[j] += difference[i] * *w++;
+      for (int i = 1; !diagonal && i <= j; ++i) y[j] += difference[i] * *w++;
     }
   }
 

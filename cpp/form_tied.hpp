@@ -1,11 +1,13 @@
 // One covariance for all components: whiten the rows once; then every component is a sphere.
 //
-// The pooled scatter needs no outer product per component. With nu_k the whitened means, z a whitened row and r_k its
-// responsibilities,
-//   sum_k r_k (z - nu_k)(z - nu_k)' = m m' + 1/2 sum_kl r_k r_l (nu_k - nu_l)(nu_k - nu_l)',  m = sum_k r_k (z - nu_k),
-// so a pass returns the scatter of the m and the overlap[k, l] = sum of weight r_k r_l. Every term is positive:
-// nothing cancels, however far apart the means are. With many more components than features the k^2 numbers of overlap
-// would cost more than they save: then the outer products are summed pair by pair.
+// The pooled scatter needs no outer product per component. With nu_k the whitened means, z a whitened row, r_k its
+// responsibilities and a its most probable component,
+//   sum_k r_k (z - nu_k)(z - nu_k)' = m m' - b b' + sum_k r_k (nu_a - nu_k)(nu_a - nu_k)',
+//   m = sum_k r_k (z - nu_k),  b = m - (z - nu_a) = sum_k r_k (nu_a - nu_k),
+// so a pass returns the scatter of the m less that of the b, and the overlap[a, k] = sum of weight r_k over the rows
+// whose most probable component is a. The last two terms together are positive and no less than r_a of the last one,
+// and r_a is at least 1 / k: nothing cancels, however far apart the means are. With very many components the k^2
+// numbers of overlap would cost more than they save: then the outer products are summed pair by pair.
 #pragma once
 
 #include "distance.hpp"
@@ -15,9 +17,10 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 class Tied {
  public:
-  Tied(const Mixture& m, const double* packed, Arena& arena, bool)
+  Tied(const Mixture& m, const double* packed, Arena& arena, bool sums)
       : mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
+        pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
         packed_(packed),
         tile(64, m.n_components, arena),
         survivors_(tile.size, arena) {
@@ -26,8 +29,16 @@ class Tied {
     whitened_ = arena.take(size);
     columns_ = arena.take(size);
     residual_ = arena.take(size);
-    length_ = arena.take(tile.size > dp_ ? tile.size : dp_);  // scratch for a number per row or per column
-    active_ = reinterpret_cast<Active*>(arena.take(2 * static_cast<std::size_t>(m.n_components)));
+    top_ = arena.take(tile.size);
+    n_shares_ = arena.take(tile.size);
+    unused_ = arena.take(dp_);
+    length_ = arena.take(tile.size);
+    active_ = reinterpret_cast<int*>(arena.take(m.n_components));
+    const std::size_t n_lanes = static_cast<std::size_t>(m.n_components) * m.n_features * kLanes;
+    lanes_ = sums && !pairwise_ ? arena.take(n_lanes) : nullptr;
+    if (lanes_) {
+      for (std::size_t i = 0; i < n_lanes; ++i) lanes_[i] = 0.0;
+    }
   }
 
   // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp)
@@ -61,11 +72,7 @@ class Tied {
     load_rows(rows, first, count, tile.size, rows_);
     subtract(rows_, center(), tile.size, dp_, rows_);
     whiten(rows_, tile.size, center() + dp_, mixture_.n_features, whitened_, length_);
-    for (int n = 0; n < tile.size; ++n) {
-      for (int j = 0; j < mixture_.n_features; ++j) {
-        columns_[static_cast<std::size_t>(j) * tile.size + n] = whitened_[static_cast<std::size_t>(n) * dp_ + j];
-      }
-    }
+    load_columns(whitened_, dp_, tile.size, tile.size, mixture_.n_features, columns_);
   }
 
   void score() {
@@ -74,22 +81,20 @@ class Tied {
     }
   }
 
-  void add(const Partial& partial) {
-    if (mixture_.n_components > 64 && mixture_.n_components > 4 * mixture_.n_features) {
-      add_pair_by_pair(partial);
-    } else {
-      add_with_overlap(partial);
+  void add(const Partial& partial) { pairwise_ ? add_pair_by_pair(partial) : add_with_overlap(partial); }
+
+  // The lanes are added once per block.
+  void finish(const Partial& partial) {
+    if (pairwise_) return;
+    const int d = mixture_.n_features;
+    const double* lanes = lanes_;
+    for (int k = 0; k < mixture_.n_components; ++k) {
+      double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
+      for (int j = 0; j < d; ++j, lanes += kLanes) shift[j] += sum_lanes(fetch(lanes));
     }
   }
 
-  void finish(const Partial&) {}
-
  private:
-  struct Active {
-    int component;
-    std::uint64_t packs;  // bit p: some row of pack p has a share
-  };
-
   void add_pair_by_pair(const Partial& partial) {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
@@ -107,72 +112,145 @@ class Tied {
   }
 
   void add_with_overlap(const Partial& partial) {
-    const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
-    for (std::size_t i = 0; i < size; ++i) residual_[i] = 0.0;
+    const int n_active = find_responsibilities(partial);
+    add_residuals(n_active);
+    add_overlaps(partial);
+    add_scatter(partial);
+  }
+
+  // Replaces the shares by responsibilities, zero where negligible; finds each row's most probable component and how
+  // many have a share in it, and lists the components that have a share of any row. Returns how many these are.
+  int find_responsibilities(const Partial& partial) {
+    const Pack least = broadcast(kNegligible);
     int n_active = 0;
-    for (int k = 0; k < mixture_.n_components; ++k) {
-      partial.counts[k] += survivors_.find(tile, k);
-      if (!survivors_.count) continue;
-      add_residuals(mean(k), partial.shifts + static_cast<std::size_t>(k) * dp_);
-      active_[n_active++] = {k, packs_with_a_share()};
+    for (int n = 0; n < tile.size; n += kLanes) {
+      store(top_ + n, Pack{});
+      store(n_shares_ + n, Pack{});
     }
-    add_residual_scatter(partial);
-    for (int a = 0; a < n_active; ++a) {
-      for (int b = 0; b < a; ++b) {
-        const std::uint64_t packs = active_[a].packs & active_[b].packs;
-        if (packs) add_overlap(active_[a].component, active_[b].component, packs, partial);
+    for (int k = mixture_.n_components - 1; k >= 0; --k) {
+      Pack total{};
+      unsigned any = 0;
+      for (int n = 0; n < tile.size; n += kLanes) {
+        const Pack share = fetch(tile.of(k) + n);
+        Pack r = share * fetch(tile.normal + n);
+        any |= at_least(r, least);
+        const Bits counted = r >= least;
+        r = select(counted, r, Pack{});
+        const Bits most = share >= broadcast(1.0);
+        store(n_shares_ + n, fetch(n_shares_ + n) + select(counted, broadcast(1.0), Pack{}));
+        store(top_ + n, select(most, broadcast(static_cast<double>(k)), fetch(top_ + n)));
+        store(tile.of(k) + n, r);
+        total += r * fetch(tile.weight + n);
+      }
+      partial.counts[k] += sum_lanes(total);
+      if (any) active_[n_active++] = k;
+    }
+    return n_active;
+  }
+
+  // residual columns m = sum_k r_k (z - nu_k), and the lanes of the shifts += weight r_k (z - nu_k).
+  void add_residuals(int n_active) {
+    for (int a = 0; a < n_active; a += kTogether) {
+      if (n_active - a >= kTogether) {
+        add_some_residuals<kTogether>(active_ + a, a == 0);
+      } else {
+        for (; a < n_active; ++a) add_some_residuals<1>(active_ + a, a == 0);
       }
     }
   }
+
+  template <int wide>
+  void add_some_residuals(const int* components, bool first) {
+    const int d = mixture_.n_features, size = tile.size;
+    const double *shares[wide], *weights = tile.weight;
+    for (int c = 0; c < wide; ++c) shares[c] = tile.of(components[c]);
+    for (int j = 0; j < d; ++j) {
+      Pack point[wide], shift[wide];
+      double* lanes[wide];
+      GAUSSMIX_UNROLL
+      for (int c = 0; c < wide; ++c) {
+        point[c] = broadcast(mean(components[c])[j]);
+        lanes[c] = lanes_ + (static_cast<std::size_t>(components[c]) * d + j) * kLanes;
+        shift[c] = fetch(lanes[c]);
+      }
+      const double* column = columns_ + static_cast<std::size_t>(j) * size;
+      double* residual = residual_ + static_cast<std::size_t>(j) * size;
+      for (int n = 0; n < size; n += kLanes) {
+        const Pack z = fetch(column + n), weight = fetch(weights + n);
+        Pack sum = first ? Pack{} : fetch(residual + n);
+        GAUSSMIX_UNROLL
+        for (int c = 0; c < wide; ++c) {
+          const Pack u = fetch(shares[c] + n) * (z - point[c]);
+          sum += u;
+          shift[c] += weight * u;
+        }
+        store(residual + n, sum);
+      }
+      GAUSSMIX_UNROLL
+      for (int c = 0; c < wide; ++c) store(lanes[c], shift[c]);
+    }
+  }
+
+  void add_overlaps(const Partial& partial) {
+    const int k_count = mixture_.n_components;
+    const std::size_t line_size = padded(k_count);
+    for (int n = 0; n < tile.size; n += kLanes) {
+      const unsigned several = at_least(fetch(n_shares_ + n), broadcast(2.0));
+      if (!several) continue;
+      const Pack weight = fetch(tile.weight + n);
+      for (int k = 0; k < k_count; k += kLanes) {
+        Pack square[kLanes], any{};
+        for (int i = 0; i < kLanes; ++i) {
+          square[i] = k + i < k_count ? weight * fetch(tile.of(k + i) + n) : Pack{};
+          any += square[i];
+        }
+        if (!(at_least(any, broadcast(kSmallest)) & several)) continue;
+        transpose(square);
+        for (unsigned bits = several; bits; bits &= bits - 1) {
+          const int i = __builtin_ctz(bits);
+          double* line = partial.overlap + static_cast<std::size_t>(top_[n + i]) * line_size + k;
+          store(line, fetch(line) + square[i]);
+        }
+      }
+    }
+  }
+
+  // scatter += weight (m m' - b b')
+  void add_scatter(const Partial& partial) {
+    const int d = mixture_.n_features;
+    double *m = rows_, *b = columns_, *weighted = residual_;  // their former contents are no longer needed
+    load_columns(residual_, tile.size, d, dp_, tile.size, m);
+    int count = 0;
+    for (int n = 0; n < tile.size; ++n) {
+      if (tile.weight[n] > 0.0 && n_shares_[n] > 0.0) survivors_.index[count++] = n;
+    }
+    weigh_rows(m, dp_, tile.weight, survivors_.index, count, weighted, unused_);
+    add_outer(weighted, m, survivors_.index, count, d, partial.scatter);
+    int several = 0;
+    for (int s = 0; s < count; ++s) {
+      const int n = survivors_.index[s];
+      if (n_shares_[n] < 2.0) continue;
+      survivors_.index[several++] = n;
+      survivors_.weighted[n] = -tile.weight[n];
+      const double* nu = mean(static_cast<int>(top_[n]));
+      for (int j = 0; j < dp_; j += kLanes) {
+        const std::size_t at = static_cast<std::size_t>(n) * dp_ + j;
+        store(b + at, fetch(m + at) - (fetch(whitened_ + at) - fetch(nu + j)));
+      }
+    }
+    weigh_rows(b, dp_, survivors_.weighted, survivors_.index, several, weighted, unused_);
+    add_outer(weighted, b, survivors_.index, several, d, partial.scatter);
+  }
+
+  static constexpr int kTogether = 4;
+  static constexpr double kSmallest = 4.9e-324;
 
   const double* center() const { return packed_ + padded(mixture_.n_components); }
   const double* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
 
-  // shift += sum of weight r (z - nu); residual += r (z - nu) in each row.
-  void add_residuals(const double* nu, double* shift) {
-    for (int j = 0; j < dp_; j += kLanes) {
-      const Pack point = fetch(nu + j);
-      Pack sum = fetch(shift + j);
-      for (int s = 0; s < survivors_.count; ++s) {
-        const int at = survivors_.index[s];
-        double* residual = residual_ + static_cast<std::size_t>(at) * dp_ + j;
-        const Pack u = fetch(whitened_ + static_cast<std::size_t>(at) * dp_ + j) - point;
-        sum += survivors_.weighted[at] * u;
-        store(residual, fetch(residual) + survivors_.responsibility[at] * u);
-      }
-      store(shift + j, sum);
-    }
-  }
-
-  std::uint64_t packs_with_a_share() const {
-    std::uint64_t packs = 0;
-    for (int s = 0; s < survivors_.count; ++s) packs |= std::uint64_t{1} << (survivors_.index[s] / kLanes);
-    return packs;
-  }
-
-  void add_residual_scatter(const Partial& partial) {
-    int count = 0;
-    for (int n = 0; n < tile.size; ++n) {
-      if (tile.weight[n] > 0.0 && tile.normal[n] > 0.0) survivors_.index[count++] = n;
-    }
-    double* weighted = rows_;  // the rows themselves are no longer needed
-    for (int j = 0; j < dp_; ++j) length_[j] = 0.0;
-    weigh_rows(residual_, dp_, tile.weight, survivors_.index, count, weighted, length_);
-    add_outer(weighted, residual_, survivors_.index, count, mixture_.n_features, partial.scatter);
-  }
-
-  void add_overlap(int a, int b, std::uint64_t packs, const Partial& partial) {
-    Pack sum{};
-    for (; packs; packs &= packs - 1) {
-      const int n = __builtin_ctzll(packs) * kLanes;
-      const Pack normal = fetch(tile.normal + n);
-      sum += fetch(tile.of(a) + n) * normal * (fetch(tile.of(b) + n) * normal) * fetch(tile.weight + n);
-    }
-    partial.overlap[static_cast<std::size_t>(a) * mixture_.n_components + b] += sum_lanes(sum);
-  }
-
   const Mixture& mixture_;
   int dp_;
+  bool pairwise_;
   const double* packed_;
 
  public:
@@ -180,8 +258,11 @@ class Tied {
 
  private:
   Survivors survivors_;
-  double *rows_, *whitened_, *columns_, *residual_, *length_;
-  Active* active_;
+  double *rows_, *whitened_, *columns_, *residual_, *lanes_;
+  double *top_, *n_shares_;  // (size,) the most probable component of each row, and how many have a share in it
+  double* unused_;           // (dp,)
+  double* length_;           // (size,)
+  int* active_;              // (k,)
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -5,8 +5,10 @@
 
 #include "form_diagonal.hpp"
 #include "form_full.hpp"
+#include "form_medium.hpp"
 #include "form_small.hpp"
 #include "form_tied.hpp"
+#include "form_wide.hpp"
 
 namespace gaussmix {
 namespace GAUSSMIX_ISA {
@@ -16,7 +18,16 @@ template <class FormKernel>
 Layout layout_of(const Mixture& m) {
   Arena arena(nullptr);
   FormKernel kernel(m, nullptr, arena, true);
-  return {FormKernel::packed_size(m), arena.used(), places_in_partial(m).size};
+  return {FormKernel::packed_size(m), arena.used(), places_in_partial(m).size, 0};
+}
+
+Layout layout_of_wide(const Mixture& m) {
+  Arena shared(nullptr), scratch(nullptr);
+  Wide wide(m, nullptr, shared, kWideRows, true);
+  Wide::Thread thread(wide, scratch);
+  const std::size_t to_score = layout_of<Wide>(m).scratch;
+  return {Wide::packed_size(m), scratch.used() < to_score ? to_score : scratch.used(), places_in_partial(m).size,
+          shared.used()};
 }
 
 template <class FormKernel>
@@ -29,10 +40,14 @@ void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, 
     const int count =
         static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
     kernel.load(rows, first, count);
+    prefetch_rows(rows, first + count, end, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);
     kernel.score();
     add_log_prior(rows, first, count, kernel.tile);
-    normalize(kernel.tile, partial);
+    double log_likelihood = 0.0, entropy = 0.0;
+    normalize(kernel.tile, 0, kernel.tile.size, log_likelihood, entropy);
+    *partial.log_likelihood += log_likelihood;
+    *partial.entropy += entropy;
     kernel.add(partial);
   }
   kernel.finish(partial);
@@ -47,6 +62,7 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
     const int count =
         static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
     kernel.load(rows, first, count);
+    prefetch_rows(rows, first + count, end, kernel.tile.size);
     kernel.score();
     add_log_prior(rows, first, count, kernel.tile);
     report(kernel.tile, first, count, out);
@@ -54,34 +70,41 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
 }
 
 // Calls use(T*) with the kernel that serves a mixture.
+template <Form form, class Large, class Use>
+auto with_kernel_for(int d, Use use) {
+  switch (d) {
+    case 1:
+      return use(static_cast<Small<1, form>*>(nullptr));
+    case 2:
+      return use(static_cast<Small<2, form>*>(nullptr));
+    case 3:
+      return use(static_cast<Small<3, form>*>(nullptr));
+    case 4:
+      return use(static_cast<Small<4, form>*>(nullptr));
+  }
+  if (form == Form::full && d <= kMostMedium) return use(static_cast<Medium*>(nullptr));
+  return use(static_cast<Large*>(nullptr));
+}
+
 template <class Use>
 auto with_kernel(const Mixture& m, Use use) {
   switch (m.form) {
     case Form::tied:
-      return use(static_cast<Tied*>(nullptr));
+      return with_kernel_for<Form::tied, Tied>(m.n_features, use);
     case Form::diagonal:
-      return use(static_cast<Diagonal*>(nullptr));
+      return with_kernel_for<Form::diagonal, Diagonal>(m.n_features, use);
     case Form::full:
       break;
   }
-  switch (m.n_features) {
-    case 1:
-      return use(static_cast<Small<1>*>(nullptr));
-    case 2:
-      return use(static_cast<Small<2>*>(nullptr));
-    case 3:
-      return use(static_cast<Small<3>*>(nullptr));
-    case 4:
-      return use(static_cast<Small<4>*>(nullptr));
-    default:
-      return use(static_cast<Full*>(nullptr));
-  }
+  if (is_wide(m.form, m.n_features)) return use(static_cast<Wide*>(nullptr));
+  return with_kernel_for<Form::full, Full>(m.n_features, use);
 }
 
 template <class T>
 using KernelOf = std::remove_pointer_t<T>;
 
 Layout layout(const Mixture& m) {
+  if (is_wide(m.form, m.n_features)) return layout_of_wide(m);
   return with_kernel(m, [&](auto* kind) { return layout_of<KernelOf<decltype(kind)>>(m); });
 }
 
@@ -92,7 +115,10 @@ void pack(const Mixture& m, double* packed) {
 void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
                 double* scratch, double* partial) {
   with_kernel(m, [&](auto* kind) {
-    accumulate_block<KernelOf<decltype(kind)>>(rows, m, packed, begin, end, scratch, partial);
+    using Kernel = KernelOf<decltype(kind)>;
+    if constexpr (!std::is_same_v<Kernel, Wide>) {
+      accumulate_block<Kernel>(rows, m, packed, begin, end, scratch, partial);
+    }
   });
 }
 
@@ -109,7 +135,8 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
 }  // namespace
 }  // namespace GAUSSMIX_ISA
 
-const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::layout, GAUSSMIX_ISA::pack,
-                                              GAUSSMIX_ISA::accumulate, GAUSSMIX_ISA::score};
+const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {
+    GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::layout,          GAUSSMIX_ISA::pack,
+    GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_wide, GAUSSMIX_ISA::score};
 
 }  // namespace gaussmix

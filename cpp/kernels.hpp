@@ -10,7 +10,14 @@ struct Layout {
   std::size_t packed;   // the mixture in the order the kernel reads it: shared, read-only
   std::size_t scratch;  // tiles of rows and scores: one per thread
   std::size_t partial;  // the sums over a block: the slots of in_order.hpp, and the total
+  std::size_t shared;   // a wide mixture's block of rows and all that is known of it; zero for others
 };
+
+// With more features than this one factor fills a cache: the threads share the components of one block of rows after
+// the other, in place of the blocks.
+inline constexpr int kMostNarrow = 96;
+inline constexpr int kWideRows = 512;
+static inline bool is_wide(Form form, int n_features) { return form == Form::full && n_features > kMostNarrow; }
 
 struct Kernels {
   const char* name;
@@ -19,6 +26,9 @@ struct Kernels {
   // Adds the rows [begin, end) to a partial that was zero.
   void (*accumulate)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
                      double* scratch, double* partial);
+  // Adds all rows of a wide mixture; `scratch` has a pointer for each thread.
+  void (*accumulate_wide)(const Rows&, const Mixture&, const double* packed, double* shared, double* const* scratch,
+                          int n_threads, double* partial);
   void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end, double* scratch,
                 const Scores&);
 };
@@ -33,14 +43,14 @@ struct Places {
   std::size_t counts;   // (k,); before them the log likelihood and the entropy
   std::size_t shifts;   // (k, dp)
   std::size_t scatter;  // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp)
-  std::size_t overlap;  // tied (k, k)
+  std::size_t overlap;  // tied (k, k rounded up like d)
   std::size_t size;
 };
 static inline Places places_in_partial(const Mixture& m) {
   const std::size_t k = m.n_components, dp = padded(m.n_features);
   const std::size_t counts = kPad, shifts = counts + padded(k), scatter = shifts + k * dp;
   const std::size_t overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
-  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? padded(k * k) : 0)};
+  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k) : 0)};
 }
 
 extern const Kernels kernels_baseline;

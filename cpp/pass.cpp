@@ -25,6 +25,11 @@ class Buffers {
     buffers_.reserve(n_threads);
     for (int t = 0; t < n_threads; ++t) buffers_.push_back(std::make_unique<Buffer>(size));
   }
+  std::vector<double*> all() const {
+    std::vector<double*> pointers;
+    for (const auto& buffer : buffers_) pointers.push_back(buffer->data());
+    return pointers;
+  }
   double* mine() {
 #ifdef _OPENMP
     return buffers_[omp_get_thread_num()]->data();
@@ -62,7 +67,9 @@ void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
     }
   }
   if (m.form == Form::tied) {
-    for (std::size_t i = 0; i < k * k; ++i) visit(partial[at.overlap + i], sums.overlap[i]);
+    for (std::size_t a = 0; a < k; ++a) {
+      for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k) + b], sums.overlap[a * k + b]);
+    }
   }
 }
 
@@ -88,6 +95,7 @@ void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
 }  // namespace
 
 std::size_t block_rows(Form form, int n_components, int n_features) {
+  if (is_wide(form, n_features)) return kWideRows;
   // About a thousand rows; fewer when one block alone would take a noticeable time.
   const double width = form == Form::full ? n_features : 1.0;
   const double work = static_cast<double>(n_components) * n_features * width;
@@ -99,20 +107,25 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& s
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
-  n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
+  n_threads = useful_threads(mixture, rows.n_rows, layout.shared ? n_threads : n_blocks, n_threads);
 
   Buffer packed(layout.packed), total(layout.partial);
   kernels.pack(mixture, packed.data());
   for_each_sum(mixture, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
 
   Buffers scratch(n_threads, layout.scratch);
-  InOrder in_order(total, layout.partial, n_threads);
-  std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
+  if (layout.shared) {
+    Buffer shared(layout.shared);
+    kernels.accumulate_wide(rows, mixture, packed.data(), shared.data(), scratch.all().data(), n_threads, total.data());
+  } else {
+    InOrder in_order(total, layout.partial, n_threads);
+    std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
 #pragma omp parallel num_threads(n_threads)
-  for (std::int64_t b = next++; b < n_blocks; b = next++) {
-    const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-    kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
-    in_order.submit(b);
+    for (std::int64_t b = next++; b < n_blocks; b = next++) {
+      const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
+      kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
+      in_order.submit(b);
+    }
   }
   for_each_sum(mixture, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
   mirror_lower_triangles(mixture, sums);

@@ -37,7 +37,7 @@ struct Sums {
   double* counts;          // (k,)    sum of r
   double* shifts;          // (k, d)  sum of r y
   double* scatter;         // full (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | tied (d, d): form_tied.hpp
-  double* overlap;         // tied (k, k) below its diagonal: form_tied.hpp | null
+  double* overlap;         // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
 };

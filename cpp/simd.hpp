@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -58,6 +59,12 @@ GAUSSMIX_INLINE Pack fetch(const double* from) {
   std::memcpy(&pack, from, sizeof pack);
   return pack;
 }
+template <class T>
+GAUSSMIX_INLINE Pack fetch_as_doubles(const T* from) {
+  T values __attribute__((vector_size(kLanes * sizeof(T))));
+  std::memcpy(&values, from, sizeof values);
+  return __builtin_convertvector(values, Pack);
+}
 GAUSSMIX_INLINE void store(double* to, Pack pack) { std::memcpy(to, &pack, sizeof pack); }
 
 GAUSSMIX_INLINE Pack larger(Pack a, Pack b) {
@@ -92,6 +99,18 @@ GAUSSMIX_INLINE int list_bits(unsigned bits, int first, int* to) {
 #else
   int count = 0;
   for (; bits; bits &= bits - 1) to[count++] = first + __builtin_ctz(bits);
+  return count;
+#endif
+}
+
+// Writes the lanes whose bit is set, one after the other, and returns how many. There must be room for kLanes numbers.
+GAUSSMIX_INLINE int compress(Pack x, unsigned bits, double* to) {
+#if defined(__AVX512F__)
+  store(to, (Pack)_mm512_maskz_compress_pd(static_cast<__mmask8>(bits), (__m512d)x));
+  return __builtin_popcount(bits);
+#else
+  int count = 0;
+  for (; bits; bits &= bits - 1) to[count++] = x[__builtin_ctz(bits)];
   return count;
 #endif
 }
@@ -131,29 +150,90 @@ GAUSSMIX_INLINE Pack sum_each(const Pack rows[kLanes]) {
 #endif
 }
 
-// exp(x) for -708 <= x <= 0, relative error below 4e-16: x = n log 2 + f with |f| <= log(2) / 2, Taylor to f^12.
+// The polynomial with these coefficients, lowest first.
+template <int n>
+GAUSSMIX_INLINE Pack polynomial(const double (&coefficients)[n], Pack x) {
+  Pack p = broadcast(coefficients[n - 1]);
+  GAUSSMIX_UNROLL
+  for (int i = n - 2; i >= 0; --i) p = p * x + coefficients[i];
+  return p;
+}
+
+template <int step, int... lanes>
+GAUSSMIX_INLINE void transpose_step(Pack rows[kLanes], std::integer_sequence<int, lanes...> all) {
+  GAUSSMIX_UNROLL
+  for (int i = 0; i < kLanes; ++i) {
+    if (i & step) continue;
+    const Pack a = rows[i], b = rows[i + step];
+    rows[i] = __builtin_shufflevector(a, b, (lanes & step ? kLanes + lanes - step : lanes)...);
+    rows[i + step] = __builtin_shufflevector(a, b, (lanes & step ? kLanes + lanes : lanes + step)...);
+  }
+  if constexpr (2 * step < kLanes) transpose_step<2 * step>(rows, all);
+}
+
+// Lane i of row j becomes lane j of row i (Eklundh 1972).
+GAUSSMIX_INLINE void transpose(Pack rows[kLanes]) {
+  transpose_step<1>(rows, std::make_integer_sequence<int, kLanes>{});
+}
+
+// exp(x) for -708 <= x <= 0, relative error below 4e-16: x = (n / parts) log 2 + f, exp(x) = 2^(n / parts) exp(f), with
+// 2^(i / parts) from a table where the instruction set has one to look up in registers, and exp(f) interpolated
+// at the Chebyshev points of |f| <= log(2) / (2 parts).
 GAUSSMIX_INLINE Pack exp_nonpositive(Pack x) {
+#if defined(__AVX512F__)
+  constexpr int kPartBits = 4;
+  constexpr double kExp[] = {1.0,
+                             1.0000000000000022415,
+                             0.50000000000000028019,
+                             0.16666666662844725069,
+                             0.041666666661889249788,
+                             0.0083334962486869178998,
+                             0.0013889092532749104752};
+  alignas(64) constexpr double kTable[16] = {1.0,
+                                             1.0442737824274138,
+                                             1.0905077326652577,
+                                             1.1387886347566916,
+                                             1.189207115002721,
+                                             1.2418578120734840,
+                                             1.2968395546510096,
+                                             1.3542555469368927,
+                                             1.4142135623730951,
+                                             1.4768261459394993,
+                                             1.5422108254079407,
+                                             1.6104903319492543,
+                                             1.681792830507429,
+                                             1.7562521603732995,
+                                             1.8340080864093424,
+                                             1.9152065613971474};
+#else
+  constexpr int kPartBits = 0;
+  constexpr double kExp[] = {1.0,
+                             1.0,
+                             0.50000000000000183855,
+                             0.16666666666666680806,
+                             0.041666666666488095495,
+                             0.0083333333333196006109,
+                             0.0013888888952314774652,
+                             0.00019841269890047113707,
+                             0.000024801485482328492419,
+                             2.7557240918578969823e-6,
+                             2.7632639639041029749e-7,
+                             2.5110037605963777712e-8};
+#endif
+  constexpr double kParts = 1 << kPartBits;
   constexpr double kLog2e = 1.4426950408889634;
   constexpr double kLn2High = 6.93147180369123816490e-01;  // fdlibm e_exp.c: 33 bits, so n * kLn2High is exact
   constexpr double kLn2Low = 1.90821492927058770002e-10;
   constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer in the low bits
-  const Pack shifted = x * kLog2e + kRound;
+  const Pack shifted = x * (kLog2e * kParts) + kRound;
   const Pack n = shifted - kRound;
-  const Pack f = (x - n * kLn2High) - n * kLn2Low;
-  Pack p = broadcast(1.0 / 479001600.0);
-  p = p * f + 1.0 / 39916800.0;
-  p = p * f + 1.0 / 3628800.0;
-  p = p * f + 1.0 / 362880.0;
-  p = p * f + 1.0 / 40320.0;
-  p = p * f + 1.0 / 5040.0;
-  p = p * f + 1.0 / 720.0;
-  p = p * f + 1.0 / 120.0;
-  p = p * f + 1.0 / 24.0;
-  p = p * f + 1.0 / 6.0;
-  p = p * f + 0.5;
-  p = p * f + 1.0;
-  p = p * f + 1.0;
-  return as_pack(as_bits(p) + (as_bits(shifted) << 52));
+  const Pack f = (x - n * (kLn2High / kParts)) - n * (kLn2Low / kParts);
+  Pack p = polynomial(kExp, f);
+#if defined(__AVX512F__)
+  const __m512d low = _mm512_load_pd(kTable), high = _mm512_load_pd(kTable + 8);
+  p *= (Pack)_mm512_permutex2var_pd(low, (__m512i)as_bits(shifted), high);  // reads four bits of each index
+#endif
+  return as_pack(as_bits(p) + (as_bits(shifted) >> kPartBits << 52));
 }
 
 // log(x) for finite normal x > 0: x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m - 1) / (m + 1)).

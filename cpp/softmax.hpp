@@ -21,40 +21,48 @@ GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
   return greatest;
 }
 
-// Replaces the scores by exp(score - greatest), fills normal and log_density, adds to the partial.
-inline void normalize(Tile& tile, const Partial& partial) {
-  Pack likelihood{}, entropy{};
-  for (int n = 0; n < tile.size; n += kLanes) {
-    const Pack greatest = greatest_score(tile, n);
-    const Bits possible = greatest > broadcast(-kInfinity);
-    const Pack reference = select(possible, greatest, Pack{});
-    Pack sum{}, information{};
-    for (int k = 0; k < tile.n_components; ++k) {
+// Replaces the scores by exp(score - greatest), fills normal, sums. Packs of one component
+// after the other: many exponentials at once, where those of one row would wait for each other's sum.
+inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, double& total_entropy) {
+  double *greatest = tile.greatest, *sum = tile.normal, *information = tile.information;
+  for (int n = begin; n < end; n += kLanes) {
+    store(greatest + n, greatest_score(tile, n));
+    store(sum + n, Pack{});
+    store(information + n, Pack{});
+  }
+  for (int k = 0; k < tile.n_components; ++k) {
+    for (int n = begin; n < end; n += kLanes) {
       double* score = tile.of(k) + n;
-      Pack below = fetch(score) - reference;
+      // -inf - -inf is NaN, which is not at least anything: such rows are settled below.
+      Pack below = fetch(score) - fetch(greatest + n);
       if (!at_least(below, broadcast(kLogNegligible))) {
         store(score, Pack{});
         continue;
       }
       below = larger(below, broadcast(kLogSmallest));
       const Pack share = exp_nonpositive(below);
-      sum += share;
-      information += share * below;
+      store(sum + n, fetch(sum + n) + share);
+      store(information + n, fetch(information + n) + share * below);
       store(score, share);
     }
-    const Pack safe_sum = select(possible, sum, broadcast(1.0));
+  }
+  Pack likelihood{}, entropy{};
+  for (int n = begin; n < end; n += kLanes) {
+    const Pack top = fetch(greatest + n);
+    const Bits possible = top > broadcast(-kInfinity);
+    const Pack safe_sum = select(possible, fetch(sum + n), broadcast(1.0));
     const Pack normal = 1.0 / safe_sum;
     const Pack log_sum = log_positive(safe_sum);
-    const Pack log_density = select(possible, greatest + log_sum, broadcast(-kInfinity));
+    const Pack log_density = select(possible, top + log_sum, broadcast(-kInfinity));
     const Pack weight = fetch(tile.weight + n);
     const Bits counted = weight > Pack{};
     store(tile.normal + n, select(counted & possible, normal, Pack{}));
     likelihood += select(counted, weight * log_density, Pack{});
     // -sum_k r log r = log sum - sum_k r (score - greatest)
-    entropy += select(counted & possible, weight * (log_sum - information * normal), Pack{});
+    entropy += select(counted & possible, weight * (log_sum - fetch(information + n) * normal), Pack{});
   }
-  *partial.log_likelihood += sum_lanes(likelihood);
-  *partial.entropy += sum_lanes(entropy);
+  log_likelihood = sum_lanes(likelihood);
+  total_entropy = sum_lanes(entropy);
 }
 
 // Writes what was asked for about the tile's first `count` rows. Here nothing is left out.
@@ -104,10 +112,14 @@ struct Survivors {
   int* index;              // (count,) their places in the tile
   double* responsibility;  // (size,) p(k | x) of every row
   double* weighted;        // (size,) weight p(k | x) of every row
+  unsigned* bits_of_pack;  // (size / kLanes,) the same, a bit each
   int count = 0;
 
   Survivors(int size, Arena& arena)
-      : index(reinterpret_cast<int*>(arena.take(size))), responsibility(arena.take(size)), weighted(arena.take(size)) {}
+      : index(reinterpret_cast<int*>(arena.take(size))),
+        responsibility(arena.take(size)),
+        weighted(arena.take(size)),
+        bits_of_pack(reinterpret_cast<unsigned*>(arena.take(size))) {}
 
   // Lists them and returns the sum of their weighted responsibilities.
   double find(const Tile& tile, int component) {
@@ -121,6 +133,7 @@ struct Survivors {
       store(responsibility + n, r);
       store(weighted + n, w);
       const unsigned bits = at_least(r, least);
+      bits_of_pack[n / kLanes] = bits;
       if (!bits) continue;
       total += select(r >= least, w, Pack{});
       count += list_bits(bits, n, index + count);

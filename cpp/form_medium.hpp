@@ -1,0 +1,154 @@
+// One covariance per component, for a moderate number of features: a lane is a row, so triangles cost what they hold.
+#pragma once
+
+#include "columns.hpp"
+#include "softmax.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+// The whitened rows of every component are kept until their responsibilities are known, so tiles shrink as k d grows.
+// Where they would not stay in cache, those that have a share are whitened again.
+inline constexpr std::size_t kKept = 1 << 17;  // doubles: 1 MiB
+inline int medium_tile_rows(const Mixture& m, bool sums) {
+  const std::size_t per_row = static_cast<std::size_t>(m.n_components) * m.n_features;
+  if (!sums) return 64;
+  for (int size = 128; size >= 64; size /= 2) {
+    if (per_row * size <= kKept) return size;
+  }
+  return 128;
+}
+
+// With more features than this, whole packs of features (form_full.hpp) waste less than lanes summed apart.
+inline constexpr int kMostMedium = 48;
+
+class Medium {
+ public:
+  Medium(const Mixture& m, const double* packed, Arena& arena, bool sums)
+      : d_(m.n_features),
+        n_components_(m.n_components),
+        packed_(packed),
+        tile(medium_tile_rows(m, sums), m.n_components, arena),
+        survivors_(tile.size, arena) {
+    const std::size_t size = static_cast<std::size_t>(d_) * tile.size;
+    keeps_ = sums && size * n_components_ <= kKept;
+    weights_ = arena.take(tile.size + kLanes);
+    columns_ = arena.take(size);
+    whitened_ = arena.take(keeps_ ? size * n_components_ : size);
+    weighted_ = arena.take(size);
+    chosen_ = arena.take(size + kLanes);
+    lanes_ = arena.take(sums ? component_lanes() * n_components_ : 0);
+    if (sums && lanes_) {
+      for (std::size_t i = 0; i < component_lanes() * n_components_; ++i) lanes_[i] = 0.0;
+    }
+  }
+
+  // (k,) offsets | per component: mean (d,), the panels of W
+  static std::size_t packed_size(const Mixture& m) {
+    return padded(m.n_components) + m.n_components * (m.n_features + panels_size(m.n_features));
+  }
+  static void pack(const Mixture& m, double* to) {
+    const std::size_t d = m.n_features;
+    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    to += padded(m.n_components);
+    for (int k = 0; k < m.n_components; ++k) {
+      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
+      pack_panels(m.factors + k * d * d, m.n_features, to + d);
+      to += d + panels_size(m.n_features);
+    }
+  }
+
+  void load(const Rows& rows, std::size_t first, int count) { load_columns(rows, first, count, tile.size, columns_); }
+
+  void score() {
+    for (int k = 0; k < n_components_; ++k) {
+      double* scores = tile.of(k);
+      whiten_rows(k, columns_, tile.size, whitened(k), scores);
+      for (int n = 0; n < tile.size; n += kLanes) store(scores + n, score_of(packed_[k], fetch(scores + n)));
+    }
+  }
+
+  void add(const Partial& partial) {
+    for (int k = 0; k < n_components_; ++k) {
+      partial.counts[k] += survivors_.find(tile, k);
+      const int count = survivors_.count;
+      if (!count) continue;
+      const bool all = count == tile.size;
+      const double* y = whitened(k);
+      const double* weight = survivors_.weighted;
+      if (!all) {
+        choose(weight, 1, weights_);
+        store(weights_ + count, Pack{});  // up to the end of the last pack
+        weight = weights_;
+        choose(keeps_ ? y : columns_, d_, chosen_);
+        y = chosen_;
+      }
+      if (!keeps_) {
+        whiten_rows(k, all ? columns_ : chosen_, count, whitened_, tile.greatest);
+        y = whitened_;
+      }
+      double* lanes = lanes_ + k * component_lanes();
+      weigh(y, weight, count, lanes);
+      add_outer_columns(weighted_, y, tile.size, count, d_, lanes + static_cast<std::size_t>(d_) * kLanes);
+    }
+  }
+
+  // The lanes are added once per block.
+  void finish(const Partial& partial) {
+    const std::size_t dp = padded(d_);
+    for (int k = 0; k < n_components_; ++k) {
+      const double* lanes = lanes_ + k * component_lanes();
+      double* shift = partial.shifts + k * dp;
+      for (int j = 0; j < d_; ++j, lanes += kLanes) shift[j] += sum_lanes(fetch(lanes));
+      for (int i = 0; i < d_; ++i) {
+        double* line = partial.scatter + (k * dp + i) * dp;
+        for (int j = 0; j <= i; ++j, lanes += kLanes) line[j] += sum_lanes(fetch(lanes));
+      }
+    }
+  }
+
+ private:
+  std::size_t component_lanes() const { return (d_ + triangle(d_)) * kLanes; }
+  double* whitened(int k) const { return whitened_ + (keeps_ ? static_cast<std::size_t>(k) * d_ * tile.size : 0); }
+
+  void whiten_rows(int k, const double* columns, int count, double* y, double* squared_length) {
+    const double* mean = packed_ + padded(n_components_) + k * (d_ + panels_size(d_));
+    whiten_columns(columns, tile.size, count, mean, mean + d_, d_, y, squared_length);
+  }
+
+  // The rows that have a share, of some columns.
+  void choose(const double* from, int n_columns, double* to) {
+    for (int j = 0; j < n_columns; ++j, from += tile.size, to += tile.size) {
+      double* next = to;
+      for (int n = 0; n < tile.size; n += kLanes) {
+        const unsigned bits = survivors_.bits_of_pack[n / kLanes];
+        if (bits) next += compress(fetch(from + n), bits, next);
+      }
+    }
+  }
+
+  void weigh(const double* y, const double* weight, int count, double* lanes) {
+    for (int j = 0; j < d_; ++j) {
+      Pack sum = fetch(lanes + j * kLanes);
+      for (int n = 0; n < count; n += kLanes) {
+        const std::size_t at = static_cast<std::size_t>(j) * tile.size + n;
+        const Pack value = fetch(weight + n) * fetch(y + at);
+        store(weighted_ + at, value);
+        sum += value;
+      }
+      store(lanes + j * kLanes, sum);
+    }
+  }
+
+  int d_, n_components_;
+  const double* packed_;
+
+ public:
+  Tile tile;
+
+ private:
+  Survivors survivors_;
+  bool keeps_;
+  double *columns_, *whitened_, *weighted_, *chosen_, *weights_, *lanes_;
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA
