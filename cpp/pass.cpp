@@ -99,7 +99,7 @@ std::size_t block_rows(Form form, int n_components, int n_features) {
   // About a thousand rows; fewer when one block alone would take a noticeable time.
   const double width = form == Form::full ? n_features : 1.0;
   const double work = static_cast<double>(n_components) * n_features * width;
-  return work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
+  return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
 }
 
 void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& sums) {
