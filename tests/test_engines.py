@@ -49,6 +49,29 @@ def test_unknown_instruction_set_is_refused():
         _native.select_instruction_set("quantum")
 
 
+def import_with_instruction_set(name):
+    code = "import gaussmix._native as native; print(native.selected_instruction_set())"
+    environment = os.environ | {"GAUSSMIX_ISA": name}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("name", _native.instruction_sets())
+def test_environment_chooses_the_instruction_set(name):
+    assert import_with_instruction_set(name).stdout.strip() == name
+
+
+def test_without_a_name_the_best_instruction_set_is_chosen():
+    assert import_with_instruction_set("").stdout.strip() == _native.instruction_sets()[0]
+
+
+def test_instruction_set_that_is_not_there_stops_the_import_and_lists_those_that_are():
+    refused = import_with_instruction_set("quantum")
+    assert refused.returncode != 0
+    last_line = refused.stderr.strip().splitlines()[-1]
+    assert last_line.startswith("ImportError: GAUSSMIX_ISA=quantum is not an instruction set")
+    assert ", ".join(_native.instruction_sets()) in last_line
+
+
 @pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("n_features", [3, 5, 16, 17, 33, 70])

@@ -19,6 +19,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
 
 
+def _use_instruction_set_of_environment() -> None:
+    """GAUSSMIX_ISA is obeyed or refused: other kernels than those asked for would make a measurement lie."""
+    wanted = os.environ.get("GAUSSMIX_ISA")
+    if not wanted:
+        return
+    available = _native.instruction_sets()
+    if wanted not in available:
+        raise ImportError(
+            f"GAUSSMIX_ISA={wanted} is not an instruction set that this processor has and gaussmix was compiled for: "
+            f"choose one of {', '.join(available)}, or unset it for the best"
+        )
+    _native.select_instruction_set(wanted)
+
+
+_use_instruction_set_of_environment()
+
+
 class NativeEngine(AbstractEngine):
     """Rows in memory.
 
