@@ -13,6 +13,7 @@
 #include <omp.h>
 #endif
 
+#include "build.hpp"
 #include "pass.hpp"
 
 namespace nb = nanobind;
@@ -152,6 +153,7 @@ NB_MODULE(_native, module) {
         }
       },
       "name"_a, "Use another one.");
+  module.def("build_description", [] { return gaussmix::kBuild; }, "The compiler, the standard, OpenMP and the flags.");
   module.def("after_fork", [] { forked = true; }, "From now on, one thread: this is a forked child.");
   module.def("max_threads", &max_threads, "Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
 }

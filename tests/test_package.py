@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gaussmix
+import gaussmix.versions
 
 
 def test_import_is_light():
@@ -28,6 +29,20 @@ def test_public_names_are_there():
 
 def test_version_is_that_of_the_metadata():
     assert gaussmix.__version__ == version("gaussmix")
+
+
+def test_versions_are_printed(capsys, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(gaussmix.versions, "OPTIONAL", ("pandas", "absent-thing"))
+    gaussmix.show_versions()
+    printed = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert printed["gaussmix"] == version("gaussmix")
+    assert printed["instructions"] == gaussmix._native.selected_instruction_set()
+    assert printed["numpy"] == version("numpy")
+    assert printed["pandas"] == version("pandas")
+    assert printed["absent-thing"] == "not installed"
+    assert "OMP_NUM_THREADS=2" in printed["environment"]
+    assert re.match(r"(GCC|.*[Cc]lang|.*LLVM).* \d+\.\d+.*, C\+\+ \d+", printed["compiled by"])
 
 
 def test_types_are_shipped():

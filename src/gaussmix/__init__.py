@@ -12,6 +12,7 @@ from gaussmix.mixture import Mixture
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.versions import show_versions
 
 __version__ = version("gaussmix")
 
@@ -25,11 +26,14 @@ __all__ = [
     "ModelFileError",
     "__version__",
     "load",
+    "show_versions",
 ]
+
+_LATER = {"GaussianMixture": "gaussmix.estimators", "show_versions": "gaussmix.versions"}
 
 
 def __getattr__(name: str) -> Any:
-    """The estimator is imported when it is first asked for: scikit-learn takes a second to import."""
-    if name == "GaussianMixture":
-        return import_module("gaussmix.estimators").GaussianMixture
+    """Some names are imported when they are first asked for: scikit-learn takes a second to import."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")

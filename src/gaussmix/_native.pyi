@@ -43,6 +43,9 @@ def selected_instruction_set() -> str:
 def select_instruction_set(name: str) -> None:
     """Use another one."""
 
+def build_description() -> str:
+    """The compiler, the standard, OpenMP and the flags."""
+
 def after_fork() -> None:
     """From now on, one thread: this is a forked child."""
 
