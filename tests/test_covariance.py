@@ -34,6 +34,14 @@ def test_structures_are_frozen(covariance_type):
         covariance.n_features = 5
 
 
+@pytest.mark.parametrize("structure", [Full, Tied])
+def test_factors_that_are_kept_cannot_be_written_to(structure):
+    covariance = structure.identity(2, 3)
+    assert covariance.factors() is covariance.factors()
+    with pytest.raises(ValueError, match="read-only"):
+        covariance.factors()[0] = 2.0
+
+
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"'full', 'tied', 'diag', 'spherical', got 'round'"):
         covariance_class("round")
@@ -85,6 +93,16 @@ def test_adding_variances_does_not_square_the_condition():
     root = np.array([[[1.0, 0.0], [1.0, 1e-10]]])
     inflated = add_rows(root, np.array([[0.0, 1e-11]]))[0]
     assert inflated[1, 1] == pytest.approx(np.sqrt(1e-20 + 1e-22), rel=1e-10)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_ridge_far_above_the_covariance_does_not_overflow(covariance_type):
+    structure = covariance_class(covariance_type)
+    unit = structure.identity(2, 3)
+    tiny = structure(1e-160 * unit.roots, 2, 3)
+    counts = np.array([2.0, 3.0])
+    scatter = unit.roots * (counts.sum() if covariance_type == "tied" else 2.0)
+    np.testing.assert_allclose(tiny.maximize(counts, scatter, 4.0).dense(), 4.0 * unit.dense(), rtol=1e-14)
 
 
 def test_precision_of_graded_scales_is_not_inverted():

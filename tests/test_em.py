@@ -140,8 +140,10 @@ def exact_step(rows, weights, means, covariances):
 
 @pytest.mark.parametrize("offset", [0.0, 1e8])
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
-def test_one_step_against_sixty_digits(condition, offset):
-    # the covariance is compared in its own whitened units: 1e-12 there is 12 digits in every direction
+@pytest.mark.parametrize("ridge", [0.0, 0.5, 1e3, 1e6])
+def test_one_step_against_sixty_digits(condition, offset, ridge):
+    # the smallest variance is about 1, so the ridges are less, more and very much more than there was; the covariance
+    # is compared in its own whitened units: 1e-12 there is 12 digits in every direction
     rng = np.random.default_rng(0)
     d, k, n = 3, 2, 60
     rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
@@ -157,9 +159,9 @@ def test_one_step_against_sixty_digits(condition, offset):
     weights, new_means, new_covariances = exact_step(
         rows, mixture.weights, mixture.means, [np.array(m.tolist(), dtype=object) for m in used]
     )
-    step = MaximumLikelihood().maximize(mixture, NativeEngine(rows).accumulate(mixture.whitened()))
+    step = MaximumLikelihood(ridge).maximize(mixture, NativeEngine(rows).accumulate(mixture.whitened()))
     for c in range(k):
-        root = mpmath.cholesky(new_covariances[c])
+        root = mpmath.cholesky(new_covariances[c] + ridge * mpmath.eye(d))
         inverse = root**-1
         assert float(abs(step.mixture.weights[c] - weights[c])) < 1e-12
         error = inverse * (mpmath.matrix(step.mixture.means[c].tolist()) - new_means[c])

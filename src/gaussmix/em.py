@@ -1,5 +1,6 @@
 """The EM loop: the only one in the package."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -154,7 +155,7 @@ def fit_em(
 
 def _pass(engine: AbstractEngine, mixture: Mixture) -> Moments:
     moments = engine.accumulate(mixture.whitened())
-    if not np.isfinite(moments.log_likelihood):
+    if not math.isfinite(moments.log_likelihood):
         raise FloatingPointError(
             "Some row is so far from every component that its density is zero in double precision: look for outliers "
             "(values beyond 1e150 times the spread of the rest), or start from the data."

@@ -99,6 +99,8 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
         assert_allclose(identity, np.eye(n_features), rtol=0, atol=1e-12, err_msg="factors do not whiten")
         noise = rng.standard_normal((7, n_features))
         colored = covariance.color(noise, component)
+        each = covariance.color_each(np.tile(noise[0], (covariance.n_components, 1)))
+        assert_allclose(each[component], colored[0], rtol=1e-14, atol=1e-14, err_msg="color_each")
         assert_allclose(colored @ whitening, noise, rtol=0, atol=1e-11, err_msg="color is not the inverse of factors")
     added = rng.random((n_components, n_features))
     inflated = covariance.inflated(added).dense()
@@ -160,9 +162,18 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
     for scale in (0.95, 1.05):
         other = type(covariance).from_covariances(scale * best.covariances, n_components, n_features)
         assert objective(other) < top, "maximize: wrong scale"
+    for ridge in (1e-6, 0.5, 1e6):
+        apart = best.inflated(np.full((n_components, n_features), ridge))
+        assert_allclose(
+            covariance.maximize(counts, scatter, ridge).covariances,
+            apart.covariances,
+            rtol=1e-12,
+            atol=1e-12 * ridge,
+            err_msg="maximize: a ridge is a variance added",
+        )
     if covariance.form != "tied":
         counts[0], scatter[0] = 0.0, 0.0
-        kept = covariance.maximize(counts, scatter)
+        kept = covariance.maximize(counts, scatter, 1.0)
         assert_array_equal(
             kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape"
         )

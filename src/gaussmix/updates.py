@@ -10,6 +10,7 @@ from gaussmix.moments import Moments
 from gaussmix.typing import BoolArray, FloatArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
 _FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
 
 
@@ -24,14 +25,20 @@ class Step:
         Components without rows; they keep their place with weight zero.
     collapsed : (k,) array of bool
         Components whose covariance was singular to rounding and has been raised to a small share of the others'.
-    ridged : (k,) array of bool
-        Components that vary in some direction little more than the ridge makes them.
+    ridge : float
+        What was added to every variance.
     """
 
     mixture: Mixture
     empty: BoolArray
     collapsed: BoolArray
-    ridged: BoolArray
+    ridge: float
+
+    @property
+    def ridged(self) -> BoolArray:
+        """(k,) whether a component varies in some direction little more than the ridge makes it."""
+        low: BoolArray = self.mixture.covariance.pivots() < 2.5 * self.ridge
+        return low.any(axis=1) & ~self.collapsed
 
 
 class AbstractUpdate(ABC):
@@ -55,26 +62,24 @@ class MaximumLikelihood(AbstractUpdate):
     ridge: float = 0.0
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
-        empty: BoolArray = moments.counts <= 10 * _EPSILON * moments.weight
-        counts = np.where(empty, 0.0, moments.counts)
-        centers = moments.shifts / np.where(empty, 1.0, moments.counts)[:, None]
-        centers[empty] = 0.0
         previous = mixture.covariance
-        means = mixture.means + np.concatenate([previous.color(line[None], k) for k, line in enumerate(centers)])
+        counts, shifts = moments.counts, moments.shifts
+        empty: BoolArray = counts <= 10 * _EPSILON * moments.weight
+        if empty.any():
+            counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
+        centers = shifts / np.maximum(counts, _LEAST)[:, None]
+        means = mixture.means + previous.color_each(centers)
         weights = counts / counts.sum()
-        covariance = previous.maximize(counts, moments.scatter_about(centers))
-        if self.ridge > 0:
-            covariance = covariance.inflated(np.where(empty[:, None], 0.0, np.full_like(means, self.ridge)))
+        covariance = previous.maximize(counts, moments.scatter_about(centers), self.ridge)
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)
         collapsed = np.asarray((pivots <= rounding).any(axis=1))
-        ridged = np.asarray((pivots < 2.5 * self.ridge).any(axis=1)) & ~collapsed
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
             scale = _scale(sound if sound.any() else weights, means, variances)
             covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
-        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, ridged)
+        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

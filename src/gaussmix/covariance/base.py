@@ -15,6 +15,7 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``inflated``          the structure with variances added
 ``pivots``            the variance of each feature given the ones before it
 ``color``             standard normal rows turned into rows of a component
+``color_each``        the same, one row for each component
 ``variances``         the variance of each feature
 ``dense``             full covariances
 ``marginal``          the structure of some of the features
@@ -93,10 +94,11 @@ class AbstractCovariance(ABC):
         """(k,) log det W = -1/2 log det covariance."""
 
     @abstractmethod
-    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         """The maximum-likelihood structure for a scatter about the means, in whitened units.
 
-        A component with count zero keeps its covariance. The result may be singular.
+        Then ``ridge`` is added to every variance. A component with count zero keeps its covariance. Without a ridge the
+        result may be singular.
         """
 
     @abstractmethod
@@ -110,6 +112,10 @@ class AbstractCovariance(ABC):
     @abstractmethod
     def color(self, noise: FloatArray, component: int) -> FloatArray:
         """``noise`` (m, d) times the transposed root of a component."""
+
+    @abstractmethod
+    def color_each(self, noise: FloatArray) -> FloatArray:
+        """(k, d) each row of ``noise`` (k, d) times the transposed root of its component."""
 
     @abstractmethod
     def variances(self) -> FloatArray:

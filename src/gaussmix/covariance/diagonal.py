@@ -1,5 +1,6 @@
 """Each component has its own variance for every feature."""
 
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -43,12 +44,13 @@ class Diagonal(AbstractCovariance):
     def log_det(self) -> FloatArray:
         return -np.log(self.roots).sum(axis=1)
 
-    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         kept = counts == 0
         # Rounding can leave a scatter of nothing just below zero; as zero it is found singular and repaired.
         change = np.maximum(scatter, 0.0) / np.where(kept, 1.0, counts)[:, None]
-        change[kept] = 1.0
-        return type(self)(self.roots * np.sqrt(change), self.n_components, self.n_features)
+        roots = np.hypot(self.roots * np.sqrt(change), math.sqrt(ridge))
+        roots[kept] = self.roots[kept]
+        return type(self)(roots, self.n_components, self.n_features)
 
     def inflated(self, variances: FloatArray) -> Self:
         return type(self)(np.hypot(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
@@ -58,6 +60,9 @@ class Diagonal(AbstractCovariance):
 
     def color(self, noise: FloatArray, component: int) -> FloatArray:
         return noise * self.roots[component]
+
+    def color_each(self, noise: FloatArray) -> FloatArray:
+        return noise * self.roots
 
     def variances(self) -> FloatArray:
         return self.roots**2

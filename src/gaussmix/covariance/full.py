@@ -1,6 +1,7 @@
 """Each component has its own covariance matrix."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from gaussmix.covariance.triangular import (
     add_rows,
     inverse_transposed,
     lower_root,
+    next_roots,
     not_positive_definite,
     root_from_precision,
     root_of_some,
@@ -46,26 +48,39 @@ class Full(AbstractCovariance):
         return self.n_components * self.n_features * (self.n_features + 1) // 2
 
     def factors(self) -> FloatArray:
-        return inverse_transposed(self.roots)
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> FloatArray:
+        """The pass needs them, and then the M-step."""
+        factors = inverse_transposed(self.roots)
+        factors.flags.writeable = False
+        return factors
 
     def log_det(self) -> FloatArray:
-        return -np.log(np.diagonal(self.roots, axis1=1, axis2=2)).sum(axis=1)
+        return -np.log(self.roots.diagonal(axis1=1, axis2=2)).sum(axis=1)
 
-    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
-        # covariance = L T L' with T the scatter per count in whitened units, so its root is L chol(T).
-        kept = counts == 0
-        change = scatter / np.where(kept, 1.0, counts)[:, None, None]
-        change[kept] = np.eye(self.n_features)
-        return type(self)(self.roots @ lower_root(change), self.n_components, self.n_features)
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
+        kept = (counts == 0).nonzero()[0]
+        if kept.size:
+            counts, scatter = counts.copy(), scatter.copy()
+            counts[kept], scatter[kept] = 1.0, np.eye(self.n_features)
+        roots = next_roots(self.roots, self.factors(), scatter / counts[:, None, None], ridge)
+        if kept.size:
+            roots[kept] = self.roots[kept]
+        return type(self)(roots, self.n_components, self.n_features)
 
     def inflated(self, variances: FloatArray) -> Self:
         return type(self)(add_rows(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
 
     def pivots(self) -> FloatArray:
-        return np.diagonal(self.roots, axis1=1, axis2=2) ** 2
+        return self.roots.diagonal(axis1=1, axis2=2) ** 2
 
     def color(self, noise: FloatArray, component: int) -> FloatArray:
         return noise @ self.roots[component].T
+
+    def color_each(self, noise: FloatArray) -> FloatArray:
+        return (self.roots @ noise[:, :, None])[:, :, 0]
 
     def variances(self) -> FloatArray:
         return (self.roots**2).sum(axis=2)

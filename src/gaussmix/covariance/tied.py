@@ -1,6 +1,7 @@
 """All components share one covariance matrix."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from gaussmix.covariance.triangular import (
     add_rows,
     inverse_transposed,
     lower_root,
+    next_roots,
     not_positive_definite,
     root_from_precision,
     root_of_some,
@@ -46,24 +48,34 @@ class Tied(AbstractCovariance):
         return self.n_features * (self.n_features + 1) // 2
 
     def factors(self) -> FloatArray:
-        return inverse_transposed(self.roots[None])[0]
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> FloatArray:
+        """The pass needs them, and then the M-step."""
+        factors = inverse_transposed(self.roots[None])[0]
+        factors.flags.writeable = False
+        return factors
 
     def log_det(self) -> FloatArray:
-        return np.full(self.n_components, -np.log(np.diagonal(self.roots)).sum())
+        return np.full(self.n_components, -np.log(self.roots.diagonal()).sum())
 
-    def maximize(self, counts: FloatArray, scatter: FloatArray) -> Self:
-        # covariance = L T L' with T the pooled scatter per count in whitened units, so its root is L chol(T).
-        change = lower_root((scatter / counts.sum())[None])[0]
-        return type(self)(self.roots @ change, self.n_components, self.n_features)
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
+        change = scatter / counts.sum()
+        roots = next_roots(self.roots[None], self.factors()[None], change[None], ridge)[0]
+        return type(self)(roots, self.n_components, self.n_features)
 
     def inflated(self, variances: FloatArray) -> Self:
         deviations = np.sqrt(variances.max(axis=0))
         return type(self)(add_rows(self.roots[None], deviations[None])[0], self.n_components, self.n_features)
 
     def pivots(self) -> FloatArray:
-        return np.tile(np.diagonal(self.roots) ** 2, (self.n_components, 1))
+        return np.tile(self.roots.diagonal() ** 2, (self.n_components, 1))
 
     def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise @ self.roots.T
+
+    def color_each(self, noise: FloatArray) -> FloatArray:
         return noise @ self.roots.T
 
     def variances(self) -> FloatArray:

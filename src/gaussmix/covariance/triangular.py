@@ -1,11 +1,14 @@
 """Roots of symmetric matrices, kept triangular: the algebra that the full and tied structures share."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import lapack
 
 from gaussmix.typing import BoolArray, FloatArray
+
+_LARGEST_WHITENED = 100.0  # deviations; a variance of ten thousand beside one costs up to four digits of sixteen
 
 
 def lower_root(matrices: FloatArray) -> FloatArray:
@@ -47,6 +50,20 @@ def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
     return _triangular(np.concatenate([np.swapaxes(roots, -1, -2), diagonal], axis=-2))
 
 
+def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge: float) -> FloatArray:
+    """Roots of ``L T L' + ridge I`` for stacks (k, d, d) of roots L, of their factors W, and of T.
+
+    The root is ``L chol(T + ridge W'W)``: as soon as ``L L'`` holds the ridge itself, its share in whitened units is at
+    most the identity. Where it is far more, T would lose its digits beside it.
+    """
+    if ridge == 0:
+        return np.asarray(roots @ lower_root(change))
+    deviations = math.sqrt(ridge) * factors
+    if np.abs(deviations).max() > _LARGEST_WHITENED:
+        return add_rows(roots @ lower_root(change), np.full(roots.shape[:2], math.sqrt(ridge)))
+    return np.asarray(roots @ lower_root(change + deviations.transpose(0, 2, 1) @ deviations))
+
+
 def _triangular(tall: FloatArray) -> FloatArray:
     """Lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
     upper = np.linalg.qr(tall, mode="r")
@@ -58,7 +75,7 @@ def inverse_transposed(lower: FloatArray) -> FloatArray:
     """W = inverse(L)', upper triangular, for a stack (k, d, d)."""
     inverses = np.empty_like(lower)
     for matrix, inverse in zip(lower, inverses, strict=True):
-        inverse[...] = lapack.dtrtri(matrix, lower=1)[0].T
+        inverse[...] = lapack.dtrtri(matrix.T)[0]
     return inverses
 
 

@@ -51,6 +51,7 @@ class NativeEngine(AbstractEngine):
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = rows
+        self._in_place = rows.flags.c_contiguous and rows.dtype in _READ_AS_THEY_ARE
         self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
         self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
         self.n_rows, self.n_features = rows.shape
@@ -106,17 +107,16 @@ class NativeEngine(AbstractEngine):
 
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
         """The rows in order, in pieces that the compiled code can read and that end at its blocks."""
-        in_place = self._rows.flags.c_contiguous and self._rows.dtype in _READ_AS_THEY_ARE
         block = _native.block_rows(form, n_components, self.n_features)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
         size = _FLOPS_PER_CALL / work_per_row
-        if not in_place:
+        if not self._in_place:
             size = min(size, _CONVERTED_BYTES / (8 * self.n_features))
         step = block * max(1, int(size / block))
         for start in range(0, self.n_rows, step):
             part = slice(start, min(start + step, self.n_rows))
             rows = self._rows[part]
-            yield part, rows if in_place else np.ascontiguousarray(rows, dtype=np.float64)
+            yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
 
 
 def _native_form(mixture: WhitenedMixture) -> tuple[str, FloatArray]:
