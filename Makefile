@@ -5,7 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
 
-.PHONY: demo test lint format bench docs clean
+SANITIZED := build/sanitized
+# The sanitizers' runtime comes first in the process; leaks are not looked for, because Python keeps memory at its end.
+# pytest must leave the file descriptors alone (--capture=sys), or a report would be lost with the process that it ends.
+CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
+
+.PHONY: demo test lint format bench docs sanitize clean
 
 demo: $(VENV)/.all
 	$(BIN)/gaussmix demo -o demo-output
@@ -34,6 +40,13 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 	@echo "Open docs/_build/index.html"
 
+sanitize: $(SANITIZED)/.test
+	$(CHECKED) -c "from gaussmix import _native; assert '-fsanitize=address' in _native.build_description()"
+	$(CHECKED) -m pytest --capture=sys
+	for name in $$($(CHECKED) -c "from gaussmix import _native; print(*_native.instruction_sets()[1:])"); do \
+	  GAUSSMIX_ISA=$$name $(CHECKED) -m pytest --capture=sys tests/test_engines.py tests/test_em.py || exit 1; \
+	done
+
 clean:
 	rm -rf build dist docs/_build demo-output $(VENV)/.all $(VENV)/.test $(VENV)/.lint $(VENV)/.bench $(VENV)/.docs
 
@@ -43,4 +56,11 @@ $(BIN)/python:
 # One stamp per extra; any of them rebuilds the compiled code when it has changed.
 $(VENV)/.%: $(SOURCES) | $(BIN)/python
 	$(PIP) --editable ".[$*]"
+	@touch $@
+
+# An environment of its own: an editable install serves one build only.
+$(SANITIZED)/.test: $(SOURCES)
+	$(PYTHON) -m venv $(SANITIZED)
+	$(SANITIZED)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test]" \
+	  -C build-dir=$(SANITIZED)/cmake -C cmake.define.GAUSSMIX_SANITIZE=ON -C cmake.build-type=RelWithDebInfo
 	@touch $@
