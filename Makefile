@@ -34,6 +34,7 @@ format: $(VENV)/.lint
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/passes.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/photo.py
 	$(BIN)/python benchmarks/import_time.py
 
 docs: $(VENV)/.docs

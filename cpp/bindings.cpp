@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 #endif
 
 #include "build.hpp"
+#include "distinct.hpp"
 #include "pass.hpp"
 
 namespace nb = nanobind;
@@ -119,6 +121,40 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
   gaussmix::score_rows(table, mixture, max_threads(), scores);
 }
 
+// A table of numbers that the compiled code writes rows to.
+using OutTable = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+class DistinctRows {
+ public:
+  DistinctRows(std::size_t n_rows, const OutTable& kept, const Out& weights, bool weighted)
+      : n_features_(kept.shape(1)),
+        type_(kept.dtype()),
+        weighted_(weighted),
+        rows_(gaussmix::make_distinct_rows(kept.shape(1) * kept.itemsize(), n_rows, weighted, kept.shape(0),
+                                           static_cast<unsigned char*>(kept.data()),
+                                           sized(weights, kept.shape(0), "weights"))) {}
+
+  bool add(const Table& rows, const std::optional<In>& row_weights) {
+    if (rows.shape(1) != n_features_) throw nb::value_error("rows have the wrong number of columns");
+    if (rows.dtype() != type_) throw nb::type_error("rows and kept must be of the same type");
+    if (weighted_ != row_weights.has_value()) throw nb::value_error("row_weights must be given always or never");
+    const double* weights = sized_or_null(row_weights, rows.shape(0), "row_weights");
+    nb::gil_scoped_release release;
+    return rows_->add(static_cast<const unsigned char*>(rows.data()), rows.shape(0), weights);
+  }
+
+  std::size_t finish() {
+    nb::gil_scoped_release release;
+    return rows_->finish();
+  }
+
+ private:
+  std::size_t n_features_;
+  nb::dlpack::dtype type_;
+  bool weighted_;
+  std::unique_ptr<gaussmix::DistinctRows> rows_;
+};
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -130,6 +166,13 @@ NB_MODULE(_native, module) {
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(), "labels"_a.none().noconvert(),
              "Fill the arrays that are given.");
+  nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/distinct.hpp).")
+      .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
+           "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
+           "Will write to kept and weights, which set the limit.")
+      .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
+           "Add the next rows; False when they do not repeat enough for the limit.")
+      .def("finish", &DistinctRows::finish, "Write what is left to write; how many distinct rows there are.");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

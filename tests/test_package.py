@@ -54,11 +54,16 @@ def test_stubs_describe_the_compiled_module():
     from gaussmix import _native
 
     stub = ast.parse((Path(gaussmix.__file__).parent / "_native.pyi").read_text())
-    described = {node.name: [a.arg for a in node.args.args] for node in stub.body if isinstance(node, ast.FunctionDef)}
+    described = {}
+    for node in stub.body:
+        for function in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(function, ast.FunctionDef):
+                described[node.name, function.name] = [a.arg for a in function.args.args if a.arg != "self"]
     compiled = {}
-    for name, function in vars(_native).items():
-        if not name.startswith("_"):
-            signature = re.sub(r"\[[^()]*?\]", "", function.__nb_signature__[0][0])
-            arguments = re.search(r"\((.*)\) ->", signature).group(1)
-            compiled[name] = [part.split(":")[0].strip() for part in arguments.split(",") if ":" in part]
+    for name, thing in vars(_native).items():
+        for member, function in vars(thing).items() if isinstance(thing, type) else [(name, thing)]:
+            if hasattr(function, "__nb_signature__"):
+                signature = re.sub(r"\[[^()]*?\]", "", function.__nb_signature__[0][0])
+                arguments = re.search(r"\((.*)\) ->", signature).group(1)
+                compiled[name, member] = [part.split(":")[0].strip() for part in arguments.split(",") if ":" in part]
     assert described == compiled

@@ -31,6 +31,18 @@ def score_rows(
 ) -> None:
     """Fill the arrays that are given."""
 
+class DistinctRows:
+    """Collects distinct rows and their weights (cpp/distinct.hpp)."""
+
+    def __init__(self, n_rows: int, kept: Rows, weights: FloatArray, weighted: bool) -> None:
+        """Will write to kept and weights, which set the limit."""
+
+    def add(self, rows: Rows, row_weights: FloatArray | None) -> bool:
+        """Add the next rows; False when they do not repeat enough for the limit."""
+
+    def finish(self) -> int:
+        """Write what is left to write; how many distinct rows there are."""
+
 def block_rows(form: str, n_components: int, n_features: int) -> int:
     """Rows per block: splits at its multiples leave every bit as it is."""
 

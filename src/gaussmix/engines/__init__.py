@@ -1,7 +1,8 @@
 """Ways to pass over the rows."""
 
 from gaussmix.engines.base import AbstractEngine
+from gaussmix.engines.distinct import distinct_rows
 from gaussmix.engines.native import NativeEngine
 from gaussmix.engines.reference import ReferenceEngine
 
-__all__ = ["AbstractEngine", "NativeEngine", "ReferenceEngine"]
+__all__ = ["AbstractEngine", "NativeEngine", "ReferenceEngine", "distinct_rows"]

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.covariance import covariance_class
 from gaussmix.em import Fit, Progress, Stop, fit_em
-from gaussmix.engines import NativeEngine
+from gaussmix.engines import NativeEngine, distinct_rows
 from gaussmix.errors import DegenerateComponentWarning
 from gaussmix.estimators.checks import (
     check_sample_weight,
@@ -196,6 +196,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 "give weight to more rows or use fewer components"
             )
         engine = NativeEngine(rows, row_weights)
+        distinct = distinct_rows(rows, row_weights)
+        fitted_engine = engine if distinct is None else NativeEngine(*distinct)
         update = MaximumLikelihood(ridge=float(self.reg_covar))
         rng = check_random_state(self.random_state)
         previous: Mixture | None = getattr(self, "mixture_", None) if self.warm_start else None
@@ -210,7 +212,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         for start in range(self.n_init if previous is None and self._start_is_drawn() else 1):
             mixture = previous or self._draw_start(engine, rows, row_weights, update, rng)
             fit = fit_em(
-                engine,
+                fitted_engine,
                 update,
                 mixture,
                 tol=self.tol,
