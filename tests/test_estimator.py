@@ -9,6 +9,7 @@ from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, Mixture
 from gaussmix.em import Progress
+from gaussmix.kmeans import k_means
 
 ROWS, K = TABLES["blobs"]
 
@@ -115,11 +116,9 @@ def test_given_parameters_take_the_place_of_drawn_ones():
 def test_large_data_start_from_a_bounded_sample(monkeypatch):
     monkeypatch.setattr("gaussmix.initial.START_ROWS", 200)
     sizes = []
-    import sklearn.cluster
-
-    fit = sklearn.cluster.KMeans.fit
     monkeypatch.setattr(
-        sklearn.cluster.KMeans, "fit", lambda self, X, **rest: (sizes.append(len(X)), fit(self, X, **rest))[1]
+        "gaussmix.initial.k_means",
+        lambda rows, *rest, **options: (sizes.append(len(rows)), k_means(rows, *rest, **options))[1],
     )
     gm = GaussianMixture(K, random_state=0).fit(ROWS)
     assert sizes == [200]

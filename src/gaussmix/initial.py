@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.engines import AbstractEngine
+from gaussmix.engines.base import draw_rows
+from gaussmix.kmeans import draw_seeds, k_means, nearest
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments, scatter_of
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
@@ -17,7 +19,13 @@ Method = Literal["kmeans", "k-means++", "random", "random_from_data"]
 METHODS: tuple[Method, ...] = ("kmeans", "k-means++", "random", "random_from_data")
 
 START_ROWS = 100_000
-"""Starts look at no more rows than this, so that they cost a few passes however long the data are."""
+"""Starts look at no more rows than this, and at fewer when those are enough: a start costs a few passes."""
+
+# k-means of so few rows, tried three times, leads to likelihoods no worse than k-means of all rows, tried once.
+_CLUSTERED_ROWS = 5_000
+_CLUSTERED_ROWS_PER_COMPONENT = 60
+_TRIES = 3
+_LLOYD_ITERATIONS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,34 +61,34 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
         different rows drawn by their weights; responsibilities drawn from the unit interval and normalized.
     rng : numpy RandomState or Generator
     """
-    limit = START_ROWS
     if method == "random":  # the one start that needs a table of rows by components
-        limit = max(2 * n_components, min(limit, 10_000_000 // n_components))
-    rows, row_weights = engine.sample_rows(limit, rng)
+        limit = min(START_ROWS, 10_000_000 // n_components)
+    else:  # enough for the covariances
+        limit = min(START_ROWS, max(2 * _CLUSTERED_ROWS, max(100, 10 * engine.n_features) * n_components))
+    rows, row_weights = engine.sample_rows(max(limit, 2 * n_components), rng)
     if method == "random":
         shares = rng.uniform(size=(len(rows), n_components))
         shares /= shares.sum(axis=1, keepdims=True)
         return Membership(rows, row_weights, n_components, responsibilities=shares)
-    return Membership(rows, row_weights, n_components, labels=_labels(rows, row_weights, n_components, method, rng))
-
-
-def _labels(
-    rows: FloatArray, row_weights: FloatArray | None, n_components: int, method: Method, rng: Random
-) -> IntArray:
-    from sklearn.cluster import KMeans, kmeans_plusplus
-    from sklearn.metrics import pairwise_distances_argmin
-
     centered = _centered(rows)
-    seed: Any = rng
+    centers = _centers(centered, row_weights, n_components, method, rng)
+    return Membership(rows, row_weights, n_components, labels=nearest(centered, centers))
+
+
+def _centers(
+    rows: FloatArray, row_weights: FloatArray | None, n_components: int, method: Method, rng: Random
+) -> FloatArray:
+    """(k, d) the centers of the cells."""
+    limit = max(_CLUSTERED_ROWS, _CLUSTERED_ROWS_PER_COMPONENT * n_components)
+    some, some_weights = draw_rows(rows, row_weights, limit, rng)
     match method:
         case "kmeans":
-            clustering = KMeans(n_clusters=n_components, n_init=1, random_state=seed)
-            return np.asarray(clustering.fit(centered, sample_weight=row_weights).labels_, dtype=np.int64)
+            tries = 1 if len(some) == len(rows) else max(1, _TRIES * _CLUSTERED_ROWS // limit)
+            return k_means(some, some_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS, tries=tries)
         case "k-means++":
-            _, seeds = kmeans_plusplus(centered, n_components, sample_weight=row_weights, random_state=seed)
+            return some[draw_seeds(some, some_weights, n_components, rng)]
         case _:
-            seeds = _draw_different_rows(centered, row_weights, n_components, rng)
-    return np.asarray(pairwise_distances_argmin(centered, centered[seeds]), dtype=np.int64)
+            return some[_draw_different_rows(some, some_weights, n_components, rng)]
 
 
 def _centered(rows: FloatArray) -> FloatArray:

@@ -49,8 +49,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         Starts; the one that ends with the greatest likelihood is kept. Each draws anew from ``random_state``.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"} or array-like, default="kmeans"
         How to start: k-means clusters; the cells about k-means++ seeds; random responsibilities; the cells about
-        randomly chosen rows; or labels (n,) or responsibilities (n, k) of your own. Starts are drawn on at most
-        100,000 rows.
+        randomly chosen rows; or labels (n,) or responsibilities (n, k) of your own. Starts are drawn on a part of
+        large data: docs/starting-and-stopping.md.
     weights_init : (k,) array-like, optional
     means_init : (k, d) array-like, optional
     precisions_init : array-like, optional

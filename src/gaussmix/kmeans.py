@@ -1,0 +1,102 @@
+"""k-means: EM with equal spheres that have shrunk to nothing (Bishop 2006, section 9.3.2), so an engine does the work.
+
+Rows and their cells are those of Lloyd's algorithm: a row belongs to the nearest center, a center is the mean of its
+rows. `gaussmix.initial` runs it on a bounded number of rows, of about unit size.
+"""
+
+import numpy as np
+
+from gaussmix.engines import AbstractEngine, NativeEngine
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray, IntArray, Random
+from gaussmix.whitened import WhitenedMixture
+
+_SHARPNESS = 2.0**100  # one over the radius of the spheres: no two distances are so nearly equal
+_TOL = (
+    1e-4  # scikit-learn's: the squared shift of the centers at which to stop, in units of the features' mean variance
+)
+
+
+def k_means(
+    rows: FloatArray, row_weights: FloatArray | None, n_components: int, rng: Random, *, max_iter: int, tries: int = 1
+) -> FloatArray:
+    """(k, d) centers: k-means++ seeds, moved by Lloyd's algorithm; of several tries those nearest to the rows.
+
+    Parameters
+    ----------
+    rows : (n, d) array
+    row_weights : (n,) array, optional
+        Positive.
+    n_components : int
+    rng : numpy RandomState or Generator
+    max_iter : int
+    tries : int, default=1
+
+    References
+    ----------
+    Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28 (1982), 129-137.
+    """
+    engine = NativeEngine(rows, row_weights)
+    tol = _TOL * float(rows.var(axis=0).mean())
+    best, best_fit = None, -np.inf
+    for _ in range(tries):
+        centers = rows[draw_seeds(rows, row_weights, n_components, rng)].astype(np.float64)
+        for _ in range(max_iter):
+            moments = engine.accumulate(_spheres(centers))
+            moved = _moved(engine, rows, centers, moments)
+            shift = float(((moved - centers) ** 2).sum())
+            centers = moved
+            if shift <= tol:
+                break
+        if best is None or moments.log_likelihood > best_fit:
+            best, best_fit = centers, moments.log_likelihood
+    assert best is not None
+    return best
+
+
+def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
+    """(n,) the center that each row is nearest to, the first of several."""
+    return NativeEngine(rows).score_rows(_spheres(centers), "labels")
+
+
+def draw_seeds(rows: FloatArray, row_weights: FloatArray | None, n_components: int, rng: Random) -> IntArray:
+    """(k,) rows that are spread out: k-means++, the best of a few candidates each time, as in scikit-learn.
+
+    References
+    ----------
+    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA (2007), 1027-1035.
+    """
+    weights = np.ones(len(rows)) if row_weights is None else row_weights
+    n_candidates = 2 + int(np.log(n_components))
+    engine = NativeEngine(rows)
+    seeds = np.empty(n_components, dtype=np.int64)
+    seeds[0] = rng.choice(len(rows), p=weights / weights.sum())
+    distances = _squared_distances(engine, rows[seeds[0]])
+    for component in range(1, n_components):
+        cumulated = np.cumsum(weights * distances)
+        drawn = np.searchsorted(cumulated, rng.uniform(size=n_candidates) * cumulated[-1])
+        candidates = np.minimum(drawn, len(rows) - 1)
+        closer = np.stack([np.minimum(distances, _squared_distances(engine, rows[row])) for row in candidates])
+        best = int(np.einsum("cn,n->c", closer, weights).argmin())  # not BLAS: its threads would go on spinning
+        seeds[component], distances = candidates[best], closer[best]
+    return seeds
+
+
+def _squared_distances(engine: AbstractEngine, center: FloatArray) -> FloatArray:
+    """(n,) of the rows from one center."""
+    return engine.score_rows(_spheres(center[None].astype(np.float64)), "log_density") * (-2.0 / _SHARPNESS**2)
+
+
+def _moved(engine: AbstractEngine, rows: FloatArray, centers: FloatArray, moments: Moments) -> FloatArray:
+    """The means of the rows nearest to each center; a center without rows goes to a row that is far from all."""
+    empty = moments.counts == 0
+    moved: FloatArray = centers + moments.shifts / np.where(empty, 1.0, moments.counts)[:, None] / _SHARPNESS
+    if empty.any():
+        log_density = engine.score_rows(_spheres(centers), "log_density")
+        moved[empty] = rows[np.argsort(log_density)[: np.count_nonzero(empty)]]
+    return moved
+
+
+def _spheres(centers: FloatArray) -> WhitenedMixture:
+    n_components = len(centers)
+    return WhitenedMixture("spherical", np.zeros(n_components), centers, np.full(n_components, _SHARPNESS))
