@@ -9,6 +9,7 @@ from typing import Any
 from gaussmix.versions import describe_versions, installed_version
 
 RESULTS = Path(__file__).parent / "results"
+KERNEL_CHOICES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "DAAL_CPU_TYPE")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -31,10 +32,13 @@ def print_machine(machine: dict[str, Any]) -> None:
     print(f"environment: {', '.join(machine['environment']) or 'nothing set for threads or kernels'}")
 
 
-def warn_when_busy() -> None:
-    """Print the load of the machine, and a warning when other programs keep a core busy."""
+def warn_when_unfair() -> None:
+    """Print the load of the machine, and a warning when other programs run or a peer's kernels are chosen for it."""
     load = os.getloadavg()[0]
     print(f"load of the last minute: {load:.2f}" + ("; OTHER PROGRAMS ARE RUNNING, do not trust times" * (load > 0.5)))
+    for name in KERNEL_CHOICES:
+        if name in os.environ:
+            print(f"{name}={os.environ[name]} CHOOSES THE KERNELS OF A PEER: unset it, or it may be slower than it is")
 
 
 def write_results(name: str, results: dict[str, Any]) -> None:

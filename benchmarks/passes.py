@@ -13,11 +13,16 @@ the peers did the same work only if ``difference``, the largest in nats per row,
 meanwhile spoil all of this, above all for programs whose threads wait for each other: the load of the machine at the
 start is printed, and a second table has the times of the quickest fits in place of medians.
 
-The rows are drawn from a mixture with moderate overlap: means from a normal distribution so wide that two of them
-are 4 standard deviations apart (root mean square), whatever the number of features, and covariances near the identity.
-``certainty`` is the mean over the rows of the largest responsibility under the true mixture: 1 without overlap.
+The rows are drawn from a mixture with moderate overlap (problems.py). ``certainty`` is the mean over the rows of the
+largest responsibility under the true mixture: 1 without overlap.
 
-oneDAL has full and diagonal covariances only. ``--quick`` uses a tenth of the rows and fewer rounds.
+A third table compares ours with the machine: GFLOP/s by the operations that model.py counts, and the share of the bound,
+which is the least time that the arithmetic or the reading of the rows could take with all threads at the peak that
+peak.py measures, before and after the passes (the larger counts). ``pairs`` is the share of the pairs of a row and a
+component that have to be summed.
+
+oneDAL has full and diagonal covariances only. ``--peers`` names the peers, of those in peers.py. A peer that would take
+more than a minute for a shape gets a dash there. ``--quick`` uses a tenth of the rows and fewer rounds.
 """
 
 import argparse
@@ -36,51 +41,6 @@ from gaussmix.typing import FloatArray
 FIRST, LAST = 1, 11
 ROUNDS = {"gaussmix": 7, "oneDAL": 5, "scikit-learn": 3}
 PAUSE = 0.05  # seconds
-SEED = 20
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Rows, features and components of a problem, and the structure of its covariances."""
-
-    n_rows: int
-    n_features: int
-    n_components: int
-    structure: str
-
-    def __str__(self) -> str:
-        return f"{self.n_rows:,} x {self.n_features}, k={self.n_components}, {self.structure}"
-
-
-SHAPES = (
-    Shape(1_000_000, 3, 5, "full"),
-    Shape(200_000, 16, 16, "full"),
-    Shape(50_000, 64, 16, "full"),
-    Shape(100_000, 8, 128, "diag"),
-    Shape(500_000, 32, 32, "diag"),
-    Shape(500_000, 8, 16, "spherical"),
-    Shape(200_000, 16, 16, "tied"),
-)
-
-
-def draw_problem(shape: Shape) -> tuple[FloatArray, Start, float]:
-    """Rows, a start, and the certainty of the true mixture."""
-    rng = np.random.default_rng(SEED)
-    d, k = shape.n_features, shape.n_components
-    means = rng.standard_normal((k, d)) * (4.0 / np.sqrt(2.0 * d))
-    bends = np.eye(d) + 0.3 * rng.standard_normal((k, d, d)) / np.sqrt(d)
-    covariances = {
-        "full": lambda: bends @ bends.transpose(0, 2, 1),
-        "tied": lambda: bends[0] @ bends[0].T,
-        "diag": lambda: rng.uniform(0.5, 1.5, (k, d)),
-        "spherical": lambda: rng.uniform(0.5, 1.5, k),
-    }[shape.structure]()
-    truth = Mixture.from_parameters(np.full(k, 1.0 / k), means, covariances, covariance_type=shape.structure)
-    rows, _ = truth.sample(shape.n_rows, rng)
-    shift = rng.standard_normal((k, d))
-    shift *= 0.5 / np.linalg.norm(shift, axis=1, keepdims=True)
-    certainty = truth.responsibilities(rows[:100_000]).max(axis=1).mean()
-    return rows, Start(shape.structure, means + shift), float(certainty)
 
 
 def time_fit(peer: Peer, rows: FloatArray, start: Start, iterations: int) -> tuple[float, Mixture]:

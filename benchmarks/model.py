@@ -1,0 +1,49 @@
+"""How many floating-point operations a pass of EM needs, and the least time that a machine can do it in.
+
+A fused multiply-add is two operations. One row and one component need, with d features:
+
+==============  ===========  ==========  =============================================================================
+covariances     score        sums        why
+==============  ===========  ==========  =============================================================================
+full            d^2 + 4 d    d^2 + 4 d   a triangular factor times the difference; the lower triangle of y y'
+diagonal        4 d          4 d         subtract, scale, square and add; scale, add, multiply and add
+spherical       2 d          2 d         a product with the mean; a sum of rows, once the rows are scaled
+tied            2 d          2 d         the same, and per row d^2 to whiten it and d^2 for the scatter
+==============  ===========  ==========  =============================================================================
+
+and an exponential, counted as 40 operations. A pair whose responsibility is negligible needs its score alone: the
+exponential and the sums are counted only for the share ``pairs`` of the pairs that matter, so that skipping the others
+never passes for speed. These are the operations that the mathematics needs, not those that a program does: padding,
+logarithms, comparisons and copies count for nothing. The rows are read once; nothing else has to leave the caches.
+"""
+
+from peak import Peak
+from problems import Shape
+
+from gaussmix import _native
+
+EXPONENTIAL = 40.0
+
+
+def flops_per_pair(shape: Shape, pairs: float) -> float:
+    d = shape.n_features
+    half = {"full": d * d + 4.0 * d, "diag": 4.0 * d, "spherical": 2.0 * d, "tied": 2.0 * d}[shape.structure]
+    return half + pairs * (half + EXPONENTIAL)
+
+
+def pass_flops(shape: Shape, pairs: float) -> float:
+    """Operations of one pass over the rows."""
+    per_row = 2.0 * shape.n_features**2 if shape.structure == "tied" else 0.0
+    return shape.n_rows * (shape.n_components * flops_per_pair(shape, pairs) + per_row)
+
+
+def pass_bytes(shape: Shape) -> float:
+    return 8.0 * shape.n_rows * shape.n_features
+
+
+def bound_seconds(shape: Shape, pairs: float, peak: Peak, threads: str = "all") -> tuple[float, str]:
+    """The least seconds of a pass with the instruction set in use, and whether arithmetic or reading decides."""
+    limits = peak[_native.selected_instruction_set()][threads]
+    arithmetic = pass_flops(shape, pairs) / (1e9 * limits["float64"])
+    reading = pass_bytes(shape) / (1e9 * limits["reading"])
+    return max((arithmetic, "arithmetic"), (reading, "reading"))
