@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BENCHMARKS := peak passes scoring starts scaling random_shapes memory import_time
+FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE # every BLAS chooses its own kernels
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
 
 SANITIZED := build/sanitized
@@ -22,20 +24,17 @@ test: $(VENV)/.test
 lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror cpp/*.hpp cpp/*.cpp
+	$(BIN)/clang-format --dry-run --Werror cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i cpp/*.hpp cpp/*.cpp
+	$(BIN)/clang-format -i cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
 
 bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/passes.py
-	$(BIN)/python benchmarks/memory.py
-	$(BIN)/python benchmarks/photo.py
-	$(BIN)/python benchmarks/import_time.py
+	for name in $(BENCHMARKS); do $(FAIR) $(BIN)/python benchmarks/$$name.py $(BENCH_OPTIONS) || exit 1; done
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

@@ -2,12 +2,14 @@
 
 What is claimed: importing the package is cheap, and brings in none of matplotlib, pandas, torch, dask, PIL, sklearn.
 
-How it is measured: each import runs in a new interpreter, which takes the time around the import statement itself; the
-start of Python is not counted. The first interpreter warms the file cache and is not counted; the table gives the
+How it is measured: each import runs in a new interpreter, which takes the time around the import statement itself;
+the start of Python is not counted. The first interpreter warms the file cache and is not counted; the table gives the
 median and the extremes of the others, beside numpy alone and scikit-learn's mixtures. The libraries are looked up in
-``sys.modules`` after the import. The exit status is 1 when `import gaussmix` brought one of them in.
+``sys.modules`` after the import. ``--quick`` starts fewer interpreters. The exit status is 1 when `import gaussmix`
+brought one of them in.
 """
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -44,18 +46,22 @@ def time_import(statement: str) -> tuple[float, list[str]]:
     return float(seconds), list(loaded)
 
 
-def measure(statement: str) -> dict[str, Any]:
+def measure(statement: str, interpreters: int) -> dict[str, Any]:
     _, loaded = time_import(statement)
-    milliseconds = [1e3 * time_import(statement)[0] for _ in range(INTERPRETERS)]
+    milliseconds = [1e3 * time_import(statement)[0] for _ in range(interpreters)]
     return {"statement": statement, "milliseconds": milliseconds, "loaded": loaded}
 
 
 def main() -> int:
-    print(f"Import in a fresh interpreter, median of {INTERPRETERS}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three interpreters")
+    quick = parser.parse_args().quick
+    interpreters = 3 if quick else INTERPRETERS
+    print(f"Import in a fresh interpreter, median of {interpreters}")
     print(f"{'statement':46}{'ms':>8}{'least':>8}{'most':>8}  loaded")
     results = []
     for statement in STATEMENTS:
-        result = measure(statement)
+        result = measure(statement, interpreters)
         results.append(result)
         times = result["milliseconds"]
         loaded = ", ".join(result["loaded"]) or "none"
@@ -63,7 +69,7 @@ def main() -> int:
     machine = describe_machine()
     print()
     print_machine(machine)
-    write_results("import_time", {"machine": machine, "imports": results})
+    write_results("import_time-quick" if quick else "import_time", {"machine": machine, "imports": results})
     ours = next(result for result in results if result["statement"] == "import gaussmix")
     if ours["loaded"]:
         print(f"import gaussmix must not load {', '.join(ours['loaded'])}")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,30 @@ from typing import Any
 from gaussmix.versions import describe_versions, installed_version
 
 RESULTS = Path(__file__).parent / "results"
+DISTURBED = 0.1  # cores
 KERNEL_CHOICES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "DAAL_CPU_TYPE")
+
+
+def seconds_of_others() -> float:
+    """Seconds of processor time since the start that went to other programs, or to other machines on this host."""
+    try:
+        words = Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=9)
+    except OSError:
+        return float("nan")
+    user, nice, system, _, _, interrupts, soft_interrupts, stolen = map(float, words[1:9])
+    everything = (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return everything - sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+BEGAN = time.perf_counter(), seconds_of_others()
 
 
 def describe_machine() -> dict[str, Any]:
     """Versions, processor and threads: everything that a number depends on and a reader cannot see."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores busy with other programs": (seconds_of_others() - BEGAN[1]) / (time.perf_counter() - BEGAN[0]),
         **describe_versions(),
         "scikit-learn-intelex": installed_version("scikit-learn-intelex"),
     }
@@ -30,6 +49,9 @@ def print_machine(machine: dict[str, Any]) -> None:
         f"pools in the process: {', '.join(machine['thread pools'])}"
     )
     print(f"environment: {', '.join(machine['environment']) or 'nothing set for threads or kernels'}")
+    others = machine["cores busy with other programs"]
+    disturbed = "; THESE TIMES ARE DISTURBED, run it again" if others > DISTURBED else ""
+    print(f"meanwhile other programs kept {others:.2f} cores busy{disturbed}")
 
 
 def warn_when_unfair() -> None:

@@ -12,9 +12,10 @@ tied            2 d          2 d         the same, and per row d^2 to whiten it 
 ==============  ===========  ==========  =============================================================================
 
 and an exponential, counted as 40 operations. A pair whose responsibility is negligible needs its score alone: the
-exponential and the sums are counted only for the share ``pairs`` of the pairs that matter, so that skipping the others
-never passes for speed. These are the operations that the mathematics needs, not those that a program does: padding,
-logarithms, comparisons and copies count for nothing. The rows are read once; nothing else has to leave the caches.
+exponential and the sums are counted only for the share ``pairs`` of the pairs that matter, so that skipping the
+others never passes for speed. These are the operations that the mathematics needs, not those that a program does:
+padding, logarithms, comparisons and copies count for nothing. The rows are read once; nothing else has to leave the
+caches.
 """
 
 from peak import Peak

@@ -1,86 +1,107 @@
 """Time of one pass of EM over the rows, beside scikit-learn's GaussianMixture and oneDAL's em_gmm.
 
-What is claimed: the milliseconds that one more iteration of EM costs, start-up not counted.
+What is claimed: the milliseconds that one more iteration of EM costs, start-up not counted, and how near ours is to
+what the machine can do at most.
 
 How it is measured: all peers run in this process, on the same float64 rows, from the same start (equal weights, the
 true means shifted by half a standard deviation, unit covariances), without a stopping rule and without a ridge. The
 time per pass is ``(t(LAST) - t(FIRST)) / (LAST - FIRST)`` with ``t(m)`` the time of a whole fit of ``m`` iterations,
-so that validation, the first pass and the last one drop out. The same iterations are timed for every peer. The peers
-take turns within a round, with a pause before each fit in which the waiting threads of the last one go to sleep; the
-table gives the median of the rounds. ``spread`` is half of the range between the quartiles of ours, as a share of its
-median. After LAST iterations the mean log-likelihoods of the peers' parameters on the first 100,000 rows are compared:
-the peers did the same work only if ``difference``, the largest in nats per row, is rounding. Other programs that run
-meanwhile spoil all of this, above all for programs whose threads wait for each other: the load of the machine at the
-start is printed, and a second table has the times of the quickest fits in place of medians.
+so that validation, the first pass and the last one drop out. LAST is 11, for slow peers 3; a fit that stands still,
+as that of one component does, may end before, and the iterations that it did count. The peers take turns within a
+round, with a pause before each fit in which the waiting threads of the last one go to sleep; the table gives the
+median of the rounds. ``spread`` is half of the range between the quartiles of ours, as a share of its median. After
+LAST iterations the mean log-likelihoods of the peers' parameters on the first 100,000 rows are compared with ours
+after as many: the peers did the same work only if ``difference``, the largest in nats per row, is rounding. Other
+programs that run meanwhile spoil all of this, above all for programs whose threads wait for each other: the load of
+the machine at the start is printed, and a second table has the times of the quickest fits in place of medians.
 
 The rows are drawn from a mixture with moderate overlap (problems.py). ``certainty`` is the mean over the rows of the
 largest responsibility under the true mixture: 1 without overlap.
 
-A third table compares ours with the machine: GFLOP/s by the operations that model.py counts, and the share of the bound,
-which is the least time that the arithmetic or the reading of the rows could take with all threads at the peak that
-peak.py measures, before and after the passes (the larger counts). ``pairs`` is the share of the pairs of a row and a
-component that have to be summed.
+A third table compares ours with the machine: GFLOP/s by the operations that model.py counts, and the share of the
+bound, which is the least time that the arithmetic or the reading of the rows could take with all threads at the peak
+that peak.py measures, before and after the passes (the larger counts). ``pairs`` is the share of the pairs of a row
+and a component that have to be summed.
 
-oneDAL has full and diagonal covariances only. ``--peers`` names the peers, of those in peers.py. A peer that would take
-more than a minute for a shape gets a dash there. ``--quick`` uses a tenth of the rows and fewer rounds.
+oneDAL has full and diagonal covariances only. ``--peers`` names the peers, of those in peers.py. A peer that would
+take more than a minute for a shape gets a dash there. ``--quick`` uses a tenth of the rows and fewer rounds.
 """
 
 import argparse
 import statistics
+import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-from machine import describe_machine, print_machine, warn_when_busy, write_results
-from peers import Peer, Start, find_peers
+from machine import describe_machine, print_machine, warn_when_unfair, write_results
+from model import bound_seconds, pass_bytes, pass_flops
+from peak import Peak, larger, measure_peak, print_peak
+from peers import OTHERS, USUAL, Outcome, Peer, Start, find_peers
+from problems import Shape, choose_shapes, draw_problem
 
-from gaussmix import Mixture
+from gaussmix import Mixture, _native
 from gaussmix.typing import FloatArray
 
-FIRST, LAST = 1, 11
-ROUNDS = {"gaussmix": 7, "oneDAL": 5, "scikit-learn": 3}
+FIRST = 1
 PAUSE = 0.05  # seconds
+PATIENCE = 60.0  # seconds that a peer may take for one shape
 
 
-def time_fit(peer: Peer, rows: FloatArray, start: Start, iterations: int) -> tuple[float, Mixture]:
+def time_fit(peer: Peer, rows: FloatArray, start: Start, iterations: int) -> Outcome:
     time.sleep(PAUSE)
-    began = time.perf_counter()
-    mixture = peer.fit(rows, start, iterations)
-    return time.perf_counter() - began, mixture
+    return peer.fit(rows, start, iterations)
 
 
-def per_pass(short: float, long: float) -> float:
-    """Milliseconds of one pass, from the seconds of a fit of FIRST and one of LAST iterations."""
-    return 1e3 * (long - short) / (LAST - FIRST)
+def is_too_slow(peer: Peer, rows: FloatArray, start: Start) -> bool:
+    """A first fit, which is not counted: caches, threads and imports. True when the others would take too long."""
+    try:
+        seconds = peer.fit(rows, start, FIRST).seconds
+    except subprocess.TimeoutExpired:
+        return True
+    return seconds * peer.rounds * (FIRST + peer.last + 2) / (FIRST + 1) > PATIENCE
 
 
-def measure(shape: Shape, peers: list[Peer], rounds: dict[str, int]) -> dict[str, Any]:
-    """Milliseconds per pass of each peer in each round, and the log-likelihoods they reached."""
-    rows, start, certainty = draw_problem(shape)
-    able = [peer for peer in peers if shape.structure in peer.structures]
-    for peer in able:
-        peer.fit(rows, start, FIRST)  # caches, threads and imports: not counted
+def measure(shape: Shape, peers: list[Peer]) -> dict[str, Any]:
+    """Milliseconds per pass of each peer in each round, and how far apart the log-likelihoods are that they reached."""
+    problem = draw_problem(shape)
+    rows, start = problem.rows, Start(shape.structure, problem.start_means)
+    able = [p for p in peers if shape.structure in p.structures and not is_too_slow(p, rows, start)]
     seconds: dict[str, dict[str, list[float]]] = {peer.name: {"short": [], "long": []} for peer in able}
     reached: dict[str, Mixture] = {}
-    for turn in range(max(rounds[peer.name] for peer in able)):
+    done: dict[str, int] = {}
+    for turn in range(max(peer.rounds for peer in able)):
         for peer in able:
-            if turn < rounds[peer.name]:
-                short, _ = time_fit(peer, rows, start, FIRST)
-                long, reached[peer.name] = time_fit(peer, rows, start, LAST)
-                seconds[peer.name]["short"].append(short)
-                seconds[peer.name]["long"].append(long)
-    times = {name: [per_pass(*pair) for pair in zip(*fits.values(), strict=True)] for name, fits in seconds.items()}
-    likelihoods = {name: float(mixture.log_density(rows[:100_000]).mean()) for name, mixture in reached.items()}
+            if turn < peer.rounds:
+                short, long = (time_fit(peer, rows, start, iterations) for iterations in (FIRST, peer.last))
+                done[peer.name], reached[peer.name] = long.iterations - short.iterations, long.mixture
+                if done[peer.name] < 1:
+                    raise RuntimeError(f"{peer.name} did no more iterations when {peer.last} were asked for")
+                seconds[peer.name]["short"].append(short.seconds)
+                seconds[peer.name]["long"].append(long.seconds)
+    times: dict[str, list[float]] = {}
+    quickest: dict[str, float] = {}
+    differences: dict[str, float] = {}
+    some, ours = rows[:100_000], {peers[0].last: reached["gaussmix"]}
+    for peer in able:
+        fits, passes = seconds[peer.name], done[peer.name] / 1e3
+        times[peer.name] = [(long - short) / passes for short, long in zip(*fits.values(), strict=True)]
+        quickest[peer.name] = (min(fits["long"]) - min(fits["short"])) / passes
+        if peer.same_start:
+            if peer.last not in ours:
+                ours[peer.last] = peers[0].fit(rows, start, peer.last).mixture
+            apart = reached[peer.name].log_density(some).mean() - ours[peer.last].log_density(some).mean()
+            differences[peer.name] = abs(float(apart))
     return {
         "shape": asdict(shape),
-        "certainty": certainty,
+        "certainty": problem.certainty,
+        "pairs": problem.pairs,
         "seconds": seconds,
         "milliseconds": times,
-        "quickest": {name: per_pass(*map(min, fits.values())) for name, fits in seconds.items()},
+        "quickest": quickest,
         "median": {name: statistics.median(values) for name, values in times.items()},
-        "mean_log_likelihood": likelihoods,
-        "largest_difference": max(abs(value - likelihoods["gaussmix"]) for value in likelihoods.values()),
+        "differences": differences,
+        "largest_difference": max(differences.values()),
     }
 
 
@@ -122,37 +143,79 @@ def time_iris(rounds: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def compare_with_bound(shape: Shape, result: dict[str, Any], peak: Peak) -> dict[str, Any]:
+    """GFLOP/s and GB/s of ours, from the median, and its share of the bound."""
+    seconds = 1e-3 * result["median"]["gaussmix"]
+    bound, limit = bound_seconds(shape, result["pairs"], peak)
+    return {
+        "gigaflops": 1e-9 * pass_flops(shape, result["pairs"]) / seconds,
+        "gigabytes": 1e-9 * pass_bytes(shape) / seconds,
+        "share": bound / seconds,
+        "limit": limit,
+    }
+
+
+def print_bounds(shapes: list[Shape], results: list[dict[str, Any]], peak: Peak) -> None:
+    print("\nOurs beside the bound of this machine (model.py)")
+    print(f"{'rows x features':32}{'GFLOP/s':>10}{'GB/s':>8}{'of the bound':>14}  {'bound by':12}{'pairs':>6}")
+    for shape, result in zip(shapes, results, strict=True):
+        result["bound"] = found = compare_with_bound(shape, result, peak)
+        print(
+            f"{shape!s:32}{found['gigaflops']:10.1f}{found['gigabytes']:8.1f}{found['share']:14.0%}  "
+            f"{found['limit']:12}{result['pairs']:6.2f}"
+        )
+    print_peak(peak)
+
+
+def choose_peers(text: str) -> tuple[str, ...]:
+    names = USUAL + OTHERS if text == "all" else tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in USUAL + OTHERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no peer is called {unknown[0]!r}; they are {', '.join(USUAL + OTHERS)}")
+    return names
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, fewer rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--peers", type=choose_peers, default=USUAL, help=f"all, or some of {','.join(USUAL + OTHERS)}")
+    options = parser.parse_args()
+    quick = options.quick
 
-    peers, missing = find_peers()
+    peers, missing = find_peers(options.peers)
     for sentence in missing:
         print(sentence)
-    rounds = (
-        {"gaussmix": 3, "oneDAL": 3, "scikit-learn": 2} if quick else {"gaussmix": 7, "oneDAL": 5, "scikit-learn": 3}
-    )
-    shapes = [Shape(s.n_rows // 10, s.n_features, s.n_components, s.structure) if quick else s for s in SHAPES]
+    if quick:
+        peers = [replace(peer, rounds=min(peer.rounds, 3)) for peer in peers]
+    shapes = choose_shapes(quick)
 
-    warn_when_busy()
-    print(f"Milliseconds per pass of EM (iterations {FIRST + 1} to {LAST}), and the ratio to ours")
+    warn_when_unfair()
+    instructions = [_native.selected_instruction_set()]
+    peak = measure_peak(instructions)
+    print("Milliseconds per pass of EM, and the ratio to ours")
     header = "".join(f"{peer.name:>18}" for peer in peers)
     print(f"{'rows x features':32}{header} {'spread':>7} {'certainty':>10} {'difference':>12}")
     results = []
     for shape in shapes:
-        results.append(measure(shape, peers, rounds))
+        results.append(measure(shape, peers))
         print_row(shape, results[-1], peers)
     print("\nThe same from the quickest fits of each, which other programs disturbed least")
     for shape, result in zip(shapes, results, strict=True):
         print(f"{shape!s:32}{cells(result['quickest'], peers)}")
+    if peak:
+        peak = larger(peak, measure_peak(instructions))
+        print_bounds(shapes, results, peak)
     iris = time_iris(20)
     print("\nWhole fit, iris, k=3, median: " + ", ".join(f"{name} {value:.1f} ms" for name, value in iris.items()))
 
     machine = describe_machine()
-    print(f"\nRounds: {', '.join(f'{peer.name} {rounds[peer.name]}' for peer in peers)}")
+    print(f"\nRounds and iterations: {', '.join(f'{p.name} {p.rounds} of {FIRST} and {p.last}' for p in peers)}")
+    elsewhere = [peer.name for peer in peers if not peer.same_start]
+    if elsewhere:
+        print(f"Begins elsewhere, so its parameters are not in the difference: {', '.join(elsewhere)}")
     print_machine(machine)
-    report = {"machine": machine, "quick": quick, "rounds": rounds, "passes": results, "iris_milliseconds": iris}
+    rounds = {peer.name: peer.rounds for peer in peers}
+    report = {"machine": machine, "quick": quick, "rounds": rounds, "peak": peak, "passes": results, "iris": iris}
     write_results("passes-quick" if quick else "passes", report)
 
 

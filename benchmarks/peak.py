@@ -5,10 +5,11 @@ data sheet.
 
 How it is measured: peak.cpp is compiled once per instruction set that gaussmix has here, with its flags from
 CMakeLists.txt. Each program runs independent multiply-adds in registers (baseline x86 has no fused ones: a
-multiplication and then an addition), in float64 and float32, and sums a buffer of 1 GB, far larger than the last-level
-cache, with one thread and with all. The best of ten tries of 0.06 s counts. Other programs can only make a peak too low,
-and so a share of it too high: when all threads reach less than 0.9 of their number times the peak of one, they are
-measured again, twice at most, and if that remains the report says so. Threads that share a core never reach it.
+multiplication and then an addition), in float64 and float32, and sums a buffer of 1 GB, far larger than the
+last-level cache, with one thread and with all. The best of ten tries of 0.06 s counts. Other programs can only make a
+peak too low, and so a share of it too high: when all threads reach less than 0.9 of their number times the peak of
+one, they are measured again, twice at most, and if that remains the report says so. Threads that share a core never
+reach it.
 """
 
 import argparse

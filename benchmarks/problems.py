@@ -1,9 +1,9 @@
 """The problems that the benchmarks pose: rows drawn from a mixture with moderate overlap.
 
 The means come from a normal distribution so wide that two of them are 4 standard deviations apart (root mean square),
-whatever the number of features, and the covariances are near the identity; above 64 features they come nearer to it, for
-components that differ a little in each of many features would not overlap. `Problem.pairs` and `Problem.certainty` say
-what came out.
+whatever the number of features, and the covariances are near the identity; above 64 features they come nearer to it,
+for components that differ a little in each of many features would not overlap. `Problem.pairs` and
+`Problem.certainty` say what came out.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,36 @@
+"""The time of single passes, without the rest of a fit."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LEAST_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """The median of the turns, and the quickest turn, which other programs disturbed least."""
+
+    median: float
+    quickest: float
+
+
+def time_in_turns(calls: list[Callable[[], object]], rounds: int) -> list[Seconds]:
+    """Seconds of each call.
+
+    The calls take turns, so that what disturbs the machine for a while disturbs all alike. A turn repeats its call for
+    at least 0.05 s and gives the median of the repeats.
+    """
+    turns: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()  # caches and threads: not counted
+    for _ in range(rounds):
+        for call, medians in zip(calls, turns, strict=True):
+            seconds = []
+            while sum(seconds) < LEAST_SECONDS:
+                began = time.perf_counter()
+                call()
+                seconds.append(time.perf_counter() - began)
+            medians.append(statistics.median(seconds))
+    return [Seconds(statistics.median(medians), min(medians)) for medians in turns]
