@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS := peak passes scoring starts scaling random_shapes memory import_time
-FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE # every BLAS chooses its own kernels
+# Every BLAS chooses its own kernels.
+FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
 
 SANITIZED := build/sanitized
@@ -34,7 +35,9 @@ format: $(VENV)/.lint
 	$(BIN)/clang-format -i cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
 
 bench: $(VENV)/.bench
-	for name in $(BENCHMARKS); do $(FAIR) $(BIN)/python benchmarks/$$name.py $(BENCH_OPTIONS) || exit 1; done
+	@failed=; for name in $(BENCHMARKS); do \
+	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/$$name.py $(BENCH_OPTIONS) || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
