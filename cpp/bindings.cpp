@@ -92,7 +92,8 @@ int max_threads() {
 
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
                 const std::string& form, const In& offsets, const In& means, const In& factors, const Out& counts,
-                const Out& shifts, const Out& scatter, const std::optional<Out>& overlap, const Out& totals) {
+                const Out& shifts, const Out& scatter, const std::optional<Out>& overlap, const Out& totals,
+                bool rough) {
   const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
   const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, mixture);
   const bool tied = mixture.form == gaussmix::Form::tied;
@@ -105,7 +106,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized(totals, 2, "totals"),
                       totals.data() + 1};
   nb::gil_scoped_release release;
-  gaussmix::accumulate(table, mixture, max_threads(), sums);
+  gaussmix::accumulate(table, mixture, max_threads(), rough, sums);
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
@@ -161,7 +162,7 @@ NB_MODULE(_native, module) {
   module.doc() = "The compiled pass over the rows (cpp/pass.hpp).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
-             "overlap"_a.none().noconvert(), "totals"_a.noconvert(),
+             "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(), "labels"_a.none().noconvert(),

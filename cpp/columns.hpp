@@ -25,8 +25,8 @@ GAUSSMIX_INLINE void with_height(int left, Use use) {
 // y[first:first + tall] = sum over i of (x - mean)[i] W[i, first:first + tall] for kGroup packs of rows; W is packed in
 // panels: for each panel of kTall columns its rows down to the diagonal, `tall` numbers each.
 template <int tall>
-GAUSSMIX_INLINE const double* whiten_columns_panel(const double* x, const double* mean, const double* panel, int size,
-                                                   int first, double* y, Pack squares[kGroup]) {
+GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean, const Real* panel, int size,
+                                                 int first, Real* y, Pack squares[kGroup]) {
   Pack sum[tall][kGroup] = {};
   for (int i = 0; i < first; ++i, panel += tall) {
     Pack line[kGroup];
@@ -65,7 +65,7 @@ GAUSSMIX_INLINE const double* whiten_columns_panel(const double* x, const double
 }
 
 // Numbers in the panels of an upper triangular factor.
-static inline std::size_t panels_size(int d) {
+inline std::size_t panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
@@ -73,22 +73,23 @@ static inline std::size_t panels_size(int d) {
   }
   return size;
 }
-static inline void pack_panels(const double* factor, int d, double* to) {
+inline void pack_panels(const double* factor, int d, Real* to) {
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
     for (int i = 0; i < first + tall; ++i) {
-      for (int c = 0; c < tall; ++c) *to++ = i <= first + c ? factor[static_cast<std::size_t>(i) * d + first + c] : 0.0;
+      for (int c = 0; c < tall; ++c)
+        *to++ = i <= first + c ? static_cast<Real>(factor[static_cast<std::size_t>(i) * d + first + c]) : Real(0);
     }
   }
 }
 
 // y = (x - mean) W for the first `count` rows (rounded up to whole groups) of column-major tiles, and the squared
 // length of each.
-inline void whiten_columns(const double* x, int size, int count, const double* mean, const double* panels, int d,
-                           double* y, double* squared_length) {
+inline void whiten_columns(const Real* x, int size, int count, const Real* mean, const Real* panels, int d, Real* y,
+                           Real* squared_length) {
   for (int n = 0; n < count; n += kGroup * kLanes) {
     Pack squares[kGroup] = {};
-    const double* panel = panels;
+    const Real* panel = panels;
     for (int first = 0; first < d; first += kTall) {
       with_height(d - first, [&](auto tall) {
         panel = whiten_columns_panel<decltype(tall)::value>(x + n, mean, panel, size, first, y + n, squares);
@@ -104,8 +105,8 @@ inline std::size_t triangle(int rows) { return static_cast<std::size_t>(rows) * 
 // lanes of S[row + r, first + c] += left[row + r] right[first + c] over the packs of a tile; of the diagonal block only
 // what is on or below the diagonal.
 template <int tall, bool corner>
-GAUSSMIX_INLINE void outer_columns_panel(const double* left, const double* right, int size, int count, int row,
-                                         int first, double* lanes) {
+GAUSSMIX_INLINE void outer_columns_panel(const Real* left, const Real* right, int size, int count, int row, int first,
+                                         Real* lanes) {
   constexpr int across = corner ? tall : kTall;
   Pack sum[tall][across] = {};
   for (int n = 0; n < count; n += kLanes) {
@@ -121,14 +122,14 @@ GAUSSMIX_INLINE void outer_columns_panel(const double* left, const double* right
   }
   GAUSSMIX_UNROLL
   for (int r = 0; r < tall; ++r) {
-    double* to = lanes + (triangle(row + r) + first) * kLanes;
+    Real* to = lanes + (triangle(row + r) + first) * kLanes;
     GAUSSMIX_UNROLL
     for (int c = 0; c < (corner ? r + 1 : across); ++c) store(to + c * kLanes, fetch(to + c * kLanes) + sum[r][c]);
   }
 }
 
 // The lanes of the lower triangle of S += left right' for the first `count` rows of column-major tiles.
-inline void add_outer_columns(const double* left, const double* right, int size, int count, int d, double* lanes) {
+inline void add_outer_columns(const Real* left, const Real* right, int size, int count, int d, Real* lanes) {
   for (int row = 0; row < d; row += kTall) {
     with_height(d - row, [&](auto tall) {
       constexpr int t = decltype(tall)::value;

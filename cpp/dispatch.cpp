@@ -35,44 +35,48 @@ void look_at_processor(bool& avx2, bool& avx512) {
 
 #endif
 
-int available(const Kernels* found[4]) {
+struct Pair {
+  const Kernels *exact, *rough;
+};
+
+int available(Pair found[4]) {
   int count = 0;
 #ifdef GAUSSMIX_X86
   bool avx2 = false, avx512 = false;
   look_at_processor(avx2, avx512);
-  if (avx512) found[count++] = &kernels_avx512;
-  if (avx2) found[count++] = &kernels_avx2;
+  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single};
+  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single};
 #endif
-  found[count++] = &kernels_baseline;
+  found[count++] = {&kernels_baseline, &kernels_baseline_single};
   return count;
 }
 
-const Kernels* best() {
-  const Kernels* found[4];
+Pair best() {
+  Pair found[4];
   available(found);
   return found[0];
 }
 
-const Kernels* selected = best();
+Pair selected = best();
 
 }  // namespace
 
-const Kernels& selected_kernels() { return *selected; }
+const Kernels& selected_kernels(bool rough) { return rough ? *selected.rough : *selected.exact; }
 
 int instruction_sets(const char* names[4]) {
-  const Kernels* found[4];
+  Pair found[4];
   const int count = available(found);
-  for (int i = 0; i < count; ++i) names[i] = found[i]->name;
+  for (int i = 0; i < count; ++i) names[i] = found[i].exact->name;
   return count;
 }
 
-const char* selected_instruction_set() { return selected->name; }
+const char* selected_instruction_set() { return selected.exact->name; }
 
 bool select_instruction_set(const char* name) {
-  const Kernels* found[4];
+  Pair found[4];
   const int count = available(found);
   for (int i = 0; i < count; ++i) {
-    if (std::strcmp(found[i]->name, name) == 0) {
+    if (std::strcmp(found[i].exact->name, name) == 0) {
       selected = found[i];
       return true;
     }

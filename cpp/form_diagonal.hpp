@@ -7,11 +7,11 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 class Diagonal {
  public:
-  Diagonal(const Mixture& m, const double* packed, Arena& arena, bool)
+  Diagonal(const Mixture& m, const Real* packed, Arena& arena, bool)
       : mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
-        tile(64, m.n_components, arena),
+        tile(kTileRows, m.n_components, arena),
         survivors_(tile.size, arena) {
     columns_ = arena.take(static_cast<std::size_t>(m.n_features) * tile.size);
     rows_ = arena.take(static_cast<std::size_t>(dp_) * tile.size);
@@ -21,13 +21,13 @@ class Diagonal {
   static std::size_t packed_size(const Mixture& m) {
     return padded(m.n_components) + 2 * padded(m.n_features) * m.n_components;
   }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features, dp = padded(d);
-    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    for (int k = 0; k < m.n_components; ++k) to[k] = static_cast<Real>(m.offsets[k]);
     to += padded(m.n_components);
     for (int k = 0; k < m.n_components; ++k, to += 2 * dp) {
-      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
-      for (std::size_t j = 0; j < d; ++j) to[dp + j] = m.factors[k * d + j];
+      for (std::size_t j = 0; j < d; ++j) to[j] = static_cast<Real>(m.means[k * d + j]);
+      for (std::size_t j = 0; j < d; ++j) to[dp + j] = static_cast<Real>(m.factors[k * d + j]);
     }
   }
 
@@ -38,7 +38,7 @@ class Diagonal {
 
   void score() {
     for (int k = 0; k < mixture_.n_components; ++k) {
-      const double* mean = component(k);
+      const Real* mean = component(k);
       score_distances<true>(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
     }
   }
@@ -46,7 +46,7 @@ class Diagonal {
   void add(const Partial& partial) {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      const double* mean = component(k);
+      const Real* mean = component(k);
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
       double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_;
       int j = 0;
@@ -59,20 +59,20 @@ class Diagonal {
   void finish(const Partial&) {}
 
  private:
-  const double* component(int k) const {
+  const Real* component(int k) const {
     return packed_ + padded(mixture_.n_components) + static_cast<std::size_t>(k) * 2 * dp_;
   }
 
   // The sums over the survivors for `wide` packs of columns, in `chains` independent sums that hide the latency.
   template <int wide, int chains>
-  GAUSSMIX_INLINE void add_columns(const double* mean, int column, double* shift, double* scatter) {
-    const double* factor = mean + dp_;
+  GAUSSMIX_INLINE void add_columns(const Real* mean, int column, double* shift, double* scatter) {
+    const Real* factor = mean + dp_;
     Pack center[wide], first[chains][wide] = {}, second[chains][wide] = {};
     GAUSSMIX_UNROLL
     for (int p = 0; p < wide; ++p) center[p] = fetch(mean + column + p * kLanes);
     const auto add_row = [&](int s, int chain) {
       const int at = survivors_.index[s];
-      const double* row = rows_ + static_cast<std::size_t>(at) * dp_ + column;
+      const Real* row = rows_ + static_cast<std::size_t>(at) * dp_ + column;
       const Pack w = broadcast(survivors_.weighted[at]);
       GAUSSMIX_UNROLL
       for (int p = 0; p < wide; ++p) {
@@ -97,21 +97,21 @@ class Diagonal {
         second[0][p] += second[chain][p];
       }
       const Pack scale = fetch(factor + column + p * kLanes);
-      store(to_shift, fetch(to_shift) + first[0][p] * scale);
-      store(to_scatter, fetch(to_scatter) + second[0][p] * scale * scale);
+      add_to(to_shift, first[0][p] * scale);
+      add_to(to_scatter, second[0][p] * scale * scale);
     }
   }
 
   const Mixture& mixture_;
   int dp_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
 
  private:
   Survivors survivors_;
-  double *columns_, *rows_;
+  Real *columns_, *rows_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

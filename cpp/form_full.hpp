@@ -14,7 +14,7 @@ inline int full_tile_rows(const Mixture& m, bool keep) {
 
 class Full {
  public:
-  Full(const Mixture& m, const double* packed, Arena& arena, bool keep)
+  Full(const Mixture& m, const Real* packed, Arena& arena, bool keep)
       : mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         keep_(keep),
@@ -33,15 +33,15 @@ class Full {
     const std::size_t dp = padded(m.n_features);
     return padded(m.n_components) + static_cast<std::size_t>(m.n_components) * (1 + m.n_features) * dp;
   }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features, dp = padded(d);
-    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    for (int k = 0; k < m.n_components; ++k) to[k] = static_cast<Real>(m.offsets[k]);
     to += padded(m.n_components);
     for (int k = 0; k < m.n_components; ++k) {
-      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
+      for (std::size_t j = 0; j < d; ++j) to[j] = static_cast<Real>(m.means[k * d + j]);
       to += dp;
       for (std::size_t i = 0; i < d; ++i, to += dp) {
-        for (std::size_t j = i; j < d; ++j) to[j] = m.factors[(k * d + i) * d + j];
+        for (std::size_t j = i; j < d; ++j) to[j] = static_cast<Real>(m.factors[(k * d + i) * d + j]);
       }
     }
   }
@@ -50,8 +50,8 @@ class Full {
 
   void score() {
     for (int k = 0; k < mixture_.n_components; ++k) {
-      const double* mean = packed_ + padded(mixture_.n_components) + k * component_size();
-      double* scores = tile.of(k);
+      const Real* mean = packed_ + padded(mixture_.n_components) + k * component_size();
+      Real* scores = tile.of(k);
       subtract(rows_, mean, tile.size, dp_, difference_);
       whiten(difference_, tile.size, mean + dp_, mixture_.n_features, whitened(k), scores);
       for (int n = 0; n < tile.size; n += kLanes) {
@@ -65,7 +65,7 @@ class Full {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
       if (!survivors_.count) continue;
-      const double* y = whitened(k);
+      const Real* y = whitened(k);
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
       weigh_rows(y, dp_, survivors_.weighted, survivors_.index, survivors_.count, weighted_, shift);
       add_outer(weighted_, y, survivors_.index, survivors_.count, mixture_.n_features, partial.scatter + k * area);
@@ -76,19 +76,19 @@ class Full {
 
  private:
   std::size_t component_size() const { return static_cast<std::size_t>(1 + mixture_.n_features) * dp_; }
-  double* whitened(int k) const { return whitened_ + (keep_ ? static_cast<std::size_t>(k) * tile.size * dp_ : 0); }
+  Real* whitened(int k) const { return whitened_ + (keep_ ? static_cast<std::size_t>(k) * tile.size * dp_ : 0); }
 
   const Mixture& mixture_;
   int dp_;
   bool keep_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
 
  private:
   Survivors survivors_;
-  double *rows_, *difference_, *weighted_, *whitened_;
+  Real *rows_, *difference_, *weighted_, *whitened_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

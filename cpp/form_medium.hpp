@@ -8,14 +8,12 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 // The whitened rows of every component are kept until their responsibilities are known, so tiles shrink as k d grows.
 // Where they would not stay in cache, those that have a share are whitened again.
-inline constexpr std::size_t kKept = 1 << 17;  // doubles: 1 MiB
+inline constexpr std::size_t kKept = (1 << 20) / sizeof(Real);  // 1 MiB
 inline int medium_tile_rows(const Mixture& m, bool sums) {
   const std::size_t per_row = static_cast<std::size_t>(m.n_components) * m.n_features;
-  if (!sums) return 64;
-  for (int size = 128; size >= 64; size /= 2) {
-    if (per_row * size <= kKept) return size;
-  }
-  return 128;
+  constexpr int kMost = kLanes > 8 ? 256 : 128, kLeast = kMost / 2;
+  if (!sums) return kLeast;
+  return per_row * kMost > kKept && per_row * kLeast <= kKept ? kLeast : kMost;
 }
 
 // With more features than this, whole packs of features (form_full.hpp) waste less than lanes summed apart.
@@ -23,7 +21,7 @@ inline constexpr int kMostMedium = 48;
 
 class Medium {
  public:
-  Medium(const Mixture& m, const double* packed, Arena& arena, bool sums)
+  Medium(const Mixture& m, const Real* packed, Arena& arena, bool sums)
       : d_(m.n_features),
         n_components_(m.n_components),
         packed_(packed),
@@ -46,12 +44,12 @@ class Medium {
   static std::size_t packed_size(const Mixture& m) {
     return padded(m.n_components) + m.n_components * (m.n_features + panels_size(m.n_features));
   }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features;
-    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    for (int k = 0; k < m.n_components; ++k) to[k] = static_cast<Real>(m.offsets[k]);
     to += padded(m.n_components);
     for (int k = 0; k < m.n_components; ++k) {
-      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
+      for (std::size_t j = 0; j < d; ++j) to[j] = static_cast<Real>(m.means[k * d + j]);
       pack_panels(m.factors + k * d * d, m.n_features, to + d);
       to += d + panels_size(m.n_features);
     }
@@ -61,7 +59,7 @@ class Medium {
 
   void score() {
     for (int k = 0; k < n_components_; ++k) {
-      double* scores = tile.of(k);
+      Real* scores = tile.of(k);
       whiten_rows(k, columns_, tile.size, whitened(k), scores);
       for (int n = 0; n < tile.size; n += kLanes) store(scores + n, score_of(packed_[k], fetch(scores + n)));
     }
@@ -73,8 +71,8 @@ class Medium {
       const int count = survivors_.count;
       if (!count) continue;
       const bool all = count == tile.size;
-      const double* y = whitened(k);
-      const double* weight = survivors_.weighted;
+      const Real* y = whitened(k);
+      const Real* weight = survivors_.weighted;
       if (!all) {
         choose(weight, 1, weights_);
         store(weights_ + count, Pack{});  // up to the end of the last pack
@@ -86,7 +84,7 @@ class Medium {
         whiten_rows(k, all ? columns_ : chosen_, count, whitened_, tile.greatest);
         y = whitened_;
       }
-      double* lanes = lanes_ + k * component_lanes();
+      Real* lanes = lanes_ + k * component_lanes();
       weigh(y, weight, count, lanes);
       add_outer_columns(weighted_, y, tile.size, count, d_, lanes + static_cast<std::size_t>(d_) * kLanes);
     }
@@ -96,29 +94,29 @@ class Medium {
   void finish(const Partial& partial) {
     const std::size_t dp = padded(d_);
     for (int k = 0; k < n_components_; ++k) {
-      const double* lanes = lanes_ + k * component_lanes();
-      double* shift = partial.shifts + k * dp;
-      for (int j = 0; j < d_; ++j, lanes += kLanes) shift[j] += sum_lanes(fetch(lanes));
+      const Real* lanes = lanes_ + k * component_lanes();
+      add_sums(lanes, d_, partial.shifts + k * dp);
+      lanes += static_cast<std::size_t>(d_) * kLanes;
       for (int i = 0; i < d_; ++i) {
-        double* line = partial.scatter + (k * dp + i) * dp;
-        for (int j = 0; j <= i; ++j, lanes += kLanes) line[j] += sum_lanes(fetch(lanes));
+        add_sums(lanes, i + 1, partial.scatter + (k * dp + i) * dp);
+        lanes += static_cast<std::size_t>(i + 1) * kLanes;
       }
     }
   }
 
  private:
   std::size_t component_lanes() const { return (d_ + triangle(d_)) * kLanes; }
-  double* whitened(int k) const { return whitened_ + (keeps_ ? static_cast<std::size_t>(k) * d_ * tile.size : 0); }
+  Real* whitened(int k) const { return whitened_ + (keeps_ ? static_cast<std::size_t>(k) * d_ * tile.size : 0); }
 
-  void whiten_rows(int k, const double* columns, int count, double* y, double* squared_length) {
-    const double* mean = packed_ + padded(n_components_) + k * (d_ + panels_size(d_));
+  void whiten_rows(int k, const Real* columns, int count, Real* y, Real* squared_length) {
+    const Real* mean = packed_ + padded(n_components_) + k * (d_ + panels_size(d_));
     whiten_columns(columns, tile.size, count, mean, mean + d_, d_, y, squared_length);
   }
 
   // The rows that have a share, of some columns.
-  void choose(const double* from, int n_columns, double* to) {
+  void choose(const Real* from, int n_columns, Real* to) {
     for (int j = 0; j < n_columns; ++j, from += tile.size, to += tile.size) {
-      double* next = to;
+      Real* next = to;
       for (int n = 0; n < tile.size; n += kLanes) {
         const unsigned bits = survivors_.bits_of_pack[n / kLanes];
         if (bits) next += compress(fetch(from + n), bits, next);
@@ -126,7 +124,7 @@ class Medium {
     }
   }
 
-  void weigh(const double* y, const double* weight, int count, double* lanes) {
+  void weigh(const Real* y, const Real* weight, int count, Real* lanes) {
     for (int j = 0; j < d_; ++j) {
       Pack sum = fetch(lanes + j * kLanes);
       for (int n = 0; n < count; n += kLanes) {
@@ -140,7 +138,7 @@ class Medium {
   }
 
   int d_, n_components_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
@@ -148,7 +146,7 @@ class Medium {
  private:
   Survivors survivors_;
   bool keeps_;
-  double *columns_, *whitened_, *weighted_, *chosen_, *weights_, *lanes_;
+  Real *columns_, *whitened_, *weighted_, *chosen_, *weights_, *lanes_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

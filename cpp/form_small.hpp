@@ -14,7 +14,7 @@ class Small {
   // (sums).
   static constexpr int kNumbers = 1 + d + (diagonal ? d : d * (d + 1) / 2);
 
-  Small(const Mixture& m, const double* packed, Arena& arena, bool)
+  Small(const Mixture& m, const Real* packed, Arena& arena, bool)
       : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
     columns_ = arena.take(static_cast<std::size_t>(d) * tile.size);
     const std::size_t size = static_cast<std::size_t>(m.n_components) * kNumbers * kLanes;
@@ -26,13 +26,13 @@ class Small {
 
   // Per component: offset, mean (d,), the columns of W down to the diagonal.
   static std::size_t packed_size(const Mixture& m) { return static_cast<std::size_t>(m.n_components) * kNumbers; }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     for (int k = 0; k < m.n_components; ++k) {
-      *to++ = m.offsets[k];
-      for (int j = 0; j < d; ++j) *to++ = m.means[k * d + j];
+      *to++ = static_cast<Real>(m.offsets[k]);
+      for (int j = 0; j < d; ++j) *to++ = static_cast<Real>(m.means[k * d + j]);
       for (int j = 0; j < d; ++j) {
         for (int i = diagonal ? j : 0; i <= j; ++i)
-          *to++ = m.factors[diagonal ? k * d + j : ((pooled ? 0 : k) * d + i) * d + j];
+          *to++ = static_cast<Real>(m.factors[diagonal ? k * d + j : ((pooled ? 0 : k) * d + i) * d + j]);
       }
     }
   }
@@ -41,8 +41,8 @@ class Small {
 
   void score() {
     for (int k = 0; k < n_components_; ++k) {
-      const double* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
-      double* scores = tile.of(k);
+      const Real* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
+      Real* scores = tile.of(k);
       for (int n = 0; n < tile.size; n += kLanes) {
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
@@ -58,9 +58,9 @@ class Small {
 
   void add(const Partial&) {
     for (int k = 0; k < n_components_; ++k) {
-      const double* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
-      const double* shares = tile.of(k);
-      double* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
+      const Real* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
+      const Real* shares = tile.of(k);
+      Real* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
       Pack sums[kNumbers];
       GAUSSMIX_UNROLL
       for (int s = 0; s < kNumbers; ++s) sums[s] = fetch(lanes + s * kLanes);
@@ -92,7 +92,7 @@ class Small {
   // The lanes are added once per block.
   void finish(const Partial& partial) {
     for (int k = 0; k < n_components_; ++k) {
-      const double* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
+      const Real* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
       const auto next = [&] {
         const double sum = sum_lanes(fetch(lanes));
         lanes += kLanes;
@@ -111,8 +111,8 @@ class Small {
   GAUSSMIX_INLINE Pack column(int j, int n) const {
     return fetch(columns_ + static_cast<std::size_t>(j) * tile.size + n);
   }
-  static GAUSSMIX_INLINE void whiten(const double* component, const Pack difference[d], Pack y[d]) {
-    const double* w = component + 1 + d;
+  static GAUSSMIX_INLINE void whiten(const Real* component, const Pack difference[d], Pack y[d]) {
+    const Real* w = component + 1 + d;
     GAUSSMIX_UNROLL
     for (int j = 0; j < d; ++j) {
       y[j] = difference[diagonal ? j : 0] * *w++;
@@ -122,13 +122,13 @@ class Small {
   }
 
   int n_components_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
 
  private:
-  double *columns_, *lanes_;
+  Real *columns_, *lanes_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

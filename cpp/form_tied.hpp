@@ -17,12 +17,12 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 class Tied {
  public:
-  Tied(const Mixture& m, const double* packed, Arena& arena, bool sums)
+  Tied(const Mixture& m, const Real* packed, Arena& arena, bool sums)
       : mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
         packed_(packed),
-        tile(64, m.n_components, arena),
+        tile(kTileRows, m.n_components, arena),
         survivors_(tile.size, arena) {
     const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
     rows_ = arena.take(size);
@@ -31,7 +31,7 @@ class Tied {
     residual_ = arena.take(size);
     top_ = arena.take(tile.size);
     n_shares_ = arena.take(tile.size);
-    unused_ = arena.take(dp_);
+    unused_ = reinterpret_cast<double*>(arena.take(dp_ * sizeof(double) / sizeof(Real)));
     length_ = arena.take(tile.size);
     active_ = reinterpret_cast<int*>(arena.take(m.n_components));
     const std::size_t n_lanes = static_cast<std::size_t>(m.n_components) * m.n_features * kLanes;
@@ -46,23 +46,23 @@ class Tied {
     const std::size_t dp = padded(m.n_features);
     return padded(m.n_components) + (1 + m.n_features + m.n_components) * dp;
   }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features, dp = padded(d);
-    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
-    double* center = to + padded(m.n_components);
-    double* factor = center + dp;
-    double* means = factor + d * dp;
+    for (int k = 0; k < m.n_components; ++k) to[k] = static_cast<Real>(m.offsets[k]);
+    Real* center = to + padded(m.n_components);
+    Real* factor = center + dp;
+    Real* means = factor + d * dp;
     for (std::size_t j = 0; j < d; ++j) {
       double sum = 0.0;
       for (int k = 0; k < m.n_components; ++k) sum += m.means[k * d + j] / m.n_components;
-      center[j] = sum;
+      center[j] = static_cast<Real>(sum);
     }
     for (std::size_t i = 0; i < d; ++i) {
-      for (std::size_t j = i; j < d; ++j) factor[i * dp + j] = m.factors[i * d + j];
+      for (std::size_t j = i; j < d; ++j) factor[i * dp + j] = static_cast<Real>(m.factors[i * d + j]);
     }
     for (int k = 0; k < m.n_components; ++k) {
       for (std::size_t i = 0; i < d; ++i) {
-        const double difference = m.means[k * d + i] - center[i];
+        const Real difference = static_cast<Real>(m.means[k * d + i] - center[i]);
         for (std::size_t j = i; j < d; ++j) means[k * dp + j] += difference * factor[i * dp + j];
       }
     }
@@ -87,10 +87,10 @@ class Tied {
   void finish(const Partial& partial) {
     if (pairwise_) return;
     const int d = mixture_.n_features;
-    const double* lanes = lanes_;
+    const Real* lanes = lanes_;
     for (int k = 0; k < mixture_.n_components; ++k) {
-      double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
-      for (int j = 0; j < d; ++j, lanes += kLanes) shift[j] += sum_lanes(fetch(lanes));
+      add_sums(lanes, d, partial.shifts + static_cast<std::size_t>(k) * dp_);
+      lanes += static_cast<std::size_t>(d) * kLanes;
     }
   }
 
@@ -138,7 +138,7 @@ class Tied {
         r = select(counted, r, Pack{});
         const Bits most = share >= broadcast(1.0);
         store(n_shares_ + n, fetch(n_shares_ + n) + select(counted, broadcast(1.0), Pack{}));
-        store(top_ + n, select(most, broadcast(static_cast<double>(k)), fetch(top_ + n)));
+        store(top_ + n, select(most, broadcast(static_cast<Real>(k)), fetch(top_ + n)));
         store(tile.of(k) + n, r);
         total += r * fetch(tile.weight + n);
       }
@@ -162,19 +162,19 @@ class Tied {
   template <int wide>
   void add_some_residuals(const int* components, bool first) {
     const int d = mixture_.n_features, size = tile.size;
-    const double *shares[wide], *weights = tile.weight;
+    const Real *shares[wide], *weights = tile.weight;
     for (int c = 0; c < wide; ++c) shares[c] = tile.of(components[c]);
     for (int j = 0; j < d; ++j) {
       Pack point[wide], shift[wide];
-      double* lanes[wide];
+      Real* lanes[wide];
       GAUSSMIX_UNROLL
       for (int c = 0; c < wide; ++c) {
         point[c] = broadcast(mean(components[c])[j]);
         lanes[c] = lanes_ + (static_cast<std::size_t>(components[c]) * d + j) * kLanes;
         shift[c] = fetch(lanes[c]);
       }
-      const double* column = columns_ + static_cast<std::size_t>(j) * size;
-      double* residual = residual_ + static_cast<std::size_t>(j) * size;
+      const Real* column = columns_ + static_cast<std::size_t>(j) * size;
+      Real* residual = residual_ + static_cast<std::size_t>(j) * size;
       for (int n = 0; n < size; n += kLanes) {
         const Pack z = fetch(column + n), weight = fetch(weights + n);
         Pack sum = first ? Pack{} : fetch(residual + n);
@@ -209,7 +209,7 @@ class Tied {
         for (unsigned bits = several; bits; bits &= bits - 1) {
           const int i = __builtin_ctz(bits);
           double* line = partial.overlap + static_cast<std::size_t>(top_[n + i]) * line_size + k;
-          store(line, fetch(line) + square[i]);
+          add_to(line, square[i]);
         }
       }
     }
@@ -218,7 +218,7 @@ class Tied {
   // scatter += weight (m m' - b b')
   void add_scatter(const Partial& partial) {
     const int d = mixture_.n_features;
-    double *m = rows_, *b = columns_, *weighted = residual_;  // their former contents are no longer needed
+    Real *m = rows_, *b = columns_, *weighted = residual_;  // their former contents are no longer needed
     load_columns(residual_, tile.size, d, dp_, tile.size, m);
     int count = 0;
     for (int n = 0; n < tile.size; ++n) {
@@ -232,7 +232,7 @@ class Tied {
       if (n_shares_[n] < 2.0) continue;
       survivors_.index[several++] = n;
       survivors_.weighted[n] = -tile.weight[n];
-      const double* nu = mean(static_cast<int>(top_[n]));
+      const Real* nu = mean(static_cast<int>(top_[n]));
       for (int j = 0; j < dp_; j += kLanes) {
         const std::size_t at = static_cast<std::size_t>(n) * dp_ + j;
         store(b + at, fetch(m + at) - (fetch(whitened_ + at) - fetch(nu + j)));
@@ -243,26 +243,26 @@ class Tied {
   }
 
   static constexpr int kTogether = 4;
-  static constexpr double kSmallest = 4.9e-324;
+  static constexpr Real kSmallest = sizeof(Real) == 4 ? 1e-45 : 4.9e-324;
 
-  const double* center() const { return packed_ + padded(mixture_.n_components); }
-  const double* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
+  const Real* center() const { return packed_ + padded(mixture_.n_components); }
+  const Real* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
 
   const Mixture& mixture_;
   int dp_;
   bool pairwise_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
 
  private:
   Survivors survivors_;
-  double *rows_, *whitened_, *columns_, *residual_, *lanes_;
-  double *top_, *n_shares_;  // (size,) the most probable component of each row, and how many have a share in it
-  double* unused_;           // (dp,)
-  double* length_;           // (size,)
-  int* active_;              // (k,)
+  Real *rows_, *whitened_, *columns_, *residual_, *lanes_;
+  Real *top_, *n_shares_;  // (size,) the most probable component of each row, and how many have a share in it
+  double* unused_;         // (dp,)
+  Real* length_;           // (size,)
+  int* active_;            // (k,)
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

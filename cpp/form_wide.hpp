@@ -12,18 +12,18 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-inline constexpr int kPanel = 3 * kLanes;  // columns of a panel of W
+inline constexpr int kPanel = kAcross * kLanes;  // columns of a panel of W
 
 // Numbers in the panels of an upper triangular factor: for each panel its rows down to the diagonal, kPanel numbers
 // each.
-static inline std::size_t wide_panels_size(int d) {
+inline std::size_t wide_panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kPanel) size += static_cast<std::size_t>(smaller(d, first + kPanel)) * kPanel;
   return size;
 }
 
 // kHigh rows less the mean, one number of each after the other: (dp, kHigh).
-inline void interleave_rows(const double* const rows[kHigh], const double* mean, int dp, double* to) {
+inline void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
   for (int i = 0; i < dp; i += kLanes) {
     const Pack center = fetch(mean + i);
     for (int r = 0; r < kHigh; r += kLanes) {
@@ -40,7 +40,7 @@ inline void interleave_rows(const double* const rows[kHigh], const double* mean,
 // squares[r] and y for kHigh interleaved rows and one panel of W. y is kept as packs of columns,
 // `y_step` numbers apart.
 template <int wide>
-GAUSSMIX_INLINE void whiten_wide_panel(const double* x, const double* panel, int depth, double* y, std::size_t y_step,
+GAUSSMIX_INLINE void whiten_wide_panel(const Real* x, const Real* panel, int depth, Real* y, std::size_t y_step,
                                        Pack squares[kHigh]) {
   Pack sum[kHigh][wide] = {};
   for (int i = 0; i < depth; ++i, x += kHigh, panel += kPanel) {
@@ -66,14 +66,9 @@ GAUSSMIX_INLINE void whiten_wide_panel(const double* x, const double* panel, int
 
 // scatter[row:row + kHigh, first:first + wide packs] += sum over rows of left' right, both kept as packs of columns.
 template <int wide>
-GAUSSMIX_INLINE void outer_wide_panel(const double* left, const double* right, int count, std::size_t step, int dp,
+GAUSSMIX_INLINE void outer_wide_panel(const Real* left, const Real* right, int count, std::size_t step, int dp,
                                       double* scatter) {
-  Pack sum[kHigh][wide];
-  GAUSSMIX_UNROLL
-  for (int r = 0; r < kHigh; ++r) {
-    GAUSSMIX_UNROLL
-    for (int p = 0; p < wide; ++p) sum[r][p] = fetch(scatter + static_cast<std::size_t>(r) * dp + p * kLanes);
-  }
+  Pack sum[kHigh][wide] = {};
   for (int s = 0; s < count; ++s, left += kLanes, right += kLanes) {
     Pack line[wide];
     GAUSSMIX_UNROLL
@@ -88,16 +83,8 @@ GAUSSMIX_INLINE void outer_wide_panel(const double* left, const double* right, i
   GAUSSMIX_UNROLL
   for (int r = 0; r < kHigh; ++r) {
     GAUSSMIX_UNROLL
-    for (int p = 0; p < wide; ++p) store(scatter + static_cast<std::size_t>(r) * dp + p * kLanes, sum[r][p]);
+    for (int p = 0; p < wide; ++p) add_to(scatter + static_cast<std::size_t>(r) * dp + p * kLanes, sum[r][p]);
   }
-}
-
-// Calls use(integral_constant) with min(packs, 3).
-template <class Use>
-GAUSSMIX_INLINE void with_packs(int packs, Use use) {
-  if (packs >= 3) return use(std::integral_constant<int, 3>{});
-  if (packs == 2) return use(std::integral_constant<int, 2>{});
-  use(std::integral_constant<int, 1>{});
 }
 
 class Wide {
@@ -105,13 +92,13 @@ class Wide {
   static constexpr int kChunk = 64;  // rows that meet one panel after the other
 
   // To score rows.
-  Wide(const Mixture& m, const double* packed, Arena& arena, bool) : Wide(m, packed, arena, 4 * kChunk, false) {
+  Wide(const Mixture& m, const Real* packed, Arena& arena, bool) : Wide(m, packed, arena, 4 * kChunk, false) {
     scratch_ = arena.take(static_cast<std::size_t>(kChunk) * dp_);
   }
 
   // To sum over blocks of `size` rows: whitened rows are kept until their responsibilities are known, or found again
   // for the rows that have a share when there are too many.
-  Wide(const Mixture& m, const double* packed, Arena& arena, int size, bool sums)
+  Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
       : d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
         n_components_(m.n_components),
@@ -128,17 +115,17 @@ class Wide {
     return padded(m.n_components) +
            static_cast<std::size_t>(m.n_components) * (padded(m.n_features) + wide_panels_size(m.n_features));
   }
-  static void pack(const Mixture& m, double* to) {
+  static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features;
-    for (int k = 0; k < m.n_components; ++k) to[k] = m.offsets[k];
+    for (int k = 0; k < m.n_components; ++k) to[k] = static_cast<Real>(m.offsets[k]);
     to += padded(m.n_components);
     for (int k = 0; k < m.n_components; ++k) {
-      for (std::size_t j = 0; j < d; ++j) to[j] = m.means[k * d + j];
+      for (std::size_t j = 0; j < d; ++j) to[j] = static_cast<Real>(m.means[k * d + j]);
       to += padded(d);
       for (std::size_t first = 0; first < d; first += kPanel) {
         for (std::size_t i = 0; i < d && i < first + kPanel; ++i, to += kPanel) {
           for (std::size_t j = first < i ? i : first; j < d && j < first + kPanel; ++j) {
-            to[j - first] = m.factors[(k * d + i) * d + j];
+            to[j - first] = static_cast<Real>(m.factors[(k * d + i) * d + j]);
           }
         }
       }
@@ -157,18 +144,18 @@ class Wide {
       for (int n = 0; n < tile.size; n += kChunk) score_chunk(k, n, scratch_);
     }
   }
-  void score_chunk(int k, int begin, double* interleaved) {
-    const double* rows[kChunk];
+  void score_chunk(int k, int begin, Real* interleaved) {
+    const Real* rows[kChunk];
     for (int n = 0; n < kChunk; ++n) rows[n] = rows_ + static_cast<std::size_t>(begin + n) * dp_;
-    double* scores = tile.of(k) + begin;
-    double* y = keeps_ ? whitened(k) + static_cast<std::size_t>(begin) * kLanes : nullptr;
+    Real* scores = tile.of(k) + begin;
+    Real* y = keeps_ ? whitened(k) + static_cast<std::size_t>(begin) * kLanes : nullptr;
     whiten_chunk(k, rows, interleaved, y, scores);
     for (int n = 0; n < kChunk; n += kLanes) store(scores + n, score_of(packed_[k], fetch(scores + n)));
   }
 
   // What a thread needs for itself.
   struct Thread {
-    double *interleaved, *left, *right, *unused;
+    Real *interleaved, *left, *right, *unused;
     Survivors survivors;
 
     Thread(const Wide& wide, Arena& arena)
@@ -188,25 +175,25 @@ class Wide {
     double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
     const std::size_t step = static_cast<std::size_t>(tile.size) * kLanes;
     for (int first = 0; first < dp_; first += kLanes) {
-      const double* from = thread.right + first / kLanes * step;
-      double* to = thread.left + first / kLanes * step;
+      const Real* from = thread.right + first / kLanes * step;
+      Real* to = thread.left + first / kLanes * step;
       Pack sum{};
       for (int s = 0; s < survivors.count; ++s) {
         const Pack weighted = survivors.weighted[survivors.index[s]] * fetch(from + s * kLanes);
         store(to + s * kLanes, weighted);
         sum += weighted;
       }
-      if (part == 0) store(shift + first, fetch(shift + first) + sum);
+      if (part == 0) add_to(shift + first, sum);
     }
     if (part == 0) partial.counts[k] += total;
     double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_ * dp_;
     // A panel of the right side stays in cache while the left side goes by.
     for (int first = 0; first < d_; first += kPanel) {
-      const double* right = thread.right + first / kLanes * step;
+      const Real* right = thread.right + first / kLanes * step;
       for (int row = first / kHigh * kHigh; row < d_; row += kHigh) {
         if (row / kHigh % n_parts != part) continue;
         const int end = static_cast<int>((row + kHigh + kLanes - 1) / kLanes * kLanes);
-        with_packs((end - first) / kLanes, [&](auto packs) {
+        with_packs(smaller(kAcross, (end - first) / kLanes), [&](auto packs) {
           outer_wide_panel<decltype(packs)::value>(thread.left + row / kLanes * step, right, survivors.count, step, dp_,
                                                    scatter + static_cast<std::size_t>(row) * dp_ + first);
         });
@@ -217,21 +204,21 @@ class Wide {
  private:
   static constexpr std::size_t kMostKept = std::size_t{1} << 22;  // doubles: 32 MiB
 
-  double* whitened(int k) const { return whitened_ + static_cast<std::size_t>(k) * tile.size * dp_; }
+  Real* whitened(int k) const { return whitened_ + static_cast<std::size_t>(k) * tile.size * dp_; }
 
   // y = (x - mean) W for kChunk rows, as packs of columns, and the squared lengths.
-  void whiten_chunk(int k, const double* const rows[kChunk], double* interleaved, double* y, double* squared_length) {
-    const double* mean = packed_ + padded(n_components_) + k * (dp_ + wide_panels_size(d_));
-    const double* panel = mean + dp_;
+  void whiten_chunk(int k, const Real* const rows[kChunk], Real* interleaved, Real* y, Real* squared_length) {
+    const Real* mean = packed_ + padded(n_components_) + k * (dp_ + wide_panels_size(d_));
+    const Real* panel = mean + dp_;
     const std::size_t step = static_cast<std::size_t>(tile.size) * kLanes;
     for (int n = 0; n < kChunk; n += kHigh) interleave_rows(rows + n, mean, dp_, interleaved + n * dp_);
     for (int n = 0; n < kChunk; ++n) squared_length[n] = 0.0;
     for (int first = 0; first < d_; first += kPanel) {
       const int depth = smaller(d_, first + kPanel);
-      with_packs((dp_ - first) / kLanes, [&](auto packs) {
+      with_packs(smaller(kAcross, (dp_ - first) / kLanes), [&](auto packs) {
         for (int n = 0; n < kChunk; n += kHigh) {
           Pack squares[kHigh] = {};
-          double* to = y ? y + first / kLanes * step + n * kLanes : nullptr;
+          Real* to = y ? y + first / kLanes * step + n * kLanes : nullptr;
           whiten_wide_panel<decltype(packs)::value>(interleaved + n * dp_, panel, depth, to, step, squares);
           GAUSSMIX_UNROLL
           for (int r = 0; r < kHigh; r += kLanes) {
@@ -243,7 +230,7 @@ class Wide {
     }
   }
 
-  void gather(const double* y, const Survivors& survivors, double* to) const {
+  void gather(const Real* y, const Survivors& survivors, Real* to) const {
     const std::size_t step = static_cast<std::size_t>(tile.size) * kLanes;
     for (int first = 0; first < dp_; first += kLanes, y += step, to += step) {
       for (int s = 0; s < survivors.count; ++s) store(to + s * kLanes, fetch(y + survivors.index[s] * kLanes));
@@ -253,7 +240,7 @@ class Wide {
   void whiten_survivors(int k, Thread& thread) {
     const Survivors& survivors = thread.survivors;
     for (int begin = 0; begin < survivors.count; begin += kChunk) {
-      const double* rows[kChunk];
+      const Real* rows[kChunk];
       for (int n = 0; n < kChunk; ++n) {
         rows[n] = rows_ + static_cast<std::size_t>(survivors.index[smaller(begin + n, survivors.count - 1)]) * dp_;
       }
@@ -262,18 +249,18 @@ class Wide {
   }
 
   int d_, dp_, n_components_;
-  const double* packed_;
+  const Real* packed_;
 
  public:
   Tile tile;
 
  private:
   bool keeps_;
-  double *rows_, *whitened_, *scratch_ = nullptr;
+  Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 
 // Adds all rows to a partial, block after block, every block by all threads together.
-inline void accumulate_wide(const Rows& rows, const Mixture& m, const double* packed, double* shared,
+inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* packed, double* shared,
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
   Wide wide(m, packed, arena, kWideRows, true);

@@ -13,11 +13,12 @@
 
 namespace gaussmix {
 
-// Zeroed doubles on a cache line of their own.
+// Zeroed doubles on a cache line of their own, with room for the last pack of a list.
 class Buffer {
  public:
   explicit Buffer(std::size_t size)
-      : size_(size), data_(static_cast<double*>(::operator new((size + kPad) * sizeof(double), std::align_val_t{64}))) {
+      : size_(size),
+        data_(static_cast<double*>(::operator new((size + kSlack) * sizeof(double), std::align_val_t{64}))) {
     clear();
   }
   ~Buffer() { ::operator delete(data_, std::align_val_t{64}); }
@@ -26,13 +27,15 @@ class Buffer {
 
   double* data() { return data_; }
   void clear() {
-    for (std::size_t i = 0; i < size_ + kPad; ++i) data_[i] = 0.0;
+    for (std::size_t i = 0; i < size_ + kSlack; ++i) data_[i] = 0.0;
   }
   void add(const Buffer& other) {
     for (std::size_t i = 0; i < size_; ++i) data_[i] += other.data_[i];
   }
 
  private:
+  static constexpr std::size_t kSlack = 8;
+
   std::size_t size_;
   double* data_;
 };

@@ -1,4 +1,5 @@
-// The work on one block of rows. Compiled once per instruction set, with GAUSSMIX_ISA naming the namespace.
+// The work on one block of rows. Compiled once per instruction set and type of number, with GAUSSMIX_ISA naming the
+// namespace and GAUSSMIX_SINGLE for float.
 #include "kernels.hpp"
 
 #include <type_traits>
@@ -14,11 +15,20 @@ namespace gaussmix {
 namespace GAUSSMIX_ISA {
 namespace {
 
+// The packed mixture is a buffer of doubles to those who only pass it on.
+Real* as_reals(double* packed) { return reinterpret_cast<Real*>(packed); }
+const Real* as_reals(const double* packed) { return reinterpret_cast<const Real*>(packed); }
+
+template <class FormKernel>
+std::size_t packed_doubles(const Mixture& m) {
+  return FormKernel::packed_size(m) * sizeof(Real) / sizeof(double) + 1;
+}
+
 template <class FormKernel>
 Layout layout_of(const Mixture& m) {
   Arena arena(nullptr);
   FormKernel kernel(m, nullptr, arena, true);
-  return {FormKernel::packed_size(m), arena.used(), places_in_partial(m).size, 0};
+  return {packed_doubles<FormKernel>(m), arena.used(), places_in_partial(m, kPad).size, 0};
 }
 
 Layout layout_of_wide(const Mixture& m) {
@@ -26,15 +36,15 @@ Layout layout_of_wide(const Mixture& m) {
   Wide wide(m, nullptr, shared, kWideRows, true);
   Wide::Thread thread(wide, scratch);
   const std::size_t to_score = layout_of<Wide>(m).scratch;
-  return {Wide::packed_size(m), scratch.used() < to_score ? to_score : scratch.used(), places_in_partial(m).size,
-          shared.used()};
+  return {packed_doubles<Wide>(m), scratch.used() < to_score ? to_score : scratch.used(),
+          places_in_partial(m, kPad).size, shared.used()};
 }
 
 template <class FormKernel>
 void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
                       double* scratch, double* sums) {
   Arena arena(scratch);
-  FormKernel kernel(m, packed, arena, true);
+  FormKernel kernel(m, as_reals(packed), arena, true);
   const Partial partial(m, sums);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count =
@@ -53,11 +63,12 @@ void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, 
   kernel.finish(partial);
 }
 
+#ifndef GAUSSMIX_SINGLE
 template <class FormKernel>
 void score_block(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
                  double* scratch, const Scores& out) {
   Arena arena(scratch);
-  FormKernel kernel(m, packed, arena, false);
+  FormKernel kernel(m, as_reals(packed), arena, false);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
     const int count =
         static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
@@ -68,6 +79,7 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
     report(kernel.tile, first, count, out);
   }
 }
+#endif
 
 // Calls use(T*) with the kernel that serves a mixture.
 template <Form form, class Large, class Use>
@@ -109,7 +121,7 @@ Layout layout(const Mixture& m) {
 }
 
 void pack(const Mixture& m, double* packed) {
-  with_kernel(m, [&](auto* kind) { KernelOf<decltype(kind)>::pack(m, packed); });
+  with_kernel(m, [&](auto* kind) { KernelOf<decltype(kind)>::pack(m, as_reals(packed)); });
 }
 
 void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
@@ -122,10 +134,19 @@ void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::s
   });
 }
 
+void accumulate_together(const Rows& rows, const Mixture& m, const double* packed, double* shared,
+                         double* const* scratch, int n_threads, double* sums) {
+  accumulate_wide(rows, m, as_reals(packed), shared, scratch, n_threads, sums);
+}
+
+#ifdef GAUSSMIX_SINGLE
+constexpr auto score = nullptr;
+#else
 void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
            double* scratch, const Scores& out) {
   with_kernel(m, [&](auto* kind) { score_block<KernelOf<decltype(kind)>>(rows, m, packed, begin, end, scratch, out); });
 }
+#endif
 
 #define GAUSSMIX_TEXT(name) #name
 #define GAUSSMIX_NAME(name) GAUSSMIX_TEXT(name)
@@ -135,8 +156,9 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
 }  // namespace
 }  // namespace GAUSSMIX_ISA
 
-const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {
-    GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::layout,          GAUSSMIX_ISA::pack,
-    GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_wide, GAUSSMIX_ISA::score};
+const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::kPad,
+                                              GAUSSMIX_ISA::layout,        GAUSSMIX_ISA::pack,
+                                              GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_together,
+                                              GAUSSMIX_ISA::score};
 
 }  // namespace gaussmix

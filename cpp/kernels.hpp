@@ -21,23 +21,23 @@ static inline bool is_wide(Form form, int n_features) { return form == Form::ful
 
 struct Kernels {
   const char* name;
+  int pad;  // numbers of features and components in a partial are rounded up to this
   Layout (*layout)(const Mixture&);
   void (*pack)(const Mixture&, double* packed);
   // Adds the rows [begin, end) to a partial that was zero.
   void (*accumulate)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
                      double* scratch, double* partial);
   // Adds all rows of a wide mixture; `scratch` has a pointer for each thread.
-  void (*accumulate_wide)(const Rows&, const Mixture&, const double* packed, double* shared, double* const* scratch,
-                          int n_threads, double* partial);
+  void (*accumulate_together)(const Rows&, const Mixture&, const double* packed, double* shared, double* const* scratch,
+                              int n_threads, double* partial);
   void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end, double* scratch,
                 const Scores&);
 };
 
-inline constexpr int kPad = 8;
 // Static, like all that the kernels share: each instruction set must keep its own copy.
-static inline std::size_t padded(std::size_t size) { return (size + kPad - 1) / kPad * kPad; }
+static inline std::size_t padded(std::size_t size, int pad) { return (size + pad - 1) / pad * pad; }
 
-// Where the pieces of a partial begin, the same on every instruction set; dp is d rounded up to a multiple of kPad.
+// Where the pieces of a partial begin; dp is d rounded up.
 struct Places {
   std::size_t dp;
   std::size_t counts;   // (k,); before them the log likelihood and the entropy
@@ -46,15 +46,16 @@ struct Places {
   std::size_t overlap;  // tied (k, k rounded up like d)
   std::size_t size;
 };
-static inline Places places_in_partial(const Mixture& m) {
-  const std::size_t k = m.n_components, dp = padded(m.n_features);
-  const std::size_t counts = kPad, shifts = counts + padded(k), scatter = shifts + k * dp;
+static inline Places places_in_partial(const Mixture& m, int pad) {
+  const std::size_t k = m.n_components, dp = padded(m.n_features, pad);
+  const std::size_t counts = pad, shifts = counts + padded(k, pad), scatter = shifts + k * dp;
   const std::size_t overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
-  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k) : 0)};
+  return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k, pad) : 0)};
 }
 
-extern const Kernels kernels_baseline;
-extern const Kernels kernels_avx2;
-extern const Kernels kernels_avx512;
+// Of each instruction set two: numbers of a tile in double, and in single precision (sums only, no scores).
+extern const Kernels kernels_baseline, kernels_baseline_single;
+extern const Kernels kernels_avx2, kernels_avx2_single;
+extern const Kernels kernels_avx512, kernels_avx512_single;
 
 }  // namespace gaussmix

@@ -14,7 +14,7 @@
 
 namespace gaussmix {
 
-const Kernels& selected_kernels();  // dispatch.cpp
+const Kernels& selected_kernels(bool rough);  // dispatch.cpp
 
 namespace {
 
@@ -44,8 +44,8 @@ class Buffers {
 
 // Calls visit(double in the partial, double of the caller) for every number that a pass sums.
 template <class Visit>
-void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
-  const Places at = places_in_partial(m);
+void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit visit) {
+  const Places at = places_in_partial(m, pad);
   const std::size_t k = m.n_components, d = m.n_features;
   visit(partial[0], *sums.log_likelihood);
   visit(partial[1], *sums.entropy);
@@ -68,7 +68,7 @@ void for_each_sum(const Mixture& m, double* partial, Sums& sums, Visit visit) {
   }
   if (m.form == Form::tied) {
     for (std::size_t a = 0; a < k; ++a) {
-      for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k) + b], sums.overlap[a * k + b]);
+      for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k, pad) + b], sums.overlap[a * k + b]);
     }
   }
 }
@@ -102,8 +102,8 @@ std::size_t block_rows(Form form, int n_components, int n_features) {
   return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
 }
 
-void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& sums) {
-  const Kernels& kernels = selected_kernels();
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums) {
+  const Kernels& kernels = selected_kernels(rough);
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
@@ -111,12 +111,13 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& s
 
   Buffer packed(layout.packed), total(layout.partial);
   kernels.pack(mixture, packed.data());
-  for_each_sum(mixture, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
+  for_each_sum(mixture, kernels.pad, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
 
   Buffers scratch(n_threads, layout.scratch);
   if (layout.shared) {
     Buffer shared(layout.shared);
-    kernels.accumulate_wide(rows, mixture, packed.data(), shared.data(), scratch.all().data(), n_threads, total.data());
+    kernels.accumulate_together(rows, mixture, packed.data(), shared.data(), scratch.all().data(), n_threads,
+                                total.data());
   } else {
     InOrder in_order(total, layout.partial, n_threads);
     std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
@@ -127,12 +128,12 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& s
       in_order.submit(b);
     }
   }
-  for_each_sum(mixture, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
+  for_each_sum(mixture, kernels.pad, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
   mirror_lower_triangles(mixture, sums);
 }
 
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores) {
-  const Kernels& kernels = selected_kernels();
+  const Kernels& kernels = selected_kernels(false);
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);

@@ -52,7 +52,9 @@ struct Scores {
 // and for any division of the rows into calls at multiples of it.
 std::size_t block_rows(Form form, int n_components, int n_features);
 
-void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, Sums& sums);
+// A rough pass computes in single precision and adds in double: the sums are off by about a millionth, if the factors
+// times the rows and means are not much greater than 10^4.
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums);
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores);
 
 // The instruction sets compiled in that this processor has, best first; select() returns false for any other name.

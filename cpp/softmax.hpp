@@ -1,18 +1,23 @@
 // From scores to log densities and responsibilities, one lane per row, no table of rows by components.
 #pragma once
 
+#include "elementary.hpp"
 #include "tile.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
 // Pairs below this share of their row are left out of the sums: together they are less than the rounding of the rest.
-inline constexpr double kNegligible = 1e-16;
-inline constexpr double kLogNegligible = -37.0;  // exp(-37) < 1e-16
-inline constexpr double kLogSmallest = -708.0;   // exp of less is not a normal number
+#ifdef GAUSSMIX_SINGLE
+inline constexpr Real kNegligible = 4.2e-8f;
+inline constexpr Real kLogNegligible = -17.0f;  // exp(-17) < 4.2e-8
+#else
+inline constexpr Real kNegligible = 1e-16;
+inline constexpr Real kLogNegligible = -37.0;  // exp(-37) < 1e-16
+#endif
 
 // A distance that overflows is infinitely far, not undefined.
-GAUSSMIX_INLINE Pack score_of(double offset, Pack squared_distance) {
-  return select(squared_distance < broadcast(kInfinity), offset - 0.5 * squared_distance, broadcast(-kInfinity));
+GAUSSMIX_INLINE Pack score_of(Real offset, Pack squared_distance) {
+  return select(squared_distance < broadcast(kInfinity), offset - Real(0.5) * squared_distance, broadcast(-kInfinity));
 }
 
 GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
@@ -24,7 +29,7 @@ GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
 // Replaces the scores by exp(score - greatest), fills normal, sums. Packs of one component
 // after the other: many exponentials at once, where those of one row would wait for each other's sum.
 inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, double& total_entropy) {
-  double *greatest = tile.greatest, *sum = tile.normal, *information = tile.information;
+  Real *greatest = tile.greatest, *sum = tile.normal, *information = tile.information;
   for (int n = begin; n < end; n += kLanes) {
     store(greatest + n, greatest_score(tile, n));
     store(sum + n, Pack{});
@@ -32,7 +37,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
   }
   for (int k = 0; k < tile.n_components; ++k) {
     for (int n = begin; n < end; n += kLanes) {
-      double* score = tile.of(k) + n;
+      Real* score = tile.of(k) + n;
       // -inf - -inf is NaN, which is not at least anything: such rows are settled below.
       Pack below = fetch(score) - fetch(greatest + n);
       if (!at_least(below, broadcast(kLogNegligible))) {
@@ -51,7 +56,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
     const Pack top = fetch(greatest + n);
     const Bits possible = top > broadcast(-kInfinity);
     const Pack safe_sum = select(possible, fetch(sum + n), broadcast(1.0));
-    const Pack normal = 1.0 / safe_sum;
+    const Pack normal = Real(1) / safe_sum;
     const Pack log_sum = log_positive(safe_sum);
     const Pack log_density = select(possible, top + log_sum, broadcast(-kInfinity));
     const Pack weight = fetch(tile.weight + n);
@@ -65,6 +70,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
   total_entropy = sum_lanes(entropy);
 }
 
+#ifndef GAUSSMIX_SINGLE
 // Writes what was asked for about the tile's first `count` rows. Here nothing is left out.
 inline void report(Tile& tile, std::size_t first, int count, const Scores& out) {
   const int k_count = tile.n_components;
@@ -74,7 +80,7 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
       const Pack score = fetch(tile.of(k) + n);
       const Bits better = score > greatest;
       greatest = select(better, score, greatest);
-      label = select(better, broadcast(static_cast<double>(k)), label);
+      label = select(better, broadcast(static_cast<Real>(k)), label);
     }
     const int lanes = smaller(kLanes, count - n);
     if (out.labels) {
@@ -98,7 +104,7 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
     }
     if (out.responsibilities) {
       double* table = out.responsibilities + (first + n) * static_cast<std::size_t>(k_count);
-      const Pack normal = 1.0 / select(possible, sum, broadcast(1.0));
+      const Pack normal = Real(1) / select(possible, sum, broadcast(1.0));
       for (int k = 0; k < k_count; ++k) {
         const Pack share = fetch(tile.of(k) + n) * normal;
         for (int i = 0; i < lanes; ++i) table[static_cast<std::size_t>(i) * k_count + k] = share[i];
@@ -106,12 +112,13 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
     }
   }
 }
+#endif
 
 // The rows of the tile that a component has a share in.
 struct Survivors {
   int* index;              // (count,) their places in the tile
-  double* responsibility;  // (size,) p(k | x) of every row
-  double* weighted;        // (size,) weight p(k | x) of every row
+  Real* responsibility;    // (size,) p(k | x) of every row
+  Real* weighted;          // (size,) weight p(k | x) of every row
   unsigned* bits_of_pack;  // (size / kLanes,) the same, a bit each
   int count = 0;
 
@@ -123,7 +130,7 @@ struct Survivors {
 
   // Lists them and returns the sum of their weighted responsibilities.
   double find(const Tile& tile, int component) {
-    const double* share = tile.of(component);
+    const Real* share = tile.of(component);
     const Pack least = broadcast(kNegligible);
     Pack total{};
     count = 0;

@@ -10,13 +10,19 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 GAUSSMIX_INLINE int smaller(int a, int b) { return a < b ? a : b; }
 
+// Columns are kept in whole packs, and in whole cache lines of doubles.
+inline constexpr int kPad = kLanes > 8 ? kLanes : 8;
+inline std::size_t padded(std::size_t size) { return gaussmix::padded(size, kPad); }
+
+inline constexpr int kTileRows = kLanes > 8 ? 128 : 64;  // eight packs or more
+
 // Hands out consecutive pieces of a buffer; with no buffer it only counts.
 class Arena {
  public:
   explicit Arena(double* base) : base_(base) {}
-  double* take(std::size_t size) {
-    double* piece = base_ ? base_ + used_ : nullptr;
-    used_ += padded(size);
+  Real* take(std::size_t size) {
+    Real* piece = base_ ? reinterpret_cast<Real*>(base_ + used_) : nullptr;
+    used_ += (size * sizeof(Real) + 63) / 64 * 8;
     return piece;
   }
   std::size_t used() const { return used_; }
@@ -36,7 +42,7 @@ struct Partial {
   double* overlap;
 
   Partial(const Mixture& m, double* sums) {
-    const Places at = places_in_partial(m);
+    const Places at = places_in_partial(m, kPad);
     log_likelihood = sums;
     entropy = sums + 1;
     counts = sums + at.counts;
@@ -50,11 +56,11 @@ struct Partial {
 struct Tile {
   int size;  // rows it holds: a multiple of the lanes
   int n_components;
-  double* scores;       // (k, size): scores, then exp(score - greatest)
-  double* weight;       // (size,)
-  double* normal;       // (size,) 1 / sum_k exp(score - greatest); 0 for a row without density or weight
-  double* greatest;     // (size,) the greatest score
-  double* information;  // (size,) sum_k exp(score - greatest) (score - greatest)
+  Real* scores;       // (k, size): scores, then exp(score - greatest)
+  Real* weight;       // (size,)
+  Real* normal;       // (size,) 1 / sum_k exp(score - greatest); 0 for a row without density or weight
+  Real* greatest;     // (size,) the greatest score
+  Real* information;  // (size,) sum_k exp(score - greatest) (score - greatest)
 
   Tile(int size, int n_components, Arena& arena) : size(size), n_components(n_components) {
     scores = arena.take(static_cast<std::size_t>(n_components) * size);
@@ -63,7 +69,7 @@ struct Tile {
     greatest = arena.take(size);
     information = arena.take(size);
   }
-  double* of(int component) const { return scores + static_cast<std::size_t>(component) * size; }
+  Real* of(int component) const { return scores + static_cast<std::size_t>(component) * size; }
 };
 
 // Calls use(const T*) with the rows' data in their own type.
@@ -82,13 +88,13 @@ GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
 }
 
 // Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one and weigh nothing.
-inline void load_rows(const Rows& rows, std::size_t first, int count, int size, double* to) {
+inline void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features, dp = static_cast<int>(padded(d));
   with_data(rows, [&](auto* data) {
     for (int n = 0; n < size; ++n) {
       const auto* from = data + (first + (n < count ? n : 0)) * d;
-      double* row = to + static_cast<std::size_t>(n) * dp;
-      for (int j = 0; j < d; ++j) row[j] = static_cast<double>(from[j]);
+      Real* row = to + static_cast<std::size_t>(n) * dp;
+      for (int j = 0; j < d; ++j) row[j] = static_cast<Real>(from[j]);
       for (int j = d; j < dp; ++j) row[j] = 0.0;
     }
   });
@@ -124,11 +130,11 @@ GAUSSMIX_INLINE Pack column_of_packs(const Pack* packs, std::integer_sequence<in
 
 // Fewer features than lanes: d packs of a row-major table are turned into d columns in registers.
 template <int d, class T>
-inline void load_few_columns(const T* data, int size, double* to) {
+inline void load_few_columns(const T* data, int size, Real* to) {
   for (int n = 0; n < size; n += kLanes, data += d * kLanes) {
     Pack packs[d];
     GAUSSMIX_UNROLL
-    for (int q = 0; q < d; ++q) packs[q] = fetch_as_doubles(data + q * kLanes);
+    for (int q = 0; q < d; ++q) packs[q] = fetch_converted(data + q * kLanes);
     const auto store_columns = [&]<int... j>(std::integer_sequence<int, j...>) {
       (store(to + static_cast<std::size_t>(j) * size + n,
              column_of_packs<d, j, d - 1>(packs, std::make_integer_sequence<int, kLanes>{})),
@@ -140,11 +146,11 @@ inline void load_few_columns(const T* data, int size, double* to) {
 
 // Column-major (d, size) from `count` rows of d numbers, `stride` apart; rows past the end repeat the first one.
 template <class T>
-inline void load_columns(const T* data, std::size_t stride, int count, int size, int d, double* to) {
+inline void load_columns(const T* data, std::size_t stride, int count, int size, int d, Real* to) {
   if (d < kLanes) {
     for (int n = 0; n < size; ++n) {
       const T* from = data + (n < count ? n : 0) * stride;
-      for (int j = 0; j < d; ++j) to[static_cast<std::size_t>(j) * size + n] = static_cast<double>(from[j]);
+      for (int j = 0; j < d; ++j) to[static_cast<std::size_t>(j) * size + n] = static_cast<Real>(from[j]);
     }
     return;
   }
@@ -155,7 +161,7 @@ inline void load_columns(const T* data, std::size_t stride, int count, int size,
       const int first = smaller(j, d - kLanes);  // the last square overlaps the one before
       Pack square[kLanes];
       GAUSSMIX_UNROLL
-      for (int i = 0; i < kLanes; ++i) square[i] = fetch_as_doubles(row[i] + first);
+      for (int i = 0; i < kLanes; ++i) square[i] = fetch_converted(row[i] + first);
       transpose(square);
       GAUSSMIX_UNROLL
       for (int i = 0; i < kLanes; ++i) store(to + static_cast<std::size_t>(first + i) * size + n, square[i]);
@@ -164,7 +170,7 @@ inline void load_columns(const T* data, std::size_t stride, int count, int size,
 }
 
 // Column-major tile (d, size): a lane is a row.
-inline void load_columns(const Rows& rows, std::size_t first, int count, int size, double* to) {
+inline void load_columns(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features;
   with_data(rows, [&](auto* data) {
     const auto* from = data + first * d;
@@ -192,7 +198,7 @@ inline void load_columns(const Rows& rows, std::size_t first, int count, int siz
 
 inline void load_weights(const Rows& rows, std::size_t first, int count, Tile& tile) {
   if (rows.weights) {
-    std::memcpy(tile.weight, rows.weights + first, sizeof(double) * count);
+    for (int n = 0; n < count; ++n) tile.weight[n] = static_cast<Real>(rows.weights[first + n]);
   } else {
     for (int n = 0; n < tile.size; n += kLanes) store(tile.weight + n, broadcast(1.0));
   }
@@ -204,7 +210,7 @@ inline void add_log_prior(const Rows& rows, std::size_t first, int count, Tile& 
   const int k = tile.n_components;
   for (int n = 0; n < count; ++n) {
     const double* prior = rows.log_prior + (first + n) * static_cast<std::size_t>(k);
-    for (int c = 0; c < k; ++c) tile.of(c)[n] += prior[c];
+    for (int c = 0; c < k; ++c) tile.of(c)[n] += static_cast<Real>(prior[c]);
   }
 }
 

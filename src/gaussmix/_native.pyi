@@ -15,6 +15,7 @@ def accumulate(
     scatter: FloatArray,
     overlap: FloatArray | None,
     totals: FloatArray,
+    rough: bool,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 

@@ -12,6 +12,9 @@ from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.updates import AbstractUpdate, Step
 
+_ROUGH_GAIN = 1e-5
+"""A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
+
 
 class Stop(Enum):
     """Why a fit ended, as a sentence to be filled in."""
@@ -105,7 +108,9 @@ def fit_em(
 
     Every pass gives the log-likelihood of the parameters it was given and the sums for the next ones, so ``n`` M-steps
     cost ``n + 1`` passes and the likelihood that is returned belongs to the parameters that are returned. The stopping
-    rule is scikit-learn's: iteration t is the last when the gain of iteration t - 1 was below ``tol``.
+    rule is scikit-learn's: iteration t is the last when the gain of iteration t - 1 was below ``tol``. As long as the
+    gains are large, passes may be rough where that helps; the last iterations, the likelihood and the parameters that
+    are returned come from exact ones.
 
     Parameters
     ----------
@@ -128,7 +133,8 @@ def fit_em(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    moments = _pass(engine, mixture)
+    rough = engine.rough_helps and max_iter > 0
+    moments = _pass(engine, mixture, rough)
     gain = moments.mean_log_likelihood - last_log_likelihood
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     trace: list[float] = []
@@ -136,12 +142,18 @@ def fit_em(
     if watch:
         watch(Progress(start, 0, moments.mean_log_likelihood, gain))
     for n_iter in range(1, max_iter + 1):
+        if rough and (
+            abs(gain) < max(2 * tol, _ROUGH_GAIN * (1 + abs(moments.mean_log_likelihood))) or n_iter == max_iter
+        ):
+            rough = False
+            moments = _pass(engine, mixture, rough)
+            gain = np.inf
         if abs(gain) < tol:
             stop = Stop.CONVERGED
         step = update.maximize(mixture, moments)
         before = moments.mean_log_likelihood
         mixture = step.mixture
-        moments = _pass(engine, mixture)
+        moments = _pass(engine, mixture, rough)
         gain = moments.mean_log_likelihood - before
         trace.append(moments.mean_log_likelihood)
         if watch:
@@ -153,8 +165,8 @@ def fit_em(
     return Fit(mixture, moments, tuple(trace), gain, stop, tol, step)
 
 
-def _pass(engine: AbstractEngine, mixture: Mixture) -> Moments:
-    moments = engine.accumulate(mixture.whitened())
+def _pass(engine: AbstractEngine, mixture: Mixture, rough: bool) -> Moments:
+    moments = engine.accumulate(mixture.whitened(), rough=rough)
     if not math.isfinite(moments.log_likelihood):
         raise FloatingPointError(
             "Some row is so far from every component that its density is zero in double precision: look for outliers "

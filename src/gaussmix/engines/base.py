@@ -19,9 +19,13 @@ class AbstractEngine(ABC):
 
     n_rows: int
     n_features: int
+    rough_helps: bool = False
+    """Whether a rough pass is worth asking for."""
 
     @abstractmethod
-    def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
         """The sums over all rows.
 
         Parameters
@@ -29,6 +33,8 @@ class AbstractEngine(ABC):
         mixture : WhitenedMixture
         log_prior : (n, k) array, optional
             Added to the scores: what is known of each row beside its values.
+        rough : bool, default=False
+            Sums off by about a millionth of their size will do, if they come sooner.
         """
 
     @abstractmethod

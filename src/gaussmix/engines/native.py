@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from gaussmix.whitened import WhitenedMixture
 
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
+_ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
+_ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
 _FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: well under a second of work
 
 if hasattr(os, "register_at_fork"):
@@ -55,9 +58,13 @@ class NativeEngine(AbstractEngine):
         self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
         self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
         self.n_rows, self.n_features = rows.shape
+        self.rough_helps = rows.dtype.itemsize < 8 and row_weights is None and len(rows) >= _ROUGH_ROWS
 
-    def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
         form, factors = _native_form(mixture)
+        rough = rough and self.rough_helps and _reach(self._greatest, mixture) <= _ROUGH_REACH
         counts = np.zeros(mixture.n_components)
         shifts = np.zeros(mixture.means.shape)
         scatter = np.zeros(factors.shape)
@@ -77,6 +84,7 @@ class NativeEngine(AbstractEngine):
                 scatter,
                 overlap,
                 totals,
+                rough,
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
@@ -105,6 +113,15 @@ class NativeEngine(AbstractEngine):
     def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
         return draw_rows(self._rows, self._row_weights, limit, rng)
 
+    @cached_property
+    def _greatest(self) -> FloatArray:
+        """(d,) the greatest absolute value of each feature."""
+        if self._rows.dtype.kind == "u":
+            return np.full(self.n_features, float(np.iinfo(self._rows.dtype).max))
+        step = _CONVERTED_BYTES // (8 * self.n_features) + 1
+        blocks = [self._rows[start : start + step] for start in range(0, self.n_rows, step)]
+        return np.max([np.maximum(block.max(axis=0), -block.min(axis=0)) for block in blocks], axis=0).astype(float)
+
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
         """The rows in order, in pieces that the compiled code can read and that end at its blocks."""
         block = _native.block_rows(form, n_components, self.n_features)
@@ -124,6 +141,21 @@ def _native_form(mixture: WhitenedMixture) -> tuple[str, FloatArray]:
     if mixture.form == "spherical":
         return "diagonal", np.repeat(mixture.factors[:, None], mixture.n_features, axis=1)
     return mixture.form, mixture.factors
+
+
+def _reach(greatest: FloatArray, mixture: WhitenedMixture) -> float:
+    """A bound on the terms that are added up to a whitened row, over all rows and components."""
+    reach = greatest + np.abs(mixture.means)
+    factors = np.abs(mixture.factors)
+    match mixture.form:
+        case "full":
+            return float(np.einsum("ki,kij->kj", reach, factors).max())
+        case "tied":
+            return float((reach @ factors).max())
+        case "diagonal":
+            return float((reach * factors).max())
+        case "spherical":
+            return float((reach * factors[:, None]).max())
 
 
 def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:

@@ -26,7 +26,9 @@ class ReferenceEngine(AbstractEngine):
         self._row_weights = row_weights
         self.n_rows, self.n_features = rows.shape
 
-    def accumulate(self, mixture: WhitenedMixture, log_prior: FloatArray | None = None) -> Moments:
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
         weights = np.ones(self.n_rows) if self._row_weights is None else self._row_weights
         scores = self._scores(mixture, log_prior)
         log_density = logsumexp(scores, axis=1)
