@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import describe_machine, print_machine, warn_when_busy, write_results
+from machine import describe_machine, print_machine, warn_when_unfair, write_results
 from memory import MEGABYTE, peak_bytes
 
 WIDTH, HEIGHT = 4000, 3000
@@ -101,7 +101,7 @@ def main() -> None:
         print(json.dumps(fit_in_this_process(options.run, options.folder)))
         return
 
-    warn_when_busy()
+    warn_when_unfair()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         n_colors = in_fresh_process(PHOTO, folder)  # what this process has held would count as the peak of its children
