@@ -58,19 +58,27 @@ class Medium {
   void load(const Rows& rows, std::size_t first, int count) { load_columns(rows, first, count, tile.size, columns_); }
 
   void score() {
+    finite_ = true;
     for (int k = 0; k < n_components_; ++k) {
       Real* scores = tile.of(k);
       whiten_rows(k, columns_, tile.size, whitened(k), scores);
-      for (int n = 0; n < tile.size; n += kLanes) store(scores + n, score_of(packed_[k], fetch(scores + n)));
+      Bits finite = Pack{} == Pack{};
+      for (int n = 0; n < tile.size; n += kLanes) {
+        const Pack square = fetch(scores + n);
+        finite &= square < broadcast(kInfinity);
+        store(scores + n, score_of(packed_[k], square));
+      }
+      finite_ &= at_least(select(finite, Pack{}, broadcast(-1)), Pack{}) == (1u << kLanes) - 1;
     }
   }
 
   void add(const Partial& partial) {
     for (int k = 0; k < n_components_; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      const int count = survivors_.count;
-      if (!count) continue;
-      const bool all = count == tile.size;
+      if (!survivors_.count) continue;
+      // A few rows without a share do no harm, as long as zero times what is known of them is zero.
+      const bool all = finite_ && 8 * survivors_.count >= 7 * tile.size;
+      const int count = all ? tile.size : survivors_.count;
       const Real* y = whitened(k);
       const Real* weight = survivors_.weighted;
       if (!all) {
@@ -146,6 +154,7 @@ class Medium {
  private:
   Survivors survivors_;
   bool keeps_;
+  bool finite_ = true;  // whether all distances of the tile are
   Real *columns_, *whitened_, *weighted_, *chosen_, *weights_, *lanes_;
 };
 
