@@ -47,7 +47,7 @@ sanitize: $(SANITIZED)/.test
 	$(CHECKED) -c "from gaussmix import _native; assert '-fsanitize=address' in _native.build_description()"
 	$(CHECKED) -m pytest --capture=sys
 	for name in $$($(CHECKED) -c "from gaussmix import _native; print(*_native.instruction_sets()[1:])"); do \
-	  GAUSSMIX_ISA=$$name $(CHECKED) -m pytest --capture=sys tests/test_engines.py tests/test_em.py || exit 1; \
+	  GAUSSMIX_ISA=$$name $(CHECKED) -m pytest --capture=sys tests/test_engines.py tests/test_kernels.py tests/test_em.py || exit 1; \
 	done
 
 clean:

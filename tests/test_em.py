@@ -108,8 +108,7 @@ def test_both_engines_fit_the_same_mixture(covariance_type):
 
 
 def exact_step(rows, weights, means, covariances):
-    """One EM step in 60 digits: Bishop (2006), equations 9.13 and 9.17 to 9.22."""
-    mpmath.mp.dps = 60
+    """One EM step in mpmath's digits: Bishop (2006), equations 9.13 and 9.17 to 9.22."""
     n, d, k = len(rows), len(rows[0]), len(weights)
     points = [mpmath.matrix(list(map(mpmath.mpf, row))) for row in rows]
     centers = [mpmath.matrix(list(map(mpmath.mpf, mean))) for mean in means]
@@ -138,14 +137,23 @@ def exact_step(rows, weights, means, covariances):
     return new_weights, new_means, new_covariances
 
 
+def rounding_of_factors(condition):
+    """What the last bits of a factor are in whitened units: the condition of the root times the rounding."""
+    return np.finfo(float).eps * condition**0.5
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e8])
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
-@pytest.mark.parametrize("ridge", [0.0, 0.5, 1e3, 1e6])
-def test_one_step_against_sixty_digits(condition, offset, ridge):
+@pytest.mark.parametrize(
+    ("n_features", "ridge"), [(3, 0.0), (3, 0.5), (3, 1e3), (3, 1e6), (5, 0.0), (6, 0.0), (6, 0.5)]
+)
+@mpmath.workdps(60)
+def test_one_step_against_sixty_digits(condition, offset, n_features, ridge):
     # the smallest variance is about 1, so the ridges are less, more and very much more than there was; the covariance
     # is compared in its own whitened units: 1e-12 there is 12 digits in every direction
     rng = np.random.default_rng(0)
-    d, k, n = 3, 2, 60
+    d, k, n = n_features, 2, 60
+    tolerance = 1e-12 if d == 3 else 1e-12 + rounding_of_factors(condition)
     rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
     scales = np.sqrt(np.geomspace(condition, 1.0, d))
     rows = (
@@ -163,14 +171,47 @@ def test_one_step_against_sixty_digits(condition, offset, ridge):
     for c in range(k):
         root = mpmath.cholesky(new_covariances[c] + ridge * mpmath.eye(d))
         inverse = root**-1
-        assert float(abs(step.mixture.weights[c] - weights[c])) < 1e-12
+        assert float(abs(step.mixture.weights[c] - weights[c])) < tolerance
         error = inverse * (mpmath.matrix(step.mixture.means[c].tolist()) - new_means[c])
         # a mean at offset 1e8 is itself stored to 1e-8 of the smallest deviation
-        assert max(map(abs, error)) < 1e-12 + 4e-16 * offset
+        assert max(map(abs, error)) < tolerance + 4e-16 * offset
         ours = mpmath.matrix(step.mixture.covariance.roots[c].tolist())
         whitened = inverse * ours * ours.T * inverse.T - mpmath.eye(d)
         # rounding the offset means moves the center, which the covariance feels only squared
-        assert max(map(abs, whitened)) < 1e-12
+        assert max(map(abs, whitened)) < tolerance
+
+
+def fixed_point(array):
+    """Whole numbers: the entries times 2^120."""
+    return np.array([int(np.ldexp(number, 120)) for number in array.ravel()], dtype=object).reshape(array.shape)
+
+
+def times_two_to_minus(bits, numbers):
+    """Whole numbers of any length as doubles."""
+    return np.array([number / 2**bits for number in numbers.ravel()], dtype=float).reshape(numbers.shape)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+@pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
+def test_one_step_of_many_features_against_whole_numbers(condition, offset):
+    # one component: its mean and covariance are sums of products, exact in whole numbers; only the difference from
+    # ours is rounded, and seen in whitened units
+    rng = np.random.default_rng(0)
+    d, n = 100, 256
+    rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    scales = np.sqrt(np.geomspace(condition, 1.0, d))
+    rows = (rng.standard_normal((n, d)) * scales) @ rotation.T + offset
+    mixture = Mixture.from_parameters([1.0], [rows.mean(axis=0)], [(rotation * scales**2 * 1.2) @ rotation.T])
+    step = MaximumLikelihood().maximize(mixture, NativeEngine(rows).accumulate(mixture.whitened()))
+    ours, whole = step.mixture, fixed_point(rows)
+    sums, root = whole.sum(axis=0), fixed_point(ours.covariance.roots[0])
+    excess = n * n * (root @ root.T) - (n * (whole.T @ whole) - np.outer(sums, sums))
+    factor = ours.covariance.factors()[0]
+    error = factor.T @ times_two_to_minus(240, excess) @ factor / n**2
+    tolerance = 1e-12 + rounding_of_factors(condition)
+    assert np.abs(error).max() < tolerance
+    shift = times_two_to_minus(120, n * fixed_point(ours.means[0]) - sums) @ factor / n
+    assert np.abs(shift).max() < tolerance + 4e-16 * offset
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

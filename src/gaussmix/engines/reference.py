@@ -34,6 +34,7 @@ class ReferenceEngine(AbstractEngine):
         log_density = logsumexp(scores, axis=1)
         responsibilities = _responsibilities(scores, log_density)
         weighted = weights[:, None] * responsibilities
+        counted = weights > 0
         whitened = [self._whiten(mixture, k) for k in range(mixture.n_components)]
         scatter = [scatter_of(mixture.form, whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
         return Moments(
@@ -41,7 +42,7 @@ class ReferenceEngine(AbstractEngine):
             counts=weighted.sum(axis=0),  # (9.18)
             shifts=np.stack([weighted[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
             scatter=np.sum(scatter, axis=0) if mixture.form == "tied" else np.stack(scatter),  # (9.19)
-            log_likelihood=float(weights @ log_density),  # (9.14)
+            log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
             weight=float(weights.sum()),
         )
