@@ -16,7 +16,7 @@ from gaussmix.testing import random_mixture
 from gaussmix.whitened import WhitenedMixture
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
-SITUATIONS = ("overlapping", "apart", "equal", "two equal", "weights", "priors")
+SITUATIONS = ("overlapping", "apart", "equal", "two equal", "weights", "priors", "tiny", "huge")
 every_instruction_set = pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 
 # every remainder of a register tile, and both sides of each width at which the work changes
@@ -82,7 +82,11 @@ def situated(situation, covariance_type, n_components, n_features, n_rows):
         log_prior[rng.random(log_prior.shape) < 0.3] = -np.inf
         log_prior[1::7] = -np.inf  # rows without density
         rows[2::7] = 1e200
-    return mixture.whitened(), rows, weights, log_prior
+    whitened, unit = mixture.whitened(), {"tiny": 1e-150, "huge": 1e140}.get(situation, 1.0)
+    if unit != 1.0:
+        rows, means, factors = unit * rows, unit * whitened.means, whitened.factors / unit
+        whitened = WhitenedMixture(whitened.form, whitened.offsets, means, factors)
+    return whitened, rows, weights, log_prior
 
 
 @cache
