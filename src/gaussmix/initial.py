@@ -21,7 +21,8 @@ METHODS: tuple[Method, ...] = ("kmeans", "k-means++", "random", "random_from_dat
 START_ROWS = 100_000
 """Starts look at no more rows than this, and at fewer when those are enough: a start costs a few passes."""
 
-# k-means of so few rows, tried three times, leads to likelihoods no worse than k-means of all rows, tried once.
+# Beside k-means of all rows, tried once, the likelihoods that three tries on so few rows led to were clearly better on
+# two of seven problems and equal within noise on five.
 _CLUSTERED_ROWS = 5_000
 _CLUSTERED_ROWS_PER_COMPONENT = 60
 _TRIES = 3
@@ -81,6 +82,8 @@ def _centers(
     """(k, d) the centers of the cells."""
     limit = max(_CLUSTERED_ROWS, _CLUSTERED_ROWS_PER_COMPONENT * n_components)
     some, some_weights = draw_rows(rows, row_weights, limit, rng)
+    if some_weights is not None:
+        some_weights = some_weights / some_weights.max()  # sums of weights times squares neither overflow nor vanish
     match method:
         case "kmeans":
             tries = 1 if len(some) == len(rows) else max(1, _TRIES * _CLUSTERED_ROWS // limit)

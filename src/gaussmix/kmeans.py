@@ -1,7 +1,7 @@
 """k-means: EM with equal spheres that have shrunk to nothing (Bishop 2006, section 9.3.2), so an engine does the work.
 
 Rows and their cells are those of Lloyd's algorithm: a row belongs to the nearest center, a center is the mean of its
-rows. `gaussmix.initial` runs it on a bounded number of rows, of about unit size.
+rows. `gaussmix.initial` runs it on a bounded number of rows, of about unit size, with weights of at most one.
 """
 
 import numpy as np
@@ -12,9 +12,7 @@ from gaussmix.typing import FloatArray, IntArray, Random
 from gaussmix.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # one over the radius of the spheres: no two distances are so nearly equal
-_TOL = (
-    1e-4  # scikit-learn's: the squared shift of the centers at which to stop, in units of the features' mean variance
-)
+_TOL = 1e-4  # scikit-learn's: the squared shift of all centers at which to stop, over the features' mean variance
 
 
 def k_means(
@@ -22,11 +20,13 @@ def k_means(
 ) -> FloatArray:
     """(k, d) centers: k-means++ seeds, moved by Lloyd's algorithm; of several tries those nearest to the rows.
 
+    Nearest as seen in the last pass of a try, before the last move of its centers.
+
     Parameters
     ----------
     rows : (n, d) array
     row_weights : (n,) array, optional
-        Positive.
+        Positive, the largest about one.
     n_components : int
     rng : numpy RandomState or Generator
     max_iter : int
