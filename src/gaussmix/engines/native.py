@@ -1,6 +1,7 @@
 """The fast pass: rows in memory, read as they are by the compiled code (cpp/pass.hpp)."""
 
 import os
+import time
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -16,7 +17,8 @@ _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uin
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
 _ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
 _ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
-_FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: well under a second of work
+_FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
+_QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
@@ -123,17 +125,24 @@ class NativeEngine(AbstractEngine):
         return np.max([np.maximum(block.max(axis=0), -block.min(axis=0)) for block in blocks], axis=0).astype(float)
 
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
-        """The rows in order, in pieces that the compiled code can read and that end at its blocks."""
+        """The rows in order, in pieces that the compiled code can read and that end at its blocks.
+
+        Pieces grow while the caller is quick: the sums are the same for any pieces.
+        """
         block = _native.block_rows(form, n_components, self.n_features)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
-        size = _FLOPS_PER_CALL / work_per_row
-        if not self._in_place:
-            size = min(size, _CONVERTED_BYTES / (8 * self.n_features))
-        step = block * max(1, int(size / block))
-        for start in range(0, self.n_rows, step):
+        most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
+        most_blocks = max(1, most // block)
+        step = block * min(most_blocks, max(1, int(_FLOPS_PER_CALL / (work_per_row * block))))
+        start = 0
+        while start < self.n_rows:
             part = slice(start, min(start + step, self.n_rows))
             rows = self._rows[part]
+            began = time.perf_counter()
             yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
+            if time.perf_counter() - began < _QUICK_CALL:
+                step = min(2 * step, block * most_blocks)
+            start = part.stop
 
 
 def _native_form(mixture: WhitenedMixture) -> tuple[str, FloatArray]:
