@@ -81,7 +81,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     n_iter_ : int
         Iterations of the fit that was kept.
     lower_bound_ : float
-        Mean log-likelihood of the returned parameters: ``score(X, sample_weight=sample_weight)``.
+        Mean log-likelihood of the returned parameters: ``score(X, sample_weight=sample_weight)``, but for the last
+        digits where rows repeat.
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
@@ -154,7 +155,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         Parameters
         ----------
         X : (n, d) array-like or table
-            At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied.
+            At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied; where
+            rows repeat three times or more, the distinct ones are.
         y : ignored
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
