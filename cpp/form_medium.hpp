@@ -16,8 +16,12 @@ inline int medium_tile_rows(const Mixture& m, bool sums) {
   return per_row * kMost > kKept && per_row * kLeast <= kKept ? kLeast : kMost;
 }
 
-// With more features than this, whole packs of features (form_full.hpp) waste less than lanes summed apart.
-inline constexpr int kMostMedium = 48;
+// With more features than this, whole packs of features (form_full.hpp) waste less than lanes summed apart; and with
+// more sums than this the lanes would not stay in cache.
+inline bool is_medium(const Mixture& m) {
+  constexpr int kMostFeatures = 48, kMostSums = 1 << 16;
+  return m.n_features <= kMostFeatures && m.n_components * (m.n_features + triangle(m.n_features)) <= kMostSums;
+}
 
 class Medium {
  public:
@@ -83,7 +87,6 @@ class Medium {
       const Real* weight = survivors_.weighted;
       if (!all) {
         choose(weight, 1, weights_);
-        store(weights_ + count, Pack{});  // up to the end of the last pack
         weight = weights_;
         choose(keeps_ ? y : columns_, d_, chosen_);
         y = chosen_;
@@ -129,6 +132,7 @@ class Medium {
         const unsigned bits = survivors_.bits_of_pack[n / kLanes];
         if (bits) next += compress(fetch(from + n), bits, next);
       }
+      store(next, Pack{});  // up to the end of the last pack
     }
   }
 

@@ -132,7 +132,10 @@ class Wide {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) { load_rows(rows, first, count, tile.size, rows_); }
+  void load(const Rows& rows, std::size_t first, int count) {
+    loaded_ = (count + kChunk - 1) / kChunk * kChunk;
+    load_rows(rows, first, count, loaded_, rows_);
+  }
   void load_chunk(const Rows& rows, std::size_t first, int count, int begin) {
     const int left = count - begin;
     load_rows(rows, first + begin, left < kChunk ? left : kChunk, kChunk,
@@ -141,7 +144,7 @@ class Wide {
 
   void score() {
     for (int k = 0; k < n_components_; ++k) {
-      for (int n = 0; n < tile.size; n += kChunk) score_chunk(k, n, scratch_);
+      for (int n = 0; n < loaded_; n += kChunk) score_chunk(k, n, scratch_);
     }
   }
   void score_chunk(int k, int begin, Real* interleaved) {
@@ -256,6 +259,7 @@ class Wide {
 
  private:
   bool keeps_;
+  int loaded_ = 0;
   Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 

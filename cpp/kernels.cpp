@@ -83,8 +83,8 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
 
 // Calls use(T*) with the kernel that serves a mixture.
 template <Form form, class Large, class Use>
-auto with_kernel_for(int d, Use use) {
-  switch (d) {
+auto with_kernel_for(const Mixture& m, Use use) {
+  switch (m.n_features) {
     case 1:
       return use(static_cast<Small<1, form>*>(nullptr));
     case 2:
@@ -94,7 +94,7 @@ auto with_kernel_for(int d, Use use) {
     case 4:
       return use(static_cast<Small<4, form>*>(nullptr));
   }
-  if (form == Form::full && d <= kMostMedium) return use(static_cast<Medium*>(nullptr));
+  if (form == Form::full && is_medium(m)) return use(static_cast<Medium*>(nullptr));
   return use(static_cast<Large*>(nullptr));
 }
 
@@ -102,14 +102,14 @@ template <class Use>
 auto with_kernel(const Mixture& m, Use use) {
   switch (m.form) {
     case Form::tied:
-      return with_kernel_for<Form::tied, Tied>(m.n_features, use);
+      return with_kernel_for<Form::tied, Tied>(m, use);
     case Form::diagonal:
-      return with_kernel_for<Form::diagonal, Diagonal>(m.n_features, use);
+      return with_kernel_for<Form::diagonal, Diagonal>(m, use);
     case Form::full:
       break;
   }
   if (is_wide(m.form, m.n_features)) return use(static_cast<Wide*>(nullptr));
-  return with_kernel_for<Form::full, Full>(m.n_features, use);
+  return with_kernel_for<Form::full, Full>(m, use);
 }
 
 template <class T>

@@ -135,7 +135,8 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores) {
   const Kernels& kernels = selected_kernels(false);
   const Layout layout = kernels.layout(mixture);
-  const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
+  // Nothing is summed here, so any blocks will do: small ones, for all threads to have some.
+  const std::size_t block = is_wide(mixture.form, mixture.n_features) ? 256 : 1024;
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
   n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
 

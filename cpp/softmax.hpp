@@ -6,7 +6,7 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// Pairs below this share of their row are left out of the sums: together they are less than the rounding of the rest.
+// Pairs below this share of their row are left out of the sums: all k together are at most k times this.
 #ifdef GAUSSMIX_SINGLE
 inline constexpr Real kNegligible = 4.2e-8f;
 inline constexpr Real kLogNegligible = -17.0f;  // exp(-17) < 4.2e-8
@@ -117,14 +117,12 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
 // The rows of the tile that a component has a share in.
 struct Survivors {
   int* index;              // (count,) their places in the tile
-  Real* responsibility;    // (size,) p(k | x) of every row
   Real* weighted;          // (size,) weight p(k | x) of every row
   unsigned* bits_of_pack;  // (size / kLanes,) the same, a bit each
   int count = 0;
 
   Survivors(int size, Arena& arena)
       : index(reinterpret_cast<int*>(arena.take(size))),
-        responsibility(arena.take(size)),
         weighted(arena.take(size)),
         bits_of_pack(reinterpret_cast<unsigned*>(arena.take(size))) {}
 
@@ -137,7 +135,6 @@ struct Survivors {
     for (int n = 0; n < tile.size; n += kLanes) {
       const Pack r = fetch(share + n) * fetch(tile.normal + n);
       const Pack w = r * fetch(tile.weight + n);
-      store(responsibility + n, r);
       store(weighted + n, w);
       const unsigned bits = at_least(r, least);
       bits_of_pack[n / kLanes] = bits;
