@@ -40,7 +40,8 @@ gaussmix::Form form_of(const std::string& form) {
   if (form == "full") return gaussmix::Form::full;
   if (form == "tied") return gaussmix::Form::tied;
   if (form == "diagonal") return gaussmix::Form::diagonal;
-  throw nb::value_error("form must be 'full', 'tied' or 'diagonal'");
+  if (form == "spherical") return gaussmix::Form::spherical;
+  throw nb::value_error("form must be 'full', 'tied', 'diagonal' or 'spherical'");
 }
 
 template <class Array>
@@ -58,7 +59,10 @@ gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const I
   const gaussmix::Form shape = form_of(form);
   if (means.ndim() != 2) throw nb::value_error("means must have two axes");
   const std::size_t k = means.shape(0), d = means.shape(1);
-  const std::size_t size = shape == gaussmix::Form::full ? k * d * d : shape == gaussmix::Form::tied ? d * d : k * d;
+  const std::size_t size = shape == gaussmix::Form::full       ? k * d * d
+                           : shape == gaussmix::Form::tied     ? d * d
+                           : shape == gaussmix::Form::diagonal ? k * d
+                                                               : k;
   return {shape,
           static_cast<int>(k),
           static_cast<int>(d),

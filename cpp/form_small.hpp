@@ -9,10 +9,11 @@ namespace gaussmix::GAUSSMIX_ISA {
 template <int d, Form form>
 class Small {
  public:
-  static constexpr bool diagonal = form == Form::diagonal, pooled = form == Form::tied;
-  // Of a component: a number, a line and a triangle (or its diagonal), both going in (parameters) and coming back
-  // (sums).
-  static constexpr int kNumbers = 1 + d + (diagonal ? d : d * (d + 1) / 2);
+  static constexpr bool sphere = form == Form::spherical, pooled = form == Form::tied;
+  static constexpr bool diagonal = form == Form::diagonal || sphere;
+  // Of a component: a number, a line and a triangle (its diagonal, one number), both going in (parameters) and coming
+  // back (sums).
+  static constexpr int kNumbers = 1 + d + (sphere ? 1 : diagonal ? d : d * (d + 1) / 2);
 
   Small(const Mixture& m, const Real* packed, Arena& arena, bool)
       : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
@@ -30,7 +31,8 @@ class Small {
     for (int k = 0; k < m.n_components; ++k) {
       *to++ = static_cast<Real>(m.offsets[k]);
       for (int j = 0; j < d; ++j) *to++ = static_cast<Real>(m.means[k * d + j]);
-      for (int j = 0; j < d; ++j) {
+      if (sphere) *to++ = static_cast<Real>(m.factors[k]);
+      for (int j = 0; !sphere && j < d; ++j) {
         for (int i = diagonal ? j : 0; i <= j; ++i)
           *to++ = static_cast<Real>(m.factors[diagonal ? k * d + j : ((pooled ? 0 : k) * d + i) * d + j]);
       }
@@ -81,7 +83,7 @@ class Small {
           const Pack ry = r * y[i];
           sums[1 + i] += ry;
           GAUSSMIX_UNROLL
-          for (int j = diagonal ? i : 0; j <= i; ++j) sums[s++] += ry * y[j];
+          for (int j = diagonal ? i : 0; j <= i; ++j) sums[sphere ? s : s++] += ry * y[j];
         }
       }
       GAUSSMIX_UNROLL
@@ -100,8 +102,9 @@ class Small {
       };
       partial.counts[k] += next();
       for (int j = 0; j < d; ++j) partial.shifts[k * kPad + j] += next();
+      if (sphere) partial.scatter[k] += next();
       double* scatter = partial.scatter + static_cast<std::size_t>(pooled ? 0 : k) * kPad * (diagonal ? 1 : kPad);
-      for (int i = 0; i < d; ++i) {
+      for (int i = 0; !sphere && i < d; ++i) {
         for (int j = diagonal ? i : 0; j <= i; ++j) scatter[diagonal ? i : i * kPad + j] += next();
       }
     }
@@ -115,7 +118,7 @@ class Small {
     const Real* w = component + 1 + d;
     GAUSSMIX_UNROLL
     for (int j = 0; j < d; ++j) {
-      y[j] = difference[diagonal ? j : 0] * *w++;
+      y[j] = difference[diagonal ? j : 0] * *(sphere ? w : w++);
       GAUSSMIX_UNROLL
       for (int i = 1; !diagonal && i <= j; ++i) y[j] += difference[i] * *w++;
     }

@@ -8,9 +8,14 @@
 // whose most probable component is a. The last two terms together are positive and no less than r_a of the last one,
 // and r_a is at least 1 / k: nothing cancels, however far apart the means are. With very many components the k^2
 // numbers of overlap would cost more than they save: then the outer products are summed pair by pair.
+//
+// Where all means are within kNear standard deviations of their center, which is the origin of z, less is enough:
+//   sum_k r_k (z - nu_k)(z - nu_k)' = z z' - sum_k (s_k nu_k' + nu_k s_k' + r_k nu_k nu_k'),  s_k = r_k (z - nu_k),
+// where the last sum needs the counts and the shifts of a block only, and what cancels costs less than two digits.
 #pragma once
 
 #include "distance.hpp"
+#include "shifts.hpp"
 #include "whiten.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
@@ -23,28 +28,27 @@ class Tied {
         pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
         packed_(packed),
         tile(kTileRows, m.n_components, arena),
-        survivors_(tile.size, arena) {
+        survivors_(tile.size, arena),
+        shares_(tile.size, arena) {
     const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
-    rows_ = arena.take(size);
+    rows_ = weighted_ = arena.take(2 * size);  // the rows and their columns, needed no more when residuals are weighed
+    columns_ = rows_ ? rows_ + size : nullptr;
     whitened_ = arena.take(size);
-    columns_ = arena.take(size);
-    residual_ = arena.take(size);
+    residuals_ = arena.take(2 * size);
     top_ = arena.take(tile.size);
     n_shares_ = arena.take(tile.size);
     unused_ = reinterpret_cast<double*>(arena.take(dp_ * sizeof(double) / sizeof(Real)));
     length_ = arena.take(tile.size);
-    active_ = reinterpret_cast<int*>(arena.take(m.n_components));
-    const std::size_t n_lanes = static_cast<std::size_t>(m.n_components) * m.n_features * kLanes;
-    lanes_ = sums && !pairwise_ ? arena.take(n_lanes) : nullptr;
-    if (lanes_) {
-      for (std::size_t i = 0; i < n_lanes; ++i) lanes_[i] = 0.0;
-    }
+    index_ = reinterpret_cast<int*>(arena.take(2 * tile.size));
+    weights_ = arena.take(2 * tile.size);
+    n_active_ = reinterpret_cast<int*>(arena.take(tile.size));
+    active_ = reinterpret_cast<int*>(arena.take(static_cast<std::size_t>(m.n_components) * (tile.size / kLanes)));
   }
 
-  // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp)
+  // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp) | are they near
   static std::size_t packed_size(const Mixture& m) {
     const std::size_t dp = padded(m.n_features);
-    return padded(m.n_components) + (1 + m.n_features + m.n_components) * dp;
+    return padded(m.n_components) + (1 + m.n_features + m.n_components) * dp + kPad;
   }
   static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features, dp = padded(d);
@@ -60,12 +64,15 @@ class Tied {
     for (std::size_t i = 0; i < d; ++i) {
       for (std::size_t j = i; j < d; ++j) factor[i * dp + j] = static_cast<Real>(m.factors[i * d + j]);
     }
+    bool near = true;
     for (int k = 0; k < m.n_components; ++k) {
       for (std::size_t i = 0; i < d; ++i) {
         const Real difference = static_cast<Real>(m.means[k * d + i] - center[i]);
         for (std::size_t j = i; j < d; ++j) means[k * dp + j] += difference * factor[i * dp + j];
       }
+      for (std::size_t j = 0; j < d; ++j) near = near && means[k * dp + j] <= kNear && means[k * dp + j] >= -kNear;
     }
+    means[m.n_components * dp] = near ? 1.0 : 0.0;
   }
 
   void load(const Rows& rows, std::size_t first, int count) {
@@ -76,21 +83,35 @@ class Tied {
   }
 
   void score() {
-    for (int k = 0; k < mixture_.n_components; ++k) {
-      score_distances<false>(columns_, tile.size, mixture_.n_features, packed_[k], mean(k), nullptr, tile.of(k));
+    measure_distances(columns_, tile.size, mixture_.n_features, mean(0), dp_, mixture_.n_components,
+                      [&](int k, int n, Pack square) { store(tile.of(k) + n, score_of(packed_[k], square)); });
+  }
+
+  void add(const Partial& partial) {
+    if (is_near()) {
+      add_shifts(partial);
+      add_rows(partial);
+    } else if (pairwise_) {
+      add_pair_by_pair(partial);
+    } else {
+      add_shifts(partial);
+      add_with_overlap(partial);
     }
   }
 
-  void add(const Partial& partial) { pairwise_ ? add_pair_by_pair(partial) : add_with_overlap(partial); }
-
-  // The lanes are added once per block.
+  // The scatter of near means becomes that about the means.
   void finish(const Partial& partial) {
-    if (pairwise_) return;
+    if (!is_near()) return;
     const int d = mixture_.n_features;
-    const Real* lanes = lanes_;
     for (int k = 0; k < mixture_.n_components; ++k) {
-      add_sums(lanes, d, partial.shifts + static_cast<std::size_t>(k) * dp_);
-      lanes += static_cast<std::size_t>(d) * kLanes;
+      if (partial.counts[k] == 0.0) continue;
+      const Real* nu = mean(k);
+      const double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
+      for (int i = 0; i < d; ++i) {
+        double* line = partial.scatter + static_cast<std::size_t>(i) * dp_;
+        const double ahead = shift[i] + partial.counts[k] * nu[i];
+        for (int j = 0; j <= i; ++j) line[j] -= ahead * nu[j] + nu[i] * shift[j];
+      }
     }
   }
 
@@ -102,92 +123,105 @@ class Tied {
       for (int s = 0; s < survivors_.count; ++s) {
         const std::size_t row = static_cast<std::size_t>(survivors_.index[s]) * dp_;
         for (int j = 0; j < dp_; j += kLanes) {
-          store(residual_ + row + j, fetch(whitened_ + row + j) - fetch(mean(k) + j));
+          store(residuals_ + row + j, fetch(whitened_ + row + j) - fetch(mean(k) + j));
         }
       }
       double* shift = partial.shifts + static_cast<std::size_t>(k) * dp_;
-      weigh_rows(residual_, dp_, survivors_.weighted, survivors_.index, survivors_.count, rows_, shift);
-      add_outer(rows_, residual_, survivors_.index, survivors_.count, mixture_.n_features, partial.scatter);
+      weigh_rows(residuals_, dp_, survivors_.weighted, survivors_.index, survivors_.count, rows_, shift);
+      add_outer(rows_, residuals_, survivors_.index, survivors_.count, mixture_.n_features, partial.scatter);
     }
+  }
+
+  void add_shifts(const Partial& partial) {
+    Shares::for_groups(mixture_.n_components, [&](auto together, int k) {
+      constexpr int wide = decltype(together)::value;
+      constexpr Real kOne[Shares::kTogether] = {1, 1, 1, 1};
+      shares_.find<wide>(tile, k, partial.counts, [](int, int, Pack) {});
+      shares_.add_shifts<wide>(whitened_, dp_, mean(k), kOne, partial.shifts + static_cast<std::size_t>(k) * dp_);
+    });
+  }
+
+  // scatter += weight z z'
+  void add_rows(const Partial& partial) {
+    int count = 0;
+    for (int n = 0; n < tile.size; ++n) {
+      if (tile.normal[n] > 0.0) index_[count++] = n;
+    }
+    weigh_rows(whitened_, dp_, tile.weight, index_, count, weighted_, unused_);
+    add_outer(weighted_, whitened_, index_, count, mixture_.n_features, partial.scatter);
   }
 
   void add_with_overlap(const Partial& partial) {
-    const int n_active = find_responsibilities(partial);
-    add_residuals(n_active);
+    find_responsibilities();
     add_overlaps(partial);
+    find_residuals();
     add_scatter(partial);
   }
 
-  // Replaces the shares by responsibilities, zero where negligible; finds each row's most probable component and how
-  // many have a share in it, and lists the components that have a share of any row. Returns how many these are.
-  int find_responsibilities(const Partial& partial) {
-    const Pack least = broadcast(kNegligible);
-    int n_active = 0;
+  // Finds each row's most probable component and how many have a share in it, and lists the components that have a
+  // share in each pack of rows.
+  void find_responsibilities() {
     for (int n = 0; n < tile.size; n += kLanes) {
-      store(top_ + n, Pack{});
-      store(n_shares_ + n, Pack{});
-    }
-    for (int k = mixture_.n_components - 1; k >= 0; --k) {
-      Pack total{};
-      unsigned any = 0;
-      for (int n = 0; n < tile.size; n += kLanes) {
-        const Pack share = fetch(tile.of(k) + n);
-        Pack r = share * fetch(tile.normal + n);
-        any |= at_least(r, least);
-        const Bits counted = r >= least;
-        r = select(counted, r, Pack{});
-        const Bits most = share >= broadcast(1.0);
-        store(n_shares_ + n, fetch(n_shares_ + n) + select(counted, broadcast(1.0), Pack{}));
-        store(top_ + n, select(most, broadcast(static_cast<Real>(k)), fetch(top_ + n)));
-        store(tile.of(k) + n, r);
-        total += r * fetch(tile.weight + n);
+      const Pack normal = fetch(tile.normal + n);
+      Pack top{}, n_shares{};
+      int *active = active_of(n), count = 0;
+      for (int k = mixture_.n_components - 1; k >= 0; --k) {
+        const Pack share = fetch(tile.of(k) + n), r = share * normal;
+        top = select(share >= broadcast(1.0), broadcast(static_cast<Real>(k)), top);
+        n_shares += select(r >= broadcast(kNegligible), broadcast(1.0), Pack{});
+        active[count] = k;
+        count += at_least(r, broadcast(kNegligible)) != 0;
       }
-      partial.counts[k] += sum_lanes(total);
-      if (any) active_[n_active++] = k;
-    }
-    return n_active;
-  }
-
-  // residual columns m = sum_k r_k (z - nu_k), and the lanes of the shifts += weight r_k (z - nu_k).
-  void add_residuals(int n_active) {
-    for (int a = 0; a < n_active; a += kTogether) {
-      if (n_active - a >= kTogether) {
-        add_some_residuals<kTogether>(active_ + a, a == 0);
-      } else {
-        for (; a < n_active; ++a) add_some_residuals<1>(active_ + a, a == 0);
-      }
+      store(top_ + n, top);
+      store(n_shares_ + n, n_shares);
+      n_active_[n / kLanes] = count;
     }
   }
 
+  // m = sum_k r_k (z - nu_k) of every row.
+  void find_residuals() {
+    for (int n = 0; n < tile.size; n += kLanes) {
+      int first = 0;
+      for (; first + 2 * kLanes <= dp_; first += 2 * kLanes) find_some_residuals<2>(n, first);
+      for (; first < dp_; first += kLanes) find_some_residuals<1>(n, first);
+    }
+  }
+
+  // `wide` packs of columns, half a pack of rows at a time.
   template <int wide>
-  void add_some_residuals(const int* components, bool first) {
-    const int d = mixture_.n_features, size = tile.size;
-    const Real *shares[wide], *weights = tile.weight;
-    for (int c = 0; c < wide; ++c) shares[c] = tile.of(components[c]);
-    for (int j = 0; j < d; ++j) {
-      Pack point[wide], shift[wide];
-      Real* lanes[wide];
+  GAUSSMIX_INLINE void find_some_residuals(int begin, int first) {
+    constexpr int kRows = wide == 1 ? kLanes : kLanes / 2;
+    const int* active = active_of(begin);
+    const int count = n_active_[begin / kLanes];
+    for (int n = begin; n < begin + kLanes; n += kRows) {
+      Pack z[kRows][wide], sum[kRows][wide] = {};
       GAUSSMIX_UNROLL
-      for (int c = 0; c < wide; ++c) {
-        point[c] = broadcast(mean(components[c])[j]);
-        lanes[c] = lanes_ + (static_cast<std::size_t>(components[c]) * d + j) * kLanes;
-        shift[c] = fetch(lanes[c]);
-      }
-      const Real* column = columns_ + static_cast<std::size_t>(j) * size;
-      Real* residual = residual_ + static_cast<std::size_t>(j) * size;
-      for (int n = 0; n < size; n += kLanes) {
-        const Pack z = fetch(column + n), weight = fetch(weights + n);
-        Pack sum = first ? Pack{} : fetch(residual + n);
+      for (int i = 0; i < kRows; ++i) {
         GAUSSMIX_UNROLL
-        for (int c = 0; c < wide; ++c) {
-          const Pack u = fetch(shares[c] + n) * (z - point[c]);
-          sum += u;
-          shift[c] += weight * u;
+        for (int p = 0; p < wide; ++p) {
+          z[i][p] = fetch(whitened_ + static_cast<std::size_t>(n + i) * dp_ + first + p * kLanes);
         }
-        store(residual + n, sum);
+      }
+      for (int a = 0; a < count; ++a) {
+        const Real *nu = mean(active[a]) + first, *shares = tile.of(active[a]) + n;
+        Pack point[wide];
+        GAUSSMIX_UNROLL
+        for (int p = 0; p < wide; ++p) point[p] = fetch(nu + p * kLanes);
+        GAUSSMIX_UNROLL
+        for (int i = 0; i < kRows; ++i) {
+          const Pack r = broadcast(shares[i]);
+          GAUSSMIX_UNROLL
+          for (int p = 0; p < wide; ++p) sum[i][p] += r * (z[i][p] - point[p]);
+        }
       }
       GAUSSMIX_UNROLL
-      for (int c = 0; c < wide; ++c) store(lanes[c], shift[c]);
+      for (int i = 0; i < kRows; ++i) {
+        GAUSSMIX_UNROLL
+        for (int p = 0; p < wide; ++p) {
+          store(residuals_ + static_cast<std::size_t>(n + i) * dp_ + first + p * kLanes,
+                sum[i][p] * tile.normal[n + i]);
+        }
+      }
     }
   }
 
@@ -197,11 +231,11 @@ class Tied {
     for (int n = 0; n < tile.size; n += kLanes) {
       const unsigned several = at_least(fetch(n_shares_ + n), broadcast(2.0));
       if (!several) continue;
-      const Pack weight = fetch(tile.weight + n);
+      const Pack scale = fetch(tile.weight + n) * fetch(tile.normal + n);
       for (int k = 0; k < k_count; k += kLanes) {
         Pack square[kLanes], any{};
         for (int i = 0; i < kLanes; ++i) {
-          square[i] = k + i < k_count ? weight * fetch(tile.of(k + i) + n) : Pack{};
+          square[i] = k + i < k_count ? scale * fetch(tile.of(k + i) + n) : Pack{};
           any += square[i];
         }
         if (!(at_least(any, broadcast(kSmallest)) & several)) continue;
@@ -215,36 +249,33 @@ class Tied {
     }
   }
 
-  // scatter += weight (m m' - b b')
+  // scatter += weight (m m' - b b'), the b below the m.
   void add_scatter(const Partial& partial) {
-    const int d = mixture_.n_features;
-    Real *m = rows_, *b = columns_, *weighted = residual_;  // their former contents are no longer needed
-    load_columns(residual_, tile.size, d, dp_, tile.size, m);
+    const int size = tile.size;
     int count = 0;
-    for (int n = 0; n < tile.size; ++n) {
-      if (tile.weight[n] > 0.0 && n_shares_[n] > 0.0) survivors_.index[count++] = n;
+    for (int n = 0; n < size; ++n) {
+      if (n_shares_[n] < 1.0) continue;
+      weights_[n] = tile.weight[n];
+      index_[count++] = n;
     }
-    weigh_rows(m, dp_, tile.weight, survivors_.index, count, weighted, unused_);
-    add_outer(weighted, m, survivors_.index, count, d, partial.scatter);
-    int several = 0;
-    for (int s = 0; s < count; ++s) {
-      const int n = survivors_.index[s];
+    for (int s = 0, all = count; s < all; ++s) {
+      const int n = index_[s];
       if (n_shares_[n] < 2.0) continue;
-      survivors_.index[several++] = n;
-      survivors_.weighted[n] = -tile.weight[n];
-      const Real* nu = mean(static_cast<int>(top_[n]));
-      for (int j = 0; j < dp_; j += kLanes) {
-        const std::size_t at = static_cast<std::size_t>(n) * dp_ + j;
-        store(b + at, fetch(m + at) - (fetch(whitened_ + at) - fetch(nu + j)));
-      }
+      weights_[size + n] = -tile.weight[n];
+      index_[count++] = size + n;
+      const Real *nu = mean(static_cast<int>(top_[n])), *z = whitened_ + static_cast<std::size_t>(n) * dp_;
+      const Real* m = residuals_ + static_cast<std::size_t>(n) * dp_;
+      Real* b = residuals_ + static_cast<std::size_t>(size + n) * dp_;
+      for (int j = 0; j < dp_; j += kLanes) store(b + j, fetch(m + j) - (fetch(z + j) - fetch(nu + j)));
     }
-    weigh_rows(b, dp_, survivors_.weighted, survivors_.index, several, weighted, unused_);
-    add_outer(weighted, b, survivors_.index, several, d, partial.scatter);
+    weigh_rows(residuals_, dp_, weights_, index_, count, weighted_, unused_);
+    add_outer(weighted_, residuals_, index_, count, mixture_.n_features, partial.scatter);
   }
 
-  static constexpr int kTogether = 4;
-  static constexpr Real kSmallest = sizeof(Real) == 4 ? 1e-45 : 4.9e-324;
+  static constexpr Real kNear = 8.0;
 
+  bool is_near() const { return mean(mixture_.n_components)[0] > 0.0; }
+  int* active_of(int n) const { return active_ + static_cast<std::size_t>(n / kLanes) * mixture_.n_components; }
   const Real* center() const { return packed_ + padded(mixture_.n_components); }
   const Real* mean(int k) const { return center() + static_cast<std::size_t>(1 + mixture_.n_features + k) * dp_; }
 
@@ -258,11 +289,15 @@ class Tied {
 
  private:
   Survivors survivors_;
-  Real *rows_, *whitened_, *columns_, *residual_, *lanes_;
-  Real *top_, *n_shares_;  // (size,) the most probable component of each row, and how many have a share in it
-  double* unused_;         // (dp,)
-  Real* length_;           // (size,)
-  int* active_;            // (k,)
+  Shares shares_;
+  Real *rows_, *whitened_, *columns_;
+  Real *residuals_, *weighted_;  // (2 size, dp) the m, and the b below them
+  Real *top_, *n_shares_;        // (size,) the most probable component of each row, and how many have a share in it
+  double* unused_;               // (dp,)
+  Real* length_;                 // (size,)
+  Real* weights_;                // (2 size,)
+  int* index_;                   // (2 size,)
+  int *n_active_, *active_;      // (size / kLanes,), (size / kLanes, k)
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -8,6 +8,7 @@
 #include "form_full.hpp"
 #include "form_medium.hpp"
 #include "form_small.hpp"
+#include "form_spherical.hpp"
 #include "form_tied.hpp"
 #include "form_wide.hpp"
 
@@ -105,6 +106,8 @@ auto with_kernel(const Mixture& m, Use use) {
       return with_kernel_for<Form::tied, Tied>(m, use);
     case Form::diagonal:
       return with_kernel_for<Form::diagonal, Diagonal>(m, use);
+    case Form::spherical:
+      return with_kernel_for<Form::spherical, Spherical>(m, use);
     case Form::full:
       break;
   }

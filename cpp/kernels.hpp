@@ -40,16 +40,20 @@ static inline std::size_t padded(std::size_t size, int pad) { return (size + pad
 // Where the pieces of a partial begin; dp is d rounded up.
 struct Places {
   std::size_t dp;
-  std::size_t counts;   // (k,); before them the log likelihood and the entropy
-  std::size_t shifts;   // (k, dp)
-  std::size_t scatter;  // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp)
+  std::size_t counts;  // (k,); before them the log likelihood and the entropy
+  std::size_t shifts;  // (k, dp)
+  // full (k, dp, dp) lower triangles | tied (dp, dp) lower triangle | diagonal (k, dp) | spherical (k,)
+  std::size_t scatter;
   std::size_t overlap;  // tied (k, k rounded up like d)
   std::size_t size;
 };
 static inline Places places_in_partial(const Mixture& m, int pad) {
   const std::size_t k = m.n_components, dp = padded(m.n_features, pad);
   const std::size_t counts = pad, shifts = counts + padded(k, pad), scatter = shifts + k * dp;
-  const std::size_t overlap = scatter + (m.form == Form::full ? k * dp * dp : m.form == Form::tied ? dp * dp : k * dp);
+  const std::size_t overlap = scatter + (m.form == Form::full       ? k * dp * dp
+                                         : m.form == Form::tied     ? dp * dp
+                                         : m.form == Form::diagonal ? k * dp
+                                                                    : padded(k, pad));
   return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k, pad) : 0)};
 }
 

@@ -66,6 +66,9 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
       for (std::size_t j = 0; j < d; ++j) visit(partial[at.scatter + c * at.dp + j], sums.scatter[c * d + j]);
     }
   }
+  if (m.form == Form::spherical) {
+    for (std::size_t c = 0; c < k; ++c) visit(partial[at.scatter + c], sums.scatter[c]);
+  }
   if (m.form == Form::tied) {
     for (std::size_t a = 0; a < k; ++a) {
       for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k, pad) + b], sums.overlap[a * k + b]);

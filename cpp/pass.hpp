@@ -11,7 +11,7 @@ namespace gaussmix {
 enum class Scalar { float32, float64, uint8, uint16 };
 
 // The shape of the factors W of a mixture; the sums that come back have the same shape.
-enum class Form { full, tied, diagonal };
+enum class Form { full, tied, diagonal, spherical };
 
 struct Rows {
   const void* data;  // (n, d) row-major, of the given scalar type
@@ -29,14 +29,15 @@ struct Mixture {
   int n_features;
   const double* offsets;  // (k,)
   const double* means;    // (k, d)
-  const double* factors;  // full (k, d, d) upper triangular | tied (d, d) the same | diagonal (k, d)
+  const double* factors;  // full (k, d, d) upper triangular | tied (d, d) the same | diagonal (k, d) | spherical (k,)
 };
 
 // Sums over the rows, with r[n, k] = weight[n] p(k | x[n]) and y = (x[n] - means[k]) W[k]. A pass adds to them.
 struct Sums {
   double* counts;          // (k,)    sum of r
   double* shifts;          // (k, d)  sum of r y
-  double* scatter;         // full (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | tied (d, d): form_tied.hpp
+  double* scatter;         // full (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | spherical (k,) sum of
+                           // r |y|^2 | tied (d, d): form_tied.hpp
   double* overlap;         // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)

@@ -15,6 +15,8 @@ inline constexpr Real kNegligible = 1e-16;
 inline constexpr Real kLogNegligible = -37.0;  // exp(-37) < 1e-16
 #endif
 
+inline constexpr Real kSmallest = sizeof(Real) == 4 ? 1.4e-45 : 4.9e-324;  // the least positive number
+
 // A distance that overflows is infinitely far, not undefined.
 GAUSSMIX_INLINE Pack score_of(Real offset, Pack squared_distance) {
   return select(squared_distance < broadcast(kInfinity), offset - Real(0.5) * squared_distance, broadcast(-kInfinity));

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,8 +80,7 @@ def test_same_bits_for_any_split_into_blocks(covariance_type):
     whole = NativeEngine(rows).accumulate(mixture.whitened())
     for blocks_per_call in (1, 2, 7):
         engine = NativeEngine(rows)
-        form = "diagonal" if mixture.covariance.form == "spherical" else mixture.covariance.form
-        step = blocks_per_call * _native.block_rows(form, 3, 5)
+        step = blocks_per_call * _native.block_rows(mixture.covariance.form, 3, 5)
         engine._pieces = lambda form, k, step=step: (
             (slice(start, start + step), rows[start : start + step]) for start in range(0, len(rows), step)
         )
@@ -146,6 +146,54 @@ def test_scores_equal_the_moments_they_come_with():
         engine.score_rows(mixture.whitened(), "log_density").sum(), rel=1e-13
     )
     np.testing.assert_allclose(moments.counts, responsibilities.sum(axis=0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
+@pytest.mark.parametrize(("n_components", "n_features"), [(3, 5), (9, 17), (6, 50), (530, 6)])
+@pytest.mark.parametrize("spread", [1.0, 7.9, 8.1, 1e4])
+def test_pooled_scatter_is_right_for_near_and_far_means(any_instruction_set, n_components, n_features, spread):
+    # every second mean is close to the one before, so that rows have several shares wherever the means are
+    rng = np.random.default_rng(12)
+    base = random_mixture(covariance_class("tied"), n_components, n_features, rng)
+    means = rng.uniform(-1.0, 1.0, base.means.shape)
+    means -= means.mean(axis=0)
+    means[1::2] = means[: len(means[1::2]) * 2 : 2] + 1 / spread
+    means *= spread / np.abs(means - means.mean(axis=0)).max()
+    mixture = type(base)(base.weights, means, covariance_class("tied").identity(n_components, n_features))
+    rows = mixture.sample(700, rng)[0]
+    weights = rng.random(700)
+    ours, theirs = (engine(rows, weights).accumulate(mixture.whitened()) for engine in (NativeEngine, ReferenceEngine))
+    for name in MOMENTS:
+        np.testing.assert_allclose(
+            getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-11 * 700 * max(1, spread / 1e2)
+        )
+
+
+@pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
+@pytest.mark.parametrize(("n_components", "n_features"), [(3, 3), (5, 8), (9, 37)])
+@pytest.mark.parametrize("spread", [0.5, 3.0, 1e4])
+def test_spheres_of_any_spread_agree_with_the_reference(any_instruction_set, n_components, n_features, spread):
+    rng = np.random.default_rng(13)
+    base = random_mixture(covariance_class("spherical"), n_components, n_features, rng)
+    mixture = type(base)(base.weights, base.means * spread, base.covariance)
+    rows = mixture.sample(700, rng)[0]
+    weights = rng.random(700)
+    ours, theirs = (engine(rows, weights).accumulate(mixture.whitened()) for engine in (NativeEngine, ReferenceEngine))
+    for name in MOMENTS:
+        np.testing.assert_allclose(
+            getattr(ours, name), getattr(theirs, name), rtol=0, atol=1e-11 * 700 * max(1, spread / 1e2)
+        )
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_spheres_of_any_size_give_the_same_sums(scale):
+    rng = np.random.default_rng(14)
+    whitened = random_mixture(covariance_class("spherical"), 5, 8, rng).whitened()
+    rows = rng.standard_normal((700, 8))
+    scaled = replace(whitened, means=whitened.means * scale, factors=whitened.factors / scale)
+    ours, theirs = NativeEngine(rows * scale).accumulate(scaled), NativeEngine(rows).accumulate(whitened)
+    for name in MOMENTS:
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9, atol=1e-9)
 
 
 def test_rows_are_not_copied():

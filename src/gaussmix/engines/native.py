@@ -65,22 +65,21 @@ class NativeEngine(AbstractEngine):
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
-        form, factors = _native_form(mixture)
         rough = rough and self.rough_helps and _reach(self._greatest, mixture) <= _ROUGH_REACH
         counts = np.zeros(mixture.n_components)
         shifts = np.zeros(mixture.means.shape)
-        scatter = np.zeros(factors.shape)
-        overlap = np.zeros((mixture.n_components, mixture.n_components)) if form == "tied" else None
+        scatter = np.zeros(mixture.factors.shape)
+        overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
         totals = np.zeros(2)
-        for part, rows in self._pieces(form, mixture.n_components):
+        for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.accumulate(
                 rows,
                 None if self._row_weights is None else self._row_weights[part],
                 _piece_of(log_prior, part),
-                form,
+                mixture.form,
                 mixture.offsets,
                 mixture.means,
-                factors,
+                mixture.factors,
                 counts,
                 shifts,
                 scatter,
@@ -90,22 +89,19 @@ class NativeEngine(AbstractEngine):
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
-        if mixture.form == "spherical":
-            scatter = scatter.sum(axis=1)
         return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        form, factors = _native_form(mixture)
         shape = (self.n_rows, mixture.n_components) if want == "responsibilities" else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
-        for part, rows in self._pieces(form, mixture.n_components):
+        for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
                 rows,
                 _piece_of(log_prior, part),
-                form,
+                mixture.form,
                 mixture.offsets,
                 mixture.means,
-                factors,
+                mixture.factors,
                 log_density=result[part] if want == "log_density" else None,
                 responsibilities=result[part] if want == "responsibilities" else None,
                 labels=result[part] if want == "labels" else None,
@@ -143,13 +139,6 @@ class NativeEngine(AbstractEngine):
             if time.perf_counter() - began < _QUICK_CALL:
                 step = min(2 * step, block * most_blocks)
             start = part.stop
-
-
-def _native_form(mixture: WhitenedMixture) -> tuple[str, FloatArray]:
-    """The compiled code knows spheres as diagonals with equal entries."""
-    if mixture.form == "spherical":
-        return "diagonal", np.repeat(mixture.factors[:, None], mixture.n_features, axis=1)
-    return mixture.form, mixture.factors
 
 
 def _reach(greatest: FloatArray, mixture: WhitenedMixture) -> float:
