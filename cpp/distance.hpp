@@ -6,8 +6,7 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for the columns (d, size) of a tile; without a scale it is one.
-template <bool scaled>
+// scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for the columns (d, size) of a tile.
 inline void score_distances(const Real* columns, int size, int d, Real offset, const Real* center, const Real* scale,
                             Real* scores) {
   constexpr int kWide = 8;
@@ -15,11 +14,10 @@ inline void score_distances(const Real* columns, int size, int d, Real offset, c
     Pack square[kWide] = {};
     for (int j = 0; j < d; ++j) {
       const Real* column = columns + static_cast<std::size_t>(j) * size + n;
-      const Pack point = broadcast(center[j]), unit = broadcast(scaled ? scale[j] : 1.0);
+      const Pack point = broadcast(center[j]), unit = broadcast(scale[j]);
       GAUSSMIX_UNROLL
       for (int p = 0; p < kWide; ++p) {
-        Pack y = fetch(column + p * kLanes) - point;
-        if (scaled) y = y * unit;
+        const Pack y = (fetch(column + p * kLanes) - point) * unit;
         square[p] += y * y;
       }
     }

@@ -39,7 +39,7 @@ class Diagonal {
   void score() {
     for (int k = 0; k < mixture_.n_components; ++k) {
       const Real* mean = component(k);
-      score_distances<true>(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
+      score_distances(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
     }
   }
 
