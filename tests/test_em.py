@@ -8,6 +8,7 @@ import pytest
 import sklearn.mixture
 from sklearn.exceptions import ConvergenceWarning
 from tables import COVARIANCE_TYPES, TABLES
+from threadpoolctl import threadpool_info
 
 from gaussmix import GaussianMixture
 from gaussmix.covariance import covariance_class
@@ -259,3 +260,16 @@ def test_row_infinitely_far_from_every_component_is_an_error_that_says_so():
     start = Mixture.from_parameters([1.0], [[0.0]], [1e-300], covariance_type="spherical")
     with pytest.raises(FloatingPointError, match="outliers"):
         fit_em(NativeEngine(np.array([[1e10], [2e10]])), MaximumLikelihood(), start, tol=0.0, max_iter=1)
+
+
+def test_blas_works_on_one_thread_while_many_features_are_fitted():
+    def blas_threads(_progress):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    seen = []
+    rows = np.random.default_rng(0).standard_normal((200, 40))
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    GaussianMixture(2, random_state=0, callback=blas_threads).fit(rows)
+    assert seen
+    assert all(threads == {1} for threads in seen)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gaussmix.blas import one_blas_thread
 from gaussmix.covariance import covariance_class
 from gaussmix.em import Fit, Progress, Stop, fit_em
 from gaussmix.engines import NativeEngine, distinct_rows
@@ -211,22 +212,23 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             )
 
         best: Fit | None = None
-        for start in range(self.n_init if previous is None and self._start_is_drawn() else 1):
-            mixture = previous or self._draw_start(engine, rows, row_weights, update, rng)
-            fit = fit_em(
-                fitted_engine,
-                update,
-                mixture,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                start=start,
-                last_log_likelihood=self._last_log_likelihood if previous else -np.inf,
-                watch=self._watch,
-            )
-            if self.verbose:
-                print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
-            if best is None or fit.moments.log_likelihood > best.moments.log_likelihood:
-                best = fit
+        with one_blas_thread(*rows.shape):
+            for start in range(self.n_init if previous is None and self._start_is_drawn() else 1):
+                mixture = previous or self._draw_start(engine, rows, row_weights, update, rng)
+                fit = fit_em(
+                    fitted_engine,
+                    update,
+                    mixture,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    start=start,
+                    last_log_likelihood=self._last_log_likelihood if previous else -np.inf,
+                    watch=self._watch,
+                )
+                if self.verbose:
+                    print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
+                if best is None or fit.moments.log_likelihood > best.moments.log_likelihood:
+                    best = fit
         assert best is not None
         self._keep(best)
         self._warn(best)
