@@ -15,6 +15,7 @@ from gaussmix.whitened import WhitenedMixture
 
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
+_COLUMN_ROWS = 4096  # rows that are turned into columns at a time
 _ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
 _ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
 _FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
@@ -116,9 +117,13 @@ class NativeEngine(AbstractEngine):
         """(d,) the greatest absolute value of each feature."""
         if self._rows.dtype.kind == "u":
             return np.full(self.n_features, float(np.iinfo(self._rows.dtype).max))
-        step = _CONVERTED_BYTES // (8 * self.n_features) + 1
-        blocks = [self._rows[start : start + step] for start in range(0, self.n_rows, step)]
-        return np.max([np.maximum(block.max(axis=0), -block.min(axis=0)) for block in blocks], axis=0).astype(float)
+        greatest = np.zeros(self.n_features, dtype=self._rows.dtype)
+        for start in range(0, self.n_rows, _COLUMN_ROWS):
+            columns = np.ascontiguousarray(
+                self._rows[start : start + _COLUMN_ROWS].T
+            )  # NumPy is slow across short rows
+            np.maximum(greatest, np.maximum(columns.max(axis=1), -columns.min(axis=1)), out=greatest)
+        return greatest.astype(np.float64)
 
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
         """The rows in order, in pieces that the compiled code can read and that end at its blocks.
