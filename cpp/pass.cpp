@@ -99,7 +99,7 @@ void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
 
 std::size_t block_rows(Form form, int n_components, int n_features) {
   if (is_wide(form, n_features)) return kWideRows;
-  // About a thousand rows; fewer when one block alone would take a noticeable time.
+  // About a thousand rows; more when they are over at once, fewer when they would take a noticeable time.
   const double width = form == Form::full ? n_features : 1.0;
   const double work = static_cast<double>(n_components) * n_features * width;
   return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;

@@ -76,6 +76,7 @@ def test_rough_passes_are_for_many_small_numbers_without_weights():
     assert NativeEngine(rows).rough_helps
     assert NativeEngine(rows.astype(np.uint16)).rough_helps
     assert not NativeEngine(rows.astype(np.float64)).rough_helps
+    assert not NativeEngine(rows.astype(np.int32)).rough_helps
     assert not NativeEngine(rows[1:]).rough_helps
     assert not NativeEngine(rows, np.ones(len(rows))).rough_helps
 

@@ -60,31 +60,13 @@ def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
 
 
 def draw_seeds(rows: FloatArray, row_weights: FloatArray | None, n_components: int, rng: Random) -> IntArray:
-    """(k,) rows that are spread out: k-means++, the best of a few candidates each time, as in scikit-learn.
+    """(k,) rows that are spread out: scikit-learn's k-means++."""
+    from sklearn.cluster import kmeans_plusplus
 
-    References
-    ----------
-    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA (2007), 1027-1035.
-    """
-    weights = np.ones(len(rows)) if row_weights is None else row_weights
-    n_candidates = 2 + int(np.log(n_components))
-    engine = NativeEngine(rows)
-    seeds = np.empty(n_components, dtype=np.int64)
-    seeds[0] = rng.choice(len(rows), p=weights / weights.sum())
-    distances = _squared_distances(engine, rows[seeds[0]])
-    for component in range(1, n_components):
-        cumulated = np.cumsum(weights * distances)
-        drawn = np.searchsorted(cumulated, rng.uniform(size=n_candidates) * cumulated[-1])
-        candidates = np.minimum(drawn, len(rows) - 1)
-        closer = np.stack([np.minimum(distances, _squared_distances(engine, rows[row])) for row in candidates])
-        best = int(np.einsum("cn,n->c", closer, weights).argmin())  # not BLAS: its threads would go on spinning
-        seeds[component], distances = candidates[best], closer[best]
-    return seeds
-
-
-def _squared_distances(engine: AbstractEngine, center: FloatArray) -> FloatArray:
-    """(n,) of the rows from one center."""
-    return engine.score_rows(_spheres(center[None].astype(np.float64)), "log_density") * (-2.0 / _SHARPNESS**2)
+    # scikit-learn knows no Generator; the state goes on with the same stream
+    state = rng if isinstance(rng, np.random.RandomState) else np.random.RandomState(rng.bit_generator)
+    _, seeds = kmeans_plusplus(rows, n_components, sample_weight=row_weights, random_state=state)
+    return np.asarray(seeds, dtype=np.int64)
 
 
 def _moved(engine: AbstractEngine, rows: FloatArray, centers: FloatArray, moments: Moments) -> FloatArray:

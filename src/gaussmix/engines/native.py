@@ -61,7 +61,8 @@ class NativeEngine(AbstractEngine):
         self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
         self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
         self.n_rows, self.n_features = rows.shape
-        self.rough_helps = rows.dtype.itemsize < 8 and row_weights is None and len(rows) >= _ROUGH_ROWS
+        small = rows.dtype in _READ_AS_THEY_ARE and rows.dtype.itemsize < 8
+        self.rough_helps = small and row_weights is None and len(rows) >= _ROUGH_ROWS
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
@@ -114,14 +115,12 @@ class NativeEngine(AbstractEngine):
 
     @cached_property
     def _greatest(self) -> FloatArray:
-        """(d,) the greatest absolute value of each feature."""
+        """(d,) the greatest absolute value of each feature, by columns: NumPy is slow across short rows."""
         if self._rows.dtype.kind == "u":
             return np.full(self.n_features, float(np.iinfo(self._rows.dtype).max))
         greatest = np.zeros(self.n_features, dtype=self._rows.dtype)
         for start in range(0, self.n_rows, _COLUMN_ROWS):
-            columns = np.ascontiguousarray(
-                self._rows[start : start + _COLUMN_ROWS].T
-            )  # NumPy is slow across short rows
+            columns = np.ascontiguousarray(self._rows[start : start + _COLUMN_ROWS].T)
             np.maximum(greatest, np.maximum(columns.max(axis=1), -columns.min(axis=1)), out=greatest)
         return greatest.astype(np.float64)
 
