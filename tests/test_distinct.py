@@ -10,7 +10,7 @@ from tables import COVARIANCE_TYPES, blobs, read_only
 
 from gaussmix import GaussianMixture, _native
 from gaussmix.covariance import covariance_class
-from gaussmix.em import fit_em
+from gaussmix.em import MeanChange, fit_em
 from gaussmix.engines import NativeEngine, distinct_rows
 from gaussmix.engines.distinct import LEAST_ROWS, REPEATS, estimated_distinct
 from gaussmix.initial import draw_membership, mixture_from_membership
@@ -224,7 +224,7 @@ def fit_of_all_rows(gm, rows, row_weights=None):
     rng = np.random.RandomState(gm.random_state)
     membership = draw_membership(engine, gm.n_components, gm.init_params, rng)
     start = mixture_from_membership(membership, covariance_class(gm.covariance_type), update)
-    return fit_em(engine, update, start, tol=gm.tol, max_iter=gm.max_iter)
+    return fit_em(engine, update, start, MeanChange(gm.tol), max_iter=gm.max_iter)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from gaussmix import GaussianMixture
 from gaussmix.covariance import covariance_class
-from gaussmix.em import Stop, fit_em
+from gaussmix.em import MeanChange, Stop, fit_em
 from gaussmix.engines import NativeEngine, ReferenceEngine
 from gaussmix.initial import draw_membership, mixture_from_membership
 from gaussmix.mixture import Mixture
@@ -98,7 +98,7 @@ def test_both_engines_fit_the_same_mixture(covariance_type):
     rows, n_components = TABLES["blobs"]
     start = start_for(rows, n_components, covariance_type)
     fits = [
-        fit_em(engine(rows), MaximumLikelihood(), start, tol=1e-6, max_iter=200)
+        fit_em(engine(rows), MaximumLikelihood(), start, MeanChange(1e-6), max_iter=200)
         for engine in (NativeEngine, ReferenceEngine)
     ]
     assert fits[0].n_iter == fits[1].n_iter
@@ -233,7 +233,7 @@ def test_integer_weights_are_repeated_rows(covariance_type, reg_covar):
 def test_stop_is_told():
     rows, n_components = TABLES["overlapping"]
     start = start_for(rows, n_components, "full")
-    fits = {n: fit_em(NativeEngine(rows), MaximumLikelihood(), start, tol=1e-4, max_iter=n) for n in (0, 3, 1000)}
+    fits = {n: fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-4), max_iter=n) for n in (0, 3, 1000)}
     assert [fits[n].stop for n in (0, 3, 1000)] == [Stop.START, Stop.LIMIT, Stop.CONVERGED]
     assert "max_iter=3" in fits[3].reason
     assert f"after {fits[1000].n_iter} iterations" in fits[1000].reason
@@ -244,14 +244,14 @@ def test_stop_is_told():
 def test_convergence_in_the_last_allowed_iteration_counts():
     rows, n_components = TABLES["blobs"]
     start = start_for(rows, n_components, "full")
-    free = fit_em(NativeEngine(rows), MaximumLikelihood(), start, tol=1e-3, max_iter=1000)
-    tight = fit_em(NativeEngine(rows), MaximumLikelihood(), start, tol=1e-3, max_iter=free.n_iter)
+    free = fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-3), max_iter=1000)
+    tight = fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-3), max_iter=free.n_iter)
     assert tight.stop is Stop.CONVERGED
 
 
 def test_likelihood_belongs_to_the_returned_mixture():
     rows, n_components = TABLES["iris"]
-    fit = fit_em(NativeEngine(rows), MaximumLikelihood(), start_for(rows, n_components, "full"), tol=0.0, max_iter=4)
+    fit = fit_em(NativeEngine(rows), MaximumLikelihood(), start_for(rows, n_components, "full"), MeanChange(0.0), max_iter=4)
     assert fit.trace[-1] == fit.moments.mean_log_likelihood
     assert fit.moments.log_likelihood == pytest.approx(fit.mixture.log_density(rows).sum(), rel=1e-14)
 
@@ -259,7 +259,7 @@ def test_likelihood_belongs_to_the_returned_mixture():
 def test_row_infinitely_far_from_every_component_is_an_error_that_says_so():
     start = Mixture.from_parameters([1.0], [[0.0]], [1e-300], covariance_type="spherical")
     with pytest.raises(FloatingPointError, match="outliers"):
-        fit_em(NativeEngine(np.array([[1e10], [2e10]])), MaximumLikelihood(), start, tol=0.0, max_iter=1)
+        fit_em(NativeEngine(np.array([[1e10], [2e10]])), MaximumLikelihood(), start, MeanChange(0.0), max_iter=1)
 
 
 def test_blas_works_on_one_thread_while_many_features_are_fitted():

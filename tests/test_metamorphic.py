@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tables import COVARIANCE_TYPES, blobs
 
 from gaussmix.covariance import covariance_class
-from gaussmix.em import fit_em
+from gaussmix.em import MeanChange, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.testing import random_mixture
@@ -24,7 +24,7 @@ def start_of(covariance_type):
 
 
 def fitted(rows, start, weights=None, n_iter=8):
-    return fit_em(NativeEngine(rows, weights), MaximumLikelihood(), start, tol=0.0, max_iter=n_iter).mixture
+    return fit_em(NativeEngine(rows, weights), MaximumLikelihood(), start, MeanChange(0.0), max_iter=n_iter).mixture
 
 
 def same(ours, theirs, rtol=1e-9):

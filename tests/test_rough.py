@@ -6,7 +6,7 @@ from tables import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture, _native
 from gaussmix.covariance import covariance_class
-from gaussmix.em import fit_em
+from gaussmix.em import MeanChange, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.testing import random_mixture
 from gaussmix.updates import MaximumLikelihood
@@ -53,7 +53,7 @@ def test_a_fit_of_float32_rows_ends_where_the_exact_fit_ends(covariance_type):
     mixture, rows = draw(covariance_type, 3, 4, 20_000, 2)
     start = type(mixture)(np.full(3, 1 / 3), mixture.means + 0.3, mixture.covariance)
     rough, exact = (
-        fit_em(NativeEngine(rows.astype(dtype)), MaximumLikelihood(), start, tol=1e-7, max_iter=500)
+        fit_em(NativeEngine(rows.astype(dtype)), MaximumLikelihood(), start, MeanChange(1e-7), max_iter=500)
         for dtype in (np.float32, np.float64)
     )
     assert rough.trace[0] != exact.trace[0]  # it was rough
@@ -66,7 +66,7 @@ def test_a_fit_of_float32_rows_ends_where_the_exact_fit_ends(covariance_type):
 def test_what_is_returned_comes_from_exact_passes(max_iter):
     mixture, rows = draw("full", 3, 4, 20_000, 3)
     engine = NativeEngine(rows)
-    fit = fit_em(engine, MaximumLikelihood(), mixture, tol=0.0, max_iter=max_iter)
+    fit = fit_em(engine, MaximumLikelihood(), mixture, MeanChange(0.0), max_iter=max_iter)
     assert fit.moments.log_likelihood == engine.accumulate(fit.mixture.whitened()).log_likelihood
     assert fit.n_iter == max_iter
 

@@ -1,12 +1,14 @@
 """The EM loop: the only one in the package."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
+from gaussmix.acceleration import Accelerator
 from gaussmix.engines import AbstractEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
@@ -14,24 +16,62 @@ from gaussmix.updates import AbstractUpdate, Step
 
 _ROUGH_GAIN = 1e-5
 """A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 class Stop(Enum):
     """Why a fit ended, as a sentence to be filled in."""
 
+    AT_THE_TOP = (
+        "Converged after {n_iter} iterations: another step would raise the log-likelihood by {gain:.1g} nats, and the "
+        "top is an estimated {ahead:.1g} nats ahead."
+    )
     CONVERGED = (
         "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
         "in one iteration."
     )
     LIMIT = (
         "Stopped at max_iter={n_iter} before converging: the last iteration changed the mean log-likelihood by "
-        "{gain:.3g}, tol={tol:g}."
+        "{change:.3g}{wanted}."
     )
     LIMIT_AT_THE_TOP = (
         "Stopped at max_iter={n_iter}, one iteration before the end: the last one changed the mean log-likelihood by "
-        "{gain:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
+        "{change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
     )
     START = "No iterations were asked for (max_iter=0): these are the starting parameters."
+    TIME = "Stopped by time_budget after {n_iter} iterations: this is the best model so far, not a converged one."
+    INTERRUPTED = "Interrupted after {n_iter} iterations: this is the best model so far, not a converged one."
+
+    @property
+    def is_converged(self) -> bool:
+        return self in (Stop.AT_THE_TOP, Stop.CONVERGED)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether whoever waits wants the best there is now."""
+        return self in (Stop.TIME, Stop.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class MeanChange:
+    """scikit-learn's rule: the iteration after one that changed the mean log-likelihood by less than ``tol`` is the last."""
+
+    tol: float
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Two passes in a row see less than this many nats ahead.
+
+    What is ahead is the guaranteed gain of the next step, times the estimate of how many times farther the top is
+    (Aitken's; Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends neither
+    on units nor on the number of rows.
+    """
+
+    nats: float = 1e-4
+
+
+Rule = MeanChange | Ahead
 
 
 @dataclass(frozen=True)
@@ -56,6 +96,25 @@ class Progress:
     gain: float
 
 
+@dataclass(frozen=True)
+class Record:
+    """One iteration.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        Mean log-likelihood after it, in nats per row.
+    gain : float
+        The gain that an EM step from there guarantees, in nats over all rows; NaN after the last.
+    seconds : float
+        Since the fit began.
+    """
+
+    log_likelihood: float
+    gain: float
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """What EM returns.
@@ -65,52 +124,71 @@ class Fit:
     mixture : Mixture
     moments : Moments
         The sums at that mixture; their log-likelihood is the mixture's own.
-    trace : tuple of float
-        The mean log-likelihood after each iteration; the last is the mixture's.
-    gain : float
+    objective : float
+        Log-likelihood plus log prior, in nats.
+    history : tuple of Record
+        The start and every iteration; the last is the mixture's.
+    n_passes : int
+        Passes over the rows.
+    change : float
         The change of the mean log-likelihood in the last iteration.
     stop : Stop
-    tol : float
+    reason : str
+        Why it stopped, in a sentence.
     last_step : Step or None
         The last M-step, with what it had to repair; None when there was none.
     """
 
     mixture: Mixture
     moments: Moments
-    trace: tuple[float, ...]
-    gain: float
+    objective: float
+    history: tuple[Record, ...]
+    n_passes: int
+    change: float
     stop: Stop
-    tol: float
+    reason: str
     last_step: Step | None
 
     @property
     def n_iter(self) -> int:
-        return len(self.trace)
+        return len(self.history) - 1
 
     @property
-    def reason(self) -> str:
-        """Why it stopped, in a sentence."""
-        return self.stop.value.format(n_iter=self.n_iter, tol=self.tol, gain=self.gain)
+    def trace(self) -> tuple[float, ...]:
+        """The mean log-likelihood after each iteration."""
+        return tuple(record.log_likelihood for record in self.history[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """Parameters and what a pass at them gave."""
+
+    mixture: Mixture
+    moments: Moments
+    objective: float
+    step: Step | None
 
 
 def fit_em(
     engine: AbstractEngine,
     update: AbstractUpdate,
     mixture: Mixture,
+    rule: Rule,
     *,
-    tol: float,
     max_iter: int,
+    accelerator: Accelerator | None = None,
     start: int = 0,
     last_log_likelihood: float = -np.inf,
+    deadline: float = math.inf,
     watch: Callable[[Progress], object] | None = None,
 ) -> Fit:
     """Expectation-maximization from a mixture.
 
     Every pass gives the log-likelihood of the parameters it was given and the sums for the next ones, so ``n`` M-steps
-    cost ``n + 1`` passes and the likelihood that is returned belongs to the parameters that are returned. The stopping
-    rule is scikit-learn's: iteration t is the last when the gain of iteration t - 1 was below ``tol``. As long as the
-    gains are large, passes may be rough where that helps; the last iterations, the likelihood and the parameters that
-    are returned come from exact ones.
+    cost ``n + 1`` passes and the likelihood that is returned belongs to the parameters that are returned. What an
+    accelerator proposes is taken if the objective does not fall; if it falls, a pass is lost and the M-step is taken.
+    As long as the gains are large, passes may be rough where that helps; the last iterations, the likelihood and the
+    parameters that are returned come from exact ones.
 
     Parameters
     ----------
@@ -118,51 +196,114 @@ def fit_em(
     update : AbstractUpdate
     mixture : Mixture
         Where to start.
-    tol : float
-        In nats per row.
+    rule : MeanChange or Ahead
+        When to stop.
     max_iter : int
+    accelerator : Accelerator, optional
+        A fresh one; none means plain EM.
     start : int
         Its number, for those who watch.
     last_log_likelihood : float
         The mean log-likelihood one iteration before the start, when a fit goes on.
+    deadline : float
+        When to stop, as ``time.perf_counter()`` counts.
     watch : callable, optional
-        Called with a `Progress` after every pass.
+        Called with a `Progress` at the start and after every iteration.
 
     Raises
     ------
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
+    began = time.perf_counter()
     rough = engine.rough_helps and max_iter > 0
-    moments = _pass(engine, mixture, rough)
-    gain = moments.mean_log_likelihood - last_log_likelihood
-    stop = Stop.LIMIT if max_iter > 0 else Stop.START
-    trace: list[float] = []
-    step: Step | None = None
-    if watch:
-        watch(Progress(start, 0, moments.mean_log_likelihood, gain))
-    for n_iter in range(1, max_iter + 1):
-        if rough and (
-            abs(gain) < max(2 * tol, _ROUGH_GAIN * (1 + abs(moments.mean_log_likelihood))) or n_iter == max_iter
-        ):
-            rough = False
-            moments = _pass(engine, mixture, rough)
-            gain = np.inf
-        if abs(gain) < tol:
-            stop = Stop.CONVERGED
-        step = update.maximize(mixture, moments)
-        before = moments.mean_log_likelihood
-        mixture = step.mixture
+    n_passes = 0
+
+    def evaluate(mixture: Mixture, step: Step | None) -> _Point:
+        nonlocal n_passes
         moments = _pass(engine, mixture, rough)
-        gain = moments.mean_log_likelihood - before
-        trace.append(moments.mean_log_likelihood)
-        if watch:
-            watch(Progress(start, n_iter, moments.mean_log_likelihood, gain))
-        if stop is Stop.CONVERGED:
-            break
-    if stop is Stop.LIMIT and abs(gain) < tol:
+        n_passes += 1
+        return _Point(mixture, moments, moments.log_likelihood + update.log_prior(mixture), step)
+
+    def note(gain: float) -> None:
+        history.append(Record(point.moments.mean_log_likelihood, gain, time.perf_counter() - began))
+
+    point = evaluate(mixture, None)
+    change = point.moments.mean_log_likelihood - last_log_likelihood
+    history: list[Record] = []
+    stop = Stop.LIMIT if max_iter > 0 else Stop.START
+    gain = ahead = last_gain = math.inf
+    near = False
+    if watch:
+        watch(Progress(start, 0, point.moments.mean_log_likelihood, change))
+    try:
+        while len(history) < max_iter:
+            if rough and _is_rounding(change, point, rule, last=len(history) == max_iter - 1):
+                rough = False
+                point, change = evaluate(point.mixture, point.step), np.inf
+                if accelerator:
+                    accelerator.restart()
+            step = update.maximize(point.mixture, point.moments)
+            gain = update.gain(point.mixture, point.moments, step)
+            proposed = accelerator.propose(point.mixture, point.moments) if accelerator else None
+            if isinstance(rule, Ahead) and not rough:
+                ahead = abs(gain) * (accelerator.stretch if accelerator else _stretch(gain, last_gain))
+                if ahead < rule.nats and (near or gain <= _ROUNDING * abs(point.objective)):
+                    stop = Stop.AT_THE_TOP
+                    break
+                near = ahead < rule.nats
+                last_gain = gain
+            if time.perf_counter() > deadline:
+                stop = Stop.TIME
+                break
+            if isinstance(rule, MeanChange) and abs(change) < rule.tol:
+                stop = Stop.CONVERGED
+            following = None
+            if accelerator and proposed is not None:
+                following = evaluate(proposed, step)
+                if following.objective >= point.objective - _ROUNDING * abs(point.objective):
+                    accelerator.accept()
+                else:
+                    accelerator.refuse()
+                    following = None
+            following = following or evaluate(step.mixture, step)
+            change = following.moments.mean_log_likelihood - point.moments.mean_log_likelihood
+            note(gain)
+            point = following
+            if watch:
+                watch(Progress(start, len(history), point.moments.mean_log_likelihood, change))
+            if stop is Stop.CONVERGED:
+                break
+    except KeyboardInterrupt:
+        stop = Stop.INTERRUPTED
+    note(gain if stop in (Stop.AT_THE_TOP, Stop.TIME) else math.nan)
+    tol = rule.tol if isinstance(rule, MeanChange) else math.nan
+    if stop is Stop.LIMIT and abs(change) < tol:
         stop = Stop.LIMIT_AT_THE_TOP
-    return Fit(mixture, moments, tuple(trace), gain, stop, tol, step)
+    reason = stop.value.format(
+        n_iter=len(history) - 1,
+        tol=tol,
+        change=change,
+        gain=max(gain, 0.0),
+        ahead=max(ahead, 0.0),
+        wanted=f", tol={tol:g}" if isinstance(rule, MeanChange) else "",
+    )
+    return Fit(
+        point.mixture, point.moments, point.objective, tuple(history), n_passes, change, stop, reason, point.step
+    )
+
+
+def _stretch(gain: float, last_gain: float) -> float:
+    """`Accelerator.stretch` for plain EM: the gains of its steps shrink by the square of the rate of convergence."""
+    if not 0 < gain < last_gain < math.inf:
+        return 1.0 if gain <= 0 else math.inf
+    return 1 / (1 - math.sqrt(gain / last_gain))
+
+
+def _is_rounding(change: float, point: _Point, rule: Rule, *, last: bool) -> bool:
+    """Whether rough passes are no longer good enough."""
+    tol = rule.tol if isinstance(rule, MeanChange) else 0.0
+    return last or abs(change) < max(2 * tol, _ROUGH_GAIN * (1 + abs(point.moments.mean_log_likelihood)))
 
 
 def _pass(engine: AbstractEngine, mixture: Mixture, rough: bool) -> Moments:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gaussmix.typing import FloatArray, Form
 
 
@@ -55,6 +57,17 @@ class Moments:
     def mean_log_likelihood(self) -> float:
         """The log-likelihood per unit of weight, in nats."""
         return self.log_likelihood / self.weight
+
+    @property
+    def scatter_trace(self) -> float:
+        """Sum of ``r |y|^2`` over rows and components."""
+        match self.form:
+            case "full":
+                return float(np.einsum("kii->", self.scatter))
+            case "tied":
+                return float(np.trace(self.scatter))
+            case _:
+                return float(self.scatter.sum())
 
     def scatter_about(self, centers: FloatArray) -> FloatArray:
         """The scatter about the components' own means, ``centers = shifts / counts`` (k, d)."""

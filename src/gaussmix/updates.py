@@ -1,12 +1,13 @@
 """From the sums of a pass to the next parameters: the M-step."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
+from gaussmix.prior import Prior
 from gaussmix.typing import BoolArray, FloatArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -42,35 +43,56 @@ class Step:
 
 
 class AbstractUpdate(ABC):
-    """How parameters follow from sums."""
+    """How parameters follow from sums: what is maximized is the log-likelihood plus ``log_prior``."""
 
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         """The parameters that maximize the objective, given the moments that the mixture gave."""
 
+    @abstractmethod
+    def log_prior(self, mixture: Mixture) -> float:
+        """What is added to the log-likelihood, in nats."""
 
-@dataclass(frozen=True)
+    @abstractmethod
+    def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
+        """The least that the step raises the objective by, in nats: the gain of the expected complete-data objective.
+
+        With T the covariance and t the mean of a component after the step, in the whitened units from before it,
+
+            gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
+
+        (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
+        components), and the same with pseudo-rows for a prior. It depends on no unit and costs no pass.
+        """
+
+
+@dataclass(frozen=True, eq=False)
 class MaximumLikelihood(AbstractUpdate):
-    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22), with a ridge.
+    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22), or the greatest posterior density, with a ridge.
 
     Parameters
     ----------
     ridge : float
         Added to every variance after the step, in the squared units of the data: scikit-learn's ``reg_covar``.
+    prior : Prior, optional
     """
 
     ridge: float = 0.0
+    prior: Prior | None = None
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         previous = mixture.covariance
-        counts, shifts = moments.counts, moments.shifts
+        counts, shifts, scatter = moments.counts, moments.shifts, moments.scatter
         empty: BoolArray = counts <= 10 * _EPSILON * moments.weight
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
+        weights, rows, about = counts / counts.sum(), counts, moments
+        if self.prior is not None:
+            about = replace(moments, counts=counts, shifts=shifts) + self.prior.pseudo_moments(mixture)
+            counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strengths(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
-        weights = counts / counts.sum()
-        covariance = previous.maximize(counts, moments.scatter_about(centers), self.ridge)
+        covariance = previous.maximize(rows, about.scatter_about(centers), self.ridge)
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)
@@ -80,6 +102,23 @@ class MaximumLikelihood(AbstractUpdate):
             scale = _scale(sound if sound.any() else weights, means, variances)
             covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+
+    def log_prior(self, mixture: Mixture) -> float:
+        return 0.0 if self.prior is None else self.prior.log_density(mixture)
+
+    def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
+        old, new = mixture.covariance, step.mixture.covariance
+        counts = np.where(step.empty, 0.0, moments.counts)
+        rows, trace = counts, moments.scatter_trace
+        if self.prior is not None:
+            rows = rows + self.prior.strengths(mixture)
+            trace += self.prior.pseudo_moments(mixture).scatter_trace
+        own = mixture.n_features * float(rows.sum())
+        if self.ridge > 0:
+            own -= self.ridge * float(rows @ new.precision_traces())
+        held = counts > 0
+        moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
+        return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

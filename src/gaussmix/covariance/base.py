@@ -16,6 +16,9 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``pivots``            the variance of each feature given the ones before it
 ``color``             standard normal rows turned into rows of a component
 ``color_each``        the same, one row for each component
+``whiten_each``       the way back
+``whitened_scatter``  a given scatter, in the whitened units of each component
+``precision_traces``  the trace of each inverse covariance
 ``variances``         the variance of each feature
 ``dense``             full covariances
 ``marginal``          the structure of some of the features
@@ -116,6 +119,18 @@ class AbstractCovariance(ABC):
     @abstractmethod
     def color_each(self, noise: FloatArray) -> FloatArray:
         """(k, d) each row of ``noise`` (k, d) times the transposed root of its component."""
+
+    @abstractmethod
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        """(k, d) each row of ``rows`` (k, d) times the factor of its component: undoes `color_each`."""
+
+    @abstractmethod
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        """The scatter ``root root'`` (d, d) in the whitened units of every component, in the form of `Moments`."""
+
+    @abstractmethod
+    def precision_traces(self) -> FloatArray:
+        """(k,) trace of each inverse covariance."""
 
     @abstractmethod
     def variances(self) -> FloatArray:

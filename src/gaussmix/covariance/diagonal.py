@@ -64,6 +64,15 @@ class Diagonal(AbstractCovariance):
     def color_each(self, noise: FloatArray) -> FloatArray:
         return noise * self.roots
 
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return rows * self.factors()
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        return (root**2).sum(axis=1) * self.factors() ** 2
+
+    def precision_traces(self) -> FloatArray:
+        return (self.factors() ** 2).sum(axis=1)
+
     def variances(self) -> FloatArray:
         return self.roots**2
 

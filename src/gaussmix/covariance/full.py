@@ -82,6 +82,16 @@ class Full(AbstractCovariance):
     def color_each(self, noise: FloatArray) -> FloatArray:
         return (self.roots @ noise[:, :, None])[:, :, 0]
 
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return (rows[:, None, :] @ self.factors())[:, 0]
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        whitened = self.factors().transpose(0, 2, 1) @ root
+        return whitened @ whitened.transpose(0, 2, 1)
+
+    def precision_traces(self) -> FloatArray:
+        return (self.factors() ** 2).sum(axis=(1, 2))
+
     def variances(self) -> FloatArray:
         return (self.roots**2).sum(axis=2)
 

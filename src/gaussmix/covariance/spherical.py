@@ -65,6 +65,15 @@ class Spherical(AbstractCovariance):
     def color_each(self, noise: FloatArray) -> FloatArray:
         return noise * self.roots[:, None]
 
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return rows * self.factors()[:, None]
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        return (root**2).sum() * self.factors() ** 2
+
+    def precision_traces(self) -> FloatArray:
+        return self.n_features * self.factors() ** 2
+
     def variances(self) -> FloatArray:
         return np.tile(self.covariances[:, None], (1, self.n_features))
 

@@ -78,6 +78,16 @@ class Tied(AbstractCovariance):
     def color_each(self, noise: FloatArray) -> FloatArray:
         return noise @ self.roots.T
 
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return rows @ self.factors()
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        whitened = self.factors().T @ root
+        return whitened @ whitened.T
+
+    def precision_traces(self) -> FloatArray:
+        return np.full(self.n_components, (self.factors() ** 2).sum())
+
     def variances(self) -> FloatArray:
         return np.tile((self.roots**2).sum(axis=1), (self.n_components, 1))
 

@@ -1,0 +1,290 @@
+"""Fewer passes: extrapolation of the sums that EM iterates on.
+
+EM is the fixed point iteration ``s -> F(s)``: from sums ``s`` follow parameters (the M-step), from these, in a pass, new
+sums ``F(s)``. The sums of exponential families average: any affine combination of ``F(s)`` seen before, with positive
+counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior. Two such
+combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of EM:
+
+* Anderson's mixing (Anderson 1965; Walker and Ni, SIAM Journal on Numerical Analysis 49 (2011), 1715-1735): the
+  combination whose residual ``F(s) - s`` is the shortest. Very quick near the end.
+* SQUAREM (Varadhan and Roland, Scandinavian Journal of Statistics 35 (2008), 335-353, scheme S3): a squared
+  Barzilai-Borwein step along two EM steps. Robust far from it.
+
+Anderson comes first; after a proposal that was refused SQUAREM has its turn for a while. Lengths are those of the Fisher
+metric of independent components, in which the guaranteed gain of a step is half its squared length (to second order).
+"""
+
+import math
+
+import numpy as np
+
+from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray
+from gaussmix.updates import AbstractUpdate
+
+MEMORY = 10
+"""Steps that Anderson's mixing looks back on."""
+
+_UNTOUCHED = 1  # the first step of EM is long and bends: nothing to learn from
+_LARGEST_HISTORY = 2**24  # numbers kept; with many and large components the memory is shorter
+_FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of deviations, and deviations: beyond, the metric is another one
+_DAMPING = 1e-12  # of the Gram matrix of changes of unit length: what a repeated step leaves
+_LONGEST_PAUSE = 16  # passes
+_LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
+
+
+class Accelerator:
+    """Proposes where to go instead of the next EM step. Lives as long as one run of EM.
+
+    Parameters
+    ----------
+    update : AbstractUpdate
+    memory : int, default=10
+        Steps that Anderson's mixing looks back on; 0 leaves SQUAREM alone.
+    squared : bool, default=True
+        Whether SQUAREM takes part.
+    """
+
+    def __init__(self, update: AbstractUpdate, *, memory: int = MEMORY, squared: bool = True) -> None:
+        self._update = update
+        self._memory = memory
+        self._squared = squared
+        self._longest = 4.0  # of SQUAREM's steps
+        self._next_pause = 1
+        self._clear()
+
+    def _clear(self) -> None:
+        self._passes = 0
+        self._anchor: Mixture | None = None
+        self._scale: FloatArray = np.empty(0)
+        self._sums: list[FloatArray] = []  # s, about the means and in the whitened units of the anchor
+        self._results: list[FloatArray] = []  # F(s)
+        self._next: FloatArray | None = None  # the s that the parameters of the next pass follow from
+        self._proposed: FloatArray | None = None
+        self._mixed = False  # whether Anderson's mixing proposed it
+        self._plain = 0  # EM steps since the last proposal that was taken
+        self._pause = 0  # passes until Anderson's mixing may try again
+
+    def restart(self) -> None:
+        """Forget what was seen: the passes to come are of another kind."""
+        self._clear()
+
+    def propose(self, mixture: Mixture, moments: Moments) -> Mixture | None:
+        """After a pass: a mixture to try instead of the M-step's, or None. `accept` or `refuse` has to follow a mixture.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The parameters of the pass.
+        moments : Moments
+            What it gave.
+        """
+        self._passes += 1
+        if self._passes <= _UNTOUCHED:
+            return None
+        self._remember(mixture, moments)
+        candidate = None
+        if self._pause > 0:
+            self._pause -= 1
+        elif self._memory:
+            looked_back = len(self._sums)
+            while candidate is None and looked_back > 2:  # a shorter look back is a smaller step
+                self._mixed = True
+                candidate = self._mixture(self._mix(looked_back))
+                looked_back = (looked_back + 1) // 2 if looked_back > 3 else 2
+        if candidate is None and self._squared:
+            self._mixed = False
+            candidate = self._mixture(self._square())
+        if candidate is None:
+            self._plain += 1
+        return candidate
+
+    def accept(self) -> None:
+        """The proposal was taken."""
+        self._next, self._plain = self._proposed, 0
+        if self._mixed:
+            self._next_pause = 1
+
+    def refuse(self) -> None:
+        """The proposal was not taken: the next parameters are the M-step's."""
+        self._plain = 1
+        if self._mixed:
+            self._next_pause = min(2 * self._next_pause, _LONGEST_PAUSE)
+            self._pause = self._next_pause
+            del self._sums[:-2], self._results[:-2]
+        else:
+            self._longest = max(1.0, self._longest / 4)
+
+    @property
+    def stretch(self) -> float:
+        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest of the last moves.
+
+        The secant along a move, ``|s - s'| / |f - f'|`` with ``f = F(s) - s``, is Aitken's estimate, for any moves.
+        """
+        if len(self._sums) < 2:
+            return 1.0
+        sums = np.stack(self._sums[-4:]) * self._scale
+        moves = np.diff(sums, axis=0)
+        changes = np.diff(np.stack(self._results[-4:]) * self._scale - sums, axis=0)
+        lengths = np.linalg.norm(changes, axis=1)
+        moved = lengths > 0
+        return float((np.linalg.norm(moves[moved], axis=1) / lengths[moved]).max(initial=1.0))
+
+    def _remember(self, mixture: Mixture, moments: Moments) -> None:
+        if self._anchor is None or self._next is None:
+            self._anchor, self._scale, self._next = mixture, _metric(moments), _flat(moments)
+            return
+        if _is_far(mixture, self._anchor):
+            self._move_anchor(mixture)
+        self._sums.append(self._next)
+        self._results.append(_flat(_in_units_of(self._anchor, moments, mixture)))
+        self._next = self._results[-1]
+        most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
+        del self._sums[:-most], self._results[:-most]
+
+    def _move_anchor(self, mixture: Mixture) -> None:
+        """The same history in the units of a mixture nearer by: an exact affine map."""
+        old = self._anchor
+        assert old is not None
+        assert self._next is not None
+
+        def moved(vector: FloatArray) -> FloatArray:
+            return _flat(_in_units_of(mixture, _unflat(vector, old), old))
+
+        self._sums = [moved(vector) for vector in self._sums]
+        self._results = [moved(vector) for vector in self._results]
+        self._next = moved(self._next)
+        self._anchor, self._scale = mixture, _metric(_unflat(self._next, mixture))
+
+    def _mix(self, looked_back: int) -> FloatArray | None:
+        """Anderson's mixing (Walker and Ni 2011, equation 2.3): the residual of what it proposes is orthogonal to all changes."""
+        results = np.stack(self._results[-looked_back:])
+        residuals = (results - np.stack(self._sums[-looked_back:])) * self._scale
+        changes = np.diff(residuals, axis=0)
+        lengths = np.linalg.norm(changes, axis=1)
+        if not (lengths > 0).all():
+            return None
+        changes /= lengths[:, None]
+        gram = changes @ changes.T
+        gram[np.diag_indices_from(gram)] += _DAMPING
+        mixing = np.linalg.solve(gram, changes @ residuals[-1]) / lengths
+        return np.asarray(results[-1] - mixing @ np.diff(results, axis=0))
+
+    def _square(self) -> FloatArray | None:
+        """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""
+        if self._plain < 1 or len(self._sums) < 2:
+            return None
+        first = self._sums[-2]
+        step = self._results[-2] - first
+        bend = self._results[-1] - self._sums[-1] - step
+        bent = float(np.linalg.norm(bend * self._scale))
+        if bent == 0:
+            return None
+        length = float(np.linalg.norm(step * self._scale)) / bent
+        if length >= self._longest:
+            length, self._longest = self._longest, 4 * self._longest
+        if length <= 1:
+            return None
+        return np.asarray(first + 2 * length * step + length**2 * bend)
+
+    def _mixture(self, proposed: FloatArray | None) -> Mixture | None:
+        """The M-step at the proposed sums, if these could be sums of some rows."""
+        if proposed is None:
+            return None
+        assert self._anchor is not None
+        moments, k = _unflat(proposed, self._anchor), self._anchor.n_components
+        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all() or not _is_definite(moments):
+            return None
+        step = self._update.maximize(self._anchor, moments)
+        if step.collapsed.any():
+            return None
+        self._proposed = proposed
+        return step.mixture
+
+
+def _flat(moments: Moments) -> FloatArray:
+    return np.concatenate([moments.counts, moments.shifts.ravel(), moments.scatter.ravel()])
+
+
+def _unflat(vector: FloatArray, anchor: Mixture) -> Moments:
+    k, d = anchor.means.shape
+    counts = vector[:k]
+    scatter = vector[k + k * d :].reshape(anchor.covariance.roots.shape)
+    return Moments(
+        anchor.covariance.form,
+        counts,
+        vector[k : k + k * d].reshape(k, d),
+        scatter,
+        log_likelihood=math.nan,
+        entropy=math.nan,
+        weight=float(counts.sum()),
+    )
+
+
+def _metric(moments: Moments) -> FloatArray:
+    """What to multiply flat sums by, for Euclidean lengths to be those of the Fisher metric near the anchor."""
+    counts = np.maximum(moments.counts, np.finfo(np.float64).tiny)
+    per_component = 1 / np.sqrt(counts)
+    shifts = np.repeat(per_component, moments.shifts.shape[1])
+    match moments.form:
+        case "tied":
+            scatter = np.full(moments.scatter.size, 1 / math.sqrt(2 * counts.sum()))
+        case "spherical":
+            scatter = per_component / math.sqrt(2 * moments.shifts.shape[1])
+        case _:
+            scatter = np.repeat(per_component, moments.scatter[0].size) / math.sqrt(2)
+    return np.concatenate([per_component, shifts, scatter])
+
+
+def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
+    ratios = mixture.covariance.pivots() / anchor.covariance.pivots()
+    if ratios.max() > _FAR_SCALE**2 or ratios.min() < _FAR_SCALE**-2:
+        return True
+    return bool(np.abs(anchor.covariance.whiten_each(mixture.means - anchor.means)).max() > _FAR_SHIFT)
+
+
+def _in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
+    """The same sums about the means and in the whitened units of the anchor.
+
+    With ``y`` whitened by the mixture and ``z`` by the anchor, ``z = A y + c`` where ``A = W' L`` and ``c`` is the shift
+    of the mean: ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
+    """
+    if anchor is mixture:
+        return moments
+    c = anchor.covariance.whiten_each(mixture.means - anchor.means)
+    roots, factors, counts = mixture.covariance.roots, anchor.covariance.factors(), moments.counts
+    match moments.form:
+        case "full":
+            turn = factors.transpose(0, 2, 1) @ roots
+            turned = (turn @ moments.shifts[:, :, None])[:, :, 0]
+            half = turned + 0.5 * counts[:, None] * c
+            cross = half[:, :, None] * c[:, None, :]
+            scatter = turn @ moments.scatter @ turn.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+        case "tied":
+            turn = factors.T @ roots
+            turned = moments.shifts @ turn.T
+            cross = (turned + 0.5 * counts[:, None] * c).T @ c
+            scatter = turn @ moments.scatter @ turn.T + cross + cross.T
+        case "diagonal":
+            turn = factors * roots
+            turned = turn * moments.shifts
+            scatter = turn**2 * moments.scatter + (2 * turned + counts[:, None] * c) * c
+        case "spherical":
+            turn = factors * roots
+            turned = turn[:, None] * moments.shifts
+            scatter = turn**2 * moments.scatter + ((2 * turned + counts[:, None] * c) * c).sum(axis=1)
+    shifts = turned + counts[:, None] * c
+    return Moments(moments.form, counts, shifts, scatter, moments.log_likelihood, moments.entropy, moments.weight)
+
+
+def _is_definite(moments: Moments) -> bool:
+    """Whether every covariance that follows from the sums is positive-definite."""
+    scatter = moments.scatter_about(moments.shifts / moments.counts[:, None])
+    if moments.form in ("diagonal", "spherical"):
+        return bool((scatter > 0).all())
+    try:
+        np.linalg.cholesky(scatter)
+    except np.linalg.LinAlgError:
+        return False
+    return True
