@@ -1,0 +1,162 @@
+"""Components that say more about chance than about the data: empty, collapsed, too few rows, spurious."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from gaussmix.covariance.triangular import inverse_transposed, lower_root
+from gaussmix.mixture import Mixture
+from gaussmix.typing import BoolArray, FloatArray
+
+_EPSILON = float(np.finfo(np.float64).eps)
+_COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
+_THIN = math.log(0.05)  # log variance per thin direction, against the reference
+_CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
+
+
+@dataclass(frozen=True, eq=False)
+class Soundness:
+    """What is wrong with the components of a mixture.
+
+    Attributes
+    ----------
+    empty : (k,) array of bool
+        Without rows.
+    collapsed : (k,) array of bool
+        The variance in some direction is nothing beside the reference: singular to rounding, or held up by a penalty.
+    few : (k,) array of bool
+        Fewer rows than a mean and a covariance of that structure need to be regular with one to spare.
+    spurious : (k,) array of bool
+        Thin, and on so few rows that chance explains it.
+    """
+
+    empty: BoolArray
+    collapsed: BoolArray
+    few: BoolArray
+    spurious: BoolArray
+
+    @property
+    def unsound(self) -> BoolArray:
+        """(k,) any of them."""
+        return self.empty | self.collapsed | self.few | self.spurious
+
+    @property
+    def n_unsound(self) -> int:
+        return int(np.count_nonzero(self.unsound))
+
+
+def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatArray | None = None) -> Soundness:
+    """Which components of a fitted mixture are not to be trusted.
+
+    The likelihood of a mixture has maxima on any few rows that happen to lie close together, or close to a line, a
+    plane, ...: McLachlan and Peel, Finite Mixture Models (2000), section 3.10, call them spurious. Here such a
+    component is compared with what chance offers. A component of ``N`` rows that is thin in ``j`` directions lies about
+    a flat of ``d - j`` dimensions, which ``q = d - j + 1`` rows fix; ``m = N - q`` rows lie there beyond those. Of the
+    rows of all other components, ``mu`` are expected in the same place,
+
+        mu = (N / m)^(j/2) n / (n - N) sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
+
+    with ``(N / m)^(1/2)`` for the width that was fitted to the same rows. If the numbers of rows were Poisson, one would
+    find such a place ``E = C(n, q) mu^m exp(-mu) / m!`` times in rows without that component. For variances, flats are
+    parallel to the axes and one row fixes them, ``q = 1``, and C(d, j) n takes the place of C(n, q); spheres are thin in
+    all directions or none. A component is spurious when for some ``j`` it is thin (the product of its ``j`` least
+    variances is below ``0.05^j``, in units of the reference), has more rows there than expected, and E > 0.01.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    counts : (k,) array
+        Sums of the weighted responsibilities.
+    n : float
+        Sum of the weights of the rows.
+    target_root : (d, d) array, optional
+        Lower root of the covariance that variances are measured against; by default the pooled covariance within
+        components, sum of ``weights[k] covariance[k]``.
+    """
+    k, d = mixture.means.shape
+    ratios, whiten = _in_units_of(mixture, target_root)
+    soundness = Soundness(
+        empty=np.asarray(counts <= 10 * _EPSILON * n),
+        collapsed=np.asarray(ratios[:, 0] < _COLLAPSED),
+        few=np.asarray(counts < {"full": d + 2, "diag": 3, "spherical": 2, "tied": 0}[mixture.covariance_type]),
+        spurious=np.zeros(k, dtype=np.bool_),
+    )
+    if mixture.covariance_type == "tied":
+        return soundness
+    directions = np.arange(1, d + 1)
+    thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
+    if mixture.covariance_type == "spherical":
+        thin[:, :-1] = False
+    for component in (thin.any(axis=1) & ~soundness.empty).nonzero()[0]:
+        found = _log_findings(mixture, counts, n, int(component), whiten)
+        soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
+    return soundness
+
+
+def _in_units_of(mixture: Mixture, target_root: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """(k, d) the ascending variances of each component in units of the reference, and W (d, d) or (d,) to get there."""
+    covariance, d = mixture.covariance, mixture.n_features
+    if covariance.form in ("diagonal", "spherical"):
+        variances = covariance.variances()
+        target = mixture.weights @ variances if target_root is None else (target_root**2).sum(axis=1)
+        if covariance.form == "spherical":
+            target = np.full(d, target.mean())
+        ratios = variances / target
+        ratios.sort(axis=1)
+        return ratios, 1 / np.sqrt(target)
+    roots = covariance.roots.reshape(-1, d, d)
+    if target_root is None:
+        if covariance.form == "tied":
+            return np.ones(mixture.means.shape), np.eye(d)
+        target_root = lower_root((mixture.weights @ covariance.dense().reshape(-1, d * d)).reshape(1, d, d))[0]
+    whiten = inverse_transposed(target_root[None])[0]
+    values = np.linalg.svd(whiten.T @ roots, compute_uv=False)[:, ::-1] ** 2
+    return np.broadcast_to(values, mixture.means.shape), whiten
+
+
+def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
+    """(d,) log of the number of chance findings for 1 to d thin directions; -inf where chance would offer more rows."""
+    d, count = mixture.n_features, float(counts[component])
+    directions = np.arange(1, d + 1)
+    if mixture.covariance_type == "full":
+        fixing = d - directions + 1.0
+        log_places = _log_choose(n, fixing)
+    else:
+        fixing = np.ones(d)
+        log_places = _log_choose(d, directions) + math.log(n)
+    beyond = np.maximum(count - fixing, 1.0)
+    expected = _expected_rows(mixture, counts, n, component, whiten) * (count / beyond) ** (0.5 * directions)
+    with np.errstate(divide="ignore"):  # nothing expected: log 0 = -inf, no finding
+        log_found = log_places + beyond * np.log(expected) - expected - gammaln(beyond + 1)
+    return np.where(beyond > expected, log_found, -np.inf)
+
+
+def _expected_rows(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> float:
+    """How many rows of the other components lie where this one does, by the overlap of their densities.
+
+    With ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
+    """
+    others = np.delete(np.arange(mixture.n_components), component)
+    if others.size == 0:
+        return 0.0
+    if whiten.ndim == 1:
+        variances, offsets = mixture.covariance.variances() * whiten**2, mixture.means * whiten
+        both = variances[others] + variances[component]
+        log_det = np.log(both).sum(axis=1)
+        distances = ((offsets[others] - offsets[component]) ** 2 / both).sum(axis=1)
+        own_log_det = float(np.log(variances[component]).sum())
+    else:
+        roots = whiten.T @ mixture.covariance.roots
+        offsets = (mixture.means[others] - mixture.means[component]) @ whiten
+        sum_roots = lower_root(roots[others] @ roots[others].transpose(0, 2, 1) + roots[component] @ roots[component].T)
+        log_det = 2 * np.log(np.diagonal(sum_roots, axis1=1, axis2=2)).sum(axis=1)
+        distances = (np.linalg.solve(sum_roots, offsets[:, :, None]) ** 2).sum(axis=(1, 2))
+        own_log_det = 2 * float(np.log(np.diagonal(roots[component])).sum())
+    overlap = np.exp(0.5 * (mixture.n_features * math.log(2) + own_log_det - log_det - distances))
+    return float(counts[others] @ overlap) * n / max(n - float(counts[component]), _EPSILON * n)
+
+
+def _log_choose(n: float, chosen: FloatArray) -> FloatArray:
+    return np.asarray(gammaln(n + 1) - gammaln(chosen + 1) - gammaln(np.maximum(n - chosen, 0) + 1))
