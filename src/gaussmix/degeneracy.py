@@ -58,11 +58,15 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
 
         mu = (N / m)^(j/2) n / (n - N) sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
 
-    with ``(N / m)^(1/2)`` for the width that was fitted to the same rows. If the numbers of rows were Poisson, one would
-    find such a place ``E = C(n, q) mu^m exp(-mu) / m!`` times in rows without that component. For variances, flats are
-    parallel to the axes and one row fixes them, ``q = 1``, and C(d, j) n takes the place of C(n, q); spheres are thin in
-    all directions or none. A component is spurious when for some ``j`` it is thin (the product of its ``j`` least
-    variances is below ``0.05^j``, in units of the reference), has more rows there than expected, and E > 0.01.
+    with ``(N / m)^(1/2)`` for the width that was fitted to the same rows; with its own, ``m + mu`` are there. If the
+    numbers of rows were Poisson, places so crowded would be found
+
+        E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
+
+    times in rows without that component. For variances, flats are parallel to the axes and one row fixes them, ``q = 1``, and
+    C(d, j) n takes the place of C(n, q); spheres are thin in all directions or none. A component is spurious when for
+    some ``j`` it is thin (the product of its ``j`` least variances is below ``0.05^j``, in units of the reference) and
+    E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
 
     Parameters
     ----------
@@ -117,20 +121,20 @@ def _in_units_of(mixture: Mixture, target_root: FloatArray | None) -> tuple[Floa
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
-    """(d,) log of the number of chance findings for 1 to d thin directions; -inf where chance would offer more rows."""
+    """(d,) log of the number of chance findings, for 1 to d thin directions."""
     d, count = mixture.n_features, float(counts[component])
     directions = np.arange(1, d + 1)
     if mixture.covariance_type == "full":
         fixing = d - directions + 1.0
-        log_places = _log_choose(n, fixing)
+        log_places = gammaln(n + 1) - gammaln(fixing + 1) - gammaln(np.maximum(n - fixing, 0) + 1)
     else:
         fixing = np.ones(d)
-        log_places = _log_choose(d, directions) + math.log(n)
+        log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
     beyond = np.maximum(count - fixing, 1.0)
     expected = _expected_rows(mixture, counts, n, component, whiten) * (count / beyond) ** (0.5 * directions)
     with np.errstate(divide="ignore"):  # nothing expected: log 0 = -inf, no finding
-        log_found = log_places + beyond * np.log(expected) - expected - gammaln(beyond + 1)
-    return np.where(beyond > expected, log_found, -np.inf)
+        there = beyond + expected
+        return log_places + there * np.log(expected) - expected - gammaln(there + 1)
 
 
 def _expected_rows(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> float:
@@ -156,7 +160,3 @@ def _expected_rows(mixture: Mixture, counts: FloatArray, n: float, component: in
         own_log_det = 2 * float(np.log(np.diagonal(roots[component])).sum())
     overlap = np.exp(0.5 * (mixture.n_features * math.log(2) + own_log_det - log_det - distances))
     return float(counts[others] @ overlap) * n / max(n - float(counts[component]), _EPSILON * n)
-
-
-def _log_choose(n: float, chosen: FloatArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1) - gammaln(chosen + 1) - gammaln(np.maximum(n - chosen, 0) + 1))
