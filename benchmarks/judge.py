@@ -1,0 +1,196 @@
+"""One judge for all contenders: the log-likelihood of what they return, where EM takes it, and whether it is sound.
+
+A fit that stops early is in a basin, not at its bottom. `polish` goes on by plain EM, without a ridge, until an iteration
+gains less than 1e-8 nats; after the first iterations squared extrapolation (SQUAREM, Varadhan & Roland 2008, scheme S3)
+makes the steps longer, and a step is taken only when the likelihood rises.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import pdtrc
+
+from gaussmix import Mixture
+from gaussmix.engines import NativeEngine
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray
+from gaussmix.updates import MaximumLikelihood
+
+PLAIN = 20  # iterations before the first extrapolation
+LEAST_GAIN = 1e-8  # nats, of all rows together
+MOST_PASSES = 6000
+SAME = 1e-3  # nats: closer optima are one
+COLLAPSED = 1e-7  # least eigenvalue of a covariance, relative to the pooled one
+THIN = 0.05  # the same, below which chance is asked
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """A mixture, its log-likelihood (nats, all rows) and whether EM stood still there with sound components."""
+
+    mixture: Mixture
+    value: float
+    sound: bool
+    passes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """The rows of one problem."""
+
+    rows: FloatArray
+
+    @cached_property
+    def engine(self) -> NativeEngine:
+        return NativeEngine(self.rows)
+
+    def moments(self, mixture: Mixture) -> Moments:
+        return self.engine.accumulate(mixture.whitened())
+
+    def value(self, mixture: Mixture) -> float:
+        """Log-likelihood of all rows, in nats; -inf when a row has no density."""
+        value = self.moments(mixture).log_likelihood
+        return value if math.isfinite(value) else -math.inf
+
+    def is_sound(self, mixture: Mixture) -> bool:
+        return is_sound(mixture, self.rows)
+
+    def optimum(self, mixture: Mixture, passes: int = 0) -> Optimum:
+        return Optimum(mixture, self.value(mixture), self.is_sound(mixture), passes)
+
+    def polish(self, mixture: Mixture, known: list[Optimum], limit: int = MOST_PASSES) -> Optimum:
+        """The optimum above a mixture: one of the known ones as soon as it is plain that EM goes there."""
+        update, scale = MaximumLikelihood(), np.sqrt(self.rows.var(axis=0))
+        moments, passes, previous = self.moments(mixture), 1, -math.inf
+        while passes < limit and abs(moments.log_likelihood - previous) > LEAST_GAIN:
+            if not math.isfinite(moments.log_likelihood):
+                break
+            first = update.maximize(mixture, moments)
+            if first.collapsed.any() or first.empty.any():
+                return self.optimum(mixture, passes)
+            previous = moments.log_likelihood
+            after = self.moments(first.mixture)
+            passes += 1
+            if passes < PLAIN:
+                mixture, moments = first.mixture, after
+                continue
+            if passes % 10 < 3:
+                for optimum in known:
+                    if _close(first.mixture, after.log_likelihood, optimum, scale):
+                        return optimum
+            second = update.maximize(first.mixture, after)
+            if second.collapsed.any() or second.empty.any():
+                return self.optimum(first.mixture, passes)
+            leap = _extrapolate(mixture, first.mixture, second.mixture, scale)
+            if leap is not None:
+                landed = self.moments(leap)
+                passes += 1
+                if landed.log_likelihood >= after.log_likelihood:
+                    mixture, moments, previous = leap, landed, -math.inf
+                    if landed.log_likelihood - after.log_likelihood < LEAST_GAIN:
+                        previous = after.log_likelihood
+                    continue
+            previous = after.log_likelihood
+            mixture, moments = second.mixture, self.moments(second.mixture)
+            passes += 1
+        return self.optimum(mixture, passes)
+
+
+def _close(mixture: Mixture, value: float, optimum: Optimum, scale: FloatArray) -> bool:
+    """Whether all parameters agree to 1 % with those of an optimum at most a tenth of a nat above."""
+    if not -1e-6 < optimum.value - value < 0.1:
+        return False
+    gaps = np.abs(mixture.means[:, None] - optimum.mixture.means) / scale
+    order = linear_sum_assignment(gaps.sum(axis=2))[1]
+    other = optimum.mixture.reordered(order.tolist())
+    deviations = np.sqrt(other.covariance.variances())
+    if np.abs(mixture.weights / other.weights - 1).max() > 0.01:
+        return False
+    if (np.abs(mixture.means - other.means) / deviations).max() > 0.01:
+        return False
+    outer = deviations[:, :, None] * deviations[:, None, :]
+    return bool((np.abs(mixture.covariance.dense() - other.covariance.dense()) / outer).max() < 0.01)
+
+
+def _numbers(mixture: Mixture) -> list[FloatArray]:
+    return [np.log(mixture.weights), mixture.means, mixture.covariance.covariances]
+
+
+def _extrapolate(start: Mixture, first: Mixture, second: Mixture, scale: FloatArray) -> Mixture | None:
+    """The point that scheme S3 of Varadhan & Roland names; None where it is no mixture or no further than EM."""
+    kind = start.covariance_type
+    widths = {"full": np.outer(scale, scale), "tied": np.outer(scale, scale), "diag": scale**2}.get(
+        kind, (scale**2).mean()
+    )
+    units = (1.0, scale, widths)
+    points = list(zip(_numbers(start), _numbers(first), _numbers(second), strict=True))
+    steps = [b - a for a, b, _ in points]
+    bends = [(c - b) - (b - a) for a, b, c in points]
+    long = sum(float(((step / unit) ** 2).sum()) for step, unit in zip(steps, units, strict=True))
+    bent = sum(float(((bend / unit) ** 2).sum()) for bend, unit in zip(bends, units, strict=True))
+    reach = math.sqrt(long / bent) if bent > 0 else 1.0
+    if not reach > 1.0:
+        return None
+    moved = [a + 2 * reach * r + reach**2 * v for (a, _, _), r, v in zip(points, steps, bends, strict=True)]
+    weights = np.exp(moved[0] - moved[0].max())
+    try:
+        return Mixture.from_parameters(weights / weights.sum(), moved[1], moved[2], covariance_type=kind)
+    except ValueError:  # it is not positive-definite
+        return None
+
+
+def least_count(structure: str, n_features: int) -> int:
+    """Rows that a component needs for its own covariance."""
+    return {"full": n_features + 2, "diag": 3, "spherical": 2, "tied": 1}[structure]
+
+
+def relative_eigenvalues(mixture: Mixture) -> FloatArray:
+    """(k,) the least eigenvalue of each covariance, relative to the pooled covariance within components."""
+    return np.linalg.eigvalsh(_relative(mixture))[:, 0]
+
+
+def _relative(mixture: Mixture) -> FloatArray:
+    dense = mixture.covariance.dense()
+    inverse = np.linalg.inv(np.linalg.cholesky(np.einsum("k,kde->de", mixture.weights, dense)))
+    return inverse @ dense @ inverse.T
+
+
+def is_sound(mixture: Mixture, rows: FloatArray) -> bool:
+    """Whether no component is an accident of its rows.
+
+    A component is an accident when it has fewer rows than its covariance needs; when it is flat to rounding; or when it is
+    thin and chance explains it. Chance: rows of the other components, and its own ones spread as widely as
+    the pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a component
+    with p parameters can take, one holds its m rows by chance if n^p P(Poisson(m0) >= m) is not small.
+    """
+    n, d = rows.shape
+    counts = n * mixture.weights
+    if (counts < least_count(mixture.covariance_type, d) - 1e-6).any():
+        return False
+    if mixture.covariance_type == "tied" or mixture.n_components == 1:
+        return True
+    eigenvalues = np.linalg.eigvalsh(_relative(mixture))
+    least = eigenvalues[:, 0]
+    if (least < COLLAPSED).any():
+        return False
+    places = {"full": d * (d + 3) / 2, "diag": 2 * d, "spherical": d + 1}[mixture.covariance_type] * math.log(n)
+    for k in np.flatnonzero(least < THIN):
+        expected = _expected_rows(mixture, rows, int(k), float(np.log(eigenvalues[k]).sum()))
+        log_chance = places + math.log(max(pdtrc(math.floor(counts[k]) - 1, expected), 1e-300))
+        if log_chance > math.log(0.01):
+            return False
+    return True
+
+
+def _expected_rows(mixture: Mixture, rows: FloatArray, k: int, log_det: float) -> float:
+    """Rows in the place of component k if it had the width of the pooled covariance: the others' and its own.
+
+    The others' share of the density at the rows of k says how many of theirs lie there.
+    """
+    shares = mixture.responsibilities(rows)
+    own = shares[:, k]
+    others = float((own * (1.0 - own)).sum())
+    return others + float(own.sum()) * min(1.0, math.exp(0.5 * log_det))
