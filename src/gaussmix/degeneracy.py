@@ -12,7 +12,8 @@ from gaussmix.typing import BoolArray, FloatArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
-_THIN = math.log(0.05)  # log variance per thin direction, against the reference
+_THIN = math.log(0.02)  # log variance per thin direction, against the reference
+_MANY = 5  # times d + 2: so many rows are not a chance finding
 _CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
 
 
@@ -84,7 +85,7 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(ratios[:, 0] < _COLLAPSED),
-        few=np.asarray(counts < {"full": d + 2, "diag": 3, "spherical": 2, "tied": 0}[mixture.covariance_type]),
+        few=np.asarray(counts < {"full": d + 1, "diag": 3, "spherical": 2, "tied": 0}[mixture.covariance_type]),
         spurious=np.zeros(k, dtype=np.bool_),
     )
     if mixture.covariance_type == "tied":
@@ -93,7 +94,8 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
     if mixture.covariance_type == "spherical":
         thin[:, :-1] = False
-    for component in (thin.any(axis=1) & ~soundness.empty).nonzero()[0]:
+    suspects = thin.any(axis=1) & (counts < _MANY * (d + 2)) & ~soundness.empty
+    for component in suspects.nonzero()[0]:
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
     return soundness

@@ -1,0 +1,232 @@
+"""Candidates for a race of starts: different ways to cut the rows, all in units of the data's own covariance.
+
+Whitened rows make every candidate follow any affine map of the data that the covariance structure can follow: full and
+tied covariances any at all, diagonal ones the units of each feature, spherical ones rotations and one unit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.covariance.triangular import inverse_transposed, lower_root
+from gaussmix.initial import Membership, mixture_from_membership
+from gaussmix.kmeans import draw_seeds, k_means, nearest
+from gaussmix.mixture import Mixture
+from gaussmix.prior import Prior
+from gaussmix.typing import FloatArray, Form, IntArray
+from gaussmix.updates import MaximumLikelihood
+
+_LLOYD_ITERATIONS = 10
+_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 10, 200, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Some rows to start from, and the units to see them in.
+
+    Attributes
+    ----------
+    rows : (n, d) array
+    row_weights : (n,) array or None
+        With mean one.
+    center : (d,) array
+    root : (d, d) array
+        Lower root of their covariance, as far as the structure of the components can see it: diagonal for diagonal
+        ones, a multiple of the identity for spherical ones.
+    whitened : (n, d) array
+        The rows about the center, in units of the root.
+    """
+
+    rows: FloatArray
+    row_weights: FloatArray | None
+    center: FloatArray
+    root: FloatArray
+
+    @classmethod
+    def of(cls, rows: FloatArray, row_weights: FloatArray | None, form: Form) -> "Sample":
+        weights = None if row_weights is None else row_weights / row_weights.mean()
+        center = np.average(rows, axis=0, weights=weights)
+        return cls(rows, weights, center, _root_about(rows - center, weights, form))
+
+    @cached_property
+    def whitened(self) -> FloatArray:
+        return (self.rows - self.center) @ inverse_transposed(self.root[None])[0]
+
+    @cached_property
+    def invariant(self) -> FloatArray:
+        """(n, d) invariant coordinates: whitened rows along the axes of their fourth moments, by ascending kurtosis.
+
+        They are the same, but for signs, after any affine map. A direction of low kurtosis is one in which two or more
+        clusters of like size come apart: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B
+        71 (2009), 549-592, section 5.
+        """
+        rows = self.rows - self.center
+        rows = rows @ inverse_transposed(_root_about(rows, self.row_weights, "full")[None])[0]
+        return rows @ kurtosis_axes(rows, self.row_weights)
+
+
+def kurtosis_axes(whitened: FloatArray, row_weights: FloatArray | None) -> FloatArray:
+    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'`` (Cardoso's FOBI, ICASSP 1989, 2109-2112)."""
+    lengths = (whitened**2).sum(axis=1)
+    if row_weights is not None:
+        lengths = lengths * row_weights
+    return np.asarray(np.linalg.eigh((whitened * lengths[:, None]).T @ whitened)[1])
+
+
+def draw_starts(
+    data: Sample,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    n_starts: int,
+    streams: Iterator[np.random.Generator],
+) -> Iterator[Mixture]:
+    """So many starts, in turns of eight different kinds, each with its own random stream.
+
+    No kind finds every optimum: benchmarks/starts.py counts what each does.
+    """
+    few = max(1, min(n_components - 1, data.rows.shape[1]))
+    merged: IntArray | None = None
+    for start in range(n_starts):
+        rng = next(streams)
+        match start % 8:
+            case 0:
+                labels = _clusters(data.invariant[:, :1], data, n_components, rng)
+            case 1:
+                labels = _clusters(data.whitened, data, n_components, rng)
+            case 2:
+                labels = merged = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
+            case 3:
+                labels = _clusters(data.invariant[:, :few], data, n_components, rng)
+            case 4:
+                assert merged is not None
+                labels = _clusters(_discriminants(data, merged, few), data, n_components, rng)
+            case 5:
+                labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
+            case 6:
+                labels = _clusters(data.invariant[:, -few:], data, n_components, rng)
+            case _:
+                labels = _clusters(_discriminants(data, labels, data.rows.shape[1]), data, n_components, rng)
+        yield start_from_labels(data, labels, structure, n_components)
+
+
+def start_from_labels(
+    data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
+) -> Mixture:
+    """Weights, means and covariances of the clusters; these are shrunk a little, for a cluster may have few rows."""
+    root = data.root / n_components ** (1 / data.rows.shape[1])
+    prior = Prior(1.0, root, 0.0, data.center)
+    membership = Membership(data.rows, data.row_weights, n_components, labels=labels)
+    return mixture_from_membership(membership, structure, MaximumLikelihood(prior=prior))
+
+
+def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    rows = np.ascontiguousarray(rows)
+    return nearest(rows, k_means(rows, data.row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
+
+
+def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form) -> FloatArray:
+    weighted = centered if row_weights is None else centered * row_weights[:, None]
+    match form:
+        case "full" | "tied":
+            return lower_root((weighted.T @ centered / len(centered))[None])[0]
+        case "diagonal":
+            return np.diag(np.sqrt((weighted * centered).mean(axis=0)))
+        case "spherical":
+            return np.asarray(np.sqrt((weighted * centered).mean()) * np.eye(centered.shape[1]))
+
+
+def root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
+    """Lower root of the covariance within clusters, with a little of that of all rows for clusters without any."""
+    return _root_about(_about_means(data, labels), data.row_weights, form) + 1e-4 * data.root
+
+
+def _about_means(data: Sample, labels: IntArray) -> FloatArray:
+    return data.rows - _means(data, labels)[labels]
+
+
+def _means(data: Sample, labels: IntArray) -> FloatArray:
+    weights = np.ones(len(labels)) if data.row_weights is None else data.row_weights
+    counts = np.bincount(labels, weights)
+    centered = data.rows - data.center
+    sums = np.stack([np.bincount(labels, weights * column) for column in centered.T], axis=1)
+    return data.center + sums / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
+
+
+def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
+    """(n, n_axes) the rows in the units within clusters, along the axes in which the clusters' means differ the most.
+
+    Fisher's linear discriminants (Bishop 2006, section 4.1.6): they undo a stretch that all clusters share.
+    """
+    units = inverse_transposed(root_within(data, labels, "full")[None])[0]
+    means = (_means(data, labels) - data.center) @ units
+    between = (means * np.bincount(labels, data.row_weights)[:, None]).T @ means
+    return (data.rows - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
+
+
+def merge_cells(
+    rows: FloatArray, row_weights: FloatArray | None, form: Form, n_components: int, rng: np.random.Generator
+) -> IntArray:
+    """(n,) labels: cells of k-means, merged two by two at the least loss of classification likelihood.
+
+    The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield and
+    Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a few pseudo-rows in every cell.
+    """
+    n_cells = min(max(_CELLS_PER_COMPONENT * n_components, 30), _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
+    if n_cells <= n_components:
+        return nearest(rows, k_means(rows, row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
+    cells = nearest(rows, rows[draw_seeds(rows, row_weights, n_cells, rng)])
+    weights = np.ones(len(rows)) if row_weights is None else row_weights
+    d = rows.shape[1]
+    features = _features(rows, form)
+    sums = np.stack([np.bincount(cells, weights * column, n_cells) for column in (np.ones(len(rows)), *rows.T)], axis=1)
+    squares = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
+    ids = np.arange(n_cells)
+    alive = sums[:, 0] > 0
+    pseudo = n_components ** (-2 / d)
+
+    def energy(sums: FloatArray, squares: FloatArray) -> FloatArray:
+        counts = sums[..., 0]
+        scatter = squares - _features(sums[..., 1:], form) / np.maximum(counts, 1e-300)[..., None]
+        if form == "tied":
+            return np.asarray(scatter.sum(axis=-1))
+        n = counts + 1
+        if form == "full":
+            matrices = scatter.reshape(*scatter.shape[:-1], d, d) + pseudo * np.eye(d)
+            log_det = np.linalg.slogdet(matrices)[1] - d * np.log(n)
+        elif form == "diagonal":
+            log_det = np.log((scatter + pseudo) / n[..., None]).sum(axis=-1)
+        else:
+            log_det = d * np.log((scatter[..., 0] + d * pseudo) / (d * n))
+        return np.asarray(0.5 * n * log_det)
+
+    own = energy(sums, squares)
+    loss = np.full((n_cells, n_cells), np.inf)
+    first, second = np.triu_indices(n_cells, 1)
+    loss[first, second] = energy(sums[first] + sums[second], squares[first] + squares[second]) - own[first] - own[second]
+    loss[~alive] = loss[:, ~alive] = np.inf
+    for _ in range(int(alive.sum()) - n_components):
+        i, j = divmod(int(loss.argmin()), n_cells)
+        sums[i] += sums[j]
+        squares[i] += squares[j]
+        own[i] = energy(sums[i], squares[i])
+        ids[ids == ids[j]] = ids[i]
+        alive[j] = False
+        loss[j] = loss[:, j] = np.inf
+        others = np.flatnonzero(alive & (np.arange(n_cells) != i))
+        losses = energy(sums[i] + sums[others], squares[i] + squares[others]) - own[i] - own[others]
+        loss[np.minimum(i, others), np.maximum(i, others)] = losses
+    return np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
+
+
+def _features(rows: FloatArray, form: Form) -> FloatArray:
+    """What a scatter sums: products, squares, or their sum."""
+    match form:
+        case "full":
+            return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], -1)
+        case "diagonal" | "tied":
+            return rows**2
+        case "spherical":
+            return (rows**2).sum(axis=-1, keepdims=True)
