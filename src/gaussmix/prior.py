@@ -82,7 +82,6 @@ class Prior:
                     scatter = scatter + (shifts * centers).sum(axis=1)
         return Moments(covariance.form, counts, shifts, scatter, 0.0, 0.0, 0.0)
 
-    def log_density(self, mixture: Mixture) -> float:
-        """The logarithm of the density of the parameters, without its constant, in nats."""
-        scale = float(self.strengths(mixture) @ mixture.covariance.log_det())
-        return scale - 0.5 * self.pseudo_moments(mixture).scatter_trace
+    def log_density(self, mixture: Mixture, pseudo: Moments) -> float:
+        """The logarithm of the density of the parameters, without its constant, in nats; ``pseudo`` as above."""
+        return float(self.strengths(mixture) @ mixture.covariance.log_det()) - 0.5 * pseudo.scatter_trace

@@ -19,9 +19,6 @@ from gaussmix.starts import Sample, kurtosis_axes, start_from_labels
 from gaussmix.typing import BoolArray, FloatArray
 from gaussmix.updates import MaximumLikelihood
 
-Move = tuple[int, int, int]
-"""Merge the first two, split the third."""
-
 _SPLIT_ITERATIONS = 8
 _LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split
 _MERGES = 3  # looked at for each split, and the other way round
@@ -29,7 +26,7 @@ _MERGES = 3  # looked at for each split, and the other way round
 
 def propose_moves(
     data: Sample, mixture: Mixture, moments: Moments, update: MaximumLikelihood, unsound: BoolArray
-) -> Iterator[tuple[Move, Mixture]]:
+) -> Iterator[Mixture]:
     """Mixtures to go on from, those first that promise the most: what the split gains less what the merge costs.
 
     Parameters
@@ -66,7 +63,7 @@ def propose_moves(
         moved[:, j] = responsibilities[:, component] * splits[component][1]
         moved[:, component] -= moved[:, j]
         membership = Membership(data.rows, data.row_weights, mixture.n_components, responsibilities=moved)
-        yield (i, j, component), mixture_from_membership(membership, type(mixture.covariance), update)
+        yield mixture_from_membership(membership, type(mixture.covariance), update)
 
 
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ from gaussmix.typing import FloatArray, Form, IntArray
 from gaussmix.updates import MaximumLikelihood
 
 _LLOYD_ITERATIONS = 10
-_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 10, 200, 3
+_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +174,7 @@ def merge_cells(
     The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield and
     Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a few pseudo-rows in every cell.
     """
-    n_cells = min(max(_CELLS_PER_COMPONENT * n_components, 30), _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
+    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:
         return nearest(rows, k_means(rows, row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
     cells = nearest(rows, rows[draw_seeds(rows, row_weights, n_cells, rng)])

@@ -1,7 +1,7 @@
 """From the sums of a pass to the next parameters: the M-step."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -79,6 +79,14 @@ class MaximumLikelihood(AbstractUpdate):
 
     ridge: float = 0.0
     prior: Prior | None = None
+    _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
+
+    def _pseudo_moments(self, mixture: Mixture) -> Moments:
+        """Those of the prior, remembered: all that is asked about one mixture is asked in a row."""
+        assert self.prior is not None
+        if not self._latest or self._latest[0][0] is not mixture:
+            self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
+        return self._latest[0][1]
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         previous = mixture.covariance
@@ -88,7 +96,7 @@ class MaximumLikelihood(AbstractUpdate):
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
         weights, rows, about = counts / counts.sum(), counts, moments
         if self.prior is not None:
-            about = replace(moments, counts=counts, shifts=shifts) + self.prior.pseudo_moments(mixture)
+            about = replace(moments, counts=counts, shifts=shifts) + self._pseudo_moments(mixture)
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strengths(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
@@ -104,7 +112,7 @@ class MaximumLikelihood(AbstractUpdate):
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
 
     def log_prior(self, mixture: Mixture) -> float:
-        return 0.0 if self.prior is None else self.prior.log_density(mixture)
+        return 0.0 if self.prior is None else self.prior.log_density(mixture, self._pseudo_moments(mixture))
 
     def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
         old, new = mixture.covariance, step.mixture.covariance
@@ -112,7 +120,7 @@ class MaximumLikelihood(AbstractUpdate):
         rows, trace = counts, moments.scatter_trace
         if self.prior is not None:
             rows = rows + self.prior.strengths(mixture)
-            trace += self.prior.pseudo_moments(mixture).scatter_trace
+            trace += self._pseudo_moments(mixture).scatter_trace
         own = mixture.n_features * float(rows.sum())
         if self.ridge > 0:
             own -= self.ridge * float(rows @ new.precision_traces())

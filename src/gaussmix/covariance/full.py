@@ -58,7 +58,13 @@ class Full(AbstractCovariance):
         return factors
 
     def log_det(self) -> FloatArray:
-        return -np.log(self.roots.diagonal(axis1=1, axis2=2)).sum(axis=1)
+        return self._log_det
+
+    @cached_property
+    def _log_det(self) -> FloatArray:
+        log_det = -np.log(self.roots.diagonal(axis1=1, axis2=2)).sum(axis=1)
+        log_det.flags.writeable = False
+        return np.asarray(log_det)
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         kept = (counts == 0).nonzero()[0]
