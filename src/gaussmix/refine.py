@@ -12,10 +12,9 @@ import numpy as np
 from gaussmix.covariance.triangular import inverse_transposed, lower_root
 from gaussmix.em import Ahead, fit_em
 from gaussmix.engines import NativeEngine
-from gaussmix.initial import Membership, mixture_from_membership
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
-from gaussmix.starts import Sample, kurtosis_axes, start_from_labels
+from gaussmix.starts import Sample, kurtosis_axes, start_from_labels, start_from_responsibilities
 from gaussmix.typing import BoolArray, FloatArray
 from gaussmix.updates import MaximumLikelihood
 
@@ -62,8 +61,7 @@ def propose_moves(
         moved[:, i] += moved[:, j]
         moved[:, j] = responsibilities[:, component] * splits[component][1]
         moved[:, component] -= moved[:, j]
-        membership = Membership(data.rows, data.row_weights, mixture.n_components, responsibilities=moved)
-        yield mixture_from_membership(membership, type(mixture.covariance), update)
+        yield start_from_responsibilities(data, moved, type(mixture.covariance))
 
 
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:

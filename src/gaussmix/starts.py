@@ -4,6 +4,7 @@ Whitened rows make every candidate follow any affine map of the data that the co
 tied covariances any at all, diagonal ones the units of each feature, spherical ones rotations and one unit.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from gaussmix.covariance import AbstractCovariance
-from gaussmix.covariance.triangular import inverse_transposed, lower_root
+from gaussmix.covariance.triangular import inverse_transposed, root_of_rows
 from gaussmix.initial import Membership, mixture_from_membership
 from gaussmix.kmeans import draw_seeds, k_means, nearest
 from gaussmix.mixture import Mixture
@@ -20,6 +21,7 @@ from gaussmix.typing import FloatArray, Form, IntArray
 from gaussmix.updates import MaximumLikelihood
 
 _LLOYD_ITERATIONS = 10
+_PSEUDO_ROWS = 1.0
 _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3
 
 
@@ -115,11 +117,33 @@ def draw_starts(
 def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
-    """Weights, means and covariances of the clusters; these are shrunk a little, for a cluster may have few rows."""
-    root = data.root / n_components ** (1 / data.rows.shape[1])
-    prior = Prior(1.0, root, 0.0, data.center)
-    membership = Membership(data.rows, data.row_weights, n_components, labels=labels)
-    return mixture_from_membership(membership, structure, MaximumLikelihood(prior=prior))
+    """Weights, means and covariances of clusters."""
+    return _start_from(Membership(data.whitened, data.row_weights, n_components, labels=labels), data, structure)
+
+
+def start_from_responsibilities(
+    data: Sample, responsibilities: FloatArray, structure: type[AbstractCovariance]
+) -> Mixture:
+    """The same for rows that belong to several components, ``responsibilities`` (n, k)."""
+    k = responsibilities.shape[1]
+    membership = Membership(data.whitened, data.row_weights, k, responsibilities=responsibilities)
+    return _start_from(membership, data, structure)
+
+
+def _start_from(membership: Membership, data: Sample, structure: type[AbstractCovariance]) -> Mixture:
+    """An M-step in whitened units, where covariances get a pseudo-row each: a cluster may have few rows."""
+    k, d = membership.n_components, data.rows.shape[1]
+    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
+    mixture = mixture_from_membership(membership, structure, MaximumLikelihood(prior=prior))
+    roots = mixture.covariance.roots
+    match structure.form:
+        case "full" | "tied":
+            roots = data.root @ roots
+        case "diagonal":
+            roots = data.root.diagonal() * roots
+        case "spherical":
+            roots = data.root[0, 0] * roots
+    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, structure(roots, k, d))
 
 
 def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
@@ -128,14 +152,14 @@ def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.
 
 
 def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form) -> FloatArray:
-    weighted = centered if row_weights is None else centered * row_weights[:, None]
+    scaled = centered if row_weights is None else centered * np.sqrt(row_weights)[:, None]
     match form:
         case "full" | "tied":
-            return lower_root((weighted.T @ centered / len(centered))[None])[0]
+            return root_of_rows(scaled / math.sqrt(len(scaled)))
         case "diagonal":
-            return np.diag(np.sqrt((weighted * centered).mean(axis=0)))
+            return np.diag(np.sqrt((scaled**2).mean(axis=0)))
         case "spherical":
-            return np.asarray(np.sqrt((weighted * centered).mean()) * np.eye(centered.shape[1]))
+            return np.asarray(np.sqrt((scaled**2).mean()) * np.eye(centered.shape[1]))
 
 
 def root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:

@@ -8,6 +8,7 @@ from scipy.linalg import lapack
 
 from gaussmix.typing import BoolArray, FloatArray
 
+_DOUBTFUL_PIVOT = 1e-5  # of a deviation: its square is rounded to the sixth digit
 _LARGEST_WHITENED = 100.0  # deviations; a variance of ten thousand beside one costs up to four digits of sixteen
 
 
@@ -39,6 +40,22 @@ def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
 def root_of_some(roots: FloatArray, features: Sequence[int]) -> FloatArray:
     """The roots of the covariances of some features, from the rows of the roots: nothing is squared."""
     return _triangular(np.swapaxes(roots[:, list(features)], -1, -2))
+
+
+def root_of_rows(rows: FloatArray) -> FloatArray:
+    """Lower triangular L with ``L L' = rows' rows``, for rows (n, d) of full rank.
+
+    By way of the correlations where these are well conditioned, and without squaring where they are not.
+    """
+    scale = np.sqrt((rows**2).sum(axis=0))
+    scale[scale == 0] = 1.0
+    rows = rows / scale
+    try:
+        root = np.linalg.cholesky(rows.T @ rows)
+    except np.linalg.LinAlgError:
+        return scale[:, None] * _triangular(rows)
+    doubtful = root.diagonal().min() < _DOUBTFUL_PIVOT
+    return np.asarray(scale[:, None] * (_triangular(rows) if doubtful else root))
 
 
 def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
