@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import Covariance, multivariate_normal
 from tables import COVARIANCE_TYPES, TABLES, read_only
 
 from gaussmix.covariance import covariance_class
@@ -133,14 +133,16 @@ def test_lifted_mixture_is_the_mixture_of_the_kept_columns(name, covariance_type
     np.testing.assert_array_equal(lifted.means[:, found.kept], mixture.means)
     if name == "denormals":
         return
+    densities = lifted.log_density(rows)
+    assert np.isfinite(densities).all()
+    if covariance_type == "spherical":  # one variance for more columns: another mixture
+        np.testing.assert_array_equal(lifted.covariance.roots, mixture.covariance.roots)
+        return
     np.testing.assert_allclose(lifted.responsibilities(rows), mixture.responsibilities(few), atol=1e-7)
-    gap = lifted.log_density(rows) - mixture.log_density(few)
-    assert np.isfinite(lifted.log_density(rows)).all()
-    if covariance_type != "spherical":
-        constant = -np.log(np.sqrt(2 * np.pi) * found.deviations).sum()
-        np.testing.assert_allclose(gap, constant, rtol=1e-7, atol=1e-6)
-        marginal = lifted.marginal(found.kept.tolist()).covariance.dense()
-        np.testing.assert_allclose(marginal, mixture.covariance.dense(), rtol=1e-9, atol=1e-12 * marginal.max())
+    constant = -np.log(np.sqrt(2 * np.pi) * found.deviations).sum()
+    np.testing.assert_allclose(densities - mixture.log_density(few), constant, rtol=1e-7, atol=1e-6)
+    marginal = lifted.marginal(found.kept.tolist()).covariance.dense()
+    np.testing.assert_allclose(marginal, mixture.covariance.dense(), rtol=1e-9, atol=1e-12 * marginal.max())
 
 
 def _mixture_of(rows, spread, covariance_type):
@@ -173,7 +175,8 @@ def test_lifted_covariance_by_plain_algebra(name, covariance_type):
         np.testing.assert_allclose(lifted.means[component], mean, atol=1e-12)
         np.testing.assert_allclose(lifted.covariance.dense()[component], covariance, rtol=1e-12, atol=1e-12)
         single = lifted.reordered([component, 1 - component])
-        density = multivariate_normal(mean, covariance, allow_singular=False).logpdf(rows[:20])
+        factored = Covariance.from_cholesky(np.linalg.cholesky(covariance))
+        density = multivariate_normal(mean, factored).logpdf(rows[:20])
         alone = Mixture([1.0, 0.0], single.means, single.covariance).log_density(rows[:20])
         np.testing.assert_allclose(alone, density, rtol=1e-6)
 

@@ -115,7 +115,7 @@ class DataRange:
         if not dropped.size:
             return None
         size = np.where(constant, np.abs(columns.means), columns.deviations * columns.scales)
-        deviations = np.maximum(limits, _SHARE) * np.where(size > 0, size, 1.0)
+        deviations = np.clip(1000 * limits, _SHARE, 0.1) * np.where(size > 0, size, 1.0)
         return cls(
             covariance_type,
             kept,
@@ -134,7 +134,7 @@ class DataRange:
         """The mixture of all columns that a mixture of the kept ones stands for.
 
         Of the kept columns it has the same means and, but for the rounding of roots whose rows change places, the same
-        covariances.
+        covariances. A "spherical" mixture, of rows that are all equal, keeps its variances for all columns.
         """
         shifts = (mixture.means - self.centers[self.kept]) / self.scales[self.kept]
         means = np.empty((mixture.n_components, len(self.centers)))
