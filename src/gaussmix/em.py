@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -153,6 +153,10 @@ class Fit:
     def n_iter(self) -> int:
         return len(self.history) - 1
 
+    def interrupted(self) -> "Fit":
+        """The same, as what was found when someone had waited enough."""
+        return replace(self, stop=Stop.INTERRUPTED, reason=Stop.INTERRUPTED.value.format(n_iter=self.n_iter))
+
     @property
     def trace(self) -> tuple[float, ...]:
         """The mean log-likelihood after each iteration."""
@@ -179,6 +183,8 @@ def fit_em(
     accelerator: Accelerator | None = None,
     start: int = 0,
     last_log_likelihood: float = -np.inf,
+    earlier: Fit | None = None,
+    began: float | None = None,
     deadline: float = math.inf,
     watch: Callable[[Progress], object] | None = None,
 ) -> Fit:
@@ -205,6 +211,10 @@ def fit_em(
         Its number, for those who watch.
     last_log_likelihood : float
         The mean log-likelihood one iteration before the start, when a fit goes on.
+    earlier : Fit, optional
+        A fit to the same rows that ended at the mixture: its history and its passes are carried on.
+    began : float, optional
+        What seconds are counted from, as ``time.perf_counter()`` counts; by default now.
     deadline : float
         When to stop, as ``time.perf_counter()`` counts.
     watch : callable, optional
@@ -215,9 +225,11 @@ def fit_em(
     FloatingPointError
         If a row is so far from all components that its density is zero.
     """
-    began = time.perf_counter()
-    rough = engine.rough_helps and max_iter > 0
-    n_passes = 0
+    began = time.perf_counter() if began is None else began
+    rough = engine.rough_helps and max_iter > 0 and earlier is None
+    history = list(earlier.history[:-1]) if earlier else []
+    n_passes = earlier.n_passes if earlier else 0
+    most = max_iter + len(history)
 
     def evaluate(mixture: Mixture, step: Step | None) -> _Point:
         nonlocal n_passes
@@ -230,15 +242,14 @@ def fit_em(
 
     point = evaluate(mixture, None)
     change = point.moments.mean_log_likelihood - last_log_likelihood
-    history: list[Record] = []
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
     gain = ahead = last_gain = math.inf
     near = False
     if watch:
-        watch(Progress(start, 0, point.moments.mean_log_likelihood, change))
+        watch(Progress(start, len(history), point.moments.mean_log_likelihood, change))
     try:
-        while len(history) < max_iter:
-            if rough and _is_rounding(change, point, rule, last=len(history) == max_iter - 1):
+        while len(history) < most:
+            if rough and _is_rounding(change, point, rule, last=len(history) == most - 1):
                 rough = False
                 point, change = evaluate(point.mixture, point.step), np.inf
                 if accelerator:

@@ -20,6 +20,21 @@ class DegenerateComponentWarning(UserWarning):
         super().__init__(f"{noun}{'s' if len(self.components) > 1 else ''} {shown} {trouble}")
 
 
+class DegenerateDataWarning(UserWarning):
+    """Columns are constant, or follow from others: the fit left them out, and the model covers them all the same.
+
+    Attributes
+    ----------
+    columns : tuple of int
+    """
+
+    def __init__(self, columns: Iterable[int], sentences: Iterable[str]) -> None:
+        self.columns = tuple(int(column) for column in columns)
+        shown = list(sentences)
+        said = "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")
+        super().__init__(f"{said[0].upper()}{said[1:]}. Components were fitted without: leave such columns out.")
+
+
 class ModelFileError(ValueError):
     """A model file cannot be read: damaged, of another format, or of a newer version."""
 

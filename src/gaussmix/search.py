@@ -1,20 +1,28 @@
-"""The search for the good optimum: starts that race, then moves that refine the winner."""
+"""The search for the good optimum: starts that race, moves that refine the winner, and a finish on all rows."""
 
+import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from gaussmix.acceleration import Accelerator
+from gaussmix.covariance import AbstractCovariance
 from gaussmix.degeneracy import Soundness, examine
-from gaussmix.em import Ahead, Fit, fit_em
-from gaussmix.engines import AbstractEngine
+from gaussmix.em import Ahead, Fit, Progress, Rule, Stop, fit_em
+from gaussmix.engines import AbstractEngine, NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.refine import propose_moves
-from gaussmix.starts import Sample
+from gaussmix.starts import Sample, draw_starts, start_from_labels
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 
-N_STARTS = 12
+ALL_ROWS = 20_000
+"""So many rows are searched as they are, of more a sample."""
+
+_LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
 _SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race
 _FINISHERS = 2
 _SAME = 1e-3  # nats: optima nearer than this are one
@@ -24,10 +32,11 @@ _PROPOSALS, _FAILURES = 4, 2
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run of EM, and whether the components it led to are sound."""
+    """Where a run of EM is, and whether the components are sound there."""
 
     fit: Fit
     soundness: Soundness
+    n_starts: int = 1  # how many starts led there
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -40,52 +49,225 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
+class Found:
+    """What a search returns.
+
+    Attributes
+    ----------
+    fit : Fit
+    soundness : Soundness
+    optima : tuple of float
+        For each start that was not given up early, the log-likelihood of the rows that were searched where it ended, in
+        nats, the greatest first.
+    n_starts : int
+        All starts.
+    """
+
+    fit: Fit
+    soundness: Soundness
+    optima: tuple[float, ...]
+    n_starts: int
+
+
+@dataclass(eq=False)
 class Search:
-    """What all runs of a search have in common."""
+    """What all runs of a search share, and the best of them so far.
+
+    Attributes
+    ----------
+    engine : AbstractEngine
+    data : Sample
+        The rows of the engine.
+    update : MaximumLikelihood
+    target_root : (d, d) array
+        What variances are measured against.
+    accelerate : bool
+    max_iter : int
+    deadline : float
+    watch : callable or None
+    """
 
     engine: AbstractEngine
     data: Sample
     update: MaximumLikelihood
     target_root: FloatArray
     accelerate: bool
+    max_iter: int
     deadline: float
+    watch: Callable[[Progress], object] | None
+    began: float = field(default_factory=time.perf_counter)
+    best: Run | None = None
+    n_runs: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Many short runs, the best third for longer, the best two of these to the end: where they ended, best first."""
-        runs = _ranked(self._run(start, _SHORT, accelerate=False) for start in starts)
-        runs = _ranked(self._run(run.fit.mixture, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
-        return _ranked(self._run(run.fit.mixture, _LAST) for run in runs[:_FINISHERS])
+        runs = _ranked(self.run(start, _SHORT, accelerate=False) for start in self._in_time(starts))
+        runs = _ranked(self.go_on(run, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
+        return _ranked(self.go_on(run, _LAST) for run in runs[:_FINISHERS])
 
     def refine(self, best: Run) -> Run:
-        """Moves from the best, as long as one leads higher."""
+        """Merge and split from the best, as long as that leads higher."""
         failures = 0
         moves = self._moves(best)
-        while failures < _FAILURES and not best.fit.stop.is_cut_short:
-            tried = [self._run(start, _SHORT, accelerate=False) for start, _ in zip(moves, range(_PROPOSALS))]
+        while failures < _FAILURES:
+            tried = _ranked(self.run(start, _SHORT, accelerate=False) for start in itertools.islice(moves, _PROPOSALS))
             if not tried:
                 break
-            run = self._run(_ranked(tried)[0].fit.mixture, _LAST)
+            run = self.go_on(tried[0], _LAST)
             if run.beats(best):
                 best, failures, moves = run, 0, self._moves(run)
             else:
                 failures += 1
         return best
 
-    def _moves(self, run: Run):
-        return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
+    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule = _NEAR, accelerate: bool = True) -> Run:
+        self.n_runs += 1
+        return self._run(mixture, max_iter, rule, accelerate, None)
 
-    def _run(self, mixture: Mixture, max_iter: int, accelerate: bool = True) -> Run:
-        accelerator = Accelerator(self.update) if accelerate and self.accelerate else None
+    def go_on(self, run: Run, max_iter: int, *, rule: Rule = _NEAR) -> Run:
+        """The same run for longer."""
+        if run.fit.stop is Stop.AT_THE_TOP and rule is _NEAR:
+            return run
+        longer = self._run(run.fit.mixture, max_iter, rule, True, run.fit)
+        return replace(longer, n_starts=run.n_starts)
+
+    def _run(self, mixture: Mixture, max_iter: int, rule: Rule, accelerate: bool, earlier: Fit | None) -> Run:
         fit = fit_em(
-            self.engine, self.update, mixture, _NEAR, max_iter=max_iter, accelerator=accelerator, deadline=self.deadline
+            self.engine,
+            self.update,
+            mixture,
+            rule,
+            max_iter=min(max_iter, self.max_iter),
+            accelerator=Accelerator(self.update) if accelerate and self.accelerate else None,
+            start=self.n_runs - 1,
+            earlier=earlier,
+            began=self.began,
+            deadline=self.deadline,
+            watch=self.watch,
         )
-        return Run(fit, examine(fit.mixture, fit.moments.counts, fit.moments.weight, self.target_root))
+        counts, weight = fit.moments.counts, fit.moments.weight
+        run = Run(fit, examine(fit.mixture, counts, weight, self.target_root))
+        if self.best is None or run.rank < self.best.rank:
+            self.best = run
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return run
+
+    def _moves(self, run: Run) -> Iterator[Mixture]:
+        moves = propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
+        return self._in_time(moves)
+
+    def _in_time(self, mixtures: Iterable[Mixture]) -> Iterator[Mixture]:
+        """Those there is time for, and one at least when nothing has been found yet."""
+        for mixture in mixtures:
+            yield mixture
+            if time.perf_counter() > self.deadline:
+                break
+
+
+def find_optimum(
+    engine: AbstractEngine,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
+    *,
+    n_starts: int,
+    seed: int,
+    rule: Rule,
+    max_iter: int,
+    accelerate: bool,
+    deadline: float = math.inf,
+    watch: Callable[[Progress], object] | None = None,
+) -> Found:
+    """The best optimum that a race of starts and moves from the winner lead to.
+
+    Of many rows a sample is searched; the two best optima there are where EM on all rows starts.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+    structure : subclass of AbstractCovariance
+    n_components : int
+    update_for : callable
+        From a `Sample` and the lower root of the covariance within clusters, (d, d), to the M-step.
+    n_starts : int
+    seed : int
+        Start i draws from its own counter-based stream, keyed by the seed and i.
+    rule : Rule
+        When the last run ends.
+    max_iter, accelerate, deadline, watch
+        As for `fit_em`; watch sees the runs of the search too, numbered.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When interrupted before there is a model. Later, the best one so far is returned.
+    """
+    streams = (np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count())
+    data, all_rows = _sample(engine, structure, n_components, next(streams))
+    target_root = data.root_within(n_components, structure.form, next(streams))
+    update = update_for(data, target_root)
+    search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
+    search = Search(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch)
+    last = search
+    runs: list[Run] = []
+    try:
+        if n_components == 1:
+            n_starts = 1
+            one = start_from_labels(data, np.zeros(len(data.rows), dtype=np.int64), structure, 1)
+            runs = [search.run(one, max_iter)]
+        else:
+            runs = search.race(draw_starts(data, structure, n_components, n_starts, streams))
+        best = search.refine(runs[0]) if n_components > 2 else runs[0]
+        if all_rows:
+            best = search.go_on(best, max_iter, rule=rule)
+        else:
+            last = replace(search, engine=engine, best=None)
+            found = best
+            best = last.run(found.fit.mixture, max_iter, rule=rule)
+            second = next((run for run in runs if found.beats(run)), None)
+            if second is not None:
+                short = last.run(second.fit.mixture, _SHORT)
+                if short.beats(best):
+                    best = last.go_on(short, max_iter, rule=rule)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        if last.best is None:  # there is time for one more pass
+            last.run(search.best.fit.mixture, 0)
+        assert last.best is not None
+        best = replace(last.best, fit=last.best.fit.interrupted())
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    return Found(best.fit, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:
-    """Best first, without those that are where a better one is."""
+    """Best first; those that are where a better one is count as one."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):
-        if all(abs(run.fit.objective - other.fit.objective) > _SAME for other in kept):
+        same = [at for at, other in enumerate(kept) if abs(run.fit.objective - other.fit.objective) <= _SAME]
+        if same:
+            kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
+        else:
             kept.append(run)
     return kept
+
+
+def _sample(
+    engine: AbstractEngine, structure: type[AbstractCovariance], n_components: int, rng: np.random.Generator
+) -> tuple[Sample, bool]:
+    """All rows, or those that matter more, more often: a lightweight coreset, and whether it is all rows.
+
+    Half of the rows are drawn by their weights, half by weight and squared distance from the center, in units of the
+    data: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
+    """
+    if engine.n_rows <= ALL_ROWS:
+        return Sample.of(*engine.sample_rows(ALL_ROWS, rng), structure.form), True
+    few = Sample.of(*engine.sample_rows(_LEAST_ROWS, rng), structure.form)
+    one = start_from_labels(few, np.zeros(len(few.rows), dtype=np.int64), structure, 1)
+    log_density = engine.score_rows(one.whitened(), "log_density")
+    squared_distances = log_density.max() - log_density
+    odds = 1 + squared_distances / (squared_distances.mean() or 1.0)
+    free = n_components * (1 + one.n_parameters)
+    limit = min(max(_LEAST_ROWS, _ROWS_PER_PARAMETER * free), ALL_ROWS)
+    return Sample.of(*engine.sample_rows(limit, rng, odds), structure.form), False

@@ -22,6 +22,7 @@ from gaussmix.updates import MaximumLikelihood
 
 _LLOYD_ITERATIONS = 10
 _PSEUDO_ROWS = 1.0
+_LEAST_SPREAD = 1e-7
 _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3
 
 
@@ -68,6 +69,11 @@ class Sample:
         rows = self.rows - self.center
         rows = rows @ inverse_transposed(_root_about(rows, self.row_weights, "full")[None])[0]
         return rows @ kurtosis_axes(rows, self.row_weights)
+
+
+    def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
+        """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
+        return _root_within(self, _clusters(self.whitened, self, n_components, rng), form)
 
 
 def kurtosis_axes(whitened: FloatArray, row_weights: FloatArray | None) -> FloatArray:
@@ -152,17 +158,22 @@ def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.
 
 
 def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form) -> FloatArray:
+    """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
     scaled = centered if row_weights is None else centered * np.sqrt(row_weights)[:, None]
+    deviations = np.sqrt((scaled**2).mean(axis=0))
     match form:
         case "full" | "tied":
-            return root_of_rows(scaled / math.sqrt(len(scaled)))
+            root = root_of_rows(scaled / math.sqrt(len(scaled)))
         case "diagonal":
-            return np.diag(np.sqrt((scaled**2).mean(axis=0)))
+            root = np.diag(deviations)
         case "spherical":
-            return np.asarray(np.sqrt((scaled**2).mean()) * np.eye(centered.shape[1]))
+            root = np.sqrt((deviations**2).mean()) * np.eye(len(deviations))
+    least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
+    root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
+    return root
 
 
-def root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
+def _root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
     """Lower root of the covariance within clusters, with a little of that of all rows for clusters without any."""
     return _root_about(_about_means(data, labels), data.row_weights, form) + 1e-4 * data.root
 
@@ -184,7 +195,7 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
 
     Fisher's linear discriminants (Bishop 2006, section 4.1.6): they undo a stretch that all clusters share.
     """
-    units = inverse_transposed(root_within(data, labels, "full")[None])[0]
+    units = inverse_transposed(_root_within(data, labels, "full")[None])[0]
     means = (_means(data, labels) - data.center) @ units
     between = (means * np.bincount(labels, data.row_weights)[:, None]).T @ means
     return (data.rows - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]

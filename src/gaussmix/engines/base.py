@@ -45,18 +45,26 @@ class AbstractEngine(ABC):
         """
 
     @abstractmethod
-    def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
         """At most ``limit`` rows of positive weight as floats, with their weights; all of them when they fit.
 
         One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they
-        stood for.
+        stood for. With ``odds`` (n,), positive, stretches are equal in their sum of weights times odds, and weights are
+        divided by the odds; rows that are drawn more than once appear more than once.
         """
 
 
 def draw_rows(
-    rows: Rows, row_weights: FloatArray | None, limit: int, rng: Random
+    rows: Rows, row_weights: FloatArray | None, limit: int, rng: Random, odds: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray | None]:
     """`AbstractEngine.sample_rows` for rows in memory."""
+    if odds is not None:
+        sums = np.cumsum(odds if row_weights is None else odds * row_weights)
+        places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
+        drawn = np.minimum(np.searchsorted(sums, places, side="right"), len(rows) - 1)
+        return np.ascontiguousarray(rows[drawn], dtype=None if rows.dtype.kind == "f" else np.float64), 1 / odds[drawn]
     chosen = None if row_weights is None or row_weights.all() else row_weights.nonzero()[0]
     n_rows = len(rows) if chosen is None else len(chosen)
     if n_rows > limit:

@@ -110,8 +110,10 @@ class NativeEngine(AbstractEngine):
             )
         return result
 
-    def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
-        return draw_rows(self._rows, self._row_weights, limit, rng)
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
 
     @cached_property
     def _greatest(self) -> FloatArray:

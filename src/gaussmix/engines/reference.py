@@ -57,8 +57,10 @@ class ReferenceEngine(AbstractEngine):
             case "responsibilities":
                 return _responsibilities(scores, logsumexp(scores, axis=1))
 
-    def sample_rows(self, limit: int, rng: Random) -> tuple[FloatArray, FloatArray | None]:
-        return draw_rows(self._rows, self._row_weights, limit, rng)
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
 
     def _whiten(self, mixture: WhitenedMixture, component: int) -> FloatArray:
         difference = self._rows.astype(float) - mixture.means[component]

@@ -13,17 +13,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.blas import one_blas_thread
 from gaussmix.covariance import covariance_class
-from gaussmix.em import Fit, Progress, Stop, fit_em
+from gaussmix.data_range import DataRange
+from gaussmix.em import Fit, Progress, Stop
 from gaussmix.engines import NativeEngine, distinct_rows
-from gaussmix.errors import DegenerateComponentWarning
+from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning
 from gaussmix.estimators.checks import (
     check_sample_weight,
     require_integer,
     require_nonnegative,
     with_given_parameters,
 )
-from gaussmix.initial import METHODS, draw_membership, membership_from_user, mixture_from_membership
+from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_from_starts
+from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.mixture import Mixture
+from gaussmix.search import Found
 from gaussmix.rows import KEPT_TYPES, require_finite
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.updates import MaximumLikelihood
@@ -41,17 +44,24 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     n_components : int, default=1
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         A covariance matrix for each component, one for all, a variance for each feature, or one for each component.
-    tol : float, default=1e-3
-        EM ends when an iteration changes the mean log-likelihood by less than this (nats per row).
-    reg_covar : float, default=1e-6
-        Added to every variance, in squared units of the data.
-    max_iter : int, default=100
-    n_init : int, default=1
-        Starts; the one that ends with the greatest likelihood is kept. Each draws anew from ``random_state``.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data"} or array-like, default="kmeans"
-        How to start: k-means clusters; the cells about k-means++ seeds; random responsibilities; the cells about
-        randomly chosen rows; or labels (n,) or responsibilities (n, k) of your own. Starts are drawn on a part of
-        large data: docs/starting-and-stopping.md.
+    tol : "auto" or float, default="auto"
+        "auto" ends EM when the top is an estimated 1e-4 nats ahead, of all rows together. A number means what it means in
+        scikit-learn: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
+    reg_covar : "auto", float, "chen-tan" or "inverse-wishart", default="auto"
+        What keeps covariances regular. "auto" is a penalty in the data's own units, far too weak to change a sound
+        component: 1e-10 rows of the covariance within clusters. A number is added to every variance, in squared units
+        of the data, as in scikit-learn. "chen-tan" is the penalty of Chen and Tan (2009) with 1/sqrt(n) rows of the
+        covariance of the data, "inverse-wishart" the prior of Fraley and Raftery (2007), for components of few rows.
+    max_iter : "auto" or int, default="auto"
+        "auto" is 10,000.
+    n_init : "auto" or int, default="auto"
+        Starts: 12 that race, or one where ``init_params`` names a method. With a method, each start is run to the end
+        and draws anew from ``random_state``; the one that ends with the greatest likelihood is kept.
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
+        "auto" is a search: starts of several kinds race, components are merged and split where that leads higher. Or
+        one method: k-means clusters; the cells about k-means++ seeds; random responsibilities; the cells about
+        randomly chosen rows; or labels (n,) or responsibilities (n, k) of your own. Large data are searched on a part:
+        docs/starting-and-stopping.md.
     weights_init : (k,) array-like, optional
     means_init : (k, d) array-like, optional
     precisions_init : array-like, optional
@@ -63,7 +73,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         1 prints the starts and some iterations, 2 also gains.
     verbose_interval : int, default=10
     callback : callable, optional
-        Called with a `gaussmix.em.Progress` after every pass over the rows.
+        Called with a `gaussmix.em.Progress` at every start and after every iteration.
+    acceleration : {"auto", "none"}, default="auto"
+        "none" takes plain EM steps: with numbers for the others, the iterations of scikit-learn.
+    time_budget : float, optional
+        Seconds after which the best model so far is returned.
 
     Attributes
     ----------
@@ -80,7 +94,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     stop_reason_ : str
         Why it stopped, in a sentence.
     n_iter_ : int
-        Iterations of the fit that was kept.
+        Iterations of the run that was kept.
+    history_ : dict of arrays
+        The run that was kept, its start and every iteration: "log_likelihood" in nats per row, "gain" that another EM
+        step would guarantee, in nats over all rows (NaN where it was not asked for), "seconds" since the fit began.
+    start_log_likelihoods_ : (s,) array
+        Log-likelihood, in nats, that each start reached, the greatest first; of those that race, the ones that were not
+        given up early, on the rows that were searched.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters: ``score(X, sample_weight=sample_weight)``, but for the last
         digits where rows repeat.
@@ -118,11 +138,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        tol: float = 1e-3,
-        reg_covar: float = 1e-6,
-        max_iter: int = 100,
-        n_init: int = 1,
-        init_params: Any = "kmeans",
+        tol: float | str = "auto",
+        reg_covar: float | str = "auto",
+        max_iter: int | str = "auto",
+        n_init: int | str = "auto",
+        init_params: Any = "auto",
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
@@ -131,6 +151,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         verbose: int = 0,
         verbose_interval: int = 10,
         callback: Callable[[Progress], object] | None = None,
+        acceleration: str = "auto",
+        time_budget: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -147,6 +169,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.callback = callback
+        self.acceleration = acceleration
+        self.time_budget = time_budget
 
     # fitting
 
@@ -172,7 +196,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         ConvergenceWarning
             When ``max_iter`` ended the fit.
         DegenerateComponentWarning
-            When a component collapsed or has no rows; the model is valid all the same.
+            When a component has collapsed, has too few rows or looks like a chance finding, or when columns are constant
+            or follow from others; the model is valid all the same.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C. When there is a model already, the estimator keeps the best so far.
         """
         with _unchanged_on_failure(self):
             self._fit(X, sample_weight)
@@ -198,41 +228,65 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 f"sample_weight leaves {np.count_nonzero(row_weights)} rows for n_components = {self.n_components}; "
                 "give weight to more rows or use fewer components"
             )
-        engine = NativeEngine(rows, row_weights)
-        distinct = distinct_rows(rows, row_weights)
-        fitted_engine = engine if distinct is None else NativeEngine(*distinct)
-        update = MaximumLikelihood(ridge=float(self.reg_covar))
+        previous = self._previous(rows.shape[1])
+        given = any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
+        search = isinstance(self.init_params, str) and self.init_params == "auto" and not given and previous is None
+        settings = Settings.of(
+            covariance_class(self.covariance_type),
+            self.n_components,
+            tol=self.tol,
+            reg_covar=self.reg_covar,
+            max_iter=self.max_iter,
+            n_init=self.n_init if previous is None and self._start_is_drawn() else 1,
+            search=search,
+            acceleration=self.acceleration,
+            time_budget=self.time_budget,
+            watch=self._watch,
+        )
+        data_range = None
+        if isinstance(self.reg_covar, str) and not given and previous is None:
+            data_range = DataRange.of(rows, row_weights, self.covariance_type)
+        fitted_rows = rows if data_range is None else data_range.reduce(rows)
+        fitted_weights = None if row_weights is None else row_weights / min(1.0, row_weights[row_weights > 0].mean())
+        all_rows = NativeEngine(fitted_rows, fitted_weights)
+        distinct = distinct_rows(fitted_rows, fitted_weights)
+        engine = all_rows if distinct is None else NativeEngine(*distinct)
+        weight = len(rows) if fitted_weights is None else float(fitted_weights.sum())
         rng = check_random_state(self.random_state)
+
+        def draw_start(update: MaximumLikelihood) -> Mixture:
+            return previous or self._draw_start(all_rows, fitted_rows, fitted_weights, update, rng)
+
+        with one_blas_thread(*rows.shape):
+            if search:
+                found = fit_by_search(engine, weight, settings, rng)
+            else:
+                last = self._last_log_likelihood if previous else -np.inf
+                found = fit_from_starts(engine, weight, settings, draw_start, last, self._print_end)
+            fit = found.fit
+            lifted, engine = fit.mixture, NativeEngine(rows, row_weights)
+            log_likelihood = fit.moments.mean_log_likelihood
+            if data_range is not None:
+                lifted = data_range.lift(fit.mixture)
+                log_likelihood = engine.accumulate(lifted.whitened()).mean_log_likelihood
+        self._keep(found, lifted, log_likelihood)
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        if data_range is not None:
+            warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe()), stacklevel=3)
+        self._warn(found)
+        return engine
+
+    def _previous(self, n_features: int) -> Mixture | None:
+        """What a warm start goes on from."""
         previous: Mixture | None = getattr(self, "mixture_", None) if self.warm_start else None
-        wanted = (self.covariance_type, self.n_components, rows.shape[1])
+        wanted = (self.covariance_type, self.n_components, n_features)
         if previous is not None and (previous.covariance_type, *previous.means.shape) != wanted:
             raise ValueError(
                 f"warm_start goes on with {(previous.covariance_type, *previous.means.shape)}, this fit asks for "
                 f"{wanted} (covariance_type, n_components, n_features): set warm_start=False"
             )
-
-        best: Fit | None = None
-        with one_blas_thread(*rows.shape):
-            for start in range(self.n_init if previous is None and self._start_is_drawn() else 1):
-                mixture = previous or self._draw_start(engine, rows, row_weights, update, rng)
-                fit = fit_em(
-                    fitted_engine,
-                    update,
-                    mixture,
-                    tol=self.tol,
-                    max_iter=self.max_iter,
-                    start=start,
-                    last_log_likelihood=self._last_log_likelihood if previous else -np.inf,
-                    watch=self._watch,
-                )
-                if self.verbose:
-                    print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
-                if best is None or fit.moments.log_likelihood > best.moments.log_likelihood:
-                    best = fit
-        assert best is not None
-        self._keep(best)
-        self._warn(best)
-        return engine
+        return previous
 
     def _start_is_drawn(self) -> bool:
         """Whether another start would be another one."""
@@ -252,49 +306,80 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         drawn = None
         if any(parameter is None for parameter in given):
             if isinstance(self.init_params, str):
-                membership = draw_membership(engine, self.n_components, self.init_params, rng)  # type: ignore[arg-type]
+                method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
+                membership = draw_membership(engine, self.n_components, method, rng)
             else:
                 membership = membership_from_user(np.asarray(self.init_params), rows, row_weights, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.shape[1]), *given)
 
-    def _keep(self, fit: Fit) -> None:
+    def _keep(self, found: Found, mixture: Mixture, log_likelihood: float) -> None:
+        fit = found.fit
+        shift = log_likelihood - fit.moments.mean_log_likelihood  # of columns that were left out
         names = getattr(self, "feature_names_in_", None)
         feature_names = None if names is None else tuple(map(str, names))
-        self.mixture_ = Mixture(fit.mixture.weights, fit.mixture.means, fit.mixture.covariance, feature_names)
-        self.converged_ = fit.stop is Stop.CONVERGED
+        self.mixture_ = Mixture(mixture.weights, mixture.means, mixture.covariance, feature_names)
+        self.converged_ = fit.stop.is_converged
         self.stop_reason_ = fit.reason
         self.n_iter_ = fit.n_iter
-        self.lower_bound_ = fit.moments.mean_log_likelihood
-        self.lower_bounds_ = list(fit.trace)
-        self._last_log_likelihood = fit.moments.mean_log_likelihood - fit.gain  # what a warm start goes on from
+        self.history_ = {
+            name: np.array([getattr(record, name) for record in fit.history])
+            for name in ("log_likelihood", "gain", "seconds")
+        }
+        self.history_["log_likelihood"] += shift
+        self.lower_bound_ = log_likelihood
+        self.lower_bounds_ = [float(value) for value in self.history_["log_likelihood"][1:]]
+        self.start_log_likelihoods_ = np.array(found.optima)
+        self._last_log_likelihood = log_likelihood - fit.change  # what a warm start goes on from
 
-    def _warn(self, fit: Fit) -> None:
-        if fit.stop in (Stop.LIMIT, Stop.LIMIT_AT_THE_TOP):
+    def _warn(self, found: Found) -> None:
+        fit, soundness = found.fit, found.soundness
+        if not fit.stop.is_converged and fit.stop is not Stop.START:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase "
                 f"max_iter, tol, or check for degenerate data. {fit.reason}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        if fit.last_step is None:
-            return
+        nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
+        collapsed, ridged, empty = nobody, nobody, soundness.empty
+        if fit.last_step is not None:
+            collapsed, ridged, empty = fit.last_step.collapsed, fit.last_step.ridged, empty | fit.last_step.empty
+        regular = isinstance(self.reg_covar, str)
         for which, trouble in (
             (
-                fit.last_step.collapsed & ~fit.last_step.empty,
+                collapsed & ~empty,
                 "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
                 "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
                 "leave out constant and duplicate columns.",
             ),
             (
-                fit.last_step.ridged & ~fit.last_step.empty,
-                f"kept regular by reg_covar={self.reg_covar:g} alone: in some direction the rows vary no more than "
+                ridged & ~empty,
+                f"kept regular by reg_covar={self.reg_covar} alone: in some direction the rows vary no more than "
                 "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
             ),
-            (fit.last_step.empty, "left without rows: the weight is 0. Use fewer components or another start."),
+            (
+                soundness.collapsed & ~empty & regular,
+                "collapsed: in some direction the rows do not vary, and a penalty alone keeps the covariance regular. "
+                'Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
+            ),
+            (
+                soundness.few & ~soundness.collapsed & ~empty & regular,
+                "rest on fewer rows than their covariance needs. Use fewer components or a simpler covariance_type.",
+            ),
+            (
+                soundness.spurious & ~soundness.collapsed & ~soundness.few & ~empty & regular,
+                "may be spurious: few rows that lie close together by chance. Use fewer components, more rows or "
+                'reg_covar="inverse-wishart".',
+            ),
+            (empty, "left without rows: the weight is 0. Use fewer components or another start."),
         ):
             if which.any():
                 warnings.warn(DegenerateComponentWarning(np.flatnonzero(which), trouble), stacklevel=4)
+
+    def _print_end(self, fit: Fit) -> None:
+        if self.verbose:
+            print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
 
     def _watch(self, progress: Progress) -> None:
         if self.callback is not None:
@@ -310,13 +395,21 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _check_parameters(self) -> None:
         covariance_class(self.covariance_type)
         require_integer("n_components", self.n_components, 1)
-        require_integer("max_iter", self.max_iter, 0)
-        require_integer("n_init", self.n_init, 1)
         require_integer("verbose_interval", self.verbose_interval, 1)
-        require_nonnegative("tol", self.tol)
-        require_nonnegative("reg_covar", self.reg_covar)
-        if isinstance(self.init_params, str) and self.init_params not in METHODS:
-            raise ValueError(f"init_params must be one of {METHODS} or an array; got {self.init_params!r}")
+        if self.max_iter != "auto":
+            require_integer("max_iter", self.max_iter, 0)
+        if self.n_init != "auto":
+            require_integer("n_init", self.n_init, 1)
+        if self.tol != "auto":
+            require_nonnegative("tol", self.tol)
+        if self.reg_covar not in ("auto", *PENALTIES):
+            require_nonnegative("reg_covar", self.reg_covar)
+        if self.time_budget is not None:
+            require_nonnegative("time_budget", self.time_budget)
+        if self.acceleration not in ("auto", "none"):
+            raise ValueError(f'acceleration must be "auto" or "none"; got {self.acceleration!r}')
+        if isinstance(self.init_params, str) and self.init_params not in ("auto", *METHODS):
+            raise ValueError(f"init_params must be one of {('auto', *METHODS)} or an array; got {self.init_params!r}")
         if self.callback is not None and not callable(self.callback):
             raise ValueError(f"callback must be callable or None; got {self.callback!r}")
 
@@ -419,7 +512,9 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
     before = vars(estimator).copy()
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and vars(estimator).get("mixture_") is not before.get("mixture_"):
+            raise  # interrupted, with a model to keep
         vars(estimator).clear()
         vars(estimator).update(before)
         raise

@@ -1,0 +1,158 @@
+"""From what an estimator's parameters say to a fit."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.acceleration import Accelerator
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.degeneracy import examine
+from gaussmix.em import Ahead, Fit, MeanChange, Progress, Rule, Stop, fit_em
+from gaussmix.engines import AbstractEngine
+from gaussmix.mixture import Mixture
+from gaussmix.prior import Prior
+from gaussmix.search import ALL_ROWS, Found, find_optimum
+from gaussmix.starts import Sample
+from gaussmix.typing import FloatArray
+from gaussmix.updates import MaximumLikelihood
+
+N_STARTS = 12
+MAX_ITER = 10_000
+PENALTIES = ("chen-tan", "inverse-wishart")
+
+_WEAKEST = 1e-10  # pseudo-rows: a variance of 1e-5 of its kind loses 1e-12 nats, and a singular one still has digits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to do, when "auto" has become something.
+
+    Attributes
+    ----------
+    structure : subclass of AbstractCovariance
+    n_components : int
+    rule : Rule
+    reg_covar : float or str
+    max_iter : int
+    n_starts : int
+    accelerate : bool
+    deadline : float
+        As ``time.perf_counter()`` counts.
+    watch : callable, optional
+    """
+
+    structure: type[AbstractCovariance]
+    n_components: int
+    rule: Rule
+    reg_covar: float | str
+    max_iter: int
+    n_starts: int
+    accelerate: bool
+    deadline: float
+    watch: Callable[[Progress], object] | None
+
+    @classmethod
+    def of(
+        cls,
+        structure: type[AbstractCovariance],
+        n_components: int,
+        *,
+        tol: float | str,
+        reg_covar: float | str,
+        max_iter: int | str,
+        n_init: int | str,
+        search: bool,
+        acceleration: str,
+        time_budget: float | None,
+        watch: Callable[[Progress], object] | None,
+    ) -> "Settings":
+        return cls(
+            structure,
+            n_components,
+            Ahead() if isinstance(tol, str) else MeanChange(float(tol)),
+            reg_covar if isinstance(reg_covar, str) else float(reg_covar),
+            MAX_ITER if isinstance(max_iter, str) else int(max_iter),
+            (N_STARTS if search else 1) if isinstance(n_init, str) else int(n_init),
+            acceleration == "auto",
+            math.inf if time_budget is None else time.perf_counter() + float(time_budget),
+            watch,
+        )
+
+    def update_for(self, weight: float, data: Sample, root_within: FloatArray) -> MaximumLikelihood:
+        """The M-step for rows of a total weight, of which ``data`` are some."""
+        match self.reg_covar:
+            case "auto":
+                return MaximumLikelihood(prior=Prior.chen_tan(_WEAKEST, root_within))
+            case "chen-tan":
+                return MaximumLikelihood(prior=Prior.chen_tan(1 / math.sqrt(weight), data.root))
+            case "inverse-wishart":
+                form = self.structure.form
+                return MaximumLikelihood(
+                    prior=Prior.inverse_wishart(form, data.root, data.center, self.n_components)
+                )
+            case ridge:
+                return MaximumLikelihood(ridge=float(ridge))
+
+
+def fit_by_search(engine: AbstractEngine, weight: float, settings: Settings, rng: np.random.RandomState) -> Found:
+    """The default fit."""
+    return find_optimum(
+        engine,
+        settings.structure,
+        settings.n_components,
+        lambda data, root: settings.update_for(weight, data, root),
+        n_starts=settings.n_starts,
+        seed=int(rng.randint(2**31)),
+        rule=settings.rule,
+        max_iter=settings.max_iter,
+        accelerate=settings.accelerate,
+        deadline=settings.deadline,
+        watch=settings.watch,
+    )
+
+
+def fit_from_starts(
+    engine: AbstractEngine,
+    weight: float,
+    settings: Settings,
+    draw_start: Callable[[MaximumLikelihood], Mixture],
+    last_log_likelihood: float,
+    after_each: Callable[[Fit], None],
+) -> Found:
+    """The best of some starts, each run to its end: what scikit-learn does."""
+    if isinstance(settings.reg_covar, str):
+        form = settings.structure.form
+        data = Sample.of(*engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
+        root = data.root_within(settings.n_components, form, np.random.default_rng(0))
+        update = settings.update_for(weight, data, root)
+    else:
+        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
+    fits: list[Fit] = []
+    began = time.perf_counter()
+    for start in range(settings.n_starts):
+        fit = fit_em(
+            engine,
+            update,
+            draw_start(update),
+            settings.rule,
+            max_iter=settings.max_iter,
+            accelerator=Accelerator(update) if settings.accelerate else None,
+            start=start,
+            last_log_likelihood=last_log_likelihood,
+            began=began,
+            deadline=settings.deadline,
+            watch=settings.watch,
+        )
+        fits.append(fit)
+        after_each(fit)
+        if fit.stop.is_cut_short:
+            break
+    best = max(fits, key=lambda fit: fit.objective)
+    if fits[-1].stop is Stop.INTERRUPTED:
+        best = best.interrupted()
+    optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
+    soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
+    return Found(best, soundness, tuple(optima), settings.n_starts)
