@@ -16,6 +16,7 @@ from gaussmix.updates import AbstractUpdate, Step
 
 _ROUGH_GAIN = 1e-5
 """A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
+_HOPE = 10.0  # nats, and times what seems to be ahead: plateaus hide that much
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
@@ -38,6 +39,7 @@ class Stop(Enum):
         "Stopped at max_iter={n_iter}, one iteration before the end: the last one changed the mean log-likelihood by "
         "{change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
     )
+    BEATEN = "Given up after {n_iter} iterations: another run ended higher."
     START = "No iterations were asked for (max_iter=0): these are the starting parameters."
     TIME = "Stopped by time_budget after {n_iter} iterations: this is the best model so far, not a converged one."
     INTERRUPTED = "Interrupted after {n_iter} iterations: this is the best model so far, not a converged one."
@@ -183,6 +185,7 @@ def fit_em(
     accelerator: Accelerator | None = None,
     start: int = 0,
     last_log_likelihood: float = -np.inf,
+    to_beat: float = -math.inf,
     earlier: Fit | None = None,
     began: float | None = None,
     deadline: float = math.inf,
@@ -211,6 +214,8 @@ def fit_em(
         Its number, for those who watch.
     last_log_likelihood : float
         The mean log-likelihood one iteration before the start, when a fit goes on.
+    to_beat : float
+        Give up when the top is far below this objective, for all that can be seen.
     earlier : Fit, optional
         A fit to the same rows that ended at the mixture: its history and its passes are carried on.
     began : float, optional
@@ -264,6 +269,9 @@ def fit_em(
                     break
                 near = ahead < rule.nats
                 last_gain = gain
+                if point.objective + _HOPE * (1 + ahead) < to_beat:
+                    stop = Stop.BEATEN
+                    break
             if time.perf_counter() > deadline:
                 stop = Stop.TIME
                 break

@@ -27,6 +27,7 @@ _SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race
 _FINISHERS = 2
 _SAME = 1e-3  # nats: optima nearer than this are one
 _NEAR = Ahead(1e-3)
+_NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2
 
 
@@ -85,6 +86,8 @@ class Search:
     max_iter : int
     deadline : float
     watch : callable or None
+    near : Rule
+        When a run of the search is near enough to its top.
     """
 
     engine: AbstractEngine
@@ -95,6 +98,7 @@ class Search:
     max_iter: int
     deadline: float
     watch: Callable[[Progress], object] | None
+    near: Rule
     began: float = field(default_factory=time.perf_counter)
     best: Run | None = None
     n_runs: int = 0
@@ -103,7 +107,8 @@ class Search:
         """Many short runs, the best third for longer, the best two of these to the end: where they ended, best first."""
         runs = _ranked(self.run(start, _SHORT, accelerate=False) for start in self._in_time(starts))
         runs = _ranked(self.go_on(run, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
-        return _ranked(self.go_on(run, _LAST) for run in runs[:_FINISHERS])
+        first = self.go_on(runs[0], _LAST)
+        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refine(self, best: Run) -> Run:
         """Merge and split from the best, as long as that leads higher."""
@@ -113,33 +118,37 @@ class Search:
             tried = _ranked(self.run(start, _SHORT, accelerate=False) for start in itertools.islice(moves, _PROPOSALS))
             if not tried:
                 break
-            run = self.go_on(tried[0], _LAST)
+            run = self.go_on(tried[0], _LAST, to_beat=best)
             if run.beats(best):
                 best, failures, moves = run, 0, self._moves(run)
             else:
                 failures += 1
         return best
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule = _NEAR, accelerate: bool = True) -> Run:
+    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None, accelerate: bool = True) -> Run:
         self.n_runs += 1
-        return self._run(mixture, max_iter, rule, accelerate, None)
+        return self._run(mixture, max_iter, rule, accelerate, None, -math.inf)
 
-    def go_on(self, run: Run, max_iter: int, *, rule: Rule = _NEAR) -> Run:
+    def go_on(self, run: Run, max_iter: int, *, rule: Rule | None = None, to_beat: Run | None = None) -> Run:
         """The same run for longer."""
-        if run.fit.stop is Stop.AT_THE_TOP and rule is _NEAR:
+        if run.fit.stop is Stop.AT_THE_TOP and rule is None:
             return run
-        longer = self._run(run.fit.mixture, max_iter, rule, True, run.fit)
+        floor = -math.inf if to_beat is None or to_beat.soundness.n_unsound else to_beat.fit.objective
+        longer = self._run(run.fit.mixture, max_iter, rule, True, run.fit, floor)
         return replace(longer, n_starts=run.n_starts)
 
-    def _run(self, mixture: Mixture, max_iter: int, rule: Rule, accelerate: bool, earlier: Fit | None) -> Run:
+    def _run(
+        self, mixture: Mixture, max_iter: int, rule: Rule | None, accelerate: bool, earlier: Fit | None, to_beat: float
+    ) -> Run:
         fit = fit_em(
             self.engine,
             self.update,
             mixture,
-            rule,
+            rule or self.near,
             max_iter=min(max_iter, self.max_iter),
             accelerator=Accelerator(self.update) if accelerate and self.accelerate else None,
             start=self.n_runs - 1,
+            to_beat=to_beat,
             earlier=earlier,
             began=self.began,
             deadline=self.deadline,
@@ -208,7 +217,8 @@ def find_optimum(
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
-    search = Search(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch)
+    near = _NEAR if all_rows else _NEAR_IN_SAMPLE
+    search = Search(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch, near)
     last = search
     runs: list[Run] = []
     try:
