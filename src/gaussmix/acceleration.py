@@ -118,15 +118,16 @@ class Accelerator:
 
     @property
     def stretch(self) -> float:
-        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest of the last moves.
+        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest of the moves kept.
 
         The secant along a move, ``|s - s'| / |f - f'|`` with ``f = F(s) - s``, is Aitken's estimate, for any moves.
+        Infinite before there are any.
         """
         if len(self._sums) < 2:
-            return 1.0
-        sums = np.stack(self._sums[-4:]) * self._scale
+            return math.inf
+        sums = np.stack(self._sums) * self._scale
         moves = np.diff(sums, axis=0)
-        changes = np.diff(np.stack(self._results[-4:]) * self._scale - sums, axis=0)
+        changes = np.diff(np.stack(self._results) * self._scale - sums, axis=0)
         lengths = np.linalg.norm(changes, axis=1)
         moved = lengths > 0
         return float((np.linalg.norm(moves[moved], axis=1) / lengths[moved]).max(initial=1.0))

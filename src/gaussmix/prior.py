@@ -57,10 +57,9 @@ class Prior:
         shrink = n_components ** (-1 / d) / (math.sqrt(d) if form == "spherical" else 1.0)
         return cls(strength[form], shrink * root, 0.01, center)
 
-    def strengths(self, mixture: Mixture) -> FloatArray:
-        """(k,) pseudo-rows that a component's covariance is divided by in addition."""
-        shared = mixture.n_components if mixture.covariance.form == "tied" else 1
-        return np.full(mixture.n_components, self.strength / shared)
+    def strength_each(self, mixture: Mixture) -> float:
+        """Pseudo-rows that a component's covariance is divided by in addition."""
+        return self.strength / (mixture.n_components if mixture.covariance.form == "tied" else 1)
 
     def pseudo_moments(self, mixture: Mixture) -> Moments:
         """What the pseudo-rows add to the sums of a pass."""
@@ -84,4 +83,4 @@ class Prior:
 
     def log_density(self, mixture: Mixture, pseudo: Moments) -> float:
         """The logarithm of the density of the parameters, without its constant, in nats; ``pseudo`` as above."""
-        return float(self.strengths(mixture) @ mixture.covariance.log_det()) - 0.5 * pseudo.scatter_trace
+        return self.strength_each(mixture) * float(mixture.covariance.log_det().sum()) - 0.5 * pseudo.scatter_trace

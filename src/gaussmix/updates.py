@@ -94,10 +94,11 @@ class MaximumLikelihood(AbstractUpdate):
         empty: BoolArray = counts <= 10 * _EPSILON * moments.weight
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
+            moments = replace(moments, counts=counts, shifts=shifts)
         weights, rows, about = counts / counts.sum(), counts, moments
         if self.prior is not None:
-            about = replace(moments, counts=counts, shifts=shifts) + self._pseudo_moments(mixture)
-            counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strengths(mixture)
+            about = moments + self._pseudo_moments(mixture)
+            counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
         covariance = previous.maximize(rows, about.scatter_about(centers), self.ridge)
@@ -119,7 +120,7 @@ class MaximumLikelihood(AbstractUpdate):
         counts = np.where(step.empty, 0.0, moments.counts)
         rows, trace = counts, moments.scatter_trace
         if self.prior is not None:
-            rows = rows + self.prior.strengths(mixture)
+            rows = rows + self.prior.strength_each(mixture)
             trace += self._pseudo_moments(mixture).scatter_trace
         own = mixture.n_features * float(rows.sum())
         if self.ridge > 0:
