@@ -37,6 +37,7 @@ RANGES = {
     "one of five, bytes": (HOT.astype(np.uint8), [0, 1, 2, 3], None),
     "residual 1e-6": (np.c_[A, A + 1e-6 * B], None, None),
     "residual 1e-9": (np.c_[A, A + 1e-9 * B], None, None),
+    "residual 2e-13": (np.c_[WHOLE, WHOLE.sum(axis=1) + 2.0**-39 * (B > 0)], None, None),
     "residual 1e-6 at 1e6": (np.c_[A, A + 1e-6 * B] + 1e6, None, None),
     "residual of rounding": (np.c_[A, B, (A + B) + 1e6], [0, 1], None),
     "singles, residual of rounding": (np.c_[A, B, 0.3 * A + B].astype(np.float32), [0, 1], None),
@@ -109,9 +110,10 @@ def test_rows_without_weight_do_not_count(scale):
     assert kept(np.r_[np.ones((9, 2)), [[1e9, 3.0]]], "diag", scale * np.r_[np.ones(9), 0.0]) == [0]
 
 
-def test_light_rows_count():
+@pytest.mark.parametrize("weight", [1e12, 1e20])
+def test_light_rows_count(weight):
     rows = np.r_[np.c_[A, A], [[0.0, 1.0]]]
-    assert kept(rows, "full", np.r_[np.full(200, 1e12), 1.0]) is None
+    assert kept(rows, "full", np.r_[np.full(200, weight), 1.0]) is None
 
 
 @pytest.mark.parametrize("name", [name for name, (_, correlated, _) in RANGES.items() if correlated])
