@@ -1,13 +1,19 @@
 """Columns that tell nothing the others do not are found, and a mixture of the others is lifted exactly."""
 
+import warnings
+
 import numpy as np
 import pytest
+from adversarial import CASES, what_is_wrong
 from scipy.stats import Covariance, multivariate_normal
+from sklearn.exceptions import ConvergenceWarning
 from tables import COVARIANCE_TYPES, TABLES, read_only
 
+from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.covariance import covariance_class
 from gaussmix.data_range import DataRange
 from gaussmix.mixture import Mixture
+from gaussmix.rows import KEPT_TYPES
 from gaussmix.testing import random_mixture
 
 RNG = np.random.default_rng(7)
@@ -42,6 +48,8 @@ RANGES = {
     "residual of rounding": (np.c_[A, B, (A + B) + 1e6], [0, 1], None),
     "singles, residual of rounding": (np.c_[A, B, 0.3 * A + B].astype(np.float32), [0, 1], None),
     "singles, residual 1e-5": (np.c_[A, A + 1e-5 * B].astype(np.float32), None, None),
+    "singles, last digit of 1e7": (np.c_[A, 1e7 + (B > 0)].astype(np.float32), [0], [0]),
+    "singles, ten last digits of 1e7": (np.c_[A, 1e7 + np.arange(200) % 10].astype(np.float32), None, None),
     "nearly one column, and their difference": (np.c_[A, A + 1e-7 * B, B], [0, 2], None),
     "line": (np.outer(A, [1.0, 2.0, 3.0]), [0], None),
     "all rows equal": (np.tile([4.0, 0.0, 1e8], (50, 1)), [0], [0]),
@@ -88,6 +96,23 @@ def test_units_and_offsets_do_not_matter(name, order, offset):
     moved = (rows + offset) * np.resize(order, rows.shape[1])
     assert kept(moved, "full") == correlated
     assert kept(moved, "diag") == separate
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.error])
+def test_fits_of_the_kept_columns_lift_to_sound_models(name):
+    case = CASES[name]
+    rows = case.rows if case.rows.dtype.type in KEPT_TYPES else case.rows.astype(np.float64)
+    for covariance_type in COVARIANCE_TYPES:
+        found = DataRange.of(rows, case.weights, covariance_type)
+        if found is None:
+            continue
+        gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegenerateComponentWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            gm.fit(found.reduce(rows), sample_weight=case.weights)
+        gm.mixture_, gm.n_features_in_ = found.lift(gm.mixture_), rows.shape[1]
+        assert what_is_wrong(gm, case.rows) == []
 
 
 def test_many_rows_are_factorized_in_blocks():

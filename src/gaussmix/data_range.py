@@ -66,12 +66,13 @@ class DataRange:
         """The range of rows; None when no column can be left out, which takes one pass to see.
 
         With epsilon that of the type of the rows, ``u = epsilon / 2 * root mean square / deviation`` bounds how much
-        of a column's deviation is rounding. A column is constant when u is 1/8 or more, or when its deviation is below
-        1e-153, whose square is no normal number. For "full" and "tied" a column is a function of others when its
-        residual, relative to its deviation, is at most ``4 (u_j + sum_i |B_ij| u_i)``, four times what correctly
-        rounded values of the function leave, and at most 1e-3. Residuals are those of an orthogonal factorization of
-        the rows, to which 1e-9 is far from nothing; it is made only when the correlations, sums of squares that cannot
-        tell a residual below 1e-6 from rounding, are doubtful.
+        of a column's deviation is rounding. A column is constant when u is 1/2 or more (1/8 in double precision, as for
+        a collapsed component), or when its deviation is below 1e-153, whose square is no normal number. For "full" and
+        "tied" a column is a function of others when its residual, relative to its deviation, is at most
+        ``4 (u_j + sum_i |B_ij| u_i)``, four times what correctly rounded values of the function leave, and at most
+        1e-3. Residuals are those of an orthogonal factorization of the rows, to which 1e-9 is far from nothing; it is
+        made only when the correlations, sums of squares that cannot tell a residual below 1e-6 from rounding, are
+        doubtful.
 
         "diag" leaves out constant columns only, and "spherical" nothing, unless all columns are constant.
 
@@ -205,7 +206,9 @@ class _Columns:
 
     @property
     def constant(self) -> BoolArray:
-        return (self.rounding >= 0.125) | (self.deviations < _LEAST_DEVIATION / self.scales)
+        size = np.hypot(self.means / self.scales, self.deviations)
+        rounding = max(self.epsilon, 4 * _EPSILON) * size
+        return (self.deviations <= rounding) | (self.deviations < _LEAST_DEVIATION / self.scales)
 
     def may_be_dependent(self, which: IntArray | None = None) -> bool:
         """Whether columns may follow from others: a pivot of the correlations (of some) is as small as rounding."""
