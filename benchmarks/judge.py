@@ -1,8 +1,8 @@
 """One judge for all contenders: the log-likelihood of what they return, where EM takes it, and whether it is sound.
 
-A fit that stops early is in a basin, not at its bottom. `polish` goes on by plain EM, without a ridge, until an iteration
-gains less than 1e-8 nats; after the first iterations squared extrapolation (SQUAREM, Varadhan & Roland 2008, scheme S3)
-makes the steps longer, and a step is taken only when the likelihood rises.
+A fit that stops early is in a basin, not at its bottom. `polish` goes on by plain EM, without a ridge, until an
+iteration gains less than 1e-8 nats; after the first iterations squared extrapolation (SQUAREM, Varadhan & Roland 2008,
+scheme S3) makes the steps longer, and a long step is taken only when the likelihood rises.
 """
 
 import math
@@ -64,36 +64,32 @@ class Judge:
     def polish(self, mixture: Mixture, known: list[Optimum], limit: int = MOST_PASSES) -> Optimum:
         """The optimum above a mixture: one of the known ones as soon as it is plain that EM goes there."""
         update, scale = MaximumLikelihood(), np.sqrt(self.rows.var(axis=0))
-        moments, passes, previous = self.moments(mixture), 1, -math.inf
-        while passes < limit and abs(moments.log_likelihood - previous) > LEAST_GAIN:
-            if not math.isfinite(moments.log_likelihood):
-                break
+        moments, passes = self.moments(mixture), 1
+        while passes < limit and math.isfinite(moments.log_likelihood):
             first = update.maximize(mixture, moments)
             if first.collapsed.any() or first.empty.any():
-                return self.optimum(mixture, passes)
-            previous = moments.log_likelihood
+                break
             after = self.moments(first.mixture)
             passes += 1
+            gain = after.log_likelihood - moments.log_likelihood
+            mixture, moments, before = first.mixture, after, mixture
+            if gain < LEAST_GAIN:
+                break
             if passes < PLAIN:
-                mixture, moments = first.mixture, after
                 continue
-            if passes % 10 < 3:
-                for optimum in known:
-                    if _close(first.mixture, after.log_likelihood, optimum, scale):
-                        return optimum
-            second = update.maximize(first.mixture, after)
+            for optimum in known if passes % 9 < 3 else []:
+                if _close(mixture, moments.log_likelihood, optimum, scale):
+                    return optimum
+            second = update.maximize(mixture, moments)
             if second.collapsed.any() or second.empty.any():
-                return self.optimum(first.mixture, passes)
-            leap = _extrapolate(mixture, first.mixture, second.mixture, scale)
+                break
+            leap = _extrapolate(before, mixture, second.mixture, scale)
             if leap is not None:
                 landed = self.moments(leap)
                 passes += 1
-                if landed.log_likelihood >= after.log_likelihood:
-                    mixture, moments, previous = leap, landed, -math.inf
-                    if landed.log_likelihood - after.log_likelihood < LEAST_GAIN:
-                        previous = after.log_likelihood
+                if landed.log_likelihood >= moments.log_likelihood:
+                    mixture, moments = leap, landed
                     continue
-            previous = after.log_likelihood
             mixture, moments = second.mixture, self.moments(second.mixture)
             passes += 1
         return self.optimum(mixture, passes)
@@ -161,9 +157,9 @@ def _relative(mixture: Mixture) -> FloatArray:
 def is_sound(mixture: Mixture, rows: FloatArray) -> bool:
     """Whether no component is an accident of its rows.
 
-    A component is an accident when it has fewer rows than its covariance needs; when it is flat to rounding; or when it is
-    thin and chance explains it. Chance: rows of the other components, and its own ones spread as widely as
-    the pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a component
+    A component is an accident when it has fewer rows than its covariance needs; when it is flat to rounding; or when
+    it is thin and chance explains it. Chance: the rows of the other components, and its own ones spread as widely as the
+    pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a component
     with p parameters can take, one holds its m rows by chance if n^p P(Poisson(m0) >= m) is not small.
     """
     n, d = rows.shape
