@@ -159,8 +159,8 @@ def is_sound(mixture: Mixture, rows: FloatArray) -> bool:
 
     A component is an accident when it has fewer rows than its covariance needs; when it is flat to rounding; or when
     it is thin and chance explains it. Chance: the rows of the other components, and its own ones spread as widely as
-    the pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a component
-    with p parameters can take, one holds its m rows by chance if n^p P(Poisson(m0) >= m) is not small.
+    the pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a
+    component with p parameters can take, one holds its m rows by chance if n^p P(Poisson(m0) >= m) is not small.
     """
     n, d = rows.shape
     counts = n * mixture.weights

@@ -1,10 +1,11 @@
 """Mixtures whose components overlap as much as is wanted, and two tables of problems made of them.
 
 The overlap of two components is the sum of the two probabilities of taking a row of one for a row of the other, by the
-better of the two weighted densities (Maitra & Melnykov 2010, section 2.1). A mixture is drawn, and the distances between
-its means are scaled until the *average* overlap of all its pairs is the wanted one. The probabilities are shares of
-draws that stay the same while the scale changes: with ``x = s m_i + L_i z`` the squared distance from component j is
-``|s W_j'(m_i - m_j) + W_j' L_i z|^2``, a parabola in the scale s whose three coefficients are computed once.
+better of the two weighted densities (Maitra & Melnykov 2010, section 2.1). A mixture is drawn, and the distances
+between its means are scaled until the *average* overlap of all its pairs is the wanted one. The probabilities are
+shares of draws that stay the same while the scale changes: with ``x = s m_i + L_i z`` the squared distance from
+component j is ``|s W_j'(m_i - m_j) + W_j' L_i z|^2``, a parabola in the scale s whose three coefficients are computed
+once.
 """
 
 import math
@@ -149,14 +150,16 @@ def average_overlap(mixture: Mixture, n_rows: int, seed: int = 0) -> float:
 
 
 def _pass_problems() -> tuple[Setting, ...]:
-    """250 problems for comparing ways of going uphill: the grid of ALGORITHMS.md, section 1.7."""
+    """210 problems for comparing ways of going uphill: overlaps, sizes and rows for each component, all structures."""
     sizes = ((2, 1), (2, 2), (3, 2), (3, 8), (5, 3), (5, 16), (8, 2), (8, 32), (12, 4), (20, 8), (32, 16), (50, 32))
     structures, rows_each = cycle(("full", "tied", "diag", "spherical")), cycle((40, 100, 400, 2000, 200))
     table = []
     for seed, overlap in enumerate((0.001, 0.005, 0.02, 0.05, 0.1, 0.2)):
         for number, (k, d) in enumerate(sizes):
-            for _ in range(3 if number else 2):
-                table.append(Setting(next(structures), k * next(rows_each), d, k, overlap, seed=seed))
+            table += [
+                Setting(next(structures), k * next(rows_each), d, k, overlap, seed=seed)
+                for _ in range(3 if number else 2)
+            ]
             next(structures)  # so that a size meets other structures at the next overlap
     return tuple(table)
 
