@@ -22,6 +22,7 @@ from gaussmix.updates import MaximumLikelihood
 PLAIN = 20  # iterations before the first extrapolation
 LEAST_GAIN = 1e-8  # nats, of all rows together
 MOST_PASSES = 6000
+HOPELESS_GAIN, HOPELESS_GAP = 1e-5, 5.0  # nats: what gains so little so far below the best known will not reach it
 SAME = 1e-3  # nats: closer optima are one
 COLLAPSED = 1e-7  # least eigenvalue of a covariance, relative to the pooled one
 THIN = 0.05  # the same, below which chance is asked
@@ -62,9 +63,13 @@ class Judge:
         return Optimum(mixture, self.value(mixture), self.is_sound(mixture), passes)
 
     def polish(self, mixture: Mixture, known: list[Optimum], limit: int = MOST_PASSES) -> Optimum:
-        """The optimum above a mixture: one of the known ones as soon as it is plain that EM goes there."""
+        """The optimum above a mixture: one of the known ones as soon as it is plain that EM goes there.
+
+        Far below the best known one it need not be finished: it is a little too low.
+        """
         update, scale = MaximumLikelihood(), np.sqrt(self.rows.var(axis=0))
         moments, passes = self.moments(mixture), 1
+        best = max((optimum.value for optimum in known if optimum.sound), default=-math.inf)
         while passes < limit and math.isfinite(moments.log_likelihood):
             first = update.maximize(mixture, moments)
             if first.collapsed.any() or first.empty.any():
@@ -73,7 +78,7 @@ class Judge:
             passes += 1
             gain = after.log_likelihood - moments.log_likelihood
             mixture, moments, before = first.mixture, after, mixture
-            if gain < LEAST_GAIN:
+            if gain < LEAST_GAIN or (gain < HOPELESS_GAIN and moments.log_likelihood < best - HOPELESS_GAP):
                 break
             if passes < PLAIN:
                 continue
