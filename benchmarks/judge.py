@@ -25,7 +25,7 @@ MOST_PASSES = 6000
 HOPELESS_GAIN, HOPELESS_GAP = 1e-5, 5.0  # nats: what gains so little so far below the best known will not reach it
 SAME = 1e-3  # nats: closer optima are one
 COLLAPSED = 1e-7  # least eigenvalue of a covariance, relative to the pooled one
-THIN = 0.05  # the same, below which chance is asked
+THIN = 0.01  # the same, below which chance is asked
 
 
 @dataclass(frozen=True, eq=False)
