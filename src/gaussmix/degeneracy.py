@@ -64,10 +64,10 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
 
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
-    times in rows without that component. For variances, flats are parallel to the axes and one row fixes them, ``q = 1``, and
-    C(d, j) n takes the place of C(n, q); spheres are thin in all directions or none. A component is spurious when for
-    some ``j`` it is thin (the product of its ``j`` least variances is below ``0.05^j``, in units of the reference) and
-    E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
+    times in rows without that component. For variances, flats are parallel to the axes and one row fixes them,
+    ``q = 1``, and C(d, j) n takes the place of C(n, q); spheres are thin in all directions or none. A component is
+    spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.05^j``, in units of
+    the reference) and E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
 
     Parameters
     ----------

@@ -12,6 +12,7 @@ from gaussmix.cli.console import command, notes, shown_progress
 from gaussmix.cli.options import Components, CovarianceType, CovarianceTypeOption, Init, SeedOption, Starts, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart
+from gaussmix.report import FitRecord, inspect_fit
 from gaussmix.tables import Table, column_names, read_table
 from gaussmix.typing import Rows
 
@@ -29,6 +30,7 @@ def fit(
     seed: SeedOption = 0,
     columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")] = None,
     weights: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")] = None,
+    report: Annotated[bool, typer.Option("--report", help="Say what is unusual about the rows and the fit.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
 ) -> None:
     """Fit a mixture to a table, print a summary, write the model."""
@@ -59,7 +61,8 @@ def fit(
         with complete_file(output) as partial:
             mixture.save(partial)
         lines.append(("model", str(output)))
-    print_apart(mixture_summary(mixture), facts(lines))
+    said = [inspect_fit(mixture, FitRecord.of(estimator), chosen.rows, row_weights)] if report else []
+    print_apart(mixture_summary(mixture), facts(lines), *said)
 
 
 def _read(path: Path, columns: str | None, weights: str | None) -> tuple[Table, Rows | None]:

@@ -26,6 +26,7 @@ from gaussmix.estimators.checks import (
 from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_from_starts
 from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.mixture import Mixture
+from gaussmix.report import FitRecord, Report, inspect_fit
 from gaussmix.search import Found
 from gaussmix.rows import KEPT_TYPES, require_finite
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
@@ -478,6 +479,18 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         moments = self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
         return moments.mean_log_likelihood, moments.weight
+
+    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+        """What is to be known about the fit, and about its rows when they are given again: docs/report.md.
+
+        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
+        """
+        check_is_fitted(self)
+        if X is None:
+            return inspect_fit(self.mixture_, FitRecord.of(self))
+        rows = validate_data(self, X, dtype=list(KEPT_TYPES), reset=False, ensure_all_finite=False)
+        require_finite(rows)
+        return inspect_fit(self.mixture_, FitRecord.of(self), rows, check_sample_weight(sample_weight, len(rows)))
 
     # fitted attributes, read from the frozen mixture
 

@@ -1,0 +1,188 @@
+"""A fit: why it stopped, which starts agreed, and which components are not to be trusted."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from gaussmix.degeneracy import examine
+from gaussmix.engines import NativeEngine
+from gaussmix.mixture import Mixture
+from gaussmix.report.advice import advice_for_fit
+from gaussmix.report.overlap import overlap_facts
+from gaussmix.report.removal import removal_losses
+from gaussmix.report.rows import row_facts
+from gaussmix.report.sampled import sample
+from gaussmix.report.text import Report
+from gaussmix.typing import FloatArray, Rows
+from gaussmix.updates import MaximumLikelihood
+
+_SAME_OPTIMUM = 1e-2  # nats
+
+
+@dataclass(frozen=True, eq=False)
+class FitRecord:
+    """What an estimator knows of its fit beside the mixture.
+
+    Attributes
+    ----------
+    stop_reason : str
+    converged : bool
+    n_iter : int
+    ridge : float
+        What was added to every variance.
+    start_log_likelihoods : (s,) array, or None
+        Of the candidates that were finished, in nats, best first.
+    history : dict of arrays, or None
+        ``"seconds"`` of each pass over the rows.
+    """
+
+    stop_reason: str
+    converged: bool
+    n_iter: int
+    ridge: float
+    start_log_likelihoods: FloatArray | None = None
+    history: dict[str, FloatArray] | None = None
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """The record of a fitted `GaussianMixture`."""
+        return cls(
+            estimator.stop_reason_,
+            estimator.converged_,
+            estimator.n_iter_,
+            float(estimator.reg_covar),
+            getattr(estimator, "start_log_likelihoods_", None),
+            getattr(estimator, "history_", None),
+        )
+
+
+def inspect_fit(
+    mixture: Mixture, record: FitRecord, rows: Rows | None = None, row_weights: FloatArray | None = None
+) -> Report:
+    """The report of a fit; without rows it says what the parameters tell.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    record : FitRecord
+    rows : (n, d) array, optional
+        Finite numbers: those of the fit.
+    row_weights : (n,) array, optional
+    """
+    facts: dict[str, Any] = {}
+    if rows is not None:
+        k, names = mixture.n_components, mixture.feature_names
+        facts["rows"] = row_facts(rows, row_weights, k, mixture.covariance_type, names)
+    facts["fit"] = {
+        "stop_reason": record.stop_reason,
+        "converged": bool(record.converged),
+        "n_iter": int(record.n_iter),
+        "starts": _starts(record.start_log_likelihoods),
+        "time": _time(record.history),
+        "ridge": _ridge(mixture, record.ridge, facts["rows"]["constant"] if "rows" in facts else []),
+    }
+    facts["components"] = _components(mixture, record, rows, row_weights)
+    facts["overlap"] = overlap_facts(mixture)
+    if rows is not None:
+        some = sample(rows, row_weights, None)
+        limit = max(1, 10_000_000 // mixture.n_components)
+        shares = mixture.responsibilities(some.rows[:limit]).max(axis=1)
+        facts["overlap"]["certainty"] = float(np.average(shares, weights=some.row_weights[:limit]))
+    facts["advice"] = advice_for_fit(facts)
+    return Report(facts)
+
+
+def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
+    if log_likelihoods is None or len(log_likelihoods) < 2:
+        return None
+    behind = np.max(log_likelihoods) - np.asarray(log_likelihoods, dtype=np.float64)
+    same = behind < _SAME_OPTIMUM
+    return {
+        "n": len(behind),
+        "n_best": int(same.sum()),
+        "share_best": float(same.mean()),
+        "gap": None if same.all() else float(behind[~same].min()),
+    }
+
+
+def _ridge(mixture: Mixture, ridge: float, constant: list[str]) -> dict[str, Any]:
+    """What was added to every variance, and the varying feature of whose variance within components it is most."""
+    variances = mixture.weights @ mixture.covariance.variances()
+    names = mixture.feature_names or tuple(f"column {at}" for at in range(mixture.n_features))
+    least = min(range(len(names)), key=lambda at: (names[at] in constant, variances[at]))
+    name = names[least]
+    return {"value": ridge, "column": name, "share": float(ridge / variances[least])}
+
+
+def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
+    if history is None or "seconds" not in history:
+        return None
+    return {"passes": len(history["seconds"]), "seconds": float(np.sum(history["seconds"]))}
+
+
+def _components(
+    mixture: Mixture, record: FitRecord, rows: Rows | None, row_weights: FloatArray | None
+) -> list[dict[str, Any]]:
+    """What is known of each component, and why it is not to be trusted."""
+    k = mixture.n_components
+    condition, correlation = conditions(mixture)
+    found: list[dict[str, Any]] = [
+        {
+            "weight": float(mixture.weights[at]),
+            "count": None,
+            "condition": float(condition[at]),
+            "correlation_condition": float(correlation[at]),
+            "loss_without": None,
+            "troubles": [],
+        }
+        for at in range(k)
+    ]
+    if rows is None:
+        return found
+    moments = NativeEngine(rows, row_weights).accumulate(mixture.whitened())
+    soundness = examine(mixture, moments.counts, moments.weight)
+    step = MaximumLikelihood(record.ridge).maximize(mixture, moments)
+    losses = removal_losses(mixture, record.ridge, rows, row_weights)
+    own = _own_parameters(mixture)
+    troubles = {
+        "empty": soundness.empty,
+        "collapsed": soundness.collapsed | (step.collapsed & ~step.empty),
+        "ridged": step.ridged & ~step.empty,
+        "few": soundness.few & ~soundness.empty,
+        "spurious": soundness.spurious,
+        "unpaid": np.array([loss is not None and loss < own for loss in losses]) & ~soundness.empty,
+    }
+    for at, facts in enumerate(found):
+        facts["count"] = float(moments.counts[at])
+        facts["loss_without"] = losses[at]
+        facts["own_parameters"] = own
+        facts["troubles"] = [name for name, which in troubles.items() if which[at]]
+    return found
+
+
+def conditions(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
+    """(k,) twice: the condition of each covariance in units of the pooled one, and of its correlations.
+
+    Both are free of the units of the columns.
+    """
+    d = mixture.n_features
+    covariances = mixture.covariance.dense()
+    deviations = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    correlations = covariances / deviations[:, :, None] / deviations[:, None, :]
+    pooled = np.tensordot(mixture.weights, covariances, axes=1)
+    scale = np.sqrt(np.diagonal(pooled))
+    values, vectors = np.linalg.eigh(pooled / scale / scale[:, None])
+    whiten = vectors / np.sqrt(np.maximum(values, d * np.finfo(np.float64).eps * values[-1])) / scale[:, None]
+    return _condition(whiten.T @ covariances @ whiten), _condition(correlations)
+
+
+def _condition(matrices: FloatArray) -> FloatArray:
+    values = np.linalg.eigvalsh(matrices)
+    return np.asarray(values[:, -1] / np.maximum(values[:, 0], np.finfo(np.float64).eps * values[:, -1]))
+
+
+def _own_parameters(mixture: Mixture) -> int:
+    """How many numbers are free because there is one component more."""
+    d = mixture.n_features
+    return 1 + d + {"full": d * (d + 1) // 2, "tied": 0, "diag": d, "spherical": 1}[mixture.covariance_type]
