@@ -91,6 +91,13 @@ def test_fit_gives_the_model_that_python_gives(table, rows, tmp_path):
     assert mixture.feature_names == ("length", "width")
 
 
+def test_fit_reports_when_asked(table):
+    assert "certainty" not in succeeds("fit", table, "-k", "3", "--columns", "length,width").stdout
+    printed = succeeds("fit", table, "-k", "3", "--columns", "length,width,w", "--report").stdout
+    assert "w has 4 different values" in printed
+    assert "certainty" in printed
+
+
 def test_fit_prints_weights_means_likelihood_criteria_and_why_it_stopped(table, rows):
     out = succeeds("fit", table, "-k", 3, "--columns", "length,width").stdout
     expected = GaussianMixture(3, random_state=0).fit(rows)

@@ -14,7 +14,7 @@ _SHOWN = 5
 _OVERLAP = 0.05
 _CONDITION = 1e4
 _BYTES = 100e6
-_DISTINCT = 0.9
+_DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
 
 _TROUBLES = {
     "empty": "has no rows",
@@ -22,7 +22,7 @@ _TROUBLES = {
     "ridged": "is kept regular by reg_covar alone",
     "few": "has fewer rows than its own parameters need",
     "spurious": "is thin, and rows that lie so close together are found by chance",
-    "unpaid": "does not pay for itself: the fit loses {loss:.2g} nats without it, and it has {own} parameters",
+    "unpaid": "does not pay for itself: with {own} parameters it gains {loss:.2g} nats",
 }
 
 
@@ -121,7 +121,7 @@ def _row_lines(rows: dict[str, Any]) -> list[Line]:
                 f"deviations {great:.3g} and {least:.3g}): spherical components see little but the first"
             ],
         )
-    if rows["n_distinct"] < _DISTINCT * rows["n_rows"]:
+    if rows["n_distinct"] < (_DISTINCT if rows["complete"] else _ESTIMATED_DISTINCT) * rows["n_rows"]:
         about = "" if rows["complete"] else "about "
         say("repeated rows", [f"{about}{rows['n_distinct']:,} of {rows['n_rows']:,} rows are different"])
     say("far away", _far(rows["outliers"]))
@@ -139,7 +139,7 @@ def _size(rows: dict[str, Any]) -> str:
     columns = f"{rows['n_features']} column" + ("s" if rows["n_features"] > 1 else "")
     ratio = rows["rows_per_parameter"]
     per = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
-    return f"{rows['n_rows']:,}{weight} of {columns}, {per} for each of {rows['n_parameters']} free parameters{seen}"
+    return f"{rows['n_rows']:,}{weight} of {columns}, {per} for each of {rows['n_parameters']:,} free parameters{seen}"
 
 
 def _as(found: dict[str, str]) -> str:
