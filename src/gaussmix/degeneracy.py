@@ -57,10 +57,9 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     a flat of ``d - j`` dimensions, which ``q = d - j + 1`` rows fix; ``m = N - q`` rows lie there beyond those. Of the
     rows of all other components, ``mu`` are expected in the same place,
 
-        mu = (N / m)^(j/2) n / (n - N) sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
+        mu = sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx;
 
-    with ``(N / m)^(1/2)`` for the width that was fitted to the same rows; with its own, ``m + mu`` are there. If the
-    numbers of rows were Poisson, places so crowded would be found
+    with its own, ``m + mu`` are there. If the numbers of rows were Poisson, places so crowded would be found
 
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
@@ -133,13 +132,13 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
         fixing = np.ones(d)
         log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
     beyond = np.maximum(count - fixing, 1.0)
-    expected = _expected_rows(mixture, counts, n, component, whiten) * (count / beyond) ** (0.5 * directions)
+    expected = _expected_rows(mixture, counts, component, whiten)
     with np.errstate(divide="ignore"):  # nothing expected: log 0 = -inf, no finding
         there = beyond + expected
         return log_places + there * np.log(expected) - expected - gammaln(there + 1)
 
 
-def _expected_rows(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> float:
+def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, whiten: FloatArray) -> float:
     """How many rows of the other components lie where this one does, by the overlap of their densities.
 
     With ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
@@ -161,4 +160,4 @@ def _expected_rows(mixture: Mixture, counts: FloatArray, n: float, component: in
         distances = (np.linalg.solve(sum_roots, offsets[:, :, None]) ** 2).sum(axis=(1, 2))
         own_log_det = 2 * float(np.log(np.diagonal(roots[component])).sum())
     overlap = np.exp(0.5 * (mixture.n_features * math.log(2) + own_log_det - log_det - distances))
-    return float(counts[others] @ overlap) * n / max(n - float(counts[component]), _EPSILON * n)
+    return float(counts[others] @ overlap)

@@ -10,7 +10,7 @@ from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.report.advice import advice_for_fit
 from gaussmix.report.overlap import overlap_facts
-from gaussmix.report.removal import removal_losses
+from gaussmix.report.removal import only, removal_losses
 from gaussmix.report.rows import row_facts
 from gaussmix.report.sampled import sample
 from gaussmix.report.text import Report
@@ -143,7 +143,13 @@ def _components(
     moments = NativeEngine(rows, row_weights).accumulate(mixture.whitened())
     soundness = examine(mixture, moments.counts, moments.weight)
     step = MaximumLikelihood(record.ridge).maximize(mixture, moments)
-    losses = removal_losses(mixture, record.ridge, rows, row_weights)
+    losses: list[float | None] = [None] * k
+    sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
+    if sound.size:  # those that are to go in any case do not count as what the rows of another would go to
+        for position, loss in zip(
+            sound.tolist(), removal_losses(only(mixture, sound), record.ridge, rows, row_weights), strict=True
+        ):
+            losses[position] = loss
     own = _own_parameters(mixture)
     troubles = {
         "empty": soundness.empty,
@@ -151,7 +157,7 @@ def _components(
         "ridged": step.ridged & ~step.empty,
         "few": soundness.few & ~soundness.empty,
         "spurious": soundness.spurious,
-        "unpaid": np.array([loss is not None and loss < own for loss in losses]) & ~soundness.empty,
+        "unpaid": np.array([loss is not None and loss < own for loss in losses]),
     }
     for at, facts in enumerate(found):
         facts["count"] = float(moments.counts[at])

@@ -5,7 +5,7 @@ import numpy as np
 from gaussmix.em import fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.typing import FloatArray, IntArray, Rows
 from gaussmix.updates import MaximumLikelihood
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -44,7 +44,7 @@ def removal_losses(mixture: Mixture, ridge: float, rows: Rows, row_weights: Floa
         if mixture.weights[component] == 1:  # nothing would be left
             continue
         try:
-            without = _after(engine, update, _without(mixture, int(component)))
+            without = _after(engine, update, only(mixture, np.delete(np.arange(k), component)))
         except FloatingPointError:
             continue
         losses[component] = (whole - without) * total
@@ -56,12 +56,9 @@ def _after(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) ->
     return fit_em(engine, update, mixture, tol=0.0, max_iter=_PASSES).moments.mean_log_likelihood
 
 
-def _without(mixture: Mixture, component: int) -> Mixture:
-    covariance, k = mixture.covariance, mixture.n_components
-    roots = covariance.roots if covariance.form == "tied" else np.delete(covariance.roots, component, axis=0)
-    weights = np.delete(mixture.weights, component)
-    return Mixture(
-        weights / weights.sum(),
-        np.delete(mixture.means, component, axis=0),
-        type(covariance)(roots, k - 1, mixture.n_features),
-    )
+def only(mixture: Mixture, kept: IntArray) -> Mixture:
+    """The mixture of some of the components."""
+    covariance, weights = mixture.covariance, mixture.weights[kept]
+    roots = covariance.roots if covariance.form == "tied" else covariance.roots[kept]
+    structure = type(covariance)(roots, len(kept), mixture.n_features)
+    return Mixture(weights / weights.sum(), mixture.means[kept], structure)
