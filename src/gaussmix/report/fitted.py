@@ -34,7 +34,7 @@ class FitRecord:
     start_log_likelihoods : (s,) array, or None
         Of the candidates that were finished, in nats, best first.
     history : dict of arrays, or None
-        ``"seconds"`` of each pass over the rows.
+        ``"seconds"`` since the fit began, after each iteration.
     """
 
     stop_reason: str
@@ -116,9 +116,9 @@ def _ridge(mixture: Mixture, ridge: float, constant: list[str]) -> dict[str, Any
 
 
 def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
-    if history is None or "seconds" not in history:
+    if history is None or len(history.get("seconds", ())) == 0:
         return None
-    return {"passes": len(history["seconds"]), "seconds": float(np.sum(history["seconds"]))}
+    return {"iterations": len(history["seconds"]), "seconds": float(history["seconds"][-1])}
 
 
 def _components(

@@ -167,7 +167,7 @@ def _fit_lines(facts: dict[str, Any]) -> list[Line]:
         text = f"{ridge['value']:g} is {ridge['share']:.0%} of the variance of {ridge['column']} within components"
         lines.append(Line("reg_covar", text))
     if fit["time"] is not None:
-        text = f"{fit['time']['passes']:,} passes in {fit['time']['seconds']:.3g} seconds"
+        text = f"{fit['time']['iterations']:,} iterations in {fit['time']['seconds']:.3g} seconds"
         lines.append(Line("time", text, unusual=False))
     return lines
 
