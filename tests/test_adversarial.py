@@ -7,7 +7,7 @@ from adversarial import CASES, what_is_wrong
 from sklearn.exceptions import ConvergenceWarning
 from tables import COVARIANCE_TYPES
 
-from gaussmix import DegenerateComponentWarning, GaussianMixture
+from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, GaussianMixture
 
 BROKEN = [name for name, case in CASES.items() if case.error]
 FITTED = [name for name, case in CASES.items() if not case.error]
@@ -24,7 +24,7 @@ def test_default_fit_is_sound(name, covariance_type):
         gm.fit(case.rows, sample_weight=case.weights)
     assert what_is_wrong(gm, case.rows) == []
     kinds = {warning.category for warning in caught}
-    assert kinds <= {DegenerateComponentWarning, ConvergenceWarning}, [str(warning.message) for warning in caught]
+    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning}, [str(warning.message) for warning in caught]
     assert kinds or covariance_type not in case.must_warn, "degenerate data, and no warning"
 
 

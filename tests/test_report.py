@@ -10,11 +10,13 @@ from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.covariance import COVARIANCES
+from gaussmix.updates import MaximumLikelihood
 from gaussmix.report import FitRecord, inspect_fit, inspect_rows
+from gaussmix.updates import MaximumLikelihood
 from gaussmix.report import sampled as sampled_module
 from gaussmix.report.rows import n_parameters
 
-STOPPED = FitRecord("Converged.", converged=True, n_iter=3, ridge=0.0)
+STOPPED = FitRecord("Converged.", converged=True, n_iter=3)
 
 
 def lines_of(report):
@@ -181,7 +183,7 @@ def test_without_rows_the_parameters_are_told_and_more_is_promised():
 )
 def test_starts(log_likelihoods, sentence):
     starts = None if log_likelihoods is None else np.array(log_likelihoods)
-    record = FitRecord("Converged.", True, 3, 0.0, starts, {"seconds": np.array([0.1, 0.3])})
+    record = FitRecord("Converged.", True, 3, MaximumLikelihood(), starts, {"seconds": np.array([0.1, 0.3])})
     lines = lines_of(inspect_fit(two(), record))
     assert lines.get("starts") == sentence
     assert lines["time"] == "2 iterations in 0.3 seconds"
@@ -199,7 +201,7 @@ def test_attributes_of_the_estimator_are_read_where_there_are_some():
 
 
 def test_a_fit_that_was_cut_short_needs_iterations():
-    lines = lines_of(inspect_fit(two(), FitRecord("Stopped.", False, 3, 0.0)))
+    lines = lines_of(inspect_fit(two(), FitRecord("Stopped.", False, 3)))
     assert "unusual" not in lines
     assert "max_iter" in lines["what would help"]
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.errors import DegenerateComponentWarning, MissingDependencyError, ModelFileError
+from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning, MissingDependencyError, ModelFileError
 from gaussmix.mixture import Mixture
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ load = Mixture.load
 
 __all__ = [
     "DegenerateComponentWarning",
+    "DegenerateDataWarning",
     "GaussianMixture",
     "MissingDependencyError",
     "Mixture",

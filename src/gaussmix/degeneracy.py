@@ -65,7 +65,7 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
 
     times in rows without that component. For variances, flats are parallel to the axes and one row fixes them,
     ``q = 1``, and C(d, j) n takes the place of C(n, q); spheres are thin in all directions or none. A component is
-    spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.05^j``, in units of
+    spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.02^j``, in units of
     the reference) and E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
 
     Parameters
@@ -93,7 +93,7 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
     if mixture.covariance_type == "spherical":
         thin[:, :-1] = False
-    suspects = thin.any(axis=1) & (counts < _MANY * (d + 2)) & ~soundness.empty
+    suspects = thin.any(axis=1) & (counts < _MANY * (d + 2)) & ~soundness.empty & ~soundness.collapsed
     for component in suspects.nonzero()[0]:
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()

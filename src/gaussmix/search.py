@@ -56,6 +56,8 @@ class Found:
     Attributes
     ----------
     fit : Fit
+    update : MaximumLikelihood
+        Its M-step.
     soundness : Soundness
     optima : tuple of float
         For each start that was not given up early, the log-likelihood of the rows that were searched where it ended, in
@@ -65,6 +67,7 @@ class Found:
     """
 
     fit: Fit
+    update: MaximumLikelihood
     soundness: Soundness
     optima: tuple[float, ...]
     n_starts: int
@@ -248,7 +251,7 @@ def find_optimum(
         assert last.best is not None
         best = replace(last.best, fit=last.best.fit.interrupted())
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    return Found(best.fit, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
+    return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:

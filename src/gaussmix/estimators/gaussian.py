@@ -271,6 +271,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 lifted = data_range.lift(fit.mixture)
                 log_likelihood = engine.accumulate(lifted.whitened()).mean_log_likelihood
         self._keep(found, lifted, log_likelihood)
+        self._data_range, self._reduced = data_range, fit.mixture
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if data_range is not None:
@@ -330,6 +331,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self.history_["log_likelihood"] += shift
         self.lower_bound_ = log_likelihood
         self.lower_bounds_ = [float(value) for value in self.history_["log_likelihood"][1:]]
+        self._update = found.update
         self.start_log_likelihoods_ = np.array(found.optima)
         self._last_log_likelihood = log_likelihood - fit.change  # what a warm start goes on from
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.data_range import DataRange
 from gaussmix.degeneracy import examine
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
@@ -29,20 +30,26 @@ class FitRecord:
     stop_reason : str
     converged : bool
     n_iter : int
-    ridge : float
-        What was added to every variance.
+    update : MaximumLikelihood
+        The M-step of the fit.
     start_log_likelihoods : (s,) array, or None
         Of the candidates that were finished, in nats, best first.
     history : dict of arrays, or None
         ``"seconds"`` since the fit began, after each iteration.
+    data_range : DataRange, or None
+        When columns were left out.
+    reduced : Mixture, or None
+        Then the mixture of the others.
     """
 
     stop_reason: str
     converged: bool
     n_iter: int
-    ridge: float
+    update: MaximumLikelihood = MaximumLikelihood()
     start_log_likelihoods: FloatArray | None = None
     history: dict[str, FloatArray] | None = None
+    data_range: DataRange | None = None
+    reduced: Mixture | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
@@ -51,9 +58,11 @@ class FitRecord:
             estimator.stop_reason_,
             estimator.converged_,
             estimator.n_iter_,
-            float(estimator.reg_covar),
-            getattr(estimator, "start_log_likelihoods_", None),
-            getattr(estimator, "history_", None),
+            estimator._update,
+            estimator.start_log_likelihoods_,
+            estimator.history_,
+            estimator._data_range,
+            estimator._reduced,
         )
 
 
@@ -80,9 +89,13 @@ def inspect_fit(
         "n_iter": int(record.n_iter),
         "starts": _starts(record.start_log_likelihoods),
         "time": _time(record.history),
-        "ridge": _ridge(mixture, record.ridge, facts["rows"]["constant"] if "rows" in facts else []),
+        "ridge": _ridge(mixture, record.update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
     }
-    facts["components"] = _components(mixture, record, rows, row_weights)
+    if record.data_range is None or record.reduced is None:
+        facts["components"] = _components(mixture, record.update, rows, row_weights)
+    else:
+        reduced = None if rows is None else record.data_range.reduce(rows)
+        facts["components"] = _components(record.reduced, record.update, reduced, row_weights)
     facts["overlap"] = overlap_facts(mixture)
     if rows is not None:
         some = sample(rows, row_weights, None)
@@ -122,7 +135,7 @@ def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
 
 
 def _components(
-    mixture: Mixture, record: FitRecord, rows: Rows | None, row_weights: FloatArray | None
+    mixture: Mixture, update: MaximumLikelihood, rows: Rows | None, row_weights: FloatArray | None
 ) -> list[dict[str, Any]]:
     """What is known of each component, and why it is not to be trusted."""
     k = mixture.n_components
@@ -142,12 +155,12 @@ def _components(
         return found
     moments = NativeEngine(rows, row_weights).accumulate(mixture.whitened())
     soundness = examine(mixture, moments.counts, moments.weight)
-    step = MaximumLikelihood(record.ridge).maximize(mixture, moments)
+    step = update.maximize(mixture, moments)
     losses: list[float | None] = [None] * k
     sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
     if sound.size:  # those that are to go in any case do not count as what the rows of another would go to
         for position, loss in zip(
-            sound.tolist(), removal_losses(only(mixture, sound), record.ridge, rows, row_weights), strict=True
+            sound.tolist(), removal_losses(only(mixture, sound), update, rows, row_weights), strict=True
         ):
             losses[position] = loss
     own = _own_parameters(mixture)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gaussmix.em import fit_em
+from gaussmix.em import MeanChange, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray, Rows
@@ -15,7 +15,9 @@ _WORK = 8e9  # a few seconds of one thread
 _LEAST_ROWS = 10_000
 
 
-def removal_losses(mixture: Mixture, ridge: float, rows: Rows, row_weights: FloatArray | None) -> list[float | None]:
+def removal_losses(
+    mixture: Mixture, update: MaximumLikelihood, rows: Rows, row_weights: FloatArray | None
+) -> list[float | None]:
     """(k,) nats that the fit loses when a component is left out and the others are fitted for ten iterations.
 
     The whole fit goes on for as long. Of many rows, some are looked at, and the loss is in proportion. Before any
@@ -38,7 +40,6 @@ def removal_losses(mixture: Mixture, ridge: float, rows: Rows, row_weights: Floa
     gains = np.log(np.maximum(1 - shares, _EPSILON))  # a row that is of one component for certain costs much
     bounds = seen * np.log(np.maximum(1 - mixture.weights, _EPSILON))
     bounds -= gains.sum(axis=0) if row_weights is None else row_weights @ gains
-    update = MaximumLikelihood(ridge)
     whole = _after(engine, update, mixture)
     for component in np.argsort(bounds, kind="stable")[:_CANDIDATES]:
         if mixture.weights[component] == 1:  # nothing would be left
@@ -53,7 +54,7 @@ def removal_losses(mixture: Mixture, ridge: float, rows: Rows, row_weights: Floa
 
 def _after(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
     """The mean log-likelihood after ten iterations."""
-    return fit_em(engine, update, mixture, tol=0.0, max_iter=_PASSES).moments.mean_log_likelihood
+    return fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).moments.mean_log_likelihood
 
 
 def only(mixture: Mixture, kept: IntArray) -> Mixture:
