@@ -132,6 +132,13 @@ class Accelerator:
         moved = lengths > 0
         return float((np.linalg.norm(moves[moved], axis=1) / lengths[moved]).max(initial=1.0))
 
+    @property
+    def step_length(self) -> float:
+        """The length of the next EM step: half its square is the gain, to second order, and it has more digits."""
+        if not self._sums:
+            return math.inf
+        return float(np.linalg.norm((self._results[-1] - self._sums[-1]) * self._scale))
+
     def _remember(self, mixture: Mixture, moments: Moments) -> None:
         if self._anchor is None or self._next is None:
             self._anchor, self._scale, self._next = mixture, _metric(moments), _flat(moments)

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from gaussmix.covariance.triangular import inverse_transposed, lower_root
 from gaussmix.mixture import Mixture
-from gaussmix.typing import BoolArray, FloatArray
+from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
@@ -42,6 +42,10 @@ class Soundness:
     def unsound(self) -> BoolArray:
         """(k,) any of them."""
         return self.empty | self.collapsed | self.few | self.spurious
+
+    def reordered(self, order: IntArray) -> "Soundness":
+        """The same with the components in another order."""
+        return Soundness(self.empty[order], self.collapsed[order], self.few[order], self.spurious[order])
 
     @property
     def n_unsound(self) -> int:

@@ -12,6 +12,7 @@ from gaussmix.acceleration import Accelerator
 from gaussmix.engines import AbstractEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
+from gaussmix.typing import IntArray
 from gaussmix.updates import AbstractUpdate, Step
 
 _ROUGH_GAIN = 1e-5
@@ -73,7 +74,17 @@ class Ahead:
     nats: float = 1e-4
 
 
-Rule = MeanChange | Ahead
+@dataclass(frozen=True)
+class Exact:
+    """The parameters are this near to those of the top, in deviations; for fits at the top, with an accelerator.
+
+    So they depend on the path that led there by no more than rounding.
+    """
+
+    deviations: float = 1e-10
+
+
+Rule = MeanChange | Ahead | Exact
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,19 @@ class Fit:
     def interrupted(self) -> "Fit":
         """The same, as what was found when someone had waited enough."""
         return replace(self, stop=Stop.INTERRUPTED, reason=Stop.INTERRUPTED.value.format(n_iter=self.n_iter))
+
+    def at_the_top(self, earlier: "Fit") -> "Fit":
+        """The same, when the earlier part of it had arrived already."""
+        gain = earlier.history[-1].gain
+        reason = Stop.AT_THE_TOP.value.format(n_iter=self.n_iter, gain=gain, ahead=gain)
+        return replace(self, stop=Stop.AT_THE_TOP, reason=reason)
+
+    def reordered(self, order: IntArray) -> "Fit":
+        """The same with its components in another order."""
+        step = self.last_step and self.last_step.reordered(order)
+        return replace(
+            self, mixture=self.mixture.reordered(order), moments=self.moments.reordered(order), last_step=step
+        )
 
     @property
     def trace(self) -> tuple[float, ...]:
@@ -271,6 +295,11 @@ def fit_em(
                 last_gain = gain
                 if point.objective + _HOPE * (1 + ahead) < to_beat:
                     stop = Stop.BEATEN
+                    break
+            if isinstance(rule, Exact) and accelerator:
+                left = accelerator.step_length * accelerator.stretch
+                if left < rule.deviations * math.sqrt(point.moments.weight):
+                    ahead, stop = 0.5 * left**2, Stop.AT_THE_TOP
                     break
             if time.perf_counter() > deadline:
                 stop = Stop.TIME

@@ -1,10 +1,10 @@
 """What comes back from a pass over the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.typing import FloatArray, Form
+from gaussmix.typing import FloatArray, Form, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,11 @@ class Moments:
             self.entropy + other.entropy,
             self.weight + other.weight,
         )
+
+    def reordered(self, order: IntArray) -> "Moments":
+        """The same with the components in another order."""
+        scatter = self.scatter if self.form == "tied" else self.scatter[order]
+        return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter)
 
     @property
     def mean_log_likelihood(self) -> float:

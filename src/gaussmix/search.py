@@ -11,7 +11,7 @@ import numpy as np
 from gaussmix.acceleration import Accelerator
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.degeneracy import Soundness, examine
-from gaussmix.em import Ahead, Fit, Progress, Rule, Stop, fit_em
+from gaussmix.em import Ahead, Exact, Fit, Progress, Rule, Stop, fit_em
 from gaussmix.engines import AbstractEngine, NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.refine import propose_moves
@@ -24,6 +24,7 @@ ALL_ROWS = 20_000
 
 _LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
 _SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race
+_POLISHING = 50
 _FINISHERS = 2
 _SAME = 1e-3  # nats: optima nearer than this are one
 _NEAR = Ahead(1e-3)
@@ -127,6 +128,15 @@ class Search:
             else:
                 failures += 1
         return best
+
+    def polish(self, run: Run) -> Run:
+        """A run that has ended at the top goes on until its path is forgotten, as far as a few passes will do that."""
+        if run.fit.stop is not Stop.AT_THE_TOP or not self.accelerate:
+            return run
+        polished = self.go_on(run, _POLISHING, rule=Exact())
+        if polished.fit.stop is Stop.LIMIT:
+            polished = replace(polished, fit=polished.fit.at_the_top(run.fit))
+        return polished
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None, accelerate: bool = True) -> Run:
         self.n_runs += 1
@@ -233,7 +243,7 @@ def find_optimum(
             runs = search.race(draw_starts(data, structure, n_components, n_starts, streams))
         best = search.refine(runs[0]) if n_components > 2 else runs[0]
         if all_rows:
-            best = search.go_on(best, max_iter, rule=rule)
+            best = search.polish(search.go_on(best, max_iter, rule=rule))
         else:
             last = replace(search, engine=engine, best=None)
             found = best
@@ -251,7 +261,14 @@ def find_optimum(
         assert last.best is not None
         best = replace(last.best, fit=last.best.fit.interrupted())
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    best = _ordered(best)
     return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
+
+
+def _ordered(run: Run) -> Run:
+    """With the components by descending weight: they come in the same order from any start."""
+    order = np.argsort(-run.fit.mixture.weights, kind="stable")
+    return replace(run, fit=run.fit.reordered(order), soundness=run.soundness.reordered(order))
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:

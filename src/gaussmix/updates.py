@@ -8,7 +8,7 @@ import numpy as np
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.prior import Prior
-from gaussmix.typing import BoolArray, FloatArray
+from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
@@ -40,6 +40,10 @@ class Step:
         """(k,) whether a component varies in some direction little more than the ridge makes it."""
         low: BoolArray = self.mixture.covariance.pivots() < 2.5 * self.ridge
         return low.any(axis=1) & ~self.collapsed
+
+    def reordered(self, order: IntArray) -> "Step":
+        """The same with the components in another order."""
+        return Step(self.mixture.reordered(order), self.empty[order], self.collapsed[order], self.ridge)
 
 
 class AbstractUpdate(ABC):
