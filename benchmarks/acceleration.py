@@ -4,19 +4,19 @@ What is claimed: from the same start, and until a step's guaranteed gain is belo
 quarter of the passes of plain EM (geometric mean over the problems), never more than 1.15 times as many, and its
 objective never falls.
 
-How it is measured: the arms are plain EM, SQUAREM alone, Anderson's mixing alone, both (what the package does), and
-ADAM (adam.py). The problems are those of overlaps.py (average overlap 0.001 to 0.2, 2 to 50 components, 1 to 32
-features, all four structures; at most 4000 rows) and tables of scikit-learn, every feature in units of its deviation,
-which no arm but ADAM notices. All start at the same k-means clusters. A pass is counted whether or not its proposal
-was taken. Plain EM ends at 20,000 passes; that counts as its number, so the ratio is too small there. Problems on
-which plain EM collapses have no top to arrive at and are left out, and counted. An arm that collapses, or is not there
-after 20,000 passes, has not arrived; it is counted, and its ratio is the one at its end.
+How it is measured: the arms are plain EM, SQUAREM alone, Newton in the span of moves alone, both (what the package
+does), and ADAM (adam.py). The problems are those of overlaps.py (average overlap 0.001 to 0.2, 2 to 50 components, 1
+to 32 features, all four structures; at most 4000 rows) and tables of scikit-learn, every feature in units of its
+deviation, which no arm but ADAM notices. All start at the same k-means clusters. A pass is counted whether or not its
+proposal was taken. Plain EM ends at 20,000 passes; that counts as its number, so the ratio is too small there.
+Problems on which plain EM collapses have no top to arrive at and are left out, and counted. An arm that collapses, or
+is not there after 20,000 passes, has not arrived; it is counted, and its ratio is the one at its end.
 
 ``within 1e-3`` is another count: passes until the log-likelihood is 1e-3 nats below where plain EM ended, or higher;
-ADAM seldom gets farther. ADAM is given the best of four learning rates of each problem, in hindsight, and at most
-3000 passes; the passes of the other three are not counted. An arm that ends more than 1e-3 nats above or below plain
-EM is in another basin. Times are those of whole runs, two at once, each on one thread: only their ratio means much.
-``--quick`` takes every tenth problem.
+ADAM seldom gets farther. ADAM is given the best of four learning rates of each problem, in hindsight, and three times
+the passes of plain EM (at least 300, at most 2000); the passes of the other three rates are not counted. An arm that
+ends more than 1e-3 nats above or below plain EM is in another basin. Times are those of whole runs, two at once, each
+on one thread: only their ratio means much. ``--quick`` takes every tenth problem.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from adam import Adam
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
-from overlaps import PASS_PROBLEMS, draw_mixture
+from overlaps import PASS_PROBLEMS, Setting, draw_mixture
 from performance_profile import draw_profile
 from threadpoolctl import threadpool_limits
 
@@ -49,7 +49,7 @@ STILL = 1e-9  # nats
 NEAR = 1e-3  # nats
 MOST_PASSES = 20_000
 MOST_ROWS = 4000
-ADAM_PASSES = 3000
+ADAM_PATIENCE, ADAM_LEAST, ADAM_MOST = 3, 300, 2000  # times the passes of EM; passes
 ADAM_RATES = (0.1, 0.03, 0.01, 0.003)
 FALL = 1e-12  # of the objective, relative
 WANTED_RATIO, WANTED_WORST = 4.0, 1 / 1.15
@@ -57,7 +57,7 @@ HYBRID = "hybrid"
 ARMS: dict[str, dict[str, Any] | None] = {
     "EM": None,
     "SQUAREM": {"memory": 0},
-    "Anderson": {"squared": False},
+    "Newton": {"squared": False},
     HYBRID: {},
 }
 
@@ -75,14 +75,17 @@ class Problem:
     def rows(self) -> FloatArray:
         if self.overlap is None:
             return _measured_rows(self.name)
-        setting = PASS_PROBLEMS[self.number]
-        setting = replace(setting, n_rows=min(setting.n_rows, MOST_ROWS))
+        setting = _shortened(PASS_PROBLEMS[self.number])
         return _in_deviations(draw_mixture(setting).sample(setting.n_rows, random_state=self.number)[0])
+
+
+def _shortened(setting: Setting) -> Setting:
+    return replace(setting, n_rows=min(setting.n_rows, MOST_ROWS))
 
 
 def choose_problems(quick: bool) -> list[Problem]:
     drawn = [
-        Problem(str(setting), setting.structure, setting.fitted, setting.overlap, number)
+        Problem(str(_shortened(setting)), setting.structure, setting.fitted, setting.overlap, number)
         for number, setting in enumerate(PASS_PROBLEMS)
     ]
     tables = (("iris", (2, 3, 4)), ("wine", (2, 3)), ("breast_cancer", (2, 4)), ("digits", (5, 10)))
@@ -167,13 +170,13 @@ def run_em(rows: FloatArray, start: Mixture, options: dict[str, Any] | None) -> 
     }
 
 
-def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, most: int) -> dict[str, Any]:
-    """ADAM until the target, then until it stands still; at most so many passes until the target."""
+def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, limit: int, most: int) -> dict[str, Any]:
+    """ADAM until it stands still, at most ``limit`` passes, of which ``most`` until the target."""
     engine, update, adam = NativeEngine(rows), MaximumLikelihood(), Adam(start, rate)
     mixture, best, near, end = start, -math.inf, math.inf, "limit"
     began = time.perf_counter()
     passes = 0
-    while passes < (most if near == math.inf else ADAM_PASSES):
+    while passes < (most if near == math.inf else limit):
         try:
             moments = engine.accumulate(mixture.whitened())
         except FloatingPointError:
@@ -199,12 +202,12 @@ def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, most:
     }
 
 
-def run_best_adam(rows: FloatArray, start: Mixture, target: float) -> dict[str, Any]:
+def run_best_adam(rows: FloatArray, start: Mixture, target: float, limit: int) -> dict[str, Any]:
     """The learning rate that came soonest to the target; if none did, the one that came highest."""
     best: dict[str, Any] | None = None
     for rate in ADAM_RATES:
-        most = ADAM_PASSES if best is None else int(min(ADAM_PASSES, best["near"] - 1))
-        found = run_adam(rows, start, rate, target, most)
+        most = limit if best is None else int(min(limit, best["near"] - 1))
+        found = run_adam(rows, start, rate, target, limit, most)
         if best is None or (-found["near"], found["log_likelihood"]) > (-best["near"], best["log_likelihood"]):
             best = found
     assert best is not None
@@ -226,7 +229,8 @@ def measure(task: tuple[Problem, bool]) -> dict[str, Any]:
         there = np.flatnonzero(np.array(arm.pop("seen")) >= target)
         arm["near"] = int(there[0]) + 1 if len(there) else math.inf
     if with_adam and arms["EM"]["end"] != "collapsed":
-        arms["ADAM"] = run_best_adam(rows, start, target)
+        limit = min(ADAM_MOST, max(ADAM_LEAST, ADAM_PATIENCE * arms["EM"]["passes"]))
+        arms["ADAM"] = run_best_adam(rows, start, target, limit)
     for arm in arms.values():
         above = arm["log_likelihood"] - arms["EM"]["log_likelihood"]
         arm["basin"] = "same" if abs(above) <= NEAR else "better" if above > 0 else "worse"
@@ -315,9 +319,9 @@ def main() -> None:
     results = [found for found in everything if found["arms"]["EM"]["end"] != "collapsed"]
     passes = np.array([found["arms"]["EM"]["passes"] for found in results])
     print(
-        f"{len(problems)} problems; plain EM collapses on {len(problems) - len(results)}, which are left out, takes fewer "
-        f"than 10 passes on {(passes < 10).sum()}, is not there after {MOST_PASSES} on {(passes == MOST_PASSES).sum()}; "
-        f"its median is {np.median(passes):.0f}"
+        f"{len(problems)} problems; plain EM collapses on {len(problems) - len(results)}, which are left out, "
+        f"takes fewer than 10 passes on {(passes < 10).sum()}, is not there after {MOST_PASSES} on "
+        f"{(passes == MOST_PASSES).sum()}; its median is {np.median(passes):.0f}"
     )
     print_groups(results)
     summaries = {arm: summarize(results, arm) for arm in results[0]["arms"]}
@@ -326,7 +330,9 @@ def main() -> None:
     draw_profile(name, {arm: _until_still(results, arm) for arm in summaries}, f"until a step gains {STILL:g} nats")
 
     ours = summaries[HYBRID]
-    slow = [found for found in results if found["arms"]["EM"]["passes"] < WANTED_WORST * found["arms"][HYBRID]["passes"]]
+    slow = [
+        found for found in results if found["arms"]["EM"]["passes"] < WANTED_WORST * found["arms"][HYBRID]["passes"]
+    ]
     for found in slow:
         print(f"too slow: {found['problem']}: {found['arms'][HYBRID]['passes']} for {found['arms']['EM']['passes']}")
     held = ours["ratio"] >= WANTED_RATIO and not slow and ours["fall"] <= FALL

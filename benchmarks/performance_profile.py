@@ -7,7 +7,7 @@ from machine import RESULTS
 
 from gaussmix.typing import FloatArray
 
-STYLES = {"EM": "0.35", "SQUAREM": "#0072b2", "Anderson": "#d55e00", "hybrid": "black", "ADAM": "#009e73"}
+STYLES = {"EM": "0.35", "SQUAREM": "#0072b2", "Newton": "#d55e00", "hybrid": "black", "ADAM": "#009e73"}
 FARTHEST = 64.0
 
 

@@ -5,12 +5,14 @@ sums ``F(s)``. The sums of exponential families average: any affine combination 
 counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior. Two such
 combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of EM:
 
-* Anderson's mixing (Anderson 1965; Walker and Ni, SIAM Journal on Numerical Analysis 49 (2011), 1715-1735): the
-  combination whose residual ``F(s) - s`` is the shortest. Very quick near the end.
+* Newton's step in the span of the last moves, whose curvature their residuals ``F(s) - s`` show (the Galerkin kind of
+  Anderson's mixing, type I in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute
+  eigenvalues as in Dauphin et al., NeurIPS 27 (2014), so that no saddle attracts it), and a longer EM step across it.
+  Very quick near the end.
 * SQUAREM (Varadhan and Roland, Scandinavian Journal of Statistics 35 (2008), 335-353, scheme S3): a squared
   Barzilai-Borwein step along two EM steps. Robust far from it.
 
-Anderson comes first; after a proposal that was refused SQUAREM has its turn for a while. Lengths are those of the Fisher
+Newton comes first; after a proposal that was refused SQUAREM has its turn for a while. Lengths are those of the Fisher
 metric of independent components, in which the guaranteed gain of a step is half its squared length (to second order).
 """
 
@@ -20,16 +22,18 @@ import numpy as np
 
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
-from gaussmix.typing import FloatArray
+from gaussmix.typing import FloatArray, Form
 from gaussmix.updates import AbstractUpdate
 
-MEMORY = 10
-"""Steps that Anderson's mixing looks back on."""
+MEMORY = 5
+"""Moves that span the space of Newton's step."""
 
 _UNTOUCHED = 1  # the first step of EM is long and bends: nothing to learn from
 _LARGEST_HISTORY = 2**24  # numbers kept; with many and large components the memory is shorter
 _FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of deviations, and deviations: beyond, the metric is another one
-_DAMPING = 1e-12  # of the Gram matrix of changes of unit length: what a repeated step leaves
+_LEAST_CURVATURE = 0.03  # of EM's own, which is 1: a flatter direction is not believed at once
+_ACROSS = 1.5  # times the EM step across the span: up to 2 it converges wherever EM does
+_INDEPENDENT = 1e-10  # what is left of a move beside newer ones, as a share of it
 _LONGEST_PAUSE = 16  # passes
 _LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
 
@@ -40,8 +44,8 @@ class Accelerator:
     Parameters
     ----------
     update : AbstractUpdate
-    memory : int, default=10
-        Steps that Anderson's mixing looks back on; 0 leaves SQUAREM alone.
+    memory : int, default=5
+        Moves that span the space of Newton's step; 0 leaves SQUAREM alone.
     squared : bool, default=True
         Whether SQUAREM takes part.
     """
@@ -62,9 +66,9 @@ class Accelerator:
         self._results: list[FloatArray] = []  # F(s)
         self._next: FloatArray | None = None  # the s that the parameters of the next pass follow from
         self._proposed: FloatArray | None = None
-        self._mixed = False  # whether Anderson's mixing proposed it
+        self._curved = False  # whether Newton's step proposed it
         self._plain = 0  # EM steps since the last proposal that was taken
-        self._pause = 0  # passes until Anderson's mixing may try again
+        self._pause = 0  # passes until Newton's step may be tried again
 
     def restart(self) -> None:
         """Forget what was seen: the passes to come are of another kind."""
@@ -89,12 +93,12 @@ class Accelerator:
             self._pause -= 1
         elif self._memory:
             looked_back = len(self._sums)
-            while candidate is None and looked_back > 2:  # a shorter look back is a smaller step
-                self._mixed = True
-                candidate = self._mixture(self._mix(looked_back))
-                looked_back = (looked_back + 1) // 2 if looked_back > 3 else 2
+            while candidate is None and looked_back > 1:  # a shorter look back is a smaller step
+                self._curved = True
+                candidate = self._mixture(self._newton(looked_back))
+                looked_back = (looked_back + 1) // 2 if looked_back > 3 else looked_back - 1
         if candidate is None and self._squared:
-            self._mixed = False
+            self._curved = False
             candidate = self._mixture(self._square())
         if candidate is None:
             self._plain += 1
@@ -103,13 +107,13 @@ class Accelerator:
     def accept(self) -> None:
         """The proposal was taken."""
         self._next, self._plain = self._proposed, 0
-        if self._mixed:
+        if self._curved:
             self._next_pause = 1
 
     def refuse(self) -> None:
         """The proposal was not taken: the next parameters are the M-step's."""
         self._plain = 1
-        if self._mixed:
+        if self._curved:
             self._next_pause = min(2 * self._next_pause, _LONGEST_PAUSE)
             self._pause = self._next_pause
             del self._sums[:-2], self._results[:-2]
@@ -165,19 +169,31 @@ class Accelerator:
         self._next = moved(self._next)
         self._anchor, self._scale = mixture, _metric(_unflat(self._next, mixture))
 
-    def _mix(self, looked_back: int) -> FloatArray | None:
-        """Anderson's mixing (Walker and Ni 2011, equation 2.3): the residual of what it proposes is orthogonal to all changes."""
-        results = np.stack(self._results[-looked_back:])
-        residuals = (results - np.stack(self._sums[-looked_back:])) * self._scale
-        changes = np.diff(residuals, axis=0)
-        lengths = np.linalg.norm(changes, axis=1)
-        if not (lengths > 0).all():
+    def _newton(self, looked_back: int) -> FloatArray | None:
+        """Newton's step in the span Q of the last moves, and EM's, longer, on what residual it leaves.
+
+        With ``f = F(s) - s`` and H its negative Jacobian, symmetric in this metric at the top, moves give H Q and so
+
+            s + Q c + 1.5 (f - H Q c),  |Q' H Q| c = Q' f
+
+        where the absolute value is that of the eigenvalues, none below `_LEAST_CURVATURE`.
+        """
+        sums = np.stack(self._sums[-looked_back:]) * self._scale
+        residuals = np.stack(self._results[-looked_back:]) * self._scale - sums
+        moves, changes = (np.diff(points, axis=0)[::-1][: points.shape[1]] for points in (sums, residuals))
+        span, turn = np.linalg.qr(moves.T)  # the newest first
+        old = np.abs(turn.diagonal()) <= _INDEPENDENT * np.linalg.norm(moves, axis=1)
+        used = int(old.argmax()) if old.any() else len(moves)
+        if used == 0:
             return None
-        changes /= lengths[:, None]
-        gram = changes @ changes.T
-        gram[np.diag_indices_from(gram)] += _DAMPING
-        mixing = np.linalg.solve(gram, changes @ residuals[-1]) / lengths
-        return np.asarray(results[-1] - mixing @ np.diff(results, axis=0))
+        span = span[:, :used]
+        bent = -np.linalg.solve(turn[:used, :used].T, changes[:used])  # (H Q)'
+        projected = bent @ span
+        curvature, axes = np.linalg.eigh(0.5 * (projected + projected.T))
+        held = np.maximum(np.abs(curvature), _LEAST_CURVATURE)
+        along = axes @ ((axes.T @ (span.T @ residuals[-1])) / held)
+        step = span @ along + _ACROSS * (residuals[-1] - along @ bent)
+        return np.asarray(self._sums[-1] + step / self._scale)
 
     def _square(self) -> FloatArray | None:
         """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""
@@ -212,13 +228,29 @@ class Accelerator:
 
 
 def _flat(moments: Moments) -> FloatArray:
-    return np.concatenate([moments.counts, moments.shifts.ravel(), moments.scatter.ravel()])
+    """Counts, shifts, and the scatter less its expectation: uncorrelated, where the scatter itself is not."""
+    excess = moments.scatter - _expected_scatter(moments.form, moments.counts, moments.shifts.shape[1])
+    return np.concatenate([moments.counts, moments.shifts.ravel(), excess.ravel()])
+
+
+def _expected_scatter(form: Form, counts: FloatArray, n_features: int) -> FloatArray:
+    """Of standard normal rows."""
+    match form:
+        case "full":
+            return counts[:, None, None] * np.eye(n_features)
+        case "tied":
+            return counts.sum() * np.eye(n_features)
+        case "diagonal":
+            return np.repeat(counts[:, None], n_features, axis=1)
+        case "spherical":
+            return n_features * counts
 
 
 def _unflat(vector: FloatArray, anchor: Mixture) -> Moments:
     k, d = anchor.means.shape
     counts = vector[:k]
-    scatter = vector[k + k * d :].reshape(anchor.covariance.roots.shape)
+    excess = vector[k + k * d :].reshape(anchor.covariance.roots.shape)
+    scatter = excess + _expected_scatter(anchor.covariance.form, counts, d)
     return Moments(
         anchor.covariance.form,
         counts,
