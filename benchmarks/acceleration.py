@@ -274,7 +274,7 @@ def print_groups(results: list[dict[str, Any]]) -> None:
 
 
 def summarize(results: list[dict[str, Any]], arm: str) -> dict[str, Any]:
-    """What is printed of an arm. Means of passes are over the problems where it stood still, as worst is."""
+    """What is printed of an arm. ``near`` is the mean over the problems where it came near, the others are over all."""
     arms = [result["arms"][arm] for result in results]
     still = ratios(results, arm)
     near = ratios(results, arm, "near")
@@ -308,6 +308,9 @@ def print_arms(results: list[dict[str, Any]], summaries: dict[str, dict[str, Any
             f"{found['fall']:13.1e}"
         )
 
+    if any(found["not arrived"] for found in summaries.values()):
+        print("runs that did not arrive count with the passes they had: those ratios are too large")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -339,6 +342,8 @@ def main() -> None:
     print(f"\nthe claim {'holds' if held else 'DOES NOT HOLD'}")
     machine = describe_machine()
     print_machine(machine)
+    for arm in (arm for found in everything for arm in found["arms"].values()):
+        arm["near"] = arm["near"] if math.isfinite(arm["near"]) else None  # JSON has no infinity
     write_results(name, {"machine": machine, "quick": quick, "summaries": summaries, "problems": everything})
     if not held and not quick:
         raise SystemExit(1)
