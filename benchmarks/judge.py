@@ -169,7 +169,7 @@ def is_sound(mixture: Mixture, rows: FloatArray) -> bool:
     """
     n, d = rows.shape
     counts = n * mixture.weights
-    if (counts < least_count(mixture.covariance_type, d) - 1e-6).any():
+    if (np.round(counts) < least_count(mixture.covariance_type, d)).any():
         return False
     if mixture.covariance_type == "tied" or mixture.n_components == 1:
         return True
