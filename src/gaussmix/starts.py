@@ -104,14 +104,14 @@ def draw_starts(
                 labels = _clusters(data.invariant[:, :1], data, n_components, rng)
             case 1:
                 labels = _clusters(data.whitened, data, n_components, rng)
-            case 2:
+            case 2 if merged is None:
                 labels = merged = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
             case 3:
                 labels = _clusters(data.invariant[:, :few], data, n_components, rng)
             case 4:
                 assert merged is not None
                 labels = _clusters(_discriminants(data, merged, few), data, n_components, rng)
-            case 5:
+            case 2 | 5:
                 labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
             case 6:
                 labels = _clusters(data.invariant[:, -few:], data, n_components, rng)
