@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.special import pdtrc
 
 from gaussmix import Mixture
+from gaussmix.degeneracy import examine
 from gaussmix.engines import NativeEngine
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray
@@ -24,8 +24,6 @@ LEAST_GAIN = 1e-8  # nats, of all rows together
 MOST_PASSES = 6000
 HOPELESS_GAIN, HOPELESS_GAP = 1e-5, 5.0  # nats: what gains so little so far below the best known will not reach it
 SAME = 1e-3  # nats: closer optima are one
-COLLAPSED = 1e-7  # least eigenvalue of a covariance, relative to the pooled one
-THIN = 0.01  # the same, below which chance is asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,8 @@ class Judge:
         return value if math.isfinite(value) else -math.inf
 
     def is_sound(self, mixture: Mixture) -> bool:
-        return is_sound(mixture, self.rows)
+        moments = self.moments(mixture)
+        return examine(mixture, moments.counts, moments.weight).n_unsound == 0
 
     def optimum(self, mixture: Mixture, passes: int = 0) -> Optimum:
         return Optimum(mixture, self.value(mixture), self.is_sound(mixture), passes)
@@ -157,41 +156,3 @@ def _relative(mixture: Mixture) -> FloatArray:
     dense = mixture.covariance.dense()
     inverse = np.linalg.inv(np.linalg.cholesky(np.einsum("k,kde->de", mixture.weights, dense)))
     return inverse @ dense @ inverse.T
-
-
-def is_sound(mixture: Mixture, rows: FloatArray) -> bool:
-    """Whether no component is an accident of its rows.
-
-    A component is an accident when it has fewer rows than its covariance needs; when it is flat to rounding; or when
-    it is thin and chance explains it. Chance: the rows of the other components, and its own ones spread as widely as
-    the pooled covariance, would put an expected number m0 of rows inside it. Among the about n^p places that a
-    component with p parameters can take, one holds its m rows by chance if n^p P(Poisson(m0) >= m) is not small.
-    """
-    n, d = rows.shape
-    counts = n * mixture.weights
-    if (np.round(counts) < least_count(mixture.covariance_type, d)).any():
-        return False
-    if mixture.covariance_type == "tied" or mixture.n_components == 1:
-        return True
-    eigenvalues = np.linalg.eigvalsh(_relative(mixture))
-    least = eigenvalues[:, 0]
-    if (least < COLLAPSED).any():
-        return False
-    places = {"full": d * (d + 3) / 2, "diag": 2 * d, "spherical": d + 1}[mixture.covariance_type] * math.log(n)
-    for k in np.flatnonzero(least < THIN):
-        expected = _expected_rows(mixture, rows, int(k), float(np.log(eigenvalues[k]).sum()))
-        log_chance = places + math.log(max(pdtrc(math.floor(counts[k]) - 1, expected), 1e-300))
-        if log_chance > math.log(0.01):
-            return False
-    return True
-
-
-def _expected_rows(mixture: Mixture, rows: FloatArray, k: int, log_det: float) -> float:
-    """Rows in the place of component k if it had the width of the pooled covariance: the others' and its own.
-
-    The others' share of the density at the rows of k says how many of theirs lie there.
-    """
-    shares = mixture.responsibilities(rows)
-    own = shares[:, k]
-    others = float((own * (1.0 - own)).sum())
-    return others + float(own.sum()) * min(1.0, math.exp(0.5 * log_det))

@@ -80,14 +80,15 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     n : float
         Sum of the weights of the rows.
     target_root : (d, d) array, optional
-        Lower root of the covariance that variances are measured against; by default the pooled covariance within
-        components, sum of ``weights[k] covariance[k]``.
+        Lower root of the covariance beside which a collapsed component has no variance; by default, and for thin ones,
+        the pooled covariance within components, sum of ``weights[k] covariance[k]``.
     """
     k, d = mixture.means.shape
-    ratios, whiten = _in_units_of(mixture, target_root)
+    ratios, whiten = _in_units_of(mixture, None)
+    least = ratios[:, 0] if target_root is None else _in_units_of(mixture, target_root)[0][:, 0]
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
-        collapsed=np.asarray(ratios[:, 0] < _COLLAPSED),
+        collapsed=np.asarray(least < _COLLAPSED),
         few=np.asarray(counts < {"full": d + 1, "diag": 3, "spherical": 2, "tied": 0}[mixture.covariance_type]),
         spurious=np.zeros(k, dtype=np.bool_),
     )

@@ -203,7 +203,7 @@ def fit_em(
     engine: AbstractEngine,
     update: AbstractUpdate,
     mixture: Mixture,
-    rule: Rule,
+    rule: Rule | None,
     *,
     max_iter: int,
     accelerator: Accelerator | None = None,
@@ -229,8 +229,8 @@ def fit_em(
     update : AbstractUpdate
     mixture : Mixture
         Where to start.
-    rule : MeanChange or Ahead
-        When to stop.
+    rule : MeanChange, Ahead, Exact or None
+        When to stop; None after ``max_iter`` iterations.
     max_iter : int
     accelerator : Accelerator, optional
         A fresh one; none means plain EM.
@@ -284,7 +284,7 @@ def fit_em(
                 if accelerator:
                     accelerator.restart()
             step = update.maximize(point.mixture, point.moments)
-            gain = update.gain(point.mixture, point.moments, step)
+            gain = update.gain(point.mixture, point.moments, step) if rule else math.nan
             proposed = accelerator.propose(point.mixture, point.moments) if accelerator else None
             if isinstance(rule, Ahead) and not rough:
                 ahead = abs(gain) * (accelerator.stretch if accelerator else _stretch(gain, last_gain))
@@ -348,7 +348,7 @@ def _stretch(gain: float, last_gain: float) -> float:
     return 1 / (1 - math.sqrt(gain / last_gain))
 
 
-def _is_rounding(change: float, point: _Point, rule: Rule, *, last: bool) -> bool:
+def _is_rounding(change: float, point: _Point, rule: Rule | None, *, last: bool) -> bool:
     """Whether rough passes are no longer good enough."""
     tol = rule.tol if isinstance(rule, MeanChange) else 0.0
     return last or abs(change) < max(2 * tol, _ROUGH_GAIN * (1 + abs(point.moments.mean_log_likelihood)))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gaussmix.covariance.triangular import inverse_transposed, lower_root
-from gaussmix.em import Ahead, fit_em
+from gaussmix.em import fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
@@ -114,7 +114,7 @@ def _split(
     structure = type(mixture.covariance)
     engine = NativeEngine(rows, weights)
     nobody = np.zeros(len(rows), dtype=np.int64)
-    one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), Ahead(), max_iter=1)
+    one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1)
     root = lower_root(one.mixture.covariance.dense())[0]
     centered = rows - one.mixture.means[0]
     own_units, units = inverse_transposed(np.stack([root, data.root]))
@@ -124,9 +124,9 @@ def _split(
     if rows.shape[1] > 1:
         directions.append(whitened @ kurtosis_axes(whitened, weights)[:, 0])
     starts = [start_from_labels(own, (along > 0).astype(np.int64), structure, 2) for along in directions]
-    short = [fit_em(engine, update, start, Ahead(), max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
+    short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
     best = max(short, key=lambda fit: fit.objective)
-    best = fit_em(engine, update, best.mixture, Ahead(), max_iter=_SPLIT_ITERATIONS[1], earlier=best)
+    best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)
     first = np.zeros(len(shares))
     first[held] = best.mixture.responsibilities(rows)[:, 0]
     return best.objective - one.objective, first

@@ -109,7 +109,7 @@ class Search:
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Many short runs, the best third for longer, the best two of these to the end: where they ended, best first."""
-        runs = _ranked(self.run(start, _SHORT, accelerate=False) for start in self._in_time(starts))
+        runs = _ranked(self.short_run(start) for start in self._in_time(starts))
         runs = _ranked(self.go_on(run, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
@@ -119,7 +119,7 @@ class Search:
         failures = 0
         moves = self._moves(best)
         while failures < _FAILURES:
-            tried = _ranked(self.run(start, _SHORT, accelerate=False) for start in itertools.islice(moves, _PROPOSALS))
+            tried = _ranked(self.short_run(start) for start in itertools.islice(moves, _PROPOSALS))
             if not tried:
                 break
             run = self.go_on(tried[0], _LAST, to_beat=best)
@@ -138,28 +138,33 @@ class Search:
             polished = replace(polished, fit=polished.fit.at_the_top(run.fit))
         return polished
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None, accelerate: bool = True) -> Run:
+    def short_run(self, mixture: Mixture) -> Run:
+        """A few steps of plain EM, which say more about a start than where it is."""
         self.n_runs += 1
-        return self._run(mixture, max_iter, rule, accelerate, None, -math.inf)
+        return self._run(mixture, _SHORT, None, None, -math.inf)
+
+    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None) -> Run:
+        self.n_runs += 1
+        return self._run(mixture, max_iter, rule or self.near, None, -math.inf)
 
     def go_on(self, run: Run, max_iter: int, *, rule: Rule | None = None, to_beat: Run | None = None) -> Run:
         """The same run for longer."""
         if run.fit.stop is Stop.AT_THE_TOP and rule is None:
             return run
         floor = -math.inf if to_beat is None or to_beat.soundness.n_unsound else to_beat.fit.objective
-        longer = self._run(run.fit.mixture, max_iter, rule, True, run.fit, floor)
+        longer = self._run(run.fit.mixture, max_iter, rule or self.near, run.fit, floor)
         return replace(longer, n_starts=run.n_starts)
 
     def _run(
-        self, mixture: Mixture, max_iter: int, rule: Rule | None, accelerate: bool, earlier: Fit | None, to_beat: float
+        self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float
     ) -> Run:
         fit = fit_em(
             self.engine,
             self.update,
             mixture,
-            rule or self.near,
+            rule,
             max_iter=min(max_iter, self.max_iter),
-            accelerator=Accelerator(self.update) if accelerate and self.accelerate else None,
+            accelerator=Accelerator(self.update) if rule and self.accelerate else None,
             start=self.n_runs - 1,
             to_beat=to_beat,
             earlier=earlier,

@@ -13,7 +13,7 @@ import numpy as np
 
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.covariance.triangular import inverse_transposed, root_of_rows
-from gaussmix.initial import Membership, mixture_from_membership
+from gaussmix.engines import NativeEngine
 from gaussmix.kmeans import draw_seeds, k_means, nearest
 from gaussmix.mixture import Mixture
 from gaussmix.prior import Prior
@@ -57,6 +57,11 @@ class Sample:
     @cached_property
     def whitened(self) -> FloatArray:
         return (self.rows - self.center) @ inverse_transposed(self.root[None])[0]
+
+    @cached_property
+    def engine(self) -> NativeEngine:
+        """Of the whitened rows."""
+        return NativeEngine(self.whitened, self.row_weights)
 
     @cached_property
     def invariant(self) -> FloatArray:
@@ -124,23 +129,29 @@ def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
     """Weights, means and covariances of clusters."""
-    return _start_from(Membership(data.whitened, data.row_weights, n_components, labels=labels), data, structure)
+    log_shares = np.full((len(labels), n_components), -np.inf)
+    log_shares[np.arange(len(labels)), labels] = 0.0
+    return _start_from(data, log_shares, structure)
 
 
 def start_from_responsibilities(
     data: Sample, responsibilities: FloatArray, structure: type[AbstractCovariance]
 ) -> Mixture:
     """The same for rows that belong to several components, ``responsibilities`` (n, k)."""
-    k = responsibilities.shape[1]
-    membership = Membership(data.whitened, data.row_weights, k, responsibilities=responsibilities)
-    return _start_from(membership, data, structure)
+    with np.errstate(divide="ignore"):
+        return _start_from(data, np.log(responsibilities), structure)
 
 
-def _start_from(membership: Membership, data: Sample, structure: type[AbstractCovariance]) -> Mixture:
-    """An M-step in whitened units, where covariances get a pseudo-row each: a cluster may have few rows."""
-    k, d = membership.n_components, data.rows.shape[1]
+def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
+    """An M-step in whitened units, where covariances get a pseudo-row each: a cluster may have few rows.
+
+    Beside components that are all alike, the shares (n, k) of the rows are what is known of them otherwise.
+    """
+    k, d = log_shares.shape[1], data.rows.shape[1]
     prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
-    mixture = mixture_from_membership(membership, structure, MaximumLikelihood(prior=prior))
+    alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), structure.identity(k, d))
+    moments = data.engine.accumulate(alike.whitened(), log_shares)
+    mixture = MaximumLikelihood(prior=prior).maximize(alike, moments).mixture
     roots = mixture.covariance.roots
     match structure.form:
         case "full" | "tied":

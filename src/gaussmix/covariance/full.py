@@ -96,10 +96,10 @@ class Full(AbstractCovariance):
         return whitened @ whitened.transpose(0, 2, 1)
 
     def precision_traces(self) -> FloatArray:
-        return (self.factors() ** 2).sum(axis=(1, 2))
+        return np.einsum("kij,kij->k", self.factors(), self.factors())
 
     def variances(self) -> FloatArray:
-        return (self.roots**2).sum(axis=2)
+        return np.einsum("kij,kij->ki", self.roots, self.roots)
 
     def dense(self) -> FloatArray:
         return self.roots @ self.roots.transpose(0, 2, 1)

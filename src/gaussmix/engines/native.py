@@ -16,6 +16,7 @@ from gaussmix.whitened import WhitenedMixture
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
 _COLUMN_ROWS = 4096  # rows that are turned into columns at a time
+_FEW_ROWS = 500  # a call for so few is quick whatever they are
 _ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
 _ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
 _FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
@@ -131,6 +132,9 @@ class NativeEngine(AbstractEngine):
 
         Pieces grow while the caller is quick: the sums are the same for any pieces.
         """
+        if self._in_place and self.n_rows <= _FEW_ROWS:
+            yield slice(None), self._rows
+            return
         block = _native.block_rows(form, n_components, self.n_features)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
         most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)

@@ -19,7 +19,7 @@ from gaussmix.starts import Sample
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 
-N_STARTS = 12
+N_STARTS = 8
 MAX_ITER = 10_000
 PENALTIES = ("chen-tan", "inverse-wishart")
 

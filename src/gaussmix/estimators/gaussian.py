@@ -56,7 +56,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        Starts: 12 that race, or one where ``init_params`` names a method. With a method, each start is run to the end
+        Starts: 8 that race, or one where ``init_params`` names a method. With a method, each start is run to the end
         and draws anew from ``random_state``; the one that ends with the greatest likelihood is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
         "auto" is a search: starts of several kinds race, components are merged and split where that leads higher. Or
