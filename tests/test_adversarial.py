@@ -24,7 +24,9 @@ def test_default_fit_is_sound(name, covariance_type):
         gm.fit(case.rows, sample_weight=case.weights)
     assert what_is_wrong(gm, case.rows) == []
     kinds = {warning.category for warning in caught}
-    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning}, [str(warning.message) for warning in caught]
+    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning}, [
+        str(warning.message) for warning in caught
+    ]
     assert kinds or covariance_type not in case.must_warn, "degenerate data, and no warning"
 
 

@@ -233,7 +233,9 @@ def test_integer_weights_are_repeated_rows(covariance_type, reg_covar):
 def test_stop_is_told():
     rows, n_components = TABLES["overlapping"]
     start = start_for(rows, n_components, "full")
-    fits = {n: fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-4), max_iter=n) for n in (0, 3, 1000)}
+    fits = {
+        n: fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-4), max_iter=n) for n in (0, 3, 1000)
+    }
     assert [fits[n].stop for n in (0, 3, 1000)] == [Stop.START, Stop.LIMIT, Stop.CONVERGED]
     assert "max_iter=3" in fits[3].reason
     assert f"after {fits[1000].n_iter} iterations" in fits[1000].reason
@@ -251,7 +253,9 @@ def test_convergence_in_the_last_allowed_iteration_counts():
 
 def test_likelihood_belongs_to_the_returned_mixture():
     rows, n_components = TABLES["iris"]
-    fit = fit_em(NativeEngine(rows), MaximumLikelihood(), start_for(rows, n_components, "full"), MeanChange(0.0), max_iter=4)
+    fit = fit_em(
+        NativeEngine(rows), MaximumLikelihood(), start_for(rows, n_components, "full"), MeanChange(0.0), max_iter=4
+    )
     assert fit.trace[-1] == fit.moments.mean_log_likelihood
     assert fit.moments.log_likelihood == pytest.approx(fit.mixture.log_density(rows).sum(), rel=1e-14)
 

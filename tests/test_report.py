@@ -10,11 +10,10 @@ from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.covariance import COVARIANCES
-from gaussmix.updates import MaximumLikelihood
 from gaussmix.report import FitRecord, inspect_fit, inspect_rows
-from gaussmix.updates import MaximumLikelihood
 from gaussmix.report import sampled as sampled_module
 from gaussmix.report.rows import n_parameters
+from gaussmix.updates import MaximumLikelihood
 
 STOPPED = FitRecord("Converged.", converged=True, n_iter=3)
 

@@ -45,7 +45,7 @@ def propose_moves(
     costs[:, unsound] -= 1e300
     splits = {
         component: split
-        for component in np.flatnonzero(~unsound)
+        for component in np.flatnonzero(~unsound).tolist()
         if (split := _split(data, mixture, responsibilities[:, component], update)) is not None
     }
     first, second = np.triu_indices(mixture.n_components, 1)

@@ -155,9 +155,7 @@ class Search:
         longer = self._run(run.fit.mixture, max_iter, rule or self.near, run.fit, floor)
         return replace(longer, n_starts=run.n_starts)
 
-    def _run(
-        self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float
-    ) -> Run:
+    def _run(self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float) -> Run:
         fit = fit_em(
             self.engine,
             self.update,
@@ -230,7 +228,9 @@ def find_optimum(
     KeyboardInterrupt
         When interrupted before there is a model. Later, the best one so far is returned.
     """
-    streams = (np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count())
+    streams = (
+        np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
+    )
     data, all_rows = _sample(engine, structure, n_components, next(streams))
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)

@@ -75,7 +75,6 @@ class Sample:
         rows = rows @ inverse_transposed(_root_about(rows, self.row_weights, "full")[None])[0]
         return rows @ kurtosis_axes(rows, self.row_weights)
 
-
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
         """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
         return _root_within(self, _clusters(self.whitened, self, n_components, rng), form)
@@ -227,8 +226,10 @@ def merge_cells(
     weights = np.ones(len(rows)) if row_weights is None else row_weights
     d = rows.shape[1]
     features = _features(rows, form)
-    sums = np.stack([np.bincount(cells, weights * column, n_cells) for column in (np.ones(len(rows)), *rows.T)], axis=1)
-    squares = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
+    sums: FloatArray = np.stack(
+        [np.bincount(cells, weights * column, n_cells) for column in (np.ones(len(rows)), *rows.T)], axis=1
+    )
+    squares: FloatArray = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
     ids = np.arange(n_cells)
     alive = sums[:, 0] > 0
     pseudo = n_components ** (-2 / d)
@@ -251,7 +252,9 @@ def merge_cells(
     own = energy(sums, squares)
     loss = np.full((n_cells, n_cells), np.inf)
     first, second = np.triu_indices(n_cells, 1)
-    loss[first, second] = energy(sums[first] + sums[second], squares[first] + squares[second]) - own[first] - own[second]
+    loss[first, second] = (
+        energy(sums[first] + sums[second], squares[first] + squares[second]) - own[first] - own[second]
+    )
     loss[~alive] = loss[:, ~alive] = np.inf
     for _ in range(int(alive.sum()) - n_components):
         i, j = divmod(int(loss.argmin()), n_cells)

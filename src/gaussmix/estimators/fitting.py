@@ -90,9 +90,7 @@ class Settings:
                 return MaximumLikelihood(prior=Prior.chen_tan(1 / math.sqrt(weight), data.root))
             case "inverse-wishart":
                 form = self.structure.form
-                return MaximumLikelihood(
-                    prior=Prior.inverse_wishart(form, data.root, data.center, self.n_components)
-                )
+                return MaximumLikelihood(prior=Prior.inverse_wishart(form, data.root, data.center, self.n_components))
             case ridge:
                 return MaximumLikelihood(ridge=float(ridge))
 

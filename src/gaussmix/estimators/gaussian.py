@@ -27,8 +27,8 @@ from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_
 from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.mixture import Mixture
 from gaussmix.report import FitRecord, Report, inspect_fit
-from gaussmix.search import Found
 from gaussmix.rows import KEPT_TYPES, require_finite
+from gaussmix.search import Found
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.updates import MaximumLikelihood
 
