@@ -64,6 +64,22 @@ def propose_moves(
         yield start_from_responsibilities(data, moved, type(mixture.covariance))
 
 
+def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:
+    """One component taken away, and put about a row drawn at random, as wide as components are on the average.
+
+    Zhao, Hautamaki, Karkkainen and Franti, Random swap EM algorithm for Gaussian mixture models, Pattern Recognition
+    Letters 33 (2012), 2120-2126.
+    """
+    k = mixture.n_components
+    while True:
+        gone, row = int(rng.integers(k)), int(rng.integers(len(data.rows)))
+        weights, means = mixture.weights.copy(), mixture.means.copy()
+        weights[gone] = 1 / k
+        means[gone] = data.rows[row]
+        covariance = mixture.covariance.with_average(gone, mixture.weights)
+        yield Mixture(weights / weights.sum(), means, covariance)
+
+
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
     """(k, k) log-likelihood that one normal component in place of two may lose at most, in nats.
 

@@ -14,7 +14,7 @@ from gaussmix.degeneracy import Soundness, examine
 from gaussmix.em import Ahead, Exact, Fit, Progress, Rule, Stop, fit_em
 from gaussmix.engines import AbstractEngine, NativeEngine
 from gaussmix.mixture import Mixture
-from gaussmix.refine import propose_moves
+from gaussmix.refine import propose_moves, propose_swaps
 from gaussmix.starts import Sample, draw_starts, start_from_labels
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
@@ -30,6 +30,8 @@ _SAME = 1e-3  # nats: optima nearer than this are one
 _NEAR = Ahead(1e-3)
 _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2
+_SWAP_SHORT, _SWAP_FAILURES = 8, 2
+_AGREED = 3  # starts
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +116,28 @@ class Search:
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
-    def refine(self, best: Run) -> Run:
-        """Merge and split from the best, as long as that leads higher."""
+    def refine(self, best: Run, rng: np.random.Generator) -> Run:
+        """Merge and split from the best, as long as that leads higher; then put single components elsewhere.
+
+        Unless several starts have ended there: then there is hardly ever a better optimum (benchmarks/optima.py).
+        """
+        if best.n_starts >= _AGREED and not best.soundness.n_unsound:
+            return best
+        if best.fit.mixture.n_components > 2:
+            best = self._climb(best, self._moves, _SHORT, _FAILURES)
+        return self._climb(best, lambda run: propose_swaps(self.data, run.fit.mixture, rng), _SWAP_SHORT, _SWAP_FAILURES)
+
+    def _climb(self, best: Run, moves_from: Callable[[Run], Iterator[Mixture]], n_iter: int, patience: int) -> Run:
+        """Moves from the best, and from whatever is better, until so many rounds have led no higher."""
         failures = 0
-        moves = self._moves(best)
-        while failures < _FAILURES:
-            tried = _ranked(self.short_run(start) for start in itertools.islice(moves, _PROPOSALS))
+        moves = self._in_time(moves_from(best))
+        while failures < patience:
+            tried = _ranked(self.short_run(start, n_iter) for start in itertools.islice(moves, _PROPOSALS))
             if not tried:
                 break
             run = self.go_on(tried[0], _LAST, to_beat=best)
             if run.beats(best):
-                best, failures, moves = run, 0, self._moves(run)
+                best, failures, moves = run, 0, self._in_time(moves_from(run))
             else:
                 failures += 1
         return best
@@ -138,10 +151,10 @@ class Search:
             polished = replace(polished, fit=polished.fit.at_the_top(run.fit))
         return polished
 
-    def short_run(self, mixture: Mixture) -> Run:
+    def short_run(self, mixture: Mixture, n_iter: int = _SHORT) -> Run:
         """A few steps of plain EM, which say more about a start than where it is."""
         self.n_runs += 1
-        return self._run(mixture, _SHORT, None, None, -math.inf)
+        return self._run(mixture, n_iter, None, None, -math.inf)
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None) -> Run:
         self.n_runs += 1
@@ -179,8 +192,7 @@ class Search:
         return run
 
     def _moves(self, run: Run) -> Iterator[Mixture]:
-        moves = propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
-        return self._in_time(moves)
+        return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
 
     def _in_time(self, mixtures: Iterable[Mixture]) -> Iterator[Mixture]:
         """Those there is time for, and one at least when nothing has been found yet."""
@@ -246,7 +258,7 @@ def find_optimum(
             runs = [search.run(one, max_iter)]
         else:
             runs = search.race(draw_starts(data, structure, n_components, n_starts, streams))
-        best = search.refine(runs[0]) if n_components > 2 else runs[0]
+        best = search.refine(runs[0], next(streams)) if n_components > 1 else runs[0]
         if all_rows:
             best = search.polish(search.go_on(best, max_iter, rule=rule))
         else:

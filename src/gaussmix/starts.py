@@ -100,28 +100,38 @@ def draw_starts(
     No kind finds every optimum: benchmarks/starts.py counts what each does.
     """
     few = max(1, min(n_components - 1, data.rows.shape[1]))
-    merged: IntArray | None = None
     for start in range(n_starts):
         rng = next(streams)
-        match start % 8:
-            case 0:
+        match _kind(start, data.rows.shape[1], few):
+            case "least kurtosis":
                 labels = _clusters(data.invariant[:, :1], data, n_components, rng)
-            case 1:
+            case "all":
                 labels = _clusters(data.whitened, data, n_components, rng)
-            case 2 if merged is None:
-                labels = merged = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
-            case 3:
+            case "merged":
+                labels = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
+            case "low kurtosis":
                 labels = _clusters(data.invariant[:, :few], data, n_components, rng)
-            case 4:
-                assert merged is not None
-                labels = _clusters(_discriminants(data, merged, few), data, n_components, rng)
-            case 2 | 5:
-                labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
-            case 6:
+            case "discriminants":
+                labels = _clusters(_discriminants(data, labels, few), data, n_components, rng)
+            case "high kurtosis":
                 labels = _clusters(data.invariant[:, -few:], data, n_components, rng)
-            case _:
+            case "within":
                 labels = _clusters(_discriminants(data, labels, data.rows.shape[1]), data, n_components, rng)
+            case "random":
+                labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
         yield start_from_labels(data, labels, structure, n_components)
+
+
+_KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "random", "high kurtosis", "within")
+
+
+def _kind(start: int, n_features: int, few: int) -> str:
+    """Random ones take the place of a kind that would repeat another."""
+    kind = _KINDS[start % len(_KINDS)]
+    repeats = (kind == "low kurtosis" and few == 1) or (kind == "merged" and start >= len(_KINDS))
+    if n_features == 1:
+        repeats = start >= len(_KINDS) or kind not in ("all", "merged")
+    return "random" if repeats else kind
 
 
 def start_from_labels(

@@ -23,6 +23,7 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``dense``             full covariances
 ``marginal``          the structure of some of the features
 ``reordered``         the structure with its components in another order
+``with_average``      the structure with one component as wide as all are on the average
 ====================  =================================================================================================
 
 and nothing else: it has never seen a row. ``gaussmix.testing.check_covariance`` checks all of it.
@@ -145,6 +146,10 @@ class AbstractCovariance(ABC):
 
     @abstractmethod
     def reordered(self, order: Sequence[int]) -> Self: ...
+
+    @abstractmethod
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        """The structure with one component as wide as all are on the average, with weights (k,)."""
 
     @property
     @abstractmethod

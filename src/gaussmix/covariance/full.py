@@ -14,6 +14,7 @@ from gaussmix.covariance.triangular import (
     next_roots,
     not_positive_definite,
     root_from_precision,
+    root_of_rows,
     root_of_some,
 )
 from gaussmix.typing import FloatArray
@@ -109,6 +110,12 @@ class Full(AbstractCovariance):
 
     def reordered(self, order: Sequence[int]) -> Self:
         return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        roots = self.roots.copy()
+        tall = np.sqrt(weights)[:, None, None] * self.roots.transpose(0, 2, 1)
+        roots[component] = root_of_rows(tall.reshape(-1, self.n_features))
+        return type(self)(roots, self.n_components, self.n_features)
 
     @property
     def covariances(self) -> FloatArray:

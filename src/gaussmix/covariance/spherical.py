@@ -86,6 +86,11 @@ class Spherical(AbstractCovariance):
     def reordered(self, order: Sequence[int]) -> Self:
         return type(self)(self.roots[list(order)], self.n_components, self.n_features)
 
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        roots = self.roots.copy()
+        roots[component] = np.sqrt(weights @ self.roots**2)
+        return type(self)(roots, self.n_components, self.n_features)
+
     @property
     def covariances(self) -> FloatArray:
         return self.roots**2

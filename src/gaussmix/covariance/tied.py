@@ -100,6 +100,9 @@ class Tied(AbstractCovariance):
     def reordered(self, order: Sequence[int]) -> Self:
         return self
 
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        return self
+
     @property
     def covariances(self) -> FloatArray:
         return self.roots @ self.roots.T
