@@ -31,6 +31,7 @@ _NEAR = Ahead(1e-3)
 _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2
 _SWAP_SHORT, _SWAP_FAILURES = 8, 2
+_PATIENCE = 4
 _AGREED = 3  # starts
 
 
@@ -123,9 +124,10 @@ class Search:
         """
         if best.n_starts >= _AGREED and not best.soundness.n_unsound:
             return best
-        if best.fit.mixture.n_components > 2:
-            best = self._climb(best, self._moves, _SHORT, _FAILURES)
-        return self._climb(best, lambda run: propose_swaps(self.data, run.fit.mixture, rng), _SWAP_SHORT, _SWAP_FAILURES)
+        k = best.fit.mixture.n_components
+        if k > 2:
+            best = self._climb(best, self._moves, _SHORT, max(_FAILURES, k // _PATIENCE))
+        return self._climb(best, lambda run: propose_swaps(self.data, run.fit.mixture, rng), _SWAP_SHORT, max(_SWAP_FAILURES, k // _PATIENCE))
 
     def _climb(self, best: Run, moves_from: Callable[[Run], Iterator[Mixture]], n_iter: int, patience: int) -> Run:
         """Moves from the best, and from whatever is better, until so many rounds have led no higher."""
