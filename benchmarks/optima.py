@@ -10,8 +10,8 @@ draw. One judge (judge.py) computes the log-likelihood of what they return ("ret
 where plain EM goes from there ("basin"). The best known is the greatest sound value among all these optima, the
 optimum above the true parameters, the published value where there is one, and a long search by random swaps
 (swaps.py); it is kept in benchmarks/results/optima-known.json, so that the next run need not search. Values that are
-higher but unsound (gaussmix.degeneracy) are listed, and so are optima above a published value, with the likelihood of rows
-held out.
+higher but unsound (gaussmix.degeneracy) are listed, and so are optima above a published value, with the likelihood of
+rows held out.
 
 ``--quick`` takes every eighth problem and three seeds.
 """

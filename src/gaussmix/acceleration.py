@@ -1,9 +1,10 @@
 """Fewer passes: extrapolation of the sums that EM iterates on.
 
-EM is the fixed point iteration ``s -> F(s)``: from sums ``s`` follow parameters (the M-step), from these, in a pass, new
-sums ``F(s)``. The sums of exponential families average: any affine combination of ``F(s)`` seen before, with positive
-counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior. Two such
-combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of EM:
+EM is the fixed point iteration ``s -> F(s)``: from sums ``s`` follow parameters (the M-step), from these, in a pass,
+new sums ``F(s)``. The sums of exponential families average: any affine combination of ``F(s)`` seen before, with
+positive counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior.
+Two such combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of
+EM:
 
 * Newton's step in the span of the last moves, whose curvature their residuals ``F(s) - s`` show (the Galerkin kind of
   Anderson's mixing, type I in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute
@@ -75,7 +76,7 @@ class Accelerator:
         self._clear()
 
     def propose(self, mixture: Mixture, moments: Moments) -> Mixture | None:
-        """After a pass: a mixture to try instead of the M-step's, or None. `accept` or `refuse` has to follow a mixture.
+        """After a pass: a mixture to try instead of the M-step's. `accept` or `refuse` has to follow.
 
         Parameters
         ----------
@@ -83,6 +84,11 @@ class Accelerator:
             The parameters of the pass.
         moments : Moments
             What it gave.
+
+        Returns
+        -------
+        Mixture or None
+            None when the M-step's is the best there is: then nothing has to follow.
         """
         self._passes += 1
         if self._passes <= _UNTOUCHED:
@@ -122,7 +128,7 @@ class Accelerator:
 
     @property
     def stretch(self) -> float:
-        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest of the moves kept.
+        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest move kept.
 
         The secant along a move, ``|s - s'| / |f - f'|`` with ``f = F(s) - s``, is Aitken's estimate, for any moves.
         Infinite before there are any.
@@ -287,8 +293,8 @@ def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
 def _in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
     """The same sums about the means and in the whitened units of the anchor.
 
-    With ``y`` whitened by the mixture and ``z`` by the anchor, ``z = A y + c`` where ``A = W' L`` and ``c`` is the shift
-    of the mean: ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
+    With ``y`` whitened by the mixture and ``z`` by the anchor, ``z = A y + c`` where ``A = W' L`` and ``c`` is the
+    shift of the mean: ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
     """
     if anchor is mixture:
         return moments

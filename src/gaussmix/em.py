@@ -18,7 +18,7 @@ from gaussmix.updates import AbstractUpdate, Step
 _ROUGH_GAIN = 1e-5
 """A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
 _HOPE = 10.0  # nats, and times what seems to be ahead: plateaus hide that much
-_ROUNDING = 16 * float(np.finfo(np.float64).eps)
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of an objective, relative to it
 
 
 class Stop(Enum):
@@ -57,7 +57,7 @@ class Stop(Enum):
 
 @dataclass(frozen=True)
 class MeanChange:
-    """scikit-learn's rule: the iteration after one that changed the mean log-likelihood by less than ``tol`` is the last."""
+    """scikit-learn's: the iteration after one that changed the mean log-likelihood by less than ``tol`` is the last."""
 
     tol: float
 
@@ -67,8 +67,8 @@ class Ahead:
     """Two passes in a row see less than this many nats ahead.
 
     What is ahead is the guaranteed gain of the next step, times the estimate of how many times farther the top is
-    (Aitken's; Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends neither
-    on units nor on the number of rows.
+    (Aitken's; Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends
+    neither on units nor on the number of rows.
     """
 
     nats: float = 1e-4
@@ -248,6 +248,11 @@ def fit_em(
         When to stop, as ``time.perf_counter()`` counts.
     watch : callable, optional
         Called with a `Progress` at the start and after every iteration.
+
+    Returns
+    -------
+    Fit
+        Also when Ctrl-C interrupts: then with ``Stop.INTERRUPTED``.
 
     Raises
     ------

@@ -15,13 +15,16 @@ from gaussmix.typing import FloatArray, Form
 class Prior:
     """A conjugate prior, the same for every component: pseudo-rows of a given scatter.
 
-    ``log p = sum_k 1/2 [strength log det P_k - tr(S P_k) - mean_strength (m_k - center)' P_k (m_k - center)]`` for
-    precisions ``P_k``. Of a tied covariance the first two terms are taken once.
+    For means ``m_k`` and precisions ``P_k``, without the constant,
+
+        log p = sum_k 1/2 [strength log det P_k - tr(S P_k) - mean_strength (m_k - center)' P_k (m_k - center)].
+
+    Of a tied covariance the first two terms are taken once.
 
     Attributes
     ----------
     strength : float
-        Pseudo-rows behind each covariance.
+        Pseudo-rows behind each covariance; of a tied one, behind the only one.
     root : (d, d) array
         Lower triangular R with ``S = R R'``, in the squared units of the data.
     mean_strength : float
@@ -41,6 +44,13 @@ class Prior:
         Chen and Tan, Inference for multivariate normal mixtures, Journal of Multivariate Analysis 100 (2009),
         1367-1383, equation 3. It follows any affine map of the data, and is consistent when its strength vanishes
         beside the number of rows.
+
+        Parameters
+        ----------
+        strength : float
+            Twice as many pseudo-rows.
+        root : (d, d) array
+            Lower root of their covariance.
         """
         return cls(2 * strength, math.sqrt(2 * strength) * root, 0.0, np.zeros(len(root)))
 
@@ -51,6 +61,15 @@ class Prior:
         An inverse Wishart distribution with d + 2 degrees of freedom and scale ``root root' / k^(2/d)`` for a
         covariance, inverse gamma ones for variances, and for each mean a normal one worth 0.01 rows at the center of
         the data. Diagonal covariances have a scale for every feature (in their paper one for all).
+
+        Parameters
+        ----------
+        form : {"full", "tied", "diagonal", "spherical"}
+        root : (d, d) array
+            Lower root of the covariance of the data, as far as the form sees it.
+        center : (d,) array
+            Mean of the data.
+        n_components : int
         """
         d = len(root)
         strength = {"full": 2 * d + 4, "tied": 2 * d + 3 + n_components, "diagonal": d + 5, "spherical": 2 + 4 / d}

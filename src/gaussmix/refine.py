@@ -20,7 +20,7 @@ from gaussmix.updates import MaximumLikelihood
 
 _SPLIT_ITERATIONS = 2, 5  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split
-_MERGES = 3  # looked at for each split, and the other way round
+_MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
 
 def propose_moves(
@@ -38,6 +38,10 @@ def propose_moves(
     update : MaximumLikelihood
     unsound : (k,) array of bool
         Components that are to be merged away, whatever it costs.
+
+    Yields
+    ------
+    Mixture
     """
     responsibilities = mixture.responsibilities(data.rows)
     costs = merge_costs(mixture, moments.counts)

@@ -23,25 +23,33 @@ ALL_ROWS = 20_000
 """So many rows are searched as they are, of more a sample."""
 
 _LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
-_SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race
-_POLISHING = 50
-_FINISHERS = 2
+_SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race, the last at most
+_POLISHING = 50  # iterations at most, once at the top
+_FINISHERS = 2  # starts that are run to the end
 _SAME = 1e-3  # nats: optima nearer than this are one
-_NEAR = Ahead(1e-3)
+_NEAR = Ahead(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
-_PROPOSALS, _FAILURES = 4, 2
-_SWAP_SHORT, _SWAP_FAILURES = 8, 2
-_PATIENCE = 4
-_AGREED = 3  # starts
+_PROPOSALS, _FAILURES = 4, 2  # moves tried at once, and such tries in vain until refinement ends
+_SWAP_SHORT, _SWAP_FAILURES = 8, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
+_PATIENCE = 4  # so many components are worth one more try
+_AGREED = 3  # starts that end in the same optimum: it is hardly ever beaten
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Where a run of EM is, and whether the components are sound there."""
+    """Where a run of EM is, and whether the components are sound there.
+
+    Attributes
+    ----------
+    fit : Fit
+    soundness : Soundness
+    n_starts : int
+        How many starts led there.
+    """
 
     fit: Fit
     soundness: Soundness
-    n_starts: int = 1  # how many starts led there
+    n_starts: int = 1
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -49,6 +57,7 @@ class Run:
         return self.soundness.n_unsound, -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
+        """Whether it is better by more than the distance at which two optima count as one."""
         n_unsound, objective = other.rank
         return self.rank < (n_unsound, objective - _SAME)
 
@@ -95,6 +104,12 @@ class Search:
     watch : callable or None
     near : Rule
         When a run of the search is near enough to its top.
+    began : float
+        What seconds are counted from.
+    best : Run or None
+        The best so far, for those who interrupt.
+    n_runs : int
+        Runs begun.
     """
 
     engine: AbstractEngine
@@ -111,7 +126,7 @@ class Search:
     n_runs: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
-        """Many short runs, the best third for longer, the best two of these to the end: where they ended, best first."""
+        """Many short runs, the best third for longer, the best two of these to the end: what is left, best first."""
         runs = _ranked(self.short_run(start) for start in self._in_time(starts))
         runs = _ranked(self.go_on(run, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
         first = self.go_on(runs[0], _LAST)
@@ -154,16 +169,17 @@ class Search:
         return polished
 
     def short_run(self, mixture: Mixture, n_iter: int = _SHORT) -> Run:
-        """A few steps of plain EM, which say more about a start than where it is."""
+        """A few steps of plain EM: they tell more of a start than its own likelihood does."""
         self.n_runs += 1
         return self._run(mixture, n_iter, None, None, -math.inf)
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None) -> Run:
+        """A new run, until the rule is met; by default until near enough to its top."""
         self.n_runs += 1
         return self._run(mixture, max_iter, rule or self.near, None, -math.inf)
 
     def go_on(self, run: Run, max_iter: int, *, rule: Rule | None = None, to_beat: Run | None = None) -> Run:
-        """The same run for longer."""
+        """The same run for longer; given up when it seems to end below a sound run ``to_beat``."""
         if run.fit.stop is Stop.AT_THE_TOP and rule is None:
             return run
         floor = -math.inf if to_beat is None or to_beat.soundness.n_unsound else to_beat.fit.objective
@@ -197,7 +213,7 @@ class Search:
         return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
 
     def _in_time(self, mixtures: Iterable[Mixture]) -> Iterator[Mixture]:
-        """Those there is time for, and one at least when nothing has been found yet."""
+        """Those there is time for, and one at least."""
         for mixture in mixtures:
             yield mixture
             if time.perf_counter() > self.deadline:
@@ -234,13 +250,26 @@ def find_optimum(
         Start i draws from its own counter-based stream, keyed by the seed and i.
     rule : Rule
         When the last run ends.
-    max_iter, accelerate, deadline, watch
-        As for `fit_em`; watch sees the runs of the search too, numbered.
+    max_iter : int
+        Iterations of one run.
+    accelerate : bool
+        Whether runs are accelerated.
+    deadline : float
+        When to stop, as ``time.perf_counter()`` counts.
+    watch : callable, optional
+        Called with a `Progress` at every start and after every iteration of every run; the runs are numbered.
+
+    Returns
+    -------
+    Found
+        Its components by descending weight.
 
     Raises
     ------
     KeyboardInterrupt
         When interrupted before there is a model. Later, the best one so far is returned.
+    FloatingPointError
+        As `fit_em`.
     """
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()

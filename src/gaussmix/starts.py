@@ -20,10 +20,11 @@ from gaussmix.prior import Prior
 from gaussmix.typing import FloatArray, Form, IntArray
 from gaussmix.updates import MaximumLikelihood
 
-_LLOYD_ITERATIONS = 10
-_PSEUDO_ROWS = 1.0
-_LEAST_SPREAD = 1e-7
-_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3
+_LLOYD_ITERATIONS = 10  # of k-means: EM does the rest
+_PSEUDO_ROWS = 1.0  # behind each covariance of a start
+_LEAST_SPREAD = 1e-7  # of a column about the others, as a share of its deviation
+_OF_ALL_ROWS = 1e-4  # share of the deviations of all rows that joins those within clusters
+_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small enough to lie within one cluster
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,10 @@ class Sample:
 
 
 def kurtosis_axes(whitened: FloatArray, row_weights: FloatArray | None) -> FloatArray:
-    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'`` (Cardoso's FOBI, ICASSP 1989, 2109-2112)."""
+    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'``.
+
+    Cardoso, Source separation using higher order moments, ICASSP 1989, 2109-2112.
+    """
     lengths = (whitened**2).sum(axis=1)
     if row_weights is not None:
         lengths = lengths * row_weights
@@ -97,7 +101,31 @@ def draw_starts(
 ) -> Iterator[Mixture]:
     """So many starts, in turns of eight different kinds, each with its own random stream.
 
+    0. k-means along the invariant coordinate of least kurtosis;
+    1. k-means in whitened units;
+    2. small cells, merged two by two (`merge_cells`);
+    3. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
+    4. k-means along the discriminants of start 2;
+    5. the cells about randomly chosen rows;
+    6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
+    7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
+
+    From the ninth on the kinds come round again; only merging is done once, and rows chosen at random take its place.
     No kind finds every optimum: benchmarks/starts.py counts what each does.
+
+    Parameters
+    ----------
+    data : Sample
+    structure : subclass of AbstractCovariance
+    n_components : int
+    n_starts : int
+    streams : iterator of Generator
+        One for each start.
+
+    Yields
+    ------
+    Mixture
+        In the units of the data.
     """
     few = max(1, min(n_components - 1, data.rows.shape[1]))
     for start in range(n_starts):
@@ -137,7 +165,7 @@ def _kind(start: int, n_features: int, few: int) -> str:
 def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
-    """Weights, means and covariances of clusters."""
+    """Weights, means and covariances of clusters, ``labels`` (n,)."""
     log_shares = np.full((len(labels), n_components), -np.inf)
     log_shares[np.arange(len(labels)), labels] = 0.0
     return _start_from(data, log_shares, structure)
@@ -195,7 +223,7 @@ def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form
 
 def _root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
     """Lower root of the covariance within clusters, with a little of that of all rows for clusters without any."""
-    return _root_about(_about_means(data, labels), data.row_weights, form) + 1e-4 * data.root
+    return _root_about(_about_means(data, labels), data.row_weights, form) + _OF_ALL_ROWS * data.root
 
 
 def _about_means(data: Sample, labels: IntArray) -> FloatArray:
@@ -224,10 +252,24 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
 def merge_cells(
     rows: FloatArray, row_weights: FloatArray | None, form: Form, n_components: int, rng: np.random.Generator
 ) -> IntArray:
-    """(n,) labels: cells of k-means, merged two by two at the least loss of classification likelihood.
+    """Cells about k-means++ seeds, merged two by two at the least loss of classification likelihood.
 
-    The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield and
-    Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a few pseudo-rows in every cell.
+    The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield
+    and Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a pseudo-row in every cell.
+
+    Parameters
+    ----------
+    rows : (n, d) array
+        In whitened units.
+    row_weights : (n,) array or None
+    form : {"full", "tied", "diagonal", "spherical"}
+    n_components : int
+    rng : Generator
+
+    Returns
+    -------
+    (n,) array of int
+        Labels. When there are too few rows for more cells than components, those of k-means.
     """
     n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:

@@ -94,7 +94,7 @@ class MaximumLikelihood(AbstractUpdate):
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         previous = mixture.covariance
-        counts, shifts, scatter = moments.counts, moments.shifts, moments.scatter
+        counts, shifts = moments.counts, moments.shifts
         empty: BoolArray = counts <= 10 * _EPSILON * moments.weight
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)

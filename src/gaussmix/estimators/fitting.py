@@ -20,8 +20,11 @@ from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 
 N_STARTS = 8
+"""Of a search."""
 MAX_ITER = 10_000
+"""Far above what fits need: a limit for what cannot end."""
 PENALTIES = ("chen-tan", "inverse-wishart")
+"""What ``reg_covar`` may name beside "auto"."""
 
 _WEAKEST = 1e-10  # pseudo-rows: a variance of 1e-5 of its kind loses 1e-12 nats, and a singular one still has digits
 
@@ -35,13 +38,16 @@ class Settings:
     structure : subclass of AbstractCovariance
     n_components : int
     rule : Rule
+        When EM ends.
     reg_covar : float or str
+        "auto" included: it needs the rows.
     max_iter : int
     n_starts : int
     accelerate : bool
     deadline : float
         As ``time.perf_counter()`` counts.
-    watch : callable, optional
+    watch : callable or None
+        Called with a `Progress`.
     """
 
     structure: type[AbstractCovariance]
@@ -69,6 +75,7 @@ class Settings:
         time_budget: float | None,
         watch: Callable[[Progress], object] | None,
     ) -> "Settings":
+        """What the estimator's parameters ask for; ``search`` is whether starts are to race. The time runs from now."""
         return cls(
             structure,
             n_components,
@@ -96,7 +103,17 @@ class Settings:
 
 
 def fit_by_search(engine: AbstractEngine, weight: float, settings: Settings, rng: np.random.RandomState) -> Found:
-    """The default fit."""
+    """The default fit: `find_optimum` with an estimator's settings.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+    weight : float
+        Sum of the weights of its rows.
+    settings : Settings
+    rng : RandomState
+        One number is drawn from it.
+    """
     return find_optimum(
         engine,
         settings.structure,
@@ -120,7 +137,21 @@ def fit_from_starts(
     last_log_likelihood: float,
     after_each: Callable[[Fit], None],
 ) -> Found:
-    """The best of some starts, each run to its end: what scikit-learn does."""
+    """The best of some starts, each run to its end: what scikit-learn does.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+    weight : float
+        Sum of the weights of its rows.
+    settings : Settings
+    draw_start : callable
+        From the M-step to a start.
+    last_log_likelihood : float
+        As for `fit_em`.
+    after_each : callable
+        Called with each `Fit`.
+    """
     if isinstance(settings.reg_covar, str):
         form = settings.structure.form
         data = Sample.of(*engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)

@@ -46,8 +46,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         A covariance matrix for each component, one for all, a variance for each feature, or one for each component.
     tol : "auto" or float, default="auto"
-        "auto" ends EM when the top is an estimated 1e-4 nats ahead, of all rows together. A number means what it means in
-        scikit-learn: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
+        "auto" ends EM when the top is an estimated 1e-4 nats ahead, of all rows together. A number means what it means
+        in scikit-learn: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
     reg_covar : "auto", float, "chen-tan" or "inverse-wishart", default="auto"
         What keeps covariances regular. "auto" is a penalty in the data's own units, far too weak to change a sound
         component: 1e-10 rows of the covariance within clusters. A number is added to every variance, in squared units
@@ -56,8 +56,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        Starts: 8 that race, or one where ``init_params`` names a method. With a method, each start is run to the end
-        and draws anew from ``random_state``; the one that ends with the greatest likelihood is kept.
+        "auto" is 8 starts that race, or one where ``init_params`` names a method. With a method, each start is run to
+        the end and draws anew from ``random_state``; the one that ends with the greatest likelihood is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
         "auto" is a search: starts of several kinds race, components are merged and split where that leads higher. Or
         one method: k-means clusters; the cells about k-means++ seeds; random responsibilities; the cells about
@@ -100,8 +100,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         The run that was kept, its start and every iteration: "log_likelihood" in nats per row, "gain" that another EM
         step would guarantee, in nats over all rows (NaN where it was not asked for), "seconds" since the fit began.
     start_log_likelihoods_ : (s,) array
-        Log-likelihood, in nats, that each start reached, the greatest first; of those that race, the ones that were not
-        given up early, on the rows that were searched.
+        Log-likelihood, in nats, that each start reached, the greatest first; of those that race, the ones that were
+        not given up early, on the rows that were searched.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters: ``score(X, sample_weight=sample_weight)``, but for the last
         digits where rows repeat.
@@ -195,10 +195,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         Warns
         -----
         ConvergenceWarning
-            When ``max_iter`` ended the fit.
+            When ``max_iter`` or ``time_budget`` ended the fit.
         DegenerateComponentWarning
-            When a component has collapsed, has too few rows or looks like a chance finding, or when columns are constant
-            or follow from others; the model is valid all the same.
+            When a component has collapsed, has too few rows or looks like a chance finding; the model is valid all the
+            same.
+        DegenerateDataWarning
+            When columns are constant or follow from others: the fit left them out, the model covers them.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """A fit: why it stopped, which starts agreed, and which components are not to be trusted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -45,7 +45,7 @@ class FitRecord:
     stop_reason: str
     converged: bool
     n_iter: int
-    update: MaximumLikelihood = MaximumLikelihood()
+    update: MaximumLikelihood = field(default_factory=MaximumLikelihood)
     start_log_likelihoods: FloatArray | None = None
     history: dict[str, FloatArray] | None = None
     data_range: DataRange | None = None
