@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ from gaussmix.covariance import COVARIANCES
 from gaussmix.em import Progress
 from gaussmix.initial import METHODS
 from gaussmix.tables import write_table
+
+CHOOSE = ["--columns", "length"]
 
 
 def run(*args):
@@ -126,6 +129,24 @@ def test_fit_passes_every_option_on(table, rows, tmp_path):
     np.testing.assert_array_equal(mixture.covariance.covariances, expected.covariances_)
 
 
+def test_fit_leaves_to_the_estimator_what_is_not_given(table, monkeypatch):
+    seen = {}
+    untouched = GaussianMixture.__init__
+
+    def init(self, *args, **options):
+        seen.update(options)
+        untouched(self, *args, **options)
+
+    monkeypatch.setattr(GaussianMixture, "__init__", init)
+    succeeds("fit", table, "-k", 2, "--columns", "length")
+    assert set(seen) == {"covariance_type", "random_state", "callback"}
+    succeeds("fit", table, "-k", 2, "--columns", "length", "--reg-covar", "chen-tan", "--max-iter", 900)
+    assert (seen["reg_covar"], seen["max_iter"]) == ("chen-tan", 900)
+    result = succeeds("fit", table, "-k", 2, "--columns", "length", "--time-budget", 0)
+    assert "why it stopped  Stopped by time_budget" in result.stdout
+    assert "'inverse-wishart'); got 'wishart'." in fails("fit", table, "-k", 2, "--reg-covar", "wishart", *CHOOSE)
+
+
 def test_fit_with_row_weights_leaves_their_column_out_of_the_features(table, rows, tmp_path):
     table_of_numbers = tmp_path / "numbers.csv"
     pd.read_csv(table).drop(columns="name").to_csv(table_of_numbers, index=False)
@@ -158,7 +179,7 @@ def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
     assert result.stderr.startswith("Warning: Best performing initialization did not converge.")
     assert result.stderr.count("\n") == 1
     (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
-    result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0)
+    result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0, "--tol", 1e-3)
     assert result.stderr.startswith("Warning: Components 0, 1 collapsed")
     assert result.stderr.count("\n") == 1
 
@@ -404,6 +425,33 @@ def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
     monkeypatch.setattr(GaussianMixture, "fit", interrupted)
     result = run("fit", table, "-k", 2, "--columns", "length")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
+
+
+@pytest.fixture
+def ctrl_c_in_the_third_start(monkeypatch):
+    @contextmanager
+    def presses(console):
+        def press(progress):
+            if (progress.start, progress.n_iter) == (2, 1):
+                raise KeyboardInterrupt
+
+        yield press
+
+    for module in ("fit_table", "segment_picture"):
+        monkeypatch.setattr(sys.modules[f"gaussmix.cli.{module}"], "shown_progress", presses)
+
+
+def test_interrupted_fit_and_segment_keep_the_best_model_so_far(ctrl_c_in_the_third_start, table, picture, tmp_path):
+    for command, model in (
+        (["fit", table, *CHOOSE, "-o", tmp_path / "m.json"], tmp_path / "m.json"),
+        (["segment", picture, "-o", tmp_path / "out"], tmp_path / "out" / "model.json"),
+    ):
+        result = run(*command, "-k", 2)
+        assert result.exit_code == 130
+        assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
+        assert "why it stopped  Interrupted after" in result.stdout
+        assert Mixture.load(model).n_components == 2
+    assert (tmp_path / "out" / "labels.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_without_rows_the_parameters_are_told_and_more_is_promised():
 )
 def test_starts(log_likelihoods, sentence):
     starts = None if log_likelihoods is None else np.array(log_likelihoods)
-    record = FitRecord("Converged.", True, 3, MaximumLikelihood(), starts, {"seconds": np.array([0.1, 0.3])})
+    record = FitRecord("Converged.", True, 3, MaximumLikelihood(), starts, {"seconds": np.array([0.0, 0.1, 0.3])})
     lines = lines_of(inspect_fit(two(), record))
     assert lines.get("starts") == sentence
     assert lines["time"] == "2 iterations in 0.3 seconds"

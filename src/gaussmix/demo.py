@@ -68,7 +68,7 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
     write_figure(folder / "old_faithful.png", figure)
 
     picture = _photograph()
-    photograph = GaussianMixture(5, n_init=3, random_state=0, callback=callback)
+    photograph = GaussianMixture(5, random_state=0, callback=callback)
     segmentation = segment_picture(picture, photograph)
     figure = segmentation_figure(
         picture.shown(),

@@ -24,10 +24,7 @@ _ROUNDING = 16 * float(np.finfo(np.float64).eps)  # of an objective, relative to
 class Stop(Enum):
     """Why a fit ended, as a sentence to be filled in."""
 
-    AT_THE_TOP = (
-        "Converged after {n_iter} iterations: another step would raise the log-likelihood by {gain:.1g} nats, and the "
-        "top is an estimated {ahead:.1g} nats ahead."
-    )
+    AT_THE_TOP = "Converged after {n_iter} iterations: the top is {ahead} nats ahead."
     CONVERGED = (
         "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
         "in one iteration."
@@ -172,8 +169,8 @@ class Fit:
 
     def at_the_top(self, earlier: "Fit") -> "Fit":
         """The same, when the earlier part of it had arrived already."""
-        gain = earlier.history[-1].gain
-        reason = Stop.AT_THE_TOP.value.format(n_iter=self.n_iter, gain=gain, ahead=gain)
+        ahead = _estimate(earlier.history[-1].gain)
+        reason = Stop.AT_THE_TOP.value.format(n_iter=self.n_iter, ahead=ahead)
         return replace(self, stop=Stop.AT_THE_TOP, reason=reason)
 
     def reordered(self, order: IntArray) -> "Fit":
@@ -337,13 +334,17 @@ def fit_em(
         n_iter=len(history) - 1,
         tol=tol,
         change=change,
-        gain=max(gain, 0.0),
-        ahead=max(ahead, 0.0),
+        ahead=_estimate(ahead),
         wanted=f", tol={tol:g}" if isinstance(rule, MeanChange) else "",
     )
     return Fit(
         point.mixture, point.moments, point.objective, tuple(history), n_passes, change, stop, reason, point.step
     )
+
+
+def _estimate(nats: float) -> str:
+    """In words; far below what can matter, digits are rounding."""
+    return "less than 1e-9" if nats < 1e-9 else f"an estimated {nats:.1g}"
 
 
 def _stretch(gain: float, last_gain: float) -> float:

@@ -304,6 +304,8 @@ def find_optimum(
     except KeyboardInterrupt:
         if search.best is None:
             raise
+        if not all_rows and last is search:
+            last = replace(search, engine=engine, best=None)
         if last.best is None:  # there is time for one more pass
             last.run(search.best.fit.mixture, 0)
         assert last.best is not None

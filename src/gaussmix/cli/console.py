@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.status import Status
 
 from gaussmix.em import Progress
 from gaussmix.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
 
 P = ParamSpec("P")
 
@@ -42,14 +45,31 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
                 function(*args, **kwargs)
         except BrokenPipeError:
             raise  # typer ends quietly when the reader of a pipe has gone
-        except KeyboardInterrupt:
-            _say("Interrupted.", "yellow")
+        except KeyboardInterrupt as interrupt:
+            _say(str(interrupt) or "Interrupted.", "yellow")
             raise typer.Exit(INTERRUPTED) from None
         except (ValueError, OSError, MissingDependencyError, FloatingPointError, MemoryError) as error:
             _say(f"Error: {_sentence(error)}", "red")
             raise typer.Exit(FAILED) from None
 
     return run
+
+
+def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> KeyboardInterrupt | None:
+    """Fit; Ctrl-C ends the fit alone when the estimator has a model by then.
+
+    Returns
+    -------
+    KeyboardInterrupt or None
+        What to raise when the model has been printed and written.
+    """
+    try:
+        fit()
+    except KeyboardInterrupt:
+        if not hasattr(estimator, "mixture_"):
+            raise
+        return KeyboardInterrupt("Interrupted: this is the best model so far, not a converged one.")
+    return None
 
 
 @contextmanager

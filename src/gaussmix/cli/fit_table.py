@@ -8,8 +8,18 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gaussmix.cli.console import command, notes, shown_progress
-from gaussmix.cli.options import Components, CovarianceType, CovarianceTypeOption, Init, SeedOption, Starts, TablePath
+from gaussmix.cli.console import command, notes, run_fit, shown_progress
+from gaussmix.cli.options import (
+    Components,
+    CovarianceType,
+    CovarianceTypeOption,
+    Init,
+    SeedOption,
+    Starts,
+    TablePath,
+    TimeBudget,
+    given,
+)
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart
 from gaussmix.report import FitRecord, inspect_fit
@@ -22,11 +32,24 @@ def fit(
     table: TablePath,
     components: Components,
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
-    n_init: Starts = 1,
-    max_iter: Annotated[int, typer.Option(min=0, help="Iterations at most.")] = 100,
-    tol: Annotated[float, typer.Option(min=0, help="Stop when the mean log-likelihood changes by less.")] = 1e-3,
-    reg_covar: Annotated[float, typer.Option(min=0, help="Added to every variance.")] = 1e-6,
-    init: Annotated[Init, typer.Option(help="How to start.")] = Init.KMEANS,
+    n_init: Starts = None,
+    max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
+    tol: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Stop when the mean log-likelihood changes by less; if not given, when the top is 1e-4 nats ahead.",
+        ),
+    ] = None,
+    reg_covar: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|chen-tan|inverse-wishart",
+            help="Added to every variance, or a penalty by name; if not given, one too weak to be seen.",
+        ),
+    ] = None,
+    init: Annotated[Init | None, typer.Option(help="One way to start; if not given, several race.")] = None,
+    time_budget: TimeBudget = None,
     seed: SeedOption = 0,
     columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")] = None,
     weights: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")] = None,
@@ -45,14 +68,18 @@ def fit(
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,
-            tol=tol,
-            reg_covar=reg_covar,
-            max_iter=max_iter,
-            n_init=n_init,
-            init_params=init.value,
             random_state=seed,
             callback=callback,
-        ).fit(chosen.rows, sample_weight=row_weights)
+            **given(
+                n_init=n_init,
+                max_iter=max_iter,
+                tol=tol,
+                reg_covar=_number_or_name(reg_covar),
+                init_params=init and init.value,
+                time_budget=time_budget,
+            ),
+        )
+        interrupt = run_fit(estimator, lambda: estimator.fit(chosen.rows, sample_weight=row_weights))
     mixture = estimator.mixture_
     if chosen.named or columns is not None:
         mixture = replace(mixture, feature_names=chosen.names)
@@ -63,6 +90,15 @@ def fit(
         lines.append(("model", str(output)))
     said = [inspect_fit(mixture, FitRecord.of(estimator), chosen.rows, row_weights)] if report else []
     print_apart(mixture_summary(mixture), facts(lines), *said)
+    if interrupt:
+        raise interrupt
+
+
+def _number_or_name(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def _read(path: Path, columns: str | None, weights: str | None) -> tuple[Table, Rows | None]:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,5 +30,16 @@ class Init(StrEnum):
 
 
 CovarianceTypeOption = Annotated[CovarianceType, typer.Option(help="The shape of the components.")]
-Starts = Annotated[int, typer.Option(min=1, help="Starts; the one with the greatest likelihood is kept.")]
+Starts = Annotated[
+    int | None,
+    typer.Option(min=1, help="Starts; the one that leads to the greatest likelihood is kept. A search has 8."),
+]
+TimeBudget = Annotated[
+    float | None, typer.Option(min=0, metavar="SECONDS", help="Take the best model there is after so long.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For the starts: the same seed, the same model.")]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Those that were typed: for the others the estimator decides."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -7,11 +7,18 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command, notes, shown_progress
-from gaussmix.cli.options import Components, CovarianceType, CovarianceTypeOption, SeedOption, Starts
+from gaussmix.cli.console import command, notes, run_fit, shown_progress
+from gaussmix.cli.options import Components, CovarianceType, CovarianceTypeOption, SeedOption, Starts, TimeBudget, given
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.summary import facts, print_apart, segments_summary
-from gaussmix.imaging import MOST_SEGMENTS, read_picture, segment_picture, segmentation_files, write_segmentation
+from gaussmix.imaging import (
+    MOST_SEGMENTS,
+    Segmentation,
+    fit_picture,
+    read_picture,
+    segmentation_files,
+    write_segmentation,
+)
 from gaussmix.plots import segmentation_figure, write_figure
 
 
@@ -22,7 +29,8 @@ def segment(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
     gray: Annotated[bool, typer.Option("--gray", help="Use brightness only.")] = False,
-    n_init: Starts = 1,
+    n_init: Starts = None,
+    time_budget: TimeBudget = None,
     seed: SeedOption = 0,
 ) -> None:
     """Segment a picture by color: labels, cut-outs, probability maps, a figure and the model.
@@ -41,11 +49,12 @@ def segment(
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,
-            n_init=n_init,
             random_state=seed,
             callback=callback,
+            **given(n_init=n_init, time_budget=time_budget),
         )
-        segmentation = segment_picture(picture, estimator)
+        interrupt = run_fit(estimator, lambda: fit_picture(picture, estimator))
+    segmentation = Segmentation.of(picture, estimator.mixture_)
     figure = segmentation_figure(
         picture.shown(),
         segmentation.recolored(),
@@ -65,6 +74,8 @@ def segment(
         ("written", f"{output}: {', '.join(names[:4])}, cut-outs segment-*.png, maps probability-*.png"),
     ]
     print_apart(segments_summary(segmentation), facts(lines))
+    if interrupt:
+        raise interrupt
 
 
 def _warn_of_older(folder: Path, names: list[str]) -> None:

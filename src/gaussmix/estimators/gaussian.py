@@ -407,7 +407,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             require_integer("n_init", self.n_init, 1)
         if self.tol != "auto":
             require_nonnegative("tol", self.tol)
-        if self.reg_covar not in ("auto", *PENALTIES):
+        if isinstance(self.reg_covar, str):
+            if self.reg_covar not in ("auto", *PENALTIES):
+                raise ValueError(
+                    f"reg_covar must be a number, at least 0, or one of {('auto', *PENALTIES)}; got {self.reg_covar!r}"
+                )
+        else:
             require_nonnegative("reg_covar", self.reg_covar)
         if self.time_budget is not None:
             require_nonnegative("time_budget", self.time_budget)

@@ -1,12 +1,13 @@
 """Pictures as rows of pixels: read them, segment them, write the segments."""
 
 from gaussmix.imaging.files import read_picture, segmentation_files, write_picture, write_segmentation
-from gaussmix.imaging.segments import MOST_SEGMENTS, Picture, Segmentation, segment_picture
+from gaussmix.imaging.segments import MOST_SEGMENTS, Picture, Segmentation, fit_picture, segment_picture
 
 __all__ = [
     "MOST_SEGMENTS",
     "Picture",
     "Segmentation",
+    "fit_picture",
     "read_picture",
     "segment_picture",
     "segmentation_files",

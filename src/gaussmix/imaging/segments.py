@@ -7,7 +7,7 @@ A segment is a component, and the pixels for which it is the most probable one. 
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -101,6 +101,13 @@ class Segmentation:
     mixture: Mixture
     labels: Rows
 
+    @classmethod
+    def of(cls, picture: Picture, mixture: Mixture) -> Self:
+        """The picture's pixels labeled by a mixture of them, whose components are put in order."""
+        mixture = replace(mixture.reordered(brightness_order(mixture)), feature_names=picture.channels)
+        labels = mixture.labels(picture.rows).astype(np.uint8)
+        return cls(picture, mixture, picture.placed(labels, UNLABELED))
+
     @property
     def shares(self) -> FloatArray:
         """(k,) the share of the visible pixels that each segment has."""
@@ -137,7 +144,13 @@ class Segmentation:
 
 
 def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentation:
-    """Fit a mixture to the pixels and label them.
+    """Fit a mixture to the pixels and label them: `fit_picture`, then `Segmentation.of`."""
+    fit_picture(picture, estimator)
+    return Segmentation.of(picture, estimator.mixture_)
+
+
+def fit_picture(picture: Picture, estimator: "GaussianMixture") -> None:
+    """Fit a mixture to the pixels.
 
     Parameters
     ----------
@@ -152,7 +165,8 @@ def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentat
 
     Warns
     -----
-    ConvergenceWarning, DegenerateComponentWarning
+    ConvergenceWarning, DegenerateDataWarning
+    DegenerateComponentWarning
         With the numbers of the segments.
     """
     n_components, n_rows = estimator.n_components, len(picture.rows)
@@ -166,9 +180,6 @@ def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentat
     order = brightness_order(estimator.mixture_)
     for warning in caught:
         _warn_again(warning.message, order)
-    mixture = replace(estimator.mixture_.reordered(order), feature_names=picture.channels)
-    labels = mixture.labels(picture.rows).astype(np.uint8)
-    return Segmentation(picture, mixture, picture.placed(labels, UNLABELED))
 
 
 def brightness_order(mixture: Mixture) -> IntArray:

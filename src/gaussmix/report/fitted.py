@@ -35,7 +35,7 @@ class FitRecord:
     start_log_likelihoods : (s,) array, or None
         Of the candidates that were finished, in nats, best first.
     history : dict of arrays, or None
-        ``"seconds"`` since the fit began, after each iteration.
+        ``"seconds"`` since the fit began, at the start and after each iteration.
     data_range : DataRange, or None
         When columns were left out.
     reduced : Mixture, or None
@@ -131,7 +131,7 @@ def _ridge(mixture: Mixture, ridge: float, constant: list[str]) -> dict[str, Any
 def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
     if history is None or len(history.get("seconds", ())) == 0:
         return None
-    return {"iterations": len(history["seconds"]), "seconds": float(history["seconds"][-1])}
+    return {"iterations": len(history["seconds"]) - 1, "seconds": float(history["seconds"][-1])}
 
 
 def _components(
