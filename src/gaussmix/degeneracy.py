@@ -28,7 +28,7 @@ class Soundness:
     collapsed : (k,) array of bool
         The variance in some direction is nothing beside the reference: singular to rounding, or held up by a penalty.
     few : (k,) array of bool
-        Fewer rows than a mean and a covariance of that structure need to be regular with one to spare.
+        Fewer rows than a covariance of that structure needs: d + 1 if full, 3 if diagonal, 2 if spherical.
     spurious : (k,) array of bool
         Thin, and on so few rows that chance explains it.
     """

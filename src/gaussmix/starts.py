@@ -111,7 +111,7 @@ def draw_starts(
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
 
     From the ninth on the kinds come round again; only merging is done once, and rows chosen at random take its place.
-    No kind finds every optimum: benchmarks/starts.py counts what each does.
+    No kind finds every optimum.
 
     Parameters
     ----------
