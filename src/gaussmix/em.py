@@ -30,11 +30,11 @@ class Stop(Enum):
         "in one iteration."
     )
     LIMIT = (
-        "Stopped at max_iter={n_iter} before converging: the last iteration changed the mean log-likelihood by "
+        "Stopped by max_iter after {n_iter} iterations, before converging: the last iteration changed the mean log-likelihood by "
         "{change:.3g}{wanted}."
     )
     LIMIT_AT_THE_TOP = (
-        "Stopped at max_iter={n_iter}, one iteration before the end: the last one changed the mean log-likelihood by "
+        "Stopped by max_iter after {n_iter} iterations, one before the end: the last one changed the mean log-likelihood by "
         "{change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
     )
     BEATEN = "Given up after {n_iter} iterations: another run ended higher."
@@ -287,10 +287,14 @@ def fit_em(
                     accelerator.restart()
             step = update.maximize(point.mixture, point.moments)
             gain = update.gain(point.mixture, point.moments, step) if rule else math.nan
+            if step.collapsed.any():  # a repair is no maximizer: what the last iteration gained has to do
+                gain = abs(change) * point.moments.weight
             proposed = accelerator.propose(point.mixture, point.moments) if accelerator else None
             if isinstance(rule, Ahead) and not rough:
-                ahead = abs(gain) * (accelerator.stretch if accelerator else _stretch(gain, last_gain))
-                if ahead < rule.nats and (near or gain <= _ROUNDING * abs(point.objective)):
+                is_rounding = abs(gain) <= _ROUNDING * abs(point.objective)
+                stretch = accelerator.stretch if accelerator else _stretch(gain, last_gain)
+                ahead = abs(gain) * (1.0 if is_rounding or step.collapsed.any() else stretch)
+                if ahead < rule.nats and (near or is_rounding):
                     stop = Stop.AT_THE_TOP
                     break
                 near = ahead < rule.nats

@@ -140,9 +140,14 @@ class Search:
         if best.n_starts >= _AGREED and not best.soundness.n_unsound:
             return best
         k = best.fit.mixture.n_components
+        more = k // _PATIENCE
         if k > 2:
-            best = self._climb(best, self._moves, _SHORT, max(_FAILURES, k // _PATIENCE))
-        return self._climb(best, lambda run: propose_swaps(self.data, run.fit.mixture, rng), _SWAP_SHORT, max(_SWAP_FAILURES, k // _PATIENCE))
+            best = self._climb(best, self._moves, _SHORT, max(_FAILURES, more))
+
+        def swaps(run: Run) -> Iterator[Mixture]:
+            return propose_swaps(self.data, run.fit.mixture, rng)
+
+        return self._climb(best, swaps, _SWAP_SHORT, max(_SWAP_FAILURES, more))
 
     def _climb(self, best: Run, moves_from: Callable[[Run], Iterator[Mixture]], n_iter: int, patience: int) -> Run:
         """Moves from the best, and from whatever is better, until so many rounds have led no higher."""

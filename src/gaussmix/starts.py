@@ -104,14 +104,14 @@ def draw_starts(
     0. k-means along the invariant coordinate of least kurtosis;
     1. k-means in whitened units;
     2. small cells, merged two by two (`merge_cells`);
-    3. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
-    4. k-means along the discriminants of start 2;
+    3. k-means along the discriminants of start 2;
+    4. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
     5. the cells about randomly chosen rows;
     6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
 
-    From the ninth on the kinds come round again; only merging is done once, and rows chosen at random take its place.
-    No kind finds every optimum.
+    From the ninth on the kinds come round again. Rows chosen at random take the place of a kind that would repeat
+    another: merging, which is done once, and in one dimension all coordinates. No kind finds every optimum.
 
     Parameters
     ----------

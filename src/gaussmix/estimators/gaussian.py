@@ -340,9 +340,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _warn(self, found: Found) -> None:
         fit, soundness = found.fit, found.soundness
         if not fit.stop.is_converged and fit.stop is not Stop.START:
-            warnings.warn(
+            remedy = (
                 "Best performing initialization did not converge. Try different init parameters, or increase "
-                f"max_iter, tol, or check for degenerate data. {fit.reason}",
+                "max_iter, tol, or check for degenerate data. "
+            )
+            warnings.warn(
+                fit.reason if fit.stop.is_cut_short else remedy + fit.reason,
                 ConvergenceWarning,
                 stacklevel=4,
             )
