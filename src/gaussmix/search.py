@@ -137,7 +137,8 @@ class Search:
 
         Unless several starts have ended there: then there is hardly ever a better optimum (benchmarks/optima.py).
         """
-        if best.n_starts >= _AGREED and not best.soundness.n_unsound:
+        agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
+        if agreed or time.perf_counter() > self.deadline:
             return best
         k = best.fit.mixture.n_components
         more = k // _PATIENCE
