@@ -6,7 +6,7 @@ import pytest
 from gaussmix import Mixture
 from gaussmix.covariance import COVARIANCES
 from gaussmix.degeneracy import examine
-from gaussmix.em import fit_em
+from gaussmix.em import MeanChange, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.updates import MaximumLikelihood
 
@@ -36,7 +36,8 @@ def mixture_of(variances, covariance_type, means=None):
 CASES = [
     ("sound", "full", [0.5, 2.0], [0, 0], 300, set()),
     ("a dense spot", "full", [1e-6, 1e-6], [0, 0], 30, set()),
-    ("three rows at a spot", "full", [1e-6, 1e-6], [0, 0], 3, {"few", "spurious"}),
+    ("three rows at a spot", "full", [1e-6, 1e-6], [0, 0], 3, {"spurious"}),
+    ("fewer than three rows at a spot", "full", [1e-6, 1e-6], [0, 0], 2.5, {"few", "spurious"}),
     ("four rows at a spot: too many for chance", "full", [1e-8, 1e-8], [0, 0], 4.5, set()),
     ("four rows at a wide spot", "full", [1e-3, 1e-3], [0, 0], 4.5, {"spurious"}),
     ("the same, far from all others", "full", [1e-3, 1e-3], [20, 0], 4.5, set()),
@@ -102,7 +103,7 @@ def test_one_component_is_always_sound():
 
 
 def _fit(rows, mixture):
-    return fit_em(NativeEngine(rows), MaximumLikelihood(), mixture, tol=1e-9, max_iter=1000)
+    return fit_em(NativeEngine(rows), MaximumLikelihood(), mixture, MeanChange(1e-9), max_iter=1000)
 
 
 @pytest.mark.parametrize("extra", [1, 2, 3])
