@@ -61,7 +61,7 @@ def test_hard_data_give_a_valid_model(name, covariance_type, reg_covar):
 
 def test_warning_names_the_component_and_the_remedy():
     rows = np.r_[BASE, np.full((40, 3), 50.0)]
-    gm = GaussianMixture(3, reg_covar=0, random_state=0)
+    gm = GaussianMixture(3, reg_covar=0, random_state=0, **ONE_START)
     with pytest.warns(DegenerateComponentWarning, match=r"Component (\d) collapsed.*reg_covar") as caught:
         gm.fit(rows)
     component = int(str(caught[0].message).split()[1])
@@ -70,9 +70,9 @@ def test_warning_names_the_component_and_the_remedy():
 
 def test_repair_leaves_the_sound_components_alone():
     rows = np.r_[BASE, np.full((40, 3), 50.0)]
-    sound = GaussianMixture(2, reg_covar=0, random_state=0, tol=1e-10, max_iter=500).fit(BASE)
+    sound = GaussianMixture(2, reg_covar=0, random_state=0, **(ONE_START | {"tol": 1e-10, "max_iter": 500})).fit(BASE)
     with pytest.warns(DegenerateComponentWarning):
-        gm = GaussianMixture(3, reg_covar=0, random_state=0, tol=1e-10, max_iter=500).fit(rows)
+        gm = GaussianMixture(3, reg_covar=0, random_state=0, **(ONE_START | {"tol": 1e-10, "max_iter": 500})).fit(rows)
     order = np.argsort(gm.means_[:, 0])[:2]
     np.testing.assert_allclose(gm.means_[order], sound.means_[np.argsort(sound.means_[:, 0])], rtol=1e-4, atol=1e-4)
 
@@ -90,7 +90,7 @@ def test_units_of_a_column_do_not_matter_when_a_component_collapses():
     scores = []
     for scale in (1.0, 1e-9, 1e-12):
         with pytest.warns(DegenerateComponentWarning):
-            gm = GaussianMixture(3, reg_covar=0, init_params=labels).fit(rows * [1.0, scale])
+            gm = GaussianMixture(3, reg_covar=0, **(ONE_START | {"init_params": labels})).fit(rows * [1.0, scale])
         scores.append(gm.score(rows[:300] * [1.0, scale]) + np.log(scale))
     np.testing.assert_allclose(scores, scores[0], atol=1e-6)
 
@@ -106,8 +106,9 @@ def test_empty_component_does_not_grow_by_the_ridge():
 
 def test_repair_is_a_millionth_of_the_sound_components():
     rows = np.r_[BASE, np.full((700, 3), 50.0)]
+    settings = ONE_START | {"init_params": np.repeat([0, 1], [300, 700])}
     with pytest.warns(DegenerateComponentWarning):
-        gm = GaussianMixture(2, reg_covar=0, init_params=np.repeat([0, 1], [300, 700])).fit(rows)
+        gm = GaussianMixture(2, reg_covar=0, **settings).fit(rows)
     expected = 1e-6 * np.diag(gm.covariances_[0])
     np.testing.assert_allclose(np.diag(gm.covariances_[1]), expected, rtol=1e-6)
 
