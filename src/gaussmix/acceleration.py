@@ -270,7 +270,7 @@ def _unflat(vector: FloatArray, anchor: Mixture) -> Moments:
 
 def _metric(moments: Moments) -> FloatArray:
     """What to multiply flat sums by, for Euclidean lengths to be those of the Fisher metric near the anchor."""
-    counts = np.maximum(moments.counts, np.finfo(np.float64).tiny)
+    counts = np.maximum(moments.counts, np.finfo(np.float64).eps * moments.counts.sum())
     per_component = 1 / np.sqrt(counts)
     shifts = np.repeat(per_component, moments.shifts.shape[1])
     match moments.form:

@@ -75,8 +75,9 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
     Letters 33 (2012), 2120-2126.
     """
     k = mixture.n_components
+    by_weight = np.argsort(-mixture.weights, kind="stable")  # whatever order the components are in
     while True:
-        gone, row = int(rng.integers(k)), int(rng.integers(len(data.rows)))
+        gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(len(data.rows)))
         weights, means = mixture.weights.copy(), mixture.means.copy()
         weights[gone] = 1 / k
         means[gone] = data.rows[row]

@@ -208,10 +208,15 @@ def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.
 def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form) -> FloatArray:
     """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
     scaled = centered if row_weights is None else centered * np.sqrt(row_weights)[:, None]
-    deviations = np.sqrt((scaled**2).mean(axis=0))
+    return _regular_root(scaled / math.sqrt(len(scaled)), form)
+
+
+def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
+    """Lower root of ``rows' rows`` as far as the structure can see it."""
+    deviations = np.sqrt((rows**2).sum(axis=0))
     match form:
         case "full" | "tied":
-            root = root_of_rows(scaled / math.sqrt(len(scaled)))
+            root = root_of_rows(rows)
         case "diagonal":
             root = np.diag(deviations)
         case "spherical":
@@ -223,7 +228,10 @@ def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form
 
 def _root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
     """Lower root of the covariance within clusters, with a little of that of all rows for clusters without any."""
-    return _root_about(_about_means(data, labels), data.row_weights, form) + _OF_ALL_ROWS * data.root
+    within = _about_means(data, labels) / math.sqrt(len(labels))
+    if data.row_weights is not None:
+        within *= np.sqrt(data.row_weights)[:, None]
+    return _regular_root(np.concatenate([within, _OF_ALL_ROWS * data.root.T]), form)
 
 
 def _about_means(data: Sample, labels: IntArray) -> FloatArray:

@@ -43,10 +43,13 @@ def root_of_some(roots: FloatArray, features: Sequence[int]) -> FloatArray:
 
 
 def root_of_rows(rows: FloatArray) -> FloatArray:
-    """Lower triangular L with ``L L' = rows' rows``, for rows (n, d) of full rank.
+    """Lower triangular L with ``L L' = rows' rows``, for rows (n, d).
 
     By way of the correlations where these are well conditioned, and without squaring where they are not.
     """
+    missing = rows.shape[1] - len(rows)
+    if missing > 0:
+        rows = np.concatenate([rows, np.zeros((missing, rows.shape[1]))])
     scale = np.sqrt((rows**2).sum(axis=0))
     scale[scale == 0] = 1.0
     rows = rows / scale
