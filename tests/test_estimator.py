@@ -148,7 +148,10 @@ def test_warm_start_on_other_data_does_not_converge_at_once():
     other = blobs(seed=11)
     gm.fit(other)
     assert gm.n_iter_ > 2
-    assert gm.lower_bound_ > GaussianMixture(K, random_state=0, init_params="kmeans", max_iter=0).fit(other).lower_bound_ - 1
+    assert (
+        gm.lower_bound_
+        > GaussianMixture(K, random_state=0, init_params="kmeans", max_iter=0).fit(other).lower_bound_ - 1
+    )
 
 
 def test_a_start_that_is_given_is_run_once():

@@ -161,7 +161,9 @@ def test_inverse_wishart_is_its_closed_form(covariance_type):
         "diag": lambda: (variances + np.diagonal(scatter, axis1=1, axis2=2)) / (counts + nu + 3)[:, None],
         "spherical": lambda: (variances.mean() + np.trace(scatter, axis1=1, axis2=2)) / (counts * d + d + nu + 2),
     }[covariance_type]()
-    step = update_of("inverse-wishart", covariance_type).maximize(start, NativeEngine(ROWS).accumulate(start.whitened()))
+    step = update_of("inverse-wishart", covariance_type).maximize(
+        start, NativeEngine(ROWS).accumulate(start.whitened())
+    )
     np.testing.assert_allclose(step.mixture.means, means, rtol=1e-11)
     np.testing.assert_allclose(step.mixture.covariance.covariances, wanted, rtol=1e-10, atol=1e-12)
 

@@ -54,7 +54,9 @@ def test_merge_costs_are_those_of_the_definition(covariance_type):
 
 @pytest.mark.parametrize("empty", [0, 2])
 def test_a_component_without_rows_costs_nothing_to_merge(empty):
-    mixture = Mixture.from_parameters(np.full(3, 1 / 3), [[0.0], [4.0], [9.0]], [[1.0], [2.0], [3.0]], covariance_type="diag")
+    mixture = Mixture.from_parameters(
+        np.full(3, 1 / 3), [[0.0], [4.0], [9.0]], [[1.0], [2.0], [3.0]], covariance_type="diag"
+    )
     counts = np.full(3, 20.0)
     counts[empty] = 0
     costs = merge_costs(mixture, counts)

@@ -289,7 +289,13 @@ def test_no_rows_are_too_odd_for_a_report(covariance_type, reg_covar):
     ):
         lines_of(inspect_rows(rows, covariance_type=covariance_type))
         for k in (1, 3):
-            settings = {"init_params": "kmeans", "tol": 1e-3, "max_iter": 100, "reg_covar": reg_covar, "random_state": 0}
+            settings = {
+                "init_params": "kmeans",
+                "tol": 1e-3,
+                "max_iter": 100,
+                "reg_covar": reg_covar,
+                "random_state": 0,
+            }
             gm = GaussianMixture(k, covariance_type=covariance_type, **settings).fit(rows)
             before = rows.copy()
             lines_of(gm.report(rows))

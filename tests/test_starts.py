@@ -160,9 +160,11 @@ def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
         while len(groups) > k:
             i, j = min(
                 itertools.combinations(range(len(groups)), 2),
-                key=lambda pair: energy(np.concatenate([groups[pair[0]], groups[pair[1]]]))
-                - energy(groups[pair[0]])
-                - energy(groups[pair[1]]),
+                key=lambda pair: (
+                    energy(np.concatenate([groups[pair[0]], groups[pair[1]]]))
+                    - energy(groups[pair[0]])
+                    - energy(groups[pair[1]])
+                ),
             )
             merged = np.concatenate([groups[i], groups[j]])
             groups = [group for at, group in enumerate(groups) if at not in (i, j)] + [merged]

@@ -82,7 +82,8 @@ def test_mean_change_would_have_stopped_far_below():
     rows, k = TABLES["overlapping"]
     start = started(rows, k, "full")
     ends = [
-        fit_em(NativeEngine(rows), MaximumLikelihood(), start, rule, max_iter=20_000) for rule in (MeanChange(1e-3), Ahead())
+        fit_em(NativeEngine(rows), MaximumLikelihood(), start, rule, max_iter=20_000)
+        for rule in (MeanChange(1e-3), Ahead())
     ]
     assert ends[1].objective - ends[0].objective > 0.1
 

@@ -54,6 +54,7 @@ class WithTheirDefaults(GaussianMixture):
     ):
         super().__init__(**{name: value for name, value in locals().items() if name not in ("self", "__class__")})
 
+
 WithTheirDefaults.__name__ = GaussianMixture.__name__  # error messages say it
 
 MODULES = ("sklearn.mixture.tests.test_gaussian_mixture", "sklearn.mixture.tests.test_mixture")
