@@ -94,12 +94,14 @@ def test_the_step_is_at_a_maximum_and_its_gain_is_the_difference(covariance_type
             means = step.mixture.means + size * ROWS.std(axis=0) * rng.standard_normal((K, 4))
             covariances = step.mixture.covariance.covariances
             bend = np.eye(4) + size * rng.standard_normal((4, 4))
-            moved = {
-                "full": lambda: bend @ covariances @ bend.T,
-                "tied": lambda: bend @ covariances @ bend.T,
-                "diag": lambda: covariances * np.exp(size * rng.standard_normal((K, 4))),
-                "spherical": lambda: covariances * np.exp(size * rng.standard_normal(K)),
-            }[covariance_type]()
+            scales = np.exp(size * rng.standard_normal((K, 4)))
+            match covariance_type:
+                case "full" | "tied":
+                    moved = bend @ covariances @ bend.T
+                case "diag":
+                    moved = covariances * scales
+                case "spherical":
+                    moved = covariances * scales[:, 0]
             for changed in (
                 (weights / weights.sum(), step.mixture.means, covariances),
                 (step.mixture.weights, means, covariances),
@@ -123,16 +125,14 @@ def test_chen_tan_is_its_closed_form(covariance_type):
     shares = start.responsibilities(ROWS)
     counts = shares.sum(axis=0)
     means = shares.T @ ROWS / counts[:, None]
-    scatter = scatters(shares, means) + 2 * STRENGTH * (update.prior.root @ update.prior.root.T / (2 * STRENGTH))
+    target = ROOT @ ROOT.T if covariance_type in ("full", "tied") else np.diag(ROWS.var(axis=0))
+    scatter = scatters(shares, means) + 2 * STRENGTH * target
     wanted = {
         "full": lambda: scatter / (counts + 2 * STRENGTH)[:, None, None],
-        "tied": lambda: (scatters(shares, means).sum(axis=0) + 2 * STRENGTH * ROOT @ ROOT.T) / (150 + 2 * STRENGTH),
+        "tied": lambda: (scatters(shares, means).sum(axis=0) + 2 * STRENGTH * target) / (150 + 2 * STRENGTH),
         "diag": lambda: np.diagonal(scatter, axis1=1, axis2=2) / (counts + 2 * STRENGTH)[:, None],
         "spherical": lambda: np.trace(scatter, axis1=1, axis2=2) / (4 * (counts + 2 * STRENGTH)),
     }[covariance_type]()
-    if covariance_type != "tied":
-        np.testing.assert_allclose(update.prior.root @ update.prior.root.T / (2 * STRENGTH),
-                                   ROOT @ ROOT.T if covariance_type == "full" else np.diag(ROWS.var(axis=0)))  # fmt: skip
     step = update.maximize(start, NativeEngine(ROWS).accumulate(start.whitened()))
     np.testing.assert_allclose(step.mixture.weights, counts / 150, rtol=1e-12)
     np.testing.assert_allclose(step.mixture.means, means, rtol=1e-11)
@@ -141,8 +141,8 @@ def test_chen_tan_is_its_closed_form(covariance_type):
 
 @types
 def test_inverse_wishart_is_its_closed_form(covariance_type):
-    # Fraley and Raftery (2007), table 2: kappa = 0.01 rows at the center, nu = d + 2, scale S / k^(2/d); the diagonal one
-    # per feature
+    # Fraley and Raftery (2007), table 2: kappa = 0.01 rows at the center, nu = d + 2, scale S / k^(2/d); the diagonal
+    # one for each feature
     d, kappa = 4, 0.01
     nu = d + 2
     start = start_for(ROWS, K, covariance_type, 0)

@@ -23,7 +23,7 @@ types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @types
 def test_merge_costs_are_those_of_the_definition(covariance_type):
     # Runnalls (2007), equation 16: 1/2 [(n_i + n_j) log|S_ij| - n_i log|S_i| - n_j log|S_j|]
-    rows, k = TABLES["iris"]
+    rows = TABLES["iris"][0]
     structure = covariance_class(covariance_type)
     labels = np.random.default_rng(0).integers(0, 4, len(rows))
     mixture = start_from_labels(Sample.of(rows, None, structure.form), labels, structure, 4)
@@ -69,10 +69,6 @@ def three_clusters(d=2, seed=0):
     return read_only((centers[np.arange(450) // 150] + rng.standard_normal((450, 2)))[:, :d])
 
 
-def update_for(data):
-    return MaximumLikelihood(prior=Prior.chen_tan(1e-10, data.root_within(3, "full", np.random.default_rng(0))))
-
-
 @types
 def test_the_first_move_leaves_two_components_on_one_cluster_and_one_on_two(covariance_type):
     rows = three_clusters()
@@ -115,7 +111,8 @@ def test_a_search_ends_without_components_that_chance_explains(seed):
     rng = np.random.default_rng(seed)
     rows = np.r_[three_clusters(seed=seed), 1e-3 * rng.standard_normal((3, 2)) + [1.0, 1.0]]
     found = find_optimum(
-        NativeEngine(rows), covariance_class("full"), 3, lambda data, root: MaximumLikelihood(prior=Prior.chen_tan(1e-10, root)),
+        NativeEngine(rows), covariance_class("full"), 3,
+        lambda data, root: MaximumLikelihood(prior=Prior.chen_tan(1e-10, root)),
         n_starts=8, seed=seed, rule=Ahead(), max_iter=5000, accelerate=True,
     )  # fmt: skip
     assert not found.soundness.unsound.any()

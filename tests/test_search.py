@@ -32,25 +32,28 @@ def clusters(means, shapes, counts, seed):
 # k-means cuts these across: the clusters are longer than they are apart
 STRETCHED = clusters([[0.0, y] for y in (0, 4, 8, 12)], [np.diag([25.0, 0.6])] * 4, [150] * 4, 0)
 UNBALANCED = clusters(
-    [[0, 0], [9, 0], [0, 9], [6, 6]], [3 * np.eye(2), 0.4 * np.eye(2), np.eye(2), 0.3 * np.eye(2)], [600, 30, 60, 20], 1
+    [[0, 0], [12, 0], [0, 12], [8, 8]],
+    [2 * np.eye(2), 0.4 * np.eye(2), np.eye(2), 0.5 * np.eye(2)],
+    [600, 30, 60, 25],
+    1,
 )
 GRID = clusters([[6.0 * x, 6.0 * y] for x in range(3) for y in range(3)], [np.eye(2)] * 9, [60] * 9, 2)
 
 # name -> (rows, components, structure, log-likelihood of the best optimum known)
-# The recipe is `best_of_scikit_learn` below: the best of 400 starts and of one from the true clusters, which alone finds
-# the two of stretched clusters (`python tests/test_search.py` prints the numbers).
+# The recipe is `best_of_scikit_learn` below: the best of 400 starts and of one from the true clusters, which alone
+# finds the two of stretched clusters (`python tests/test_search.py` prints the numbers).
 OPTIMA = {
     "iris full": (TABLES["iris"][0], 3, "full", -180.18547713),
     "iris tied": (TABLES["iris"][0], 3, "tied", -256.35404313),
     "iris diag": (TABLES["iris"][0], 3, "diag", -306.86046051),
     "stretched": (STRETCHED, 4, "full", -4120.98595165),
     "stretched tied": (STRETCHED, 4, "tied", -4125.18511186),
-    "unbalanced": (UNBALANCED, 4, "full", -3623.22358577),
+    "unbalanced": (UNBALANCED, 4, "full", -3205.69534300),
     "grid": (GRID, 9, "spherical", -2719.23178624),
     "grid full": (GRID, 9, "full", -2711.42632735),
 }
 TRUE_COUNTS = {
-    "stretched": [150] * 4, "stretched tied": [150] * 4, "unbalanced": [600, 30, 60, 20], "grid": [60] * 9,
+    "stretched": [150] * 4, "stretched tied": [150] * 4, "unbalanced": [600, 30, 60, 25], "grid": [60] * 9,
     "grid full": [60] * 9,
 }  # fmt: skip
 every_optimum = pytest.mark.parametrize("name", OPTIMA)
@@ -113,7 +116,7 @@ def test_the_best_optimum_known_is_found_from_any_seed(name):
 
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 def test_one_start_of_k_means_is_not_enough_there():
-    rows, k, covariance_type, best = OPTIMA["stretched"]
+    rows, k, _, best = OPTIMA["stretched"]
     gm = GaussianMixture(k, init_params="kmeans", random_state=0).fit(rows)
     assert log_likelihood(gm, rows) < best - 5
 
@@ -135,7 +138,7 @@ def test_more_starts_do_not_change_the_others(covariance_type):
     assert len({start.means.tobytes() for start in more}) > 10
 
 
-def search_for(rows, structure, **changes):
+def search_for(rows, structure):
     data = Sample.of(rows, None, structure.form)
     root = data.root_within(3, structure.form, np.random.default_rng(0))
     update = MaximumLikelihood(prior=Prior.chen_tan(1e-10, root))
@@ -145,7 +148,7 @@ def search_for(rows, structure, **changes):
         "deadline": math.inf,
         "watch": None,
         "near": Ahead(1e-3),
-    } | changes
+    }
     return Search(NativeEngine(rows), data, update, root, **settings)
 
 
@@ -160,7 +163,7 @@ def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
         runs = search.race(starts)
         assert [run.rank for run in runs] == sorted(run.rank for run in runs)
         assert runs[0].rank <= min(run.rank for run in short)
-        refined = search.refine(runs[0])
+        refined = search.refine(runs[0], np.random.default_rng(seed))
         assert refined.rank <= runs[0].rank
         polished = search.polish(refined)
         assert polished.fit.objective >= refined.fit.objective - 1e-9 * abs(refined.fit.objective)
@@ -176,7 +179,7 @@ def test_a_bad_optimum_is_left_by_refinement():
     labels = ((rows[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
     stuck = search.run(start_from_labels(search.data, labels, structure, k), 1000)
     assert stuck.fit.objective < best - 50
-    refined = search.refine(stuck)
+    refined = search.refine(stuck, np.random.default_rng(0))
     assert search.polish(refined).fit.moments.log_likelihood == pytest.approx(best, abs=1e-3)
 
 
@@ -198,7 +201,7 @@ def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
 
 
 def test_time_runs_out_during_the_search(monkeypatch):
-    rows, k, covariance_type, best = OPTIMA["grid full"]
+    rows, k, covariance_type, _ = OPTIMA["grid full"]
     reached = []
     for passes in (3, 30, 100, 200):
         ticks = itertools.count()

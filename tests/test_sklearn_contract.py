@@ -152,9 +152,7 @@ def test_parameters_are_theirs_with_the_same_defaults_or_auto():
     theirs, ours = (inspect.signature(kind).parameters for kind in (TheirGaussianMixture, GaussianMixture))
     for name, parameter in theirs.items():
         if name in THEIR_DEFAULTS:
-            assert parameter.default == THEIR_DEFAULTS[name], (
-                f"{name}: the tests' copy of their defaults is out of date"
-            )
+            assert parameter.default == THEIR_DEFAULTS[name], f"{name}: this is their default no longer"
         assert ours[name].default == ("auto" if name in THEIR_DEFAULTS else parameter.default), name
         assert ours[name].kind == parameter.kind, name
 

@@ -40,7 +40,8 @@ def test_when_the_top_is_said_to_be_near_plain_em_gains_nothing_more(table, cova
     assert fit.history[-1].gain < 1e-4
 
 
-@tables
+# not "line": its components become one with a single covariance, and EM slows down without end
+@pytest.mark.parametrize("table", ["iris", "wine", "blobs", "overlapping"])
 @types
 def test_exact_ends_where_the_parameters_no_longer_move(table, covariance_type):
     rows, k = TABLES[table]
@@ -60,7 +61,7 @@ def test_exact_ends_where_the_parameters_no_longer_move(table, covariance_type):
 def test_the_estimate_of_what_is_ahead_is_in_nats_of_all_rows(covariance_type):
     # a thousand times the weight: the same fit is as many times farther from its top
     rows, k = TABLES["overlapping"]
-    update, start = MaximumLikelihood(), started(*TABLES["overlapping"], covariance_type)
+    update, start = MaximumLikelihood(), started(rows, k, covariance_type)
     ends = [
         fit_em(NativeEngine(rows, np.full(len(rows), weight)), update, start, Ahead(), max_iter=20_000).n_iter
         for weight in (1.0, 1e3, 1e6)
@@ -93,7 +94,7 @@ def test_a_fit_says_in_its_reason_what_is_left(acceleration, most):
     rows, k = TABLES["iris"]
     gm = GaussianMixture(k, random_state=0, acceleration=acceleration).fit(rows)
     assert gm.converged_
-    assert gm.stop_reason_.startswith(f"Converged after {gm.n_iter_} iterations: another step would raise")
+    assert gm.stop_reason_.startswith(f"Converged after {gm.n_iter_} iterations: the top is ")
     assert gm.n_iter_ < most
 
 
