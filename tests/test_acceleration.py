@@ -15,7 +15,6 @@ from gaussmix.prior import Prior
 from gaussmix.updates import MaximumLikelihood
 
 LONG = np.longdouble
-HIGHER = {("wine", "full")}  # a longer step may lead into another basin; here it does, to a higher top
 
 
 def start_for(rows, k, structure, update, row_weights=None, seed=0):
@@ -45,9 +44,6 @@ def test_ends_at_the_top_that_plain_em_does_and_never_falls(table, structure):
     assert_rises(quick)
     assert quick.n_passes <= 1.15 * plain.n_passes
     assert fitted(rows, update, quick.mixture).objective == pytest.approx(quick.objective, abs=1e-6)
-    if (table, structure) in HIGHER:
-        assert quick.objective > plain.objective + 1
-        return
     assert quick.objective == pytest.approx(plain.objective, abs=1e-6)
     np.testing.assert_allclose(quick.mixture.means, plain.mixture.means, atol=1e-3 * rows.std())
     np.testing.assert_allclose(quick.mixture.weights, plain.mixture.weights, atol=1e-3)

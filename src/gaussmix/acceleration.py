@@ -9,11 +9,12 @@ EM:
 * Newton's step in the span of the last moves, whose curvature their residuals ``F(s) - s`` show (the Galerkin kind of
   Anderson's mixing, type I in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute
   eigenvalues as in Dauphin et al., NeurIPS 27 (2014), so that no saddle attracts it), and a longer EM step across it.
-  Very quick near the end.
+  Its length is that of a trust region (Conn, Gould and Toint, Trust-Region Methods (2000), section 6.1), in deviations
+  of the component that moves farthest, which follows how well the gains were predicted; so do the moves kept.
 * SQUAREM (Varadhan and Roland, Scandinavian Journal of Statistics 35 (2008), 335-353, scheme S3): a squared
-  Barzilai-Borwein step along two EM steps. Robust far from it.
+  Barzilai-Borwein step along two EM steps.
 
-Newton comes first; after a proposal that was refused SQUAREM has its turn for a while. Lengths are those of the Fisher
+Newton comes first; SQUAREM has its turn where Newton's step cannot be taken. Other lengths are those of the Fisher
 metric of independent components, in which the guaranteed gain of a step is half its squared length (to second order).
 """
 
@@ -26,16 +27,21 @@ from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, Form
 from gaussmix.updates import AbstractUpdate
 
-MEMORY = 5
+MEMORY = 12
 """Moves that span the space of Newton's step."""
 
-_UNTOUCHED = 1  # the first step of EM is long and bends: nothing to learn from
 _LARGEST_HISTORY = 2**24  # numbers kept; with many and large components the memory is shorter
 _FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of deviations, and deviations: beyond, the metric is another one
-_LEAST_CURVATURE = 0.03  # of EM's own, which is 1: a flatter direction is not believed at once
+_LEAST_CURVATURE = 0.003  # of EM's own, which is 1: a flatter direction is not believed
+_STIFFER = 1.5  # the least curvature is raised by this factor until the step is within the radius
+_RADIUS, _WIDEST, _NARROWEST = 0.3, 2.0, 0.01  # deviations: beyond half a one, most steps are refused
+_WIDER, _NARROWER, _REFUSED = 1.5, 2.0, 3.0  # factors, after a gain as predicted, one far less, and a fall
+_GOOD, _BAD = 0.5, 0.1  # of the predicted gain: from here the radius grows, and below it shrinks
+_STRAIGHT = (0.9, 1.8)  # of the predicted gain: outside, old moves belong to another curvature. Above 1 is across it
+_BENT_HISTORY, _REFUSED_HISTORY = 3, 2  # points kept then
+_DIGITS = 1e-12  # of the objective: gains below are rounding and show nothing
 _ACROSS = 1.5  # times the EM step across the span: up to 2 it converges wherever EM does
 _INDEPENDENT = 1e-10  # what is left of a move beside newer ones, as a share of it
-_LONGEST_PAUSE = 16  # passes
 _LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
 
 
@@ -56,11 +62,9 @@ class Accelerator:
         self._memory = memory
         self._squared = squared
         self._longest = 4.0  # of SQUAREM's steps
-        self._next_pause = 1
         self._clear()
 
     def _clear(self) -> None:
-        self._passes = 0
         self._anchor: Mixture | None = None
         self._scale: FloatArray = np.empty(0)
         self._sums: list[FloatArray] = []  # s, about the means and in the whitened units of the anchor
@@ -69,13 +73,16 @@ class Accelerator:
         self._proposed: FloatArray | None = None
         self._curved = False  # whether Newton's step proposed it
         self._plain = 0  # EM steps since the last proposal that was taken
-        self._pause = 0  # passes until Newton's step may be tried again
+        self._radius = _RADIUS
+        self._length = 0.0  # of Newton's step, as the radius counts
+        self._predicted = 0.0  # its gain, in nats; 0: nobody predicted
+        self._objective = -math.inf  # before it
 
     def restart(self) -> None:
         """Forget what was seen: the passes to come are of another kind."""
         self._clear()
 
-    def propose(self, mixture: Mixture, moments: Moments) -> Mixture | None:
+    def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
         """After a pass: a mixture to try instead of the M-step's. `accept` or `refuse` has to follow.
 
         Parameters
@@ -84,27 +91,27 @@ class Accelerator:
             The parameters of the pass.
         moments : Moments
             What it gave.
+        objective : float
+            Log-likelihood plus log prior of the parameters, in nats.
 
         Returns
         -------
         Mixture or None
             None when the M-step's is the best there is: then nothing has to follow.
         """
-        self._passes += 1
-        if self._passes <= _UNTOUCHED:
-            return None
         self._remember(mixture, moments)
+        if self._predicted > _DIGITS * abs(objective):
+            self._learn((objective - self._objective) / self._predicted)
+        self._objective, self._predicted = objective, 0.0
         candidate = None
-        if self._pause > 0:
-            self._pause -= 1
-        elif self._memory:
+        if self._memory:
             looked_back = len(self._sums)
             while candidate is None and looked_back > 1:  # a shorter look back is a smaller step
                 self._curved = True
                 candidate = self._mixture(self._newton(looked_back))
-                looked_back = (looked_back + 1) // 2 if looked_back > 3 else looked_back - 1
+                looked_back = (looked_back + 1) // 2 if looked_back > 2 else 1
         if candidate is None and self._squared:
-            self._curved = False
+            self._curved, self._predicted = False, 0.0
             candidate = self._mixture(self._square())
         if candidate is None:
             self._plain += 1
@@ -113,16 +120,14 @@ class Accelerator:
     def accept(self) -> None:
         """The proposal was taken."""
         self._next, self._plain = self._proposed, 0
-        if self._curved:
-            self._next_pause = 1
 
     def refuse(self) -> None:
         """The proposal was not taken: the next parameters are the M-step's."""
         self._plain = 1
         if self._curved:
-            self._next_pause = min(2 * self._next_pause, _LONGEST_PAUSE)
-            self._pause = self._next_pause
-            del self._sums[:-2], self._results[:-2]
+            self._radius = max(min(self._length, self._radius) / _REFUSED, _NARROWEST)
+            self._predicted = 0.0
+            self._forget(_REFUSED_HISTORY)
         else:
             self._longest = max(1.0, self._longest / 4)
 
@@ -159,7 +164,19 @@ class Accelerator:
         self._results.append(_flat(_in_units_of(self._anchor, moments, mixture)))
         self._next = self._results[-1]
         most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
-        del self._sums[:-most], self._results[:-most]
+        self._forget(most)
+
+    def _learn(self, ratio: float) -> None:
+        """From the gain of a step of Newton's that was taken, over what was predicted."""
+        if ratio < _BAD:
+            self._radius = max(self._length / _NARROWER, _NARROWEST)
+        elif ratio > _GOOD and self._length > self._radius / 2:
+            self._radius = min(self._radius * _WIDER, _WIDEST)
+        if not _STRAIGHT[0] <= ratio <= _STRAIGHT[1]:
+            self._forget(_BENT_HISTORY)
+
+    def _forget(self, kept: int) -> None:
+        del self._sums[:-kept], self._results[:-kept]
 
     def _move_anchor(self, mixture: Mixture) -> None:
         """The same history in the units of a mixture nearer by: an exact affine map."""
@@ -182,7 +199,8 @@ class Accelerator:
 
             s + Q c + 1.5 (f - H Q c),  |Q' H Q| c = Q' f
 
-        where the absolute value is that of the eigenvalues, none below `_LEAST_CURVATURE`.
+        where the absolute value is that of the eigenvalues, none below `_LEAST_CURVATURE`, nor below what
+        it takes for the step to be within the radius, up to 1, EM's own.
         """
         sums = np.stack(self._sums[-looked_back:]) * self._scale
         residuals = np.stack(self._results[-looked_back:]) * self._scale - sums
@@ -196,10 +214,30 @@ class Accelerator:
         bent = -np.linalg.solve(turn[:used, :used].T, changes[:used])  # (H Q)'
         projected = bent @ span
         curvature, axes = np.linalg.eigh(0.5 * (projected + projected.T))
-        held = np.maximum(np.abs(curvature), _LEAST_CURVATURE)
-        along = axes @ ((axes.T @ (span.T @ residuals[-1])) / held)
-        step = span @ along + _ACROSS * (residuals[-1] - along @ bent)
+        slope = axes.T @ (span.T @ residuals[-1])
+        least, self._length = _LEAST_CURVATURE, math.inf
+        while self._length > self._radius and least < 1:
+            held = np.maximum(np.abs(curvature), least)
+            along = axes @ (slope / held)
+            left = residuals[-1] - along @ bent
+            step = span @ along + _ACROSS * left
+            self._length = self._deviations(step)
+            least *= _STIFFER
+        across = left - span @ (span.T @ left)
+        gain = (slope / held) @ (slope - 0.5 * curvature * slope / held)
+        self._predicted = float(gain + _ACROSS * (1 - 0.5 * _ACROSS) * (across @ across))
         return np.asarray(self._sums[-1] + step / self._scale)
+
+    def _deviations(self, step: FloatArray) -> float:
+        """How far a step in the metric moves the component that it moves farthest, in deviations."""
+        assert self._anchor is not None
+        k, d = self._anchor.means.shape
+        counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
+        parts = step**2
+        moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
+        if self._anchor.covariance.form == "tied":
+            return math.sqrt(max((moved / counts).max(), parts[k + k * d :].sum() / counts.sum()))
+        return math.sqrt(((moved + parts[k + k * d :].reshape(k, -1).sum(axis=1)) / counts).max())
 
     def _square(self) -> FloatArray | None:
         """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""

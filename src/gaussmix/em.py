@@ -291,7 +291,7 @@ def fit_em(
             gain = update.gain(point.mixture, point.moments, step) if rule else math.nan
             if step.collapsed.any():  # a repair is no maximizer: what the last iteration gained has to do
                 gain = abs(change) * point.moments.weight
-            proposed = accelerator.propose(point.mixture, point.moments) if accelerator else None
+            proposed = accelerator.propose(point.mixture, point.moments, point.objective) if accelerator else None
             if isinstance(rule, Ahead) and not rough:
                 is_rounding = abs(gain) <= _ROUNDING * abs(point.objective)
                 stretch = accelerator.stretch if accelerator else _stretch(gain, last_gain)
