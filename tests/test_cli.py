@@ -175,7 +175,7 @@ def test_fit_without_output_writes_nothing(table, tmp_path):
 
 
 def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
-    result = succeeds("fit", table, "-k", 3, "--columns", "length", "--max-iter", 1)
+    result = succeeds("fit", table, "-k", 3, "--columns", "length", "--init", "kmeans", "--max-iter", 1)
     assert result.stderr.startswith("Warning: Best performing initialization did not converge.")
     assert result.stderr.count("\n") == 1
     (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
