@@ -56,10 +56,10 @@ def test_stop_reason_is_a_sentence(fitted):
     assert fitted.converged_
     assert fitted.stop_reason_.startswith(f"Converged after {fitted.n_iter_} iterations")
     short = GaussianMixture(K, random_state=0, **(ONE_START | {"max_iter": 1}))
-    with pytest.warns(ConvergenceWarning, match="did not converge.*max_iter=1"):
+    with pytest.warns(ConvergenceWarning, match="did not converge.*max_iter after 1 iter"):
         short.fit(ROWS)
     assert not short.converged_
-    assert "max_iter=1" in short.stop_reason_
+    assert short.stop_reason_.startswith("Stopped by max_iter after 1 iter")
 
 
 def test_the_best_of_several_starts_is_kept():
@@ -165,7 +165,7 @@ def test_a_start_that_is_given_is_run_once():
 def test_stopping_at_the_top_is_told_as_such():
     with pytest.warns(ConvergenceWarning):
         gm = GaussianMixture(1, **(ONE_START | {"max_iter": 1})).fit(ROWS)
-    assert "one iteration before the end" in gm.stop_reason_
+    assert "one before the end" in gm.stop_reason_
 
 
 def test_warnings_point_to_the_caller():
