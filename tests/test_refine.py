@@ -91,9 +91,8 @@ def test_unsound_components_are_the_first_to_be_merged():
     rows = three_clusters()
     structure = covariance_class("full")
     data = Sample.of(rows, None, "full")
-    labels = np.arange(450) // 150
-    labels[labels == 2] = 1
-    labels[:4] = 2  # four rows of the first cluster
+    labels = np.where(np.arange(450) < 150, 1, 0)  # the first component has two clusters, far from
+    labels[:4] = 2  # four rows of the other
     mixture = start_from_labels(data, labels, structure, 3)
     moments = NativeEngine(rows).accumulate(mixture.whitened())
     shares = mixture.responsibilities(rows)
