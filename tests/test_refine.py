@@ -92,15 +92,16 @@ def test_unsound_components_are_the_first_to_be_merged():
     structure = covariance_class("full")
     data = Sample.of(rows, None, "full")
     labels = np.where(np.arange(450) < 150, 1, 0)  # the first component has two clusters, far from
-    labels[:4] = 2  # four rows of the other
-    mixture = start_from_labels(data, labels, structure, 3)
+    labels[:75] = 3
+    labels[:4] = 2  # the others share one: these are the ones to merge, if all were sound
+    mixture = start_from_labels(data, labels, structure, 4)
     moments = NativeEngine(rows).accumulate(mixture.whitened())
     shares = mixture.responsibilities(rows)
-    for unsound in (np.array([False, False, True]), np.array([True, False, False])):
+    for unsound in np.eye(4, dtype=bool)[[0, 2]]:
         for move in itertools.islice(propose_moves(data, mixture, moments, MaximumLikelihood(), unsound), 2):
             moved = move.responsibilities(rows)
             which = int(unsound.argmax())
-            merged = [c for c in range(3) if not np.allclose(shares[:, c], moved[:, c])]
+            merged = [c for c in range(4) if not np.allclose(shares[:, c], moved[:, c])]
             assert which in merged
 
 
