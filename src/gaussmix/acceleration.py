@@ -114,7 +114,7 @@ class Accelerator:
             self._curved, self._predicted = False, 0.0
             candidate = self._mixture(self._square())
         if candidate is None:
-            self._plain += 1
+            self._plain, self._predicted = self._plain + 1, 0.0
         return candidate
 
     def accept(self) -> None:
