@@ -186,10 +186,11 @@ class Search:
 
     def go_on(self, run: Run, max_iter: int, *, rule: Rule | None = None, to_beat: Run | None = None) -> Run:
         """The same run for longer; given up when it seems to end below a sound run ``to_beat``."""
-        if run.fit.stop is Stop.AT_THE_TOP and rule is None:
+        left = self.max_iter - run.fit.n_iter
+        if left <= 0 or (run.fit.stop is Stop.AT_THE_TOP and rule is None):
             return run
         floor = -math.inf if to_beat is None or to_beat.soundness.n_unsound else to_beat.fit.objective
-        longer = self._run(run.fit.mixture, max_iter, rule or self.near, run.fit, floor)
+        longer = self._run(run.fit.mixture, min(max_iter, left), rule or self.near, run.fit, floor)
         return replace(longer, n_starts=run.n_starts)
 
     def _run(self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float) -> Run:
