@@ -12,12 +12,13 @@ from gaussmix.acceleration import Accelerator
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.degeneracy import Soundness, examine
 from gaussmix.em import Ahead, Exact, Fit, Progress, Rule, Stop, fit_em
-from gaussmix.engines import AbstractEngine, NativeEngine
+from gaussmix.engines import AbstractEngine, NativeEngine, StackedEngine
 from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments
 from gaussmix.refine import propose_moves, propose_swaps
 from gaussmix.starts import Sample, draw_starts, start_from_labels
 from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.updates import MaximumLikelihood, Step
 
 ALL_ROWS = 20_000
 """So many rows are searched as they are, of more a sample."""
@@ -32,6 +33,7 @@ _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from t
 _PROPOSALS, _FAILURES = 4, 2  # moves tried at once, and such tries in vain until refinement ends
 _SWAP_SHORT, _SWAP_FAILURES = 8, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
 _PATIENCE = 4  # so many components are worth one more try
+_STACKED_PAIRS = 100_000  # of rows and components: beyond, the pass is most of the time
 _AGREED = 3  # starts that end in the same optimum: it is hardly ever beaten
 
 
@@ -127,8 +129,10 @@ class Search:
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Many short runs, the best third for longer, the best two of these to the end: what is left, best first."""
-        runs = _ranked(self.short_run(start) for start in self._in_time(starts))
-        runs = _ranked(self.go_on(run, _LONGER) for run in runs[: math.ceil(len(runs) / 3)])
+        runs = _ranked(self.short_runs(self._in_time(starts)))
+        runs = runs[: math.ceil(len(runs) / 3)]
+        longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
+        runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
@@ -155,7 +159,7 @@ class Search:
         failures = 0
         moves = self._in_time(moves_from(best))
         while failures < patience:
-            tried = _ranked(self.short_run(start, n_iter) for start in itertools.islice(moves, _PROPOSALS))
+            tried = _ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], _LAST, to_beat=best)
@@ -174,10 +178,20 @@ class Search:
             polished = replace(polished, fit=polished.fit.at_the_top(run.fit))
         return polished
 
-    def short_run(self, mixture: Mixture, n_iter: int = _SHORT) -> Run:
-        """A few steps of plain EM: they tell more of a start than its own likelihood does."""
-        self.n_runs += 1
-        return self._run(mixture, n_iter, None, None, -math.inf)
+    def short_runs(self, starts: Iterable[Mixture], n_iter: int = _SHORT) -> list[Run]:
+        """A few steps of plain EM from each start: they tell more of it than its own likelihood does."""
+        mixtures = list(starts)
+        n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
+        if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or mixtures[0].covariance.form == "tied":
+            runs = []
+            for mixture in mixtures:
+                self.n_runs += 1
+                runs.append(self._run(mixture, n_iter, None, None, -math.inf))
+            return runs
+        engine = StackedEngine(self.engine, len(mixtures))
+        fit = self._fit(engine, _stack(mixtures), n_iter, None, None, -math.inf)
+        self.n_runs += len(mixtures)
+        return [self._noted(part) for part in _unstack(fit, engine.passes, self.update)]
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None) -> Run:
         """A new run, until the rule is met; by default until near enough to its top."""
@@ -194,20 +208,34 @@ class Search:
         return replace(longer, n_starts=run.n_starts)
 
     def _run(self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float) -> Run:
-        fit = fit_em(
-            self.engine,
+        return self._noted(self._fit(self.engine, mixture, max_iter, rule, earlier, to_beat))
+
+    def _fit(
+        self,
+        engine: AbstractEngine,
+        mixture: Mixture,
+        max_iter: int,
+        rule: Rule | None,
+        earlier: Fit | None,
+        to_beat: float,
+    ) -> Fit:
+        return fit_em(
+            engine,
             self.update,
             mixture,
             rule,
             max_iter=min(max_iter, self.max_iter),
             accelerator=Accelerator(self.update) if rule and self.accelerate else None,
-            start=self.n_runs - 1,
+            start=max(self.n_runs - 1, 0),
             to_beat=to_beat,
             earlier=earlier,
             began=self.began,
             deadline=self.deadline,
             watch=self.watch,
         )
+
+    def _noted(self, fit: Fit) -> Run:
+        """The run, and whether it is the best; the end of the search when it was interrupted."""
         counts, weight = fit.moments.counts, fit.moments.weight
         run = Run(fit, examine(fit.mixture, counts, weight, self.target_root))
         if self.best is None or run.rank < self.best.rank:
@@ -320,6 +348,40 @@ def find_optimum(
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
     best = _ordered(best)
     return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
+
+
+def _stack(mixtures: list[Mixture]) -> Mixture:
+    """One mixture of the components of all, each with its part of the weight (`StackedEngine`)."""
+    first = mixtures[0].covariance
+    roots = np.concatenate([mixture.covariance.roots for mixture in mixtures])
+    return Mixture(
+        np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
+        np.concatenate([mixture.means for mixture in mixtures]),
+        type(first)(roots, len(mixtures) * first.n_components, first.n_features),
+    )
+
+
+def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
+    """The fits of the mixtures of a stack."""
+    n_mixtures, d = len(passes[0]), fit.mixture.n_features
+    k = fit.mixture.n_components // n_mixtures
+    for at in range(n_mixtures):
+        part = slice(at * k, (at + 1) * k)
+        covariance = type(fit.mixture.covariance)(fit.mixture.covariance.roots[part], k, d)
+        mixture = Mixture(n_mixtures * fit.mixture.weights[part], fit.mixture.means[part], covariance)
+        step = fit.last_step
+        moments = passes[fit.n_iter][at]
+        yield replace(
+            fit,
+            mixture=mixture,
+            moments=moments,
+            objective=moments.log_likelihood + update.log_prior(mixture),
+            history=tuple(
+                replace(record, log_likelihood=each[at].mean_log_likelihood)
+                for record, each in zip(fit.history, passes, strict=False)
+            ),
+            last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
+        )
 
 
 def _ordered(run: Run) -> Run:
