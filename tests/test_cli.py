@@ -428,11 +428,14 @@ def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
 
 
 @pytest.fixture
-def ctrl_c_in_the_third_start(monkeypatch):
+def ctrl_c_in_the_search(monkeypatch):
     @contextmanager
     def presses(console):
+        seen = []
+
         def press(progress):
-            if (progress.start, progress.n_iter) == (2, 1):
+            seen.append(progress)
+            if len(seen) == 8:
                 raise KeyboardInterrupt
 
         yield press
@@ -441,7 +444,7 @@ def ctrl_c_in_the_third_start(monkeypatch):
         monkeypatch.setattr(sys.modules[f"gaussmix.cli.{module}"], "shown_progress", presses)
 
 
-def test_interrupted_fit_and_segment_keep_the_best_model_so_far(ctrl_c_in_the_third_start, table, picture, tmp_path):
+def test_interrupted_fit_and_segment_keep_the_best_model_so_far(ctrl_c_in_the_search, table, picture, tmp_path):
     for command, model in (
         (["fit", table, *CHOOSE, "-o", tmp_path / "m.json"], tmp_path / "m.json"),
         (["segment", picture, "-o", tmp_path / "out"], tmp_path / "out" / "model.json"),

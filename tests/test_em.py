@@ -240,7 +240,7 @@ def test_stop_is_told():
         n: fit_em(NativeEngine(rows), MaximumLikelihood(), start, MeanChange(1e-4), max_iter=n) for n in (0, 3, 1000)
     }
     assert [fits[n].stop for n in (0, 3, 1000)] == [Stop.START, Stop.LIMIT, Stop.CONVERGED]
-    assert "max_iter=3" in fits[3].reason
+    assert "max_iter after 3" in fits[3].reason
     assert f"after {fits[1000].n_iter} iterations" in fits[1000].reason
     assert "tol=0.0001" in fits[1000].reason
     assert fits[0].mixture is start

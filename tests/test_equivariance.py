@@ -23,7 +23,7 @@ DATA = {
     "four clusters": (blobs(500, 3, 4, seed=12), 4),
     "five clusters": (blobs(1000, 6, 5, seed=13), 5),
     "six clusters": (blobs(2000, 4, 6, seed=14), 6),
-    "six clusters that overlap": (blobs(2000, 2, 6, separation=2.0, seed=15), 6),
+    "six clusters that overlap": (blobs(2000, 2, 6, separation=2.5, seed=15), 6),
     "too many components": (blobs(300, 2, 3, seed=16), 6),
 }
 SEEDS = range(4)

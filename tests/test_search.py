@@ -159,7 +159,7 @@ def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
     for seed in range(3):
         search = search_for(rows, structure)
         starts = list(draw_starts(search.data, structure, k, 8, streams(seed)))
-        short = [search.short_run(start) for start in starts]
+        short = search.short_runs(starts)
         runs = search.race(starts)
         assert [run.rank for run in runs] == sorted(run.rank for run in runs)
         assert runs[0].rank <= min(run.rank for run in short)

@@ -30,14 +30,12 @@ class Stop(Enum):
         "in one iteration."
     )
     LIMIT = (
-        "Stopped by max_iter after {n_iter} iterations, before converging: the last one changed the mean log-likelihood "
-        "by "
-        "{change:.3g}{wanted}."
+        "Stopped by max_iter after {n_iter} iterations, before converging: the last one changed the mean "
+        "log-likelihood by {change:.3g}{wanted}."
     )
     LIMIT_AT_THE_TOP = (
         "Stopped by max_iter after {n_iter} iterations, one before the end: the last one changed the mean "
-        "log-likelihood by "
-        "{change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
+        "log-likelihood by {change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
     )
     BEATEN = "Given up after {n_iter} iterations: another run ended higher."
     START = "No iterations were asked for (max_iter=0): these are the starting parameters."
