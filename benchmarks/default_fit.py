@@ -6,7 +6,8 @@ most twice the time of a single k-means start that runs to the same likelihood.
 How it is measured: fits take turns in one process, with the seeds 0, 1, ...; medians, after a fit that is not counted.
 On iris all four structures, beside scikit-learn with ten starts. On the large table, drawn from five components
 that overlap as in passes.py, our default beside our ``init_params="kmeans"`` (accelerated, to the same stopping
-rule) and beside the same without acceleration. Pauses let the threads of the other's last fit go to sleep. ``--quick`` takes a tenth of the rows and fewer seeds.
+rule) and beside the same without acceleration. Pauses let the threads of the other's last fit go to sleep.
+``--quick`` takes a tenth of the rows and fewer seeds.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from gaussmix.typing import BoolArray, FloatArray, IntArray
 _EPSILON = float(np.finfo(np.float64).eps)
 _COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
 _THIN = math.log(0.02)  # log variance per thin direction, against the reference
+_LARGE = 100.0  # ratio of deviations
 _MANY = 5  # times d + 2: so many rows are not a chance finding
 _CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
 
@@ -85,7 +86,9 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     """
     k, d = mixture.means.shape
     ratios, whiten = _in_units_of(mixture, None)
-    least = ratios[:, 0] if target_root is None else _in_units_of(mixture, target_root)[0][:, 0]
+    least = ratios[:, 0]
+    if target_root is not None and not _is_plain(least, whiten, target_root):
+        least = _in_units_of(mixture, target_root)[0][:, 0]
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(least < _COLLAPSED),
@@ -103,6 +106,12 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
     return soundness
+
+
+def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
+    """Whether no component can be collapsed: none beside the pooled covariance, nor that beside the target."""
+    own = whiten if whiten.ndim == 1 else whiten.diagonal()
+    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * target_root.diagonal()).max() < _LARGE)
 
 
 def _in_units_of(mixture: Mixture, target_root: FloatArray | None) -> tuple[FloatArray, FloatArray]:

@@ -18,7 +18,7 @@ from gaussmix.starts import Sample, kurtosis_axes, start_from_labels, start_from
 from gaussmix.typing import BoolArray, FloatArray
 from gaussmix.updates import MaximumLikelihood
 
-_SPLIT_ITERATIONS = 2, 5  # of each start, then of the better one
+_SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split
 _MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
