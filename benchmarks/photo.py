@@ -1,4 +1,5 @@
-"""Time and peak memory of fitting and labeling a 12-megapixel photograph: GaussianMixture(5), full covariances.
+"""Time and peak memory of fitting and labeling a 12-megapixel photograph: GaussianMixture(5), full covariances,
+one k-means start with scikit-learn's settings.
 
 What is claimed: an 8-bit RGB photograph of 4000 x 3000 pixels is fitted to convergence and labeled in less than 1.5 s,
 in less than 600 MB in all, with the labels and the likelihood of a fit that passes over every pixel.
@@ -26,6 +27,7 @@ from machine import describe_machine, print_machine, warn_when_unfair, write_res
 from memory import MEGABYTE, peak_bytes
 
 WIDTH, HEIGHT = 4000, 3000
+SETTINGS = {"init_params": "kmeans", "tol": 1e-3, "reg_covar": 1e-6, "max_iter": 100}  # scikit-learn's defaults
 N_COMPONENTS = 5
 NOISE = 1.5  # levels of 256
 PROCESSES = 3
@@ -59,7 +61,9 @@ def fit_in_this_process(name: str, folder: Path) -> dict[str, Any]:
     rows = np.load(folder / "pixels.npy")
     before = peak_bytes()
     marks = []
-    options = {} if name == "scikit-learn" else {"callback": lambda _: marks.append(time.perf_counter())}
+    options = {}
+    if name != "scikit-learn":  # its settings, and the time of every pass
+        options = {"callback": lambda _: marks.append(time.perf_counter()), "acceleration": "none", **SETTINGS}
     model = GaussianMixture(N_COMPONENTS, random_state=0, **options)
     began = time.perf_counter()
     labels = model.fit_predict(rows)
