@@ -294,7 +294,7 @@ def fit_em(
                 is_rounding = abs(gain) <= _ROUNDING * abs(point.objective)
                 stretch = accelerator.stretch if accelerator else _stretch(gain, last_gain)
                 ahead = abs(gain) * (1.0 if is_rounding or step.collapsed.any() else stretch)
-                if ahead < rule.nats and (near or is_rounding):
+                if is_rounding or (ahead < rule.nats and near):
                     stop = Stop.AT_THE_TOP
                     break
                 near = ahead < rule.nats

@@ -32,7 +32,7 @@ _NEAR = Ahead(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2  # moves tried at once, and such tries in vain until refinement ends
 _SWAP_SHORT, _SWAP_FAILURES = 8, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
-_PATIENCE = 4  # so many components are worth one more try
+_PATIENCE, _MOST_FAILURES = 4, 5  # so many components are worth one more try, but there is an end to it
 _STACKED_PAIRS = 100_000  # of rows and components: beyond, the pass is most of the time
 _AGREED = 3  # starts that end in the same optimum: it is hardly ever beaten
 
@@ -145,7 +145,7 @@ class Search:
         if agreed or time.perf_counter() > self.deadline:
             return best
         k = best.fit.mixture.n_components
-        more = k // _PATIENCE
+        more = min(k // _PATIENCE, _MOST_FAILURES)
         if k > 2:
             best = self._climb(best, self._moves, _SHORT, max(_FAILURES, more))
 
