@@ -102,6 +102,25 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
         each = covariance.color_each(np.tile(noise[0], (covariance.n_components, 1)))
         assert_allclose(each[component], colored[0], rtol=1e-14, atol=1e-14, err_msg="color_each")
         assert_allclose(colored @ whitening, noise, rtol=0, atol=1e-11, err_msg="color is not the inverse of factors")
+    tied = covariance.form == "tied"
+    rows = rng.standard_normal((n_components, n_features))
+    assert_allclose(
+        covariance.whiten_each(covariance.color_each(rows)), rows, rtol=0, atol=1e-11, err_msg="whiten_each"
+    )
+    inverses = np.linalg.inv(dense)
+    traces = np.trace(inverses, axis1=1, axis2=2)
+    assert_allclose(covariance.precision_traces(), traces, rtol=1e-9, err_msg="precision_traces")
+    root = np.tril(rng.standard_normal((n_features, n_features)))
+    whitened = covariance.whitened_scatter(root)
+    trace = np.einsum("kii->", whitened) if whitened.ndim == 3 else np.trace(whitened) if tied else whitened.sum()
+    expected = np.einsum("kde,ed->k", inverses, root @ root.T)
+    assert_allclose(trace, expected[0] if tied else expected.sum(), rtol=1e-9, err_msg="whitened_scatter")
+    weights = rng.dirichlet(np.ones(n_components))
+    average = covariance.with_average(n_components - 1, weights).dense()
+    kept = np.arange(n_components) < n_components - 1
+    assert_allclose(average[kept], dense[kept], rtol=1e-12, err_msg="with_average: others changed")
+    pooled = np.einsum("k,kde->de", weights, dense)
+    assert_allclose(average[-1], pooled, rtol=1e-9, atol=1e-12, err_msg="with_average")
     added = rng.random((n_components, n_features))
     inflated = covariance.inflated(added).dense()
     least = np.stack([np.diag(line) for line in added])
