@@ -24,7 +24,7 @@ DATA = {
     "five clusters": (blobs(1000, 6, 5, seed=13), 5),
     "six clusters": (blobs(2000, 4, 6, seed=14), 6),
     "six clusters that overlap": (blobs(2000, 2, 6, separation=2.5, seed=15), 6),
-    "too many components": (blobs(300, 2, 3, seed=16), 6),
+    "one component too many": (blobs(300, 2, 3, seed=16), 4),
 }
 SEEDS = range(4)
 names = pytest.mark.parametrize("name", DATA)

@@ -87,7 +87,8 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     k, d = mixture.means.shape
     ratios, whiten = _in_units_of(mixture, None)
     least = ratios[:, 0]
-    if target_root is not None and not _is_plain(least, whiten, target_root):
+    tied = mixture.covariance.form == "tied"
+    if target_root is not None and (tied or not _is_plain(least, whiten, target_root)):
         least = _in_units_of(mixture, target_root)[0][:, 0]
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
