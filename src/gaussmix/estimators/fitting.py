@@ -19,6 +19,8 @@ from gaussmix.starts import Sample
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 
+MANY = 12
+"""Components: with more, twice as many starts race."""
 N_STARTS = 8
 """Of a search."""
 MAX_ITER = 10_000
@@ -82,7 +84,7 @@ class Settings:
             Ahead() if isinstance(tol, str) else MeanChange(float(tol)),
             reg_covar if isinstance(reg_covar, str) else float(reg_covar),
             MAX_ITER if isinstance(max_iter, str) else int(max_iter),
-            (N_STARTS if search else 1) if isinstance(n_init, str) else int(n_init),
+            _n_starts(n_components, search) if isinstance(n_init, str) else int(n_init),
             acceleration == "auto",
             math.inf if time_budget is None else time.perf_counter() + float(time_budget),
             watch,
@@ -100,6 +102,12 @@ class Settings:
                 return MaximumLikelihood(prior=Prior.inverse_wishart(form, data.root, data.center, self.n_components))
             case ridge:
                 return MaximumLikelihood(ridge=float(ridge))
+
+
+def _n_starts(n_components: int, search: bool) -> int:
+    if not search:
+        return 1
+    return N_STARTS if n_components <= MANY else 2 * N_STARTS
 
 
 def fit_by_search(engine: AbstractEngine, weight: float, settings: Settings, rng: np.random.RandomState) -> Found:

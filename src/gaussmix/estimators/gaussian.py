@@ -56,8 +56,9 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        "auto" is 8 starts that race, or one where ``init_params`` names a method. With a method, each start is run to
-        the end and draws anew from ``random_state``; the one that ends with the greatest likelihood is kept.
+        "auto" is 8 starts that race (16 for more than 12 components), or one where ``init_params`` names a method. With
+        a method, each start is run to the end and draws anew from ``random_state``; the one that ends with the greatest
+        likelihood is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
         "auto" is a search: starts of several kinds race, components are merged and split where that leads higher. Or
         one method: k-means clusters; the cells about k-means++ seeds; random responsibilities; the cells about
