@@ -24,14 +24,14 @@ ALL_ROWS = 20_000
 """So many rows are searched as they are, of more a sample."""
 
 _LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
-_SHORT, _LONGER, _LAST = 4, 12, 500  # iterations in the three heats of a race, the last at most
+_SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three heats of a race, the last at most
 _POLISHING = 50  # iterations at most, once at the top
 _FINISHERS = 2  # starts that are run to the end
 _SAME = 1e-3  # nats: optima nearer than this are one
 _NEAR = Ahead(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2  # moves tried at once, and such tries in vain until refinement ends
-_SWAP_SHORT, _SWAP_FAILURES = 8, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
+_SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
 _PATIENCE, _MOST_FAILURES = 4, 5  # so many components are worth one more try, but there is an end to it
 _STACKED_PAIRS = 100_000  # of rows and components: beyond, the pass is most of the time
 _AGREED = 3  # starts that end in the same optimum: it is hardly ever beaten
