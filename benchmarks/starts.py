@@ -1,6 +1,6 @@
-"""Time of the default start, counted in passes of EM.
+"""Time of a k-means start, counted in passes of EM.
 
-What is claimed: how many passes over the rows the k-means start of a default fit costs.
+What is claimed: how many passes over the rows a k-means start costs.
 
 How it is measured: ``draw_membership`` and ``mixture_from_membership``, which is all that a fit does between the
 check of the rows and the first pass, with the method "kmeans" and five seeds, on the shapes of passes.py. The median
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, three seeds")
     quick = parser.parse_args().quick
     warn_when_unfair()
-    print("The default start")
+    print("A k-means start")
     print(f"{'rows x features':32}{'start, ms':>11}{'least':>9}{'most':>9}{'pass, ms':>10}{'passes':>9}")
     results = []
     for shape in choose_shapes(quick):

@@ -51,7 +51,7 @@ class Accelerator:
     Parameters
     ----------
     update : AbstractUpdate
-    memory : int, default=5
+    memory : int, default=12
         Moves that span the space of Newton's step; 0 leaves SQUAREM alone.
     squared : bool, default=True
         Whether SQUAREM takes part.

@@ -1,4 +1,4 @@
-"""Leaving a bad optimum: merge two components, split a third.
+"""Leaving a bad optimum: merge two components and split a third, or put one elsewhere.
 
 Where EM ends too low, one component covers several clusters while several share one (Chen, Song, Lin and Liu, IEEE
 Transactions on Information Theory 70 (2024)). The move that repairs it is that of Ueda, Nakano, Ghahramani and Hinton
