@@ -77,15 +77,12 @@ class Found:
     optima : tuple of float
         For each start that was not given up early, the log-likelihood of the rows that were searched where it ended, in
         nats, the greatest first.
-    n_starts : int
-        All starts.
     """
 
     fit: Fit
     update: MaximumLikelihood
     soundness: Soundness
     optima: tuple[float, ...]
-    n_starts: int
 
 
 @dataclass(eq=False)
@@ -319,7 +316,6 @@ def find_optimum(
     runs: list[Run] = []
     try:
         if n_components == 1:
-            n_starts = 1
             one = start_from_labels(data, np.zeros(len(data.rows), dtype=np.int64), structure, 1)
             runs = [search.run(one, max_iter)]
         else:
@@ -347,7 +343,7 @@ def find_optimum(
         best = replace(last.best, fit=last.best.fit.interrupted())
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
     best = _ordered(best)
-    return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)), n_starts)
+    return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
 
 
 def _stack(mixtures: list[Mixture]) -> Mixture:

@@ -192,4 +192,4 @@ def fit_from_starts(
         best = best.interrupted()
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
     soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
-    return Found(best, update, soundness, tuple(optima), settings.n_starts)
+    return Found(best, update, soundness, tuple(optima))
