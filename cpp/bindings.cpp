@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +17,7 @@
 
 #include "build.hpp"
 #include "distinct.hpp"
+#include "field.hpp"
 #include "pass.hpp"
 
 namespace nb = nanobind;
@@ -115,15 +117,17 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
                 const In& means, const In& factors, const std::optional<Out>& log_density,
-                const std::optional<Out>& responsibilities, const std::optional<Labels>& labels) {
+                const std::optional<Out>& responsibilities, const std::optional<Labels>& labels,
+                const std::optional<Out>& scores) {
   const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
-  const gaussmix::Scores scores{
+  const gaussmix::Scores wanted{
       sized_or_null(log_density, table.n_rows, "log_density"),
       sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
-      sized_or_null(labels, table.n_rows, "labels")};
+      sized_or_null(labels, table.n_rows, "labels"),
+      sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
   nb::gil_scoped_release release;
-  gaussmix::score_rows(table, mixture, max_threads(), scores);
+  gaussmix::score_rows(table, mixture, max_threads(), wanted);
 }
 
 // A table of numbers that the compiled code writes rows to.
@@ -160,6 +164,77 @@ class DistinctRows {
   std::unique_ptr<gaussmix::DistinctRows> rows_;
 };
 
+using Bytes = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
+using OutBytes = nb::ndarray<std::uint8_t, nb::c_contig, nb::device::cpu>;
+using OutFloats = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+using Integers = nb::ndarray<const std::int64_t, nb::c_contig, nb::device::cpu>;
+
+class Field {
+ public:
+  Field(const Integers& shape, int n_classes, const Integers& offsets, const In& weights,
+        const std::optional<Bytes>& visible, const std::optional<Bytes>& edges) {
+    const std::size_t n_axes = shape.size(), n_offsets = weights.size();
+    if (n_axes < 1 || n_axes > gaussmix::kMostAxes) throw nb::value_error("shape must have 1 to 4 axes");
+    if (n_offsets > 26) throw nb::value_error("there can be at most 26 offsets");
+    if (n_classes < 1 || n_classes > 255) throw nb::value_error("n_classes must be from 1 to 255");
+    std::size_t n = 1;
+    for (std::size_t axis = 0; axis < n_axes; ++axis) n *= static_cast<std::size_t>(shape.data()[axis]);
+    sized(offsets, n_offsets * n_axes, "offsets");
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      if (std::abs(offsets.data()[i]) > 1) throw nb::value_error("offsets must be -1, 0 or 1 along each axis");
+    }
+    const gaussmix::Neighbors neighbors{static_cast<int>(n_axes), shape.data(), static_cast<int>(n_offsets),
+                                        offsets.data(), weights.data()};
+    const std::uint8_t* seen = sized_or_null(visible, n, "visible");
+    const std::uint8_t* between = sized_or_null(edges, n * n_offsets, "edges");
+    nb::gil_scoped_release release;
+    field_ = std::make_unique<gaussmix::Field>(neighbors, n_classes, seen, between);
+  }
+
+  void load(std::size_t first, const In& scores, bool keep) {
+    const std::size_t count = count_of(scores, first);
+    nb::gil_scoped_release release;
+    field_->load(first, count, scores.data(), keep, max_threads());
+  }
+  void sweep(double strength, int times) {
+    nb::gil_scoped_release release;
+    for (int i = 0; i < times; ++i) field_->sweep(strength, max_threads());
+  }
+  void draw(double strength, std::uint64_t seed) {
+    nb::gil_scoped_release release;
+    field_->draw(strength, seed, max_threads());
+  }
+  double free_energy(double strength) const {
+    nb::gil_scoped_release release;
+    return field_->free_energy(strength, max_threads());
+  }
+  void probabilities(std::size_t first, const OutFloats& to) const {
+    const std::size_t count = count_of(to, first);
+    nb::gil_scoped_release release;
+    field_->probabilities(first, count, to.data());
+  }
+  void neighbor_sums(std::size_t first, const OutFloats& to) const {
+    const std::size_t count = count_of(to, first);
+    nb::gil_scoped_release release;
+    field_->neighbor_sums(first, count, to.data(), max_threads());
+  }
+  void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
+    if (first + to.size() > field_->n_pixels()) throw nb::value_error("there are fewer pixels");
+    nb::gil_scoped_release release;
+    field_->labels(first, to.size(), to.data(), static_cast<std::uint8_t>(elsewhere));
+  }
+
+ private:
+  template <class Array>
+  std::size_t count_of(const Array& table, std::size_t first) const {
+    const std::size_t k = field_->n_classes();
+    if (table.size() % k || first + table.size() / k > field_->n_pixels()) throw nb::value_error("wrong size");
+    return table.size() / k;
+  }
+
+  std::unique_ptr<gaussmix::Field> field_;
+};
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -170,7 +245,7 @@ NB_MODULE(_native, module) {
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(), "labels"_a.none().noconvert(),
-             "Fill the arrays that are given.");
+             "scores"_a.none().noconvert(), "Fill the arrays that are given.");
   nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
@@ -178,6 +253,19 @@ NB_MODULE(_native, module) {
       .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
            "Add the next rows; False when they do not repeat enough for the limit.")
       .def("finish", &DistinctRows::finish, "Write what is left to write; how many distinct rows there are.");
+  nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/field.hpp).")
+      .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
+                    const std::optional<Bytes>&>(),
+           "shape"_a, "n_classes"_a, "offsets"_a, "weights"_a, "visible"_a.none(), "edges"_a.none(),
+           "Reads all arguments, keeps none.")
+      .def("load", &Field::load, "first"_a, "scores"_a, "keep"_a, "Scores of the pixels from the first on.")
+      .def("sweep", &Field::sweep, "strength"_a, "times"_a, "Mean-field updates of every pixel, in place.")
+      .def("draw", &Field::draw, "strength"_a, "seed"_a, "Draw every pixel given its neighbors.")
+      .def("free_energy", &Field::free_energy, "strength"_a, "What sweeps raise.")
+      .def("probabilities", &Field::probabilities, "first"_a, "to"_a.noconvert(), "Fill a table of pixels by classes.")
+      .def("neighbor_sums", &Field::neighbor_sums, "first"_a, "to"_a.noconvert(),
+           "The same of the neighbors, weighted.")
+      .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #endif
 
+#include "field_kernels.hpp"
 #include "kernels.hpp"
 
 namespace gaussmix {
@@ -35,36 +36,38 @@ void look_at_processor(bool& avx2, bool& avx512) {
 
 #endif
 
-struct Pair {
+struct Compiled {
   const Kernels *exact, *rough;
+  const FieldKernels* field;
 };
 
-int available(Pair found[4]) {
+int available(Compiled found[4]) {
   int count = 0;
 #ifdef GAUSSMIX_X86
   bool avx2 = false, avx512 = false;
   look_at_processor(avx2, avx512);
-  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single};
-  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single};
+  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single};
+  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single};
 #endif
-  found[count++] = {&kernels_baseline, &kernels_baseline_single};
+  found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single};
   return count;
 }
 
-Pair best() {
-  Pair found[4];
+Compiled best() {
+  Compiled found[4];
   available(found);
   return found[0];
 }
 
-Pair selected = best();
+Compiled selected = best();
 
 }  // namespace
 
 const Kernels& selected_kernels(bool rough) { return rough ? *selected.rough : *selected.exact; }
+const FieldKernels& selected_field_kernels() { return *selected.field; }
 
 int instruction_sets(const char* names[4]) {
-  Pair found[4];
+  Compiled found[4];
   const int count = available(found);
   for (int i = 0; i < count; ++i) names[i] = found[i].exact->name;
   return count;
@@ -73,7 +76,7 @@ int instruction_sets(const char* names[4]) {
 const char* selected_instruction_set() { return selected.exact->name; }
 
 bool select_instruction_set(const char* name) {
-  Pair found[4];
+  Compiled found[4];
   const int count = available(found);
   for (int i = 0; i < count; ++i) {
     if (std::strcmp(found[i].exact->name, name) == 0) {

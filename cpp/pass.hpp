@@ -47,6 +47,7 @@ struct Scores {
   double* log_density;       // (n,) or null
   double* responsibilities;  // (n, k) row-major or null
   std::int64_t* labels;      // (n,) or null: the first component of greatest score
+  double* scores;            // (n, k) row-major or null
 };
 
 // Rows are summed in blocks of this many, and the blocks are added in order: the same bits for any number of threads

@@ -85,6 +85,13 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
       label = select(better, broadcast(static_cast<Real>(k)), label);
     }
     const int lanes = smaller(kLanes, count - n);
+    if (out.scores) {
+      double* table = out.scores + (first + n) * static_cast<std::size_t>(k_count);
+      for (int k = 0; k < k_count; ++k) {
+        const Pack score = fetch(tile.of(k) + n);
+        for (int i = 0; i < lanes; ++i) table[static_cast<std::size_t>(i) * k_count + k] = score[i];
+      }
+    }
     if (out.labels) {
       for (int i = 0; i < lanes; ++i) out.labels[first + n + i] = static_cast<std::int64_t>(label[i]);
     }

@@ -29,6 +29,7 @@ def score_rows(
     log_density: FloatArray | None,
     responsibilities: FloatArray | None,
     labels: IntArray | None,
+    scores: FloatArray | None,
 ) -> None:
     """Fill the arrays that are given."""
 
@@ -43,6 +44,41 @@ class DistinctRows:
 
     def finish(self) -> int:
         """Write what is left to write; how many distinct rows there are."""
+
+class Field:
+    """Class probabilities of the pixels of an image (cpp/field.hpp)."""
+
+    def __init__(
+        self,
+        shape: IntArray,
+        n_classes: int,
+        offsets: IntArray,
+        weights: FloatArray,
+        visible: Rows | None,
+        edges: Rows | None,
+    ) -> None:
+        """Reads all arguments, keeps none."""
+
+    def load(self, first: int, scores: FloatArray, keep: bool) -> None:
+        """Scores of the pixels from the first on."""
+
+    def sweep(self, strength: float, times: int) -> None:
+        """Mean-field updates of every pixel, in place."""
+
+    def draw(self, strength: float, seed: int) -> None:
+        """Draw every pixel given its neighbors."""
+
+    def free_energy(self, strength: float) -> float:
+        """What sweeps raise."""
+
+    def probabilities(self, first: int, to: Rows) -> None:
+        """Fill a table of pixels by classes."""
+
+    def neighbor_sums(self, first: int, to: Rows) -> None:
+        """The same of the neighbors, weighted."""
+
+    def labels(self, first: int, to: Rows, elsewhere: int) -> None:
+        """The most probable classes."""
 
 def block_rows(form: str, n_components: int, n_features: int) -> int:
     """Rows per block: splits at its multiples leave every bit as it is."""

@@ -13,7 +13,7 @@ Rows = npt.NDArray[Any]
 Form = Literal["full", "tied", "diagonal", "spherical"]
 """The shape of the factors of a mixture: a triangle per component, one for all, a row each, or a number each."""
 
-Want = Literal["log_density", "responsibilities", "labels"]
+Want = Literal["log_density", "responsibilities", "labels", "scores"]
 
 Random = np.random.Generator | np.random.RandomState
 Seed = int | Random | None

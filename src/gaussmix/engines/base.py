@@ -39,7 +39,8 @@ class AbstractEngine(ABC):
 
     @abstractmethod
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        """``"log_density"`` (n,), ``"responsibilities"`` (n, k) or ``"labels"`` (n,), the first of equal scores.
+        """``"log_density"`` (n,), ``"responsibilities"`` (n, k), ``"labels"`` (n,), the first of equal scores, or
+        ``"scores"`` (n, k), log w_k N(x given k) plus the log prior.
 
         A row whose density is zero in double precision has log density -inf and no responsibilities: all are 0.
         """

@@ -95,7 +95,7 @@ class NativeEngine(AbstractEngine):
         return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        shape = (self.n_rows, mixture.n_components) if want == "responsibilities" else (self.n_rows,)
+        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
@@ -108,6 +108,7 @@ class NativeEngine(AbstractEngine):
                 log_density=result[part] if want == "log_density" else None,
                 responsibilities=result[part] if want == "responsibilities" else None,
                 labels=result[part] if want == "labels" else None,
+                scores=result[part] if want == "scores" else None,
             )
         return result
 

@@ -50,6 +50,8 @@ class ReferenceEngine(AbstractEngine):
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         scores = self._scores(mixture, log_prior)
         match want:
+            case "scores":
+                return scores
             case "labels":
                 return scores.argmax(axis=1)
             case "log_density":
