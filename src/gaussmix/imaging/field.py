@@ -34,7 +34,7 @@ class Field:
         Of as many axes as the shape.
     visible : array of bool of that shape, optional
         Pixels that belong to some class; the others have probability 0 of every class.
-    edges : (m, \\*shape) array of uint8, optional
+    edges : (m, shape) array of uint8, optional
         255 times the factor of the weight between a pixel and the one at each offset from it.
     """
 
@@ -96,7 +96,7 @@ class Field:
         return table
 
     def labels(self, elsewhere: int = 255) -> Rows:
-        """(\\*shape) array of uint8: the most probable class of each pixel, ``elsewhere`` where there is none."""
+        """(shape) array of uint8: the most probable class of each pixel, ``elsewhere`` where there is none."""
         labels = np.empty(self.shape, dtype=np.uint8)
         self._native.labels(0, labels, elsewhere)
         return labels
@@ -105,5 +105,3 @@ class Field:
         """The pixels, in pieces of bounded size."""
         for first in range(0, self.n_pixels, _PIECE):
             yield slice(first, min(first + _PIECE, self.n_pixels))
-
-

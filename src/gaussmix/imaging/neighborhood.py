@@ -59,7 +59,9 @@ class Neighborhood:
             raise ValueError(f"n_neighbors must be one of {tuple(choices)} on {n_axes} axes; got {n_neighbors}")
         scale = np.ones(n_axes) if spacing is None else np.asarray(spacing, dtype=np.float64)
         if scale.shape != (n_axes,) or not (np.isfinite(scale) & (scale > 0)).all():
-            raise ValueError(f"spacing must be {n_axes} positive numbers, one for each axis of the image; got {spacing}")
+            raise ValueError(
+                f"spacing must be {n_axes} positive numbers, one for each axis of the image; got {spacing}"
+            )
         steps = [
             step
             for step in itertools.product((-1, 0, 1), repeat=n_axes)
@@ -67,6 +69,11 @@ class Neighborhood:
         ]
         distances = np.array([math.hypot(*(scale * step)) for step in steps])
         return cls(np.array(steps, dtype=np.int64), distances.min() / distances)
+
+    @classmethod
+    def none(cls, n_axes: int) -> Self:
+        """No neighbors at all."""
+        return cls(np.empty((0, n_axes), dtype=np.int64), np.empty(0))
 
     def stacked(self) -> "Neighborhood":
         """The same within each image of a stack: a leading axis without neighbors along it."""

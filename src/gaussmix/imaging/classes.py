@@ -1,0 +1,74 @@
+"""Classes of pixels: each one component of a mixture, or several."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.engines import NativeEngine
+from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments
+from gaussmix.typing import FloatArray, IntArray, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """A mixture whose components are shared out among classes.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The components of a class stand together, those of class 0 first. Within an image with neighbors, the weight of a
+        class is its own preference ``exp(a[c])``, normalized: what its pixels have beside their neighbors.
+    per_class : int
+        Components of each class.
+    """
+
+    mixture: Mixture
+    per_class: int = 1
+
+    @property
+    def n_classes(self) -> int:
+        return self.mixture.n_components // self.per_class
+
+    @property
+    def weights(self) -> FloatArray:
+        """(c,)"""
+        return self.mixture.weights.reshape(-1, self.per_class).sum(axis=1)
+
+    def with_weights(self, weights: FloatArray) -> "Classes":
+        """The same with other weights of the classes; within them components keep their shares."""
+        factors = np.repeat(weights / self.weights, self.per_class)
+        scaled = self.mixture.weights * factors
+        mixture = Mixture(
+            scaled / scaled.sum(), self.mixture.means, self.mixture.covariance, self.mixture.feature_names
+        )
+        return replace(self, mixture=mixture)
+
+    def reordered(self, order: IntArray) -> "Classes":
+        """The same with the classes in another order."""
+        components = (np.asarray(order)[:, None] * self.per_class + np.arange(self.per_class)).ravel()
+        return replace(self, mixture=self.mixture.reordered(components.tolist()))
+
+    def scores(self, rows: Rows) -> FloatArray:
+        """(n, c) log weight and density of each class: the sum over its components."""
+        scores = NativeEngine(rows).score_rows(self.mixture.whitened(), "scores")
+        if self.per_class == 1:
+            return scores
+        by_class = scores.reshape(len(rows), self.n_classes, self.per_class)
+        greatest = by_class.max(axis=2)
+        reference = np.where(np.isfinite(greatest), greatest, 0.0)
+        with np.errstate(divide="ignore"):  # a class without weight
+            return reference + np.log(np.exp(by_class - reference[:, :, None]).sum(axis=2))
+
+    def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
+        """The sums over rows whose classes have given probabilities (n, c), which components share as their densities say.
+
+        Adding ``log q - scores`` to the scores of its components gives a class the share q.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_prior = np.log(probabilities.astype(np.float64)) - scores
+        log_prior[probabilities == 0] = -np.inf
+        if self.per_class > 1:
+            log_prior = np.repeat(log_prior, self.per_class, axis=1)
+        return NativeEngine(rows).accumulate(self.mixture.whitened(), log_prior)

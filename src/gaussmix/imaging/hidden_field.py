@@ -1,0 +1,89 @@
+"""EM for classes with neighbors: mean-field sweeps in place of the E-step."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gaussmix.imaging.classes import Classes
+from gaussmix.imaging.lattice import Lattice
+from gaussmix.mixture import Mixture
+from gaussmix.updates import AbstractUpdate, Step
+
+SWEEPS = 10
+"""With which the pixels of an image are labeled."""
+
+_MAX_ITER = 100
+_LEAST_GAIN = 1e-5  # nats per pixel
+
+
+@dataclass(frozen=True, eq=False)
+class FieldFit:
+    """What EM with neighbors returns.
+
+    Attributes
+    ----------
+    classes : Classes
+    free_energies : tuple of float
+        After each iteration, log prior included; it never falls.
+    converged : bool
+    last_step : Step or None
+        The last M-step, with what it had to repair.
+    """
+
+    classes: Classes
+    free_energies: tuple[float, ...]
+    converged: bool
+    last_step: Step | None
+
+
+def fit_field(
+    lattices: list[Lattice],
+    classes: Classes,
+    strength: float,
+    update: AbstractUpdate,
+    *,
+    max_iter: int = _MAX_ITER,
+    sweeps: int = 2,
+) -> FieldFit:
+    """Means and covariances that fit the pixels and their neighbors; the preferences of the classes stay.
+
+    Each iteration raises the free energy twice: by sweeps, in the probabilities, and by the M-step, in the parameters.
+
+    Parameters
+    ----------
+    lattices : list of Lattice
+    classes : Classes
+        Where to start.
+    strength : float
+    update : AbstractUpdate
+    max_iter, sweeps : int
+        Iterations at most, and sweeps in each.
+    """
+    fields = [lattice.field(classes.n_classes) for lattice in lattices]
+    n_rows = sum(len(lattice.rows) for lattice in lattices)
+    energies: list[float] = []
+    step = None
+    for iteration in range(max_iter):
+        moments = None
+        for lattice, field in zip(lattices, fields, strict=True):
+            lattice.load(field, classes, keep=iteration > 0)
+            field.sweep(strength, sweeps)
+            for rows, probabilities in lattice.probabilities(field):
+                more = classes.moments(rows, classes.scores(rows), probabilities)
+                moments = more if moments is None else moments + more
+        energies.append(sum(field.free_energy(strength) for field in fields) + update.log_prior(classes.mixture))
+        if iteration and energies[-1] - energies[-2] < _LEAST_GAIN * n_rows:
+            return FieldFit(classes, tuple(energies), True, step)
+        assert moments is not None
+        step = update.maximize(classes.mixture, moments)
+        classes = replace(classes, mixture=_shares_within(step.mixture, classes))
+    return FieldFit(classes, tuple(energies), False, step)
+
+
+def _shares_within(mixture: Mixture, classes: Classes) -> Mixture:
+    """The mixture with the classes' old weights; within a class, components share as they have come out."""
+    found = mixture.weights.reshape(-1, classes.per_class)
+    totals = found.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / classes.per_class)
+    weights = (classes.weights[:, None] * shares).ravel()
+    return Mixture(weights, mixture.means, mixture.covariance, mixture.feature_names)

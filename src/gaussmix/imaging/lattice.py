@@ -1,0 +1,75 @@
+"""Pixels with their neighbors: what a hidden field is fitted to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.imaging.classes import Classes
+from gaussmix.imaging.field import Field
+from gaussmix.imaging.neighborhood import Neighborhood
+from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The pixels of an image, or of parts of one size that do not see each other.
+
+    Attributes
+    ----------
+    rows : (n, d) array
+        The features of the visible pixels.
+    shape : tuple of int
+    neighborhood : Neighborhood
+    visible : (shape) array of bool, or None
+    known : (shape) array of int, or None
+        The class of pixels where it is known, -1 elsewhere.
+    edges : (m, shape) array of uint8, or None
+        255 times the factor of each pair of neighbors.
+    """
+
+    rows: Rows
+    shape: tuple[int, ...]
+    neighborhood: Neighborhood
+    visible: BoolArray | None = None
+    known: IntArray | None = None
+    edges: Rows | None = None
+
+    def field(self, n_classes: int) -> Field:
+        """A field without scores."""
+        return Field(self.shape, n_classes, self.neighborhood, self.visible, self.edges)
+
+    def load(self, field: Field, classes: Classes, *, keep: bool = False) -> None:
+        """Give the field the scores of the classes, piece by piece; known pixels can have their class alone."""
+        for piece, rows, seen in self._pieces(field):
+            scores = classes.scores(rows)
+            if seen is not None:
+                everywhere = np.zeros((len(seen), field.n_classes))
+                everywhere[seen] = scores
+                scores = everywhere
+            if self.known is not None:
+                known = self.known.reshape(-1)[piece]
+                impossible = (known[:, None] >= 0) & (known[:, None] != np.arange(field.n_classes))
+                scores = np.where(impossible, -np.inf, scores)
+            field.load(scores, piece.start, keep=keep)
+
+    def probabilities(self, field: Field) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
+        """The rows and their class probabilities in the field, piece by piece."""
+        for piece, rows, seen in self._pieces(field):
+            probabilities = field.probabilities(piece.start, piece.stop)
+            yield rows, probabilities if seen is None else probabilities[seen]
+
+    def neighbor_sums(self, field: Field) -> Iterator[tuple[Rows, FloatArray]]:
+        """The rows and what their neighbors in the field add up to, piece by piece."""
+        for piece, rows, seen in self._pieces(field):
+            sums = field.neighbor_sums(piece.start, piece.stop).astype(np.float64)
+            yield rows, sums if seen is None else sums[seen]
+
+    def _pieces(self, field: Field) -> Iterator[tuple[slice, Rows, BoolArray | None]]:
+        done = 0
+        for piece in field.pieces():
+            seen = None if self.visible is None else self.visible.reshape(-1)[piece]
+            count = piece.stop - piece.start if seen is None else int(np.count_nonzero(seen))
+            yield piece, self.rows[done : done + count], seen
+            done += count

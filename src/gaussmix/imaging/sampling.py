@@ -1,0 +1,100 @@
+"""What of the images a model is fitted to: their colors with counts, and parts of them with neighbors."""
+
+import numpy as np
+
+from gaussmix.engines import distinct_rows
+from gaussmix.imaging.arrays import Pixels
+from gaussmix.imaging.features import Features
+from gaussmix.imaging.lattice import Lattice
+from gaussmix.imaging.neighborhood import Neighborhood
+from gaussmix.typing import FloatArray, Rows
+
+MOST_PIXELS = 1 << 20
+"""A field is fitted to no more pixels than about this: to blocks of larger images."""
+
+_BLOCK = {2: 128, 3: 32}  # pixels along each axis
+
+
+def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArray | None]:
+    """The features of all visible pixels, with counts where colors repeat.
+
+    Parameters
+    ----------
+    images : list of Pixels
+    features : Features
+
+    Returns
+    -------
+    rows : (n, d) array
+    row_weights : (n,) array or None
+    """
+    parts = [_colors(pixels, features) for pixels in images]
+    if len(parts) == 1:
+        return parts[0]
+    if all(weights is None for _, weights in parts):
+        return np.concatenate([rows for rows, _ in parts]), None
+    return (
+        np.concatenate([rows for rows, _ in parts]),
+        np.concatenate([np.ones(len(rows)) if weights is None else weights for rows, weights in parts]),
+    )
+
+
+def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None]:
+    distinct = None if features.position else distinct_rows(pixels.rows)
+    if distinct is None:
+        return features.rows(pixels), None
+    colors, counts = distinct
+    return features.of_table(colors), counts
+
+
+def lattices_of(
+    images: list[Pixels], features: Features, neighborhood: Neighborhood, *, stack: bool, seed: int
+) -> list[Lattice]:
+    """The images with their neighbors, or blocks of them when they are large.
+
+    Parameters
+    ----------
+    images : list of Pixels
+    features : Features
+    neighborhood : Neighborhood
+        Of one image.
+    stack : bool
+        Whether the first axis numbers images.
+    seed : int
+        For the choice of blocks.
+    """
+    total = sum(int(np.prod(pixels.shape)) for pixels in images)
+    rng = np.random.default_rng(seed)
+    lattices = []
+    for pixels in images:
+        if total <= MOST_PIXELS:
+            neighbors = neighborhood.stacked() if stack else neighborhood
+            lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible))
+            continue
+        share = MOST_PIXELS * int(np.prod(pixels.shape)) / total
+        lattices += _blocks(pixels, features, neighborhood, share, stack, rng)
+    return lattices
+
+
+def _blocks(
+    pixels: Pixels, features: Features, neighborhood: Neighborhood, share: float, stack: bool, rng: np.random.Generator
+) -> list[Lattice]:
+    """Blocks of about as many pixels as the share, drawn from those that have visible ones."""
+    n_axes = len(pixels.shape) - stack
+    size = [1] * stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[stack:]]
+    starts = [range(0, length - edge + 1, edge) for length, edge in zip(pixels.shape, size, strict=True)]
+    corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(size))
+    wanted = max(1, round(share / np.prod(size)))
+    lattices: list[Lattice] = []
+    for corner in rng.permutation(corners):
+        where = tuple(slice(at, at + edge) for at, edge in zip(corner, size, strict=True))
+        part = pixels.part(where)
+        if part.visible is not None and not part.visible.any():
+            continue
+        rows = features.rows(part, tuple(corner), pixels.shape)
+        shape = part.shape[stack:]
+        visible = None if part.visible is None else part.visible.reshape(shape)
+        lattices.append(Lattice(rows, shape, neighborhood, visible))
+        if len(lattices) == wanted:
+            break
+    return lattices
