@@ -142,7 +142,7 @@ def test_pieces_of_scores_are_the_same_as_all_at_once():
 
 
 def test_images_of_a_stack_do_not_see_each_other():
-    neighborhood, scores, _, _ = make((6, 8, 9), 6, 3, False, False)
+    _, scores, _, _ = make((6, 8, 9), 6, 3, False, False)
     flat = Neighborhood.of(2, 8)
     stack = Field((6, 8, 9), 3, flat.stacked())
     stack.load(scores)

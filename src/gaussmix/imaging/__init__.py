@@ -1,8 +1,12 @@
 """Pictures as rows of pixels: read them, segment them, write the segments."""
 
+from typing import TYPE_CHECKING, Any
+
 from gaussmix.imaging.files import read_picture, segmentation_files, write_picture, write_segmentation
-from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 from gaussmix.imaging.segments import MOST_SEGMENTS, Picture, Segmentation, fit_picture, segment_picture
+
+if TYPE_CHECKING:
+    from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 
 __all__ = [
     "MOST_SEGMENTS",
@@ -17,3 +21,12 @@ __all__ = [
     "write_picture",
     "write_segmentation",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """scikit-learn is imported with the first segmenter."""
+    if name in ("GaussianMixtureSegmenter", "segment_image"):
+        import gaussmix.imaging.segmenter as segmenter
+
+        return getattr(segmenter, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

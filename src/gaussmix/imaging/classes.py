@@ -18,8 +18,8 @@ class Classes:
     Attributes
     ----------
     mixture : Mixture
-        The components of a class stand together, those of class 0 first. Within an image with neighbors, the weight of a
-        class is its own preference ``exp(a[c])``, normalized: what its pixels have beside their neighbors.
+        The components of a class stand together, those of class 0 first. Within an image with neighbors, the weight of
+        a class is its own preference ``exp(a[c])``, normalized: what its pixels have beside their neighbors.
     per_class : int
         Components of each class.
     """
@@ -62,7 +62,7 @@ class Classes:
             return reference + np.log(np.exp(by_class - reference[:, :, None]).sum(axis=2))
 
     def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
-        """The sums over rows whose classes have given probabilities (n, c), which components share as their densities say.
+        """The sums over rows whose classes have the probabilities (n, c), shared by components as their densities say.
 
         Adding ``log q - scores`` to the scores of its components gives a class the share q.
         """

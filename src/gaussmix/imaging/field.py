@@ -22,7 +22,8 @@ class Field:
 
         q[i, c] ~ exp(scores[i, c] + strength sum_j w_ij q[j, c])
 
-    Pixels are rows n = 0, 1, ... in C order of the shape. Results are the same to the last bit for any number of threads.
+    Pixels are rows n = 0, 1, ... in C order of the shape. Results are the same to the last bit for any number of
+    threads.
 
     Parameters
     ----------

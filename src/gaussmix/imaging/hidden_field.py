@@ -86,4 +86,4 @@ def _shares_within(mixture: Mixture, classes: Classes) -> Mixture:
     totals = found.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / classes.per_class)
     weights = (classes.weights[:, None] * shares).ravel()
-    return Mixture(weights, mixture.means, mixture.covariance, mixture.feature_names)
+    return replace(mixture, weights=weights)

@@ -84,7 +84,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     >>> from gaussmix.imaging import GaussianMixtureSegmenter
     >>> rng = np.random.default_rng(0)
     >>> truth = np.repeat([[0, 1], [1, 0]], 32, axis=0).repeat(32, axis=1)
-    >>> image = truth + rng.normal(scale=0.7, size=truth.shape)
+    >>> image = truth + rng.normal(scale=0.4, size=truth.shape)
     >>> labels = GaussianMixtureSegmenter(2, random_state=0).fit_predict(image)
     >>> bool((labels == truth).mean() > 0.97)
     True
@@ -156,7 +156,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator.fit(rows, sample_weight=row_weights)
-        classes, strength, energies = Classes(estimator.mixture_), 0.0, ()
+        classes, strength = Classes(estimator.mixture_), 0.0
+        energies: tuple[float, ...] = ()
         n_axes = len(images[0].shape) - self.stack
         if self.smoothing != 0:
             neighborhood = Neighborhood.of(n_axes, self.n_neighbors, self.spacing)
@@ -170,7 +171,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.mixture_ = self._classes.mixture
         self.n_components_ = n_classes
         self.smoothing_ = strength
-        self.free_energies_ = tuple(energies)
+        self.free_energies_ = energies
         self._n_channels = images[0].n_channels
         for warning in caught:
             _warn_again(warning.message, order)
