@@ -118,7 +118,7 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
         finite = np.isfinite(values).all(axis=-1)
         if not finite.all():
             visible = _both(visible, finite)
-        if not (np.abs(values[finite if visible is None else visible]) < LARGEST).all():
+        if values.dtype == np.float64 and (np.abs(values) >= LARGEST)[finite].any():
             raise ValueError("image has values whose squares overflow: divide it by its scale")
     if visible is not None and visible.all():
         visible = None

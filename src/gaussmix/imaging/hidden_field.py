@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaussmix.errors import DegenerateComponentWarning
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.lattice import Lattice
 from gaussmix.mixture import Mixture
@@ -78,6 +79,21 @@ def fit_field(
         step = update.maximize(classes.mixture, moments)
         classes = replace(classes, mixture=_shares_within(step.mixture, classes))
     return FieldFit(classes, tuple(energies), False, step)
+
+
+def troubles(fit: FieldFit) -> list[DegenerateComponentWarning]:
+    """What to warn of: classes that neighbors have left without pixels, or without variance."""
+    if fit.last_step is None:
+        return []
+    found = []
+    for which, trouble in (
+        (fit.last_step.empty, "left without pixels by their neighbors: use a smaller smoothing or n_components."),
+        (fit.last_step.collapsed, "collapsed among their neighbors: use a smaller smoothing or n_components."),
+    ):
+        numbers = np.flatnonzero(which) // fit.classes.per_class
+        if numbers.size:
+            found.append(DegenerateComponentWarning(np.unique(numbers), trouble, "Class"))
+    return found
 
 
 def _shares_within(mixture: Mixture, classes: Classes) -> Mixture:

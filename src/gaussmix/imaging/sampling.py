@@ -3,6 +3,7 @@
 import numpy as np
 
 from gaussmix.engines import distinct_rows
+from gaussmix.engines.distinct import LEAST_ROWS
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.lattice import Lattice
@@ -12,7 +13,7 @@ from gaussmix.typing import FloatArray, Rows
 MOST_PIXELS = 1 << 20
 """A field is fitted to no more pixels than about this: to blocks of larger images."""
 
-_BLOCK = {2: 128, 3: 32}  # pixels along each axis
+_BLOCK = {2: 64, 3: 32}  # pixels along each axis
 
 
 def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArray | None]:
@@ -37,6 +38,11 @@ def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArra
         np.concatenate([rows for rows, _ in parts]),
         np.concatenate([np.ones(len(rows)) if weights is None else weights for rows, weights in parts]),
     )
+
+
+def n_colors(rows: Rows) -> int:
+    """How many colors `colors_of` has found; of many rows that hardly repeat, at most."""
+    return len(np.unique(rows, axis=0)) if len(rows) < LEAST_ROWS else len(rows)
 
 
 def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,11 +16,11 @@ from gaussmix.imaging.arrays import Pixels, as_pixels
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.colors import COLOR_SPACES
 from gaussmix.imaging.features import Features
-from gaussmix.imaging.hidden_field import fit_field
+from gaussmix.imaging.hidden_field import fit_field, troubles
 from gaussmix.imaging.labeling import Labeler
 from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.ordering import class_order
-from gaussmix.imaging.sampling import colors_of, lattices_of
+from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
 from gaussmix.typing import Rows
 
 UNLABELED = 255
@@ -145,17 +146,18 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         features = Features(self.color_space, self.position)
         rows, row_weights = colors_of(images, features)
         n_classes = self.n_components
-        if len(rows) < n_classes:
-            raise ValueError(
-                f"image has {len(rows)} different colors; {n_classes} classes need at least as many: use a smaller "
-                "n_components"
-            )
-        if len(rows) < 2:
+        found = n_colors(rows)
+        if found == 1:
             raise ValueError("image has one color only: there is nothing to tell apart")
+        if found < n_classes:
+            raise ValueError(
+                f"image has {found} different colors; n_components={n_classes} classes need at least as many"
+            )
         estimator = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator.fit(rows, sample_weight=row_weights)
+        messages: list[Any] = [warning.message for warning in caught]
         classes, strength = Classes(estimator.mixture_), 0.0
         energies: tuple[float, ...] = ()
         n_axes = len(images[0].shape) - self.stack
@@ -163,8 +165,15 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             neighborhood = Neighborhood.of(n_axes, self.n_neighbors, self.spacing)
             lattices = lattices_of(images, features, neighborhood, stack=self.stack, seed=0)
             strength = 1.0 if isinstance(self.smoothing, str) else float(self.smoothing)
+            narrowed = estimator._data_range
+            if narrowed is not None:
+                classes = Classes(estimator._reduced)
+                lattices = [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in lattices]
             fitted = fit_field(lattices, classes, strength, estimator._update)
             classes, energies = fitted.classes, fitted.free_energies
+            messages += troubles(fitted)
+            if narrowed is not None:
+                classes = Classes(narrowed.lift(classes.mixture))
         n_channels = rows.shape[1] - (n_axes + self.stack if self.position else 0)
         order = class_order(classes.mixture, self.order, self.color_space, n_channels)
         self._classes, self._n_axes = classes.reordered(order), n_axes
@@ -173,8 +182,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.smoothing_ = strength
         self.free_energies_ = energies
         self._n_channels = images[0].n_channels
-        for warning in caught:
-            _warn_again(warning.message, order)
+        for message in messages:
+            _warn_again(message, order)
         return self
 
     def predict(self, image: Any, mask: Any = None) -> Any:
