@@ -78,29 +78,28 @@ def lattices_of(
             lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible))
             continue
         share = MOST_PIXELS * int(np.prod(pixels.shape)) / total
-        lattices += _blocks(pixels, features, neighborhood, share, stack, rng)
+        lattices.append(_blocks(pixels, features, neighborhood, share, stack, rng))
     return lattices
 
 
 def _blocks(
     pixels: Pixels, features: Features, neighborhood: Neighborhood, share: float, stack: bool, rng: np.random.Generator
-) -> list[Lattice]:
+) -> Lattice:
     """Blocks of about as many pixels as the share, drawn from those that have visible ones."""
     n_axes = len(pixels.shape) - stack
     size = [1] * stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[stack:]]
     starts = [range(0, length - edge + 1, edge) for length, edge in zip(pixels.shape, size, strict=True)]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(size))
     wanted = max(1, round(share / np.prod(size)))
-    lattices: list[Lattice] = []
+    rows, visible = [], []
     for corner in rng.permutation(corners):
-        where = tuple(slice(at, at + edge) for at, edge in zip(corner, size, strict=True))
-        part = pixels.part(where)
-        if part.visible is not None and not part.visible.any():
+        part = pixels.part(tuple(slice(at, at + edge) for at, edge in zip(corner, size, strict=True)))
+        if not part.n_visible:
             continue
-        rows = features.rows(part, tuple(corner), pixels.shape)
-        shape = part.shape[stack:]
-        visible = None if part.visible is None else part.visible.reshape(shape)
-        lattices.append(Lattice(rows, shape, neighborhood, visible))
-        if len(lattices) == wanted:
+        rows.append(features.rows(part, tuple(corner), pixels.shape))
+        visible.append(np.ones(part.shape, dtype=bool) if part.visible is None else part.visible)
+        if len(rows) == wanted:
             break
-    return lattices
+    shape = (len(rows), *size[stack:])
+    seen = np.stack(visible).reshape(shape)
+    return Lattice(np.concatenate(rows), shape, neighborhood.stacked(), None if seen.all() else seen)
