@@ -158,6 +158,15 @@ def test_large_images_are_fitted_by_blocks(shape, stack, monkeypatch):
     np.testing.assert_allclose(segmenter.mixture_.means, COLORS, atol=5)
 
 
+def test_blocks_reach_what_is_seen_at_the_very_end(monkeypatch):
+    _, image = picture((100, 100), np.float32)
+    mask = np.zeros((100, 100), bool)
+    mask[-9:, -30:] = True
+    monkeypatch.setattr(sampling, "MOST_PIXELS", 5_000)
+    labels = segment_image(image, 2, smoothing=0.5, mask=mask, random_state=0)
+    np.testing.assert_array_equal(labels != 255, mask)
+
+
 def test_a_gray_picture_saved_as_colors():
     truth, gray = picture(channels=1)
     image = gray.repeat(3, axis=2)

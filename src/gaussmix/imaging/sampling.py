@@ -88,7 +88,7 @@ def _blocks(
     """Blocks of about as many pixels as the share, drawn from those that have visible ones."""
     n_axes = len(pixels.shape) - stack
     size = [1] * stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[stack:]]
-    starts = [range(0, length - edge + 1, edge) for length, edge in zip(pixels.shape, size, strict=True)]
+    starts = [[*range(0, length - edge, edge), length - edge] for length, edge in zip(pixels.shape, size, strict=True)]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(size))
     wanted = max(1, round(share / np.prod(size)))
     rows, visible = [], []
