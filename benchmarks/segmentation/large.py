@@ -181,7 +181,7 @@ def main() -> None:
         found = json.loads(done.stdout.splitlines()[-1])
         accuracy = "" if found["accuracy"] is None else f"{found['accuracy']:.4f}"
         seconds, megabytes = TARGETS.get((kind, how), (None, None)) if size != 128 else (None, None)
-        targets = [f"< {seconds:g} s" * (seconds is not None), f"< {megabytes} MB" * (megabytes is not None)]
+        targets = ["" if seconds is None else f"< {seconds:g} s", "" if megabytes is None else f"< {megabytes} MB"]
         print(
             f"{kind:12}{size:>7}  {how:20}{found['seconds']:9.2f}{found['peak']:9.0f}{found['before']:8.0f}  "
             f"{accuracy:9}{found['extra']:15}{', '.join(filter(None, targets))}"
