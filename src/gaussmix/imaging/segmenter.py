@@ -19,6 +19,7 @@ from gaussmix.imaging.features import Features
 from gaussmix.imaging.hidden_field import fit_field, troubles
 from gaussmix.imaging.labeling import Labeler
 from gaussmix.imaging.neighborhood import Neighborhood
+from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
 from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
 from gaussmix.typing import Rows
@@ -39,12 +40,13 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_components : int, default=3
-        Classes.
+    n_components : int or "auto", default=3
+        Classes. "auto" chooses from 1 to 8 by a criterion that knows how alike neighboring pixels are.
     color_space : {"rgb", "gray", "lab"}, default="rgb"
         What three channels are turned into; "rgb" leaves them as they are, and so do other numbers of channels.
     position : float, default=0.0
         When not zero, a pixel's coordinates are features too, from 0 to this along the longer side of the image.
+        Covariances adapt to the unit, so that its size matters for ``covariance_type="spherical"`` alone.
     smoothing : "auto" or float, default="auto"
         Strength of the neighbors: how much more probable a class is, in nats, for each neighbor that has it. "auto"
         estimates it from the images; 0 leaves neighbors out.
@@ -93,7 +95,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_components: int = 3,
+        n_components: int | str = 3,
         *,
         color_space: str = "rgb",
         position: float = 0.0,
@@ -145,10 +147,10 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         images = self._all_pixels(image, mask)
         features = Features(self.color_space, self.position)
         rows, row_weights = colors_of(images, features)
-        n_classes = self.n_components
         found = n_colors(rows)
         if found == 1:
             raise ValueError("image has one color only: there is nothing to tell apart")
+        n_classes = self._number_of_classes(images, features)
         if found < n_classes:
             raise ValueError(
                 f"image has {found} different colors; n_components={n_classes} classes need at least as many"
@@ -185,6 +187,13 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         for message in messages:
             _warn_again(message, order)
         return self
+
+    def _number_of_classes(self, images: list[Pixels], features: Features) -> int:
+        if not isinstance(self.n_components, str):
+            return self.n_components
+        return number_of_classes(
+            images, features, covariance_type=self.covariance_type, random_state=self.random_state
+        )
 
     def predict(self, image: Any, mask: Any = None) -> Any:
         """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images."""
@@ -245,8 +254,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         return found
 
     def _check_parameters(self) -> None:
-        require_integer("n_components", self.n_components, 1)
-        if self.n_components > MOST_CLASSES:
+        if isinstance(self.n_components, str):
+            if self.n_components != "auto":
+                raise ValueError(f'n_components must be "auto" or a number of classes; got {self.n_components!r}')
+        else:
+            require_integer("n_components", self.n_components, 1)
+        if not isinstance(self.n_components, str) and self.n_components > MOST_CLASSES:
             raise ValueError(
                 f"n_components must be at most {MOST_CLASSES} (a label is one byte); got {self.n_components}"
             )
@@ -268,13 +281,13 @@ def _warn_again(message: Any, order: Any) -> None:
     warnings.warn(message, stacklevel=3)
 
 
-def segment_image(image: Any, n_components: int = 3, *, mask: Any = None, **parameters: Any) -> Rows:
+def segment_image(image: Any, n_components: int | str = 3, *, mask: Any = None, **parameters: Any) -> Rows:
     """The class of each pixel of an image: `GaussianMixtureSegmenter` in one call.
 
     Parameters
     ----------
     image : array-like
-    n_components : int, default=3
+    n_components : int or "auto", default=3
     mask : array-like, optional
     **parameters
         Of `GaussianMixtureSegmenter`.
