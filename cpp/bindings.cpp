@@ -218,6 +218,14 @@ class Field {
     nb::gil_scoped_release release;
     field_->neighbor_sums(first, count, to.data(), max_threads());
   }
+  void condition(double strength, const In& preferences, const OutFloats& to, const Out& totals) const {
+    const std::size_t k = field_->n_classes();
+    sized(preferences, k, "preferences");
+    sized(to, field_->n_pixels() * k, "to");
+    sized(totals, 2 + k + (k + 1) * (k + 2) / 2, "totals");
+    nb::gil_scoped_release release;
+    field_->condition(strength, preferences.data(), to.data(), totals.data(), max_threads());
+  }
   void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
     if (first + to.size() > field_->n_pixels()) throw nb::value_error("there are fewer pixels");
     nb::gil_scoped_release release;
@@ -265,6 +273,8 @@ NB_MODULE(_native, module) {
       .def("probabilities", &Field::probabilities, "first"_a, "to"_a.noconvert(), "Fill a table of pixels by classes.")
       .def("neighbor_sums", &Field::neighbor_sums, "first"_a, "to"_a.noconvert(),
            "The same of the neighbors, weighted.")
+      .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
+           "What pixels would be given their neighbors, and how well the field explains them.")
       .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
   module.def(
       "block_rows",

@@ -227,4 +227,31 @@ void Field::neighbor_sums(std::size_t first, std::size_t count, float* to, int n
   });
 }
 
+void Field::condition(double strength, const double* preferences, float* to, double* totals, int n_threads) const {
+  const FieldKernels& kernels = selected_field_kernels();
+  const std::size_t k = n_classes_, size = 2 + k + (k + 1) * (k + 2) / 2;
+  constexpr std::int64_t kGroups = 64;  // of lines: each is summed on its own, whatever the number of threads
+  std::vector<double> of_groups(kGroups * size);
+  const std::vector<float> wanted(preferences, preferences + k);
+  if (static_cast<double>(n_pixels()) * n_classes_ < 2e4) n_threads = 1;
+#pragma omp parallel num_threads(n_threads)
+  {
+    std::vector<float> shares(2 * k * half_ + kernels.scratch(n_classes_));
+#pragma omp for schedule(static)
+    for (std::int64_t group = 0; group < kGroups; ++group) {
+      double* sums = of_groups.data() + group * size;
+      for (std::size_t line = group * n_lines_ / kGroups; line < (group + 1) * n_lines_ / kGroups; ++line) {
+        kernels.condition(LineOf(*this, line).line, static_cast<float>(strength), wanted.data(), shares.data(), sums);
+        sums[0] += greatest_[line];
+        float* row = to + line * width_ * k;
+        for (std::size_t x = 0; x < width_; ++x) {
+          for (std::size_t c = 0; c < k; ++c) *row++ = shares[(2 * c + x % 2) * half_ + x / 2];
+        }
+      }
+    }
+  }
+  std::fill(totals, totals + size, 0.0);
+  for (std::size_t i = 0; i < of_groups.size(); ++i) totals[i % size] += of_groups[i];
+}
+
 }  // namespace gaussmix

@@ -64,7 +64,7 @@ void for_each_tile(const FieldLine& line, float* sums, Use use) {
   }
 }
 
-std::size_t scratch(int n_classes) { return n_classes * kTile; }
+std::size_t scratch(int n_classes) { return 2 * n_classes * kTile; }
 
 void sweep(const FieldLine& line, float strength, float* sums) {
   const std::size_t stride = 2 * line.half;
@@ -129,6 +129,78 @@ void neighbor_sums(const FieldLine& line, float* to) {
   });
 }
 
+void condition(const FieldLine& line, float strength, const float* preferences, float* to, double* totals) {
+  const int k = line.n_classes;
+  const std::size_t stride = 2 * line.half;
+  float* sums = to + k * stride;  // room behind the result
+  float* prior = sums + k * kTile;
+  for_each_tile(line, sums, [&](int parity, std::size_t begin, std::size_t count) {
+    const std::size_t at = parity * line.half + begin;
+    Pack fit{}, slope{}, spread{};
+    for (std::size_t i = 0; i < count; i += kLanes) {
+      const Pack visible = fetch_converted(line.visible + at + i);
+      Pack prior_greatest = broadcast(-kInfinity), greatest = prior_greatest, prior_total{}, total{};
+      for (int c = 0; c < k; ++c) {
+        const Pack pull = strength * fetch(sums + c * kTile + i);
+        const Pack alone = broadcast(preferences[c]) + pull, both = fetch(line.scores + c * stride + at + i) + pull;
+        prior_greatest = larger(prior_greatest, alone);
+        greatest = larger(greatest, both);
+        store(prior + c * kTile + i, alone);
+        store(to + c * stride + at + i, both);
+      }
+      for (int c = 0; c < k; ++c) {
+        const Pack alone =
+            exp_nonpositive(larger(fetch(prior + c * kTile + i) - prior_greatest, broadcast(kLogSmallest)));
+        const Pack both = exp_nonpositive(larger(fetch(to + c * stride + at + i) - greatest, broadcast(kLogSmallest)));
+        prior_total += alone;
+        total += both;
+        store(prior + c * kTile + i, alone);
+        store(to + c * stride + at + i, both);
+      }
+      fit += visible * (log_positive(total) + greatest - log_positive(prior_total) - prior_greatest);
+      const Pack prior_normal = visible / prior_total, normal = visible / total;
+      Pack mean{}, square{};
+      for (int c = 0; c < k; ++c) {
+        const Pack alone = fetch(prior + c * kTile + i) * prior_normal, both = fetch(to + c * stride + at + i) * normal;
+        const Pack sum = fetch(sums + c * kTile + i);
+        store(prior + c * kTile + i, alone);
+        store(to + c * stride + at + i, both);
+        slope += (both - alone) * sum;
+        mean += alone * sum;
+        square += alone * sum * sum;
+      }
+      spread += square - mean * mean;
+      for (int c = 0; c < k; ++c) {
+        float* sum = sums + c * kTile + i;
+        store(sum, fetch(sum) - mean);
+      }
+    }
+    double* curvature = totals + k + 2;  // upper triangle, line by line
+    totals[0] += sum_lanes(fit);
+    for (int c = 0; c < k; ++c) {
+      Pack excess{}, own{}, with_sum{};
+      for (std::size_t i = 0; i < count; i += kLanes) {
+        const Pack alone = fetch(prior + c * kTile + i);
+        excess += fetch(to + c * stride + at + i) - alone;
+        own += alone * (1.0f - alone);
+        with_sum += alone * fetch(sums + c * kTile + i);
+      }
+      totals[1 + c] += sum_lanes(excess);
+      *curvature++ += sum_lanes(own);
+      for (int d = c + 1; d < k; ++d) {
+        Pack both{};
+        for (std::size_t i = 0; i < count; i += kLanes) {
+          both += fetch(prior + c * kTile + i) * fetch(prior + d * kTile + i);
+        }
+        *curvature++ -= sum_lanes(both);
+      }
+      *curvature++ += sum_lanes(with_sum);
+    }
+    totals[1 + k] += sum_lanes(slope);
+    *curvature += sum_lanes(spread);
+  });
+}
+
 double free_energy(const FieldLine& line, float strength, float* sums) {
   const std::size_t stride = 2 * line.half;
   constexpr float kSmallestNormal = 1.18e-38f;
@@ -157,7 +229,8 @@ double free_energy(const FieldLine& line, float strength, float* sums) {
 }  // namespace
 }  // namespace GAUSSMIX_ISA
 
-const FieldKernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_ISA::scratch, GAUSSMIX_ISA::sweep, GAUSSMIX_ISA::draw,
-                                                   GAUSSMIX_ISA::neighbor_sums, GAUSSMIX_ISA::free_energy};
+const FieldKernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_ISA::scratch,   GAUSSMIX_ISA::sweep,
+                                                   GAUSSMIX_ISA::draw,      GAUSSMIX_ISA::neighbor_sums,
+                                                   GAUSSMIX_ISA::condition, GAUSSMIX_ISA::free_energy};
 
 }  // namespace gaussmix

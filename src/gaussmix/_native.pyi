@@ -77,6 +77,9 @@ class Field:
     def neighbor_sums(self, first: int, to: Rows) -> None:
         """The same of the neighbors, weighted."""
 
+    def condition(self, strength: float, preferences: FloatArray, to: Rows, totals: FloatArray) -> None:
+        """What pixels would be given their neighbors, and how well the field explains them."""
+
     def labels(self, first: int, to: Rows, elsewhere: int) -> None:
         """The most probable classes."""
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 import gaussmix._native as _native
 from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.typing import Rows
+from gaussmix.typing import FloatArray, Rows
 
 _PIECE = 1 << 18  # pixels for which numbers in float64 are held at a time
 
@@ -95,6 +95,36 @@ class Field:
         table = np.empty(((self.n_pixels if last is None else last) - first, self.n_classes), dtype=np.float32)
         self._native.neighbor_sums(first, table)
         return table
+
+    def condition(
+        self, strength: float, preferences: FloatArray
+    ) -> tuple[npt.NDArray[np.float32], float, FloatArray, FloatArray]:
+        """What every pixel would be given its neighbors, and the pseudo-likelihood of the field's parameters.
+
+        Parameters
+        ----------
+        strength : float
+        preferences : (c,) array
+            The ``a`` that the scores include.
+
+        Returns
+        -------
+        responsibilities : (n, c) array of float32
+            ``r[i, c] ~ exp(scores[i, c] + strength s[i, c])`` with s the neighbor sums.
+        fit : float
+            ``sum_i log sum_c p(c | s_i) p(x_i | c)`` with ``p(c | s) ~ exp(a[c] + strength s[c])``, in nats.
+        gradient : (c + 1,) array
+            Of ``sum_ic r[i, c] log p(c | s_i)`` by the preferences and the strength.
+        curvature : (c + 1, c + 1) array
+            Minus its second derivatives.
+        """
+        k = self.n_classes
+        table = np.empty((self.n_pixels, k), dtype=np.float32)
+        totals = np.empty(2 + k + (k + 1) * (k + 2) // 2)
+        self._native.condition(strength, np.ascontiguousarray(preferences, dtype=np.float64), table, totals)
+        curvature = np.zeros((k + 1, k + 1))
+        curvature[np.triu_indices(k + 1)] = totals[k + 2 :]
+        return table, float(totals[0]), totals[1 : k + 2], curvature + np.triu(curvature, 1).T
 
     def labels(self, elsewhere: int = 255) -> Rows:
         """(shape) array of uint8: the most probable class of each pixel, ``elsewhere`` where there is none."""
