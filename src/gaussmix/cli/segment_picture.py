@@ -15,6 +15,7 @@ from gaussmix.imaging import (
     MOST_SEGMENTS,
     Segmentation,
     fit_picture,
+    in_gray,
     read_picture,
     segmentation_files,
     write_segmentation,
@@ -42,7 +43,9 @@ def segment(
         raise ValueError(f"-k can be at most {MOST_SEGMENTS} (a label in labels.png is one byte), got {components}")
     names = ["figure.png", *segmentation_files(components)]
     check_output_folder(output, names, image)
-    picture = read_picture(image, gray=gray)
+    picture = read_picture(image)
+    if gray:
+        picture = in_gray(picture)
     from gaussmix.estimators import GaussianMixture
 
     with shown_progress(notes()) as callback:

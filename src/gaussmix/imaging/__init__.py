@@ -1,9 +1,11 @@
-"""Pictures as rows of pixels: read them, segment them, write the segments."""
+"""Images and volumes: read them, segment them, measure and write the segments."""
 
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.imaging.files import read_picture, segmentation_files, write_picture, write_segmentation
-from gaussmix.imaging.segments import MOST_SEGMENTS, Picture, Segmentation, fit_picture, segment_picture
+from gaussmix.imaging.files import read_labels, read_mask, read_picture, write_labels, write_maps, write_picture
+from gaussmix.imaging.pictures import Picture
+from gaussmix.imaging.results import segmentation_files, write_segmentation
+from gaussmix.imaging.segments import MOST_SEGMENTS, Segmentation, fit_picture, in_gray, segment_picture
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
@@ -14,10 +16,15 @@ __all__ = [
     "Picture",
     "Segmentation",
     "fit_picture",
+    "in_gray",
+    "read_labels",
+    "read_mask",
     "read_picture",
     "segment_image",
     "segment_picture",
     "segmentation_files",
+    "write_labels",
+    "write_maps",
     "write_picture",
     "write_segmentation",
 ]

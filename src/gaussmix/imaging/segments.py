@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from gaussmix.errors import DegenerateComponentWarning
+from gaussmix.imaging.pictures import Picture
 from gaussmix.mixture import Mixture
-from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.typing import FloatArray, IntArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
@@ -26,62 +27,6 @@ MOST_SEGMENTS = 255
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _PIECE = 1 << 18  # rows for which responsibilities are held at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Pixels as they are in the file.
-
-    Attributes
-    ----------
-    pixels : (height, width, channels) array of uint8 or uint16
-        One channel, gray, or three: red, green, blue.
-    alpha : (height, width) array of uint8, or None
-        Opacity; pixels with 0 are not visible. None: all are opaque.
-    """
-
-    pixels: Rows
-    alpha: Rows | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        height, width = self.pixels.shape[:2]
-        return height, width
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return ("gray",) if self.pixels.shape[2] == 1 else ("red", "green", "blue")
-
-    @property
-    def greatest(self) -> int:
-        """The value of white: 255 or 65535."""
-        return int(np.iinfo(self.pixels.dtype).max)
-
-    @cached_property
-    def visible(self) -> BoolArray:
-        """(height, width)."""
-        return np.ones(self.shape, dtype=bool) if self.alpha is None else self.alpha > 0
-
-    @cached_property
-    def rows(self) -> Rows:
-        """(n, channels) the visible pixels; those of an opaque picture are not copied."""
-        if self.alpha is None:
-            return self.pixels.reshape(-1, self.pixels.shape[2])
-        return self.pixels[self.visible]
-
-    def shown(self) -> Rows:
-        """(height, width, 3 or 4) 8-bit red, green, blue and, if there is any transparency, opacity."""
-        colors = np.broadcast_to(as_bytes(self.pixels), (*self.shape, 3))
-        return _with_alpha(colors, self.alpha)
-
-    def placed(self, values: Rows, elsewhere: int) -> Rows:
-        """Values of the visible pixels (n, ...) put where the pixels are, as (height, width, ...)."""
-        shape = self.shape + values.shape[1:]
-        if self.alpha is None:
-            return values.reshape(shape)
-        picture = np.full(shape, elsewhere, dtype=values.dtype)
-        picture[self.visible] = values
-        return picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +56,14 @@ class Segmentation:
     @property
     def shares(self) -> FloatArray:
         """(k,) the share of the visible pixels that each segment has."""
-        counts = np.bincount(self.labels[self.picture.visible], minlength=self.mixture.n_components)
+        counts = np.bincount(self.labels.reshape(-1), minlength=256)[: self.mixture.n_components]
         return np.asarray(counts / counts.sum())
 
     @property
     def colors(self) -> Rows:
         """(k, 3) the mean color of each component, as 8-bit red, green, blue."""
-        means = self.mixture.means * (255 / self.picture.greatest)
-        return np.broadcast_to(np.clip(np.rint(means), 0, 255), (len(means), 3)).astype(np.uint8)
+        means = self.picture.as_bytes(self.mixture.means)
+        return np.ascontiguousarray(np.broadcast_to(means, (len(means), 3)))
 
     def recolored(self) -> Rows:
         """(height, width, 3 or 4) each pixel in the mean color of its segment; the 4th channel is the opacity."""
@@ -129,8 +74,9 @@ class Segmentation:
     def cut_out(self, segment: int) -> Rows:
         """(height, width, 4) the picture where it belongs to the segment, transparent elsewhere."""
         inside = self.labels == segment
-        alpha = inside * (np.uint8(255) if self.picture.alpha is None else self.picture.alpha)
-        return _with_alpha(np.where(inside[:, :, None], self.picture.shown()[:, :, :3], np.uint8(0)), alpha)
+        shown = self.picture.shown()
+        alpha = inside * (shown[..., 3] if shown.shape[-1] == 4 else np.uint8(255))
+        return _with_alpha(np.where(inside[..., None], shown[..., :3], np.uint8(0)), alpha)
 
     @cached_property
     def probability_maps(self) -> Rows:
@@ -182,15 +128,17 @@ def fit_picture(picture: Picture, estimator: "GaussianMixture") -> None:
         _warn_again(warning.message, order)
 
 
+def in_gray(picture: Picture) -> Picture:
+    """Colors as one channel (luma of ITU-R BT.601)."""
+    if picture.pixels.shape[-1] == 1:
+        return picture
+    return replace(picture, pixels=np.rint(picture.pixels @ _LUMA)[..., None].astype(picture.pixels.dtype))
+
+
 def brightness_order(mixture: Mixture) -> IntArray:
     """(k,) the components of a mixture of gray or RGB pixels, darkest mean first (luma of ITU-R BT.601)."""
     brightness = mixture.means @ (_LUMA if mixture.n_features == 3 else np.ones(mixture.n_features))
     return np.argsort(brightness, kind="stable")
-
-
-def as_bytes(pixels: Rows) -> Rows:
-    """8-bit values; 16-bit values are divided by 257, so that white stays white."""
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
 
 
 def _with_alpha(colors: Rows, alpha: Rows | None) -> Rows:

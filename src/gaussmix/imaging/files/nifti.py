@@ -1,0 +1,81 @@
+"""NIfTI volumes: the one room that knows nibabel."""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.errors import MissingDependencyError
+from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.typing import Rows
+
+
+def read_nifti(path: Path) -> Picture:
+    """Read a volume in its own axes (x, y, z), scaled as its header says; a fourth axis is the channels.
+
+    `Picture.geometry` is the header, which holds both transformations of voxels to space.
+    """
+    nibabel = _import_nibabel()
+    try:
+        image = nibabel.load(path)
+        values = np.asanyarray(image.dataobj)
+    except FileNotFoundError:
+        raise
+    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+        raise ValueError(f"{path} is not a NIfTI volume: {error}") from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{path} is a damaged NIfTI volume: {' '.join(str(error).split())}") from error
+    if not isinstance(image, nibabel.Nifti1Pair):
+        raise ValueError(f"{path} is no NIfTI volume, but {type(image).__name__}; convert it to NIfTI")
+    if values.dtype.names:
+        values = np.stack([values[name] for name in values.dtype.names], axis=-1)
+    if values.ndim == 5 and values.shape[3] == 1:
+        values = values[:, :, :, 0]  # vectors stand in the fifth axis
+    if values.ndim == 2:
+        values = values[:, :, None]
+    if values.ndim == 3:
+        values = values[..., None]
+    if values.ndim != 4:
+        raise ValueError(f"{path} has the shape {values.shape}; a volume has 3 axes, and a fourth for channels")
+    if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
+        values = values.astype(np.float32)  # scaled integers, or float32
+    try:
+        pixels = as_pixels(values)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
+    spacing = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])
+    known = len(spacing) == 3 and all(0 < zoom < np.inf for zoom in spacing)
+    suffix = ".nii" if path.name.lower().endswith(".nii") else ".nii.gz"
+    return Picture(pixels, spacing=spacing if known else None, suffix=suffix, geometry=image.header.copy())
+
+
+def write_nifti(path: Path, picture: Picture, values: Rows, *, labels: bool = False) -> None:
+    """Write values (x, y, z) or (x, y, z, maps) with the header of the volume that the picture was read from."""
+    nibabel = _import_nibabel()
+    header = picture.geometry.copy()
+    header.set_data_dtype(values.dtype)
+    header.set_slope_inter(1, 0)
+    header["cal_min"] = header["cal_max"] = 0  # the window of the other values
+    header.set_intent("label" if labels else "none")
+    header.extensions.clear()
+    kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+    nibabel.save(kind(values, None, header), path)
+
+
+def same_place(first: Picture, second: Picture) -> bool:
+    """Whether two volumes put their voxels at the same points, to a hundredth of a voxel."""
+    here, there = first.geometry.get_best_affine(), second.geometry.get_best_affine()
+    corners = np.array(np.meshgrid(*([0, n] for n in first.shape), indexing="ij")).reshape(3, -1)
+    apart = (here - there) @ np.vstack([corners, np.ones(8)])
+    return bool(np.abs(apart).max() <= 0.01 * np.linalg.norm(here[:3, :3], axis=0).min())
+
+
+def _import_nibabel() -> Any:
+    try:
+        import nibabel
+    except ImportError as error:
+        raise MissingDependencyError("nibabel", "images", "Reading and writing NIfTI volumes") from error
+    return nibabel

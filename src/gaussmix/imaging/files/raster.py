@@ -1,0 +1,97 @@
+"""PNG, JPEG and other pictures: the one room that knows pillow, and imagecodecs for what pillow cuts to 8 bits."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.errors import MissingDependencyError
+from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.typing import Rows
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def read_raster(path: Path) -> Picture:
+    """Read a picture in any format that pillow knows, upright, the first frame if it has several."""
+    deep = _read_deep_png(path)
+    if deep is not None:
+        return deep
+    pillow = _import_pillow()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.Image.DecompressionBombWarning)
+            with pillow.Image.open(path) as opened:
+                image = pillow.ImageOps.exif_transpose(opened)
+                image.load()
+    except pillow.UnidentifiedImageError:
+        raise ValueError(f"{path} is not a picture that pillow can read") from None
+    except pillow.Image.DecompressionBombError:
+        raise ValueError(f"{path} has too many pixels to be read safely; save it as TIFF or .npy") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{path} is a damaged picture: {error}") from error
+    if image.mode[0] in "IF":
+        return Picture(as_pixels(np.array(image)[:, :, None]))
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
+    else:
+        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return with_alpha_apart(np.array(image), image.mode in ("LA", "RGBA"))
+
+
+def write_raster(path: Path, pixels: Rows) -> None:
+    """Write (height, width) gray of 8 or 16 bits, or 8-bit (height, width, 3 or 4) colors."""
+    _import_pillow().Image.fromarray(pixels).save(path)
+
+
+def resized(pixels: Rows, height: int, width: int, *, smooth: bool) -> Rows:
+    """8-bit pixels at another size, averaged or, unless ``smooth``, taken from the nearest."""
+    pillow = _import_pillow()
+    kind = pillow.Image.Resampling.LANCZOS if smooth else pillow.Image.Resampling.NEAREST
+    return np.array(pillow.Image.fromarray(pixels).resize((width, height), kind))
+
+
+def with_alpha_apart(array: Rows, has_alpha: bool) -> Picture:
+    """A picture of (height, width) gray or (height, width, channels), the last of which may be the opacity."""
+    channels = array if array.ndim > 2 else array[:, :, None]
+    if not has_alpha:
+        return Picture(as_pixels(channels))
+    return Picture(as_pixels(channels[..., :-1]), opacity(channels[..., -1]))
+
+
+def opacity(alpha: Rows) -> Rows:
+    """Any opacity as 8 bits, in which nothing visible becomes 0."""
+    if alpha.dtype == np.uint8:
+        return np.ascontiguousarray(alpha)
+    most = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "ui" else 1
+    return np.ceil(np.clip(alpha / most, 0, 1) * 255).astype(np.uint8)
+
+
+def _read_deep_png(path: Path) -> Picture | None:
+    """A PNG of several 16-bit channels, which pillow would cut to 8 bits; None for other files."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    if len(head) < 26 or head[:8] != _PNG or head[24] != 16 or head[25] == 0:
+        return None
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise MissingDependencyError("imagecodecs", "images", "Reading PNG with 16-bit channels") from error
+    try:
+        array = imagecodecs.png_decode(path.read_bytes())
+    except imagecodecs.PngError as error:
+        raise ValueError(f"{path} is a damaged picture: {error}") from error
+    return with_alpha_apart(array, head[25] in (4, 6))
+
+
+def _import_pillow() -> Any:
+    try:
+        import PIL
+        import PIL.Image
+        import PIL.ImageOps
+    except ImportError as error:
+        raise MissingDependencyError("pillow", "images", "Reading and writing pictures") from error
+    return PIL

@@ -1,0 +1,71 @@
+"""Read a picture, a stack or a volume: the suffix of the file says how."""
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from gaussmix.imaging.files.nifti import read_nifti
+from gaussmix.imaging.files.raster import read_raster, with_alpha_apart
+from gaussmix.imaging.files.tiff import read_tiff
+from gaussmix.imaging.pictures import Picture, as_pixels
+
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
+    ".nii", ".nii.gz", ".npy",
+)  # fmt: skip
+"""Of the files that are taken from a folder."""
+
+
+def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
+    """Read a picture, a stack or a volume; the suffix of the file says how.
+
+    Parameters
+    ----------
+    path : path
+        ``.tif`` and ``.tiff``: axes as ImageJ and OME name them, Z is spatial, time and nameless pages are a stack.
+        ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``: (height, width), (height, width, 3 or 4) of
+        uint8 or uint16, (depth, height, width) or (depth, height, width, channels). All others: what pillow reads.
+    volume : bool, default=False
+        Take the nameless pages of a TIFF for the slices of a volume.
+
+    Returns
+    -------
+    Picture
+        16-bit and floating-point values stay as they are; other integers become the narrowest type that holds them. The
+        fourth channel of colors is opacity.
+
+    Raises
+    ------
+    ValueError, OSError
+        Says why the file cannot be read.
+    """
+    source = Path(path)
+    if source.is_dir():
+        raise ValueError(f"{source} is a folder, not a picture")
+    name = source.name.lower()
+    if name.endswith((".nii", ".nii.gz")):
+        picture = read_nifti(source)
+    elif name.endswith((".tif", ".tiff")):
+        picture = read_tiff(source, volume=volume)
+    elif name.endswith(".npy"):
+        picture = _read_array(source)
+    else:
+        picture = read_raster(source)
+    if picture.pixels.size == 0:
+        raise ValueError(f"{source} has no pixels: its shape is {picture.shape}")
+    return picture
+
+
+def _read_array(path: Path) -> Picture:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a whole .npy file of numbers: {error}") from error
+    try:
+        if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16):
+            colors = with_alpha_apart(array, array.shape[2] == 4)
+            return Picture(colors.pixels, colors.alpha, suffix=".npy")
+        return Picture(as_pixels(array if array.ndim == 4 else array[..., None]), suffix=".npy")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
