@@ -18,6 +18,7 @@
 #include "build.hpp"
 #include "distinct.hpp"
 #include "field.hpp"
+#include "fractions.hpp"
 #include "pass.hpp"
 
 namespace nb = nanobind;
@@ -243,6 +244,38 @@ class Field {
   std::unique_ptr<gaussmix::Field> field_;
 };
 
+using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
+
+void update_fractions(const Integers& shape, const In& weights, const Floats& rows, const In& origin, const In& factor,
+                      const Bytes& standing, const Floats& fractions_of_states, const Floats& means,
+                      const Floats& log_weights, const In& strengths, const OutFloats& fractions, const Out& sums) {
+  const std::size_t n_axes = shape.size(), n = standing.size(), n_states = log_weights.size(), d = origin.size();
+  const std::size_t k = n_states ? fractions_of_states.size() / n_states : 0;
+  if (n_axes < 1 || n_axes > gaussmix::kMostAxes) throw nb::value_error("shape must have 1 to 4 axes");
+  std::size_t n_pixels = 1;
+  for (std::size_t axis = 0; axis < n_axes; ++axis) n_pixels *= static_cast<std::size_t>(shape.data()[axis]);
+  sized(standing, n_pixels, "standing");
+  sized(weights, n_axes, "weights");
+  sized(rows, n * d, "rows");
+  sized(factor, d * d, "factor");
+  sized(fractions_of_states, n_states * k, "fractions_of_states");
+  sized(means, n_states * d, "means");
+  sized(strengths, 2, "strengths");
+  sized(fractions, k * n, "fractions");
+  sized(sums, gaussmix::FractionSums{static_cast<int>(n_states), static_cast<int>(d)}.size(), "sums");
+  const gaussmix::FractionStates states{static_cast<int>(n_states),
+                                        static_cast<int>(k),
+                                        static_cast<int>(d),
+                                        fractions_of_states.data(),
+                                        means.data(),
+                                        log_weights.data(),
+                                        {static_cast<float>(strengths.data()[0]), static_cast<float>(strengths.data()[1])}};
+  const gaussmix::FractionGrid grid{static_cast<int>(n_axes), shape.data(),  weights.data(),  rows.data(),
+                                    origin.data(),            factor.data(), standing.data(), fractions.data()};
+  nb::gil_scoped_release release;
+  gaussmix::update_fractions(states, grid, max_threads(), sums.data());
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -276,6 +309,10 @@ NB_MODULE(_native, module) {
       .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
            "What pixels would be given their neighbors, and how well the field explains them.")
       .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
+  module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a, "factor"_a,
+             "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
+             "fractions"_a.noconvert(), "sums"_a.noconvert(),
+             "Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

@@ -5,6 +5,7 @@
 #endif
 
 #include "field_kernels.hpp"
+#include "fraction_kernels.hpp"
 #include "kernels.hpp"
 
 namespace gaussmix {
@@ -39,6 +40,7 @@ void look_at_processor(bool& avx2, bool& avx512) {
 struct Compiled {
   const Kernels *exact, *rough;
   const FieldKernels* field;
+  const FractionKernels* fractions;
 };
 
 int available(Compiled found[4]) {
@@ -46,10 +48,10 @@ int available(Compiled found[4]) {
 #ifdef GAUSSMIX_X86
   bool avx2 = false, avx512 = false;
   look_at_processor(avx2, avx512);
-  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single};
-  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single};
+  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single};
+  if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single};
 #endif
-  found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single};
+  found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single, &fractions_baseline_single};
   return count;
 }
 
@@ -65,6 +67,7 @@ Compiled selected = best();
 
 const Kernels& selected_kernels(bool rough) { return rough ? *selected.rough : *selected.exact; }
 const FieldKernels& selected_field_kernels() { return *selected.field; }
+const FractionKernels& selected_fraction_kernels() { return *selected.fractions; }
 
 int instruction_sets(const char* names[4]) {
   Compiled found[4];

@@ -83,6 +83,22 @@ class Field:
     def labels(self, first: int, to: Rows, elsewhere: int) -> None:
         """The most probable classes."""
 
+def update_fractions(
+    shape: IntArray,
+    weights: FloatArray,
+    rows: Rows,
+    origin: FloatArray,
+    factor: FloatArray,
+    standing: Rows,
+    fractions_of_states: Rows,
+    means: Rows,
+    log_weights: Rows,
+    strengths: FloatArray,
+    fractions: Rows,
+    sums: FloatArray,
+) -> None:
+    """Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp)."""
+
 def block_rows(form: str, n_components: int, n_features: int) -> int:
     """Rows per block: splits at its multiples leave every bit as it is."""
 
