@@ -30,16 +30,13 @@ class Demo:
     mixture : Mixture
         The same, with the names of the features.
     segmentation : Segmentation
-        Of the photograph.
-    photograph : GaussianMixture
-        Fitted to its pixels.
+        Of a photograph.
     """
 
     rows: FloatArray
     eruptions: "GaussianMixture"
     mixture: Mixture
     segmentation: Segmentation
-    photograph: "GaussianMixture"
 
 
 def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None) -> Demo:
@@ -53,6 +50,7 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
         Watches the fits.
     """
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.imaging import GaussianMixtureSegmenter
 
     rows, feature_names = load_old_faithful()
     eruptions = GaussianMixture(2, random_state=0, callback=callback).fit(rows)
@@ -68,22 +66,22 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
     write_figure(folder / "old_faithful.png", figure)
 
     picture = _photograph()
-    photograph = GaussianMixture(5, random_state=0, callback=callback)
-    segmentation = segment_picture(picture, photograph)
+    segmentation = segment_picture(picture, GaussianMixtureSegmenter(5, color_space="lab", random_state=0))
     figure = segmentation_figure(
         picture.shown(),
         segmentation.recolored(),
-        segmentation.probability_maps,
+        segmentation.maps,
         segmentation.mixture,
-        picture.rows,
+        segmentation.features(),
         segmentation.colors,
         title="A photograph as a mixture of five colors",
     )
     write_picture(folder / "china.png", picture.pixels)
     (folder / "china").mkdir()
     write_segmentation(folder / "china", segmentation)
+    segmentation.segmenter.mixture_.save(folder / "china" / "model.json")
     write_figure(folder / "china" / "figure.png", figure)
-    return Demo(rows, eruptions, mixture, segmentation, photograph)
+    return Demo(rows, eruptions, mixture, segmentation)
 
 
 def _photograph() -> Picture:

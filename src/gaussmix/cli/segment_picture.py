@@ -1,92 +1,85 @@
 """``gaussmix segment``."""
 
-import re
-import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command, notes, run_fit, shown_progress
-from gaussmix.cli.options import Components, CovarianceType, CovarianceTypeOption, SeedOption, Starts, TimeBudget, given
-from gaussmix.cli.outputs import check_output_folder, complete_folder
-from gaussmix.cli.summary import facts, print_apart, segments_summary
-from gaussmix.imaging import (
-    MOST_SEGMENTS,
-    Segmentation,
-    fit_picture,
-    in_gray,
-    read_picture,
-    segmentation_files,
-    write_segmentation,
-)
-from gaussmix.plots import segmentation_figure, write_figure
+from gaussmix.cli.console import command
+from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption
+from gaussmix.cli.pictures_given import pictures_given
+from gaussmix.cli.segment_files import Settings, segment_one, segment_several
+from gaussmix.cli.summary import print_apart
+
+
+class ColorSpace(StrEnum):
+    """The names of `gaussmix.imaging.colors.COLOR_SPACES`."""
+
+    RGB = "rgb"
+    GRAY = "gray"
+    LAB = "lab"
 
 
 @command
 def segment(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture in any format that pillow reads.")],
-    components: Components,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders."),
+    ],
+    components: Annotated[int, typer.Option("--components", "-k", min=1, max=255, help="How many classes.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    color: Annotated[ColorSpace, typer.Option(help="What colors are measured in.")] = ColorSpace.RGB,
+    smoothing: Annotated[
+        str,
+        typer.Option(metavar="auto|NUMBER", help="How much neighbors are alike; 0: each pixel stands alone."),
+    ] = "auto",
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="Only pixels that are not 0 in this picture count. A folder: masks named as the files."),
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="A model for each file, not one for all.")] = False,
+    volume: Annotated[bool, typer.Option("--volume", help="Nameless pages of a TIFF are slices of a volume.")] = False,
+    maps: Annotated[
+        bool | None,
+        typer.Option(
+            "--maps/--no-maps", help="Write probabilities, uncertainty and cut-outs; if not given, for a single file."
+        ),
+    ] = None,
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
-    gray: Annotated[bool, typer.Option("--gray", help="Use brightness only.")] = False,
-    n_init: Starts = None,
-    time_budget: TimeBudget = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Segment a picture by color: labels, cut-outs, probability maps, a figure and the model.
+    """Segment pictures and volumes by color: labels, segments, probability maps, a contact sheet and the model.
 
-    Segments are numbered from dark to bright. labels.png holds the numbers (255: transparent in the picture),
-    segments.png shows them in their mean colors.
+    Segments are numbered from 0, dark, to bright. Pixels that are transparent, NaN or masked do not count.
+    Results lie on the picture: NIfTI beside NIfTI, TIFF beside TIFF, PNG beside all other pictures.
     """
-    if components > MOST_SEGMENTS:
-        raise ValueError(f"-k can be at most {MOST_SEGMENTS} (a label in labels.png is one byte), got {components}")
-    names = ["figure.png", *segmentation_files(components)]
-    check_output_folder(output, names, image)
-    picture = read_picture(image)
-    if gray:
-        picture = in_gray(picture)
-    from gaussmix.estimators import GaussianMixture
-
-    with shown_progress(notes()) as callback:
-        estimator = GaussianMixture(
-            components,
-            covariance_type=covariance_type.value,
-            random_state=seed,
-            callback=callback,
-            **given(n_init=n_init, time_budget=time_budget),
-        )
-        interrupt = run_fit(estimator, lambda: fit_picture(picture, estimator))
-    segmentation = Segmentation.of(picture, estimator.mixture_)
-    figure = segmentation_figure(
-        picture.shown(),
-        segmentation.recolored(),
-        segmentation.probability_maps,
-        segmentation.mixture,
-        picture.rows,
-        segmentation.colors,
-        title=f"{image.name}: {components} segments",
+    given = pictures_given(files, mask, volume=volume)
+    settings = Settings(
+        output,
+        {
+            "n_components": components,
+            "color_space": color.value,
+            "smoothing": _number_or_auto(smoothing),
+            "covariance_type": covariance_type.value,
+            "random_state": seed,
+        },
+        each,
+        len(given) == 1 if maps is None else maps,
     )
-    with complete_folder(output) as partial:
-        write_segmentation(partial, segmentation)
-        write_figure(partial / "figure.png", figure)
-    _warn_of_older(output, names)
-    lines = [
-        ("pixels", f"{len(picture.rows):,}"),
-        ("why it stopped", estimator.stop_reason_),
-        ("written", f"{output}: {', '.join(names[:4])}, cut-outs segment-*.png, maps probability-*.png"),
-    ]
-    print_apart(segments_summary(segmentation), facts(lines))
-    if interrupt:
-        raise interrupt
+    if len(given) == 1:
+        print_apart(*segment_one(given[0], settings))
+        return
+    parts, wrong = segment_several(given, settings)
+    print_apart(*parts)
+    if wrong:
+        raise ValueError(f"{len(wrong)} of {len(given)} files are left out: {'; '.join(wrong)}")
 
 
-def _warn_of_older(folder: Path, names: list[str]) -> None:
-    """Numbered files of an earlier run with more segments stay, but not unsaid."""
-    older = sorted(
-        path.name
-        for path in folder.iterdir()
-        if re.fullmatch(r"(segment|probability)-\d+\.png", path.name) and path.name not in names
-    )
-    if older:
-        warnings.warn(f"{folder} still has files of an earlier run: {', '.join(older)}", stacklevel=2)
+def _number_or_auto(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        if text == "auto":
+            return text
+        raise ValueError(f"--smoothing is a number, or auto; got {text!r}") from None

@@ -30,9 +30,8 @@ def demo(
         Text("Old Faithful: 272 eruptions of a geyser", style="bold"),
         mixture_summary(found.mixture),
         facts(fit_facts(found.eruptions, found.rows)),
-        Text(f"A photograph: {len(found.segmentation.picture.rows):,} pixels", style="bold"),
+        Text(f"A photograph: {found.segmentation.picture.n_visible:,} pixels", style="bold"),
         segments_summary(found.segmentation),
-        facts(fit_facts(found.photograph, found.segmentation.picture.rows)),
     )
     typer.echo("\n" + "\n".join(_closing_lines(output)))
 

@@ -1,7 +1,7 @@
 """A fitted mixture in words and tables."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,15 +76,37 @@ def fit_facts(estimator: "GaussianMixture", rows: Rows, row_weights: Rows | None
 
 
 def segments_summary(segmentation: Segmentation) -> RenderableType:
-    """The weight of each component, its segment's share of the pixels, its mean color."""
-    table = _new_table("segment", "weight", "share of pixels", "mean color")
-    lines = zip(segmentation.mixture.weights, segmentation.shares, segmentation.colors, strict=True)
-    for segment, (weight, share, color) in enumerate(lines):
-        code = f"#{color[0]:02x}{color[1]:02x}{color[2]:02x}"
-        table.add_row(
-            str(segment), f"{weight:.4f}", f"{100 * share:.1f} %", Text.assemble(("      ", f"on {code}"), f" {code}")
-        )
+    """The share of the pixels, the mean color, and in a volume in millimeters the volume of each class."""
+    picture = segmentation.picture
+    measured = picture.suffix.startswith(".nii") and picture.spacing is not None
+    table = _new_table("segment", "share of pixels", *(["volume"] if measured else []), "mean color")
+    milliliters = segmentation.counts * math.prod(picture.spacing or ()) / 1000
+    lines = zip(segmentation.shares, milliliters, segmentation.colors, strict=True)
+    for segment, (share, volume, color) in enumerate(lines):
+        cells = [str(segment), f"{100 * share:.1f} %", *([f"{volume:,.1f} ml"] if measured else [])]
+        table.add_row(*cells, _swatch(color))
     return table
+
+
+def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
+    """The share of the pixels that each segment has in each file, in its mean color."""
+    k = max(len(share) for share in shares)
+    table = _new_table("file", *(f"segment {segment}" for segment in range(k)))
+    for name, line, palette in zip(names, shares, colors, strict=True):
+        cells = [
+            Text.assemble(("  ", f"on {_code(color)}"), f" {100 * share:5.1f} %")
+            for share, color in zip(line, palette, strict=True)
+        ]
+        table.add_row(Text(name), *cells)
+    return table
+
+
+def _swatch(color: Rows) -> Text:
+    return Text.assemble(("      ", f"on {_code(color)}"), f" {_code(color)}")
+
+
+def _code(color: Rows) -> str:
+    return f"#{color[0]:02x}{color[1]:02x}{color[2]:02x}"
 
 
 def print_apart(*parts: RenderableType) -> None:

@@ -2,21 +2,29 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.imaging.files import read_labels, read_mask, read_picture, write_labels, write_maps, write_picture
+from gaussmix.imaging.files import (
+    SUFFIXES,
+    read_labels,
+    read_mask,
+    read_picture,
+    write_labels,
+    write_maps,
+    write_picture,
+)
 from gaussmix.imaging.pictures import Picture
 from gaussmix.imaging.results import segmentation_files, write_segmentation
-from gaussmix.imaging.segments import MOST_SEGMENTS, Segmentation, fit_picture, in_gray, segment_picture
+from gaussmix.imaging.segments import Segmentation, View, fit_pictures, segment_picture
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 
 __all__ = [
-    "MOST_SEGMENTS",
+    "SUFFIXES",
     "GaussianMixtureSegmenter",
     "Picture",
     "Segmentation",
-    "fit_picture",
-    "in_gray",
+    "View",
+    "fit_pictures",
     "read_labels",
     "read_mask",
     "read_picture",

@@ -72,12 +72,12 @@ class Picture:
 
     @cached_property
     def visible(self) -> BoolArray | None:
-        """The pixels that are neither transparent nor NaN in any channel; None if that is all of them."""
+        """The pixels that are neither transparent nor NaN or infinite in any channel; None if that is all of them."""
         visible = None if self.alpha is None else self.alpha > 0
         if self.pixels.dtype.kind == "f":
             missing = np.zeros(self.shape, dtype=bool)
             for channel in range(self.pixels.shape[-1]):
-                missing |= np.isnan(self.pixels[..., channel])
+                missing |= ~np.isfinite(self.pixels[..., channel])
             visible = ~missing if visible is None else visible & ~missing
         return None if visible is None or visible.all() else visible
 
@@ -145,43 +145,38 @@ class Picture:
         alpha = None if self.alpha is None else self.alpha[page]
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
-    def shown(self) -> Rows:
+    def shown(self, limits: tuple[float, float] | None = None) -> Rows:
         """(*shape, 3 or 4) 8-bit red, green, blue and, where not everything is visible, opacity.
 
-        Other than 8-bit values are stretched so that all but 0.2 % lie between black and white. Of two channels, or
-        more than three, the mean is shown.
+        Bytes are shown as they are; other values from black to white between the limits, `Picture.limits` if not given.
+        Of two channels, or more than three, the mean is shown.
         """
         pixels = self.pixels if self.pixels.shape[-1] in (1, 3) else self.pixels.mean(axis=-1, keepdims=True)
-        colors = np.broadcast_to(self.as_bytes(pixels), (*self.shape, 3))
+        if pixels.dtype != np.uint8:
+            black, white = limits or self.limits
+            pixels = pixels.astype(np.float32)
+            shares = (np.where(np.isnan(pixels), np.float32(black), pixels) - black) / (white - black)
+            pixels = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+        colors = np.broadcast_to(pixels, (*self.shape, 3))
         if self.visible is None and self.alpha is None:
             return colors
         opacity = np.full(self.shape, 255, dtype=np.uint8) if self.alpha is None else self.alpha
-        return np.concatenate([colors, np.where(self._seen, opacity, np.uint8(0))[..., None]], axis=-1)
-
-    def as_bytes(self, values: Rows) -> Rows:
-        """Values in the picture's units as they are `shown`."""
-        if self.pixels.dtype == np.uint8:
-            return values if values.dtype == np.uint8 else np.rint(np.clip(values, 0, 255)).astype(np.uint8)
-        black, white = self._range
-        shares = (np.nan_to_num(values.astype(np.float64), nan=black) - black) / (white - black)
-        return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
-
-    @property
-    def _seen(self) -> BoolArray:
-        return np.ones(self.shape, dtype=bool) if self.visible is None else self.visible
+        if self.visible is not None:
+            opacity = np.where(self.visible, opacity, np.uint8(0))
+        return np.concatenate([colors, opacity[..., None]], axis=-1)
 
     @cached_property
-    def _range(self) -> tuple[float, float]:
-        """What is shown as black and as white."""
+    def limits(self) -> tuple[float, float]:
+        """What is shown as black and as white: 0 and 255 of bytes, else all but 0.2 % lie between."""
         values = self.rows.reshape(-1)
+        if self.pixels.dtype == np.uint8 or values.size == 0:
+            return 0.0, 255.0
         step = -(-values.size // _MOST_LOOKED_AT)
-        if values.size == 0:
-            return 0.0, 1.0
         black, white = (float(number) for number in np.percentile(values[::step], _STRETCH))
         return (black, white) if white > black else (black, black + 1)
 
 
-def as_pixels(values: Rows) -> Rows:
+def narrowed(values: Rows) -> Rows:
     """Numbers of any kind as the narrowest of uint8, uint16, int16, float32 and float64 that holds them exactly.
 
     8-bit, 16-bit and floating-point numbers keep their type; the result is in C order and in the machine's byte order.

@@ -3,27 +3,80 @@
 from os import PathLike
 from pathlib import Path
 
-from gaussmix.imaging.files import write_picture
+import numpy as np
+
+from gaussmix.imaging.files import write_labels, write_maps, write_picture
+from gaussmix.imaging.pictures import Picture
 from gaussmix.imaging.segments import Segmentation
+from gaussmix.typing import Rows
 
 
-def segmentation_files(n_segments: int) -> list[str]:
+def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, fractions: bool = False) -> list[str]:
     """The names of the files that `write_segmentation` writes."""
-    numbered = [f"{kind}-{segment}.png" for segment in range(n_segments) for kind in ("segment", "probability")]
-    return ["model.json", "labels.png", "segments.png", *numbered]
+    suffix, flat = picture.suffix, _is_flat(picture)
+    names = [f"labels{suffix}"]
+    names += ["segments.png"] if flat else []
+    if maps:
+        names += [f"uncertainty{suffix}", *_map_files("probability", "probabilities", suffix, n_classes)]
+        names += [f"segment-{number}.png" for number in range(n_classes)] if flat else []
+    if fractions:
+        names += _map_files("fraction", "fractions", suffix, n_classes)
+    return names
 
 
-def write_segmentation(folder: str | PathLike[str], segmentation: Segmentation) -> None:
-    """Write a segmentation to an existing folder.
+def write_segmentation(
+    folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: Rows | None = None
+) -> None:
+    """Write a segmentation to an existing folder, in files that keep the geometry of the picture.
 
-    ``model.json`` is the mixture; ``labels.png`` has the number of its segment in each pixel, 255 where the picture
-    is transparent; ``segments.png`` shows each segment in its mean color; ``segment-0.png`` and so on are the
-    cut-outs; ``probability-0.png`` and so on have the probability of each component, 255 times.
+    ``labels`` has the class of each pixel, 255 where the picture is not visible. Flat pictures: ``segments.png`` shows
+    each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the class
+    is sure and 1 where all are equally probable. ``probability-0.png`` and so on, or ``probabilities`` with the classes
+    along its last axis (TIFF: as channels), have the probability of each class, and ``fraction`` its share of the
+    pixel. In PNG 0 is 0 and 255 is 1.
+
+    Parameters
+    ----------
+    folder : path
+    segmentation : Segmentation
+    maps : bool, default=True
+        Write the uncertainty, the probabilities, and the cut-outs.
+    fractions : (*shape, k) array, optional
+        What `GaussianMixtureSegmenter.predict_fractions` says.
     """
-    target = Path(folder)
-    segmentation.mixture.save(target / "model.json")
-    write_picture(target / "labels.png", segmentation.labels)
-    write_picture(target / "segments.png", segmentation.recolored())
-    for segment, probabilities in enumerate(segmentation.probability_maps):
-        write_picture(target / f"segment-{segment}.png", segmentation.cut_out(segment))
-        write_picture(target / f"probability-{segment}.png", probabilities)
+    target, picture = Path(folder), segmentation.picture
+    flat = _is_flat(picture)
+    write_labels(target / f"labels{picture.suffix}", picture, segmentation.labels)
+    if flat:
+        write_picture(target / "segments.png", segmentation.recolored())
+    if maps:
+        _write(target / f"uncertainty{picture.suffix}", picture, segmentation.uncertainty)
+        _write_all(target, picture, segmentation.probabilities, ("probability", "probabilities"))
+        for segment in range(segmentation.n_classes if flat else 0):
+            write_picture(target / f"segment-{segment}.png", segmentation.cut_out(segment))
+    if fractions is not None:
+        _write_all(target, picture, fractions, ("fraction", "fractions"))
+
+
+def _is_flat(picture: Picture) -> bool:
+    return picture.n_axes == 2 and not picture.stacked
+
+
+def _map_files(one: str, several: str, suffix: str, n_classes: int) -> list[str]:
+    return [f"{one}-{number}.png" for number in range(n_classes)] if suffix == ".png" else [f"{several}{suffix}"]
+
+
+def _write_all(folder: Path, picture: Picture, maps: Rows, names: tuple[str, str]) -> None:
+    files = _map_files(*names, picture.suffix, maps.shape[-1])
+    if picture.suffix == ".png":
+        for number, name in enumerate(files):
+            _write(folder / name, picture, maps[..., number])
+    else:
+        _write(folder / files[0], picture, maps)
+
+
+def _write(path: Path, picture: Picture, shares: Rows) -> None:
+    """Numbers from 0 to 1."""
+    if picture.suffix == ".png":
+        shares = np.rint(255 * shares).astype(np.uint8)
+    write_maps(path, picture, shares)

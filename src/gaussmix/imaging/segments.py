@@ -1,154 +1,211 @@
-"""From pictures to rows of pixels, and from a mixture of pixel colors to pictures of its segments.
+"""A picture and the classes of its pixels: what can be shown and written of them."""
 
-A segment is a component, and the pixels for which it is the most probable one. Arrays of pictures are
-(height, width) or (height, width, channels); rows are the visible pixels, line by line.
-"""
-
-import warnings
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gaussmix.errors import DegenerateComponentWarning
+from gaussmix.imaging.colors import to_color_space
 from gaussmix.imaging.pictures import Picture
 from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray, IntArray, Rows
+from gaussmix.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
-    from gaussmix.estimators import GaussianMixture
+    from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
 
 UNLABELED = 255
-"""The label of transparent pixels."""
+"""The label of pixels that are not visible."""
 
-MOST_SEGMENTS = 255
-"""A label is one byte, and `UNLABELED` takes one of the 256."""
+_MOST_LOOKED_AT = 1 << 22  # pixels from which mean colors are found
+_FEATURES = {"gray": ("gray",), "lab": ("lightness", "green to red", "blue to yellow")}
+_PIECE = 1 << 20  # pixels whose entropies are found at a time
 
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_PIECE = 1 << 18  # rows for which responsibilities are held at a time
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A plane of a picture, and of its segments.
+
+    Attributes
+    ----------
+    caption : str
+        Which page or slice; empty if there is but one.
+    picture, segments : (height, width, 3 or 4) arrays of uint8
+    aspect : float
+        How much taller than wide a pixel is.
+    """
+
+    caption: str
+    picture: Rows
+    segments: Rows
+    aspect: float
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A picture and a mixture of its pixels, darkest component first.
+    """A picture and the classes of its pixels.
 
     Attributes
     ----------
     picture : Picture
-    mixture : Mixture
-        Its features are the picture's channels, in the picture's own units.
-    labels : (height, width) array of uint8
-        The segment of each pixel; `UNLABELED` where the picture is transparent.
+    segmenter : GaussianMixtureSegmenter
+        Fitted, to this picture or to others.
+    labels : (*shape) array of uint8
+        The class of each pixel; `UNLABELED` where the picture is not visible.
     """
 
     picture: Picture
-    mixture: Mixture
+    segmenter: "GaussianMixtureSegmenter"
     labels: Rows
 
     @classmethod
-    def of(cls, picture: Picture, mixture: Mixture) -> Self:
-        """The picture's pixels labeled by a mixture of them, whose components are put in order."""
-        mixture = replace(mixture.reordered(brightness_order(mixture)), feature_names=picture.channels)
-        labels = mixture.labels(picture.rows).astype(np.uint8)
-        return cls(picture, mixture, picture.placed(labels, UNLABELED))
+    def of(cls, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Self:
+        """The picture labeled by a fitted segmenter, which takes the picture's spacing for its own."""
+        fitting = copy.copy(segmenter)
+        fitting.channel_axis, fitting.stack, fitting.spacing = -1, picture.stacked, picture.spacing
+        return cls(picture, fitting, fitting.predict(values_of(picture), picture.visible))
+
+    @property
+    def n_classes(self) -> int:
+        return self.segmenter.n_components_
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """(k,) the number of pixels of each class."""
+        found = sum(np.bincount(page.reshape(-1), minlength=256) for page in self.labels)
+        return np.asarray(found, dtype=np.float64)[: self.n_classes]
 
     @property
     def shares(self) -> FloatArray:
-        """(k,) the share of the visible pixels that each segment has."""
-        counts = np.bincount(self.labels.reshape(-1), minlength=256)[: self.mixture.n_components]
-        return np.asarray(counts / counts.sum())
+        """(k,) the share of the visible pixels that each class has."""
+        return np.asarray(self.counts / self.counts.sum())
+
+    @cached_property
+    def colors(self) -> Rows:
+        """(k, 3) the mean color of the pixels of each class, as they are shown; black for a class without any."""
+        labels = self.labels.reshape(-1)
+        step = -(-labels.size // _MOST_LOOKED_AT)
+        labels = labels[::step]
+        rows = replace(self.picture, pixels=self._flat_pixels[::step][None], alpha=None, stacked=False, spacing=None)
+        shown = rows.shown(self.picture.limits)[0]
+        counts = np.maximum(np.bincount(labels, minlength=256), 1)
+        sums = [np.bincount(labels, weights=shown[:, channel], minlength=256) for channel in range(3)]
+        return np.rint(np.stack(sums, axis=1) / counts[:, None]).astype(np.uint8)[: self.n_classes]
+
+    @cached_property
+    def probabilities(self) -> Rows:
+        """(*shape, k) array of float32: the probability of each class; 0 where the picture is not visible."""
+        return np.asarray(self.segmenter.predict_proba(values_of(self.picture), self.picture.visible))
 
     @property
-    def colors(self) -> Rows:
-        """(k, 3) the mean color of each component, as 8-bit red, green, blue."""
-        means = self.picture.as_bytes(self.mixture.means)
-        return np.ascontiguousarray(np.broadcast_to(means, (len(means), 3)))
+    def uncertainty(self) -> Rows:
+        """(*shape) array of float32: the entropy of the probabilities, from 0, sure, to 1, all classes equal.
+
+        In bits, divided by log2 k.
+        """
+        rows = self.probabilities.reshape(-1, self.n_classes)
+        entropy = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), _PIECE):
+            piece = rows[start : start + _PIECE]
+            logs = np.log2(piece, where=piece > 0, out=np.zeros_like(piece))
+            entropy[start : start + _PIECE] = -(piece * logs).sum(axis=1)
+        scale = np.float32(np.log2(max(self.n_classes, 2)))
+        return np.clip(entropy / scale, 0, 1).reshape(self.labels.shape)
 
     def recolored(self) -> Rows:
-        """(height, width, 3 or 4) each pixel in the mean color of its segment; the 4th channel is the opacity."""
-        palette = np.zeros((256, 3), dtype=np.uint8)
-        palette[: len(self.colors)] = self.colors
-        return _with_alpha(palette[self.labels], self.picture.alpha)
+        """(*shape, 3 or 4) each pixel in the mean color of its class; the 4th channel is the opacity."""
+        return self._recolored(self.picture, self.labels)
 
     def cut_out(self, segment: int) -> Rows:
-        """(height, width, 4) the picture where it belongs to the segment, transparent elsewhere."""
+        """(*shape, 4) the picture where it belongs to the class, transparent elsewhere."""
         inside = self.labels == segment
         shown = self.picture.shown()
         alpha = inside * (shown[..., 3] if shown.shape[-1] == 4 else np.uint8(255))
-        return _with_alpha(np.where(inside[..., None], shown[..., :3], np.uint8(0)), alpha)
+        colors = np.where(inside[..., None], shown[..., :3], np.uint8(0))
+        return np.concatenate([colors, alpha[..., None]], axis=-1)
 
-    @cached_property
-    def probability_maps(self) -> Rows:
-        """(k, height, width) the probability of each component given the pixel: 0 is 0, 255 is 1."""
+    @property
+    def maps(self) -> Rows:
+        """(k, *shape) array of uint8: 255 times the probabilities."""
+        return np.ascontiguousarray(np.moveaxis(np.rint(255 * self.probabilities).astype(np.uint8), -1, 0))
+
+    @property
+    def mixture(self) -> Mixture:
+        """The components, with the shares of their classes for weights; features have names."""
+        mixture, color_space = self.segmenter.mixture_, self.segmenter.color_space
+        named = _FEATURES.get(color_space, ()) if len(self.picture.channels) == 3 else ()
+        names = named or self.picture.channels
+        return replace(mixture, weights=self.shares, feature_names=names if len(names) == mixture.n_features else None)
+
+    def features(self, most: int = 1 << 20) -> Rows:
+        """(n, d) the colors of visible pixels in the segmenter's color space; at most so many, evenly spaced."""
         rows = self.picture.rows
-        maps = np.empty((len(rows), self.mixture.n_components), dtype=np.uint8)
-        for start in range(0, len(rows), _PIECE):
-            piece = slice(start, start + _PIECE)
-            maps[piece] = np.rint(255 * self.mixture.responsibilities(rows[piece]))
-        return np.ascontiguousarray(np.moveaxis(self.picture.placed(maps, 0), 2, 0))
+        return to_color_space(rows[:: -(-len(rows) // most)], self.segmenter.color_space)
+
+    def views(self, most: int = 3) -> list[View]:
+        """Planes to look at: the picture, pages of a stack, slices of a volume; at most so many."""
+        picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
+        if picture.stacked:
+            pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
+            places = [(int(page), 0.5, f"page {page}") for page in pages]
+        elif picture.n_axes == 3:
+            depth = picture.shape[picture.slice_axis]
+            slices = np.unique(np.linspace(0.25, 0.75, most) * depth // 1).astype(int)
+            places = [(0, (position + 0.5) / depth, f"slice {position}") for position in slices]
+        else:
+            places = [(0, 0.5, "")]
+        views = []
+        for page, share, caption in places:
+            plane, plane_labels = picture.plane(page, share), labels.plane(page, share).pixels[..., 0]
+            aspect = plane.spacing[0] / plane.spacing[1] if plane.spacing else 1.0
+            segments = self._recolored(plane, plane_labels)
+            views.append(View(caption, plane.shown(picture.limits), segments, aspect))
+        return views
+
+    @property
+    def _flat_pixels(self) -> Rows:
+        return self.picture.pixels.reshape(-1, self.picture.pixels.shape[-1])
+
+    def _recolored(self, picture: Picture, labels: Rows) -> Rows:
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        palette[: self.n_classes] = self.colors
+        shown = picture.shown(self.picture.limits)
+        return np.concatenate([palette[labels], shown[..., 3:]], axis=-1)
 
 
-def segment_picture(picture: Picture, estimator: "GaussianMixture") -> Segmentation:
-    """Fit a mixture to the pixels and label them: `fit_picture`, then `Segmentation.of`."""
-    fit_picture(picture, estimator)
-    return Segmentation.of(picture, estimator.mixture_)
-
-
-def fit_picture(picture: Picture, estimator: "GaussianMixture") -> None:
-    """Fit a mixture to the pixels.
+def fit_pictures(
+    pictures: Sequence[Picture], segmenter: "GaussianMixtureSegmenter", **hints: Any
+) -> "GaussianMixtureSegmenter":
+    """Fit one segmenter to pictures; it takes the spacing of the first for its own.
 
     Parameters
     ----------
-    picture : Picture
-    estimator : GaussianMixture
-        Is fitted; its components keep the order of the fit.
+    pictures : sequence of Picture
+        Alike in their axes and channels.
+    segmenter : GaussianMixtureSegmenter
+        Is fitted.
+    **hints
+        Further arguments of `GaussianMixtureSegmenter.fit`, each a list with an item for each picture.
 
-    Raises
-    ------
-    ValueError
-        If the picture has fewer visible pixels than the estimator components, or no visible pixel.
-
-    Warns
-    -----
-    ConvergenceWarning, DegenerateDataWarning
-    DegenerateComponentWarning
-        With the numbers of the segments.
+    Returns
+    -------
+    GaussianMixtureSegmenter
+        The same.
     """
-    n_components, n_rows = estimator.n_components, len(picture.rows)
-    if n_components > MOST_SEGMENTS:
-        raise ValueError(f"There can be at most {MOST_SEGMENTS} segments (a label is one byte), got {n_components}")
-    if n_rows < max(2, n_components):
-        raise ValueError(f"The picture has {n_rows} visible pixels; {n_components} segments need more")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator.fit(picture.rows)
-    order = brightness_order(estimator.mixture_)
-    for warning in caught:
-        _warn_again(warning.message, order)
+    first = pictures[0]
+    segmenter.set_params(channel_axis=-1, stack=first.stacked, spacing=first.spacing)
+    images, masks = [values_of(picture) for picture in pictures], [picture.visible for picture in pictures]
+    return segmenter.fit(images, masks, **hints)
 
 
-def in_gray(picture: Picture) -> Picture:
-    """Colors as one channel (luma of ITU-R BT.601)."""
-    if picture.pixels.shape[-1] == 1:
-        return picture
-    return replace(picture, pixels=np.rint(picture.pixels @ _LUMA)[..., None].astype(picture.pixels.dtype))
+def segment_picture(picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
+    """Fit a segmenter to a picture, and label it."""
+    return Segmentation.of(picture, fit_pictures([picture], segmenter))
 
 
-def brightness_order(mixture: Mixture) -> IntArray:
-    """(k,) the components of a mixture of gray or RGB pixels, darkest mean first (luma of ITU-R BT.601)."""
-    brightness = mixture.means @ (_LUMA if mixture.n_features == 3 else np.ones(mixture.n_features))
-    return np.argsort(brightness, kind="stable")
-
-
-def _with_alpha(colors: Rows, alpha: Rows | None) -> Rows:
-    return colors if alpha is None else np.concatenate([colors, alpha[:, :, None]], axis=2)
-
-
-def _warn_again(message: Any, order: IntArray) -> None:
-    """The estimator's warning, with the numbers of the segments in place of the components'."""
-    if isinstance(message, DegenerateComponentWarning):
-        rank = np.argsort(order)
-        segments = sorted(int(rank[component]) for component in message.components)
-        message = DegenerateComponentWarning(segments, message.trouble, "Segment")
-    warnings.warn(message, stacklevel=3)
+def values_of(picture: Picture) -> Rows:
+    """The pixels as a segmenter takes them: it would take a fourth channel of bytes for opacity."""
+    four_bytes = picture.pixels.shape[-1] == 4 and picture.pixels.dtype == np.uint8
+    return picture.pixels.astype(np.uint16) if four_bytes else picture.pixels

@@ -245,8 +245,9 @@ def _draw_map(axes: "Axes", probabilities: Rows, number: int, weight: float, col
 def _draw_channel(axes: "Axes", mixture: Mixture, feature: int, values: Rows) -> None:
     """Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram)."""
     eight_bits = values.dtype == np.uint8
-    least, greatest = (0, 255) if eight_bits else (int(values.min()), int(values.max()))
-    low, high = least - 0.5, greatest + 0.5  # a whole number stands for the unit about it
+    least, greatest = (0.0, 255.0) if eight_bits else (float(values.min()), float(values.max()))
+    unit = 0.5 if values.dtype.kind in "ui" else 0.02 * (greatest - least)
+    low, high = least - unit, greatest + unit  # a whole number stands for the unit about it
     axes.set_yscale("function", functions=(np.sqrt, np.square))
     axes.hist(values, bins=64, range=(low, high), density=True, color=_BARS)
     grid = np.linspace(low, high, 512)

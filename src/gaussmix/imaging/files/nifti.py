@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.errors import MissingDependencyError
-from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.imaging.pictures import Picture, narrowed
 from gaussmix.typing import Rows
 
 
@@ -43,7 +43,7 @@ def read_nifti(path: Path) -> Picture:
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
         values = values.astype(np.float32)  # scaled integers, or float32
     try:
-        pixels = as_pixels(values)
+        pixels = narrowed(values)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from None
     spacing = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])

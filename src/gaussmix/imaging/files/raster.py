@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.errors import MissingDependencyError
-from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.imaging.pictures import Picture, narrowed
 from gaussmix.typing import Rows
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -34,7 +34,7 @@ def read_raster(path: Path) -> Picture:
             raise
         raise ValueError(f"{path} is a damaged picture: {error}") from error
     if image.mode[0] in "IF":
-        return Picture(as_pixels(np.array(image)[:, :, None]))
+        return Picture(narrowed(np.array(image)[:, :, None]))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
     else:
@@ -58,8 +58,8 @@ def with_alpha_apart(array: Rows, has_alpha: bool) -> Picture:
     """A picture of (height, width) gray or (height, width, channels), the last of which may be the opacity."""
     channels = array if array.ndim > 2 else array[:, :, None]
     if not has_alpha:
-        return Picture(as_pixels(channels))
-    return Picture(as_pixels(channels[..., :-1]), opacity(channels[..., -1]))
+        return Picture(narrowed(channels))
+    return Picture(narrowed(channels[..., :-1]), opacity(channels[..., -1]))
 
 
 def opacity(alpha: Rows) -> Rows:

@@ -8,7 +8,7 @@ import numpy as np
 from gaussmix.imaging.files.nifti import read_nifti
 from gaussmix.imaging.files.raster import read_raster, with_alpha_apart
 from gaussmix.imaging.files.tiff import read_tiff
-from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.imaging.pictures import Picture, narrowed
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
@@ -66,6 +66,6 @@ def _read_array(path: Path) -> Picture:
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16):
             colors = with_alpha_apart(array, array.shape[2] == 4)
             return Picture(colors.pixels, colors.alpha, suffix=".npy")
-        return Picture(as_pixels(array if array.ndim == 4 else array[..., None]), suffix=".npy")
+        return Picture(narrowed(array if array.ndim == 4 else array[..., None]), suffix=".npy")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from gaussmix.errors import MissingDependencyError
 from gaussmix.imaging.files.raster import opacity
-from gaussmix.imaging.pictures import Picture, as_pixels
+from gaussmix.imaging.pictures import Picture, narrowed
 from gaussmix.typing import Rows
 
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie points, transformation, keys
@@ -140,7 +140,7 @@ def _arranged(
         alpha, values = opacity(values[..., -1]), values[..., :-1]
     known = [spacing.get(axis, 0.0) for axis in ("ZYX" if slices else "YX")]
     return Picture(
-        as_pixels(values),
+        narrowed(values),
         alpha,
         stacked=bool(pages),
         spacing=tuple(known) if all(number > 0 for number in known) else None,

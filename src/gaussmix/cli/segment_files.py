@@ -1,0 +1,271 @@
+"""What ``gaussmix segment`` does: one file, or several."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from gaussmix.cli.console import notes
+from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.pictures_given import Given
+from gaussmix.cli.summary import facts, files_summary, segments_summary
+from gaussmix.imaging import (
+    Picture,
+    Segmentation,
+    View,
+    fit_pictures,
+    segmentation_files,
+    write_segmentation,
+)
+from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
+from gaussmix.typing import FloatArray, Rows
+
+if TYPE_CHECKING:
+    from gaussmix.imaging import GaussianMixtureSegmenter
+
+_MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
+_MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
+_FEW = 8  # files, of which a sheet shows several pages or slices
+_SHOWN_PIXELS = 900  # on the longer side of a picture on a sheet
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for.
+
+    Attributes
+    ----------
+    output : Path
+    segmenter : dict
+        Parameters of `GaussianMixtureSegmenter`.
+    each : bool
+        Whether each file has a model of its own.
+    maps : bool
+    """
+
+    output: Path
+    segmenter: dict[str, Any]
+    each: bool
+    maps: bool
+
+    def new_segmenter(self) -> "GaussianMixtureSegmenter":
+        from gaussmix.imaging import GaussianMixtureSegmenter
+
+        return GaussianMixtureSegmenter(**self.segmenter)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What is kept of a file: lines of the table, pictures of the sheet."""
+
+    name: str
+    shares: FloatArray
+    colors: Rows
+    views: list[View]
+
+
+def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
+    """Segment a file; what to print."""
+    picture = given.read()
+    segmenter = settings.new_segmenter()
+    names = [*segmentation_files(picture, segmenter.n_components, maps=settings.maps), _MODEL, _FIGURE, _SHEET]
+    check_output_folder(settings.output, names, given.path)
+    with _progress("Fitting", 1):
+        segmentation = _fitted(given, picture, segmenter)
+    with complete_folder(settings.output) as partial:
+        write_segmentation(partial, segmentation, maps=settings.maps)
+        segmenter.mixture_.save(partial / _MODEL)
+        drawn = _draw(partial, given, segmentation)
+        written = sorted(path.name for path in partial.iterdir())
+    _warn_of_older(settings.output, written)
+    lines = [("pixels", f"{picture.n_visible:,}"), *_facts(segmenter)]
+    lines.append(("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
+    return [segments_summary(segmentation), facts(lines)]
+
+
+def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[RenderableType], list[str]]:
+    """Segment files, one after the other; what to print, and what is wrong with those that could not be."""
+    check_output_folder(settings.output, [_MODEL, _SHEET])
+    for item in given:
+        check_output_folder(settings.output, [item.name], item.path)
+    wrong: dict[str, str] = {}
+    done: list[_Done] = []
+    shared = None if settings.each else settings.new_segmenter()
+    with _progress("Fitting" if shared is not None else "Segmenting", len(given)) as (bar, task):
+        if shared is not None:
+            fitted = _fit_shared(given, shared, wrong)
+            bar.update(task, description="Segmenting")
+        settings.output.mkdir(exist_ok=True)
+        for item in given:
+            if str(item.path) not in wrong:
+                try:
+                    done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
+                except (ValueError, OSError) as error:
+                    wrong[str(item.path)] = str(error)
+            bar.advance(task)
+    if not done:
+        raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
+    with complete_folder(settings.output) as partial:
+        if shared is not None:
+            shared.mixture_.save(partial / _MODEL)
+        subtitle = f"{len(done)} files, {'a model for each' if settings.each else 'one model'}"
+        write_figure(partial / _SHEET, _sheet(done, "Segments, each in its mean color", subtitle))
+    lines = [("files", f"{len(done):,}")]
+    if shared is not None:
+        lines += [("model of", fitted), *_facts(shared)]
+    what = "labels and maps" if settings.maps else "labels"
+    lines.append(("written", f"{settings.output}: {_SHEET}, {'' if settings.each else f'{_MODEL}, '}{what} in folders"))
+    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
+    return [table, facts(lines)], list(wrong.values())
+
+
+def _fit_shared(given: Sequence[Given], segmenter: "GaussianMixtureSegmenter", wrong: dict[str, str]) -> str:
+    """Fit to all files that can be read, or to as many, evenly spaced, as memory should hold; which, in words."""
+    pictures: list[Picture] = []
+    names: list[Path] = []
+    step = 1
+    for number, item in enumerate(given):
+        if number % step:
+            continue
+        try:
+            picture = item.read()
+        except (ValueError, OSError) as error:
+            wrong[str(item.path)] = str(error)
+            continue
+        if pictures and _kind(picture) != _kind(pictures[0]):
+            raise ValueError(
+                f"{item.path} has {_in_words(picture)}, {names[0]} {_in_words(pictures[0])}: one model cannot have "
+                "both; segment them apart, or use --each"
+            )
+        if not pictures:
+            step = max(1, -(-len(given) * picture.pixels.nbytes // _MOST_FITTED))
+        pictures.append(picture)
+        names.append(item.path)
+    if not pictures:
+        raise ValueError(f"None of the {len(given)} files could be read: {next(iter(wrong.values()))}")
+    fit_pictures(pictures, segmenter)
+    return f"{len(pictures)} of them" if step > 1 else "all of them"
+
+
+def _segment_into(
+    folder: Path, given: Given, settings: Settings, shared: "GaussianMixtureSegmenter | None", n_files: int
+) -> _Done:
+    picture = given.read()
+    if shared is None:
+        segmentation = _fitted(given, picture, settings.new_segmenter())
+    else:
+        try:
+            segmentation = Segmentation.of(picture, shared)
+        except ValueError as error:
+            raise ValueError(f"{given.path}: {error}") from None
+    with complete_folder(folder) as partial:
+        write_segmentation(partial, segmentation, maps=settings.maps)
+        if shared is None:
+            segmentation.segmenter.mixture_.save(partial / _MODEL)
+    views = [_small(view) for view in segmentation.views(3 if n_files <= _FEW else 1)]
+    return _Done(given.name, segmentation.shares, segmentation.colors, views)
+
+
+def _fitted(given: Given, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
+    """A segmentation whose errors and warnings name the file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            segmentation = Segmentation.of(picture, fit_pictures([picture], segmenter))
+        except ValueError as error:
+            raise ValueError(f"{given.path}: {error}") from None
+    for warning in caught:
+        warnings.warn(f"{given.path.name}: {warning.message}", stacklevel=2)
+    return segmentation
+
+
+def _draw(folder: Path, given: Given, segmentation: Segmentation) -> str:
+    """A figure of a flat picture, or a sheet of the pages or slices; its name."""
+    picture, mixture = segmentation.picture, segmentation.mixture
+    title = f"{given.path.name}: {segmentation.n_classes} segments"
+    flat = picture.n_axes == 2 and not picture.stacked
+    if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
+        figure = segmentation_figure(
+            picture.shown(),
+            segmentation.recolored(),
+            segmentation.maps,
+            mixture,
+            segmentation.features(),
+            segmentation.colors,
+            title=title,
+        )
+        write_figure(folder / _FIGURE, figure)
+        return _FIGURE
+    views = segmentation.views(1 if flat else 6)
+    done = _Done(given.name, segmentation.shares, segmentation.colors, views)
+    write_figure(folder / _SHEET, _sheet([done], title, "Each segment in its mean color"))
+    return _SHEET
+
+
+def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
+    named = [
+        (view.caption if len(done) == 1 and view.caption else f"{item.name} {view.caption}".strip(), view)
+        for item in done
+        for view in item.views
+    ]
+    names, views = [name for name, _ in named], [view for _, view in named]
+    return contact_sheet(
+        names,
+        [view.picture for view in views],
+        [view.segments for view in views],
+        [view.aspect for view in views],
+        title=title,
+        subtitle=subtitle,
+    )
+
+
+def _small(view: View) -> View:
+    step = -(-max(view.picture.shape[:2]) // _SHOWN_PIXELS)
+    return replace(view, picture=view.picture[::step, ::step].copy(), segments=view.segments[::step, ::step].copy())
+
+
+def _facts(segmenter: "GaussianMixtureSegmenter") -> list[tuple[str, str]]:
+    return [("smoothing", f"{segmenter.smoothing_:.3g}")]
+
+
+def _kind(picture: Picture) -> tuple[int, int, bool]:
+    return picture.n_axes, picture.pixels.shape[-1], picture.stacked
+
+
+def _in_words(picture: Picture) -> str:
+    n_channels = picture.pixels.shape[-1]
+    return f"{picture.n_axes} axes{' in a stack' if picture.stacked else ''} and {n_channels} channels"
+
+
+def _shortened(names: Sequence[str], drawn: str) -> str:
+    """Files, numbered ones as one."""
+    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
+    return ", ".join(kinds)
+
+
+def _unnumbered(name: str) -> str:
+    stem, dot, suffix = name.partition(".")
+    head, dash, number = stem.rpartition("-")
+    return f"{head}-*{dot}{suffix}" if dash and number.isdigit() else name
+
+
+def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
+    """Numbered files of an earlier run with more segments stay, but not unsaid."""
+    kinds = {_unnumbered(name) for name in names}
+    older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
+    if older:
+        warnings.warn(f"{folder} still has files of an earlier run: {', '.join(older)}", stacklevel=2)
+
+
+@contextmanager
+def _progress(description: str, total: int) -> Iterator[tuple[Progress, Any]]:
+    """A bar in the terminal, gone at the end."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    console = notes()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar, bar.add_task(description, total=total)
