@@ -16,7 +16,8 @@ from gaussmix.plots import (
     view_range,
     write_figure,
 )
-from gaussmix.plots.displays import MOST_MAPS, PALETTE
+from gaussmix.plots.displays import MOST_MAPS
+from gaussmix.plots.drawing import PALETTE
 
 
 @pytest.fixture

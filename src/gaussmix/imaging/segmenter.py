@@ -191,9 +191,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _number_of_classes(self, images: list[Pixels], features: Features) -> int:
         if not isinstance(self.n_components, str):
             return self.n_components
-        return number_of_classes(
-            images, features, covariance_type=self.covariance_type, random_state=self.random_state
-        )
+        return number_of_classes(images, features, covariance_type=self.covariance_type, random_state=self.random_state)
 
     def predict(self, image: Any, mask: Any = None) -> Any:
         """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images."""

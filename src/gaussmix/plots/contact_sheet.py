@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.plots.displays import _GAP, _HEAD, _LABEL, _MARGIN, _WIDTH, _name, _new_figure, _show, _write_title
+from gaussmix.plots.drawing import GAP, HEAD, LABEL, MARGIN, WIDTH, name_axes, new_figure, show_picture, write_title
 from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
@@ -46,37 +46,37 @@ def contact_sheet(
     n = min(len(names), MOST_PAIRS)
     tallness = [aspect * picture.shape[0] / picture.shape[1] for aspect, picture in zip(aspects, pictures, strict=True)]
     plans = [_plan(tallness[:n], columns) for columns in range(1, min(n, _MOST_COLUMNS) + 1)]
-    width, heights = min(plans, key=lambda plan: abs(np.log(_height(plan[1]) / (_SHAPE * _WIDTH))))
+    width, heights = min(plans, key=lambda plan: abs(np.log(_height(plan[1]) / (_SHAPE * WIDTH))))
     columns = -(-n // len(heights))
     height = _height(heights)
-    figure = _new_figure(_WIDTH, height)
-    top = _HEAD - _LABEL
+    figure = new_figure(WIDTH, height)
+    top = HEAD - LABEL
     for line, line_height in enumerate(heights):
         for place, item in enumerate(range(line * columns, min((line + 1) * columns, n))):
             shown_width = min(width, line_height / tallness[item])
             for side, pixels in enumerate((pictures[item], segments[item])):
-                left = _MARGIN + place * (2 * width + _NEAR + _GAP) + side * (shown_width + _NEAR)
+                left = MARGIN + place * (2 * width + _NEAR + GAP) + side * (shown_width + _NEAR)
                 shown_height = shown_width * tallness[item]
-                bottom = 1 - (top + _LABEL + shown_height) / height
-                axes = figure.add_axes((left / _WIDTH, bottom, shown_width / _WIDTH, shown_height / height))
-                _show(axes, pixels, aspect="auto")
+                bottom = 1 - (top + LABEL + shown_height) / height
+                axes = figure.add_axes((left / WIDTH, bottom, shown_width / WIDTH, shown_height / height))
+                show_picture(axes, pixels, aspect="auto")
                 if side == 0:
-                    _name(axes, _shortened(names[item], 2 * shown_width))
-        top += _LABEL + line_height
+                    name_axes(axes, _shortened(names[item], 2 * shown_width))
+        top += LABEL + line_height
     more = f"; the first {n} of {len(names)}" if n < len(names) else ""
-    _write_title(figure, title, f"{subtitle}{more}", left=_MARGIN / _WIDTH)
+    write_title(figure, title, f"{subtitle}{more}", left=MARGIN / WIDTH)
     return figure
 
 
 def _plan(tallness: Sequence[float], columns: int) -> tuple[float, list[float]]:
     """The width of a picture and the heights of the lines, in inches."""
-    width = ((_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) / columns - _NEAR) / 2
+    width = ((WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns - _NEAR) / 2
     lines = [tallness[first : first + columns] for first in range(0, len(tallness), columns)]
     return width, [min(width * max(line), _TALLEST) for line in lines]
 
 
 def _height(heights: Sequence[float]) -> float:
-    return _HEAD - _LABEL + sum(heights) + len(heights) * _LABEL + _MARGIN
+    return HEAD - LABEL + sum(heights) + len(heights) * LABEL + MARGIN
 
 
 def _shortened(name: str, width: float) -> str:

@@ -1,18 +1,34 @@
-"""Figures: the one room that knows matplotlib. Figures are objects of their own; pyplot and its state are not used.
-
-Components have the colors of Okabe and Ito (Color Universal Design, 2008), which people with any color vision tell
-apart; after eight of them the colors come again.
-"""
+"""Figures of mixtures: of rows, and of pictures."""
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.errors import MissingDependencyError
 from gaussmix.mixture import Mixture
+from gaussmix.plots.drawing import (
+    BARS,
+    FOOT,
+    GAP,
+    HEAD,
+    HISTOGRAM,
+    INK,
+    LABEL,
+    LINE,
+    MARGIN,
+    QUIET,
+    WIDTH,
+    axes_in_line,
+    color_of,
+    draw_channel,
+    draw_densities,
+    name_axes,
+    new_figure,
+    show_picture,
+    write_title,
+)
 from gaussmix.plots.geometry import density_surface, ellipse, marginal_densities, radius_holding, view_range
 from gaussmix.typing import FloatArray, Rows
 
@@ -20,14 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
-
 MOST_MAPS = 12
 """A figure shows no more probability maps than this."""
-
-_INK, _QUIET, _LINE, _BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
-_WIDTH, _MARGIN, _GAP, _HEAD, _LABEL, _HISTOGRAM, _FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
-_SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
 
 
 def scatter_figure(
@@ -65,7 +75,7 @@ def scatter_figure(
     x, y = rows[:, columns[0]], rows[:, columns[1]]
     names = labels or shown.feature_names or tuple(f"feature {column}" for column in columns)
 
-    figure = _new_figure(8.4, 7.4)
+    figure = new_figure(8.4, 7.4)
     grid = figure.add_gridspec(
         2, 2, width_ratios=(5, 1), height_ratios=(1, 5), wspace=0.03, hspace=0.03,
         left=0.095, right=0.975, bottom=0.085, top=0.875,
@@ -74,11 +84,11 @@ def scatter_figure(
     top = figure.add_subplot(grid[0, 0], sharex=main)
     side = figure.add_subplot(grid[1, 1], sharey=main)
     _draw_scatter(main, shown, x, y, mixture.responsibilities(rows))
-    main.set_xlabel(names[0], color=_INK, fontsize=11.5, labelpad=8)
-    main.set_ylabel(names[1], color=_INK, fontsize=11.5, labelpad=8)
+    main.set_xlabel(names[0], color=INK, fontsize=11.5, labelpad=8)
+    main.set_ylabel(names[1], color=INK, fontsize=11.5, labelpad=8)
     _draw_margin(top, shown, 0, x, main.get_xlim())
     _draw_margin(side, shown, 1, y, main.get_ylim(), upright=True)
-    _write_title(
+    write_title(
         figure,
         title or f"{mixture.n_components} components, {len(rows):,} rows",
         "Ellipses hold 50 % and 95 % of each component; shading is the mixture's density.",
@@ -121,42 +131,42 @@ def segmentation_figure(
     n_lines = -(-n_shown // 6)
     per_line = max(3, -(-n_shown // n_lines))
     tallness = image.shape[0] / image.shape[1]
-    content = _WIDTH - 2 * _MARGIN
-    picture_height = min((content - _GAP) / 2 * tallness, 6.0)
-    map_height = min((content - (per_line - 1) * _GAP) / per_line * tallness, 4.0)
-    map_line = _LABEL + map_height
-    figure = _new_figure(_WIDTH, _HEAD + picture_height + n_lines * map_line + _LABEL + _HISTOGRAM + 0.15 + _FOOT)
+    content = WIDTH - 2 * MARGIN
+    picture_height = min((content - GAP) / 2 * tallness, 6.0)
+    map_height = min((content - (per_line - 1) * GAP) / per_line * tallness, 4.0)
+    map_line = LABEL + map_height
+    figure = new_figure(WIDTH, HEAD + picture_height + n_lines * map_line + LABEL + HISTOGRAM + 0.15 + FOOT)
 
-    top = _HEAD
+    top = HEAD
     for axes, pixels, name in zip(
-        _axes_in_line(figure, top, picture_height, 2),
+        axes_in_line(figure, top, picture_height, 2),
         (image, segments),
         ("Picture", "Segments, each in its mean color"),
         strict=True,
     ):
-        _show(axes, pixels)
-        _name(axes, name)
+        show_picture(axes, pixels)
+        name_axes(axes, name)
     top += picture_height
     for first in range(0, n_shown, per_line):
         numbers = range(first, min(first + per_line, n_shown))
-        places = _axes_in_line(figure, top + _LABEL, map_height, per_line)
+        places = axes_in_line(figure, top + LABEL, map_height, per_line)
         for axes, number in zip(places, numbers, strict=False):
             _draw_map(axes, maps[number], number, mixture.weights[number], colors[number])
         for axes in places[len(numbers) :]:
             axes.remove()
         top += map_line
-    top += _LABEL + 0.15
+    top += LABEL + 0.15
     names = mixture.feature_names or tuple(f"channel {number}" for number in range(mixture.n_features))
-    for feature, axes in enumerate(_axes_in_line(figure, top, _HISTOGRAM, mixture.n_features)):
-        _draw_channel(axes, mixture, feature, X[:, feature])
-        _name(axes, names[feature].capitalize())
+    for feature, axes in enumerate(axes_in_line(figure, top, HISTOGRAM, mixture.n_features)):
+        draw_channel(axes, mixture, feature, X[:, feature])
+        name_axes(axes, names[feature].capitalize())
     which = "each component" if n_shown == mixture.n_components else f"the first {n_shown} components"
-    _write_title(
+    write_title(
         figure,
         title or f"{mixture.n_components} segments",
         f"Middle: the probability of {which}, white is 0. Bottom: pixels by channel, component densities, their sum "
         "(dashed); square-root scale.",
-        left=_MARGIN / _WIDTH,
+        left=MARGIN / WIDTH,
     )
     return figure
 
@@ -169,7 +179,7 @@ def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
 def _draw_scatter(axes: "Axes", mixture: Mixture, x: FloatArray, y: FloatArray, responsibilities: FloatArray) -> None:
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
 
-    palette = np.array([to_rgb(_color(component)) for component in range(mixture.n_components)])
+    palette = np.array([to_rgb(color_of(component)) for component in range(mixture.n_components)])
     covariances = mixture.covariance.dense()
     curves = [
         [ellipse(mean, covariance, radius_holding(probability)) for probability in (0.5, 0.95)]
@@ -190,14 +200,14 @@ def _draw_scatter(axes: "Axes", mixture: Mixture, x: FloatArray, y: FloatArray, 
     axes.scatter(x, y, c=responsibilities @ palette, s=28, alpha=0.9, linewidths=0.6, edgecolors="white", zorder=2)
     for component, pair in enumerate(curves):
         for curve, style in zip(pair, ("-", (0, (5, 2.5))), strict=True):
-            axes.plot(*curve.T, color=_color(component), linewidth=1.8, linestyle=style, zorder=3)
+            axes.plot(*curve.T, color=color_of(component), linewidth=1.8, linestyle=style, zorder=3)
         axes.plot(
-            *mixture.means[component], marker="o", markersize=8, color=_color(component), markeredgecolor="white",
+            *mixture.means[component], marker="o", markersize=8, color=color_of(component), markeredgecolor="white",
             markeredgewidth=1.6, zorder=4,
         )  # fmt: skip
-    axes.tick_params(colors=_QUIET, labelsize=10, length=3)
+    axes.tick_params(colors=QUIET, labelsize=10, length=3)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(_LINE)
+        axes.spines[side].set_color(LINE)
     for side in ("right", "top"):
         axes.spines[side].set_visible(False)
 
@@ -212,111 +222,25 @@ def _draw_margin(
 ) -> None:
     """Histogram and densities of one feature beside the scatter."""
     grid = np.linspace(*limits, 400)
-    axes.hist(values, bins=32, density=True, color=_BARS, orientation="horizontal" if upright else "vertical")
-    _draw_densities(axes, grid, marginal_densities(mixture, feature, grid), upright)
+    axes.hist(values, bins=32, density=True, color=BARS, orientation="horizontal" if upright else "vertical")
+    draw_densities(axes, grid, marginal_densities(mixture, feature, grid), upright)
     axes.set_axis_off()
-
-
-def _draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, upright: bool = False) -> None:
-    for component, density in enumerate(densities):
-        density = np.where(density > 1e-4 * densities.max(), density, np.nan)  # tails would cover each other
-        fill = axes.fill_betweenx if upright else axes.fill_between
-        fill(grid, density, color=_color(component), alpha=0.22, linewidth=0, zorder=2)
-        line = (density, grid) if upright else (grid, density)
-        axes.plot(*line, color=_color(component), linewidth=1.7, zorder=3)
 
 
 def _draw_map(axes: "Axes", probabilities: Rows, number: int, weight: float, color: Rows) -> None:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.transforms import ScaledTranslation
 
-    shades = LinearSegmentedColormap.from_list("probability", ["white", _color(number)])
-    _show(axes, probabilities, cmap=shades, vmin=0, vmax=255)
+    shades = LinearSegmentedColormap.from_list("probability", ["white", color_of(number)])
+    show_picture(axes, probabilities, cmap=shades, vmin=0, vmax=255)
     for spine in axes.spines.values():
-        spine.set(visible=True, color=_color(number), linewidth=1.4)
-    _name(axes, f"Segment {number}, {100 * weight:.0f} %", indent=18)
+        spine.set(visible=True, color=color_of(number), linewidth=1.4)
+    name_axes(axes, f"Segment {number}, {100 * weight:.0f} %", indent=18)
     beside = ScaledTranslation(6 / 72, 10.5 / 72, axes.figure.dpi_scale_trans)
     axes.plot(
-        0, 1, marker="s", markersize=10, color=tuple(color / 255), markeredgecolor=_QUIET, markeredgewidth=0.7,
+        0, 1, marker="s", markersize=10, color=tuple(color / 255), markeredgecolor=QUIET, markeredgewidth=0.7,
         transform=axes.transAxes + beside, clip_on=False,
     )  # fmt: skip
-
-
-def _draw_channel(axes: "Axes", mixture: Mixture, feature: int, values: Rows) -> None:
-    """Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram)."""
-    eight_bits = values.dtype == np.uint8
-    least, greatest = (0.0, 255.0) if eight_bits else (float(values.min()), float(values.max()))
-    unit = 0.5 if values.dtype.kind in "ui" else 0.02 * (greatest - least)
-    low, high = least - unit, greatest + unit  # a whole number stands for the unit about it
-    axes.set_yscale("function", functions=(np.sqrt, np.square))
-    axes.hist(values, bins=64, range=(low, high), density=True, color=_BARS)
-    grid = np.linspace(low, high, 512)
-    densities = marginal_densities(mixture, feature, grid)
-    _draw_densities(axes, grid, densities)
-    axes.plot(grid, densities.sum(axis=0), color=_INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
-    axes.set_xlim(low, high)
-    axes.set_ylim(bottom=0)
-    axes.set_yticks([])
-    if eight_bits:
-        axes.set_xticks([0, 64, 128, 192, 255])
-        axes.get_xticklabels()[0].set_horizontalalignment("left")
-        axes.get_xticklabels()[-1].set_horizontalalignment("right")
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-
-
-def _name(axes: "Axes", text: str, indent: float = 0) -> None:
-    """A name above axes, ``indent`` points from their left edge."""
-    axes.annotate(
-        text, (0, 1), xycoords="axes fraction", xytext=(indent, 6), textcoords="offset points", color=_INK, fontsize=11
-    )
-
-
-def _new_figure(width: float, height: float) -> "Figure":
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("matplotlib", "plots", "Drawing figures") from error
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _axes_in_line(figure: "Figure", top: float, height: float, places: int) -> list["Axes"]:
-    """Axes side by side over the width of the figure; ``top`` and ``height`` in inches."""
-    whole_width, whole_height = figure.get_size_inches()
-    width = (whole_width - 2 * _MARGIN - (places - 1) * _GAP) / places
-    line = []
-    for place in range(places):
-        left = _MARGIN + place * (width + _GAP)
-        box = (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
-        axes = figure.add_axes(box)
-        axes.tick_params(colors=_QUIET, labelsize=9.5, length=3)
-        for spine in axes.spines.values():
-            spine.set_color(_LINE)
-        line.append(axes)
-    return line
-
-
-def _show(axes: "Axes", pixels: Rows, **options: Any) -> None:
-    step = max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
-    gray = {"cmap": "gray", "vmin": 0, "vmax": 255} if pixels.ndim == 2 else {}
-    axes.imshow(pixels[::step, ::step], interpolation="antialiased", **{**gray, **options})
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _write_title(figure: "Figure", title: str, subtitle: str, left: float) -> None:
-    height = figure.get_size_inches()[1]
-    figure.text(left, 1 - 0.42 / height, title, color=_INK, fontsize=16, fontweight="bold", va="center")
-    figure.text(left, 1 - 0.75 / height, subtitle, color=_QUIET, fontsize=10, va="center")
-
-
-def _color(component: int) -> str:
-    return PALETTE[component % len(PALETTE)]
 
 
 def _position(mixture: Mixture, feature: int | str) -> int:

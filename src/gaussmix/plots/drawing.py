@@ -1,0 +1,111 @@
+"""What figures share: the palette, places for axes, pictures and densities in them.
+
+Figures are objects of their own; pyplot and its state are not used. Components have the colors of Okabe and Ito (Color
+Universal Design, 2008), which people with any color vision tell apart; after eight of them the colors come again.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussmix.errors import MissingDependencyError
+from gaussmix.mixture import Mixture
+from gaussmix.plots.geometry import marginal_densities
+from gaussmix.typing import FloatArray, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+
+INK, QUIET, LINE, BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
+WIDTH, MARGIN, GAP, HEAD, LABEL, HISTOGRAM, FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
+
+_SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError("matplotlib", "plots", "Drawing figures") from error
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write_title(figure: "Figure", title: str, subtitle: str, left: float) -> None:
+    height = figure.get_size_inches()[1]
+    figure.text(left, 1 - 0.42 / height, title, color=INK, fontsize=16, fontweight="bold", va="center")
+    figure.text(left, 1 - 0.75 / height, subtitle, color=QUIET, fontsize=10, va="center")
+
+
+def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> list["Axes"]:
+    """Axes side by side over the width of the figure; ``top`` and ``height`` in inches."""
+    whole_width, whole_height = figure.get_size_inches()
+    width = (whole_width - 2 * MARGIN - (places - 1) * GAP) / places
+    line = []
+    for place in range(places):
+        left = MARGIN + place * (width + GAP)
+        box = (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
+        axes = figure.add_axes(box)
+        axes.tick_params(colors=QUIET, labelsize=9.5, length=3)
+        for spine in axes.spines.values():
+            spine.set_color(LINE)
+        line.append(axes)
+    return line
+
+
+def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
+    """A name above axes, ``indent`` points from their left edge."""
+    axes.annotate(
+        text, (0, 1), xycoords="axes fraction", xytext=(indent, 6), textcoords="offset points", color=INK, fontsize=11
+    )
+
+
+def show_picture(axes: "Axes", pixels: Rows, **options: Any) -> None:
+    step = max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
+    gray = {"cmap": "gray", "vmin": 0, "vmax": 255} if pixels.ndim == 2 else {}
+    axes.imshow(pixels[::step, ::step], interpolation="antialiased", **{**gray, **options})
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def draw_channel(axes: "Axes", mixture: Mixture, feature: int, values: Rows) -> None:
+    """Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram)."""
+    eight_bits = values.dtype == np.uint8
+    least, greatest = (0.0, 255.0) if eight_bits else (float(values.min()), float(values.max()))
+    unit = 0.5 if values.dtype.kind in "ui" else 0.02 * (greatest - least)
+    low, high = least - unit, greatest + unit  # a whole number stands for the unit about it
+    axes.set_yscale("function", functions=(np.sqrt, np.square))
+    axes.hist(values, bins=64, range=(low, high), density=True, color=BARS)
+    grid = np.linspace(low, high, 512)
+    densities = marginal_densities(mixture, feature, grid)
+    draw_densities(axes, grid, densities)
+    axes.plot(grid, densities.sum(axis=0), color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
+    axes.set_xlim(low, high)
+    axes.set_ylim(bottom=0)
+    axes.set_yticks([])
+    if eight_bits:
+        axes.set_xticks([0, 64, 128, 192, 255])
+        axes.get_xticklabels()[0].set_horizontalalignment("left")
+        axes.get_xticklabels()[-1].set_horizontalalignment("right")
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+
+
+def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, upright: bool = False) -> None:
+    for component, density in enumerate(densities):
+        density = np.where(density > 1e-4 * densities.max(), density, np.nan)  # tails would cover each other
+        fill = axes.fill_betweenx if upright else axes.fill_between
+        fill(grid, density, color=color_of(component), alpha=0.22, linewidth=0, zorder=2)
+        line = (density, grid) if upright else (grid, density)
+        axes.plot(*line, color=color_of(component), linewidth=1.7, zorder=3)
+
+
+def color_of(component: int) -> str:
+    return PALETTE[component % len(PALETTE)]
