@@ -1,5 +1,6 @@
 """Images and volumes: read them, segment them, measure and write the segments."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gaussmix.imaging.files import (
@@ -16,14 +17,18 @@ from gaussmix.imaging.results import segmentation_files, write_segmentation
 from gaussmix.imaging.segments import Segmentation, View, fit_pictures, segment_picture
 
 if TYPE_CHECKING:
+    from gaussmix.imaging.comparing import compare
+    from gaussmix.imaging.comparison import Comparison
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 
 __all__ = [
     "SUFFIXES",
+    "Comparison",
     "GaussianMixtureSegmenter",
     "Picture",
     "Segmentation",
     "View",
+    "compare",
     "fit_pictures",
     "read_labels",
     "read_mask",
@@ -38,10 +43,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """scikit-learn is imported with the first segmenter."""
-    if name in ("GaussianMixtureSegmenter", "segment_image"):
-        import gaussmix.imaging.segmenter as segmenter
+_LATER = {
+    "Comparison": "gaussmix.imaging.comparison",
+    "GaussianMixtureSegmenter": "gaussmix.imaging.segmenter",
+    "compare": "gaussmix.imaging.comparing",
+    "segment_image": "gaussmix.imaging.segmenter",
+}
 
-        return getattr(segmenter, name)
+
+def __getattr__(name: str) -> Any:
+    """scikit-learn is imported when something is first asked for that needs it."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
