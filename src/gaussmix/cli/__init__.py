@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import gaussmix
+from gaussmix.cli.compare_picture import compare
 from gaussmix.cli.fit_table import fit
 from gaussmix.cli.segment_picture import segment
 from gaussmix.cli.show_demo import demo
@@ -23,6 +24,7 @@ app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --prob
 app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
 app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)
 app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment)
+app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare)
 app.command(epilog="Example: gaussmix demo -o demo-output")(demo)
 
 

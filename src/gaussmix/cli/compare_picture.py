@@ -1,0 +1,40 @@
+"""``gaussmix compare``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from gaussmix.cli.console import command, results
+from gaussmix.cli.options import Components, SeedOption
+from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.imaging import read_picture
+from gaussmix.plots import write_figure
+
+
+@command
+def compare(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A gray or RGB picture.")],
+    components: Components,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    n_seeds: Annotated[int, typer.Option("--seeds", min=2, help="Seeds for each kind of start.")] = 10,
+    seed: SeedOption = 0,
+) -> None:
+    """Segment a picture in several ways: color and gray, mixture and k-means, hard and soft, several starts.
+
+    Writes table.txt and figure.png, and prints the table.
+    """
+    names = ["table.txt", "figure.png"]
+    check_output_folder(output, names, image)
+    picture = read_picture(image)
+    from gaussmix.imaging import compare
+
+    pixels = picture.pixels[..., 0] if picture.pixels.shape[-1] == 1 else picture.pixels
+    found = compare(pixels, components, mask=picture.visible, n_seeds=n_seeds, random_state=seed)
+    figure = found.figure(f"{image.name}: {components} classes of pixels, several ways")
+    with complete_folder(output) as partial:
+        (partial / "table.txt").write_text(f"{found}\n")
+        write_figure(partial / "figure.png", figure)
+    results().print(Text(str(found)), soft_wrap=True)
+    typer.echo(f"\nwritten  {output}: {', '.join(names)}")
