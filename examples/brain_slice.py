@@ -1,7 +1,7 @@
 """Fluid, gray and white matter in a slice of the MNI152 template that nilearn ships.
 
-The slice is T1-weighted, so that the order of brightness is fluid, gray matter, white matter: classes need no names. The
-template's own tissue maps, averages of many brains, are printed beside: an agreement, not an accuracy.
+The slice is T1-weighted: the darkest class is fluid, the brightest white matter. The template's own tissue maps are
+averages of many brains: what is printed is an agreement, not an accuracy.
 """
 
 import sys
