@@ -9,13 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from rich.console import Console
-from typer.testing import CliRunner
+from commands import fails, run, succeeds
 
 import gaussmix
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.cli import app
 from gaussmix.cli.console import shown_progress
 from gaussmix.cli.options import CovarianceType, Init
 from gaussmix.cli.summary import mixture_summary
@@ -25,29 +23,6 @@ from gaussmix.initial import METHODS
 from gaussmix.tables import write_table
 
 CHOOSE = ["--columns", "length"]
-
-
-def run(*args):
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def succeeds(*args):
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def fails(*args):
-    """The one line on stderr."""
-    result = run(*args)
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    assert result.stdout == ""
-    line, end = result.stderr[:-1], result.stderr[-1]
-    assert end == "\n"
-    assert "\n" not in line
-    assert line.startswith("Error: ")
-    return line
 
 
 @pytest.fixture
@@ -70,16 +45,6 @@ def model(rows, tmp_path):
     mixture = GaussianMixture(3, random_state=0).fit(pd.DataFrame(rows, columns=["length", "width"])).mixture_
     mixture.save(tmp_path / "model.json")
     return tmp_path / "model.json"
-
-
-@pytest.fixture
-def picture(tmp_path):
-    rng = np.random.default_rng(0)
-    colors = np.array([[200, 190, 60, 255], [20, 40, 90, 255], [120, 60, 50, 255]])
-    pixels = colors[np.arange(30) // 10][None].repeat(20, axis=0) + rng.integers(0, 20, (20, 30, 4)) * [1, 1, 1, 0]
-    pixels[:5, :, 3] = 0
-    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "picture.png")
-    return tmp_path / "picture.png"
 
 
 # fit
@@ -271,48 +236,6 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
     assert succeeds("sample", model, "-n", 3).stdout != succeeds("sample", model, "-n", 3).stdout
 
 
-# segment
-
-
-def test_segment_writes_labels_cut_outs_maps_figure_and_model(picture, tmp_path):
-    out = succeeds("segment", picture, "-k", 3, "-o", tmp_path / "segments").stdout
-    folder = tmp_path / "segments"
-    numbered = {f"{kind}-{number}.png" for kind in ("segment", "probability") for number in range(3)}
-    assert {path.name for path in folder.iterdir()} == numbered | {
-        "labels.png", "segments.png", "figure.png", "model.json",
-    }  # fmt: skip
-    pixels = np.asarray(Image.open(picture))
-    labels = np.asarray(Image.open(folder / "labels.png"))
-    mixture = Mixture.load(folder / "model.json")
-    visible = pixels[:, :, 3] > 0
-    np.testing.assert_array_equal(labels[visible], mixture.labels(pixels[visible][:, :3]))
-    assert (labels[~visible] == 255).all()
-    np.testing.assert_array_equal(labels[-1], np.repeat([2, 0, 1], 10))
-    alphas = [np.asarray(Image.open(folder / f"segment-{number}.png"))[:, :, 3] for number in range(3)]
-    np.testing.assert_array_equal(sum(alpha > 0 for alpha in alphas), visible)
-    expected = GaussianMixture(3, random_state=0).fit(pixels[visible][:, :3])
-    np.testing.assert_array_equal(np.sort(mixture.means, axis=0), np.sort(expected.means_, axis=0))
-    for number, mean in enumerate(mixture.means):
-        red, green, blue = np.rint(mean).astype(int)
-        line = next(line for line in out.splitlines() if line.strip().startswith(f"{number} "))
-        assert "33.3 %" in line
-        assert line.rstrip().endswith(f"#{red:02x}{green:02x}{blue:02x}")
-
-
-def test_segment_by_brightness_has_a_model_of_one_feature(picture, tmp_path):
-    succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out", "--gray", "--covariance-type", "tied")
-    mixture = Mixture.load(tmp_path / "out" / "model.json")
-    assert mixture.feature_names == ("gray",)
-    assert mixture.covariance_type == "tied"
-    assert mixture.means[0, 0] < mixture.means[1, 0]
-
-
-def test_segment_again_with_fewer_segments_names_the_files_that_stay(picture, tmp_path):
-    succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out")
-    result = succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out")
-    assert "still has files of an earlier run: probability-2.png, segment-2.png" in result.stderr
-
-
 # errors
 
 
@@ -356,17 +279,13 @@ def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
     assert message in fails("fit", table, "-k", 2, *options)
 
 
-def test_outputs_that_cannot_be_written_are_refused_before_the_work(table, model, picture, tmp_path):
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(table, model, tmp_path):
     choose = ["--columns", "length"]
     assert "there is no folder" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
     assert "is a folder; give the name of a file" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
     assert "is an input; write the output to another file" in fails("fit", table, "-k", 2, *choose, "-o", table)
     assert "is an input" in fails("predict", model, table, "-o", table)
     assert "does not end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
-    assert "there is no folder" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
-    assert "is a file; give the name of a folder" in fails("segment", picture, "-k", 2, "-o", table)
-    picture.rename(tmp_path / "segments.png")
-    assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
     assert "there is no folder" in fails("demo", "-o", tmp_path / "none" / "out")
 
 
@@ -390,26 +309,6 @@ def test_predict_names_the_columns_that_are_missing(model, tmp_path):
 def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
     Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
     assert "has a feature named 'label' already" in fails("sample", tmp_path / "m.json", "--labels")
-
-
-def test_segment_refuses_bad_pictures_and_numbers_in_one_sentence(table, picture, tmp_path):
-    out = tmp_path / "out"
-    assert "table.csv is not a picture that pillow can read." in fails("segment", table, "-k", 2, "-o", out)
-    assert "There is no file" in fails("segment", tmp_path / "none.png", "-k", 2, "-o", out)
-    assert "-k can be at most 255" in fails("segment", picture, "-k", 256, "-o", out)
-    Image.fromarray(np.zeros((2, 2, 3), dtype=np.uint8)).save(tmp_path / "tiny.png")
-    assert "has 4 visible pixels; 5 segments need more" in fails("segment", tmp_path / "tiny.png", "-k", 5, "-o", out)
-    assert not out.exists()
-
-
-def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatch):
-    def no_room(path, figure):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(sys.modules["gaussmix.cli.segment_picture"], "write_figure", no_room)
-    assert "no space left on device" in fails("segment", picture, "-k", 2, "-o", tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
@@ -440,21 +339,15 @@ def ctrl_c_in_the_search(monkeypatch):
 
         yield press
 
-    for module in ("fit_table", "segment_picture"):
-        monkeypatch.setattr(sys.modules[f"gaussmix.cli.{module}"], "shown_progress", presses)
+    monkeypatch.setattr(sys.modules["gaussmix.cli.fit_table"], "shown_progress", presses)
 
 
-def test_interrupted_fit_and_segment_keep_the_best_model_so_far(ctrl_c_in_the_search, table, picture, tmp_path):
-    for command, model in (
-        (["fit", table, *CHOOSE, "-o", tmp_path / "m.json"], tmp_path / "m.json"),
-        (["segment", picture, "-o", tmp_path / "out"], tmp_path / "out" / "model.json"),
-    ):
-        result = run(*command, "-k", 2)
-        assert result.exit_code == 130
-        assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
-        assert "why it stopped  Interrupted after" in result.stdout
-        assert Mixture.load(model).n_components == 2
-    assert (tmp_path / "out" / "labels.png").exists()
+def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
+    result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
+    assert "why it stopped  Interrupted after" in result.stdout
+    assert Mixture.load(tmp_path / "m.json").n_components == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gaussmix.datasets import load_old_faithful
 from gaussmix.em import Progress
-from gaussmix.imaging import Picture, Segmentation, segment_picture, write_picture, write_segmentation
+from gaussmix.imaging import Picture, Segmentation, named_mixture, segment_picture, write_picture, write_segmentation
 from gaussmix.mixture import Mixture
 from gaussmix.plots import scatter_figure, segmentation_figure, write_figure
 from gaussmix.typing import FloatArray
@@ -79,7 +79,7 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
     write_picture(folder / "china.png", picture.pixels)
     (folder / "china").mkdir()
     write_segmentation(folder / "china", segmentation)
-    segmentation.segmenter.mixture_.save(folder / "china" / "model.json")
+    named_mixture(segmentation.segmenter, picture).save(folder / "china" / "model.json")
     write_figure(folder / "china" / "figure.png", figure)
     return Demo(rows, eruptions, mixture, segmentation)
 

@@ -19,9 +19,11 @@ from gaussmix.imaging import (
     Segmentation,
     View,
     fit_pictures,
+    named_mixture,
     segmentation_files,
     write_segmentation,
 )
+from gaussmix.mixture import Mixture
 from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
 from gaussmix.typing import FloatArray, Rows
 
@@ -64,6 +66,7 @@ class _Done:
     """What is kept of a file: lines of the table, pictures of the sheet."""
 
     name: str
+    model: Mixture
     shares: FloatArray
     colors: Rows
     views: list[View]
@@ -73,13 +76,14 @@ def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     """Segment a file; what to print."""
     picture = given.read()
     segmenter = settings.new_segmenter()
-    names = [*segmentation_files(picture, segmenter.n_components, maps=settings.maps), _MODEL, _FIGURE, _SHEET]
+    n_files = 255 if isinstance(segmenter.n_components, str) else segmenter.n_components
+    names = [*segmentation_files(picture, n_files, maps=settings.maps), _MODEL, _FIGURE, _SHEET]
     check_output_folder(settings.output, names, given.path)
     with _progress("Fitting", 1):
         segmentation = _fitted(given, picture, segmenter)
     with complete_folder(settings.output) as partial:
         write_segmentation(partial, segmentation, maps=settings.maps)
-        segmenter.mixture_.save(partial / _MODEL)
+        named_mixture(segmenter, picture).save(partial / _MODEL)
         drawn = _draw(partial, given, segmentation)
         written = sorted(path.name for path in partial.iterdir())
     _warn_of_older(settings.output, written)
@@ -112,7 +116,7 @@ def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[Re
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
     with complete_folder(settings.output) as partial:
         if shared is not None:
-            shared.mixture_.save(partial / _MODEL)
+            done[0].model.save(partial / _MODEL)
         subtitle = f"{len(done)} files, {'a model for each' if settings.each else 'one model'}"
         write_figure(partial / _SHEET, _sheet(done, "Segments, each in its mean color", subtitle))
     lines = [("files", f"{len(done):,}")]
@@ -163,12 +167,13 @@ def _segment_into(
             segmentation = Segmentation.of(picture, shared)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
+    model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         write_segmentation(partial, segmentation, maps=settings.maps)
         if shared is None:
-            segmentation.segmenter.mixture_.save(partial / _MODEL)
+            model.save(partial / _MODEL)
     views = [_small(view) for view in segmentation.views(3 if n_files <= _FEW else 1)]
-    return _Done(given.name, segmentation.shares, segmentation.colors, views)
+    return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
 
 
 def _fitted(given: Given, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
@@ -202,7 +207,7 @@ def _draw(folder: Path, given: Given, segmentation: Segmentation) -> str:
         write_figure(folder / _FIGURE, figure)
         return _FIGURE
     views = segmentation.views(1 if flat else 6)
-    done = _Done(given.name, segmentation.shares, segmentation.colors, views)
+    done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
     write_figure(folder / _SHEET, _sheet([done], title, "Each segment in its mean color"))
     return _SHEET
 

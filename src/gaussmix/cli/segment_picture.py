@@ -27,7 +27,15 @@ def segment(
         list[Path],
         typer.Argument(metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders."),
     ],
-    components: Annotated[int, typer.Option("--components", "-k", min=1, max=255, help="How many classes.")],
+    components: Annotated[
+        str,
+        typer.Option(
+            "--components",
+            "-k",
+            metavar="NUMBER|auto",
+            help="How many classes; auto: as many as tell themselves apart.",
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
     color: Annotated[ColorSpace, typer.Option(help="What colors are measured in.")] = ColorSpace.RGB,
     smoothing: Annotated[
@@ -58,7 +66,7 @@ def segment(
     settings = Settings(
         output,
         {
-            "n_components": components,
+            "n_components": _number_of_classes(components),
             "color_space": color.value,
             "smoothing": _number_or_auto(smoothing),
             "covariance_type": covariance_type.value,
@@ -74,6 +82,12 @@ def segment(
     print_apart(*parts)
     if wrong:
         raise ValueError(f"{len(wrong)} of {len(given)} files are left out: {'; '.join(wrong)}")
+
+
+def _number_of_classes(text: str) -> int | str:
+    if text == "auto" or (text.isdecimal() and 1 <= int(text) <= 255):
+        return text if text == "auto" else int(text)
+    raise ValueError(f"-k is a number from 1 to 255 (a label is one byte), or auto; got {text!r}")
 
 
 def _number_or_auto(text: str) -> float | str:

@@ -14,7 +14,7 @@ from gaussmix.imaging.files import (
 )
 from gaussmix.imaging.pictures import Picture
 from gaussmix.imaging.results import segmentation_files, write_segmentation
-from gaussmix.imaging.segments import Segmentation, View, fit_pictures, segment_picture
+from gaussmix.imaging.segments import Segmentation, View, fit_pictures, named_mixture, segment_picture
 
 if TYPE_CHECKING:
     from gaussmix.imaging.comparing import compare
@@ -30,6 +30,7 @@ __all__ = [
     "View",
     "compare",
     "fit_pictures",
+    "named_mixture",
     "read_labels",
     "read_mask",
     "read_picture",

@@ -133,11 +133,8 @@ class Segmentation:
 
     @property
     def mixture(self) -> Mixture:
-        """The components, with the shares of their classes for weights; features have names."""
-        mixture, color_space = self.segmenter.mixture_, self.segmenter.color_space
-        named = _FEATURES.get(color_space, ()) if len(self.picture.channels) == 3 else ()
-        names = named or self.picture.channels
-        return replace(mixture, weights=self.shares, feature_names=names if len(names) == mixture.n_features else None)
+        """The components, named, with the shares of their classes for weights."""
+        return replace(named_mixture(self.segmenter, self.picture), weights=self.shares)
 
     def features(self, most: int = 1 << 20) -> Rows:
         """(n, d) the colors of visible pixels in the segmenter's color space; at most so many, evenly spaced."""
@@ -203,6 +200,14 @@ def fit_pictures(
 def segment_picture(picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
     """Fit a segmenter to a picture, and label it."""
     return Segmentation.of(picture, fit_pictures([picture], segmenter))
+
+
+def named_mixture(segmenter: "GaussianMixtureSegmenter", picture: Picture) -> Mixture:
+    """The mixture of a segmenter of such pictures, its features named."""
+    mixture = segmenter.mixture_
+    colors = _FEATURES.get(segmenter.color_space) if len(picture.channels) == 3 else None
+    names = colors or picture.channels
+    return replace(mixture, feature_names=names if len(names) == mixture.n_features else None)
 
 
 def values_of(picture: Picture) -> Rows:
