@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 from commands import fails, run, succeeds
+from rich.console import Console
 
 import gaussmix
 from gaussmix import GaussianMixture, Mixture

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from gaussmix.imaging import read_labels, read_mask, read_picture, write_labels, write_maps, write_picture
+from gaussmix.imaging import Picture, read_labels, read_mask, read_picture, write_labels, write_maps, write_picture
 
 RNG = np.random.default_rng(0)
 COLORS = RNG.integers(0, 256, (12, 15, 3), dtype=np.uint8)
@@ -239,6 +239,15 @@ def test_nifti_values_are_scaled_and_channels_come_last(tmp_path):
     np.testing.assert_array_equal(five.pixels, four)
     flat = read_picture(nifti(tmp_path / "flat.nii.gz", VOLUME[:, :, 0]))
     assert flat.shape == (4, 5, 1)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".nii.gz", ".npy"])
+def test_results_on_pixels_from_no_file_are_written_too(suffix, tmp_path):
+    picture = Picture(VOLUME[..., None], spacing=(1.0, 2.0, 3.0), suffix=suffix)
+    write_labels(tmp_path / f"labels{suffix}", picture, (VOLUME > 9).astype(np.uint8))
+    again = read_picture(tmp_path / f"labels{suffix}")
+    np.testing.assert_array_equal(again.pixels[..., 0], VOLUME > 9)
+    assert again.spacing == (None if suffix == ".npy" else (1.0, 2.0, pytest.approx(3.0)))
 
 
 # arrays

@@ -20,6 +20,7 @@ def test_axes_are_pages_space_and_channels(shape, stacked, n_axes):
     assert (picture.n_axes, picture.shape) == (n_axes, shape[:-1])
     assert picture.visible is None
     assert np.shares_memory(picture.rows, picture.pixels)
+    assert picture.suffix == (".png" if len(shape) == 3 else ".npy")
     assert picture.rows.shape == (np.prod(shape[:-1]), shape[-1])
 
 

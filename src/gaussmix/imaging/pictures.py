@@ -27,7 +27,8 @@ class Picture:
     spacing : tuple of float, or None
         The distance between neighbors along each spatial axis, in any one unit. None: not known.
     suffix : str
-        Of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy".
+        Of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". If not given,
+        ".png" of a flat picture and ".npy" of stacks and volumes.
     geometry : object
         What the module that read the file needs to write another one like it.
     """
@@ -36,7 +37,7 @@ class Picture:
     alpha: Rows | None = None
     stacked: bool = False
     spacing: tuple[float, ...] | None = None
-    suffix: str = ".png"
+    suffix: str = ""
     geometry: Any = None
 
     def __post_init__(self) -> None:
@@ -45,6 +46,8 @@ class Picture:
                 f"A picture has 2 spatial axes, a volume 3, and channels are the last axis; got the shape "
                 f"{self.pixels.shape}{', stacked' if self.stacked else ''}"
             )
+        if not self.suffix:
+            object.__setattr__(self, "suffix", ".png" if self.pixels.ndim == 3 else ".npy")
         if self.alpha is not None and self.alpha.shape != self.shape:
             raise ValueError(f"alpha has the shape {self.alpha.shape}; the picture has {self.shape}")
         if self.spacing is not None and len(self.spacing) != self.n_axes:

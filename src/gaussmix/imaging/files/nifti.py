@@ -55,7 +55,7 @@ def read_nifti(path: Path) -> Picture:
 def write_nifti(path: Path, picture: Picture, values: Rows, *, labels: bool = False) -> None:
     """Write values (x, y, z) or (x, y, z, maps) with the header of the volume that the picture was read from."""
     nibabel = _import_nibabel()
-    header = picture.geometry.copy()
+    header = _plain_header(nibabel, picture) if picture.geometry is None else picture.geometry.copy()
     header.set_data_dtype(values.dtype)
     header.set_slope_inter(1, 0)
     header["cal_min"] = header["cal_max"] = 0  # the window of the other values
@@ -63,6 +63,12 @@ def write_nifti(path: Path, picture: Picture, values: Rows, *, labels: bool = Fa
     header.extensions.clear()
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     nibabel.save(kind(values, None, header), path)
+
+
+def _plain_header(nibabel: Any, picture: Picture) -> Any:
+    header = nibabel.Nifti1Header()
+    header.set_qform(np.diag([*(picture.spacing or (1.0, 1.0, 1.0)), 1.0]), code="scanner")
+    return header
 
 
 def same_place(first: Picture, second: Picture) -> bool:

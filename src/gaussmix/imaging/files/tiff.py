@@ -5,7 +5,7 @@ import warnings
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -35,10 +35,16 @@ class TiffGeometry:
     """
 
     resolution: tuple[float, float]
-    resolution_unit: int
-    unit: str | None
-    spacing_of_slices: float | None
-    tags: tuple[tuple[int, int, int, Any], ...]
+    resolution_unit: int = 1
+    unit: str | None = None
+    spacing_of_slices: float | None = None
+    tags: tuple[tuple[int, int, int, Any], ...] = ()
+
+    @classmethod
+    def of(cls, picture: Picture) -> Self:
+        """The geometry of pixels that are from no file."""
+        *across, down, along = picture.spacing or (1.0, 1.0)
+        return cls((1 / along, 1 / down), spacing_of_slices=across[0] if across else None)
 
 
 def read_tiff(path: Path, *, volume: bool = False) -> Picture:
@@ -81,7 +87,7 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
 def write_tiff(path: Path, picture: Picture, values: Rows) -> None:
     """Write values (*shape) or (*shape, maps): an ImageJ file where there are slices, pages or maps, else plain."""
     tifffile = _import_tifffile()
-    geometry: TiffGeometry = picture.geometry
+    geometry = picture.geometry or TiffGeometry.of(picture)
     axes = ("T" if picture.stacked else "") + ("Z" if picture.n_axes == 3 else "") + "YX"
     if values.ndim > len(axes):
         values = np.ascontiguousarray(np.moveaxis(values, -1, -3))
