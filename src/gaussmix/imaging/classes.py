@@ -38,12 +38,10 @@ class Classes:
 
     def with_weights(self, weights: FloatArray) -> "Classes":
         """The same with other weights of the classes; within them components keep their shares."""
-        factors = np.repeat(weights / self.weights, self.per_class)
-        scaled = self.mixture.weights * factors
-        mixture = Mixture(
-            scaled / scaled.sum(), self.mixture.means, self.mixture.covariance, self.mixture.feature_names
-        )
-        return replace(self, mixture=mixture)
+        found = self.mixture.weights.reshape(-1, self.per_class)
+        totals = found.sum(axis=1, keepdims=True)
+        shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / self.per_class)
+        return replace(self, mixture=replace(self.mixture, weights=(weights[:, None] * shares).ravel()))
 
     def reordered(self, order: IntArray) -> "Classes":
         """The same with the classes in another order."""

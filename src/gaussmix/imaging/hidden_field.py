@@ -7,7 +7,6 @@ import numpy as np
 from gaussmix.errors import DegenerateComponentWarning
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.lattice import Lattice
-from gaussmix.mixture import Mixture
 from gaussmix.updates import AbstractUpdate, Step
 
 SWEEPS = 10
@@ -77,7 +76,7 @@ def fit_field(
             return FieldFit(classes, tuple(energies), True, step)
         assert moments is not None
         step = update.maximize(classes.mixture, moments)
-        classes = replace(classes, mixture=_shares_within(step.mixture, classes))
+        classes = replace(classes, mixture=step.mixture).with_weights(classes.weights)
     return FieldFit(classes, tuple(energies), False, step)
 
 
@@ -94,12 +93,3 @@ def troubles(fit: FieldFit) -> list[DegenerateComponentWarning]:
         if numbers.size:
             found.append(DegenerateComponentWarning(np.unique(numbers), trouble, "Class"))
     return found
-
-
-def _shares_within(mixture: Mixture, classes: Classes) -> Mixture:
-    """The mixture with the classes' old weights; within a class, components share as they have come out."""
-    found = mixture.weights.reshape(-1, classes.per_class)
-    totals = found.sum(axis=1, keepdims=True)
-    shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / classes.per_class)
-    weights = (classes.weights[:, None] * shares).ravel()
-    return replace(mixture, weights=weights)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.field import Field
 from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.typing import BoolArray, IntArray, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +60,10 @@ class Lattice:
             probabilities = field.probabilities(piece.start, piece.stop)
             yield rows, probabilities if seen is None else probabilities[seen]
 
-    def neighbor_sums(self, field: Field) -> Iterator[tuple[Rows, FloatArray]]:
-        """The rows and what their neighbors in the field add up to, piece by piece."""
+    def of_rows(self, field: Field, table: npt.NDArray[np.float32]) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
+        """The rows and their lines of a table (n, c) of all pixels, piece by piece."""
         for piece, rows, seen in self._pieces(field):
-            sums = field.neighbor_sums(piece.start, piece.stop).astype(np.float64)
-            yield rows, sums if seen is None else sums[seen]
+            yield rows, table[piece] if seen is None else table[piece][seen]
 
     def _pieces(self, field: Field) -> Iterator[tuple[slice, Rows, BoolArray | None]]:
         done = 0

@@ -54,7 +54,13 @@ def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None
 
 
 def lattices_of(
-    images: list[Pixels], features: Features, neighborhood: Neighborhood, *, stack: bool, seed: int
+    images: list[Pixels],
+    features: Features,
+    neighborhood: Neighborhood,
+    *,
+    stack: bool,
+    seed: int,
+    most: int | None = None,
 ) -> list[Lattice]:
     """The images with their neighbors, or blocks of them when they are large.
 
@@ -68,16 +74,19 @@ def lattices_of(
         Whether the first axis numbers images.
     seed : int
         For the choice of blocks.
+    most : int, optional
+        Images of more pixels together are large; by default `MOST_PIXELS`.
     """
+    most = MOST_PIXELS if most is None else most
     total = sum(int(np.prod(pixels.shape)) for pixels in images)
     rng = np.random.default_rng(seed)
     lattices = []
     for pixels in images:
-        if total <= MOST_PIXELS:
+        if total <= most:
             neighbors = neighborhood.stacked() if stack else neighborhood
             lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible))
             continue
-        share = MOST_PIXELS * int(np.prod(pixels.shape)) / total
+        share = most * int(np.prod(pixels.shape)) / total
         lattices.append(_blocks(pixels, features, neighborhood, share, stack, rng))
     return lattices
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.errors import DegenerateComponentWarning
@@ -18,10 +19,12 @@ from gaussmix.imaging.colors import COLOR_SPACES
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.hidden_field import fit_field, troubles
 from gaussmix.imaging.labeling import Labeler
+from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
 from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
+from gaussmix.imaging.strength import ESTIMATE_PIXELS, clustered, estimate_field
 from gaussmix.typing import Rows
 
 UNLABELED = 255
@@ -165,15 +168,28 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         n_axes = len(images[0].shape) - self.stack
         if self.smoothing != 0:
             neighborhood = Neighborhood.of(n_axes, self.n_neighbors, self.spacing)
-            lattices = lattices_of(images, features, neighborhood, stack=self.stack, seed=0)
-            strength = 1.0 if isinstance(self.smoothing, str) else float(self.smoothing)
             narrowed = estimator._data_range
+
+            def narrow_lattices(most: int | None = None) -> list[Lattice]:
+                lattices = lattices_of(images, features, neighborhood, stack=self.stack, seed=0, most=most)
+                if narrowed is None:
+                    return lattices
+                return [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in lattices]
+
+            lattices = narrow_lattices()
             if narrowed is not None:
                 classes = Classes(estimator._reduced)
-                lattices = [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in lattices]
-            fitted = fit_field(lattices, classes, strength, estimator._update)
-            classes, energies = fitted.classes, fitted.free_energies
-            messages += troubles(fitted)
+            if isinstance(self.smoothing, str):
+                few = narrow_lattices(ESTIMATE_PIXELS)
+                seed = int(check_random_state(self.random_state).randint(1 << 31))
+                starts = classes, clustered(few, classes, estimator._update, seed)
+                estimate = estimate_field(few, lattices, starts, estimator._update, seed)
+                classes, strength = estimate.classes, estimate.strength
+            else:
+                strength = float(self.smoothing)
+                fitted = fit_field(lattices, classes, strength, estimator._update)
+                classes, energies = fitted.classes, fitted.free_energies
+                messages += troubles(fitted)
             if narrowed is not None:
                 classes = Classes(narrowed.lift(classes.mixture))
         n_channels = rows.shape[1] - (n_axes + self.stack if self.position else 0)
