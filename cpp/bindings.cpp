@@ -263,15 +263,17 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
   sized(strengths, 2, "strengths");
   sized(fractions, k * n, "fractions");
   sized(sums, gaussmix::FractionSums{static_cast<int>(n_states), static_cast<int>(d)}.size(), "sums");
-  const gaussmix::FractionStates states{static_cast<int>(n_states),
-                                        static_cast<int>(k),
-                                        static_cast<int>(d),
-                                        fractions_of_states.data(),
-                                        means.data(),
-                                        log_weights.data(),
-                                        {static_cast<float>(strengths.data()[0]), static_cast<float>(strengths.data()[1])}};
-  const gaussmix::FractionGrid grid{static_cast<int>(n_axes), shape.data(),  weights.data(),  rows.data(),
-                                    origin.data(),            factor.data(), standing.data(), fractions.data()};
+  const gaussmix::FractionStates states{
+      static_cast<int>(n_states),
+      static_cast<int>(k),
+      static_cast<int>(d),
+      fractions_of_states.data(),
+      means.data(),
+      log_weights.data(),
+      {static_cast<float>(strengths.data()[0]), static_cast<float>(strengths.data()[1])}};
+  const gaussmix::FractionGrid grid{
+      static_cast<int>(n_axes), shape.data(),    weights.data(), rows.data(), origin.data(), factor.data(),
+      standing.data(),          fractions.data()};
   nb::gil_scoped_release release;
   gaussmix::update_fractions(states, grid, max_threads(), sums.data());
 }
@@ -309,10 +311,11 @@ NB_MODULE(_native, module) {
       .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
            "What pixels would be given their neighbors, and how well the field explains them.")
       .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
-  module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a, "factor"_a,
-             "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
-             "fractions"_a.noconvert(), "sums"_a.noconvert(),
-             "Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp).");
+  module.def(
+      "update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a, "factor"_a,
+      "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
+      "fractions"_a.noconvert(), "sums"_a.noconvert(),
+      "Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

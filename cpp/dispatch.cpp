@@ -48,7 +48,8 @@ int available(Compiled found[4]) {
 #ifdef GAUSSMIX_X86
   bool avx2 = false, avx512 = false;
   look_at_processor(avx2, avx512);
-  if (avx512) found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single};
+  if (avx512)
+    found[count++] = {&kernels_avx512, &kernels_avx512_single, &field_avx512_single, &fractions_avx512_single};
   if (avx2) found[count++] = {&kernels_avx2, &kernels_avx2_single, &field_avx2_single, &fractions_avx2_single};
 #endif
   found[count++] = {&kernels_baseline, &kernels_baseline_single, &field_baseline_single, &fractions_baseline_single};

@@ -27,8 +27,8 @@ struct FractionGrid {
 //
 //   q[s] is proportional to w[s] exp(-|row - m[s]|^2 / 2 + f[s] (t[0] h[0] + t[1] h[1])),
 //
-// in place, and adds to sums (fraction_kernels.hpp). No two pixels that change at once are neighbors, and sums are added
-// in one order: whatever the number of threads, the bits are the same.
+// in place, and adds to sums (fraction_kernels.hpp). No two pixels that change at once are neighbors, and sums are
+// added in one order: whatever the number of threads, the bits are the same.
 void update_fractions(const FractionStates& states, const FractionGrid& grid, int n_threads, double* sums);
 
 }  // namespace gaussmix

@@ -38,9 +38,8 @@ class Sheet:
 
     def counted(self) -> BoolArray:
         """(n,) pixels to estimate from: not those at the edge of what is visible, which hold some of what is not."""
-        inner = ndimage.binary_erosion(
-            self.visible.reshape(self.shape), np.ones((3,) * len(self.shape)), border_value=1
-        ).ravel()
+        around = np.ones([3 if weight else 1 for weight in self.axis_weights])
+        inner = ndimage.binary_erosion(self.visible.reshape(self.shape), around, border_value=1).ravel()
         return inner if inner.sum() >= 0.25 * self.visible.sum() else self.visible
 
 
@@ -167,11 +166,9 @@ class _Estimate:
         self.rows = np.ascontiguousarray(self.sheet.rows / field, dtype=np.float32)
         return change
 
-    def field(self) -> Rows:
+    def field(self) -> Rows | None:
         """(n, d) array of float32: what the rows are divided by."""
-        if self.smooth is None:
-            return np.ones_like(self.sheet.rows)
-        return np.exp(self.smooth.log_field(self.coefficients))
+        return None if self.smooth is None else np.exp(self.smooth.log_field(self.coefficients))
 
 
 def _factor(noise: FloatArray) -> FloatArray:
@@ -213,7 +210,7 @@ def _maximize(model: PartialVolume, sums: _Sums, origin: FloatArray, floor: Floa
 
 def fit_partial_volume(
     sheets: Sequence[Sheet], means: FloatArray, noise: FloatArray, *, bias_field: bool = False
-) -> tuple[PartialVolume, list[Rows], list[Rows]]:
+) -> tuple[PartialVolume, list[Rows], list[Rows | None]]:
     """Estimate the model by EM, its E-step one mean-field sweep over all pixels.
 
     Parameters
@@ -232,7 +229,7 @@ def fit_partial_volume(
         Classes in the order of ``means``.
     fractions : list of (k, n) array of float32
         The expected shares of the pixels of each image; 0 where they are not visible.
-    fields : list of (n, d) array of float32
+    fields : list of (n, d) array of float32, or of None
     """
     counted = np.concatenate([sheet.rows[sheet.visible][:: max(1, len(sheet.visible) // 100_000)] for sheet in sheets])
     origin = counted.mean(axis=0, dtype=np.float64)
@@ -256,23 +253,3 @@ def fit_partial_volume(
         if max(moved, 0.1 * strengthened) < _SETTLED and (not bias_field or changed < 0.1 * _SETTLED):
             break
     return model, [estimate.fractions for estimate in estimates], [estimate.field() for estimate in estimates]
-
-
-def expected_fractions(model: PartialVolume, sheet: Sheet, *, bias_field: bool = False) -> tuple[Rows, Rows]:
-    """The expected shares of the pixels of an image, under a model that is known.
-
-    Returns
-    -------
-    fractions : (k, n) array of float32
-        0 where pixels are not visible.
-    field : (n, d) array of float32
-    """
-    origin = model.means.mean(axis=0)
-    estimate = _Estimate(sheet, model.n_classes, bias_field=bias_field)
-    unused = np.zeros(_n_sums(model))
-    estimate.sweep(model, origin, np.zeros(2), unused)
-    for _ in range(_MOST_ITERATIONS if bias_field else 6):
-        estimate.sweep(model, origin, model.strengths, unused)
-        if bias_field and estimate.follow_field(model.means) < 0.1 * _SETTLED:
-            break
-    return estimate.fractions, estimate.field()

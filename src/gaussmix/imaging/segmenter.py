@@ -25,6 +25,7 @@ from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
 from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
 from gaussmix.imaging.strength import ESTIMATE_PIXELS, clustered, estimate_field
+from gaussmix.imaging.tissue import Tissue, tissue_of, without_field
 from gaussmix.typing import Rows
 
 UNLABELED = 255
@@ -57,6 +58,9 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest.
     spacing : sequence of float, optional
         Distance of neighboring pixels along each axis: farther ones count less.
+    bias_field : bool, default=False
+        Whether each image, each channel on its own, is multiplied by a smooth field (as in magnetic resonance): it is
+        estimated along with the shares of `predict_fractions`, and divided out before anything else.
     order : "brightness", "weight", int or array-like, default="brightness"
         How classes are numbered: by the brightness of their means (luma of RGB, the mean of other channels), the
         brightest last; by weight, the heaviest first; by the means of a channel; or (k, channels) means that each class
@@ -76,6 +80,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     n_components_ : int
     smoothing_ : float
         The strength in use.
+    bias_ : (shape) or (shape, channels) array of float32, or a list of them
+        With ``bias_field=True``: the fields of the images of the fit, of geometric mean one.
     free_energies_ : tuple of float
         Where neighbors count, after each iteration; it never falls.
 
@@ -105,6 +111,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         smoothing: float | str = "auto",
         n_neighbors: int | None = None,
         spacing: Sequence[float] | None = None,
+        bias_field: bool = False,
         order: Any = "brightness",
         covariance_type: str = "full",
         channel_axis: int | str | None = "auto",
@@ -117,6 +124,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.smoothing = smoothing
         self.n_neighbors = n_neighbors
         self.spacing = spacing
+        self.bias_field = bias_field
         self.order = order
         self.covariance_type = covariance_type
         self.channel_axis = channel_axis
@@ -159,6 +167,9 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                 f"image has {found} different colors; n_components={n_classes} classes need at least as many"
             )
         estimator = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
+        if self.bias_field:
+            images, self.bias_ = self._without_fields(images, image, rows, row_weights, n_classes)
+            rows, row_weights = colors_of(images, features)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator.fit(rows, sample_weight=row_weights)
@@ -211,11 +222,28 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, image: Any, mask: Any = None) -> Any:
         """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images."""
-        return self._each(image, mask, lambda labeler, pixels: labeler.labels(pixels, elsewhere=UNLABELED))
+        return self._each(
+            image, mask, lambda labeler, pixels: labeler.labels(self._flat(labeler, pixels), elsewhere=UNLABELED)
+        )
 
     def predict_proba(self, image: Any, mask: Any = None) -> Any:
         """(shape, k) array of float32: the probability of each class, 0 where a pixel does not count."""
-        return self._each(image, mask, lambda labeler, pixels: labeler.probabilities(pixels))
+        return self._each(image, mask, lambda labeler, pixels: labeler.probabilities(self._flat(labeler, pixels)))
+
+    def predict_fractions(self, image: Any, mask: Any = None) -> Any:
+        """How much of each class is in each pixel: its expected share, which a probability is not.
+
+        A pixel at the border of two classes holds some of both (partial volume). Means and noise of the classes, with
+        mixed pixels between classes that are next to each other in color, and how alike neighbors are, are estimated
+        from the image itself, from the labels of the model on; pixels at the edge of a mask do not enter the estimates.
+        Shares sum to one. They are unbiased where noise is Gaussian and mixing linear, so that their sum is a volume.
+
+        Returns
+        -------
+        (shape, k) array of float32
+            0 where a pixel does not count; a list for several images.
+        """
+        return self._each(image, mask, lambda labeler, pixels: self._tissue(labeler, pixels).fractions)
 
     def fit_predict(self, image: Any, mask: Any = None) -> Any:
         """`fit`, then `predict`."""
@@ -225,11 +253,36 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """Mean log-likelihood of the pixels that count, each alone, in nats."""
         check_is_fitted(self)
         total = weight = 0.0
+        features = Features(self.color_space, self.position)
+        labeler = Labeler(features, self._classes, None, 0.0)
         for pixels in self._all_pixels(image, mask):
-            rows = Features(self.color_space, self.position).rows(pixels)
+            rows = features.rows(self._flat(labeler, pixels))
             total += float(self.mixture_.log_density(rows).sum())
             weight += len(rows)
         return total / weight
+
+    def _tissue(self, labeler: Labeler, pixels: Pixels) -> Tissue:
+        labels = replace(labeler, neighborhood=None).labels(pixels, elsewhere=UNLABELED)
+        n_classes = labeler.classes.n_classes
+        return tissue_of(pixels, labels, n_classes, self.spacing, stack=self.stack, bias_field=self.bias_field)
+
+    def _flat(self, labeler: Labeler, pixels: Pixels) -> Pixels:
+        field = self._tissue(labeler, pixels).field if self.bias_field else None
+        return pixels if field is None else without_field(pixels, field)
+
+    def _without_fields(
+        self, images: list[Pixels], image: Any, rows: Rows, row_weights: Any, n_classes: int
+    ) -> tuple[list[Pixels], Any]:
+        """The images divided by their fields, and these as `bias_` has them; from a first mixture of all pixels."""
+        guess = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the mixture that follows has its own
+            guess.fit(rows, sample_weight=row_weights)
+        labeler = Labeler(Features(self.color_space, self.position), Classes(guess.mixture_), None, 0.0)
+        fields = [self._tissue(labeler, pixels).field for pixels in images]
+        flat = [without_field(pixels, field) for pixels, field in zip(images, fields, strict=True) if field is not None]
+        shown = [field[..., 0] if field.shape[-1] == 1 else field for field in fields if field is not None]
+        return flat, shown if isinstance(image, list | tuple) else shown[0]
 
     def _each(self, image: Any, mask: Any, use: Any) -> Any:
         check_is_fitted(self)
@@ -280,6 +333,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         if self.color_space not in COLOR_SPACES:
             raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {self.color_space!r}")
         require_nonnegative("position", self.position)
+        if self.bias_field and self.stack:
+            raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
         if isinstance(self.smoothing, str):
             if self.smoothing != "auto":
                 raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {self.smoothing!r}')
