@@ -1,6 +1,8 @@
-"""A noisy volume with known classes: what neighbors are worth, and that flat voxels need their spacing.
+"""A noisy volume with known classes: what neighbors are worth, and how much of each class is in a voxel.
 
-Balls and a shell of two materials in a third, with voxels 1 by 1 by 3; noise of 0.4 times the distance of the classes.
+Balls with a core and a coat are drawn on a grid so fine that a voxel of 1 by 1 by 3 millimeters has 24 of its points:
+at a border it holds some of both. Fractions are estimates for classes that are next to each other in brightness, as
+cores and coats, coats and what is outside.
 """
 
 import sys
@@ -14,36 +16,48 @@ from gaussmix.imaging.metrics import dice
 from gaussmix.typing import Rows
 
 SPACING = (3.0, 1.0, 1.0)
-NOISE = 0.4  # of classes that are 1 apart
+POINTS = (6, 2, 2)  # of the fine grid in a voxel
+NOISE = 0.2  # of classes that are 1 apart
 
 
 def main(folder: Path, every: int = 1) -> None:
-    """Segment a volume of 96 millimeters (a smaller one for larger ``every``), print Dice, save ``volume.png``."""
-    truth = materials(96 // every)
-    volume = (truth + np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)).astype(np.float32)
+    """Segment a volume of 96 millimeters (a smaller one for larger ``every``), print errors, save ``volume.png``."""
+    shares = shares_of(materials(6 * (32 // every)))
+    truth = shares.argmax(axis=-1)
+    noise = np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)
+    volume = (shares @ np.arange(3) + noise).astype(np.float32)
     ways = {
         "voxels alone": {"smoothing": 0},
-        "6 neighbors": {},
-        "6 neighbors, spacing": {"spacing": SPACING},
-        "26 neighbors, spacing": {"spacing": SPACING, "n_neighbors": 26},
+        "6 neighbors": {"spacing": SPACING},
+        "26 neighbors": {"spacing": SPACING, "n_neighbors": 26},
     }
     found = {}
     print(f"{truth.size:,} voxels, noise {NOISE} of the distance of the classes")
-    print(f"{'Dice':24}{'class 0':>9}{'class 1':>9}{'class 2':>9}{'right':>9}{'strength':>10}")
+    print(f"{'Dice':14}{'class 0':>10}{'class 1':>10}{'class 2':>10}{'strength':>10}")
     for name, how in ways.items():
-        segmenter = GaussianMixtureSegmenter(3, channel_axis=None, random_state=0, **how)
-        found[name] = segmenter.fit_predict(volume)
-        overlaps = "".join(f"{value:9.3f}" for value in dice(found[name], truth))
-        right = (found[name] == truth).mean()
-        print(f"{name:24}{overlaps}{right:9.3f}{segmenter.smoothing_:10.2f}")
+        segmenter = GaussianMixtureSegmenter(3, channel_axis=None, random_state=0, **how).fit(volume)
+        found[name] = segmenter.predict(volume)
+        overlaps = "".join(f"{value:10.3f}" for value in dice(found[name], truth))
+        print(f"{name:14}{overlaps}{segmenter.smoothing_:10.2f}")
+        if name == "6 neighbors":
+            estimates = {
+                "labels": np.eye(3)[found[name]],
+                "probabilities": segmenter.predict_proba(volume),
+                "fractions": segmenter.predict_fractions(volume),
+            }
+    print(f"{'how much of each class (6 neighbors)':40}{'error in a voxel':>18}{'error of the volumes':>28}")
+    for name, estimate in estimates.items():
+        error = np.sqrt(((estimate - shares) ** 2).mean())
+        volumes = 100 * (estimate.sum(axis=(0, 1, 2)) / shares.sum(axis=(0, 1, 2)) - 1)
+        print(f"{name:40}{error:18.3f}" + "".join(f"{value:+8.1f} %" for value in volumes))
 
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    middle = len(truth) // 2
-    shown = {"truth": truth, "volume": volume} | found
-    places = figure.subplots(2, len(shown), height_ratios=(1, 1))
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    shown = {"volume": volume, "truth, shares": shares @ np.arange(3)} | found
+    shown["fractions"] = estimates["fractions"] @ np.arange(3)
+    places = figure.subplots(2, len(shown))
     for column, (name, values) in zip(places.T, shown.items(), strict=True):
-        row = values.shape[1] // 2
-        for axes, part, aspect in ((column[0], values[middle], 1), (column[1], values[:, row], SPACING[0])):
+        parts = values[len(values) // 2], values[:, values.shape[1] // 2]
+        for axes, part, aspect in zip(column, parts, (1, SPACING[0]), strict=True):
             axes.imshow(part, cmap="gray", vmin=-0.5, vmax=2.5, aspect=aspect)
             axes.set_axis_off()
         column[0].set_title(name, loc="left", fontsize=11)
@@ -51,17 +65,21 @@ def main(folder: Path, every: int = 1) -> None:
 
 
 def materials(size: int) -> Rows:
-    """(size / 3, size, size) array of int: 1 in balls, 2 in smaller ones and in a shell, 0 elsewhere."""
-    axes = [step * (np.arange(int(size / step)) + 0.5) for step in SPACING]
-    places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) / size
-    truth = np.zeros(places.shape[:-1], dtype=np.int64)
+    """(size, size, size) array of int: 2 in the cores of balls, 1 in their coats, 0 elsewhere."""
+    axes = np.meshgrid(*[(np.arange(size) + 0.5) / size] * 3, indexing="ij", sparse=True)
+    truth = np.zeros((size, size, size), dtype=np.int8)
     rng = np.random.default_rng(1)
-    for material, n_balls, radius in ((1, 14, 0.16), (2, 10, 0.09)):
-        for center in rng.uniform(0.1, 0.9, size=(n_balls, 3)):
-            truth[((places - center) ** 2).sum(axis=-1) < radius**2] = material
-    to_middle = np.sqrt(((places - 0.5) ** 2).sum(axis=-1))
-    truth[(to_middle > 0.42) & (to_middle < 0.47)] = 2
+    for center, radius in zip(rng.uniform(0.1, 0.9, size=(16, 3)), rng.uniform(0.1, 0.22, size=16), strict=True):
+        distance = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(axes, center, strict=True)))
+        np.maximum(truth, (distance < radius).astype(np.int8) + (distance < radius - 0.06), out=truth)
     return truth
+
+
+def shares_of(fine: Rows) -> Rows:
+    """(depth, height, width, 3) how much of each material is in a voxel."""
+    depth, height, width = (size // points for size, points in zip(fine.shape, POINTS, strict=True))
+    blocks = fine.reshape(depth, POINTS[0], height, POINTS[1], width, POINTS[2])
+    return np.stack([(blocks == material).mean(axis=(1, 3, 5)) for material in range(3)], axis=-1)
 
 
 if __name__ == "__main__":
