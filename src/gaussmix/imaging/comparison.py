@@ -1,15 +1,12 @@
 """What a comparison of ways to segment an image found: a table and a figure."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray, Rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ class Comparison:
     def __str__(self) -> str:
         return "\n\n".join([self._about(), self._ways_table(), self._starts_table(), self._soft_table()])
 
-    def figure(self, title: str | None = None) -> "Figure":
+    def figure(self, title: str | None = None) -> Any:
         """Pictures of the classes each way, histograms with component densities, and what starts lead to.
 
         Parameters
