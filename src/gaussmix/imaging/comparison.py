@@ -8,6 +8,11 @@ import numpy as np
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray, Rows
 
+_NOTES = """\
+distance: root mean square, of pixels to the mean color of their class
+log-likelihood: nats per pixel; of ways, with a Gaussian for each class
+labels that change: against the first seed; in order: with classes sorted by brightness"""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -77,7 +82,7 @@ class Comparison:
     pictures: tuple[tuple[str, Rows], ...]
 
     def __str__(self) -> str:
-        return "\n\n".join([self._about(), self._ways_table(), self._starts_table(), self._soft_table()])
+        return "\n\n".join([self._about(), self._ways_table(), self._starts_table(), self._soft_table(), _NOTES])
 
     def figure(self, title: str | None = None) -> Any:
         """Pictures of the classes each way, histograms with component densities, and what starts lead to.
