@@ -197,6 +197,10 @@ class Field {
     nb::gil_scoped_release release;
     field_->load(first, count, scores.data(), keep, max_threads());
   }
+  void pool() {
+    nb::gil_scoped_release release;
+    field_->pool(max_threads());
+  }
   void sweep(double strength, int times) {
     nb::gil_scoped_release release;
     for (int i = 0; i < times; ++i) field_->sweep(strength, max_threads());
@@ -302,6 +306,7 @@ NB_MODULE(_native, module) {
            "shape"_a, "n_classes"_a, "offsets"_a, "weights"_a, "visible"_a.none(), "edges"_a.none(),
            "Reads all arguments, keeps none.")
       .def("load", &Field::load, "first"_a, "scores"_a, "keep"_a, "Scores of the pixels from the first on.")
+      .def("pool", &Field::pool, "Probabilities of blocks, from their scores together.")
       .def("sweep", &Field::sweep, "strength"_a, "times"_a, "Mean-field updates of every pixel, in place.")
       .def("draw", &Field::draw, "strength"_a, "seed"_a, "Draw every pixel given its neighbors.")
       .def("free_energy", &Field::free_energy, "strength"_a, "What sweeps raise.")

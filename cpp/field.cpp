@@ -68,13 +68,12 @@ Field::Field(const Neighbors& neighbors, int n_classes, const std::uint8_t* visi
   for (int axis = 0; axis < n_axes_; ++axis) shape_[axis] = neighbors.shape[axis];
   for (int axis = 0; axis + 1 < n_axes_; ++axis) n_lines_ *= shape_[axis];
   half_ = ((width_ + 1) / 2 + 1 + 15) / 16 * 16;  // at least one zero behind the last pixel
-  bool varies[kMostAxes] = {};
   for (int o = 0; o < neighbors.n_offsets; ++o) {
     Offset offset{};
     offset.weight = static_cast<float>(neighbors.weights[o]);
     for (int axis = 0; axis < n_axes_; ++axis) {
       offset.step[axis] = neighbors.offsets[o * n_axes_ + axis];
-      varies[axis] = varies[axis] || offset.step[axis];
+      varies_[axis] = varies_[axis] || offset.step[axis];
     }
     offsets_.push_back(offset);
   }
@@ -85,7 +84,7 @@ Field::Field(const Neighbors& neighbors, int n_classes, const std::uint8_t* visi
       const std::size_t at = rest % shape_[axis];
       rest /= shape_[axis];
       // The first axis has the highest bit: a sweep carries what it finds two lines along it, no farther.
-      if (varies[axis]) color |= (at & 1) << (n_axes_ - 2 - axis);
+      if (varies_[axis]) color |= (at & 1) << (n_axes_ - 2 - axis);
     }
     lines_by_color_[color].push_back(static_cast<std::uint32_t>(line));
   }
@@ -167,6 +166,46 @@ void Field::visit_lines(int n_threads, bool by_color, Visit visit) const {
       for (std::int64_t i = 0; i < count; ++i) visit(static_cast<std::size_t>(i), scratch.data());
     }
   }
+}
+
+void Field::pool(int n_threads) {
+  if (!varies_[n_axes_ - 1]) return;
+  const FieldKernels& kernels = selected_field_kernels();
+  const std::size_t stride = 2 * half_, line_size = n_classes_ * stride;
+  visit_lines(n_threads, false, [&](std::size_t first, float* scratch) {
+    // The lines of a block, found by the first of them.
+    std::vector<std::size_t> lines{first};
+    std::size_t rest = first, step = 1;
+    for (int axis = n_axes_ - 2; axis >= 0; --axis) {
+      const std::size_t length = shape_[axis], at = rest % length;
+      rest /= length;
+      if (varies_[axis]) {
+        if (at % 2) return;
+        for (std::size_t i = 0, count = lines.size(); at + 1 < length && i < count; ++i)
+          lines.push_back(lines[i] + step);
+      }
+      step *= length;
+    }
+    constexpr float kNever = -1e4f;  // in place of -inf, which a block with two known classes would have throughout
+    std::vector<float> sums(line_size);
+    for (std::size_t line : lines) {
+      const float* scores = scores_.get() + kLead + line * line_size;
+      for (int c = 0; c < n_classes_; ++c) {
+        for (std::size_t i = 0; i < half_; ++i) {
+          const float both =
+              std::max(scores[c * stride + i], kNever) + std::max(scores[c * stride + half_ + i], kNever);
+          sums[c * stride + i] += both;
+          sums[c * stride + half_ + i] += both;
+        }
+      }
+    }
+    for (std::size_t line : lines) {
+      LineOf together(*this, line);
+      together.line.scores = sums.data();
+      together.line.n_neighbors = 0;
+      kernels.sweep(together.line, 0.0f, scratch);
+    }
+  });
 }
 
 void Field::sweep(double strength, int n_threads) {

@@ -41,6 +41,9 @@ class Field {
   // preference. Probabilities follow from the scores alone, unless they are kept.
   void load(std::size_t first, std::size_t count, const double* scores, bool keep, int n_threads);
 
+  // Blocks of two pixels along each axis that neighbors differ along: probabilities are what the scores of a block
+  // together make them.
+  void pool(int n_threads);
   // Every pixel once, in place: the free energy never falls.
   void sweep(double strength, int n_threads);
   // Every pixel once, drawn from its distribution given its neighbors: probabilities become 0 and 1.
@@ -87,6 +90,7 @@ class Field {
   };
   std::vector<Offset> offsets_;
   std::vector<std::vector<std::uint32_t>> lines_by_color_;
+  bool varies_[kMostAxes] = {};   // whether neighbors differ along an axis
   Plane<float> scores_;           // (lines, classes, 2, half): minus the greatest of the pixel
   Plane<float> q_;                // the same
   Plane<std::uint8_t> visible_;   // (lines, 2, half)

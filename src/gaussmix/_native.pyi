@@ -62,6 +62,9 @@ class Field:
     def load(self, first: int, scores: FloatArray, keep: bool) -> None:
         """Scores of the pixels from the first on."""
 
+    def pool(self) -> None:
+        """Probabilities of blocks, from their scores together."""
+
     def sweep(self, strength: float, times: int) -> None:
         """Mean-field updates of every pixel, in place."""
 

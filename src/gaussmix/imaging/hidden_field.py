@@ -67,6 +67,8 @@ def fit_field(
         moments = None
         for lattice, field in zip(lattices, fields, strict=True):
             lattice.load(field, classes, keep=iteration > 0)
+            if iteration == 0:
+                field.pool()
             field.sweep(strength, sweeps)
             for rows, probabilities in lattice.probabilities(field):
                 more = classes.moments(rows, classes.scores(rows), probabilities)

@@ -61,7 +61,7 @@ class Labeler:
         """
         neighborhood = self.neighborhood or Neighborhood.none(len(pixels.shape))
         height = pixels.shape[0]
-        halo = 2 * SWEEPS * bool(neighborhood.offsets[:, 0].any())
+        halo = (2 * SWEEPS + 2) * bool(neighborhood.offsets[:, 0].any())
         line = int(np.prod(pixels.shape[1:])) * self.classes.n_classes
         step = max(2, (_SLAB_NUMBERS // line - 2 * halo) // 2 * 2, halo)
         for start in range(0, height, step):
@@ -77,6 +77,7 @@ class Labeler:
             )
             field = lattice.field(self.classes.n_classes)
             lattice.load(field, self.classes)
+            field.pool()
             field.sweep(self.strength, SWEEPS)
             yield slice(start, stop), slice(start - first, stop - first), field
 

@@ -24,7 +24,7 @@ from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
 from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
-from gaussmix.imaging.strength import ESTIMATE_PIXELS, clustered, estimate_field
+from gaussmix.imaging.strength import COMPONENT_PIXELS, STRENGTH_PIXELS, clustered, estimate_field
 from gaussmix.imaging.tissue import Tissue, tissue_of, without_field
 from gaussmix.typing import Rows
 
@@ -187,18 +187,19 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                     return lattices
                 return [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in lattices]
 
-            lattices = narrow_lattices()
             if narrowed is not None:
                 classes = Classes(estimator._reduced)
             if isinstance(self.smoothing, str):
-                few = narrow_lattices(ESTIMATE_PIXELS)
+                lattices = narrow_lattices(COMPONENT_PIXELS)
+                large = sum(len(lattice.rows) for lattice in lattices) > STRENGTH_PIXELS
+                few = narrow_lattices(STRENGTH_PIXELS) if large else lattices
                 seed = int(check_random_state(self.random_state).randint(1 << 31))
                 starts = classes, clustered(few, classes, estimator._update, seed)
                 estimate = estimate_field(few, lattices, starts, estimator._update, seed)
                 classes, strength = estimate.classes, estimate.strength
             else:
                 strength = float(self.smoothing)
-                fitted = fit_field(lattices, classes, strength, estimator._update)
+                fitted = fit_field(narrow_lattices(), classes, strength, estimator._update)
                 classes, energies = fitted.classes, fitted.free_energies
                 messages += troubles(fitted)
             if narrowed is not None:

@@ -14,15 +14,18 @@ from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray
 from gaussmix.updates import AbstractUpdate
 
-ESTIMATE_PIXELS = 1 << 16
-"""The strength is estimated on no more pixels than about this; of 16,384 its standard error is 0.01 to 0.04."""
+STRENGTH_PIXELS = 1 << 16
+"""The strength is estimated on no more pixels than about this; on 16,384 its standard error is 0.01 to 0.04."""
+
+COMPONENT_PIXELS = 1 << 18
+"""And means and covariances, given the strength, on no more than this."""
 
 _WINDOW = 20  # iterations that are averaged
-_MOST_WINDOWS = 15
-_DRIFT = 0.005  # relative change of the strength from one window to the next: settled
+_MOST_WINDOWS = 20
+_DRIFT = 0.01  # from one window to the next, of the strength by its size and of the means by their deviations: settled
 _RACE = 30  # iterations before starts are compared
 _MARGIN = 0.02  # nats per pixel; fields that are too strong flatter themselves by so much
-_FINISH = 10  # iterations on all pixels
+_SETTLE = 20  # draws before a field is like one given its parameters
 
 _FIRST_PULL = 4.0  # nats that all neighbors of a pixel add together: at the start
 _MOST_PULL = 12.0  # and at most, when whatever disagrees with all neighbors is given up for sure
@@ -53,18 +56,18 @@ def estimate_field(
     """The strength of the neighbors and the preferences of the classes, with means and covariances.
 
     The class of every pixel is drawn given its neighbors. Given the neighbors that were drawn, pixels have
-    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + strength s[i, c])``, s the weights
-    of the neighbors that have the class; components have their M-step; preferences and strength move to the maximum of
-    ``sum_ic r[i, c] log p(c | s_i)``, by Newton's method. Averages over many draws are returned: the simulated field of
-    Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the truth the expectation of that gradient is
-    zero, so the estimate is consistent, which that of the mean field is not: its strength runs away where there is noise.
+    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + strength s[i, c])``, s the
+    weights of the neighbors that have the class; components have their M-step; preferences and strength move to the
+    maximum of ``sum_ic r[i, c] log p(c | s_i)``, by Newton's method. Averages over many draws are returned: the
+    simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the truth that gradient
+    has the expectation zero, which it has not with a mean field: there the strength runs away where there is noise.
 
     Parameters
     ----------
     few : list of Lattice
-        About `ESTIMATE_PIXELS` pixels, for the strength and the preferences.
+        At most about `STRENGTH_PIXELS` pixels, for the strength and the preferences.
     lattices : list of Lattice
-        The pixels for means and covariances; may be the same list.
+        At most about `COMPONENT_PIXELS`, for means and covariances; may be the same list.
     starts : sequence of Classes
         Of several, the last is taken unless an earlier one explains the pixels clearly better after some iterations, by
         ``sum_i log sum_c p(c | s_i) p(x_i | c)`` (Forbes and Peyrard, IEEE Transactions on Pattern Analysis and Machine
@@ -80,23 +83,19 @@ def estimate_field(
     fits = [float(np.mean([simulation.improve(update) for _ in range(_RACE)][-10:])) for simulation in simulations]
     fits[-1] += _MARGIN
     chosen = simulations[int(np.argmax(fits))]
-    strength = np.inf
+    windows = [chosen.window(update)]
     for _ in range(_MOST_WINDOWS):
-        states = []
-        for _ in range(_WINDOW):
-            chosen.improve(update)
-            states.append((chosen.classes, chosen.strength))
-        before, strength = strength, float(np.mean([strength for _, strength in states]))
-        if abs(strength - before) <= _DRIFT * max(strength, _FIRST_PULL / weight):
+        windows.append(chosen.window(update))
+        (before, strength_before), (classes, strength) = windows[-2:]
+        moved = classes.mixture.covariance.whiten_each(classes.mixture.means - before.mixture.means)
+        drift = max(float(np.abs(moved).max()), abs(strength - strength_before) / max(strength, _FIRST_PULL / weight))
+        if drift <= _DRIFT:
             break
-    classes = _average([classes for classes, _ in states])
+    classes, strength = _average([before, classes]), (strength_before + strength) / 2
     if lattices is not few:
         last = _Simulation(lattices, classes, strength, strength, seed)
-        found = []
-        for _ in range(_FINISH):
-            last.improve(update, field_too=False)
-            found.append(last.classes)
-        classes = _average(found[_FINISH // 2 :])
+        last.settle()
+        classes, _ = last.window(update, field_too=False)
     return Estimate(classes, strength, tuple(chosen.strengths))
 
 
@@ -119,10 +118,28 @@ class _Simulation:
     def __init__(self, lattices: list[Lattice], classes: Classes, strength: float, most: float, seed: int) -> None:
         self._lattices, self._most = lattices, most
         self._fields = [lattice.field(classes.n_classes) for lattice in lattices]
+        for lattice, field in zip(lattices, self._fields, strict=True):
+            lattice.load(field, classes)
+            field.pool()
         self._n_rows = sum(len(lattice.rows) for lattice in lattices)
         self._rng = np.random.default_rng(seed)
         self.classes, self.strength = classes, strength
         self.strengths: list[float] = []
+
+    def settle(self) -> None:
+        """Draw, and leave the parameters as they are."""
+        for lattice, field in zip(self._lattices, self._fields, strict=True):
+            lattice.load(field, self.classes, keep=True)
+            for _ in range(_SETTLE):
+                field.draw(self.strength, int(self._rng.integers(1 << 63)))
+
+    def window(self, update: AbstractUpdate, *, field_too: bool = True) -> tuple[Classes, float]:
+        """The averages of some iterations."""
+        found = []
+        for _ in range(_WINDOW):
+            self.improve(update, field_too=field_too)
+            found.append(self.classes)
+        return _average(found), float(np.mean(self.strengths[-_WINDOW:]))
 
     def improve(self, update: AbstractUpdate, *, field_too: bool = True) -> float:
         """Draw all pixels, and follow them with all parameters or those of the components; the fit per pixel."""
@@ -131,7 +148,7 @@ class _Simulation:
         fit, gradient, curvature = 0.0, np.zeros(n + 1), np.zeros((n + 1, n + 1))
         log_weights = np.log(self.classes.weights)
         for lattice, field in zip(self._lattices, self._fields, strict=True):
-            lattice.load(field, self.classes, keep=bool(self.strengths))
+            lattice.load(field, self.classes, keep=True)
             field.draw(self.strength, int(self._rng.integers(1 << 63)))
             table, its_fit, its_gradient, its_curvature = field.condition(self.strength, log_weights)
             fit, gradient, curvature = fit + its_fit, gradient + its_gradient, curvature + its_curvature
@@ -153,8 +170,8 @@ class _Simulation:
     def _step(self, gradient: FloatArray, curvature: FloatArray) -> FloatArray:
         """(c + 1,) Newton's step in log weights and strength.
 
-        One pixel without neighbors is added, whose class nobody knows: a class that has no pixels keeps some weight. The
-        log weights count up to a constant: their mean stays.
+        One pixel without neighbors is added, whose class nobody knows: a class that has no pixels keeps some weight.
+        The log weights count up to a constant: their mean stays.
         """
         weights = self.classes.weights
         n = len(weights)
@@ -162,18 +179,20 @@ class _Simulation:
         gradient[:n] += 1 / n - weights
         curvature[:n, :n] += np.diag(weights) - np.outer(weights, weights) + self._n_rows / n
         curvature[n, n] += 1.0
-        step: FloatArray = np.linalg.solve(curvature, gradient)
-        return step * (_LONGEST_STEP / max(float(np.abs(step).max()), _LONGEST_STEP))
+        step = np.linalg.solve(curvature, gradient)
+        return np.asarray(step) * (_LONGEST_STEP / max(float(np.abs(step).max()), _LONGEST_STEP))
 
 
 def _average(found: list[Classes]) -> Classes:
     """Classes with the means of weights, means and roots of covariances."""
     mixtures = [classes.mixture for classes in found]
     covariance = mixtures[0].covariance
-    roots = np.mean([mixture.covariance.roots for mixture in mixtures], axis=0)
+    roots: FloatArray = np.mean([mixture.covariance.roots for mixture in mixtures], axis=0)
+    weights: FloatArray = np.mean([mixture.weights for mixture in mixtures], axis=0)
+    means: FloatArray = np.mean([mixture.means for mixture in mixtures], axis=0)
     mixture = Mixture(
-        np.mean([mixture.weights for mixture in mixtures], axis=0),
-        np.mean([mixture.means for mixture in mixtures], axis=0),
+        weights,
+        means,
         type(covariance)(roots, covariance.n_components, covariance.n_features),
         mixtures[0].feature_names,
     )
