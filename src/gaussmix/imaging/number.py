@@ -8,28 +8,30 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from gaussmix.errors import DegenerateComponentWarning
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.features import Features
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, Rows
 
-MOST_AUTOMATIC = 8
-"""No more classes are tried."""
+FEWEST, MOST = 2, 8
+"""Numbers of classes that are tried."""
 
 _GRID = 1 << 18  # of each image no more pixels: every second, third, ... along all axes
-_SAMPLE = 10_000  # pixels that the mixtures are fitted to
+_SAMPLE = 5_000  # pixels that the mixtures are fitted to
+_STARTS = 4
+_SHARE = 0.5  # means vary with longer waves than variances; found on 50 photographs, confirmed on 50 others
 
 
 def number_of_classes(
     images: Sequence[Pixels], features: Features, *, covariance_type: str = "full", random_state: Any = None
 ) -> int:
-    """The number of components, of 1 to 8, with the greatest integrated completed likelihood.
+    """The number of components, from 2 to 8, with the greatest integrated completed likelihood.
 
-    That is ``2 m (l - h) - p log m`` for a mean log-likelihood l, a mean entropy of the responsibilities h, p parameters
-    and m pixels. Neighboring pixels are alike, so m is not their number: it is `independent_pixels`, of what the
-    mixture with the most components leaves unexplained. Mixtures with unsound components do not count.
+    That is ``2 m (l - h) - p log m`` for a mean log-likelihood l, a mean entropy of the responsibilities h, p
+    parameters and m pixels. Neighboring pixels are alike, so m is not their number: it is half of the
+    `independent_pixels` of what the mixture with the most components leaves unexplained. Colors are blurred by their
+    rounding, so that no density is infinite.
 
     Parameters
     ----------
@@ -41,25 +43,24 @@ def number_of_classes(
     References
     ----------
     Biernacki, Celeux and Govaert, Assessing a mixture model for clustering with the integrated completed likelihood,
-    IEEE Transactions on Pattern Analysis and Machine Intelligence 22 (2000), 719-725, equation 8. Lebreton, Burnham,
-    Clobert and Anderson, Modeling survival and testing biological hypotheses using marked animals, Ecological Monographs
-    62 (1992), 67-118: a likelihood divided by its overdispersion, which is taken from the richest model.
+    IEEE Transactions on Pattern Analysis and Machine Intelligence 22 (2000), 719-725. Lebreton, Burnham, Clobert and
+    Anderson, Modeling survival and testing biological hypotheses using marked animals, Ecological Monographs 62 (1992),
+    67-118: a likelihood divided by its overdispersion, which is taken from the richest model.
     """
-    grids = [_thinned(pixels) for pixels in images]
+    rng = np.random.default_rng(0)
+    grids = [_blurred(_thinned(pixels), rng) for pixels in images]
     rows = [features.rows(grid) for grid in grids]
-    sample = _sample(rows)
-    found: dict[int, Mixture] = {}
-    for k in range(1, min(MOST_AUTOMATIC, len(np.unique(sample, axis=0))) + 1):
-        mixture = _sound_mixture(sample, k, covariance_type, random_state)
-        if mixture is not None:
-            found[k] = mixture
-    if len(found) < 2:
-        return next(iter(found), 1)
-    richest = found[max(found)]
-    m = sum(_independent(grid, its, richest) for grid, its in zip(grids, rows, strict=True))
+    sample = np.concatenate(rows).astype(np.float64)
+    if len(sample) > _SAMPLE:
+        sample = sample[rng.choice(len(sample), _SAMPLE, replace=False)]
+    most = min(MOST, len(sample) // (2 * sample.shape[1] + 2))
+    if most <= FEWEST:
+        return FEWEST
+    mixtures = [_fitted(sample, k, covariance_type, random_state) for k in range(FEWEST, most + 1)]
+    m = _SHARE * sum(_independent(grid, its, mixtures[-1]) for grid, its in zip(grids, rows, strict=True))
     penalty = max(2.0, math.log(m))  # Akaike's, where there is next to nothing
-    values = {k: 2 * m * _completed(mixture, sample) - mixture.n_parameters * penalty for k, mixture in found.items()}
-    return max(values, key=values.__getitem__)
+    values = [2 * m * _completed(mixture, sample) - mixture.n_parameters * penalty for mixture in mixtures]
+    return FEWEST + int(np.argmax(values))
 
 
 def independent_pixels(image: FloatArray) -> float:
@@ -110,21 +111,21 @@ def _thinned(pixels: Pixels) -> Pixels:
     return pixels.part(tuple(slice(None, None, step) for _ in pixels.shape))
 
 
-def _sample(rows: list[Rows]) -> FloatArray:
-    """Rows of all images, drawn evenly."""
-    everything = np.concatenate(rows)
-    if len(everything) > _SAMPLE:
-        everything = everything[np.random.default_rng(0).choice(len(everything), _SAMPLE, replace=False)]
-    return everything.astype(np.float64)
+def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Floats from 0 to 1 where there were integers, each anywhere in its rounding; others moved by a hundredth."""
+    values = pixels.values
+    if values.dtype.kind == "u":
+        blurred = (values + rng.uniform(-0.5, 0.5, values.shape)) / np.iinfo(values.dtype).max
+    else:
+        blurred = values + 0.01 * pixels.rows.std(axis=0) * rng.uniform(-0.5, 0.5, values.shape)
+    return Pixels(blurred, pixels.visible)
 
 
-def _sound_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture | None:
-    estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=random_state)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator.fit(sample)
-    sound = not any(isinstance(warning.message, DegenerateComponentWarning) for warning in caught)
-    return estimator.mixture_ if sound else None
+def _fitted(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
+    estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=_STARTS, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(sample).mixture_
 
 
 def _completed(mixture: Mixture, sample: FloatArray) -> float:

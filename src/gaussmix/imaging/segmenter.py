@@ -45,7 +45,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or "auto", default=3
-        Classes. "auto" chooses from 1 to 8 by a criterion that knows how alike neighboring pixels are.
+        Classes. "auto" chooses from 2 to 8 by a criterion that knows how alike neighboring pixels are.
     color_space : {"rgb", "gray", "lab"}, default="rgb"
         What three channels are turned into; "rgb" leaves them as they are, and so do other numbers of channels.
     position : float, default=0.0
