@@ -160,10 +160,11 @@ def test_a_class_without_pixels_is_black_and_has_no_share():
 
 
 @pytest.mark.parametrize("maps", [True, False])
-def test_files_hold_what_the_segmentation_holds(segmentation, maps, tmp_path):
+def test_files_hold_what_the_segmentation_holds(segmentation, maps, tmp_path, monkeypatch):
     picture = segmentation.picture
     fractions = segmentation.probabilities / 2
-    write_segmentation(tmp_path, segmentation, maps=maps, fractions=fractions)
+    monkeypatch.setattr(GaussianMixtureSegmenter, "predict_fractions", lambda *_: fractions, raising=False)
+    write_segmentation(tmp_path, segmentation, maps=maps, fractions=True)
     names = segmentation_files(picture, 3, maps=maps, fractions=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
     if picture.suffix != ".png":

@@ -20,18 +20,21 @@ from gaussmix.imaging import (
     View,
     fit_pictures,
     named_mixture,
+    segment_picture,
     segmentation_files,
     write_segmentation,
 )
 from gaussmix.mixture import Mixture
 from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.typing import FloatArray, IntArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
 
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
+_MOST_CLASSES = 255
 _MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
+_PER_CLASS = 5  # components of a class in colors, some of which are labeled (Rother, Kolmogorov, Blake 2004: GrabCut)
 _FEW = 8  # files, of which a sheet shows several pages or slices
 _SHOWN_PIXELS = 900  # on the longer side of a picture on a sheet
 
@@ -47,18 +50,23 @@ class Settings:
         Parameters of `GaussianMixtureSegmenter`.
     each : bool
         Whether each file has a model of its own.
-    maps : bool
+    maps, fractions : bool
+        What is written.
     """
 
     output: Path
     segmenter: dict[str, Any]
     each: bool
     maps: bool
+    fractions: bool
 
-    def new_segmenter(self) -> "GaussianMixtureSegmenter":
+    def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
+        """For pictures of one kind, labeled in parts or not."""
         from gaussmix.imaging import GaussianMixtureSegmenter
 
-        return GaussianMixtureSegmenter(**self.segmenter)
+        in_color = picture.pixels.shape[-1] == 3
+        per_class = {"components_per_class": _PER_CLASS} if labeled and in_color else {}
+        return GaussianMixtureSegmenter(**(self.segmenter | per_class))
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,13 @@ class _Done:
 def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     """Segment a file; what to print."""
     picture = given.read()
-    segmenter = settings.new_segmenter()
-    n_files = 255 if isinstance(segmenter.n_components, str) else segmenter.n_components
-    names = [*segmentation_files(picture, n_files, maps=settings.maps), _MODEL, _FIGURE, _SHEET]
-    check_output_folder(settings.output, names, given.path)
+    names = segmentation_files(picture, _MOST_CLASSES, maps=settings.maps, fractions=settings.fractions)
+    check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
     with _progress("Fitting", 1):
-        segmentation = _fitted(given, picture, segmenter)
+        segmentation = _fitted(given, picture, settings)
+    segmenter = segmentation.segmenter
     with complete_folder(settings.output) as partial:
-        write_segmentation(partial, segmentation, maps=settings.maps)
+        write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
         named_mixture(segmenter, picture).save(partial / _MODEL)
         drawn = _draw(partial, given, segmentation)
         written = sorted(path.name for path in partial.iterdir())
@@ -96,13 +103,13 @@ def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[Re
     """Segment files, one after the other; what to print, and what is wrong with those that could not be."""
     check_output_folder(settings.output, [_MODEL, _SHEET])
     for item in given:
-        check_output_folder(settings.output, [item.name], item.path)
+        check_output_folder(settings.output, [item.name], *_inputs(item))
     wrong: dict[str, str] = {}
     done: list[_Done] = []
-    shared = None if settings.each else settings.new_segmenter()
-    with _progress("Fitting" if shared is not None else "Segmenting", len(given)) as (bar, task):
-        if shared is not None:
-            fitted = _fit_shared(given, shared, wrong)
+    shared: GaussianMixtureSegmenter | None = None
+    with _progress("Segmenting" if settings.each else "Fitting", len(given)) as (bar, task):
+        if not settings.each:
+            shared, fitted = _fit_shared(given, settings, wrong)
             bar.update(task, description="Segmenting")
         settings.output.mkdir(exist_ok=True)
         for item in given:
@@ -122,38 +129,49 @@ def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[Re
     lines = [("files", f"{len(done):,}")]
     if shared is not None:
         lines += [("model of", fitted), *_facts(shared)]
-    what = "labels and maps" if settings.maps else "labels"
-    lines.append(("written", f"{settings.output}: {_SHEET}, {'' if settings.each else f'{_MODEL}, '}{what} in folders"))
+    what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
+    what += ["fractions"] if settings.fractions else []
+    common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
+    lines.append(("written", f"{settings.output}: {common}; a folder for each file with {', '.join(what)}"))
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     return [table, facts(lines)], list(wrong.values())
 
 
-def _fit_shared(given: Sequence[Given], segmenter: "GaussianMixtureSegmenter", wrong: dict[str, str]) -> str:
-    """Fit to all files that can be read, or to as many, evenly spaced, as memory should hold; which, in words."""
+def _fit_shared(
+    given: Sequence[Given], settings: Settings, wrong: dict[str, str]
+) -> tuple["GaussianMixtureSegmenter", str]:
+    """A model of all files that can be read, or of as many, evenly spaced, as memory should hold; and which, in words.
+
+    Files with labels are all among them.
+    """
     pictures: list[Picture] = []
-    names: list[Path] = []
+    known: list[IntArray | None] = []
+    paths: list[Path] = []
     step = 1
     for number, item in enumerate(given):
-        if number % step:
+        if number % step and item.labels is None:
             continue
         try:
             picture = item.read()
+            labels = item.known(picture)
         except (ValueError, OSError) as error:
             wrong[str(item.path)] = str(error)
             continue
         if pictures and _kind(picture) != _kind(pictures[0]):
             raise ValueError(
-                f"{item.path} has {_in_words(picture)}, {names[0]} {_in_words(pictures[0])}: one model cannot have "
+                f"{item.path} has {_in_words(picture)}, {paths[0]} {_in_words(pictures[0])}: one model cannot have "
                 "both; segment them apart, or use --each"
             )
         if not pictures:
             step = max(1, -(-len(given) * picture.pixels.nbytes // _MOST_FITTED))
         pictures.append(picture)
-        names.append(item.path)
+        known.append(labels)
+        paths.append(item.path)
     if not pictures:
         raise ValueError(f"None of the {len(given)} files could be read: {next(iter(wrong.values()))}")
-    fit_pictures(pictures, segmenter)
-    return f"{len(pictures)} of them" if step > 1 else "all of them"
+    labeled = any(labels is not None for labels in known)
+    segmenter = fit_pictures(pictures, settings.new_segmenter(pictures[0], labeled), known)
+    return segmenter, f"{len(pictures)} of them" if step > 1 else "all of them"
 
 
 def _segment_into(
@@ -161,32 +179,37 @@ def _segment_into(
 ) -> _Done:
     picture = given.read()
     if shared is None:
-        segmentation = _fitted(given, picture, settings.new_segmenter())
+        segmentation = _fitted(given, picture, settings)
     else:
-        try:
-            segmentation = Segmentation.of(picture, shared)
-        except ValueError as error:
-            raise ValueError(f"{given.path}: {error}") from None
+        segmentation = Segmentation.of(picture, shared, given.known(picture))
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
-        write_segmentation(partial, segmentation, maps=settings.maps)
+        try:
+            write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+        except ValueError as error:
+            raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
             model.save(partial / _MODEL)
     views = [_small(view) for view in segmentation.views(3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
 
 
-def _fitted(given: Given, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
-    """A segmentation whose errors and warnings name the file."""
+def _fitted(given: Given, picture: Picture, settings: Settings) -> Segmentation:
+    """A segmentation by a model of its own; errors and warnings name the file."""
+    known = given.known(picture)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            segmentation = Segmentation.of(picture, fit_pictures([picture], segmenter))
+            segmentation = segment_picture(picture, settings.new_segmenter(picture, known is not None), known)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
     for warning in caught:
         warnings.warn(f"{given.path.name}: {warning.message}", stacklevel=2)
     return segmentation
+
+
+def _inputs(given: Given) -> list[Path]:
+    return [path for path in (given.path, given.mask, given.labels) if path is not None]
 
 
 def _draw(folder: Path, given: Given, segmentation: Segmentation) -> str:

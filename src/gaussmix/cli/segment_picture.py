@@ -27,16 +27,13 @@ def segment(
         list[Path],
         typer.Argument(metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders."),
     ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
     components: Annotated[
         str,
         typer.Option(
-            "--components",
-            "-k",
-            metavar="NUMBER|auto",
-            help="How many classes; auto: as many as tell themselves apart.",
+            "--components", "-k", metavar="NUMBER|auto", help="How many classes; auto: as many as can be told apart."
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    ] = "auto",
     color: Annotated[ColorSpace, typer.Option(help="What colors are measured in.")] = ColorSpace.RGB,
     smoothing: Annotated[
         str,
@@ -46,6 +43,18 @@ def segment(
         Path | None,
         typer.Option(help="Only pixels that are not 0 in this picture count. A folder: masks named as the files."),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Scribbles: a picture of class numbers, or painted in a color for each class. A folder: as masks."
+        ),
+    ] = None,
+    fractions: Annotated[
+        bool, typer.Option("--fractions", help="Write how much of each class is in each pixel (partial volume).")
+    ] = False,
+    bias_field: Annotated[
+        bool, typer.Option("--bias-field", help="Divide by a smooth field first (magnetic resonance).")
+    ] = False,
     each: Annotated[bool, typer.Option("--each", help="A model for each file, not one for all.")] = False,
     volume: Annotated[bool, typer.Option("--volume", help="Nameless pages of a TIFF are slices of a volume.")] = False,
     maps: Annotated[
@@ -62,7 +71,7 @@ def segment(
     Segments are numbered from 0, dark, to bright. Pixels that are transparent, NaN or masked do not count.
     Results lie on the picture: NIfTI beside NIfTI, TIFF beside TIFF, PNG beside all other pictures.
     """
-    given = pictures_given(files, mask, volume=volume)
+    given = pictures_given(files, mask, labels, volume=volume)
     settings = Settings(
         output,
         {
@@ -71,9 +80,11 @@ def segment(
             "smoothing": _number_or_auto(smoothing),
             "covariance_type": covariance_type.value,
             "random_state": seed,
+            **({"bias_field": True} if bias_field else {}),
         },
         each,
         len(given) == 1 if maps is None else maps,
+        fractions,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))

@@ -25,7 +25,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
 
 
 def write_segmentation(
-    folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: Rows | None = None
+    folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: bool = False
 ) -> None:
     """Write a segmentation to an existing folder, in files that keep the geometry of the picture.
 
@@ -41,8 +41,8 @@ def write_segmentation(
     segmentation : Segmentation
     maps : bool, default=True
         Write the uncertainty, the probabilities, and the cut-outs.
-    fractions : (*shape, k) array, optional
-        What `GaussianMixtureSegmenter.predict_fractions` says.
+    fractions : bool, default=False
+        Write the shares of the classes in each pixel.
     """
     target, picture = Path(folder), segmentation.picture
     flat = _is_flat(picture)
@@ -54,8 +54,8 @@ def write_segmentation(
         _write_all(target, picture, segmentation.probabilities, ("probability", "probabilities"))
         for segment in range(segmentation.n_classes if flat else 0):
             write_picture(target / f"segment-{segment}.png", segmentation.cut_out(segment))
-    if fractions is not None:
-        _write_all(target, picture, fractions, ("fraction", "fractions"))
+    if fractions:
+        _write_all(target, picture, segmentation.fractions, ("fraction", "fractions"))
 
 
 def _is_flat(picture: Picture) -> bool:

@@ -4,14 +4,14 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from gaussmix.imaging.colors import to_color_space
 from gaussmix.imaging.pictures import Picture
 from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
@@ -52,20 +52,25 @@ class Segmentation:
     picture : Picture
     segmenter : GaussianMixtureSegmenter
         Fitted, to this picture or to others.
-    labels : (*shape) array of uint8
-        The class of each pixel; `UNLABELED` where the picture is not visible.
+    known : (*shape) array of int, or None
+        The class of pixels where it is known, -1 elsewhere.
     """
 
     picture: Picture
     segmenter: "GaussianMixtureSegmenter"
-    labels: Rows
+    known: IntArray | None = None
 
     @classmethod
-    def of(cls, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Self:
-        """The picture labeled by a fitted segmenter, which takes the picture's spacing for its own."""
+    def of(cls, picture: Picture, segmenter: "GaussianMixtureSegmenter", known: IntArray | None = None) -> Self:
+        """The picture as a fitted segmenter sees it, which takes the picture's spacing for its own."""
         fitting = copy.copy(segmenter)
         fitting.channel_axis, fitting.stack, fitting.spacing = -1, picture.stacked, picture.spacing
-        return cls(picture, fitting, fitting.predict(values_of(picture), picture.visible))
+        return cls(picture, fitting, known)
+
+    @cached_property
+    def labels(self) -> Rows:
+        """(*shape) array of uint8: the class of each pixel; `UNLABELED` where the picture is not visible."""
+        return np.asarray(self.segmenter.predict(*self._seen, **self._hints))
 
     @property
     def n_classes(self) -> int:
@@ -97,7 +102,12 @@ class Segmentation:
     @cached_property
     def probabilities(self) -> Rows:
         """(*shape, k) array of float32: the probability of each class; 0 where the picture is not visible."""
-        return np.asarray(self.segmenter.predict_proba(values_of(self.picture), self.picture.visible))
+        return np.asarray(self.segmenter.predict_proba(*self._seen, **self._hints))
+
+    @cached_property
+    def fractions(self) -> Rows:
+        """(*shape, k) array of float32: how much of each class is in each pixel; 0 where the picture is not visible."""
+        return np.asarray(self.segmenter.predict_fractions(*self._seen))
 
     @property
     def uncertainty(self) -> Rows:
@@ -162,6 +172,14 @@ class Segmentation:
         return views
 
     @property
+    def _seen(self) -> tuple[Rows, BoolArray | None]:
+        return values_of(self.picture), self.picture.visible
+
+    @property
+    def _hints(self) -> dict[str, IntArray]:
+        return {} if self.known is None else {"labels": self.known}
+
+    @property
     def _flat_pixels(self) -> Rows:
         return self.picture.pixels.reshape(-1, self.picture.pixels.shape[-1])
 
@@ -173,7 +191,9 @@ class Segmentation:
 
 
 def fit_pictures(
-    pictures: Sequence[Picture], segmenter: "GaussianMixtureSegmenter", **hints: Any
+    pictures: Sequence[Picture],
+    segmenter: "GaussianMixtureSegmenter",
+    known: Sequence[IntArray | None] | None = None,
 ) -> "GaussianMixtureSegmenter":
     """Fit one segmenter to pictures; it takes the spacing of the first for its own.
 
@@ -183,8 +203,8 @@ def fit_pictures(
         Alike in their axes and channels.
     segmenter : GaussianMixtureSegmenter
         Is fitted.
-    **hints
-        Further arguments of `GaussianMixtureSegmenter.fit`, each a list with an item for each picture.
+    known : sequence of arrays of int, optional
+        For each picture the class of pixels where it is known, -1 elsewhere; None for a picture without.
 
     Returns
     -------
@@ -194,12 +214,20 @@ def fit_pictures(
     first = pictures[0]
     segmenter.set_params(channel_axis=-1, stack=first.stacked, spacing=first.spacing)
     images, masks = [values_of(picture) for picture in pictures], [picture.visible for picture in pictures]
-    return segmenter.fit(images, masks, **hints)
+    if known is None or all(labels is None for labels in known):
+        return segmenter.fit(images, masks)
+    all_known = [
+        np.full(picture.shape, -1) if labels is None else labels
+        for picture, labels in zip(pictures, known, strict=True)
+    ]
+    return segmenter.fit(images, masks, labels=all_known)
 
 
-def segment_picture(picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
-    """Fit a segmenter to a picture, and label it."""
-    return Segmentation.of(picture, fit_pictures([picture], segmenter))
+def segment_picture(
+    picture: Picture, segmenter: "GaussianMixtureSegmenter", known: IntArray | None = None
+) -> Segmentation:
+    """Fit a segmenter to a picture, of which some classes may be known, and see the picture with it."""
+    return Segmentation.of(picture, fit_pictures([picture], segmenter, [known]), known)
 
 
 def named_mixture(segmenter: "GaussianMixtureSegmenter", picture: Picture) -> Mixture:
