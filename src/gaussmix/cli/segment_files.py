@@ -96,7 +96,7 @@ def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     _warn_of_older(settings.output, written)
     lines = [("pixels", f"{picture.n_visible:,}"), *_facts(segmenter)]
     lines.append(("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation), facts(lines)]
+    return [segments_summary(segmentation, fractions=settings.fractions), facts(lines)]
 
 
 def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[RenderableType], list[str]]:

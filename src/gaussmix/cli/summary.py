@@ -75,16 +75,25 @@ def fit_facts(estimator: "GaussianMixture", rows: Rows, row_weights: Rows | None
     ]
 
 
-def segments_summary(segmentation: Segmentation) -> RenderableType:
-    """The share of the pixels, the mean color, and in a volume in millimeters the volume of each class."""
-    picture = segmentation.picture
-    measured = picture.suffix.startswith(".nii") and picture.spacing is not None
-    table = _new_table("segment", "share of pixels", *(["volume"] if measured else []), "mean color")
-    milliliters = segmentation.counts * math.prod(picture.spacing or ()) / 1000
-    lines = zip(segmentation.shares, milliliters, segmentation.colors, strict=True)
-    for segment, (share, volume, color) in enumerate(lines):
-        cells = [str(segment), f"{100 * share:.1f} %", *([f"{volume:,.1f} ml"] if measured else [])]
-        table.add_row(*cells, _swatch(color))
+def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
+    """The share of the pixels, the mean color, and in a volume in millimeters the volume of each class.
+
+    With fractions, shares and volumes are also those of the sums of the fractions.
+    """
+    picture, counts = segmentation.picture, [("", segmentation.counts)]
+    if fractions:
+        counts.append(
+            (" by fractions", segmentation.fractions.reshape(-1, segmentation.n_classes).sum(axis=0, dtype=float))
+        )
+    columns = {
+        f"share of pixels{by}": [f"{100 * share:.1f} %" for share in sizes / sizes.sum()] for by, sizes in counts
+    }
+    if picture.suffix.startswith(".nii") and picture.spacing is not None:
+        voxel = math.prod(picture.spacing) / 1000
+        columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
+    table = _new_table("segment", *columns, "mean color")
+    for segment, color in enumerate(segmentation.colors):
+        table.add_row(str(segment), *(cells[segment] for cells in columns.values()), _swatch(color))
     return table
 
 

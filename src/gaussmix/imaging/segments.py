@@ -122,7 +122,7 @@ class Segmentation:
             logs = np.log2(piece, where=piece > 0, out=np.zeros_like(piece))
             entropy[start : start + _PIECE] = -(piece * logs).sum(axis=1)
         scale = np.float32(np.log2(max(self.n_classes, 2)))
-        return np.clip(entropy / scale, 0, 1).reshape(self.labels.shape)
+        return np.clip(np.abs(entropy) / scale, 0, 1).reshape(self.labels.shape)
 
     def recolored(self) -> Rows:
         """(*shape, 3 or 4) each pixel in the mean color of its class; the 4th channel is the opacity."""
