@@ -41,12 +41,16 @@ def segment(
     ] = "auto",
     mask: Annotated[
         Path | None,
-        typer.Option(help="Only pixels that are not 0 in this picture count. A folder: masks named as the files."),
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Only pixels that are not 0 in this picture count. A folder: masks named as the files.",
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Scribbles: a picture of class numbers, or painted in a color for each class. A folder: as masks."
+            metavar="FILE|FOLDER",
+            help="Scribbles: a picture of class numbers, or painted in a color for each class. A folder: as masks.",
         ),
     ] = None,
     fractions: Annotated[
