@@ -237,7 +237,7 @@ def _draw(folder: Path, given: Given, segmentation: Segmentation) -> str:
 
 def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
     named = [
-        (view.caption if len(done) == 1 and view.caption else f"{item.name} {view.caption}".strip(), view)
+        (view.caption if len(done) == 1 else f"{item.name} {view.caption}".strip(), view)
         for item in done
         for view in item.views
     ]

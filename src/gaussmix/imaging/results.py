@@ -27,7 +27,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
 def write_segmentation(
     folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: bool = False
 ) -> None:
-    """Write a segmentation to an existing folder, in files that keep the geometry of the picture.
+    """Write a segmentation to a folder, made if need be, in files that keep the geometry of the picture.
 
     ``labels`` has the class of each pixel, 255 where the picture is not visible. Flat pictures: ``segments.png`` shows
     each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the class
@@ -45,6 +45,7 @@ def write_segmentation(
         Write the shares of the classes in each pixel.
     """
     target, picture = Path(folder), segmentation.picture
+    target.mkdir(exist_ok=True)
     flat = _is_flat(picture)
     write_labels(target / f"labels{picture.suffix}", picture, segmentation.labels)
     if flat:
