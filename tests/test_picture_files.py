@@ -92,6 +92,13 @@ def test_photographs_are_turned_upright(tmp_path):
     np.testing.assert_array_equal(picture.pixels, np.rot90(COLORS, -1))
 
 
+def test_large_pictures_are_read_and_pillow_is_as_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    picture = read_picture(saved(tmp_path / "large.png", COLORS))  # 180 pixels: pillow alone would refuse them
+    np.testing.assert_array_equal(picture.pixels, COLORS)
+    assert Image.MAX_IMAGE_PIXELS == 50
+
+
 def test_results_on_a_picture_are_png(tmp_path):
     picture = read_picture(saved(tmp_path / "p.jpg", COLORS))
     for values in (GRAY, DEEP):
@@ -401,6 +408,12 @@ def test_scribbles_in_colors_are_classes_from_dark_to_bright(kind, photo, tmp_pa
     if kind == "transparent":
         painted = np.dstack([painted, known * np.uint8(255)])
     np.testing.assert_array_equal(read_labels(saved(tmp_path / "s.png", painted), photo), SCRIBBLES)
+
+
+def test_scribbles_of_one_page_are_of_all_pages(tmp_path):
+    stack = read_picture(tiff(tmp_path / "p.tif", np.stack([DEEP, DEEP]), metadata=None))
+    np.save(tmp_path / "s.npy", SCRIBBLES)
+    np.testing.assert_array_equal(read_labels(tmp_path / "s.npy", stack), [SCRIBBLES, SCRIBBLES])
 
 
 def test_scribbles_that_say_nothing_are_refused(photo, tmp_path):

@@ -49,7 +49,7 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
     Returns
     -------
     (*shape) array of int64
-        From 0; -1 where unknown.
+        From 0; -1 where unknown. What is of one page is of all pages of a stack.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
         raise ValueError(f"{path} has {found.pixels.shape[-1]} channels; scribbles have one, or red, green and blue")
     if not (labels >= 0).any():
         raise ValueError(f"{path} has no known pixel")
-    return labels
+    return np.array(np.broadcast_to(labels, picture.shape))
 
 
 def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:

@@ -1,6 +1,8 @@
 """PNG, JPEG and other pictures: the one room that knows pillow, and imagecodecs for what pillow cuts to 8 bits."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from gaussmix.errors import MissingDependencyError
 from gaussmix.imaging.pictures import Picture, narrowed
 from gaussmix.typing import Rows
 
+_MOST_PIXELS = 1 << 30
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -20,11 +23,9 @@ def read_raster(path: Path) -> Picture:
         return deep
     pillow = _import_pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.Image.DecompressionBombWarning)
-            with pillow.Image.open(path) as opened:
-                image = pillow.ImageOps.exif_transpose(opened)
-                image.load()
+        with _large_pictures(pillow), pillow.Image.open(path) as opened:
+            image = pillow.ImageOps.exif_transpose(opened)
+            image.load()
     except pillow.UnidentifiedImageError:
         raise ValueError(f"{path} is not a picture that pillow can read") from None
     except pillow.Image.DecompressionBombError:
@@ -45,13 +46,6 @@ def read_raster(path: Path) -> Picture:
 def write_raster(path: Path, pixels: Rows) -> None:
     """Write (height, width) gray of 8 or 16 bits, or 8-bit (height, width, 3 or 4) colors."""
     _import_pillow().Image.fromarray(pixels).save(path)
-
-
-def resized(pixels: Rows, height: int, width: int, *, smooth: bool) -> Rows:
-    """8-bit pixels at another size, averaged or, unless ``smooth``, taken from the nearest."""
-    pillow = _import_pillow()
-    kind = pillow.Image.Resampling.LANCZOS if smooth else pillow.Image.Resampling.NEAREST
-    return np.array(pillow.Image.fromarray(pixels).resize((width, height), kind))
 
 
 def with_alpha_apart(array: Rows, has_alpha: bool) -> Picture:
@@ -85,6 +79,18 @@ def _read_deep_png(path: Path) -> Picture | None:
     except imagecodecs.PngError as error:
         raise ValueError(f"{path} is a damaged picture: {error}") from error
     return with_alpha_apart(array, head[25] in (4, 6))
+
+
+@contextmanager
+def _large_pictures(pillow: Any) -> Iterator[None]:
+    """Pillow refuses more than 179 megapixels, which could be an attack; a slide scanner makes more."""
+    before, pillow.Image.MAX_IMAGE_PIXELS = pillow.Image.MAX_IMAGE_PIXELS, _MOST_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.Image.DecompressionBombWarning)
+            yield
+    finally:
+        pillow.Image.MAX_IMAGE_PIXELS = before
 
 
 def _import_pillow() -> Any:
