@@ -127,8 +127,8 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     return Pixels(np.ascontiguousarray(values), visible)
 
 
-def as_known(labels: Any, shape: tuple[int, ...], n_classes: int) -> IntArray:
-    """(shape) the known class of each pixel, -1 where it is not known.
+def as_known(labels: Any, pixels: Pixels, n_classes: int) -> IntArray:
+    """(shape) the known class of each pixel, -1 where it is not known or the pixel does not count.
 
     Raises
     ------
@@ -136,14 +136,15 @@ def as_known(labels: Any, shape: tuple[int, ...], n_classes: int) -> IntArray:
         Names what is wrong with the labels.
     """
     known = np.asarray(labels)
-    if known.shape != shape:
-        raise ValueError(f"labels must have the shape of the image without channels, {shape}; got {known.shape}")
+    if known.shape != pixels.shape:
+        raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {known.shape}")
     if known.dtype.kind not in "iu" or known.min() < -1 or known.max() >= n_classes:
         raise ValueError(
             f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is not known; "
             f"got {known.dtype} from {known.min()} to {known.max()}"
         )
-    return known.astype(np.int64)
+    known = known.astype(np.int64)
+    return known if pixels.visible is None else np.where(pixels.visible, known, -1)
 
 
 def _both(visible: BoolArray | None, more: BoolArray) -> BoolArray:

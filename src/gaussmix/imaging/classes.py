@@ -9,6 +9,10 @@ from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, IntArray, Rows
+from gaussmix.whitened import WhitenedMixture
+
+OUTLIERS = 0.2
+"""The share of the rows of a class that need not look like it, if it has outliers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +26,14 @@ class Classes:
         a class is its own preference ``exp(a[c])``, normalized: what its pixels have beside their neighbors.
     per_class : int
         Components of each class.
+    outliers : Mixture, optional
+        What a share of `OUTLIERS` of any class's rows comes from in place of its components, which those rows do not
+        move.
     """
 
     mixture: Mixture
     per_class: int = 1
+    outliers: Mixture | None = None
 
     @property
     def n_classes(self) -> int:
@@ -49,24 +57,39 @@ class Classes:
         return replace(self, mixture=self.mixture.reordered(components.tolist()))
 
     def scores(self, rows: Rows) -> FloatArray:
-        """(n, c) log weight and density of each class: the sum over its components."""
-        scores = NativeEngine(rows).score_rows(self.mixture.whitened(), "scores")
+        """(n, c) log weight and density of each class: the sum over its components, and its outliers."""
+        engine, whitened = NativeEngine(rows), self.mixture.whitened()
         if self.per_class == 1:
+            scores = engine.score_rows(whitened, "scores")
+        else:
+            parts = [
+                _part(whitened, slice(at, at + self.per_class))
+                for at in range(0, len(whitened.offsets), self.per_class)
+            ]
+            scores = np.stack([engine.score_rows(part, "log_density") for part in parts], axis=1)
+        if self.outliers is None:
             return scores
-        by_class = scores.reshape(len(rows), self.n_classes, self.per_class)
-        greatest = by_class.max(axis=2)
-        reference = np.where(np.isfinite(greatest), greatest, 0.0)
+        anything = engine.score_rows(self.outliers.whitened(), "log_density")
         with np.errstate(divide="ignore"):  # a class without weight
-            return reference + np.log(np.exp(by_class - reference[:, :, None]).sum(axis=2))
+            least = np.log(OUTLIERS * self.weights) + anything[:, None]
+        return np.logaddexp(np.log1p(-OUTLIERS) + scores, least)
 
     def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
         """The sums over rows whose classes have the probabilities (n, c), shared by components as their densities say.
 
-        Adding ``log q - scores`` to the scores of its components gives a class the share q.
+        Adding ``log q - scores`` to the scores of its components gives a class the share q, less that of its outliers.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_prior = np.log(probabilities.astype(np.float64)) - scores
         log_prior[probabilities == 0] = -np.inf
+        if self.outliers is not None:
+            log_prior += np.log1p(-OUTLIERS)
         if self.per_class > 1:
             log_prior = np.repeat(log_prior, self.per_class, axis=1)
         return NativeEngine(rows).accumulate(self.mixture.whitened(), log_prior)
+
+
+def _part(whitened: WhitenedMixture, which: slice) -> WhitenedMixture:
+    """Some of the components."""
+    factors = whitened.factors if whitened.form == "tied" else whitened.factors[which]
+    return replace(whitened, offsets=whitened.offsets[which], means=whitened.means[which], factors=factors)

@@ -139,7 +139,8 @@ class Field:
         self._native.labels(0, labels, elsewhere)
         return labels
 
-    def pieces(self) -> Iterator[slice]:
-        """The pixels, in pieces of bounded size."""
-        for first in range(0, self.n_pixels, _PIECE):
-            yield slice(first, min(first + _PIECE, self.n_pixels))
+
+def pieces(n_pixels: int) -> Iterator[slice]:
+    """Pixels 0 to n, in pieces of bounded size."""
+    for first in range(0, n_pixels, _PIECE):
+        yield slice(first, min(first + _PIECE, n_pixels))

@@ -38,7 +38,7 @@ class Sheet:
 
     def counted(self) -> BoolArray:
         """(n,) pixels to estimate from: not those at the edge of what is visible, which hold some of what is not."""
-        around = np.ones([3 if weight else 1 for weight in self.axis_weights])
+        around = np.ones([3 if weight else 1 for weight in self.axis_weights], dtype=bool)
         inner = ndimage.binary_erosion(self.visible.reshape(self.shape), around, border_value=1).ravel()
         return inner if inner.sum() >= 0.25 * self.visible.sum() else self.visible
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,26 +9,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.errors import DegenerateComponentWarning
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.checks import require_integer, require_nonnegative
-from gaussmix.imaging.arrays import Pixels, as_pixels
-from gaussmix.imaging.classes import Classes
+from gaussmix.imaging.arrays import Pixels, as_known, as_pixels
 from gaussmix.imaging.colors import COLOR_SPACES
 from gaussmix.imaging.features import Features
-from gaussmix.imaging.hidden_field import fit_field, troubles
+from gaussmix.imaging.fitting import UNLABELED, field_of, fields_of, fit_classes, require_colors, without_fields
+from gaussmix.imaging.guided import STRENGTH, GuidedLabeler, fit_guided
 from gaussmix.imaging.labeling import Labeler
-from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
-from gaussmix.imaging.sampling import colors_of, lattices_of, n_colors
-from gaussmix.imaging.strength import COMPONENT_PIXELS, STRENGTH_PIXELS, clustered, estimate_field
-from gaussmix.imaging.tissue import Tissue, tissue_of, without_field
-from gaussmix.typing import Rows
-
-UNLABELED = 255
-"""The label of pixels that do not count."""
+from gaussmix.imaging.sampling import colors_of
+from gaussmix.imaging.tissue import tissue_of
+from gaussmix.mixture import Mixture
+from gaussmix.typing import IntArray, Rows
 
 MOST_CLASSES = 255
 """A label is one byte, and `UNLABELED` takes one of the 256."""
@@ -66,6 +60,10 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         brightest last; by weight, the heaviest first; by the means of a channel; or (k, channels) means that each class
         is matched to.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    components_per_class : int, default=1
+        With known pixels, each class is a mixture of so many components: figure and ground of a photograph take 5.
+    contrast : bool, default=True
+        With known pixels, whether neighbors count less the more they differ in color.
     channel_axis : int, None or "auto", default="auto"
         "auto" takes a last axis of at most four entries for channels.
     stack : bool, default=False
@@ -80,10 +78,10 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     n_components_ : int
     smoothing_ : float
         The strength in use.
-    bias_ : (shape) or (shape, channels) array of float32, or a list of them
-        With ``bias_field=True``: the fields of the images of the fit, of geometric mean one.
     free_energies_ : tuple of float
         Where neighbors count, after each iteration; it never falls.
+    bias_ : (shape) or (shape, channels) array of float32, or a list of them
+        With ``bias_field=True``: the fields of the images of the fit, of geometric mean one.
 
     References
     ----------
@@ -114,6 +112,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         bias_field: bool = False,
         order: Any = "brightness",
         covariance_type: str = "full",
+        components_per_class: int = 1,
+        contrast: bool = True,
         channel_axis: int | str | None = "auto",
         stack: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -127,11 +127,13 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.bias_field = bias_field
         self.order = order
         self.covariance_type = covariance_type
+        self.components_per_class = components_per_class
+        self.contrast = contrast
         self.channel_axis = channel_axis
         self.stack = stack
         self.random_state = random_state
 
-    def fit(self, image: Any, mask: Any = None) -> Self:
+    def fit(self, image: Any, mask: Any = None, labels: Any = None) -> Self:
         """Estimate the classes.
 
         Parameters
@@ -139,6 +141,9 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         image : array-like, or a list or tuple of them
         mask : array-like, or a list or tuple of them, optional
             Of the shape of the image without channels: nonzero where pixels count.
+        labels : array-like of int, or a list or tuple of them, optional
+            Of the same shape: the class of pixels where it is known, -1 elsewhere. Classes keep these numbers, and
+            known pixels their class. A class that no pixel is known of starts from those that others explain worst.
 
         Returns
         -------
@@ -155,81 +160,66 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning, DegenerateComponentWarning, DegenerateDataWarning
         """
         self._check_parameters()
-        images = self._all_pixels(image, mask)
-        features = Features(self.color_space, self.position)
-        rows, row_weights = colors_of(images, features)
-        found = n_colors(rows)
-        if found == 1:
-            raise ValueError("image has one color only: there is nothing to tell apart")
-        n_classes = self._number_of_classes(images, features)
-        if found < n_classes:
+        if labels is None and self.components_per_class != 1:
             raise ValueError(
-                f"image has {found} different colors; n_components={n_classes} classes need at least as many"
+                f"components_per_class={self.components_per_class} needs labels; without them use n_components"
             )
+        images = self._all_pixels(image, mask)
+        known = None if labels is None else self._all_known(labels, images)
+        n_classes = self._number_of_classes(images, known)
         estimator = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
         if self.bias_field:
-            images, self.bias_ = self._without_fields(images, image, rows, row_weights, n_classes)
-            rows, row_weights = colors_of(images, features)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            estimator.fit(rows, sample_weight=row_weights)
-        messages: list[Any] = [warning.message for warning in caught]
-        classes, strength = Classes(estimator.mixture_), 0.0
-        energies: tuple[float, ...] = ()
-        n_axes = len(images[0].shape) - self.stack
-        if self.smoothing != 0:
-            neighborhood = Neighborhood.of(n_axes, self.n_neighbors, self.spacing)
-            narrowed = estimator._data_range
-
-            def narrow_lattices(most: int | None = None) -> list[Lattice]:
-                lattices = lattices_of(images, features, neighborhood, stack=self.stack, seed=0, most=most)
-                if narrowed is None:
-                    return lattices
-                return [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in lattices]
-
-            if narrowed is not None:
-                classes = Classes(estimator._reduced)
-            if isinstance(self.smoothing, str):
-                lattices = narrow_lattices(COMPONENT_PIXELS)
-                large = sum(len(lattice.rows) for lattice in lattices) > STRENGTH_PIXELS
-                few = narrow_lattices(STRENGTH_PIXELS) if large else lattices
-                seed = int(check_random_state(self.random_state).randint(1 << 31))
-                starts = classes, clustered(few, classes, estimator._update, seed)
-                estimate = estimate_field(few, lattices, starts, estimator._update, seed)
-                classes, strength = estimate.classes, estimate.strength
-            else:
-                strength = float(self.smoothing)
-                fitted = fit_field(narrow_lattices(), classes, strength, estimator._update)
-                classes, energies = fitted.classes, fitted.free_energies
-                messages += troubles(fitted)
-            if narrowed is not None:
-                classes = Classes(narrowed.lift(classes.mixture))
-        n_channels = rows.shape[1] - (n_axes + self.stack if self.position else 0)
-        order = class_order(classes.mixture, self.order, self.color_space, n_channels)
-        self._classes, self._n_axes = classes.reordered(order), n_axes
-        self.mixture_ = self._classes.mixture
+            fields = fields_of(images, self._features, estimator, self.spacing, stack=self.stack)
+            images = without_fields(images, fields)
+            shown = [field[..., 0] if field.shape[-1] == 1 else field for field in fields]
+            self.bias_ = shown if isinstance(image, list | tuple) else shown[0]
+        self._n_axes, self._n_channels = len(images[0].shape) - self.stack, images[0].n_channels
+        self._guided = known is not None
+        rng = check_random_state(self.random_state)
+        if known is None:
+            neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
+            seed = int(rng.randint(1 << 31))
+            fitted = fit_classes(
+                images, self._features, estimator, neighborhood, self.smoothing, stack=self.stack, seed=seed
+            )
+            fitted = fitted.reordered(self._order(fitted.classes.mixture))
+        else:
+            fitted = fit_guided(
+                images,
+                known,
+                self._features,
+                self._neighborhood(),
+                estimator.set_params(n_components=1),
+                n_classes=n_classes,
+                per_class=self.components_per_class,
+                strength=STRENGTH if isinstance(self.smoothing, str) else float(self.smoothing),
+                contrast=self.contrast,
+                rng=rng,
+            )
+        self._classes = fitted.classes
+        self.mixture_ = fitted.classes.mixture
         self.n_components_ = n_classes
-        self.smoothing_ = strength
-        self.free_energies_ = energies
-        self._n_channels = images[0].n_channels
-        for message in messages:
-            _warn_again(message, order)
+        self.smoothing_ = fitted.strength
+        self.free_energies_ = fitted.free_energies
+        for message in fitted.messages:
+            warnings.warn(message, stacklevel=2)
         return self
 
-    def _number_of_classes(self, images: list[Pixels], features: Features) -> int:
-        if not isinstance(self.n_components, str):
-            return self.n_components
-        return number_of_classes(images, features, covariance_type=self.covariance_type, random_state=self.random_state)
+    def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
+        """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images.
 
-    def predict(self, image: Any, mask: Any = None) -> Any:
-        """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images."""
-        return self._each(
-            image, mask, lambda labeler, pixels: labeler.labels(self._flat(labeler, pixels), elsewhere=UNLABELED)
-        )
+        Parameters
+        ----------
+        image, mask
+            As for `fit`.
+        labels
+            As for `fit`: known pixels keep their class, if the model was fitted with known pixels too.
+        """
+        return self._each(image, mask, labels, lambda by, *pixels: by.labels(*pixels, elsewhere=UNLABELED))
 
-    def predict_proba(self, image: Any, mask: Any = None) -> Any:
+    def predict_proba(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
         """(shape, k) array of float32: the probability of each class, 0 where a pixel does not count."""
-        return self._each(image, mask, lambda labeler, pixels: labeler.probabilities(self._flat(labeler, pixels)))
+        return self._each(image, mask, labels, lambda by, *pixels: by.probabilities(*pixels))
 
     def predict_fractions(self, image: Any, mask: Any = None) -> Any:
         """How much of each class is in each pixel: its expected share, which a probability is not.
@@ -238,60 +228,92 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mixed pixels between classes that are next to each other in color, and how alike neighbors are, are estimated
         from the image itself, from the labels of the model on; pixels at the edge of a mask do not enter the estimates.
         Shares sum to one. They are unbiased where noise is Gaussian and mixing linear, so that their sum is a volume.
+        Classes that touch without being next to each other in color are taken for mixtures of those between.
 
         Returns
         -------
         (shape, k) array of float32
             0 where a pixel does not count; a list for several images.
         """
-        return self._each(image, mask, lambda labeler, pixels: self._tissue(labeler, pixels).fractions)
+        check_is_fitted(self)
+        alone = self._alone
+        results = []
+        for pixels in self._alike_pixels(image, mask):
+            labels = alone.labels(pixels, elsewhere=UNLABELED)
+            tissue = tissue_of(
+                pixels, labels, self.n_components_, self.spacing, stack=self.stack, bias_field=self.bias_field
+            )
+            results.append(tissue.fractions)
+        return results if isinstance(image, list | tuple) else results[0]
 
-    def fit_predict(self, image: Any, mask: Any = None) -> Any:
+    def fit_predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
         """`fit`, then `predict`."""
-        return self.fit(image, mask).predict(image, mask)
+        return self.fit(image, mask, labels).predict(image, mask, labels)
 
     def score(self, image: Any, mask: Any = None) -> float:
         """Mean log-likelihood of the pixels that count, each alone, in nats."""
         check_is_fitted(self)
         total = weight = 0.0
-        features = Features(self.color_space, self.position)
-        labeler = Labeler(features, self._classes, None, 0.0)
-        for pixels in self._all_pixels(image, mask):
-            rows = features.rows(self._flat(labeler, pixels))
+        for pixels in self._flat(self._alike_pixels(image, mask)):
+            rows = self._features.rows(pixels)
             total += float(self.mixture_.log_density(rows).sum())
             weight += len(rows)
         return total / weight
 
-    def _tissue(self, labeler: Labeler, pixels: Pixels) -> Tissue:
-        labels = replace(labeler, neighborhood=None).labels(pixels, elsewhere=UNLABELED)
-        n_classes = labeler.classes.n_classes
-        return tissue_of(pixels, labels, n_classes, self.spacing, stack=self.stack, bias_field=self.bias_field)
+    @property
+    def _features(self) -> Features:
+        return Features(self.color_space, self.position)
 
-    def _flat(self, labeler: Labeler, pixels: Pixels) -> Pixels:
-        field = self._tissue(labeler, pixels).field if self.bias_field else None
-        return pixels if field is None else without_field(pixels, field)
+    @property
+    def _alone(self) -> Labeler:
+        """Labels pixels without their neighbors."""
+        return Labeler(self._features, self._classes, None, 0.0)
 
-    def _without_fields(
-        self, images: list[Pixels], image: Any, rows: Rows, row_weights: Any, n_classes: int
-    ) -> tuple[list[Pixels], Any]:
-        """The images divided by their fields, and these as `bias_` has them; from a first mixture of all pixels."""
-        guess = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the mixture that follows has its own
-            guess.fit(rows, sample_weight=row_weights)
-        labeler = Labeler(Features(self.color_space, self.position), Classes(guess.mixture_), None, 0.0)
-        fields = [self._tissue(labeler, pixels).field for pixels in images]
-        flat = [without_field(pixels, field) for pixels, field in zip(images, fields, strict=True) if field is not None]
-        shown = [field[..., 0] if field.shape[-1] == 1 else field for field in fields if field is not None]
-        return flat, shown if isinstance(image, list | tuple) else shown[0]
+    def _labeler(self) -> Labeler | GuidedLabeler:
+        if self._guided:
+            return GuidedLabeler(self._features, self._classes, self._neighborhood(), self.smoothing_, self.contrast)
+        neighborhood = self._neighborhood() if self.smoothing_ > 0 else None
+        return Labeler(self._features, self._classes, neighborhood, self.smoothing_)
 
-    def _each(self, image: Any, mask: Any, use: Any) -> Any:
+    def _neighborhood(self) -> Neighborhood:
+        n_neighbors = 8 if self._guided and self._n_axes == 2 and self.n_neighbors is None else self.n_neighbors
+        neighborhood = Neighborhood.of(self._n_axes, n_neighbors, self.spacing)
+        return neighborhood.stacked() if self.stack else neighborhood
+
+    def _number_of_classes(self, images: list[Pixels], known: list[IntArray] | None) -> int:
+        if not isinstance(self.n_components, str):
+            return self.n_components
+        if known is not None:
+            return 1 + max(int(one.max()) for one in known)
+        require_colors(colors_of(images, self._features)[0], 2)
+        return number_of_classes(
+            images, self._features, covariance_type=self.covariance_type, random_state=self.random_state
+        )
+
+    def _order(self, mixture: Mixture) -> IntArray:
+        n_places = self._n_axes + self.stack if self.position else 0
+        return class_order(mixture, self.order, self.color_space, mixture.n_features - n_places)
+
+    def _each(self, image: Any, mask: Any, labels: Any, use: Any) -> Any:
+        """What ``use(labeler, pixels, known)`` makes of each image."""
         check_is_fitted(self)
-        neighborhood = None
-        if self.smoothing_ > 0:
-            neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
-            neighborhood = neighborhood.stacked() if self.stack else neighborhood
-        labeler = Labeler(Features(self.color_space, self.position), self._classes, neighborhood, self.smoothing_)
+        if labels is not None and not self._guided:
+            raise ValueError("labels were not known to fit: give them to fit too, or leave them out here")
+        images = self._alike_pixels(image, mask)
+        known = [None] * len(images) if labels is None else self._all_known(labels, images)
+        labeler = self._labeler()
+        results = [use(labeler, pixels, its) for pixels, its in zip(self._flat(images), known, strict=True)]
+        return results if isinstance(image, list | tuple) else results[0]
+
+    def _flat(self, images: list[Pixels]) -> list[Pixels]:
+        """The images without their fields."""
+        if not self.bias_field:
+            return images
+        fields = [field_of(pixels, self._alone, self.spacing, stack=self.stack) for pixels in images]
+        return without_fields(images, fields)
+
+    def _alike_pixels(self, image: Any, mask: Any) -> list[Pixels]:
+        """The images, which must be of the kind that the model was fitted to."""
         images = self._all_pixels(image, mask)
         for pixels in images:
             if (pixels.n_channels, len(pixels.shape) - self.stack) != (self._n_channels, self._n_axes):
@@ -299,8 +321,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                     f"the model is of {self._n_axes} axes and {self._n_channels} channels; got an image of "
                     f"{len(pixels.shape) - self.stack} axes and {pixels.n_channels} channels"
                 )
-        results = [use(labeler, pixels) for pixels in images]
-        return results if isinstance(image, list | tuple) else results[0]
+        return images
 
     def _all_pixels(self, image: Any, mask: Any) -> list[Pixels]:
         """The images, each with its mask."""
@@ -321,6 +342,17 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             raise ValueError("the images differ in their numbers of axes or channels: fit a model to each kind")
         return found
 
+    def _all_known(self, labels: Any, images: list[Pixels]) -> list[IntArray]:
+        """The known classes of each image."""
+        given = list(labels) if isinstance(labels, list | tuple) else [labels]
+        if len(given) != len(images):
+            raise ValueError(f"there are {len(images)} images and {len(given)} arrays of labels: give one for each")
+        most = MOST_CLASSES if isinstance(self.n_components, str) else self.n_components
+        known = [as_known(one, pixels, most) for one, pixels in zip(given, images, strict=True)]
+        if all((one < 0).all() for one in known):
+            raise ValueError("labels has no known pixel that counts: give some pixels the number of their class")
+        return known
+
     def _check_parameters(self) -> None:
         if isinstance(self.n_components, str):
             if self.n_components != "auto":
@@ -334,21 +366,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         if self.color_space not in COLOR_SPACES:
             raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {self.color_space!r}")
         require_nonnegative("position", self.position)
-        if self.bias_field and self.stack:
-            raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
+        require_integer("components_per_class", self.components_per_class, 1)
         if isinstance(self.smoothing, str):
             if self.smoothing != "auto":
                 raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {self.smoothing!r}')
         else:
             require_nonnegative("smoothing", self.smoothing)
-
-
-def _warn_again(message: Any, order: Any) -> None:
-    """The estimator's warning, with the numbers of the classes in place of the components'."""
-    if isinstance(message, DegenerateComponentWarning):
-        rank = np.argsort(order)
-        message = DegenerateComponentWarning(sorted(rank[list(message.components)]), message.trouble, "Class")
-    warnings.warn(message, stacklevel=3)
 
 
 def segment_image(image: Any, n_components: int | str = 3, *, mask: Any = None, **parameters: Any) -> Rows:
