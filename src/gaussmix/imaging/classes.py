@@ -74,6 +74,12 @@ class Classes:
             least = np.log(OUTLIERS * self.weights) + anything[:, None]
         return np.logaddexp(np.log1p(-OUTLIERS) + scores, least)
 
+    def labels(self, rows: Rows) -> IntArray:
+        """(n,) the class of greatest score."""
+        if self.per_class == 1 and self.outliers is None:
+            return NativeEngine(rows).score_rows(self.mixture.whitened(), "labels")
+        return self.scores(rows).argmax(axis=1)
+
     def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
         """The sums over rows whose classes have the probabilities (n, c), shared by components as their densities say.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
@@ -12,7 +13,7 @@ from gaussmix.imaging.field import Field
 from gaussmix.imaging.hidden_field import SWEEPS
 from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.typing import FloatArray, IntArray, Rows
+from gaussmix.typing import IntArray, Rows
 
 _SLAB_NUMBERS = 1 << 25  # probabilities held at a time, and as many scores: 128 MB each
 _ROWS = 1 << 18  # rows whose scores are held at a time
@@ -39,7 +40,7 @@ class Labeler:
     def labels(self, pixels: Pixels, known: IntArray | None = None, *, elsewhere: int) -> Rows:
         """(shape) array of uint8: the most probable class, ``elsewhere`` where a pixel does not count."""
         if self.neighborhood is None and known is None:
-            return pixels.placed(self._each(pixels, labels=True).astype(np.uint8), elsewhere)
+            return pixels.placed(self._each(pixels, labels=True), elsewhere)
         labels = np.empty(pixels.shape, dtype=np.uint8)
         for core, inside, field in self.fields(pixels, known):
             labels[core] = field.labels(elsewhere)[inside]
@@ -85,7 +86,7 @@ class Labeler:
         """Labels (n,) or probabilities (n, c) of the visible pixels, each alone; from a table where one is exact."""
         table = self.features.table(pixels)
         if table is not None and len(table) < pixels.n_visible:
-            return _of_scores(self.classes.scores(self.features.of_table(table)), labels=labels)[pixels.rows[:, 0]]
+            return self._of_rows(self.features.of_table(table), labels=labels)[pixels.rows[:, 0]]
         shape = (pixels.n_visible,) if labels else (pixels.n_visible, self.classes.n_classes)
         result = np.empty(shape, dtype=np.uint8 if labels else np.float32)
         lines = max(1, _ROWS // max(1, int(np.prod(pixels.shape[1:]))))
@@ -94,14 +95,12 @@ class Labeler:
             part = pixels.part(slice(start, start + lines))
             rows = self.features.rows(part, (start,) + (0,) * (len(pixels.shape) - 1), pixels.shape)
             if len(rows):
-                result[done : done + len(rows)] = _of_scores(self.classes.scores(rows), labels=labels)
+                result[done : done + len(rows)] = self._of_rows(rows, labels=labels)
                 done += len(rows)
         return result
 
-
-def _of_scores(scores: FloatArray, *, labels: bool) -> Rows:
-    """The best class of each row, or the probabilities of all."""
-    if labels:
-        return scores.argmax(axis=1).astype(np.uint8)
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    def _of_rows(self, rows: Rows, *, labels: bool) -> Rows:
+        """The best class of each row, or the probabilities of all."""
+        if labels:
+            return self.classes.labels(rows).astype(np.uint8)
+        return softmax(self.classes.scores(rows), axis=1).astype(np.float32)
