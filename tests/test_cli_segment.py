@@ -117,6 +117,24 @@ def test_only_pixels_inside_of_the_mask_count(volume, tmp_path):
     np.testing.assert_array_equal(labels == 255, mask == 0)
 
 
+def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
+    out = succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out", "--fractions", "--no-maps").stdout
+    fractions = nibabel.load(tmp_path / "out" / "fractions.nii.gz")
+    values = np.asanyarray(nibabel.load(volume).dataobj)
+    segmenter = GaussianMixtureSegmenter(3, spacing=(2.0, 1.0, 1.0), random_state=0).fit(values)
+    expected = segmenter.predict_fractions(values)
+    np.testing.assert_array_equal(np.asanyarray(fractions.dataobj), expected)
+    np.testing.assert_array_equal(fractions.affine, nibabel.load(volume).affine)
+    for volume_of_class in expected.reshape(-1, 3).sum(axis=0, dtype=float) * 2 / 1000:
+        assert f"{volume_of_class:.1f} ml" in out
+
+
+def test_a_field_is_asked_of_the_segmenter(tmp_path):
+    tifffile.imwrite(tmp_path / "p.tif", np.stack([stripes()[..., 0]] * 2), photometric="minisblack", metadata=None)
+    line = fails("segment", tmp_path / "p.tif", "-k", 2, "-o", tmp_path / "out", "--bias-field")
+    assert "p.tif: bias_field=True is for images that have one field each" in line
+
+
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
