@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
@@ -85,7 +85,7 @@ def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     picture = given.read()
     names = segmentation_files(picture, _MOST_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with _progress("Fitting", 1):
+    with _progress():
         segmentation = _fitted(given, picture, settings)
     segmenter = segmentation.segmenter
     with complete_folder(settings.output) as partial:
@@ -107,18 +107,18 @@ def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[Re
     wrong: dict[str, str] = {}
     done: list[_Done] = []
     shared: GaussianMixtureSegmenter | None = None
-    with _progress("Segmenting" if settings.each else "Fitting", len(given)) as (bar, task):
+    with _progress() as (bar, task):
         if not settings.each:
             shared, fitted = _fit_shared(given, settings, wrong)
-            bar.update(task, description="Segmenting")
         settings.output.mkdir(exist_ok=True)
-        for item in given:
+        for number, item in enumerate(given):
+            text = f"{item.name[:30]}, {number + 1} of {len(given)}"
+            bar.update(task, description=text, total=len(given), completed=number)
             if str(item.path) not in wrong:
                 try:
                     done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
                 except (ValueError, OSError) as error:
                     wrong[str(item.path)] = str(error)
-            bar.advance(task)
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
     with complete_folder(settings.output) as partial:
@@ -291,9 +291,9 @@ def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _progress(description: str, total: int) -> Iterator[tuple[Progress, Any]]:
-    """A bar in the terminal, gone at the end."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+def _progress() -> Iterator[tuple[Progress, Any]]:
+    """A bar in the terminal, gone at the end; it goes to and fro until it has a total."""
     console = notes()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task(description, total=total)
+        yield bar, bar.add_task("Fitting", total=None)
