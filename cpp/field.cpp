@@ -13,6 +13,9 @@ namespace gaussmix {
 
 const FieldKernels& selected_field_kernels();  // dispatch.cpp
 
+// Numbers below which threads cost more than they save, above all where processors are busy: each color is waited for.
+constexpr double kWorthThreads = 2e5;
+
 void Field::Free::operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
 
 template <class T>
@@ -113,7 +116,7 @@ void Field::for_each_run(std::size_t first, std::size_t count, int n_threads, Us
   const auto from = static_cast<std::int64_t>(first / width_);
   const auto to = static_cast<std::int64_t>((first + count - 1) / width_);
   (void)n_threads;
-#pragma omp parallel for schedule(static) num_threads(n_threads) if (count > 20000)
+#pragma omp parallel for schedule(static) num_threads(n_threads) if (count * n_classes_ > kWorthThreads)
   for (std::int64_t line = from; line <= to; ++line) {
     const std::size_t start = line * width_;
     const std::size_t begin = std::max(first, start), end = std::min(first + count, start + width_);
@@ -149,7 +152,7 @@ void Field::load(std::size_t first, std::size_t count, const double* scores, boo
 template <class Visit>
 void Field::visit_lines(int n_threads, bool by_color, Visit visit) const {
   const std::size_t room = selected_field_kernels().scratch(n_classes_);
-  if (static_cast<double>(n_pixels()) * n_classes_ < 2e4) n_threads = 1;
+  if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;
   (void)n_threads;
 #pragma omp parallel num_threads(n_threads)
   {
@@ -272,7 +275,7 @@ void Field::condition(double strength, const double* preferences, float* to, dou
   constexpr std::int64_t kGroups = 64;  // of lines: each is summed on its own, whatever the number of threads
   std::vector<double> of_groups(kGroups * size);
   const std::vector<float> wanted(preferences, preferences + k);
-  if (static_cast<double>(n_pixels()) * n_classes_ < 2e4) n_threads = 1;
+  if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;
 #pragma omp parallel num_threads(n_threads)
   {
     std::vector<float> shares(2 * k * half_ + kernels.scratch(n_classes_));
