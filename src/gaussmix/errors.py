@@ -17,7 +17,8 @@ class DegenerateComponentWarning(UserWarning):
         self.components = tuple(int(component) for component in components)
         self.trouble = trouble
         shown = ", ".join(map(str, self.components[:10])) + (" and more" if len(self.components) > 10 else "")
-        super().__init__(f"{noun}{'s' if len(self.components) > 1 else ''} {shown} {trouble}")
+        ending = "" if len(self.components) == 1 else "es" if noun.endswith("s") else "s"
+        super().__init__(f"{noun}{ending} {shown} {trouble}")
 
 
 class DegenerateDataWarning(UserWarning):

@@ -91,7 +91,7 @@ def troubles(fit: FieldFit) -> list[DegenerateComponentWarning]:
         (fit.last_step.empty, "left without pixels by their neighbors: use a smaller smoothing or n_components."),
         (fit.last_step.collapsed, "collapsed among their neighbors: use a smaller smoothing or n_components."),
     ):
-        numbers = np.flatnonzero(which) // fit.classes.per_class
+        numbers = np.flatnonzero(which.reshape(-1, fit.classes.per_class).all(axis=1))
         if numbers.size:
-            found.append(DegenerateComponentWarning(np.unique(numbers), trouble, "Class"))
+            found.append(DegenerateComponentWarning(numbers, trouble, "Class"))
     return found
