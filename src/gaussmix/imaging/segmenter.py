@@ -367,6 +367,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {self.color_space!r}")
         require_nonnegative("position", self.position)
         require_integer("components_per_class", self.components_per_class, 1)
+        if self.bias_field and self.stack:
+            raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
         if isinstance(self.smoothing, str):
             if self.smoothing != "auto":
                 raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {self.smoothing!r}')
