@@ -135,6 +135,24 @@ def test_a_field_is_asked_of_the_segmenter(tmp_path):
     assert "p.tif: bias_field=True is for images that have one field each" in line
 
 
+def scribbles(path, height=20):
+    """A few pixels in two colors on a transparent ground: the bright stripe, dark red, and the two others, yellow."""
+    painted = np.zeros((height, 30, 4), dtype=np.uint8)
+    painted[8:12, 3:7] = [180, 0, 0, 255]
+    painted[8:12, 13:17] = painted[8:12, 23:27] = [255, 255, 0, 255]
+    Image.fromarray(painted).save(path)
+    return path
+
+
+def test_known_pixels_name_the_classes(picture, tmp_path):
+    labels = scribbles(tmp_path / "s.png")
+    succeeds("segment", picture, "-o", tmp_path / "out", "--labels", labels)
+    found = labels_in(tmp_path / "out" / "labels.png")
+    np.testing.assert_array_equal(found[5:], np.repeat([0, 1, 1], 10)[None].repeat(15, axis=0))
+    assert (found[:5] == 255).all()
+    assert Mixture.load(tmp_path / "out" / "model.json").n_components == 10  # five of each class
+
+
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
@@ -202,6 +220,19 @@ def test_masks_of_a_folder_go_by_name(folder, tmp_path):
     (masks / "c.png").unlink()
     line = fails("segment", folder, "-k", 3, "-o", tmp_path / "out", "--mask", masks)
     assert f"masks has no mask for {folder / 'c.bmp'}: it would be named c.*" in line
+
+
+def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
+    (tmp_path / "labels").mkdir()
+    scribbles(tmp_path / "labels" / "b.png", height=21)
+    succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    for name in "abc":
+        np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
+    (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")
+    line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    assert "has no labels for any of the files" in line
+    line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels" / "d.png")
+    assert "d.png can be of one picture only" in line
 
 
 def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
