@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.field import Field
@@ -93,9 +94,29 @@ def test_an_image_without_noise_has_a_bounded_strength():
     np.testing.assert_array_equal(segmenter.predict(image), image > 100)
 
 
-def test_the_same_seed_gives_the_same_bits():
-    image = noisy(potts((96, 96), 3, 1.2), 0.8)
-    first, second = (GaussianMixtureSegmenter(3, random_state=5).fit(image) for _ in range(2))
-    assert first.smoothing_ == second.smoothing_
-    np.testing.assert_array_equal(first.mixture_.means, second.mixture_.means)
-    np.testing.assert_array_equal(first.mixture_.covariance.roots, second.mixture_.covariance.roots)
+def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads():
+    image = noisy(np.tile(potts((96, 96), 3, 1.2), (4, 3)), 0.8)
+    fitted = []
+    for n_threads in (1, 2, 3):
+        with threadpool_limits(n_threads, user_api="openmp"):
+            segmenter = GaussianMixtureSegmenter(3, random_state=5).fit(image)
+            fitted.append((segmenter.smoothing_, segmenter.mixture_, segmenter.predict_proba(image)))
+    (strength, mixture, probabilities), *others = fitted
+    for other_strength, other_mixture, other_probabilities in others:
+        assert other_strength == strength
+        np.testing.assert_array_equal(other_mixture.means, mixture.means)
+        np.testing.assert_array_equal(other_mixture.covariance.roots, mixture.covariance.roots)
+        np.testing.assert_array_equal(other_probabilities, probabilities)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_components"), [((1, 40), 2), ((40, 1), 2), ((2, 3), 2), ((1, 1, 30), 2), ((20, 20), 1)], ids=str
+)
+@pytest.mark.filterwarnings("ignore::gaussmix.errors.DegenerateComponentWarning")
+def test_images_with_few_neighbors_or_one_class(shape, n_components):
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=shape) + 8 * (np.arange(np.prod(shape)).reshape(shape) % 2)
+    segmenter = GaussianMixtureSegmenter(n_components, channel_axis=None, random_state=0).fit(image)
+    assert 0 <= segmenter.smoothing_ < 12
+    assert np.isfinite(segmenter.mixture_.means).all()
+    assert segmenter.predict(image).max() < n_components

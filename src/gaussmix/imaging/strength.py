@@ -95,7 +95,7 @@ def estimate_field(
     if lattices is not few:
         last = _Simulation(lattices, classes, strength, strength, seed)
         last.settle()
-        classes, _ = last.window(update, field_too=False)
+        classes, _ = last.window(update, _WINDOW // 2, field_too=False)
     return Estimate(classes, strength, tuple(chosen.strengths))
 
 
@@ -133,13 +133,15 @@ class _Simulation:
             for _ in range(_SETTLE):
                 field.draw(self.strength, int(self._rng.integers(1 << 63)))
 
-    def window(self, update: AbstractUpdate, *, field_too: bool = True) -> tuple[Classes, float]:
+    def window(
+        self, update: AbstractUpdate, times: int = _WINDOW, *, field_too: bool = True
+    ) -> tuple[Classes, float]:
         """The averages of some iterations."""
         found = []
-        for _ in range(_WINDOW):
+        for _ in range(times):
             self.improve(update, field_too=field_too)
             found.append(self.classes)
-        return _average(found), float(np.mean(self.strengths[-_WINDOW:]))
+        return _average(found), float(np.mean(self.strengths[-times:]))
 
     def improve(self, update: AbstractUpdate, *, field_too: bool = True) -> float:
         """Draw all pixels, and follow them with all parameters or those of the components; the fit per pixel."""
