@@ -47,7 +47,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Covariances adapt to the unit, so that its size matters for ``covariance_type="spherical"`` alone.
     smoothing : "auto" or float, default="auto"
         Strength of the neighbors: how much more probable a class is, in nats, for each neighbor that has it. "auto"
-        estimates it from the images; 0 leaves neighbors out.
+        estimates it from the images, by simulated fields; 0 leaves neighbors out.
     n_neighbors : int, optional
         4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest.
     spacing : sequence of float, optional
@@ -79,7 +79,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     smoothing_ : float
         The strength in use.
     free_energies_ : tuple of float
-        Where neighbors count, after each iteration; it never falls.
+        With a given strength, after each iteration; it never falls.
     bias_ : (shape) or (shape, channels) array of float32, or a list of them
         With ``bias_field=True``: the fields of the images of the fit, of geometric mean one.
 
@@ -87,6 +87,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     ----------
     Zhang, Brady and Smith, Segmentation of brain MR images through a hidden Markov random field model and the
     expectation-maximization algorithm, IEEE Transactions on Medical Imaging 20 (2001), 45-57.
+    Celeux, Forbes and Peyrard, EM procedures using mean field-like approximations for Markov model-based image
+    segmentation, Pattern Recognition 36 (2003), 131-144: ``smoothing="auto"``.
 
     Examples
     --------

@@ -133,9 +133,7 @@ class _Simulation:
             for _ in range(_SETTLE):
                 field.draw(self.strength, int(self._rng.integers(1 << 63)))
 
-    def window(
-        self, update: AbstractUpdate, times: int = _WINDOW, *, field_too: bool = True
-    ) -> tuple[Classes, float]:
+    def window(self, update: AbstractUpdate, times: int = _WINDOW, *, field_too: bool = True) -> tuple[Classes, float]:
         """The averages of some iterations."""
         found = []
         for _ in range(times):
