@@ -5,8 +5,9 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+import gaussmix.imaging.contrast as contrast
 from gaussmix.errors import DegenerateDataWarning
-from gaussmix.imaging import GaussianMixtureSegmenter
+from gaussmix.imaging import GaussianMixtureSegmenter, segment_image
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.contrast import contrast_edges
@@ -80,7 +81,7 @@ def test_classes_of_several_colors_follow_scribbles(shape, n_classes, channels, 
 def test_classes_keep_their_numbers(order):
     truth = rings((60, 80), 3)
     image = np.array([200.0, 30.0, 120.0])[truth] + np.random.default_rng(0).normal(scale=30, size=truth.shape)
-    found = GaussianMixtureSegmenter(3, order=order).fit_predict(image, labels=scribbles(truth))
+    found = segment_image(image, 3, labels=scribbles(truth), order=order)
     assert (found == truth).mean() > 0.98
 
 
@@ -174,10 +175,12 @@ def test_bad_labels(labels, parameters, message):
         GaussianMixtureSegmenter(2).fit(np.zeros((20, 30)), labels=np.zeros((20, 30), dtype=int))
 
 
+@pytest.mark.parametrize("block", [1, 500, 1 << 20])
 @pytest.mark.parametrize(
-    ("shape", "channels", "n_neighbors"), [((31, 44), 3, 8), ((600, 900), 2, 8), ((9, 10, 11), 1, 26), ((1, 7), 1, 4)]
+    ("shape", "channels", "n_neighbors"), [((31, 44), 3, 8), ((9, 10, 11), 1, 26), ((1, 7), 1, 4)], ids=str
 )
-def test_contrast(shape, channels, n_neighbors):
+def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
+    monkeypatch.setattr(contrast, "_VALUES", block)
     rng = np.random.default_rng(0)
     values = rng.integers(0, 256, size=(*shape, channels)).astype(np.uint8)
     visible = rng.random(shape) < 0.9

@@ -55,9 +55,9 @@ def random_walker(image: np.ndarray, labels: np.ndarray, space: str, beta: float
 
 METHODS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
     "gaussmix": (TASKS, ours),
-    "gaussmix, RGB": (TASKS, lambda image, labels: ours(image, labels, color_space="rgb")),
-    "gaussmix, smoothing=8": (TASKS, lambda image, labels: ours(image, labels, smoothing=8)),
-    "gaussmix, smoothing=30": (TASKS, lambda image, labels: ours(image, labels, smoothing=30)),
+    "gaussmix RGB": (TASKS, lambda image, labels: ours(image, labels, color_space="rgb")),
+    "gaussmix smoothing=8": (TASKS, lambda image, labels: ours(image, labels, smoothing=8)),
+    "gaussmix smoothing=30": (TASKS, lambda image, labels: ours(image, labels, smoothing=30)),
     "grabCut": (TASKS, lambda image, labels: grab_cut(image, labels, 3)),
     "grabCut, unknown as ground": (TASKS[1:], lambda image, labels: grab_cut(image, labels, 2)),
     f"{WALKER}, RGB, beta=130": (TASKS[1:], lambda image, labels: random_walker(image, labels, "rgb", 130)),
@@ -113,12 +113,13 @@ def draw(path: Path, results: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder with grabcut/ in it")
-    parser.add_argument("--only", nargs="*", default=list(METHODS), help="methods whose names start so")
+    parser.add_argument("--only", nargs="*", help="methods, by their names up to a comma")
     parser.add_argument("--picture", type=Path, help="write a PNG of our figures")
     arguments = parser.parse_args()
     folder = arguments.data / "grabcut"
     names = sorted(path.stem for path in (folder / "images").glob("*.jpg"))
-    chosen = {name: entry for name, entry in METHODS.items() if any(map(name.startswith, arguments.only))}
+    only = arguments.only or [name.split(",")[0] for name in METHODS]
+    chosen = {name: entry for name, entry in METHODS.items() if name.split(",")[0] in only}
     scores: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     results = {}
     for name in names:
