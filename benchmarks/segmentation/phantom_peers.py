@@ -1,46 +1,47 @@
-"""Peers of the phantom benchmark: each takes an image, its mask and the voxel size; returns labels and probabilities."""
+"""Peers of the phantom benchmark: from an image, its mask and the voxel size to labels and probabilities."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
+Found = tuple[np.ndarray, np.ndarray]
 
-def atropos(image, mask, spacing, strength):
+
+def atropos(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], strength: float) -> Found:
     import ants
 
     volume = ants.from_numpy(np.ascontiguousarray(image[..., 0], dtype=np.float32), spacing=spacing)
     inside = ants.from_numpy(mask.astype(np.float32), spacing=spacing)
     found = ants.atropos(a=volume, x=inside, i="Kmeans[3]", m=f"[{strength},1x1x1]", c="[5,0]")
     labels = found["segmentation"].numpy().astype(int)[mask] - 1
-    maps = np.stack([map_.numpy()[mask] for map_ in found["probabilityimages"]], axis=1)
-    return labels, maps
+    return labels, np.stack([each.numpy()[mask] for each in found["probabilityimages"]], axis=1)
 
 
-def nipy(image, mask, spacing):
+def nipy(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> Found:
     from nipy.algorithms.segmentation import BrainT1Segmentation
 
     found = BrainT1Segmentation(image[..., 0].astype(float), mask=mask, model="3k", beta=0.5)
     return found.label[mask].astype(int) - 1, found.ppm[mask]
 
 
-def dipy(image, mask, spacing):
+def dipy(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> Found:
     from dipy.segment.tissue import TissueClassifierHMRF
 
-    _, final, maps = TissueClassifierHMRF(verbose=False).classify(np.where(mask, image[..., 0], 0.0), 3, 0.1)
-    return np.asarray(final)[mask].astype(int) - 1, np.asarray(maps)[mask]
+    _, labels, maps = TissueClassifierHMRF(verbose=False).classify(np.where(mask, image[..., 0], 0.0), 3, 0.1)
+    return np.asarray(labels)[mask].astype(int) - 1, np.asarray(maps)[mask]
 
 
-def sklearn_mixture(image, mask, spacing):
+def sklearn_mixture(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]) -> Found:
     from sklearn.mixture import GaussianMixture
 
     rows = image[mask]
     model = GaussianMixture(3, random_state=0, max_iter=300).fit(rows)
-    order = np.argsort(model.means_[:, 0])
-    maps = model.predict_proba(rows)[:, order]
+    maps = model.predict_proba(rows)[:, np.argsort(model.means_[:, 0])]
     return maps.argmax(axis=1), maps
 
 
-PEERS = {
+PEERS: dict[str, Callable[[np.ndarray, np.ndarray, tuple[float, ...]], Found]] = {
     "Atropos 0": lambda *given: atropos(*given, 0),
     "Atropos 0.1": lambda *given: atropos(*given, 0.1),
     "Atropos 0.3": lambda *given: atropos(*given, 0.3),
@@ -50,8 +51,10 @@ PEERS = {
 }
 
 
-def run_peer(name, image, mask, spacing):
-    """Labels from 0 in order of brightness, maps (n, 3) or None, and the seconds."""
+def run_peer(
+    name: str, image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Labels from 0 in order of brightness, maps (n, 3), and the seconds."""
     start = time.perf_counter()
     labels, maps = PEERS[name](image, mask, spacing)
     return labels, maps, time.perf_counter() - start

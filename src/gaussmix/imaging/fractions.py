@@ -12,7 +12,7 @@ import gaussmix._native as _native
 from gaussmix.imaging.bias import SmoothField
 from gaussmix.typing import BoolArray, FloatArray, Rows
 
-_BETWEEN = 3  # mixed states of a pair of classes: a quarter, a half, three quarters
+_BETWEEN = 5  # mixed states of a pair of classes: in sixths
 _MOST_ITERATIONS = 16
 _SETTLED = 0.01  # of the means, in units of the noise, and a tenth of it of the strengths
 _LEAST_LOG_WEIGHT = -20.0
@@ -47,8 +47,8 @@ class Sheet:
 class PartialVolume:
     """Pixels as mixtures of classes: ``row = fractions' means + noise``.
 
-    The shares of a pixel are one of a list of states: one class alone, or two in the ratios 1:3, 1:1 and 3:1 (Santago
-    and Gage, IEEE Transactions on Medical Imaging 12 (1993), 566-574, with a list in place of their integral). With h
+    The shares of a pixel are one of a list of states: one class alone, or two in sixths (Santago and Gage, IEEE
+    Transactions on Medical Imaging 12 (1993), 566-574, with a list in place of their integral). With h
     the sums of the expected shares of its nearest neighbors along the axes, g those of the second, a state with the
     shares f has the prior probability ``~ weight exp(f (strengths[0] h + strengths[1] g))``.
 
@@ -155,11 +155,13 @@ class _Estimate:
             sums,
         )
 
-    def follow_field(self, means: FloatArray) -> float:
+    def follow_field(self, model: PartialVolume) -> float:
         """Improve the field; returns the greatest change of its logarithm, about."""
         if self.smooth is None:
             return 0.0
-        better = self.smooth.improve(self.coefficients, self.sheet.rows, self.fractions, means, self.counted)
+        better = self.smooth.improve(
+            self.coefficients, self.sheet.rows, self.fractions, model.means, np.diag(model.noise), self.counted
+        )
         change = float(np.abs(better - self.coefficients).max())
         self.coefficients = better
         field = np.exp(self.smooth.log_field(better))
@@ -249,7 +251,7 @@ def fit_partial_volume(
         moved = np.abs((better.means - model.means) @ _factor(better.noise)).max()
         strengthened = np.abs(better.strengths - model.strengths).max()
         model = better
-        changed = max(estimate.follow_field(model.means) for estimate in estimates) if iteration else np.inf
+        changed = max(estimate.follow_field(model) for estimate in estimates) if iteration else np.inf
         if max(moved, 0.1 * strengthened) < _SETTLED and (not bias_field or changed < 0.1 * _SETTLED):
             break
     return model, [estimate.fractions for estimate in estimates], [estimate.field() for estimate in estimates]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.blas import one_blas_thread
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.fractions import Sheet, fit_partial_volume
 from gaussmix.typing import BoolArray, FloatArray, Rows
@@ -55,6 +56,13 @@ def tissue_of(
     stack : bool, default=False
     bias_field : bool, default=False
     """
+    with one_blas_thread(int(np.prod(pixels.shape)), pixels.n_channels):
+        return _tissue_of(pixels, labels, n_classes, spacing, stack, bias_field)
+
+
+def _tissue_of(
+    pixels: Pixels, labels: Rows, n_classes: int, spacing: Sequence[float] | None, stack: bool, bias_field: bool
+) -> Tissue:
     shape, n = pixels.shape, int(np.prod(pixels.shape))
     visible = np.ones(n, dtype=bool) if pixels.visible is None else pixels.visible.ravel()
     counts, means, noise = _by_label(pixels.values.reshape(n, -1), labels.ravel(), visible, n_classes)
