@@ -4,8 +4,8 @@
 
 DATA has medical/brain_labels, five fine maps of classes; EVALUATION has make_phantom.py, which averages them over
 blocks: noise 1, 3, 5, 9 %, field 0, 20, 40 %. One setting for all cells. Every method has three classes and the mask of
-the phantom, 2 % of which is lesion in three anatomies: as dark as gray matter, it counts against it in everyone's
-methods. Shares are compared to those of the three classes in the voxel's tissue; volumes over the voxels without lesion.
+the phantom. In three anatomies 2 % of that is lesion, as dark as gray matter: it counts against everyone's gray matter.
+Shares are compared to those of the three classes in the voxel's tissue; volumes over the voxels without lesion.
 Labels of ours are the greatest share. Peers' shares are their probability maps. --peers keeps the peers' results in a
 file, so that a second run does ours alone.
 """
