@@ -232,6 +232,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         from the image itself, from the labels of the model on; pixels at the edge of a mask do not enter the estimates.
         Shares sum to one. They are unbiased where noise is Gaussian and mixing linear, so that their sum is a volume.
         Classes that touch without being next to each other in color are taken for mixtures of those between.
+        Where borders take up much of an image, as in brains, the class with the greatest share is a better label than
+        `predict`'s, whose classes have no mixed pixels.
 
         Returns
         -------
