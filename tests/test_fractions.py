@@ -92,6 +92,44 @@ def test_a_class_that_is_not_in_the_image_has_no_share():
     assert found[32:, :, 2].mean() > 0.98
 
 
+def halves(scale=1.0, offset=0.0, noise=5.0, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    labels = np.arange(30)[:, None].repeat(40, 1) // 15
+    return ((100.0 + 60.0 * labels + noise * rng.normal(size=labels.shape)) * scale + offset).astype(dtype), labels
+
+
+@pytest.mark.parametrize("bias_field", [False, True])
+@pytest.mark.parametrize(
+    "of",
+    [{"noise": 0.0}, {"scale": 1e-9}, {"scale": 1e30}, {"scale": 300.0, "dtype": np.uint16}, {"offset": -100.0}],
+    ids=str,
+)
+def test_any_unit_will_do(of, bias_field):
+    image, labels = halves(**of)
+    found = tissue_of(Pixels(image[..., None], None), labels, 2, bias_field=bias_field).fractions
+    assert (found.argmax(axis=-1) == labels).all()
+    assert found.max(axis=-1).mean() > 0.95
+
+
+def test_a_great_offset_and_a_constant_channel_cost_nothing():
+    image, labels = halves()
+    found = tissue_of(Pixels(image[..., None], None), labels, 2).fractions
+    beside = np.stack([image + 1e8, np.full_like(image, 7.0)], axis=-1)
+    np.testing.assert_allclose(tissue_of(Pixels(beside, None), labels, 2).fractions, found, atol=1e-3)
+
+
+@pytest.mark.parametrize("bias_field", [False, True])
+@pytest.mark.parametrize("part", [np.s_[:1, :1], np.s_[:1], np.s_[:, :1], np.s_[14:16, :2]], ids=str)
+def test_few_pixels_and_pixels_that_are_not_numbers(part, bias_field):
+    image, labels = halves()
+    image, labels = image[part].copy(), labels[part]
+    if image.size > 4:
+        image[0, 0] = np.nan
+    visible = np.isfinite(image)
+    found = tissue_of(Pixels(image[..., None], visible), labels, 2, bias_field=bias_field).fractions
+    np.testing.assert_allclose(found.sum(axis=-1), visible, atol=1e-5)
+
+
 def test_colors_of_any_space_and_stacks():
     rng = np.random.default_rng(0)
     left = np.arange(40) < 20
