@@ -100,6 +100,23 @@ def test_classes_without_known_pixels_start_from_what_others_do_not_explain(n_cl
     assert sorted(np.argmax(others, axis=1)) == list(range(1, n_classes))
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_object_among_its_like(n_classes):
+    truth = np.zeros((60, 90), dtype=int)
+    for number in range(1, n_classes):
+        truth[15:45, 30 * number - 20 : 30 * number - 2] = number
+    image = np.eye(3)[truth] * 100
+    image[20:40, 70:85] = image[30, 15]  # like class 1
+    image += np.random.default_rng(0).normal(scale=20, size=image.shape)
+    labels = np.full(truth.shape, -1)
+    labels[2:5, 5:80] = 0
+    for number in range(1, n_classes):
+        labels[28:32, 30 * number - 15 : 30 * number - 8] = number
+    segmenter = GaussianMixtureSegmenter(n_classes, connected=True).fit(image, labels=labels)
+    assert (segmenter.predict(image, labels=labels) == truth).mean() > 0.99
+    assert (segmenter.predict(image)[20:40, 70:85] == 1).mean() > 0.99
+
+
 def test_the_number_of_classes_may_follow_from_labels():
     truth = rings((60, 80), 3)
     image = mottled(truth, 3)

@@ -55,6 +55,7 @@ def random_walker(image: np.ndarray, labels: np.ndarray, space: str, beta: float
 
 METHODS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
     "gaussmix": (TASKS, ours),
+    "gaussmix connected": (TASKS, lambda image, labels: ours(image, labels, connected=True)),
     "gaussmix RGB": (TASKS, lambda image, labels: ours(image, labels, color_space="rgb")),
     "gaussmix smoothing=8": (TASKS, lambda image, labels: ours(image, labels, smoothing=8)),
     "gaussmix smoothing=30": (TASKS, lambda image, labels: ours(image, labels, smoothing=30)),

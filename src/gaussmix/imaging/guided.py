@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import label
 
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.arrays import Pixels
@@ -22,7 +23,7 @@ from gaussmix.imaging.hints import first_classes
 from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.pyramid import Level, pyramid, spread, summed
-from gaussmix.typing import IntArray, Random, Rows
+from gaussmix.typing import BoolArray, IntArray, Random, Rows
 
 STRENGTH = 15.0
 """Of neighbors, unless a number is given: pixels of a photograph are far from independent given their class."""
@@ -31,6 +32,7 @@ _ROUNDS = 3  # of settling and an M-step
 _TEMPERATURES = 5  # on each grid
 _HOTTEST = 3.0  # times the strength
 _SWEEPS = 2  # at each temperature
+_CONNECTING = 10  # sweeps, when regions have been taken from a class
 
 
 def fit_guided(
@@ -107,6 +109,8 @@ class GuidedLabeler:
     neighborhood : Neighborhood
     strength : float
     contrast : bool
+    connected : bool
+        Whether a class with known pixels is only where it is connected to one.
     """
 
     features: Features
@@ -114,6 +118,7 @@ class GuidedLabeler:
     neighborhood: Neighborhood
     strength: float
     contrast: bool
+    connected: bool
 
     def labels(self, pixels: Pixels, known: IntArray | None = None, *, elsewhere: int) -> Rows:
         """(shape) array of uint8: the most probable class, ``elsewhere`` where a pixel does not count."""
@@ -125,7 +130,11 @@ class GuidedLabeler:
 
     def _field(self, pixels: Pixels, known: IntArray | None) -> Field:
         lattice = _lattice(pixels, known, self.features, self.neighborhood, self.contrast)
-        return _settled(lattice, _pyramid(lattice), self.classes, self.strength)
+        field = _settled(lattice, _pyramid(lattice), self.classes, self.strength)
+        if self.connected and known is not None:
+            lattice.load(field, self.classes, keep=True, barred=_unconnected(field, known, self.neighborhood))
+            field.sweep(self.strength, _CONNECTING)
+        return field
 
 
 def _lattice(
@@ -188,6 +197,20 @@ def _tables(lattice: Lattice, levels: list[Level], classes: Classes, strength: f
     if other is not None:
         table[other] = -np.inf
     return tables
+
+
+def _unconnected(field: Field, known: IntArray, neighborhood: Neighborhood) -> BoolArray:
+    """(n, c) where pixels have a class with known pixels, and no way to one of them."""
+    labels = field.labels()
+    near = np.zeros((3,) * known.ndim, dtype=bool)
+    for offset in (*neighborhood.offsets, np.zeros(known.ndim, dtype=np.int64), *-neighborhood.offsets):
+        near[tuple(1 + offset)] = True
+    barred = np.zeros((known.size, field.n_classes), dtype=bool)
+    for number in np.unique(known[known >= 0]):
+        regions, _ = label(labels == number, near)
+        joined = np.unique(regions[known == number])
+        barred[:, number] = ((regions > 0) & ~np.isin(regions, joined)).ravel()
+    return barred
 
 
 def _load(field: Field, table: npt.NDArray[np.float32], temperature: float, *, keep: bool = False) -> None:

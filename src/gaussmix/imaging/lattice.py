@@ -50,13 +50,15 @@ class Lattice:
                 scores = everywhere
             yield piece, scores
 
-    def load(self, field: Field, classes: Classes, *, keep: bool = False) -> None:
-        """Give the field the scores of the classes; known pixels can have their class alone."""
+    def load(self, field: Field, classes: Classes, *, keep: bool = False, barred: BoolArray | None = None) -> None:
+        """Give the field the scores of the classes; no barred (n, c); known pixels can have their class alone."""
         for piece, scores in self.scores(classes):
             if self.known is not None:
                 known = self.known.reshape(-1)[piece]
                 impossible = (known[:, None] >= 0) & (known[:, None] != np.arange(field.n_classes))
                 scores = np.where(impossible, -np.inf, scores)
+            if barred is not None:
+                scores = np.where(barred[piece], -np.inf, scores)
             field.load(scores, piece.start, keep=keep)
 
     def known_rows(self) -> IntArray:

@@ -64,6 +64,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         With known pixels, each class is a mixture of so many components: figure and ground of a photograph take 5.
     contrast : bool, default=True
         With known pixels, whether neighbors count less the more they differ in color.
+    connected : bool, default=False
+        Whether a class with known pixels is only where it is connected to one of them: for one object among its like.
     channel_axis : int, None or "auto", default="auto"
         "auto" takes a last axis of at most four entries for channels.
     stack : bool, default=False
@@ -117,6 +119,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         covariance_type: str = "full",
         components_per_class: int = 1,
         contrast: bool = True,
+        connected: bool = False,
         channel_axis: int | str | None = "auto",
         stack: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -132,6 +135,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.covariance_type = covariance_type
         self.components_per_class = components_per_class
         self.contrast = contrast
+        self.connected = connected
         self.channel_axis = channel_axis
         self.stack = stack
         self.random_state = random_state
@@ -276,7 +280,14 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
 
     def _labeler(self) -> Labeler | GuidedLabeler:
         if self._guided:
-            return GuidedLabeler(self._features, self._classes, self._neighborhood(), self.smoothing_, self.contrast)
+            return GuidedLabeler(
+                self._features,
+                self._classes,
+                self._neighborhood(),
+                self.smoothing_,
+                self.contrast,
+                self.connected,
+            )
         neighborhood = self._neighborhood() if self.smoothing_ > 0 else None
         return Labeler(self._features, self._classes, neighborhood, self.smoothing_)
 
