@@ -170,10 +170,26 @@ def test_blocks_reach_what_is_seen_at_the_very_end(monkeypatch):
 def test_a_gray_picture_saved_as_colors():
     truth, gray = picture(channels=1)
     image = gray.repeat(3, axis=2)
+    for smoothing in (0, 0.5, "auto"):
+        labels = segment_image(image, 3, smoothing=smoothing, random_state=0)
+        assert (labels == truth).mean() > 0.99
+        alone = segment_image(gray, 3, smoothing=smoothing, random_state=0)
+        assert (labels == alone).mean() > 0.999
     with pytest.warns(DegenerateDataWarning, match="olumn"):
-        segmenter = GaussianMixtureSegmenter(3, smoothing=0.5, random_state=0).fit(image)
-    assert (segmenter.predict(image) == truth).mean() > 0.99
-    np.testing.assert_array_equal(segmenter.predict(image), segment_image(gray, 3, smoothing=0.5, random_state=0))
+        labels = segment_image(image, 3, smoothing=0.5, position=1.0, random_state=0)
+    assert (labels == truth).mean() > 0.99
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.5, "auto"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_class_may_be_one_value(dtype, smoothing):
+    """A volume without its mask: most of the ground is exactly zero."""
+    place = np.indices((30, 40, 50)) - np.array([15, 20, 25])[:, None, None, None]
+    truth = 3 - np.searchsorted([8, 12, 15], np.sqrt((place**2).sum(axis=0)).ravel()).reshape(30, 40, 50)
+    values = np.array([0, 70, 140, 210])[truth] + np.random.default_rng(0).normal(scale=8, size=truth.shape)
+    image = np.where(truth == 0, 0, np.clip(values, 0, 255)).astype(dtype)
+    labels = segment_image(image, 4, smoothing=smoothing, random_state=0)
+    assert (labels == truth).mean() > 0.995
 
 
 def test_the_same_seed_gives_the_same_bits_and_clones_fit():

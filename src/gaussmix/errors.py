@@ -21,6 +21,10 @@ class DegenerateComponentWarning(UserWarning):
         super().__init__(f"{noun}{ending} {shown} {trouble}")
 
 
+class RidgeWarning(DegenerateComponentWarning):
+    """Components vary in some direction no more than the variance that was added."""
+
+
 class DegenerateDataWarning(UserWarning):
     """Columns are constant, or follow from others: the fit left them out, and the model covers them all the same.
 

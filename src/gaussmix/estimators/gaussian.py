@@ -16,7 +16,7 @@ from gaussmix.covariance import covariance_class
 from gaussmix.data_range import DataRange
 from gaussmix.em import Fit, Progress, Stop
 from gaussmix.engines import NativeEngine, distinct_rows
-from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning
+from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning, RidgeWarning
 from gaussmix.estimators.checks import (
     check_sample_weight,
     require_integer,
@@ -355,6 +355,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         if fit.last_step is not None:
             collapsed, ridged, empty = fit.last_step.collapsed, fit.last_step.ridged, empty | fit.last_step.empty
         regular = isinstance(self.reg_covar, str)
+        held = ridged & ~empty
         for which, trouble in (
             (
                 collapsed & ~empty,
@@ -363,7 +364,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 "leave out constant and duplicate columns.",
             ),
             (
-                ridged & ~empty,
+                held,
                 f"kept regular by reg_covar={self.reg_covar} alone: in some direction the rows vary no more than "
                 "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
             ),
@@ -384,7 +385,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             (empty, "left without rows: the weight is 0. Use fewer components or another start."),
         ):
             if which.any():
-                warnings.warn(DegenerateComponentWarning(np.flatnonzero(which), trouble), stacklevel=4)
+                kind = RidgeWarning if which is held else DegenerateComponentWarning
+                warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
 
     def _print_end(self, fit: Fit) -> None:
         if self.verbose:

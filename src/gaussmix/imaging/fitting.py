@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.errors import DegenerateComponentWarning
+from gaussmix.errors import DegenerateComponentWarning, RidgeWarning
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
@@ -92,7 +92,8 @@ def fit_classes(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(rows, sample_weight=row_weights)
-    messages = tuple(warning.message for warning in caught)
+    # a class of one color is one
+    messages = tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
     if smoothing == 0:
         return Fitted(Classes(estimator.mixture_), 0.0, (), messages)
     energies: tuple[float, ...] = ()

@@ -13,6 +13,7 @@ from gaussmix.typing import FloatArray, Rows
 MOST_PIXELS = 1 << 20
 """A field is fitted to no more pixels than about this: to blocks of larger images."""
 
+_LOOKED_AT = 1 << 16  # pixels of an image, for the range of its values
 _BLOCK = {2: 64, 3: 32}  # pixels along each axis
 
 
@@ -43,6 +44,31 @@ def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArra
 def n_colors(rows: Rows) -> int:
     """How many colors `colors_of` has found; of many rows that hardly repeat, at most."""
     return len(np.unique(rows, axis=0)) if len(rows) < LEAST_ROWS else len(rows)
+
+
+def rounding_variance(images: list[Pixels], features: Features) -> float | str:
+    """Variance of what rounding has taken from a color: a class of one value, like a black ground, is not singular.
+
+    Of integers that is 1/12 of their unit squared (Sheppard, Proceedings of the London Mathematical Society 29 (1898),
+    353-380). Floats are taken for numbers of 12 bits over their range, without the farthest 0.1 % on both sides; L*a*b*
+    for numbers of 8 bits from 0 to 100.
+
+    Returns
+    -------
+    float or "auto"
+        For `GaussianMixture.reg_covar`; "auto" where coordinates are features too, which have units of their own.
+    """
+    if features.position:
+        return "auto"
+    if features.color_space == "lab" and images[0].n_channels == 3:
+        unit = 100 / 255
+    elif images[0].values.dtype.kind == "u":
+        unit = 1.0
+    else:
+        some = np.concatenate([pixels.rows[:: max(1, pixels.n_visible // _LOOKED_AT)] for pixels in images])
+        low, high = np.percentile(some, (0.1, 99.9))
+        unit = (float(high) - float(low)) / 4095
+    return unit**2 / 12 if unit > 0 else "auto"
 
 
 def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None]:

@@ -20,7 +20,7 @@ from gaussmix.imaging.labeling import Labeler
 from gaussmix.imaging.neighborhood import Neighborhood
 from gaussmix.imaging.number import number_of_classes
 from gaussmix.imaging.ordering import class_order
-from gaussmix.imaging.sampling import colors_of
+from gaussmix.imaging.sampling import colors_of, rounding_variance
 from gaussmix.imaging.tissue import tissue_of
 from gaussmix.mixture import Mixture
 from gaussmix.typing import IntArray, Rows
@@ -174,7 +174,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         images = self._all_pixels(image, mask)
         known = None if labels is None else self._all_known(labels, images)
         n_classes = self._number_of_classes(images, known)
-        estimator = GaussianMixture(n_classes, covariance_type=self.covariance_type, random_state=self.random_state)
+        estimator = GaussianMixture(
+            n_classes,
+            covariance_type=self.covariance_type,
+            reg_covar="auto" if known else rounding_variance(images, self._features),
+            random_state=self.random_state,
+        )
         if self.bias_field:
             fields = fields_of(images, self._features, estimator, self.spacing, stack=self.stack)
             images = without_fields(images, fields)
