@@ -1,8 +1,8 @@
 """Time and memory of large images: photographs of 12 and of 268 megapixels, and a volume of 512^3 voxels.
 
 What is claimed: 12 megapixels of 8-bit RGB, k=5, are fitted and labeled in less than 1.5 s and 600 MB without
-neighbors, and in less than 8 s with; 512^3 voxels of uint16, k=4, with neighbors, in less than 120 s and 3 GB; 16,384 x 16,384
-pixels and 512^3 voxels within 2 GB.
+neighbors, and in less than 8 s with; 512^3 voxels of uint16, k=4, with neighbors, in less than 120 s and 3 GB. Those
+voxels, and 16,384 x 16,384 pixels, take less than 2 GB.
 
 How it is measured: each row is one fresh process; the time is that of ``fit_predict``, and the memory the peak of
 the process, imports, pixels and labels included. The photograph is scikit-learn's china.jpg, enlarged, with normal

@@ -14,6 +14,7 @@ MOST_PIXELS = 1 << 20
 """A field is fitted to no more pixels than about this: to blocks of larger images."""
 
 _LOOKED_AT = 1 << 16  # pixels of an image, for the range of its values
+_FREQUENT = 0.01  # a color with such a share may be a class
 _BLOCK = {2: 64, 3: 32}  # pixels along each axis
 
 
@@ -47,18 +48,19 @@ def n_colors(rows: Rows) -> int:
 
 
 def rounding_variance(images: list[Pixels], features: Features) -> float | str:
-    """Variance of what rounding has taken from a color: a class of one value, like a black ground, is not singular.
+    """Variance of what rounding has taken from a color, where some class may be one color, like a black ground.
 
-    Of integers that is 1/12 of their unit squared (Sheppard, Proceedings of the London Mathematical Society 29 (1898),
-    353-380). Floats are taken for numbers of 12 bits over their range, without the farthest 0.1 % on both sides; L*a*b*
-    for numbers of 8 bits from 0 to 100.
+    Such a class is not singular: it lies between two roundings. The variance is 1/12 of the unit squared (Sheppard,
+    Proceedings of the London Mathematical Society 29 (1898), 353-380). Floats are taken for numbers of 12 bits over
+    their range, without the farthest 0.1 % on both sides; L*a*b* for numbers of 8 bits from 0 to 100.
 
     Returns
     -------
     float or "auto"
-        For `GaussianMixture.reg_covar`; "auto" where coordinates are features too, which have units of their own.
+        For `GaussianMixture.reg_covar`; "auto" where no color has a share of 1 % of the pixels, and where coordinates
+        are features too, which have units of their own.
     """
-    if features.position:
+    if features.position or max(_greatest_share(pixels) for pixels in images) < _FREQUENT:
         return "auto"
     if features.color_space == "lab" and images[0].n_channels == 3:
         unit = 100 / 255
@@ -69,6 +71,14 @@ def rounding_variance(images: list[Pixels], features: Features) -> float | str:
         low, high = np.percentile(some, (0.1, 99.9))
         unit = (float(high) - float(low)) / 4095
     return unit**2 / 12 if unit > 0 else "auto"
+
+
+def _greatest_share(pixels: Pixels) -> float:
+    """The share of the most frequent color, from some of the pixels."""
+    some = pixels.rows[:: max(1, pixels.n_visible // _LOOKED_AT)]
+    colors = distinct_rows(some)
+    counts = np.unique(some, axis=0, return_counts=True)[1] if colors is None else colors[1]
+    return float(counts.max()) / len(some)
 
 
 def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None]:
