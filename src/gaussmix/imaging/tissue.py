@@ -1,6 +1,6 @@
 """From an image and the classes of its pixels to shares of classes within pixels, and to an image without its field."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from gaussmix.imaging.fractions import Sheet, fit_partial_volume
 from gaussmix.typing import BoolArray, FloatArray, Rows
 
 _OF_WITHIN = 0.5  # the noise EM starts from: classes hold mixed pixels too
+_MOST_MOVES = 30
+_SAMPLE = 100_000  # pixels that the start is made of
 _PIECE = 1 << 18
 
 
@@ -40,7 +42,7 @@ def tissue_of(
     stack: bool = False,
     bias_field: bool = False,
 ) -> Tissue:
-    """Fit the partial-volume model to an image, from the means of the pixels of each label.
+    """Fit the partial-volume model to an image, from the means of the pixels of each label on.
 
     Channels are mixed as they are, whatever the color space of the labels: light adds up, L*a*b* does not. A class that
     no pixel has gets no share.
@@ -65,18 +67,19 @@ def _tissue_of(
 ) -> Tissue:
     shape, n = pixels.shape, int(np.prod(pixels.shape))
     visible = np.ones(n, dtype=bool) if pixels.visible is None else pixels.visible.ravel()
-    counts, means, noise = _by_label(pixels.values.reshape(n, -1), labels.ravel(), visible, n_classes)
+    values = pixels.values.reshape(n, -1)
+    counts, means = _by_label(values, labels.ravel(), visible, n_classes)
     present = np.flatnonzero(counts)
     distances = np.ones(len(shape) - stack) if spacing is None else np.asarray(spacing, dtype=np.float64)
     weights = np.concatenate([np.zeros(int(stack)), distances.min() / distances])
     # About the mean, float32 has digits enough; a field is a factor, so that zero must stay zero.
     center = np.zeros(means.shape[1]) if bias_field else counts @ means / counts.sum()
     rows = np.empty((n, means.shape[1]), dtype=np.float32)
-    np.subtract(pixels.values.reshape(n, -1), center, out=rows, casting="unsafe")
+    np.subtract(values, center, out=rows, casting="unsafe")
+    step = max(1, int(np.count_nonzero(visible)) // _SAMPLE)
+    starts, within = _settled(rows[::step][visible[::step]], means[present] - center)
     sheet = Sheet(shape, rows, visible, weights)
-    _, (fractions,), (field,) = fit_partial_volume(
-        [sheet], means[present] - center, _OF_WITHIN * noise, bias_field=bias_field
-    )
+    _, (fractions,), (field,) = fit_partial_volume([sheet], starts, _OF_WITHIN * within, bias_field=bias_field)
     if len(present) < n_classes:
         some, fractions = fractions, np.zeros((n_classes, n), dtype=np.float32)
         fractions[present] = some
@@ -91,26 +94,35 @@ def without_field(pixels: Pixels, field: Rows) -> Pixels:
     return Pixels((pixels.values / field).astype(np.float32), pixels.visible)
 
 
-def _by_label(
-    values: Rows, labels: Rows, visible: BoolArray, n_classes: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The counts (k,) and means (k, d) of the labels, and the covariance within them (d, d)."""
-    d = values.shape[1]
-    counts, sums = np.zeros(n_classes), np.zeros((n_classes, d))
-    for rows, of in _pieces(values, labels, visible, n_classes):
-        counts += np.bincount(of, minlength=n_classes)
-        for channel in range(d):
-            sums[:, channel] += np.bincount(of, rows[:, channel], n_classes)
-    means = sums / np.maximum(counts, 1.0)[:, None]
-    scatter = np.zeros((d, d))
-    for rows, of in _pieces(values, labels, visible, n_classes):
-        off = rows - means[of]
-        scatter += off.T @ off
-    return counts, means, scatter / counts.sum()
-
-
-def _pieces(values: Rows, labels: Rows, visible: BoolArray, n_classes: int) -> Iterator[tuple[FloatArray, Rows]]:
+def _by_label(values: Rows, labels: Rows, visible: BoolArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
+    """The counts (k,) and means (k, d) of the labels."""
+    counts, sums = np.zeros(n_classes), np.zeros((n_classes, values.shape[1]))
     for first in range(0, len(values), _PIECE):
         piece = slice(first, first + _PIECE)
         chosen = visible[piece] & (labels[piece] < n_classes)
-        yield values[piece][chosen].astype(np.float64), labels[piece][chosen]
+        rows, of = values[piece][chosen], labels[piece][chosen]
+        counts += np.bincount(of, minlength=n_classes)
+        for channel, sum_of in enumerate(sums.T):
+            sum_of += np.bincount(of, rows[:, channel], n_classes)
+    return counts, sums / np.maximum(counts, 1.0)[:, None]
+
+
+def _settled(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means (k, d) moved by k-means, in units of each channel's deviation, and the covariance within (d, d).
+
+    A mixture may have one class for the pure pixels of two tissues and another for the mixed ones; with one noise for
+    all there is no such class.
+    """
+    rows = rows.astype(np.float64)
+    deviations = rows.std(axis=0)
+    deviations[deviations == 0] = 1.0
+    rows, means = rows / deviations, means / deviations
+    for _ in range(_MOST_MOVES):
+        nearest = ((means**2).sum(axis=1) - 2.0 * rows @ means.T).argmin(axis=1)
+        counts, moved = _by_label(rows, nearest, np.ones(len(rows), dtype=bool), len(means))
+        moved[counts == 0] = means[counts == 0]
+        change, means = np.abs(moved - means).max(), moved
+        if change < 1e-3:
+            break
+    off = (rows - means[nearest]) * deviations
+    return means * deviations, off.T @ off / len(off)
