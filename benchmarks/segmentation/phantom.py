@@ -55,12 +55,12 @@ def measured(phantom: dict[str, Any], labels: np.ndarray, shares: np.ndarray, se
     }
 
 
-def ours(phantom: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def ours(phantom: dict[str, Any], order: Any = 0) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the shares give, and what the probabilities of the same fit give."""
     image, mask = phantom["image"], phantom["mask"]
     start = time.perf_counter()
     segmenter = GaussianMixtureSegmenter(
-        3, smoothing=0, bias_field=True, spacing=SPACING, order=0, channel_axis=-1, random_state=0
+        3, smoothing=0, bias_field=True, spacing=SPACING, order=order, channel_axis=-1, random_state=0
     ).fit(image, mask)
     shares = segmenter.predict_fractions(image, mask)[mask]
     seconds = time.perf_counter() - start
@@ -157,10 +157,10 @@ def main() -> int:
     )
     print("\nT1 | T1+T2+PD, field 40 %: Dice CSF GM WM, RMSE of shares, s")
     for noise in noises[1::2] if len(noises) > 2 else noises:
-        pairs = [
-            [ours(phantoms.simulate(anatomy, noise, 40, contrasts))[0] for anatomy in anatomies]
-            for contrasts in (("T1",), ("T1", "T2", "PD"))
-        ]
+        pairs = []
+        for contrasts in (("T1",), ("T1", "T2", "PD")):
+            order = np.array([make_phantom.MEANS[contrast][:3] for contrast in contrasts]).T  # which class is which
+            pairs.append([ours(phantoms.simulate(anatomy, noise, 40, contrasts), order)[0] for anatomy in anatomies])
         shown = [f"{three(mean(one, 'dice'))}  {mean(one, 'rmse'):.3f}  {mean(one, 's'):.1f}" for one in pairs]
         print(f"  noise {noise} %: {' | '.join(shown)}", flush=True)
     return 0 if all(won) else 1

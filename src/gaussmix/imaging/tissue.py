@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 
 from gaussmix.blas import one_blas_thread
 from gaussmix.imaging.arrays import Pixels
@@ -76,9 +77,10 @@ def _tissue_of(
     center = np.zeros(means.shape[1]) if bias_field else counts @ means / counts.sum()
     rows = np.empty((n, means.shape[1]), dtype=np.float32)
     np.subtract(values, center, out=rows, casting="unsafe")
-    step = max(1, int(np.count_nonzero(visible)) // _SAMPLE)
-    starts, within = _settled(rows[::step][visible[::step]], means[present] - center)
     sheet = Sheet(shape, rows, visible, weights)
+    counted = sheet.counted()
+    step = max(1, int(np.count_nonzero(counted)) // _SAMPLE)
+    starts, within = _settled(rows[::step][counted[::step]], means[present] - center)
     _, (fractions,), (field,) = fit_partial_volume([sheet], starts, _OF_WITHIN * within, bias_field=bias_field)
     if len(present) < n_classes:
         some, fractions = fractions, np.zeros((n_classes, n), dtype=np.float32)
@@ -110,6 +112,8 @@ def _by_label(values: Rows, labels: Rows, visible: BoolArray, n_classes: int) ->
 def _settled(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Means (k, d) moved by k-means, in units of each channel's deviation, and the covariance within (d, d).
 
+    Each is named after a given mean, the nearest by all: k-means may take classes past each other.
+
     A mixture may have one class for the pure pixels of two tissues and another for the mixed ones; with one noise for
     all there is no such class.
     """
@@ -117,6 +121,7 @@ def _settled(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray]:
     deviations = rows.std(axis=0)
     deviations[deviations == 0] = 1.0
     rows, means = rows / deviations, means / deviations
+    given = means
     for _ in range(_MOST_MOVES):
         nearest = ((means**2).sum(axis=1) - 2.0 * rows @ means.T).argmin(axis=1)
         counts, moved = _by_label(rows, nearest, np.ones(len(rows), dtype=bool), len(means))
@@ -125,4 +130,5 @@ def _settled(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray]:
         if change < 1e-3:
             break
     off = (rows - means[nearest]) * deviations
-    return means * deviations, off.T @ off / len(off)
+    _, nearest_given = linear_sum_assignment(((given[:, None] - means) ** 2).sum(axis=2))
+    return means[nearest_given] * deviations, off.T @ off / len(off)
