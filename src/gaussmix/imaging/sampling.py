@@ -15,7 +15,9 @@ MOST_PIXELS = 1 << 20
 
 _LOOKED_AT = 1 << 16  # pixels of an image, for the range of its values
 _FREQUENT = 0.01  # a color with such a share may be a class
-_BLOCK = {2: 64, 3: 32}  # pixels along each axis
+_BLOCK = {2: 32, 3: 16}  # pixels along each axis
+_CANDIDATES = 16  # times as many blocks are looked at as are chosen, so that all brightnesses have their share
+_THINNED = 7  # every so many pixels of a block tell its brightness
 
 
 def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArray | None]:
@@ -130,21 +132,23 @@ def lattices_of(
 def _blocks(
     pixels: Pixels, features: Features, neighborhood: Neighborhood, share: float, stack: bool, rng: np.random.Generator
 ) -> Lattice:
-    """Blocks of about as many pixels as the share, drawn from those that have visible ones."""
+    """Blocks of about as many pixels as the share, from the darkest to the brightest that have visible ones."""
     n_axes = len(pixels.shape) - stack
     size = [1] * stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[stack:]]
     starts = [[*range(0, length - edge, edge), length - edge] for length, edge in zip(pixels.shape, size, strict=True)]
     corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, len(size))
     wanted = max(1, round(share / np.prod(size)))
-    rows, visible = [], []
+    found = []
     for corner in rng.permutation(corners):
         part = pixels.part(tuple(slice(at, at + edge) for at, edge in zip(corner, size, strict=True)))
-        if not part.n_visible:
-            continue
-        rows.append(features.rows(part, tuple(corner), pixels.shape))
-        visible.append(np.ones(part.shape, dtype=bool) if part.visible is None else part.visible)
-        if len(rows) == wanted:
+        if part.n_visible:
+            found.append((float(part.rows[::_THINNED].mean()), tuple(corner), part))
+        if len(found) == _CANDIDATES * wanted:
             break
-    shape = (len(rows), *size[stack:])
-    seen = np.stack(visible).reshape(shape)
-    return Lattice(np.concatenate(rows), shape, neighborhood.stacked(), None if seen.all() else seen)
+    found.sort(key=lambda block: block[:2])
+    ranks = (np.arange(min(wanted, len(found))) + 0.5) * len(found) / min(wanted, len(found))
+    chosen = [found[int(rank)] for rank in ranks]
+    rows = np.concatenate([features.rows(part, corner, pixels.shape) for _, corner, part in chosen])
+    seen = np.stack([np.ones(part.shape, bool) if part.visible is None else part.visible for _, _, part in chosen])
+    shape = (len(chosen), *size[stack:])
+    return Lattice(rows, shape, neighborhood.stacked(), None if seen.all() else seen.reshape(shape))
