@@ -14,7 +14,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test lint format bench docs sanitize clean
+.PHONY: demo test lint format bench bench-segmentation docs sanitize clean
 
 demo: $(VENV)/.all
 	$(BIN)/gaussmix demo -o demo-output
@@ -38,6 +38,16 @@ bench: $(VENV)/.bench
 	@failed=; for name in $(BENCHMARKS); do \
 	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/$$name.py $(BENCH_OPTIONS) || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
+
+# DATA: a folder with bsds500_val, grabcut, gmm_classics and medical; EVALUATION: one with the metrics and the phantom.
+bench-segmentation: $(VENV)/.segmentation-bench
+	$(FAIR) $(BIN)/python benchmarks/segmentation/large.py --peers
+	$(BIN)/python benchmarks/segmentation/potts.py --peers
+	$(BIN)/python benchmarks/segmentation/photographs.py --data $(DATA) --evaluation $(EVALUATION)
+	$(BIN)/python benchmarks/segmentation/figure_ground.py --data $(DATA)
+	$(BIN)/python benchmarks/segmentation/phantom.py --data $(DATA) --evaluation $(EVALUATION)
+	$(BIN)/python benchmarks/segmentation/studies.py --data $(DATA) -o demo-output/studies
+	$(BIN)/python benchmarks/segmentation/check_metrics.py --data $(DATA) --reference $(EVALUATION)/region_metrics.py
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

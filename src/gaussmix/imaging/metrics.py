@@ -24,7 +24,7 @@ _MOST_COUNTED = 1 << 22  # pairs of labels, above which those that occur are sor
 
 
 def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatArray:
-    """The overlap of each class: 2 |A and B| / (|A| + |B|) (Dice 1945).
+    """The overlap of each class: ``2 |A and B| / (|A| + |B|)`` (Dice 1945).
 
     Parameters
     ----------

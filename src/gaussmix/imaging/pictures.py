@@ -113,7 +113,7 @@ class Picture:
         return masked
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
-        """Values of the visible pixels (n, ...) put where the pixels are, as (*shape, ...)."""
+        """Values of the visible pixels (n, ...) put where the pixels are, as (shape, ...)."""
         shape = self.shape + values.shape[1:]
         if self.visible is None:
             return values.reshape(shape)
@@ -149,7 +149,7 @@ class Picture:
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
-        """(*shape, 3 or 4) 8-bit red, green, blue and, where not everything is visible, opacity.
+        """(shape, 3 or 4) 8-bit red, green, blue and, where not everything is visible, opacity.
 
         Bytes are shown as they are; other values from black to white between the limits, `Picture.limits` if not given.
         Of two channels, or more than three, the mean is shown.

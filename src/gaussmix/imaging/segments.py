@@ -52,7 +52,7 @@ class Segmentation:
     picture : Picture
     segmenter : GaussianMixtureSegmenter
         Fitted, to this picture or to others.
-    known : (*shape) array of int, or None
+    known : (shape) array of int, or None
         The class of pixels where it is known, -1 elsewhere.
     """
 
@@ -69,7 +69,7 @@ class Segmentation:
 
     @cached_property
     def labels(self) -> Rows:
-        """(*shape) array of uint8: the class of each pixel; `UNLABELED` where the picture is not visible."""
+        """(shape) array of uint8: the class of each pixel; `UNLABELED` where the picture is not visible."""
         return np.asarray(self.segmenter.predict(*self._seen, **self._hints))
 
     @property
@@ -101,17 +101,17 @@ class Segmentation:
 
     @cached_property
     def probabilities(self) -> Rows:
-        """(*shape, k) array of float32: the probability of each class; 0 where the picture is not visible."""
+        """(shape, k) array of float32: the probability of each class; 0 where the picture is not visible."""
         return np.asarray(self.segmenter.predict_proba(*self._seen, **self._hints))
 
     @cached_property
     def fractions(self) -> Rows:
-        """(*shape, k) array of float32: how much of each class is in each pixel; 0 where the picture is not visible."""
+        """(shape, k) array of float32: how much of each class is in each pixel; 0 where the picture is not visible."""
         return np.asarray(self.segmenter.predict_fractions(*self._seen))
 
     @property
     def uncertainty(self) -> Rows:
-        """(*shape) array of float32: the entropy of the probabilities, from 0, sure, to 1, all classes equal.
+        """(shape) array of float32: the entropy of the probabilities, from 0, sure, to 1, all classes equal.
 
         In bits, divided by log2 k.
         """
@@ -125,11 +125,11 @@ class Segmentation:
         return np.clip(np.abs(entropy) / scale, 0, 1).reshape(self.labels.shape)
 
     def recolored(self) -> Rows:
-        """(*shape, 3 or 4) each pixel in the mean color of its class; the 4th channel is the opacity."""
+        """(shape, 3 or 4) each pixel in the mean color of its class; the 4th channel is the opacity."""
         return self._recolored(self.picture, self.labels)
 
     def cut_out(self, segment: int) -> Rows:
-        """(*shape, 4) the picture where it belongs to the class, transparent elsewhere."""
+        """(shape, 4) the picture where it belongs to the class, transparent elsewhere."""
         inside = self.labels == segment
         shown = self.picture.shown()
         alpha = inside * (shown[..., 3] if shown.shape[-1] == 4 else np.uint8(255))

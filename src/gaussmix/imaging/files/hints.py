@@ -48,7 +48,7 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
 
     Returns
     -------
-    (*shape) array of int64
+    (shape) array of int64
         From 0; -1 where unknown. What is of one page is of all pages of a stack.
 
     Raises

@@ -85,7 +85,7 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
 
 
 def write_tiff(path: Path, picture: Picture, values: Rows) -> None:
-    """Write values (*shape) or (*shape, maps): an ImageJ file where there are slices, pages or maps, else plain."""
+    """Write values (shape) or (shape, maps): an ImageJ file where there are slices, pages or maps, else plain."""
     tifffile = _import_tifffile()
     geometry = picture.geometry or TiffGeometry.of(picture)
     axes = ("T" if picture.stacked else "") + ("Z" if picture.n_axes == 3 else "") + "YX"

@@ -18,7 +18,7 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
 
 
 def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
-    """Write labels (*shape) of uint8 or uint16 so that they fit on the picture: the path ends with `Picture.suffix`."""
+    """Write labels (shape) of uint8 or uint16 so that they fit on the picture: the path ends with `Picture.suffix`."""
     target = Path(path)
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, labels, labels=True)
@@ -27,7 +27,7 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
-    """Write numbers (*shape) or, unless as PNG, (*shape, maps), so that they fit on the picture."""
+    """Write numbers (shape) or, unless as PNG, (shape, maps), so that they fit on the picture."""
     target = Path(path)
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, values)
