@@ -98,12 +98,12 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
 
 
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
-    """The share of the pixels that each segment has in each file, in its mean color."""
+    """The share of the pixels that each segment has in each file, in its mean color; narrow: there may be many."""
     k = max(len(share) for share in shares)
-    table = _new_table("file", *(f"segment {segment}" for segment in range(k)))
+    table = _new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):
         cells = [
-            Text.assemble(("  ", f"on {_code(color)}"), f" {100 * share:5.1f} %")
+            Text.assemble(("  ", f"on {_code(color)}"), f"{100 * share:5.1f}")
             for share, color in zip(line, palette, strict=True)
         ]
         table.add_row(Text(name), *cells)
