@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CELL = 18  # characters that a mean with its deviation needs
 _MOST_LINES = 60
+_COLOR = "mean color"  # is not broken over two lines
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
@@ -91,7 +92,7 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
     if picture.suffix.startswith(".nii") and picture.spacing is not None:
         voxel = math.prod(picture.spacing) / 1000
         columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
-    table = _new_table("segment", *columns, "mean color")
+    table = _new_table("segment", *columns, _COLOR)
     for segment, color in enumerate(segmentation.colors):
         table.add_row(str(segment), *(cells[segment] for cells in columns.values()), _swatch(color))
     return table
@@ -130,7 +131,7 @@ def print_apart(*parts: RenderableType) -> None:
 def _new_table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
-        table.add_column(Text(name), justify="right" if position else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name == _COLOR)
     return table
 
 
