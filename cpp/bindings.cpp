@@ -218,11 +218,6 @@ class Field {
     nb::gil_scoped_release release;
     field_->probabilities(first, count, to.data());
   }
-  void neighbor_sums(std::size_t first, const OutFloats& to) const {
-    const std::size_t count = count_of(to, first);
-    nb::gil_scoped_release release;
-    field_->neighbor_sums(first, count, to.data(), max_threads());
-  }
   void condition(double strength, const In& preferences, const OutFloats& to, const Out& totals) const {
     const std::size_t k = field_->n_classes();
     sized(preferences, k, "preferences");
@@ -311,8 +306,6 @@ NB_MODULE(_native, module) {
       .def("draw", &Field::draw, "strength"_a, "seed"_a, "Draw every pixel given its neighbors.")
       .def("free_energy", &Field::free_energy, "strength"_a, "What sweeps raise.")
       .def("probabilities", &Field::probabilities, "first"_a, "to"_a.noconvert(), "Fill a table of pixels by classes.")
-      .def("neighbor_sums", &Field::neighbor_sums, "first"_a, "to"_a.noconvert(),
-           "The same of the neighbors, weighted.")
       .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
            "What pixels would be given their neighbors, and how well the field explains them.")
       .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");

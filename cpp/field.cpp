@@ -258,17 +258,6 @@ void Field::labels(std::size_t first, std::size_t count, std::uint8_t* to, std::
   });
 }
 
-void Field::neighbor_sums(std::size_t first, std::size_t count, float* to, int n_threads) const {
-  const FieldKernels& kernels = selected_field_kernels();
-  for_each_run(first, count, n_threads, [&](std::size_t line, std::size_t begin, std::size_t end, std::size_t done) {
-    std::vector<float> sums(2 * n_classes_ * half_ + kernels.scratch(n_classes_));
-    kernels.neighbor_sums(LineOf(*this, line).line, sums.data());
-    for (std::size_t x = begin; x < end; ++x, ++done) {
-      for (int c = 0; c < n_classes_; ++c) to[done * n_classes_ + c] = sums[(2 * c + x % 2) * half_ + x / 2];
-    }
-  });
-}
-
 void Field::condition(double strength, const double* preferences, float* to, double* totals, int n_threads) const {
   const FieldKernels& kernels = selected_field_kernels();
   const std::size_t k = n_classes_, size = 2 + k + (k + 1) * (k + 2) / 2;

@@ -51,15 +51,13 @@ class Field {
 
   void probabilities(std::size_t first, std::size_t count, float* to) const;
   void labels(std::size_t first, std::size_t count, std::uint8_t* to, std::uint8_t elsewhere) const;
-  // sum_j w[i, j] q[j, c]
-  void neighbor_sums(std::size_t first, std::size_t count, float* to, int n_threads) const;
   double free_energy(double strength, int n_threads) const;
   // What every pixel would be given its neighbors, (n, classes), zero where it is not visible. With a the preferences,
-  // s the neighbor sums, p[i, c] proportional to exp(a[c] + strength s[i, c]) and r to exp(S[i, c] + strength s[i, c]),
-  // totals are the sums over pixels of log(sum_c exp(S + strength s) / sum_c exp(a + strength s)), its derivatives r -
-  // p and sum_c (r - p) s, and minus the second derivatives of log sum_c exp(a + strength s) up to sign: the upper
-  // triangle of the covariance of (z = c for each c, s[z]) for z drawn from p. 1 + (k + 1) + (k + 1)(k + 2) / 2 of
-  // them.
+  // s[i, c] = sum_j w[i, j] q[j, c], p[i, c] proportional to exp(a[c] + strength s[i, c]) and r to exp(S[i, c] +
+  // strength s[i, c]), totals are the sums over pixels of log(sum_c exp(S + strength s) / sum_c exp(a + strength s)),
+  // its derivatives r - p and sum_c (r - p) s, and minus the second derivatives of log sum_c exp(a + strength s) up to
+  // sign: the upper triangle of the covariance of (z = c for each c, s[z]) for z drawn from p. 1 + (k + 1) + (k + 1)(k
+  // + 2) / 2 of them.
   void condition(double strength, const double* preferences, float* to, double* totals, int n_threads) const;
 
  private:

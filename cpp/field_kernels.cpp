@@ -119,16 +119,6 @@ void draw(const FieldLine& line, float strength, std::uint64_t seed, float* sums
   });
 }
 
-void neighbor_sums(const FieldLine& line, float* to) {
-  float* sums = to + 2 * line.n_classes * line.half;  // room behind the result
-  for_each_tile(line, sums, [&](int parity, std::size_t begin, std::size_t count) {
-    for (int c = 0; c < line.n_classes; ++c) {
-      float* result = to + (2 * c + parity) * line.half + begin;
-      for (std::size_t i = 0; i < count; i += kLanes) store(result + i, fetch(sums + c * kTile + i));
-    }
-  });
-}
-
 void condition(const FieldLine& line, float strength, const float* preferences, float* to, double* totals) {
   const int k = line.n_classes;
   const std::size_t stride = 2 * line.half;
@@ -229,8 +219,7 @@ double free_energy(const FieldLine& line, float strength, float* sums) {
 }  // namespace
 }  // namespace GAUSSMIX_ISA
 
-const FieldKernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_ISA::scratch,   GAUSSMIX_ISA::sweep,
-                                                   GAUSSMIX_ISA::draw,      GAUSSMIX_ISA::neighbor_sums,
+const FieldKernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_ISA::scratch, GAUSSMIX_ISA::sweep, GAUSSMIX_ISA::draw,
                                                    GAUSSMIX_ISA::condition, GAUSSMIX_ISA::free_energy};
 
 }  // namespace gaussmix

@@ -30,8 +30,6 @@ struct FieldKernels {
   std::size_t (*scratch)(int n_classes);
   void (*sweep)(const FieldLine&, float strength, float* scratch);
   void (*draw)(const FieldLine&, float strength, std::uint64_t seed, float* scratch);
-  // (classes, 2, half)
-  void (*neighbor_sums)(const FieldLine&, float* to);
   // (classes, 2, half), and what Field::condition sums up is added to the totals.
   void (*condition)(const FieldLine&, float strength, const float* preferences, float* to, double* totals);
   double (*free_energy)(const FieldLine&, float strength, float* scratch);

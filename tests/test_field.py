@@ -70,7 +70,7 @@ def colors_of(shape, pixels):
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_sweeps_sums_and_energy_are_those_of_the_equations(grid):
+def test_sweeps_and_energy_are_those_of_the_equations(grid):
     neighborhood, scores, visible, edges = make(*grid)
     shape, strength = grid[0], 0.7
     field = Field(shape, grid[2], neighborhood, visible, edges)
@@ -79,7 +79,6 @@ def test_sweeps_sums_and_energy_are_those_of_the_equations(grid):
     weights = dense_weights(shape, neighborhood, edges)
     q = softmax(scores) * seen[:, None]
     np.testing.assert_allclose(field.probabilities(), q, atol=1e-6)
-    np.testing.assert_allclose(field.neighbor_sums(), weights @ q, atol=1e-5)
     for _ in range(3):
         field.sweep(strength)
         for color in colors_of(shape, len(q)):
@@ -134,7 +133,6 @@ def test_pieces_of_scores_are_the_same_as_all_at_once():
     whole.sweep(0.5, 3)
     pieces.sweep(0.5, 3)
     np.testing.assert_array_equal(pieces.probabilities(5, 60), whole.probabilities()[5:60])
-    np.testing.assert_array_equal(pieces.neighbor_sums(5, 60), whole.neighbor_sums()[5:60])
     assert pieces.free_energy(0.5) == pytest.approx(whole.free_energy(0.5), rel=1e-12)
     whole.load(scores + 1.0, keep=True)
     np.testing.assert_array_equal(whole.probabilities(), pieces.probabilities())

@@ -77,9 +77,6 @@ class Field:
     def probabilities(self, first: int, to: Rows) -> None:
         """Fill a table of pixels by classes."""
 
-    def neighbor_sums(self, first: int, to: Rows) -> None:
-        """The same of the neighbors, weighted."""
-
     def condition(self, strength: float, preferences: FloatArray, to: Rows, totals: FloatArray) -> None:
         """What pixels would be given their neighbors, and how well the field explains them."""
 

@@ -97,12 +97,6 @@ class Field:
         self._native.probabilities(first, table)
         return table
 
-    def neighbor_sums(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.float32]:
-        """(n, c) ``sum_j w_ij q[j, c]`` of the pixels first to last."""
-        table = np.empty(((self.n_pixels if last is None else last) - first, self.n_classes), dtype=np.float32)
-        self._native.neighbor_sums(first, table)
-        return table
-
     def condition(
         self, strength: float, preferences: FloatArray
     ) -> tuple[npt.NDArray[np.float32], float, FloatArray, FloatArray]:
