@@ -10,7 +10,7 @@ from gaussmix.errors import DegenerateDataWarning
 from gaussmix.imaging import GaussianMixtureSegmenter, segment_image
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
-from gaussmix.imaging.contrast import contrast_edges
+from gaussmix.imaging.contrast import contrast_edges, contrast_scale
 from gaussmix.imaging.guided import _settled
 from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
@@ -202,7 +202,8 @@ def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
     values = rng.integers(0, 256, size=(*shape, channels)).astype(np.uint8)
     visible = rng.random(shape) < 0.9
     neighborhood = Neighborhood.of(len(shape), n_neighbors)
-    edges = contrast_edges(Pixels(values, visible), "rgb", neighborhood)
+    pixels = Pixels(values, visible)
+    edges = contrast_edges(pixels, "rgb", neighborhood, contrast_scale([pixels], "rgb", neighborhood))
     padded = np.pad(
         np.where(visible[..., None], values, np.nan), [(1, 1)] * len(shape) + [(0, 0)], constant_values=np.nan
     )
@@ -213,9 +214,9 @@ def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
         squares.append(((padded[inside] - padded[moved]) ** 2).sum(axis=-1))
     factors = np.exp(-np.array(squares) / (2 * np.nanmean(squares)))
     np.testing.assert_allclose(edges / 255, np.nan_to_num(factors), atol=0.0021)
-    even = contrast_edges(Pixels(values, visible), "rgb", neighborhood, even=True)
+    even = contrast_edges(Pixels(values, visible), "rgb", neighborhood, np.inf)
     np.testing.assert_array_equal(even, np.where(np.isnan(squares), 0, 255))
-    np.testing.assert_array_equal(contrast_edges(Pixels(np.zeros_like(values), visible), "rgb", neighborhood), even)
+    assert contrast_scale([Pixels(np.zeros_like(values), visible)], "rgb", neighborhood) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
 )
 def test_a_coarse_grid_has_the_free_energy_of_the_fine_one(shape, neighborhood):
     rng = np.random.default_rng(0)
-    edges = contrast_edges(Pixels(rng.normal(size=(*shape, 1)), None), "rgb", neighborhood)
+    edges = contrast_edges(Pixels(rng.normal(size=(*shape, 1)), None), "rgb", neighborhood, 4.0)
     levels = pyramid(Level(shape, neighborhood, edges, None, (1,) * len(shape)))
     assert len(levels) >= 3 if len(shape) == 2 else 2
     finest, coarse = levels[0], levels[1]
@@ -257,7 +258,7 @@ def test_settled_fields_are_near_the_best_cut():
     rng = np.random.default_rng(0)
     values = (truth + rng.normal(scale=1.5, size=truth.shape))[..., None]
     neighborhood = Neighborhood.of(2, 8)
-    edges = contrast_edges(Pixels(values, None), "rgb", neighborhood, even=True)
+    edges = contrast_edges(Pixels(values, None), "rgb", neighborhood, np.inf)
     mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [[[2.25]], [[2.25]]])
     lattice = Lattice(values.reshape(-1, 1), truth.shape, neighborhood, None, None, edges)
     levels = pyramid(Level(truth.shape, neighborhood, edges, None, (1, 1)))

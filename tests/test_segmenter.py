@@ -44,6 +44,8 @@ def picture(shape=(40, 52), dtype=np.uint8, noise=12.0, channels=3, seed=0):
         ((40, 52), np.uint8, 3, {"position": 20.0}),
         ((40, 52), np.uint8, 3, {"covariance_type": "tied"}),
         ((40, 52), np.uint8, 3, {"covariance_type": "spherical"}),
+        ((40, 52), np.uint8, 3, {"contrast": True}),
+        ((6, 30, 41), np.uint8, 1, {"stack": True, "contrast": True}),
     ],
     ids=str,
 )
@@ -82,6 +84,23 @@ def test_neighbors_help_where_there_is_noise():
     alone = segment_image(image, 3, smoothing=0, random_state=0)
     together = segment_image(image, 3, smoothing=1.0, random_state=0)
     assert (together == truth).mean() > (alone == truth).mean() + 0.1
+
+
+def test_neighbors_across_an_edge_count_less():
+    """A thin line in another color survives a strength that erases it where contrast does not count."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(scale=12, size=(60, 60))
+    image[:, 30] += 60
+    image[:, 45:] += 60
+    truth = np.zeros((60, 60), bool)
+    truth[:, 30] = truth[:, 45:] = True
+    without, sensitive = (
+        segment_image(image, 2, smoothing=5.0, n_neighbors=8, contrast=contrast, random_state=0) == truth
+        for contrast in (False, True)
+    )
+    assert without[:, 30].mean() < 0.2
+    assert sensitive[:, 30].mean() > 0.95
+    assert sensitive.mean() > 0.99
 
 
 def test_masked_transparent_and_nan_pixels_do_not_count():
@@ -132,12 +151,14 @@ def test_the_heaviest_first():
 
 
 @pytest.mark.parametrize("shape", [(90, 40), (90, 7, 11)])
-@pytest.mark.parametrize("smoothing", [0, 0.8])
-def test_slabs_leave_no_trace(shape, smoothing, monkeypatch):
+@pytest.mark.parametrize(("smoothing", "contrast"), [(0, False), (0.8, False), (3.0, True)])
+def test_slabs_leave_no_trace(shape, smoothing, contrast, monkeypatch):
     _, image = picture(shape, np.float32, noise=60.0, channels=1)
     mask = np.random.default_rng(0).random(shape) < 0.9
     n_neighbors = 8 if len(shape) == 2 else 26
-    segmenter = GaussianMixtureSegmenter(3, smoothing=smoothing, n_neighbors=n_neighbors, random_state=0)
+    segmenter = GaussianMixtureSegmenter(
+        3, smoothing=smoothing, n_neighbors=n_neighbors, contrast=contrast, random_state=0
+    )
     segmenter.fit(image, mask)
     whole = segmenter.predict(image, mask), segmenter.predict_proba(image, mask)
     monkeypatch.setattr(labeling, "_SLAB_NUMBERS", 1)
@@ -146,15 +167,16 @@ def test_slabs_leave_no_trace(shape, smoothing, monkeypatch):
     np.testing.assert_array_equal(segmenter.predict_proba(image, mask), whole[1])
 
 
+@pytest.mark.parametrize("contrast", [False, True])
 @pytest.mark.parametrize("stack", [False, True])
 @pytest.mark.parametrize("shape", [(300, 280), (5, 140, 150)])
-def test_large_images_are_fitted_by_blocks(shape, stack, monkeypatch):
+def test_large_images_are_fitted_by_blocks(shape, stack, contrast, monkeypatch):
     if stack and len(shape) == 2:
         shape = (3, 300, 280)
     truth, image = picture(shape, np.float32, noise=50.0)
     monkeypatch.setattr(sampling, "MOST_PIXELS", 40_000)
-    segmenter = GaussianMixtureSegmenter(3, smoothing=0.8, stack=stack, random_state=0).fit(image)
-    assert (segmenter.predict(image) == truth).mean() > 0.97
+    segmenter = GaussianMixtureSegmenter(3, smoothing=0.8, stack=stack, contrast=contrast, random_state=0).fit(image)
+    assert (segmenter.predict(image) == truth).mean() > 0.95
     np.testing.assert_allclose(segmenter.mixture_.means, COLORS, atol=5)
 
 
@@ -220,6 +242,7 @@ def test_the_same_seed_gives_the_same_bits_and_clones_fit():
         (np.eye(5), {"color_space": "hsv"}, None, "color_space must be one of"),
         (np.eye(5), {"smoothing": "much"}, None, 'smoothing must be "auto" or a number'),
         (np.eye(5), {"smoothing": -1}, None, "smoothing must be a finite number"),
+        (np.eye(5), {"contrast": "some"}, None, 'contrast must be "auto", True or False'),
         (np.eye(5), {"position": -1}, None, "position must be a finite number"),
         (np.eye(5), {"n_components": 2, "smoothing": 1, "n_neighbors": 6}, None, "n_neighbors must be one of"),
         (np.eye(5), {"channel_axis": 2}, None, "channel_axis must be an axis of the image"),

@@ -65,6 +65,7 @@ def fit_classes(
     *,
     stack: bool,
     seed: int,
+    contrast: float | None = None,
 ) -> Fitted:
     """Fit a mixture to the colors of the pixels, then to the pixels among their neighbors.
 
@@ -81,6 +82,8 @@ def fit_classes(
         Whether the first axis numbers images.
     seed : int
         For draws.
+    contrast : float, optional
+        `contrast_scale` of the images, where neighbors that differ count less.
 
     Raises
     ------
@@ -100,7 +103,7 @@ def fit_classes(
     narrowed, update = estimator._data_range, estimator._update  # columns that tell nothing new stay out
 
     def lattices(most: int) -> list[Lattice]:
-        found = lattices_of(images, features, neighborhood, stack=stack, seed=0, most=most)
+        found = lattices_of(images, features, neighborhood, stack=stack, seed=0, most=most, contrast=contrast)
         if narrowed is None:
             return found
         return [replace(lattice, rows=narrowed.reduce(lattice.rows)) for lattice in found]

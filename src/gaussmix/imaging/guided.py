@@ -5,6 +5,7 @@ therefore annealed, and first on coarse grids, where a sweep reaches far.
 """
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.ndimage import label
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
-from gaussmix.imaging.contrast import contrast_edges
+from gaussmix.imaging.contrast import contrast_edges, contrast_scale
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.field import Field, pieces
 from gaussmix.imaging.fitting import Fitted
@@ -141,7 +142,8 @@ def _lattice(
     pixels: Pixels, known: IntArray | None, features: Features, neighborhood: Neighborhood, contrast: bool
 ) -> Lattice:
     """A whole image with its known pixels and the contrast of neighbors."""
-    edges = contrast_edges(pixels, features.color_space, neighborhood, even=not contrast)
+    scale = contrast_scale([pixels], features.color_space, neighborhood) if contrast else math.inf
+    edges = contrast_edges(pixels, features.color_space, neighborhood, scale)
     return Lattice(features.rows(pixels), pixels.shape, neighborhood, pixels.visible, known, edges)
 
 

@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from gaussmix.imaging.arrays import Pixels
 from gaussmix.imaging.classes import Classes
+from gaussmix.imaging.contrast import contrast_edges
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.field import Field
 from gaussmix.imaging.hidden_field import SWEEPS
@@ -30,12 +31,15 @@ class Labeler:
     neighborhood : Neighborhood or None
         None: pixels stand alone.
     strength : float
+    contrast : float or None
+        `contrast_scale`, where neighbors that differ count less.
     """
 
     features: Features
     classes: Classes
     neighborhood: Neighborhood | None
     strength: float
+    contrast: float | None = None
 
     def labels(self, pixels: Pixels, known: IntArray | None = None, *, elsewhere: int) -> Rows:
         """(shape) array of uint8: the most probable class, ``elsewhere`` where a pixel does not count."""
@@ -69,12 +73,16 @@ class Labeler:
             stop = min(start + step, height)
             first, last = max(0, start - halo), min(height, stop + halo)
             part = pixels.part(slice(first, last))
+            edges = None
+            if self.contrast is not None:
+                edges = contrast_edges(part, self.features.color_space, neighborhood, self.contrast)
             lattice = Lattice(
                 self.features.rows(part, (first,) + (0,) * (len(pixels.shape) - 1), pixels.shape),
                 part.shape,
                 neighborhood,
                 part.visible,
                 None if known is None else known[first:last],
+                edges,
             )
             field = lattice.field(self.classes.n_classes)
             lattice.load(field, self.classes)

@@ -5,6 +5,7 @@ import numpy as np
 from gaussmix.engines import distinct_rows
 from gaussmix.engines.distinct import LEAST_ROWS
 from gaussmix.imaging.arrays import Pixels
+from gaussmix.imaging.contrast import contrast_edges
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.lattice import Lattice
 from gaussmix.imaging.neighborhood import Neighborhood
@@ -99,6 +100,7 @@ def lattices_of(
     stack: bool,
     seed: int,
     most: int | None = None,
+    contrast: float | None = None,
 ) -> list[Lattice]:
     """The images with their neighbors, or blocks of them when they are large.
 
@@ -114,6 +116,8 @@ def lattices_of(
         For the choice of blocks.
     most : int, optional
         Images of more pixels together are large; by default `MOST_PIXELS`.
+    contrast : float, optional
+        `contrast_scale` of the images, where neighbors that differ count less.
     """
     most = MOST_PIXELS if most is None else most
     total = sum(int(np.prod(pixels.shape)) for pixels in images)
@@ -122,15 +126,22 @@ def lattices_of(
     for pixels in images:
         if total <= most:
             neighbors = neighborhood.stacked() if stack else neighborhood
-            lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible))
+            edges = None if contrast is None else contrast_edges(pixels, features.color_space, neighbors, contrast)
+            lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible, edges=edges))
             continue
         share = most * int(np.prod(pixels.shape)) / total
-        lattices.append(_blocks(pixels, features, neighborhood, share, stack, rng))
+        lattices.append(_blocks(pixels, features, neighborhood, share, stack, rng, contrast))
     return lattices
 
 
 def _blocks(
-    pixels: Pixels, features: Features, neighborhood: Neighborhood, share: float, stack: bool, rng: np.random.Generator
+    pixels: Pixels,
+    features: Features,
+    neighborhood: Neighborhood,
+    share: float,
+    stack: bool,
+    rng: np.random.Generator,
+    contrast: float | None,
 ) -> Lattice:
     """Blocks of about as many pixels as the share, from the darkest to the brightest that have visible ones."""
     n_axes = len(pixels.shape) - stack
@@ -151,4 +162,9 @@ def _blocks(
     rows = np.concatenate([features.rows(part, corner, pixels.shape) for _, corner, part in chosen])
     seen = np.stack([np.ones(part.shape, bool) if part.visible is None else part.visible for _, _, part in chosen])
     shape = (len(chosen), *size[stack:])
-    return Lattice(rows, shape, neighborhood.stacked(), None if seen.all() else seen.reshape(shape))
+    edges = None
+    if contrast is not None:
+        inside = neighborhood.stacked() if stack else neighborhood
+        each = [contrast_edges(part, features.color_space, inside, contrast) for _, _, part in chosen]
+        edges = np.stack(each, axis=1).reshape(-1, *shape)
+    return Lattice(rows, shape, neighborhood.stacked(), None if seen.all() else seen.reshape(shape), edges=edges)

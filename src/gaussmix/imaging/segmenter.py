@@ -13,6 +13,7 @@ from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.checks import require_integer, require_nonnegative
 from gaussmix.imaging.arrays import Pixels, as_known, as_pixels
 from gaussmix.imaging.colors import COLOR_SPACES
+from gaussmix.imaging.contrast import contrast_scale
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.fitting import UNLABELED, field_of, fields_of, fit_classes, require_colors, without_fields
 from gaussmix.imaging.guided import STRENGTH, GuidedLabeler, fit_guided
@@ -62,8 +63,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     components_per_class : int, default=1
         With known pixels, each class is a mixture of so many components: figure and ground of a photograph take 5.
-    contrast : bool, default=True
-        With known pixels, whether neighbors count less the more they differ in color.
+    contrast : "auto" or bool, default="auto"
+        Whether neighbors count less the more they differ in color; "auto": with known pixels.
     connected : bool, default=False
         Whether a class with known pixels is only where it is connected to one of them: for one object among its like.
     channel_axis : int, None or "auto", default="auto"
@@ -118,7 +119,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         order: Any = "brightness",
         covariance_type: str = "full",
         components_per_class: int = 1,
-        contrast: bool = True,
+        contrast: bool | str = "auto",
         connected: bool = False,
         channel_axis: int | str | None = "auto",
         stack: bool = False,
@@ -190,9 +191,18 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         rng = check_random_state(self.random_state)
         if known is None:
             neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
-            seed = int(rng.randint(1 << 31))
+            self._contrast = None
+            if self.contrast is True:
+                self._contrast = contrast_scale(images, self.color_space, self._neighborhood())
             fitted = fit_classes(
-                images, self._features, estimator, neighborhood, self.smoothing, stack=self.stack, seed=seed
+                images,
+                self._features,
+                estimator,
+                neighborhood,
+                self.smoothing,
+                stack=self.stack,
+                seed=int(rng.randint(1 << 31)),
+                contrast=self._contrast,
             )
             fitted = fitted.reordered(self._order(fitted.classes.mixture))
         else:
@@ -205,7 +215,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                 n_classes=n_classes,
                 per_class=self.components_per_class,
                 strength=STRENGTH if isinstance(self.smoothing, str) else float(self.smoothing),
-                contrast=self.contrast,
+                contrast=bool(self.contrast),
                 rng=rng,
             )
         self._classes = fitted.classes
@@ -290,11 +300,11 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                 self._classes,
                 self._neighborhood(),
                 self.smoothing_,
-                self.contrast,
+                bool(self.contrast),
                 self.connected,
             )
         neighborhood = self._neighborhood() if self.smoothing_ > 0 else None
-        return Labeler(self._features, self._classes, neighborhood, self.smoothing_)
+        return Labeler(self._features, self._classes, neighborhood, self.smoothing_, self._contrast)
 
     def _neighborhood(self) -> Neighborhood:
         n_neighbors = 8 if self._guided and self._n_axes == 2 and self.n_neighbors is None else self.n_neighbors
@@ -387,6 +397,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         if self.color_space not in COLOR_SPACES:
             raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {self.color_space!r}")
         require_nonnegative("position", self.position)
+        if self.contrast not in ("auto", True, False):
+            raise ValueError(f'contrast must be "auto", True or False; got {self.contrast!r}')
         require_integer("components_per_class", self.components_per_class, 1)
         if self.bias_field and self.stack:
             raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
