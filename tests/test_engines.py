@@ -230,10 +230,12 @@ def test_interrupt_stops_a_long_pass():
 
 
 _LONG_PASS = """
+    import signal
     import numpy as np
     from gaussmix.covariance import covariance_class
     from gaussmix.engines import NativeEngine
     from gaussmix.mixture import Mixture
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background starts children deaf to it
     k, d = 200, 60
     rows = np.broadcast_to(np.random.default_rng(0).random((1, d)), (20_000_000, d))
     unit = Mixture(np.full(k, 1 / k), np.random.default_rng(1).random((k, d)), covariance_class("full").identity(k, d))
