@@ -130,7 +130,7 @@ def segment(image: np.ndarray, k: int, how: str) -> tuple[np.ndarray, str]:
 
         rows = image.reshape(-1, 3 if image.shape[-1] == 3 else 1).astype(np.float64)
         model = GaussianMixture(k, random_state=0)
-        return model.fit_predict(rows).reshape(image.shape[:3] if image.ndim == 3 else image.shape), ""
+        return model.fit_predict(rows).reshape(image.shape[:-1] if image.shape[-1] == 3 else image.shape), ""
     if how == "Atropos":
         import ants
 
