@@ -16,7 +16,7 @@ from gaussmix.imaging import (
     segmentation_files,
     write_segmentation,
 )
-from gaussmix.imaging.segments import UNLABELED
+from gaussmix.imaging.arrays import UNLABELED
 
 COLORS = np.array([[200, 190, 60], [20, 40, 90], [120, 60, 50]])
 

@@ -24,6 +24,7 @@ from gaussmix.imaging import (
     segmentation_files,
     write_segmentation,
 )
+from gaussmix.imaging.arrays import MOST_CLASSES
 from gaussmix.mixture import Mixture
 from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
 from gaussmix.typing import FloatArray, IntArray, Rows
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
 
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
-_MOST_CLASSES = 255
 _MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class in colors, some of which are labeled (Rother, Kolmogorov, Blake 2004: GrabCut)
 _FEW = 8  # files, of which a sheet shows several pages or slices
@@ -83,7 +83,7 @@ class _Done:
 def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     """Segment a file; what to print."""
     picture = given.read()
-    names = segmentation_files(picture, _MOST_CLASSES, maps=settings.maps, fractions=settings.fractions)
+    names = segmentation_files(picture, MOST_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
     with _progress():
         segmentation = _fitted(given, picture, settings)

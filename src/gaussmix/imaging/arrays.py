@@ -8,6 +8,12 @@ import numpy as np
 from gaussmix.rows import LARGEST
 from gaussmix.typing import BoolArray, IntArray, Rows
 
+UNLABELED = 255
+"""The label of pixels that do not count."""
+
+MOST_CLASSES = 255
+"""A label is one byte, and `UNLABELED` takes one of the 256."""
+
 MOST_CHANNELS = 4
 """A last axis of no more entries is taken for channels."""
 

@@ -14,11 +14,11 @@ from gaussmix.covariance import covariance_class
 from gaussmix.em import Progress
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.checks import require_integer
-from gaussmix.imaging.arrays import Pixels, as_pixels
+from gaussmix.imaging.arrays import MOST_CLASSES, Pixels, as_pixels
 from gaussmix.imaging.colors import to_color_space
 from gaussmix.imaging.comparison import Comparison
 from gaussmix.imaging.ordering import class_order
-from gaussmix.imaging.segmenter import MOST_CLASSES, GaussianMixtureSegmenter
+from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
 from gaussmix.initial import Membership, mixture_from_membership
 from gaussmix.kmeans import nearest
 from gaussmix.mixture import Mixture

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussmix.errors import DegenerateComponentWarning, RidgeWarning
 from gaussmix.estimators import GaussianMixture
-from gaussmix.imaging.arrays import Pixels
+from gaussmix.imaging.arrays import UNLABELED, Pixels
 from gaussmix.imaging.classes import Classes
 from gaussmix.imaging.features import Features
 from gaussmix.imaging.hidden_field import fit_field, troubles
@@ -19,9 +19,6 @@ from gaussmix.imaging.sampling import MOST_PIXELS, colors_of, lattices_of, n_col
 from gaussmix.imaging.strength import COMPONENT_PIXELS, STRENGTH_PIXELS, clustered, estimate_field
 from gaussmix.imaging.tissue import tissue_of, without_field
 from gaussmix.typing import IntArray, Rows
-
-UNLABELED = 255
-"""The label of pixels that do not count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +87,7 @@ def fit_classes(
     ValueError
         When there are fewer colors than components.
     """
-    rows, row_weights = colors_of(images, features)
-    require_colors(rows, estimator.n_components)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator.fit(rows, sample_weight=row_weights)
-    # a class of one color is one
-    messages = tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
+    messages = _fit_colors(images, features, estimator)
     if smoothing == 0:
         return Fitted(Classes(estimator.mixture_), 0.0, (), messages)
     energies: tuple[float, ...] = ()
@@ -123,6 +114,17 @@ def fit_classes(
     return Fitted(classes, strength, energies, messages)
 
 
+def _fit_colors(images: list[Pixels], features: Features, estimator: GaussianMixture) -> tuple[Any, ...]:
+    """Fit a mixture to the colors of all pixels; what it warns of."""
+    rows, row_weights = colors_of(images, features)
+    require_colors(rows, estimator.n_components)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(rows, sample_weight=row_weights)
+    # a class of one color is one
+    return tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
+
+
 def require_colors(rows: Rows, n_classes: int) -> None:
     """ValueError when there are fewer colors than classes, or one only."""
     found = n_colors(rows)
@@ -146,11 +148,7 @@ def fields_of(
     spacing : sequence of float or None
     stack : bool
     """
-    rows, row_weights = colors_of(images, features)
-    require_colors(rows, estimator.n_components)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the mixture that is fitted without the fields has its own
-        estimator.fit(rows, sample_weight=row_weights)
+    _fit_colors(images, features, estimator)  # the mixture that is fitted without the fields has its own warnings
     labeler = Labeler(features, Classes(estimator.mixture_), None, 0.0)
     return [field_of(pixels, labeler, spacing, stack=stack) for pixels in images]
 

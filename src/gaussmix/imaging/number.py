@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+from scipy.special import entr
 
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.arrays import Pixels
@@ -131,8 +132,7 @@ def _fitted(sample: FloatArray, k: int, covariance_type: str, random_state: Any)
 def _completed(mixture: Mixture, sample: FloatArray) -> float:
     """Mean log-likelihood, less the mean entropy of the responsibilities."""
     shares = mixture.responsibilities(sample)
-    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
-    return float((mixture.log_density(sample) - entropy).mean())
+    return float((mixture.log_density(sample) - entr(shares).sum(axis=1)).mean())
 
 
 def _independent(pixels: Pixels, rows: Rows, mixture: Mixture) -> float:

@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.checks import require_integer, require_nonnegative
-from gaussmix.imaging.arrays import Pixels, as_known, as_pixels
+from gaussmix.imaging.arrays import MOST_CLASSES, UNLABELED, Pixels, as_known, as_pixels
 from gaussmix.imaging.colors import COLOR_SPACES
 from gaussmix.imaging.contrast import contrast_scale
 from gaussmix.imaging.features import Features
-from gaussmix.imaging.fitting import UNLABELED, field_of, fields_of, fit_classes, require_colors, without_fields
+from gaussmix.imaging.fitting import field_of, fields_of, fit_classes, require_colors, without_fields
 from gaussmix.imaging.guided import STRENGTH, GuidedLabeler, fit_guided
 from gaussmix.imaging.labeling import Labeler
 from gaussmix.imaging.neighborhood import Neighborhood
@@ -25,9 +25,6 @@ from gaussmix.imaging.sampling import colors_of, rounding_variance
 from gaussmix.imaging.tissue import tissue_of
 from gaussmix.mixture import Mixture
 from gaussmix.typing import IntArray, Rows
-
-MOST_CLASSES = 255
-"""A label is one byte, and `UNLABELED` takes one of the 256."""
 
 
 class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]

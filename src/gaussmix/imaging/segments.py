@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from scipy.special import entr
 
 from gaussmix.imaging.colors import to_color_space
 from gaussmix.imaging.pictures import Picture
@@ -15,9 +16,6 @@ from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
-
-UNLABELED = 255
-"""The label of pixels that are not visible."""
 
 _MOST_LOOKED_AT = 1 << 22  # pixels from which mean colors are found
 _FEATURES = {"gray": ("gray",), "lab": ("lightness", "green to red", "blue to yellow")}
@@ -69,7 +67,7 @@ class Segmentation:
 
     @cached_property
     def labels(self) -> Rows:
-        """(shape) array of uint8: the class of each pixel; `UNLABELED` where the picture is not visible."""
+        """(shape) array of uint8: the class of each pixel; 255 where the picture is not visible."""
         return np.asarray(self.segmenter.predict(*self._seen, **self._hints))
 
     @property
@@ -113,15 +111,13 @@ class Segmentation:
     def uncertainty(self) -> Rows:
         """(shape) array of float32: the entropy of the probabilities, from 0, sure, to 1, all classes equal.
 
-        In bits, divided by log2 k.
+        Divided by log k.
         """
         rows = self.probabilities.reshape(-1, self.n_classes)
         entropy = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), _PIECE):
-            piece = rows[start : start + _PIECE]
-            logs = np.log2(piece, where=piece > 0, out=np.zeros_like(piece))
-            entropy[start : start + _PIECE] = -(piece * logs).sum(axis=1)
-        scale = np.float32(np.log2(max(self.n_classes, 2)))
+            entropy[start : start + _PIECE] = entr(rows[start : start + _PIECE]).sum(axis=1)
+        scale = np.float32(np.log(max(self.n_classes, 2)))
         return np.clip(np.abs(entropy) / scale, 0, 1).reshape(self.labels.shape)
 
     def recolored(self) -> Rows:
