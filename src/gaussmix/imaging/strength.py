@@ -24,7 +24,7 @@ _WINDOW = 20  # iterations that are averaged
 _MOST_WINDOWS = 20
 _DRIFT = 0.01  # from one window to the next, of the strength by its size and of the means by their deviations: settled
 _RACE = 30  # iterations before starts are compared
-_MARGIN = 0.005  # nats per pixel; fields that are too strong flatter themselves by so much
+_MARGIN = 0.012  # nats per pixel; fields that are too strong flatter themselves by so much
 _SETTLE = 20  # draws before a field is like one given its parameters
 
 _FIRST_PULL = 4.0  # nats that all neighbors of a pixel add together: at the start
