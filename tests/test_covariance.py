@@ -1,4 +1,4 @@
-"""The four structures keep the promises of `AbstractCovariance`."""
+"""The structures keep the promises of `AbstractCovariance`."""
 
 import dataclasses
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tables import COVARIANCE_TYPES
 
-from gaussmix.covariance import COVARIANCES, AbstractCovariance, Full, Tied, covariance_class
+from gaussmix.covariance import COVARIANCES, MODELS, AbstractCovariance, Full, Tied, covariance_class
 from gaussmix.covariance.triangular import add_rows, lower_root, root_from_precision
 from gaussmix.testing import check_covariance, random_covariance
 
 
-@pytest.mark.parametrize("structure", COVARIANCES.values(), ids=COVARIANCES)
+@pytest.mark.parametrize("structure", MODELS.values(), ids=MODELS)
 def test_structure_conforms(structure):
     check_covariance(structure)
 
@@ -43,16 +43,59 @@ def test_factors_that_are_kept_cannot_be_written_to(structure):
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'full', 'tied', 'diag', 'spherical', got 'round'"):
+    with pytest.raises(ValueError, match=r"'full', 'tied', .*'VVV', got 'round'"):
         covariance_class("round")
 
 
-@pytest.mark.parametrize(
-    ("covariance_type", "expected"), [("full", 3 * 10), ("tied", 10), ("diag", 3 * 4), ("spherical", 3)]
-)
-def test_number_of_parameters(covariance_type, expected):
-    # Celeux and Govaert (1995), table 1: VVV, EEE, VVI, VII in four dimensions with three components
-    assert covariance_class(covariance_type).identity(3, 4).n_parameters == expected
+# mclust's nVarParams for three components in four dimensions
+PARAMETERS = {
+    "EII": 1, "VII": 3, "EEI": 4, "VEI": 6, "EVI": 10, "VVI": 12, "EEE": 10,
+    "VEE": 12, "EVE": 16, "VVE": 18, "EEV": 22, "VEV": 24, "EVV": 28, "VVV": 30,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("letters", MODELS)
+def test_number_of_parameters(letters):
+    assert covariance_class(letters).identity(3, 4).n_parameters == PARAMETERS[letters]
+
+
+@pytest.mark.parametrize(("letters", "name"), [("VVV", "full"), ("EEE", "tied"), ("VVI", "diag"), ("VII", "spherical")])
+def test_letters_are_other_names(letters, name):
+    assert covariance_class(letters) is covariance_class(name) is COVARIANCES[name]
+
+
+CONSTRAINED = [letters for letters in MODELS if letters not in ("VVV", "EEE", "VVI", "VII")]
+
+
+@pytest.mark.parametrize("letters", CONSTRAINED)
+def test_known_covariances_have_to_obey_the_constraint(letters):
+    structure = covariance_class(letters)
+    free = random_covariance(structure.free, 3, 2, np.random.default_rng(0))
+    for build in (structure.from_covariances, structure.from_precisions):
+        with pytest.raises(ValueError, match=f"do not share what those of '{letters}' share"):
+            build(free.covariances, 3, 2)
+
+
+@pytest.mark.parametrize("letters", CONSTRAINED)
+@pytest.mark.parametrize("spread", [1e-9, 1e9])
+def test_constrained_structures_know_no_unit(letters, spread):
+    structure = covariance_class(letters)
+    free = random_covariance(structure.free, 3, 4, np.random.default_rng(1))
+    counts = np.array([20.0, 30.0, 50.0])
+    unit = structure.identity(3, 4)
+    scaled = unit.nearest(counts, spread * free.roots)
+    np.testing.assert_allclose(scaled.roots / spread, unit.nearest(counts, free.roots).roots, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("letters", ["EVE", "VVE"])
+def test_covariances_with_common_axes_are_found_whatever_the_start(letters):
+    rng = np.random.default_rng(2)
+    axes = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    lengths = rng.uniform(0.2, 3.0, (4, 6))
+    lengths /= np.exp(np.log(lengths).mean(axis=1))[:, None]  # equal volumes
+    given = Full.from_covariances((axes * lengths[:, None, :] ** 2) @ axes.T, 4, 6)
+    found = covariance_class(letters).identity(4, 6).nearest(np.array([1.0, 2.0, 3.0, 4.0]), given.roots)
+    np.testing.assert_allclose(found.dense(), given.dense(), rtol=0, atol=1e-12)
 
 
 def test_error_names_the_component_that_is_not_positive_definite():

@@ -12,7 +12,6 @@ from gaussmix import GaussianMixture, Mixture
 from gaussmix.covariance import COVARIANCES
 from gaussmix.report import FitRecord, inspect_fit, inspect_rows
 from gaussmix.report import sampled as sampled_module
-from gaussmix.report.rows import n_parameters
 from gaussmix.updates import MaximumLikelihood
 
 STOPPED = FitRecord("Converged.", converged=True, n_iter=3)
@@ -119,14 +118,6 @@ def test_rows_without_weight_are_left_out():
     weights = np.where(np.arange(400) == 3, 0.0, 2.0)
     facts = inspect_rows(table, weights).facts["rows"]
     assert (facts["total_weight"], facts["n_without_weight"], facts["outliers"]["n"]) == (798.0, 1, 0)
-
-
-@pytest.mark.parametrize("covariance_type", COVARIANCES)
-def test_parameters_are_counted_as_mixtures_count_them(covariance_type):
-    for k, d in ((1, 1), (3, 4), (5, 2)):
-        identity = COVARIANCES[covariance_type].identity(k, d)
-        mixture = Mixture(np.full(k, 1 / k), np.zeros((k, d)), identity)
-        assert n_parameters(k, d, covariance_type) == mixture.n_parameters
 
 
 WRONG = [

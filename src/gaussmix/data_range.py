@@ -41,6 +41,7 @@ class DataRange:
     Attributes
     ----------
     covariance_type : {"full", "tied", "diag", "spherical"}
+        Of the mixture of all columns.
     kept, dropped : (r,), (d - r,) arrays of int
         Positions of columns, ascending. Where all rows are equal, column 0 is kept although it is constant: a mixture
         has at least one feature.
@@ -141,7 +142,7 @@ class DataRange:
         means = np.empty((mixture.n_components, len(self.centers)))
         means[:, self.kept] = mixture.means
         means[:, self.dropped] = self.centers[self.dropped] + shifts @ self.coefficients * self.scales[self.dropped]
-        structure = covariance_class(self.covariance_type)
+        structure = covariance_class(self.covariance_type)  # what components share ends with the kept columns
         match self.covariance_type:
             case "full":
                 roots = self._lift_roots(mixture.covariance.roots)
@@ -151,7 +152,7 @@ class DataRange:
                 roots = np.empty(means.shape)
                 roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
             case _:
-                roots = mixture.covariance.roots
+                structure, roots = type(mixture.covariance), mixture.covariance.roots
         return Mixture(mixture.weights, means, structure(roots, *means.shape))
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:

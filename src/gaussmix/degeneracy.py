@@ -29,7 +29,7 @@ class Soundness:
     collapsed : (k,) array of bool
         The variance in some direction is nothing beside the reference: singular to rounding, or held up by a penalty.
     few : (k,) array of bool
-        Fewer rows than a covariance of that structure needs: d + 1 if full, 3 if diagonal, 2 if spherical.
+        Fewer rows than what a component has of its own needs: d + 1 for an orientation, 3 for a shape, 2 for a size.
     spurious : (k,) array of bool
         Thin, and on so few rows that chance explains it.
     """
@@ -69,9 +69,9 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
     times in rows without that component. For variances, flats are parallel to the axes and one row fixes them,
-    ``q = 1``, and C(d, j) n takes the place of C(n, q); spheres are thin in all directions or none. A component is
-    spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.02^j``, in units of
-    the reference) and E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
+    ``q = 1``, and C(d, j) n takes the place of C(n, q); components of one shape are thin in all directions or none. A
+    component is spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.02^j``,
+    in units of the reference) and E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
 
     Parameters
     ----------
@@ -87,26 +87,34 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     k, d = mixture.means.shape
     ratios, whiten = _in_units_of(mixture, None)
     least = ratios[:, 0]
+    volume, shape, orientation = tuple(mixture.covariance.letters)
     tied = mixture.covariance.form == "tied"
     if target_root is not None and (tied or not _is_plain(least, whiten, target_root)):
         least = _in_units_of(mixture, target_root)[0][:, 0]
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(least < _COLLAPSED),
-        few=np.asarray(counts < {"full": d + 1, "diag": 3, "spherical": 2, "tied": 0}[mixture.covariance_type]),
+        few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
     )
-    if mixture.covariance_type == "tied":
+    if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
     directions = np.arange(1, d + 1)
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
-    if mixture.covariance_type == "spherical":
+    if shape != "V" and orientation != "V":
         thin[:, :-1] = False
     suspects = thin.any(axis=1) & (counts < _MANY * (d + 2)) & ~soundness.empty & ~soundness.collapsed
     for component in suspects.nonzero()[0]:
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
     return soundness
+
+
+def _rows_needed(letters: str, n_features: int) -> int:
+    volume, shape, orientation = tuple(letters)
+    if orientation == "V":
+        return n_features + 1
+    return 3 if shape == "V" else 2 if volume == "V" else 0
 
 
 def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
@@ -140,7 +148,7 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
     """(d,) log of the number of chance findings, for 1 to d thin directions."""
     d, count = mixture.n_features, float(counts[component])
     directions = np.arange(1, d + 1)
-    if mixture.covariance_type == "full":
+    if mixture.covariance.letters[2] == "V":
         fixing = d - directions + 1.0
         log_places = gammaln(n + 1) - gammaln(fixing + 1) - gammaln(np.maximum(n - fixing, 0) + 1)
     else:

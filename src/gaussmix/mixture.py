@@ -72,8 +72,9 @@ class Mixture:
             Nonnegative, summing to one (to 1e-6; the rest is divided out).
         means : (k, d) array-like
         covariances : array-like
-            "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,), positive-definite.
-        covariance_type : {"full", "tied", "diag", "spherical"}
+            "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,), positive-definite; for other names as
+            `GaussianMixture` has them.
+        covariance_type : str
         feature_names : sequence of d str, optional
 
         Raises

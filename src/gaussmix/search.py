@@ -179,7 +179,7 @@ class Search:
         """A few steps of plain EM from each start: they tell more of it than its own likelihood does."""
         mixtures = list(starts)
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or mixtures[0].covariance.form == "tied":
+        if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or "E" in mixtures[0].covariance.letters:
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gaussmix.covariance import AbstractCovariance
+from gaussmix.covariance import AbstractConstrained, AbstractCovariance, free_of
 from gaussmix.covariance.triangular import inverse_transposed, root_of_rows
 from gaussmix.engines import NativeEngine
 from gaussmix.kmeans import draw_seeds, k_means, nearest
@@ -182,11 +182,13 @@ def start_from_responsibilities(
 def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
     """An M-step in whitened units, where covariances get a pseudo-row each: a cluster may have few rows.
 
-    Beside components that are all alike, the shares (n, k) of the rows are what is known of them otherwise.
+    Beside components that are all alike, the shares (n, k) of the rows are what is known of them otherwise. What
+    components share, they share in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.shape[1]
     prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
-    alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), structure.identity(k, d))
+    free = free_of(structure)
+    alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
     mixture = MaximumLikelihood(prior=prior).maximize(alike, moments).mixture
     roots = mixture.covariance.roots
@@ -197,7 +199,12 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
             roots = data.root.diagonal() * roots
         case "spherical":
             roots = data.root[0, 0] * roots
-    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, structure(roots, k, d))
+    covariance = structure.identity(k, d)
+    if isinstance(covariance, AbstractConstrained):
+        covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
+    else:
+        covariance = structure(roots, k, d)
+    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
 
 
 def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.covariance import AbstractCovariance, covariance_class
+from gaussmix.covariance import AbstractConstrained, AbstractCovariance, covariance_class
 from gaussmix.errors import ModelFileError
 from gaussmix.typing import FloatArray
 
@@ -113,6 +113,8 @@ def _model_of(document: dict[str, Any]) -> StoredMixture:
     diagonal = np.diagonal(roots, axis1=-2, axis2=-1) if structure.form in ("full", "tied") else roots
     if (diagonal <= 0).any():
         raise ModelFileError("its roots do not have a positive diagonal")
+    if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
+        raise ModelFileError(f"its covariances do not share what those of {covariance.name} share")
     stated = _numbers(document, "covariances", shape)
     scale = np.abs(covariance.covariances).max()
     if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):

@@ -6,9 +6,9 @@ Each raises AssertionError with the property that failed.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
-from gaussmix.covariance import COVARIANCES, AbstractCovariance
+from gaussmix.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
 from gaussmix.engines import AbstractEngine, ReferenceEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments, scatter_of
@@ -116,15 +116,21 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
     expected = np.einsum("kde,ed->k", inverses, root @ root.T)
     assert_allclose(trace, expected[0] if tied else expected.sum(), rtol=1e-9, err_msg="whitened_scatter")
     weights = rng.dirichlet(np.ones(n_components))
-    average = covariance.with_average(n_components - 1, weights).dense()
-    kept = np.arange(n_components) < n_components - 1
-    assert_allclose(average[kept], dense[kept], rtol=1e-12, err_msg="with_average: others changed")
-    pooled = np.einsum("k,kde->de", weights, dense)
-    assert_allclose(average[-1], pooled, rtol=1e-9, atol=1e-12, err_msg="with_average")
+    average = covariance.with_average(n_components - 1, weights)
+    if isinstance(average, AbstractConstrained):
+        assert average.is_kept(), "with_average"
+    else:
+        kept = np.arange(n_components) < n_components - 1
+        assert_allclose(average.dense()[kept], dense[kept], rtol=1e-12, err_msg="with_average: others changed")
+        pooled = np.einsum("k,kde->de", weights, dense)
+        assert_allclose(average.dense()[-1], pooled, rtol=1e-9, atol=1e-12, err_msg="with_average")
     added = rng.random((n_components, n_features))
     inflated = covariance.inflated(added).dense()
     least = np.stack([np.diag(line) for line in added])
-    if covariance.form in ("full", "diagonal"):
+    if isinstance(covariance, AbstractConstrained):
+        assert covariance.inflated(added).is_kept(), "inflated"
+        assert_array_less(0, covariance.inflated(added).pivots(), err_msg="inflated")
+    elif covariance.form in ("full", "diagonal"):
         assert_allclose(inflated, dense + least, rtol=1e-12, atol=1e-12, err_msg="inflated")
     else:
         equal = np.full_like(added, 0.5)
@@ -166,7 +172,7 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
         whitened = part @ _dense_factor(covariance, component)
         sums.append(scatter_of(covariance.form, whitened, np.full(len(part), counts[component] / len(part))))
     scatter = np.sum(sums, axis=0) if covariance.form == "tied" else np.stack(sums)
-    best = covariance.maximize(counts, scatter)
+    best: AbstractCovariance = covariance.maximize(counts, scatter)
 
     def objective(candidate: AbstractCovariance) -> float:
         precisions = np.linalg.inv(candidate.dense())
@@ -177,25 +183,52 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
     for _ in range(20):
         near = random_covariance(type(covariance), n_components, n_features, rng)
         blend = 0.97 * best.covariances + 0.03 * near.covariances
-        assert objective(type(covariance).from_covariances(blend, n_components, n_features)) < top, "maximize"
+        if isinstance(covariance, AbstractConstrained):
+            free = covariance.free.from_covariances(blend, n_components, n_features)
+            other: AbstractCovariance = covariance.nearest(rng.uniform(1.0, 2.0, n_components), free.roots)
+        else:
+            other = type(covariance).from_covariances(blend, n_components, n_features)
+        assert objective(other) < top, "maximize"
     for scale in (0.95, 1.05):
         other = type(covariance).from_covariances(scale * best.covariances, n_components, n_features)
         assert objective(other) < top, "maximize: wrong scale"
     for ridge in (1e-6, 0.5, 1e6):
-        apart = best.inflated(np.full((n_components, n_features), ridge))
+        ridged = covariance.maximize(counts, scatter, ridge)
+        apart: AbstractCovariance
+        if isinstance(covariance, AbstractConstrained):
+            added = covariance.whitened_scatter(np.sqrt(ridge) * np.eye(n_features))
+            apart = covariance.maximize(counts, scatter + counts.reshape(-1, *[1] * (added.ndim - 1)) * added)
+        else:
+            apart = best.inflated(np.full((n_components, n_features), ridge))
         assert_allclose(
-            covariance.maximize(counts, scatter, ridge).covariances,
+            ridged.covariances,
             apart.covariances,
-            rtol=1e-12,
+            rtol=1e-9 if isinstance(covariance, AbstractConstrained) else 1e-12,
             atol=1e-12 * ridge,
             err_msg="maximize: a ridge is a variance added",
         )
     if covariance.form != "tied":
         counts[0], scatter[0] = 0.0, 0.0
         kept = covariance.maximize(counts, scatter, 1.0)
-        assert_array_equal(
-            kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape"
-        )
+        if isinstance(covariance, AbstractConstrained):
+            _check_without_first(covariance, kept, counts, scatter)
+        else:
+            assert_array_equal(
+                kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape"
+            )
+
+
+def _check_without_first(
+    covariance: AbstractConstrained, kept: AbstractCovariance, counts: FloatArray, scatter: FloatArray
+) -> None:
+    """A component without rows has a covariance, and does not bear on those of the others."""
+    assert_array_less(0, kept.pivots(), err_msg="a component without rows must have a covariance")
+    others = range(1, covariance.n_components)
+    if others:
+        fewer = type(covariance)(covariance.roots[1:], len(others), covariance.n_features)
+        alone = fewer.maximize(counts[1:], scatter[1:], 1.0)
+        scale = alone.dense().max()
+        assert_allclose(kept.dense()[1:], alone.dense(), rtol=0, atol=1e-8 * scale, err_msg="no rows, but a bearing")
 
 
 def _check_passes(

@@ -11,9 +11,8 @@ import typer
 from gaussmix.cli.console import command, notes, run_fit, shown_progress
 from gaussmix.cli.options import (
     Components,
-    CovarianceType,
-    CovarianceTypeOption,
     Init,
+    ModelOption,
     SeedOption,
     Starts,
     TablePath,
@@ -31,7 +30,7 @@ from gaussmix.typing import Rows
 def fit(
     table: TablePath,
     components: Components,
-    covariance_type: CovarianceTypeOption = CovarianceType.FULL,
+    covariance_type: ModelOption = "full",
     n_init: Starts = None,
     max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
     tol: Annotated[
@@ -67,7 +66,7 @@ def fit(
     with shown_progress(notes()) as callback:
         estimator = GaussianMixture(
             components,
-            covariance_type=covariance_type.value,
+            covariance_type=covariance_type,
             random_state=seed,
             callback=callback,
             **given(

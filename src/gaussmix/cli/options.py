@@ -30,6 +30,14 @@ class Init(StrEnum):
 
 
 CovarianceTypeOption = Annotated[CovarianceType, typer.Option(help="The shape of the components.")]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--covariance-type",
+        metavar="full|tied|diag|spherical|EII|...|VVV",
+        help="The shape of the components: a name, or three letters for volume, shape and orientation.",
+    ),
+]
 Starts = Annotated[
     int | None,
     typer.Option(min=1, help="Starts; the one that leads to the greatest likelihood is kept. A search has 8."),

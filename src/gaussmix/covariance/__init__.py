@@ -1,23 +1,54 @@
-"""The shapes a component can have, by scikit-learn's names."""
+"""The shapes a component can have, by scikit-learn's names and by mclust's letters."""
 
+from gaussmix.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.covariance.base import AbstractCovariance
+from gaussmix.covariance.constrained import AbstractConstrained
 from gaussmix.covariance.diagonal import Diagonal
 from gaussmix.covariance.full import Full
+from gaussmix.covariance.oriented import EEV, EVE, EVV, VEE, VEV, VVE
 from gaussmix.covariance.spherical import Spherical
 from gaussmix.covariance.tied import Tied
 
 COVARIANCES: dict[str, type[AbstractCovariance]] = {
     structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
 }
+"""scikit-learn's four, one of each form."""
+
+MODELS: dict[str, type[AbstractCovariance]] = {
+    structure.letters: structure
+    for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
+}
+"""mclust's fourteen, from simple to rich."""
+
+_NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII, "V": Spherical}
 
 
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
-    """The structure of that name; ValueError with the names there are."""
+    """The structure of that name or those letters; ValueError with the names there are.
+
+    "E" and "V" are mclust's letters for one feature: EII and VII there.
+    """
     try:
-        return COVARIANCES[covariance_type]
+        return _NAMED[covariance_type]
     except (KeyError, TypeError):
-        names = ", ".join(repr(name) for name in COVARIANCES)
+        names = ", ".join(repr(name) for name in (*COVARIANCES, *MODELS))
         raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
 
 
-__all__ = ["COVARIANCES", "AbstractCovariance", "Diagonal", "Full", "Spherical", "Tied", "covariance_class"]
+def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
+    """The structure without what components share; a tied one is itself."""
+    return structure.free if issubclass(structure, AbstractConstrained) else structure
+
+
+__all__ = [
+    "COVARIANCES",
+    "MODELS",
+    "AbstractConstrained",
+    "AbstractCovariance",
+    "Diagonal",
+    "Full",
+    "Spherical",
+    "Tied",
+    "covariance_class",
+    "free_of",
+]

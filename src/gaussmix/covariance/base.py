@@ -3,12 +3,12 @@
 A structure is a frozen value that holds the square roots of the covariances, ``covariance = root root'``, and owes
 
 ====================  =================================================================================================
-``name``              scikit-learn's word for it
+``name``              scikit-learn's word for it, or mclust's letters
+``letters``           mclust's letters: what is equal (E), varies (V) or is that of the identity (I)
 ``form``              the form of its factors and of the scatter it learns from
 ``identity``          unit covariances of a given size
 ``from_covariances``  from known covariances in scikit-learn's shape, checked
 ``from_precisions``   from known inverses in scikit-learn's shape, checked
-``n_parameters``      how many numbers are free
 ``factors``           W, with ``W W' = inverse(covariance)``: what an engine whitens with
 ``log_det``           log det W for each component
 ``maximize``          the next structure, from counts and scatter in this one's whitened units
@@ -49,9 +49,15 @@ class AbstractCovariance(ABC):
         Lower triangular ``L`` with ``covariance = L L'`` (full (k, d, d), tied (d, d)) or standard deviations
         (diagonal (k, d), spherical (k,)). Read-only.
     n_components, n_features : int
+
+    Notes
+    -----
+    A covariance is ``volume Q diag(shape) Q'`` with an orthogonal Q, its orientation, and a shape of product one
+    (Banfield and Raftery, Biometrics 49 (1993), 803-821). The three letters stand for these, in that order.
     """
 
     name: ClassVar[str]
+    letters: ClassVar[str]
     form: ClassVar[Form]
 
     roots: FloatArray
@@ -86,9 +92,19 @@ class AbstractCovariance(ABC):
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
         """Raises ValueError when a precision is not symmetric, positive-definite."""
 
+    @classmethod
+    def count_parameters(cls, n_components: int, n_features: int) -> int:
+        """How many numbers are free: those of the volumes, of the shapes and of the orientations.
+
+        Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995), 781-793, table 1.
+        """
+        each = (1, n_features - 1, n_features * (n_features - 1) // 2)
+        times = {"V": n_components, "E": 1, "I": 0}
+        return sum(times[letter] * free for letter, free in zip(cls.letters, each, strict=True))
+
     @property
-    @abstractmethod
-    def n_parameters(self) -> int: ...
+    def n_parameters(self) -> int:
+        return self.count_parameters(self.n_components, self.n_features)
 
     @abstractmethod
     def factors(self) -> FloatArray: ...
@@ -142,7 +158,8 @@ class AbstractCovariance(ABC):
         """(k, d, d)."""
 
     @abstractmethod
-    def marginal(self, features: Sequence[int]) -> Self: ...
+    def marginal(self, features: Sequence[int]) -> "AbstractCovariance":
+        """Of the same class where that can be; else of one that asks for less."""
 
     @abstractmethod
     def reordered(self, order: Sequence[int]) -> Self: ...

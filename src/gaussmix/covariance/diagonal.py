@@ -14,6 +14,7 @@ class Diagonal(AbstractCovariance):
     """Variances (k, d) (VVI in mclust's letters)."""
 
     name = "diag"
+    letters = "VVI"
     form = "diagonal"
 
     @classmethod
@@ -33,10 +34,6 @@ class Diagonal(AbstractCovariance):
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive(precisions, "precision")
         return cls(1.0 / np.sqrt(precisions), n_components, n_features)
-
-    @property
-    def n_parameters(self) -> int:
-        return self.n_components * self.n_features
 
     def factors(self) -> FloatArray:
         return 1.0 / self.roots

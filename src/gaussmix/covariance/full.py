@@ -24,6 +24,7 @@ class Full(AbstractCovariance):
     """Covariances (k, d, d), one per component (VVV in mclust's letters)."""
 
     name = "full"
+    letters = "VVV"
     form = "full"
 
     @classmethod
@@ -43,10 +44,6 @@ class Full(AbstractCovariance):
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive_definite(precisions, "precision")
         return cls(root_from_precision(precisions), n_components, n_features)
-
-    @property
-    def n_parameters(self) -> int:
-        return self.n_components * self.n_features * (self.n_features + 1) // 2
 
     def factors(self) -> FloatArray:
         return self._factors

@@ -14,6 +14,7 @@ class Spherical(AbstractCovariance):
     """Variances (k,) (VII in mclust's letters): k-means with sizes, when the variances are small and equal."""
 
     name = "spherical"
+    letters = "VII"
     form = "spherical"
 
     @classmethod
@@ -33,10 +34,6 @@ class Spherical(AbstractCovariance):
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive(precisions, "precision")
         return cls(1.0 / np.sqrt(precisions), n_components, n_features)
-
-    @property
-    def n_parameters(self) -> int:
-        return self.n_components
 
     def factors(self) -> FloatArray:
         return 1.0 / self.roots

@@ -23,6 +23,7 @@ class Tied(AbstractCovariance):
     """One covariance (d, d) (EEE in mclust's letters): the mixture form of linear discriminant analysis."""
 
     name = "tied"
+    letters = "EEE"
     form = "tied"
 
     @classmethod
@@ -42,10 +43,6 @@ class Tied(AbstractCovariance):
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
         _require_positive_definite(precisions, "precision")
         return cls(root_from_precision(precisions[None])[0], n_components, n_features)
-
-    @property
-    def n_parameters(self) -> int:
-        return self.n_features * (self.n_features + 1) // 2
 
     def factors(self) -> FloatArray:
         return self._factors

@@ -33,13 +33,13 @@ def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(correlations)
         rounding = len(matrix) * np.finfo(np.float64).eps * values[-1]
-        root = _triangular((vectors * np.sqrt(np.where(values > rounding, values, 0.0))).T)
+        root = triangular((vectors * np.sqrt(np.where(values > rounding, values, 0.0))).T)
     return np.asarray(scale[:, None] * root)
 
 
 def root_of_some(roots: FloatArray, features: Sequence[int]) -> FloatArray:
     """The roots of the covariances of some features, from the rows of the roots: nothing is squared."""
-    return _triangular(np.swapaxes(roots[:, list(features)], -1, -2))
+    return triangular(np.swapaxes(roots[:, list(features)], -1, -2))
 
 
 def root_of_rows(rows: FloatArray) -> FloatArray:
@@ -56,9 +56,9 @@ def root_of_rows(rows: FloatArray) -> FloatArray:
     try:
         root = np.linalg.cholesky(rows.T @ rows)
     except np.linalg.LinAlgError:
-        return scale[:, None] * _triangular(rows)
+        return scale[:, None] * triangular(rows)
     doubtful = root.diagonal().min() < _DOUBTFUL_PIVOT
-    return np.asarray(scale[:, None] * (_triangular(rows) if doubtful else root))
+    return np.asarray(scale[:, None] * (triangular(rows) if doubtful else root))
 
 
 def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
@@ -67,7 +67,7 @@ def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
     By an orthogonal factorization of ``[L'; diag(deviations)]``: Golub and Van Loan, Matrix Computations (2013), 6.5.
     """
     diagonal = deviations[:, :, None] * np.eye(roots.shape[-1])
-    return _triangular(np.concatenate([np.swapaxes(roots, -1, -2), diagonal], axis=-2))
+    return triangular(np.concatenate([np.swapaxes(roots, -1, -2), diagonal], axis=-2))
 
 
 def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge: float) -> FloatArray:
@@ -84,7 +84,7 @@ def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge
     return np.asarray(roots @ lower_root(change + deviations.transpose(0, 2, 1) @ deviations))
 
 
-def _triangular(tall: FloatArray) -> FloatArray:
+def triangular(tall: FloatArray) -> FloatArray:
     """Lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
     upper = np.linalg.qr(tall, mode="r")
     signs = np.where(np.diagonal(upper, axis1=-2, axis2=-1) < 0, -1.0, 1.0)

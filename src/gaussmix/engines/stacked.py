@@ -15,7 +15,7 @@ class StackedEngine(AbstractEngine):
 
     A stack of R mixtures is one mixture of R k components, each with the R-th part of its weight. What is not the pass,
     such as the M-step, is then done for all R at once, which on few rows is most of the time. Components of different
-    mixtures must have nothing in common: a tied covariance cannot be stacked.
+    mixtures must have nothing in common: only structures without an E in their letters can be stacked.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.blas import one_blas_thread
-from gaussmix.covariance import covariance_class
+from gaussmix.covariance import covariance_class, free_of
 from gaussmix.data_range import DataRange
 from gaussmix.em import Fit, Progress, Stop
 from gaussmix.engines import NativeEngine, distinct_rows
@@ -43,8 +43,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     Parameters
     ----------
     n_components : int, default=1
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        A covariance matrix for each component, one for all, a variance for each feature, or one for each component.
+    covariance_type : str, default="full"
+        "full", "tied", "diag" or "spherical": a covariance matrix for each component, one for all, a variance for each
+        feature, or one for each component. Or three of mclust's letters, for the volume, the shape and the orientation
+        of the components, E when they are equal, V when they vary, I when there are none: EII VII EEI VEI EVI VVI EEE
+        VEE EVE VVE EEV VEV EVV VVV.
     tol : "auto" or float, default="auto"
         "auto" ends EM when the top is an estimated 1e-4 nats ahead, of all rows together. A number means what it means
         in scikit-learn: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
@@ -87,8 +90,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     means_ : (k, d) array
     covariances_, precisions_, precisions_cholesky_ : array
         Covariances, their inverses, and upper triangular W with ``W W' = precision``: full (k, d, d), tied (d, d),
-        diag (k, d), spherical (k,). Like ``weights_`` and ``means_`` they are read from ``mixture_``; to make a
-        model from known numbers use `Mixture.from_parameters`.
+        diag and EEI, VEI, EVI (k, d), spherical and EII (k,); the other letters as full. Like ``weights_`` and
+        ``means_`` they are read from ``mixture_``; to make a model from known numbers use `Mixture.from_parameters`.
     mixture_ : Mixture
         The fitted model, frozen: save it, sample it, take marginals.
     converged_ : bool
@@ -249,7 +252,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         )
         data_range = None
         if isinstance(self.reg_covar, str) and not given and previous is None:
-            data_range = DataRange.of(rows, row_weights, self.covariance_type)
+            data_range = DataRange.of(rows, row_weights, free_of(settings.structure).name)
         fitted_rows = rows if data_range is None else data_range.reduce(rows)
         fitted_weights = None if row_weights is None else row_weights / min(1.0, row_weights[row_weights > 0].mean())
         all_rows = NativeEngine(fitted_rows, fitted_weights)
@@ -285,7 +288,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _previous(self, n_features: int) -> Mixture | None:
         """What a warm start goes on from."""
         previous: Mixture | None = getattr(self, "mixture_", None) if self.warm_start else None
-        wanted = (self.covariance_type, self.n_components, n_features)
+        wanted = (covariance_class(self.covariance_type).name, self.n_components, n_features)
         if previous is not None and (previous.covariance_type, *previous.means.shape) != wanted:
             raise ValueError(
                 f"warm_start goes on with {(previous.covariance_type, *previous.means.shape)}, this fit asks for "

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-_FEW_ROWS = {"full": 3.0, "tied": 1.0, "diag": 1.0, "spherical": 1.0}  # per free parameter
+from gaussmix.covariance import covariance_class
+
+_FEW_ROWS, _FEW_ROWS_TO_TURN = 1.0, 3.0  # per free parameter, where components do not and do turn their own way
 _RIDGE_SHARE = 0.01
 _SPREADS = 3.0  # ratio that makes balls of columns in different units
 _RARE = 0.3  # of the starts
@@ -72,7 +74,8 @@ def _worst(rows: dict[str, Any]) -> list[str]:
 
 def too_few_rows(rows: dict[str, Any]) -> bool:
     """Whether there are too few rows for what is estimated from them."""
-    return bool(rows["rows_per_parameter"] < _FEW_ROWS[rows["covariance_type"]])
+    turns = covariance_class(rows["covariance_type"]).letters[2] == "V"
+    return bool(rows["rows_per_parameter"] < (_FEW_ROWS_TO_TURN if turns else _FEW_ROWS))
 
 
 def ridge_matters(fit: dict[str, Any]) -> bool:

@@ -203,5 +203,6 @@ def _condition(matrices: FloatArray) -> FloatArray:
 
 def _own_parameters(mixture: Mixture) -> int:
     """How many numbers are free because there is one component more."""
-    d = mixture.n_features
-    return 1 + d + {"full": d * (d + 1) // 2, "tied": 0, "diag": d, "spherical": 1}[mixture.covariance_type]
+    k, d = mixture.means.shape
+    count = type(mixture.covariance).count_parameters
+    return 1 + d + count(k, d) - count(k - 1, d)

@@ -1,5 +1,6 @@
 """Rows before a fit: what may go wrong with them."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,7 +30,8 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
         Of large data, about 100,000 rows are looked at, and the report says so.
     sample_weight : (n,) array-like, optional
     n_components : int, default=1
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    covariance_type : str, default="full"
+        A name that `GaussianMixture` knows.
 
     Returns
     -------
@@ -61,7 +63,8 @@ def row_facts(
     """What is to be known of the rows, as numbers."""
     n, d = rows.shape
     some = sample(rows, weights, names)
-    parameters = n_parameters(n_components, d, covariance_type)
+    structure = covariance_class(covariance_type)
+    parameters = n_components - 1 + n_components * d + structure.count_parameters(n_components, d)
     return {
         "n_rows": n,
         "n_features": d,
@@ -77,12 +80,6 @@ def row_facts(
         "n_distinct": _n_distinct(rows, some),
         "outliers": _outliers(some),
     }
-
-
-def n_parameters(k: int, d: int, covariance_type: str) -> int:
-    """Free numbers of a mixture of that size, without building one."""
-    square = d * (d + 1) // 2
-    return k - 1 + k * d + {"full": k * square, "tied": square, "diag": k * d, "spherical": k}[covariance_type]
 
 
 def _weights(sample_weight: Any, n: int) -> FloatArray:
@@ -151,7 +148,7 @@ def _memory(given: Rows, k: int, covariance_type: str) -> dict[str, Any]:
     """Bytes that a fit needs: what is copied of the rows, and the sums and factors."""
     n, d = given.shape
     kept = given.dtype.type in KEPT_TYPES
-    factors = {"full": k * d * d, "tied": d * d, "diag": k * d, "spherical": k}[covariance_type]
+    factors = math.prod(covariance_class(covariance_type).root_shape(k, d))
     drawn = min(n, _START_ROWS) * d
     return {
         "rows": int(given.nbytes),
