@@ -15,9 +15,9 @@ from rich.console import Console
 import gaussmix
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.cli.console import shown_progress
-from gaussmix.cli.options import CovarianceType, Init
+from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
-from gaussmix.covariance import COVARIANCES
+from gaussmix.covariance import COVARIANCES, MODELS
 from gaussmix.em import Progress
 from gaussmix.initial import METHODS
 from gaussmix.tables import write_table
@@ -377,6 +377,8 @@ def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
 
 def test_choices_are_those_of_the_package():
     assert [choice.value for choice in CovarianceType] == list(COVARIANCES)
+    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
+    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
     assert [choice.value for choice in Init] == list(METHODS)
 
 

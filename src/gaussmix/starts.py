@@ -5,7 +5,7 @@ tied covariances any at all, diagonal ones the units of each feature, spherical 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -267,7 +267,21 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
 def merge_cells(
     rows: FloatArray, row_weights: FloatArray | None, form: Form, n_components: int, rng: np.random.Generator
 ) -> IntArray:
-    """Cells about k-means++ seeds, merged two by two at the least loss of classification likelihood.
+    """(n,) labels: the clusters of `merge_tree` in which so many are left.
+
+    When there are too few rows for more cells than components, those of k-means.
+    """
+    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
+    if n_cells <= n_components:
+        return nearest(rows, k_means(rows, row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
+    cells = nearest(rows, rows[draw_seeds(rows, row_weights, n_cells, rng)])
+    return merge_tree(rows, row_weights, form, cells, [n_components])[n_components]
+
+
+def merge_tree(
+    rows: FloatArray, row_weights: FloatArray | None, form: Form, cells: IntArray, sizes: Collection[int]
+) -> dict[int, IntArray]:
+    """Cells merged two by two at the least loss of classification likelihood, as they are when so many are left.
 
     The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield
     and Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a pseudo-row in every cell.
@@ -278,18 +292,17 @@ def merge_cells(
         In whitened units.
     row_weights : (n,) array or None
     form : {"full", "tied", "diagonal", "spherical"}
-    n_components : int
-    rng : Generator
+    cells : (n,) array of int
+        The cell of each row.
+    sizes : collection of int
+        Numbers of clusters.
 
     Returns
     -------
-    (n,) array of int
-        Labels. When there are too few rows for more cells than components, those of k-means.
+    dict
+        From each size to labels (n,). Where there are fewer cells, each is a cluster.
     """
-    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
-    if n_cells <= n_components:
-        return nearest(rows, k_means(rows, row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
-    cells = nearest(rows, rows[draw_seeds(rows, row_weights, n_cells, rng)])
+    n_cells = int(cells.max()) + 1
     weights = np.ones(len(rows)) if row_weights is None else row_weights
     d = rows.shape[1]
     features = _features(rows, form)
@@ -299,7 +312,7 @@ def merge_cells(
     squares: FloatArray = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
     ids = np.arange(n_cells)
     alive = sums[:, 0] > 0
-    pseudo = n_components ** (-2 / d)
+    pseudo = max(sizes) ** (-2 / d)
 
     def energy(sums: FloatArray, squares: FloatArray) -> FloatArray:
         counts = sums[..., 0]
@@ -323,7 +336,13 @@ def merge_cells(
         energy(sums[first] + sums[second], squares[first] + squares[second]) - own[first] - own[second]
     )
     loss[~alive] = loss[:, ~alive] = np.inf
-    for _ in range(int(alive.sum()) - n_components):
+    wanted = sorted(sizes, reverse=True)
+    clusters = {}
+    for left in range(int(alive.sum()), 0, -1):
+        while wanted and wanted[0] >= left:
+            clusters[wanted.pop(0)] = np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
+        if not wanted:
+            break
         i, j = divmod(int(loss.argmin()), n_cells)
         sums[i] += sums[j]
         squares[i] += squares[j]
@@ -334,7 +353,7 @@ def merge_cells(
         others = np.flatnonzero(alive & (np.arange(n_cells) != i))
         losses = energy(sums[i] + sums[others], squares[i] + squares[others]) - own[i] - own[others]
         loss[np.minimum(i, others), np.maximum(i, others)] = losses
-    return np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
+    return clusters
 
 
 def _features(rows: FloatArray, form: Form) -> FloatArray:

@@ -12,6 +12,7 @@ from gaussmix.cli.console import command, notes, run_fit, shown_progress
 from gaussmix.cli.options import (
     Components,
     Init,
+    ModelName,
     ModelOption,
     SeedOption,
     Starts,
@@ -30,7 +31,7 @@ from gaussmix.typing import Rows
 def fit(
     table: TablePath,
     components: Components,
-    covariance_type: ModelOption = "full",
+    covariance_type: ModelOption = ModelName.FULL,
     n_init: Starts = None,
     max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
     tol: Annotated[
@@ -66,7 +67,7 @@ def fit(
     with shown_progress(notes()) as callback:
         estimator = GaussianMixture(
             components,
-            covariance_type=covariance_type,
+            covariance_type=covariance_type.value,
             random_state=seed,
             callback=callback,
             **given(

@@ -20,6 +20,29 @@ class CovarianceType(StrEnum):
     SPHERICAL = "spherical"
 
 
+class ModelName(StrEnum):
+    """Those, and the letters of `gaussmix.covariance.MODELS`."""
+
+    FULL = "full"
+    TIED = "tied"
+    DIAG = "diag"
+    SPHERICAL = "spherical"
+    EII = "EII"
+    VII = "VII"
+    EEI = "EEI"
+    VEI = "VEI"
+    EVI = "EVI"
+    VVI = "VVI"
+    EEE = "EEE"
+    VEE = "VEE"
+    EVE = "EVE"
+    VVE = "VVE"
+    EEV = "EEV"
+    VEV = "VEV"
+    EVV = "EVV"
+    VVV = "VVV"
+
+
 class Init(StrEnum):
     """The names of `gaussmix.initial.METHODS`."""
 
@@ -31,7 +54,7 @@ class Init(StrEnum):
 
 CovarianceTypeOption = Annotated[CovarianceType, typer.Option(help="The shape of the components.")]
 ModelOption = Annotated[
-    str,
+    ModelName,
     typer.Option(
         "--covariance-type",
         metavar="full|tied|diag|spherical|EII|...|VVV",
