@@ -16,10 +16,12 @@
 #endif
 
 #include "build.hpp"
+#include "climb.hpp"
 #include "distinct.hpp"
 #include "field.hpp"
 #include "fractions.hpp"
 #include "pass.hpp"
+#include "structures.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -277,6 +279,74 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
   gaussmix::update_fractions(states, grid, max_threads(), sums.data());
 }
 
+gaussmix::Model model_of(const std::string& name) {
+  gaussmix::Model model;
+  if (!gaussmix::find_model(name.c_str(), model)) throw nb::value_error(("there is no model '" + name + "'").c_str());
+  return model;
+}
+
+constexpr std::size_t kMostFeatures = 96;  // rotations of pairs of axes, and the narrow forms of the pass
+
+std::size_t features_of(std::size_t d) {
+  if (d < 1 || d > kMostFeatures) throw nb::value_error("features must be from 1 to 96");
+  return d;
+}
+
+bool nearest(const std::string& model, const In& counts, const In& covariances, const Out& out) {
+  const gaussmix::Model structure = model_of(model);
+  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
+  const std::size_t k = covariances.shape(0), d = features_of(covariances.shape(1));
+  sized(covariances, k * d * d, "covariances");
+  sized(counts, k, "counts");
+  sized(out, k * d * d, "out");
+  nb::gil_scoped_release release;
+  return gaussmix::find_nearest(structure, static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
+                                out.data());
+}
+
+bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
+  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
+  const std::size_t k = covariances.shape(0), d = features_of(covariances.shape(1));
+  sized(covariances, k * d * d, "covariances");
+  sized(counts, k, "counts");
+  sized(axes, d * d, "axes");
+  nb::gil_scoped_release release;
+  std::vector<double> turned(k * d * d);
+  return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
+                                    equal_volume, false, gaussmix::kTightest, axes.data(), turned.data());
+}
+
+void climb(const In& rows, const std::optional<In>& row_weights, const std::string& model, const In& responsibilities,
+           const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter, double nats, bool accelerate,
+           const Out& weights, const Out& means, const Out& covariances, const Out& objectives,
+           const Out& log_likelihoods, const Labels& n_passes) {
+  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
+  if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
+  const std::size_t n = rows.shape(0), d = features_of(rows.shape(1));
+  const std::size_t m = responsibilities.shape(0), k = responsibilities.shape(2);
+  sized(responsibilities, m * n * k, "responsibilities");
+  const gaussmix::Mountain mountain{rows.data(),
+                                    sized_or_null(row_weights, n, "row_weights"),
+                                    n,
+                                    static_cast<int>(d),
+                                    static_cast<int>(k),
+                                    model_of(model),
+                                    sized(pseudo_scatter, d * d, "pseudo_scatter"),
+                                    pseudo_rows,
+                                    ridge,
+                                    max_iter,
+                                    nats,
+                                    accelerate};
+  const gaussmix::Tops tops{sized(weights, m * k, "weights"),
+                            sized(means, m * k * d, "means"),
+                            sized(covariances, m * k * d * d, "covariances"),
+                            sized(objectives, m, "objectives"),
+                            sized(log_likelihoods, m, "log_likelihoods"),
+                            sized(n_passes, m, "n_passes")};
+  nb::gil_scoped_release release;
+  gaussmix::climb(mountain, m, responsibilities.data(), max_threads(), tops);
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
@@ -314,6 +384,15 @@ NB_MODULE(_native, module) {
       "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
       "fractions"_a.noconvert(), "sums"_a.noconvert(),
       "Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp).");
+  module.def(
+      "nearest", &nearest, "model"_a, "counts"_a, "covariances"_a, "out"_a.noconvert(),
+      "The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none.");
+  module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
+             "The axes that covariances nearly have in common, in place (cpp/structures.hpp).");
+  module.def("climb", &climb, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a, "responsibilities"_a.noconvert(),
+             "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a, "accelerate"_a,
+             "weights"_a.noconvert(), "means"_a.noconvert(), "covariances"_a.noconvert(), "objectives"_a.noconvert(),
+             "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(), "Many short runs of EM (cpp/climb.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

@@ -1,0 +1,157 @@
+// Small dense matrices, row-major: what structures and short runs of EM need of them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace gaussmix {
+
+inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+
+// L lower triangular with L L' = a, both (d, d); only the lower triangle of a is read. False where a pivot is rounding.
+inline bool find_root(const double* a, int d, double* l) {
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j <= i; ++j) {
+      double sum = a[i * d + j];
+      for (int p = 0; p < j; ++p) sum -= l[i * d + p] * l[j * d + p];
+      if (i > j) {
+        l[i * d + j] = sum / l[j * d + j];
+      } else {
+        if (!(sum > 4 * d * kEpsilon * a[i * d + i]) || !std::isfinite(sum)) return false;
+        l[i * d + i] = std::sqrt(sum);
+      }
+    }
+    for (int j = i + 1; j < d; ++j) l[i * d + j] = 0.0;
+  }
+  return true;
+}
+
+// W = inverse(L)', upper triangular.
+inline void invert_transposed(const double* l, int d, double* w) {
+  std::fill(w, w + d * d, 0.0);
+  for (int j = 0; j < d; ++j) {  // column j of inverse(L) is row j of W
+    w[j * d + j] = 1.0 / l[j * d + j];
+    for (int i = j + 1; i < d; ++i) {
+      double sum = 0.0;
+      for (int p = j; p < i; ++p) sum -= l[i * d + p] * w[j * d + p];
+      w[j * d + i] = sum / l[i * d + i];
+    }
+  }
+}
+
+// to = q' a q for symmetric a; room is (d, d).
+inline void turn(const double* q, const double* a, int d, double* room, double* to) {
+  std::fill(room, room + d * d, 0.0);
+  for (int i = 0; i < d; ++i) {
+    for (int p = 0; p < d; ++p) {
+      const double factor = a[i * d + p];
+      for (int j = 0; j < d; ++j) room[i * d + j] += factor * q[p * d + j];
+    }
+  }
+  std::fill(to, to + d * d, 0.0);
+  for (int p = 0; p < d; ++p) {
+    for (int i = 0; i < d; ++i) {
+      const double factor = q[p * d + i];
+      for (int j = i; j < d; ++j) to[i * d + j] += factor * room[p * d + j];
+    }
+  }
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j < i; ++j) to[i * d + j] = to[j * d + i];
+  }
+}
+
+// to = l a l' for lower triangular l and symmetric a of which the lower triangle is read; room is (d, d).
+inline void color(const double* l, const double* a, int d, double* room, double* to) {
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j < d; ++j) {
+      double sum = 0.0;
+      for (int p = 0; p <= i; ++p) sum += l[i * d + p] * (p > j ? a[p * d + j] : a[j * d + p]);
+      room[i * d + j] = sum;
+    }
+  }
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (int p = 0; p <= j; ++p) sum += room[i * d + p] * l[j * d + p];
+      to[i * d + j] = to[j * d + i] = sum;
+    }
+  }
+}
+
+// a := R' a R and q := q R, where R turns the axes i and j by the angle of this cosine and sine.
+inline void rotate(double* a, int d, int i, int j, double cosine, double sine) {
+  for (int p = 0; p < d; ++p) {
+    const double x = a[p * d + i], y = a[p * d + j];
+    a[p * d + i] = cosine * x + sine * y;
+    a[p * d + j] = cosine * y - sine * x;
+  }
+}
+inline void rotate_both(double* a, int d, int i, int j, double cosine, double sine) {
+  rotate(a, d, i, j, cosine, sine);
+  for (int p = 0; p < d; ++p) {
+    const double x = a[i * d + p], y = a[j * d + p];
+    a[i * d + p] = cosine * x + sine * y;
+    a[j * d + p] = cosine * y - sine * x;
+  }
+}
+
+// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q.
+// (Golub and Van Loan, Matrix Computations (2013), 8.5.)
+inline void diagonalize(double* a, int d, double* q) {
+  for (int sweep = 0; sweep < 60; ++sweep) {
+    bool rotated = false;
+    double trace = 0.0;
+    for (int i = 0; i < d; ++i) trace += std::abs(a[i * d + i]);
+    for (int i = 0; i + 1 < d; ++i) {
+      for (int j = i + 1; j < d; ++j) {
+        const double off = a[i * d + j], p = a[i * d + i], r = a[j * d + j];
+        if (!(std::abs(off) > kEpsilon * (std::sqrt(std::abs(p * r)) + kEpsilon * trace))) continue;
+        rotated = true;
+        const double ratio = (r - p) / (2 * off);
+        const double tangent = (ratio < 0 ? 1.0 : -1.0) / (std::abs(ratio) + std::hypot(1.0, ratio));
+        const double cosine = 1 / std::hypot(1.0, tangent), sine = tangent * cosine;
+        rotate_both(a, d, i, j, cosine, sine);
+        a[i * d + j] = a[j * d + i] = 0.0;
+        rotate(q, d, i, j, cosine, sine);
+      }
+    }
+    if (!rotated) break;
+  }
+  for (int i = 0; i + 1 < d; ++i) {
+    int greatest = i;
+    for (int j = i + 1; j < d; ++j) {
+      if (a[j * d + j] > a[greatest * d + greatest]) greatest = j;
+    }
+    if (greatest == i) continue;
+    std::swap(a[i * d + i], a[greatest * d + greatest]);
+    for (int p = 0; p < d; ++p) std::swap(q[p * d + i], q[p * d + greatest]);
+  }
+}
+
+inline void set_identity(double* q, int d) {
+  std::fill(q, q + d * d, 0.0);
+  for (int i = 0; i < d; ++i) q[i * d + i] = 1.0;
+}
+
+// Makes the columns of q orthonormal again (Gram and Schmidt, twice is enough). False where they are dependent.
+inline bool make_orthonormal(double* q, int d) {
+  for (int j = 0; j < d; ++j) {
+    for (int pass = 0; pass < 2; ++pass) {
+      for (int before = 0; before < j; ++before) {
+        double dot = 0.0;
+        for (int p = 0; p < d; ++p) dot += q[p * d + before] * q[p * d + j];
+        for (int p = 0; p < d; ++p) q[p * d + j] -= dot * q[p * d + before];
+      }
+      double square = 0.0;
+      for (int p = 0; p < d; ++p) square += q[p * d + j] * q[p * d + j];
+      if (!(square > 1e-20) || !std::isfinite(square)) return false;
+      const double scale = 1 / std::sqrt(square);
+      for (int p = 0; p < d; ++p) q[p * d + j] *= scale;
+    }
+  }
+  return true;
+}
+
+}  // namespace gaussmix

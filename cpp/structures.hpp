@@ -1,0 +1,73 @@
+// The M-step of the fourteen covariance structures: the covariances of a structure that are nearest to free ones.
+//
+// covariance_k = volume_k axes_k diag(shape_k) axes_k'; each of the three equal (E) or variable (V) among components,
+// or the identity (I): Celeux and Govaert, Pattern Recognition 28 (1995), 781-793. What is maximized is
+//
+//   sum_k counts_k [-1/2 log det covariance_k - 1/2 tr(inverse(covariance_k) free_k)].
+//
+// Plain C++: no Python, no exceptions but std::bad_alloc.
+#pragma once
+
+#include <vector>
+
+#include "pass.hpp"
+
+namespace gaussmix {
+
+enum class Model { EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV };
+
+// False where no model has that name.
+bool find_model(const char* name, Model& model);
+Form form_of(Model model);
+
+// Common axes: minimizes over orthogonal axes q, the columns of `axes` (d, d), where the search begins,
+//
+//   sum_k counts_k sum_j log(q_j' free_k q_j)                       variable volumes
+//   log sum_k counts_k exp(mean_j log(q_j' free_k q_j))             one volume
+//
+// by rotations of pairs of axes, each to its minimum (Flury and Gautschi, SIAM Journal on Scientific and Statistical
+// Computing 7 (1986), 169-184, with Newton's step for theirs). Neither ever rises. Ends when no rotation of a sweep is
+// expected to be farther than the tolerance. `turned` (k, d, d) is q' free_k q in the end. False where some
+// q_j' free_k q_j is not positive.
+inline constexpr double kTightest = 1e-12;  // the least tolerance that rounding leaves room for
+
+bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, bool look_around,
+                      double tolerance, double* axes, double* turned);
+
+// Remembers where its iterations ended: the next ones begin there.
+class Structure {
+ public:
+  // The tolerance is what iterations may leave, relative to volumes and as an angle.
+  Structure(Model model, int n_components, int n_features, double tolerance);
+
+  Form form() const { return form_of(model_); }
+  void forget() { known_ = false; }
+
+  // In place: free variances to those of the structure. Full and tied (k, d, d), diagonal (k, d), spherical (k,).
+  // False where the structure has no positive-definite covariances that maximize: then what is left is of no use.
+  bool constrain(const double* counts, double* variances);
+
+ private:
+  void share_volume(const double* counts, double* variances) const;
+  bool share_shape(const double* counts, double* variances);
+  bool vee(const double* counts, double* covariances);
+  bool common_axes(const double* counts, double* covariances);
+  bool own_axes(const double* counts, double* covariances);
+  bool share_determinant(const double* counts, double* covariances);
+
+  Model model_;
+  int k_, d_;
+  double tolerance_;
+  bool known_ = false;
+  std::vector<double> volumes_;    // (k,)
+  std::vector<double> shape_;      // (d,)
+  std::vector<double> axes_;       // (d, d), or one of each component
+  std::vector<double> turned_;     // (k, d, d)
+  std::vector<double> variances_;  // (k, d)
+  std::vector<double> room_;       // (3, d, d)
+};
+
+// `covariances` (k, d, d) for free ones, in full whatever the form. False as above.
+bool find_nearest(Model model, int k, int d, const double* counts, const double* free, double* covariances);
+
+}  // namespace gaussmix

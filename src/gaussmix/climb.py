@@ -1,0 +1,168 @@
+"""Many short runs of EM on a few rows at once, in compiled code: what searches over starts and models ride on.
+
+`em.fit_em` is the loop that has the last word on a model that is returned; this one is for the many that are not. It
+has no history, no watcher and no repair: a run that comes to a singular covariance or an empty component has failed.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+import gaussmix._native as _native
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.mixture import Mixture
+from gaussmix.typing import FloatArray, IntArray
+from gaussmix.updates import MaximumLikelihood
+
+_MODELS = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
+
+
+@dataclass(frozen=True, eq=False)
+class Climbed:
+    """Where m runs ended.
+
+    Attributes
+    ----------
+    structure : type of AbstractCovariance
+    weights : (m, k) array
+        Zero for a run that failed, as are its means and covariances.
+    means : (m, k, d) array
+    covariances : (m, k, d, d) array
+        In full, whatever the structure.
+    objectives : (m,) array
+        Log-likelihood plus log prior of these parameters, in nats; -inf for a run that failed.
+    log_likelihoods : (m,) array
+    n_passes : (m,) array of int
+        Passes over the rows.
+    """
+
+    structure: type[AbstractCovariance]
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    objectives: FloatArray
+    log_likelihoods: FloatArray
+    n_passes: IntArray
+
+    @property
+    def best(self) -> int:
+        """The first run of greatest objective."""
+        return int(self.objectives.argmax())
+
+    def mixture(self, run: int) -> Mixture:
+        """Where a run ended.
+
+        Raises
+        ------
+        ValueError
+            If the run failed.
+        """
+        if self.objectives[run] == -math.inf:
+            raise ValueError(f"run {run} came to a singular covariance or an empty component: it has no mixture")
+        covariances, shape = self.covariances[run], self.means[run].shape
+        own = self.structure.root_shape(*shape)
+        match self.structure.form:
+            case "tied":
+                covariances = covariances[0]
+            case "diagonal":
+                covariances = covariances.diagonal(axis1=1, axis2=2)
+            case "spherical":
+                covariances = covariances[:, 0, 0]
+        covariance = self.structure.from_covariances(covariances.reshape(own), *shape)
+        return Mixture(self.weights[run], self.means[run], covariance)
+
+
+def climb(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    structure: type[AbstractCovariance],
+    responsibilities: FloatArray,
+    update: MaximumLikelihood,
+    *,
+    max_iter: int,
+    nats: float,
+    accelerate: bool = True,
+) -> Climbed:
+    """EM from each of m tables of responsibilities: the M-step of the table, then EM to the top.
+
+    The runs are shared among threads; the number of threads leaves no trace in the results.
+
+    Parameters
+    ----------
+    rows : (n, d) array
+    row_weights : (n,) array or None
+    structure : type of AbstractCovariance
+    responsibilities : (m, n, k) array
+        Rows of each table sum to one.
+    update : MaximumLikelihood
+        Its ridge and its prior; a prior on means is refused.
+    max_iter : int
+        Passes of a run, at least 1.
+    nats : float
+        A run ends when two passes in a row see less than this ahead, as of `em.Ahead`.
+    accelerate : bool, default=True
+        Whether sums are extrapolated on the way. The objective never falls, with or without.
+
+    Returns
+    -------
+    Climbed
+
+    Raises
+    ------
+    ValueError
+        For a table of the wrong shape, and for a prior on means.
+    """
+    n, d = rows.shape
+    if responsibilities.ndim != 3 or responsibilities.shape[1] != n:
+        raise ValueError(f"responsibilities must have the shape (m, {n}, k), got {responsibilities.shape}")
+    m, _, k = responsibilities.shape
+    pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
+    if update.prior is not None:
+        if update.prior.mean_strength > 0:
+            raise ValueError("a prior on the means is not for climb: use em.fit_em, or a prior with mean_strength=0")
+        shares = k if structure.form == "tied" else 1
+        pseudo_scatter = update.prior.root @ update.prior.root.T / shares
+        pseudo_rows = update.prior.strength / shares
+    center, exponent = _center_and_scale(rows)
+    centered = np.ldexp(rows - center, -exponent)
+    weights, means = np.zeros((m, k)), np.zeros((m, k, d))
+    covariances = np.zeros((m, k, d, d))
+    objectives, log_likelihoods = np.zeros(m), np.zeros(m)
+    n_passes = np.zeros(m, dtype=np.int64)
+    _native.climb(
+        np.ascontiguousarray(centered),
+        None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64),
+        _MODELS.get(structure.name, structure.name),
+        np.ascontiguousarray(responsibilities, dtype=np.float64),
+        np.ldexp(pseudo_scatter, -2 * exponent),
+        pseudo_rows,
+        math.ldexp(update.ridge, -2 * exponent),
+        max_iter,
+        nats,
+        accelerate,
+        weights,
+        means,
+        covariances,
+        objectives,
+        log_likelihoods,
+        n_passes,
+    )
+    failed = objectives == -math.inf
+    means = np.ldexp(means, exponent) + center
+    means[failed] = 0.0
+    # The density of a row, and with pseudo-rows that of a precision, in the units of the caller.
+    logarithm = exponent * math.log(2.0) * d
+    total = float(n) if row_weights is None else float(row_weights.sum())
+    log_likelihoods = log_likelihoods - total * logarithm
+    objectives = objectives - (total + k * pseudo_rows) * logarithm
+    return Climbed(
+        structure, weights, means, np.ldexp(covariances, 2 * exponent), objectives, log_likelihoods, n_passes
+    )
+
+
+def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:
+    """(d,) about which rows have as many digits as they can have, and the power of two nearest to their spread."""
+    center = rows.mean(axis=0)
+    spread = float(np.abs(rows - center).max())
+    return center, math.frexp(spread)[1] if 0 < spread < math.inf else 0
