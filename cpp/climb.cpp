@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLogTwoPi = 1.8378770664093454836;
-constexpr double kInner = 1e-7;              // what iterations of a structure may leave: its square is rounding
+constexpr double kInner = 1e-10;             // what iterations of a structure may leave
 constexpr double kEmpty = 10 * kEpsilon;     // of the rows: a component with less is empty
 constexpr double kRounding = 16 * kEpsilon;  // of an objective
 

@@ -99,6 +99,32 @@ def update_fractions(
 ) -> None:
     """Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp)."""
 
+def nearest(model: str, counts: FloatArray, covariances: FloatArray, out: FloatArray) -> bool:
+    """The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none."""
+
+def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
+    """The axes that covariances nearly have in common, in place (cpp/structures.hpp)."""
+
+def climb(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    model: str,
+    responsibilities: FloatArray,
+    pseudo_scatter: FloatArray,
+    pseudo_rows: float,
+    ridge: float,
+    max_iter: int,
+    nats: float,
+    accelerate: bool,
+    weights: FloatArray,
+    means: FloatArray,
+    covariances: FloatArray,
+    objectives: FloatArray,
+    log_likelihoods: FloatArray,
+    n_passes: IntArray,
+) -> None:
+    """Many short runs of EM (cpp/climb.hpp)."""
+
 def block_rows(form: str, n_components: int, n_features: int) -> int:
     """Rows per block: splits at its multiples leave every bit as it is."""
 

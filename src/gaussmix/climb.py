@@ -15,8 +15,6 @@ from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
 
-_MODELS = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
-
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
@@ -133,7 +131,7 @@ def climb(
     _native.climb(
         np.ascontiguousarray(centered),
         None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64),
-        _MODELS.get(structure.name, structure.name),
+        structure.letters,
         np.ascontiguousarray(responsibilities, dtype=np.float64),
         np.ldexp(pseudo_scatter, -2 * exponent),
         pseudo_rows,
