@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dense.hpp"
+#include "extrapolation.hpp"
 #include "in_order.hpp"
 #include "kernels.hpp"
 #ifdef _OPENMP
@@ -21,9 +22,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLogTwoPi = 1.8378770664093454836;
-constexpr double kInner = 1e-10;             // what iterations of a structure may leave
-constexpr double kEmpty = 10 * kEpsilon;     // of the rows: a component with less is empty
-constexpr double kRounding = 16 * kEpsilon;  // of an objective
+constexpr double kInner = 1e-10;          // what iterations of a structure may leave
+constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
+constexpr double kHalfRoot = 0.70710678118654752440;
+constexpr double kFarScale = 1.3, kFarShift = 0.3, kLeastShare = 0.1;  // as in acceleration.py
+constexpr double kRounding = 16 * kEpsilon;                            // of an objective
 
 // A mixture as the pass reads it.
 struct Parameters {
@@ -57,15 +60,19 @@ class Run {
         scratch_(layout_.scratch),
         total_(layout_.partial),
         partial_(n_ > block_ ? layout_.partial : 0),
+        extrapolation_(groups(), k_ + (form_ == Form::tied)),
         rows_of_(k_),
         variances_(size_),
         room_(3 * static_cast<std::size_t>(d_) * d_ + d_) {
-    for (Parameters* p : {&now_, &next_}) {
+    for (Parameters* p : {&now_, &next_, &tried_}) {
       p->weights.resize(k_), p->log_det.resize(k_), p->offsets.resize(k_);
       p->means.resize(static_cast<std::size_t>(k_) * d_);
       p->roots.resize(size_), p->factors.resize(size_);
     }
     moments_ = {std::vector<double>(k_), std::vector<double>(now_.means.size()), std::vector<double>(size_)};
+    other_ = moments_;
+    point_.resize(groups().size());
+    turned_.resize(d_);
     weight_ = static_cast<double>(n_);
     if (m.row_weights) {
       weight_ = 0.0;
@@ -78,17 +85,22 @@ class Run {
     structure_.forget();
     begin(responsibilities);
     if (!maximize(now_, moments_, now_)) return;
+    pass();
+    extrapolation_.clear();
     double last_gain = kInfinity;
     bool near = false;
-    pass();
     while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
       if (!maximize(now_, moments_, next_)) return fail();
       const double gain = gain_of(next_);
+      const bool proposes = m_.accelerate && propose();
       const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
-      const double ahead = std::abs(gain) * (is_rounding ? 1.0 : stretch(gain, last_gain));
+      const double aitken = m_.accelerate ? extrapolation_.stretch() : stretch(gain, last_gain);
+      const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
       if (is_rounding || (ahead < m_.nats && near)) break;
       near = ahead < m_.nats;
       last_gain = gain;
+      if (proposes && take_proposal()) continue;
+      if (n_passes_ >= m_.max_iter) break;
       std::swap(now_, next_);
       pass();
     }
@@ -294,11 +306,201 @@ class Run {
     return true;
   }
 
+  // Numbers of a component's scatter in a point of the extrapolation.
+  std::size_t flat_each() const {
+    return is_triangular() ? static_cast<std::size_t>(d_) * (d_ + 1) / 2 : form_ == Form::diagonal ? d_ : 1;
+  }
+  // Counts, shifts, and the scatter less its expectation, component by component, the tied one last.
+  std::vector<int> groups() const {
+    std::vector<int> groups;
+    for (int c = 0; c < k_; ++c) groups.insert(groups.end(), 1 + d_ + (form_ == Form::tied ? 0 : flat_each()), c);
+    if (form_ == Form::tied) groups.insert(groups.end(), flat_each(), k_);
+    return groups;
+  }
+
+  // Calls visit(number of the point, number of the moments, scale, expectation per count).
+  template <class Visit>
+  void visit_scatter(double* point, double* scatter, double scale, Visit visit) const {
+    if (is_triangular()) {
+      for (int i = 0; i < d_; ++i) {
+        for (int j = 0; j <= i; ++j) {
+          visit(*point++, scatter[i * d_ + j], i == j ? scale * kHalfRoot : scale, i == j ? 1.0 : 0.0);
+        }
+      }
+    } else if (form_ == Form::diagonal) {
+      for (int j = 0; j < d_; ++j) visit(point[j], scatter[j], scale * kHalfRoot, 1.0);
+    } else {
+      visit(*point, *scatter, scale * kHalfRoot / std::sqrt(d_), static_cast<double>(d_));
+    }
+  }
+  // In units of the Fisher metric near the anchor, in which components have these counts.
+  template <class Visit>
+  void visit_point(double* point, Moments& moments, const std::vector<double>& counts, Visit visit) const {
+    double total = 0.0, scale_of_all = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      const double scale = 1 / std::sqrt(counts[c]);
+      visit(*point++, moments.counts[c], scale, 0.0, 0.0);
+      for (int j = 0; j < d_; ++j) visit(*point++, moments.shifts[c * d_ + j], scale, 0.0, 0.0);
+      total += moments.counts[c], scale_of_all += counts[c];
+      if (form_ == Form::tied) continue;
+      visit_scatter(point, moments.scatter.data() + place_of(c), scale,
+                    [&](double& p, double& m, double s, double e) { visit(p, m, s, e, moments.counts[c]); });
+      point += flat_each();
+    }
+    if (form_ == Form::tied) {
+      visit_scatter(point, moments.scatter.data(), 1 / std::sqrt(scale_of_all),
+                    [&](double& p, double& m, double s, double e) { visit(p, m, s, e, total); });
+    }
+  }
+  void flatten(Moments& moments, const std::vector<double>& counts, double* point) const {
+    visit_point(point, moments, counts, [](double& p, double& m, double scale, double expected, double count) {
+      p = scale * (m - expected * count);
+    });
+  }
+  void unflatten(double* point, const std::vector<double>& counts, Moments& moments) const {
+    visit_point(point, moments, counts, [](double& p, double& m, double scale, double expected, double count) {
+      m = p / scale + expected * count;
+    });
+  }
+
+  // Moments at some parameters about the means and in the units of others, in place: _in_units_of in acceleration.py.
+  void change_units(const Parameters& at, const Parameters& to, Moments& moments) {
+    const std::size_t dd = static_cast<std::size_t>(d_) * d_;
+    double *a = room_.data(), *room = a + dd, *colored = room + dd, *c = colored + dd;
+    std::vector<double>& turned = turned_;
+    if (form_ == Form::tied) find_turn(at, to, 0, a);
+    if (form_ == Form::tied) {
+      color(a, moments.scatter.data(), d_, room, colored);
+      std::copy(colored, colored + dd, moments.scatter.begin());
+    }
+    for (int k = 0; k < k_; ++k) {
+      const double count = moments.counts[k];
+      double* shift = moments.shifts.data() + k * d_;
+      double* scatter = moments.scatter.data() + place_of(k);
+      const double *factor = to.factors.data() + place_of(k), *root = at.roots.data() + place_of(k);
+      if (is_triangular()) {
+        if (form_ == Form::full) find_turn(at, to, k, a);
+        for (int j = 0; j < d_; ++j) {
+          c[j] = turned[j] = 0.0;
+          for (int i = 0; i <= j; ++i) {
+            c[j] += (at.means[k * d_ + i] - to.means[k * d_ + i]) * factor[i * d_ + j];
+            turned[j] += a[j * d_ + i] * shift[i];
+          }
+        }
+        if (form_ == Form::full) {
+          color(a, scatter, d_, room, colored);
+          std::copy(colored, colored + dd, scatter);
+        }
+        for (int i = 0; i < d_; ++i) {
+          for (int j = 0; j <= i; ++j) {
+            scatter[i * d_ + j] += turned[i] * c[j] + c[i] * turned[j] + count * c[i] * c[j];
+          }
+        }
+        for (int j = 0; j < d_; ++j) shift[j] = turned[j] + count * c[j];
+        continue;
+      }
+      for (int j = 0; j < d_; ++j) {
+        const int at_j = form_ == Form::diagonal ? j : 0;
+        const double ratio = factor[at_j] * root[at_j];
+        const double moved = (at.means[k * d_ + j] - to.means[k * d_ + j]) * factor[at_j];
+        const double turned_shift = ratio * shift[j];
+        if (form_ == Form::diagonal || j == 0) scatter[at_j] *= ratio * ratio;
+        scatter[at_j] += (2 * turned_shift + count * moved) * moved;
+        shift[j] = turned_shift + count * moved;
+      }
+    }
+  }
+  // inverse(root of `to`) root of `at`, lower triangular.
+  void find_turn(const Parameters& at, const Parameters& to, int c, double* a) const {
+    const double *factor = to.factors.data() + place_of(c), *root = at.roots.data() + place_of(c);
+    for (int i = 0; i < d_; ++i) {
+      for (int j = 0; j < d_; ++j) {
+        double sum = 0.0;
+        for (int p = j; p <= i; ++p) sum += factor[p * d_ + i] * root[p * d_ + j];
+        a[i * d_ + j] = sum;
+      }
+    }
+  }
+  bool is_far() const {
+    for (int c = 0; c < k_; ++c) {
+      const double *factor = anchor_.factors.data() + place_of(c), *root = now_.roots.data() + place_of(c);
+      for (int j = 0; j < d_; ++j) {
+        const int diagonal = is_triangular() ? j * d_ + j : form_ == Form::diagonal ? j : 0;
+        const double ratio = root[diagonal] * factor[diagonal];
+        if (!(ratio < kFarScale && ratio > 1 / kFarScale)) return true;
+        double moved = 0.0;
+        for (int i = is_triangular() ? 0 : j; i <= j; ++i) {
+          const double weight = factor[is_triangular() ? i * d_ + j : diagonal];
+          moved += (now_.means[c * d_ + i] - anchor_.means[c * d_ + i]) * weight;
+        }
+        if (std::abs(moved) > kFarShift) return true;
+      }
+    }
+    return false;
+  }
+
+  void set_anchor(const std::vector<double>& counts) {
+    anchor_ = now_;
+    anchor_counts_ = counts;
+    double total = 0.0;
+    for (double count : counts) total += count;
+    std::vector<double> of_groups = counts;
+    of_groups.push_back(total);
+    extrapolation_.set_counts(of_groups.data());
+  }
+
+  // Whether `tried_` has parameters that may be better than the M-step's.
+  bool propose() {
+    if (extrapolation_.is_empty()) {
+      set_anchor(moments_.counts);
+      flatten(moments_, anchor_counts_, point_.data());
+      extrapolation_.begin(point_.data());
+      return false;
+    }
+    if (is_far()) {
+      const Parameters before = anchor_;
+      const std::vector<double> counts_before = anchor_counts_;
+      set_anchor(moments_.counts);
+      extrapolation_.move([&](double* point) {
+        unflatten(point, counts_before, other_);
+        change_units(before, anchor_, other_);
+        flatten(other_, anchor_counts_, point);
+      });
+    }
+    other_ = moments_;
+    change_units(now_, anchor_, other_);
+    flatten(other_, anchor_counts_, point_.data());
+    extrapolation_.remember(point_.data());
+    extrapolation_.learn(objective_);
+    return extrapolation_.propose([&](double* point) {
+      unflatten(point, anchor_counts_, other_);
+      for (int c = 0; c < k_; ++c) {
+        if (!(other_.counts[c] > kLeastShare * moments_.counts[c])) return false;
+      }
+      return maximize(anchor_, other_, tried_);
+    });
+  }
+  // The pass at the proposal; false, and all as before but for the moments, if the objective falls.
+  bool take_proposal() {
+    const double objective = objective_, log_likelihood = log_likelihood_;
+    std::swap(now_, tried_);
+    pass();
+    if (objective_ >= objective - kRounding * std::abs(objective)) {
+      extrapolation_.accept();
+      return true;
+    }
+    extrapolation_.refuse();
+    std::swap(now_, tried_);
+    objective_ = objective, log_likelihood_ = log_likelihood;
+    return false;
+  }
+
   // The pass at the parameters of now: moments, log-likelihood, objective.
   void pass() {
     ++n_passes_;
     const Mixture mixture = mixture_of(now_);
     const Rows rows{m_.rows, Scalar::float64, n_, d_, m_.row_weights, nullptr};
+    packed_.clear();  // packing adds to it
     kernels_.pack(mixture, packed_.data());
     total_.clear();
     for (std::size_t begin = 0; begin < n_; begin += block_) {
@@ -420,11 +622,13 @@ class Run {
   std::size_t size_;
   Structure structure_;
   const Kernels& kernels_;
-  Parameters now_, next_;
+  Parameters now_, next_, tried_, anchor_;
   Layout layout_;
   std::size_t block_;
   Buffer packed_, scratch_, total_, partial_;
-  Moments moments_;
+  Moments moments_, other_;
+  Extrapolation extrapolation_;
+  std::vector<double> anchor_counts_, point_, turned_;
   std::vector<double> rows_of_, variances_, room_;
   double weight_ = 0.0, objective_ = -kInfinity, log_likelihood_ = -kInfinity;
   std::int64_t n_passes_ = 0;
