@@ -11,6 +11,7 @@ import numpy as np
 
 import gaussmix._native as _native
 from gaussmix.covariance import AbstractCovariance
+from gaussmix.covariance.triangular import lower_root
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
@@ -58,17 +59,18 @@ class Climbed:
         """
         if self.objectives[run] == -math.inf:
             raise ValueError(f"run {run} came to a singular covariance or an empty component: it has no mixture")
-        covariances, shape = self.covariances[run], self.means[run].shape
-        own = self.structure.root_shape(*shape)
+        k, d = self.means[run].shape
+        dense = self.covariances[run]
         match self.structure.form:
+            case "full":
+                roots = lower_root(dense)
             case "tied":
-                covariances = covariances[0]
+                roots = lower_root(dense[:1])[0]
             case "diagonal":
-                covariances = covariances.diagonal(axis1=1, axis2=2)
+                roots = np.sqrt(dense.diagonal(axis1=1, axis2=2))
             case "spherical":
-                covariances = covariances[:, 0, 0]
-        covariance = self.structure.from_covariances(covariances.reshape(own), *shape)
-        return Mixture(self.weights[run], self.means[run], covariance)
+                roots = np.sqrt(dense[:, 0, 0])
+        return Mixture(self.weights[run], self.means[run], self.structure(roots, k, d))
 
 
 def climb(

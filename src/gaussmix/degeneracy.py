@@ -14,6 +14,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
 _THIN = math.log(0.02)  # log variance per thin direction, against the reference
 _LARGE = 100.0  # ratio of deviations
+_BELOW_ROUNDING = 0.1  # of the variance that rounding gives
 _MANY = 5  # times d + 2: so many rows are not a chance finding
 _CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
 
@@ -53,7 +54,13 @@ class Soundness:
         return int(np.count_nonzero(self.unsound))
 
 
-def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatArray | None = None) -> Soundness:
+def examine(
+    mixture: Mixture,
+    counts: FloatArray,
+    n: float,
+    target_root: FloatArray | None = None,
+    rounding: FloatArray | None = None,
+) -> Soundness:
     """Which components of a fitted mixture are not to be trusted.
 
     The likelihood of a mixture has maxima on any few rows that happen to lie close together, or close to a line, a
@@ -83,6 +90,9 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
     target_root : (d, d) array, optional
         Lower root of the covariance beside which a collapsed component has no variance; by default, and for thin ones,
         the pooled covariance within components, sum of ``weights[k] covariance[k]``.
+    rounding : (d,) array, optional
+        Variance of each column that rounding alone gives it (`rounding_variances`). A component that varies far less
+        than that in some direction has collapsed on rows that rounding made equal.
     """
     k, d = mixture.means.shape
     ratios, whiten = _in_units_of(mixture, None)
@@ -97,6 +107,8 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
     )
+    if rounding is not None and (rounding > 0).any():
+        soundness.collapsed[:] |= _is_below_rounding(mixture, rounding)
     if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
     directions = np.arange(1, d + 1)
@@ -108,6 +120,26 @@ def examine(mixture: Mixture, counts: FloatArray, n: float, target_root: FloatAr
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
     return soundness
+
+
+def rounding_variances(rows: FloatArray) -> FloatArray:
+    """(d,) 1/12 of the squared least step between different values of a column: Sheppard's variance of rounding.
+
+    Of columns that were not rounded the least step, and so the variance, is next to nothing.
+    """
+    steps = np.zeros(rows.shape[1])
+    for column, values in enumerate(rows.T):
+        gaps = np.diff(np.unique(values))
+        steps[column] = gaps.min(initial=np.inf)
+    steps[np.isinf(steps)] = 0.0
+    return steps**2 / 12
+
+
+def _is_below_rounding(mixture: Mixture, rounding: FloatArray) -> BoolArray:
+    """(k,) whether the variance in some direction is far less than what rounding alone gives it."""
+    deviations = np.sqrt(np.maximum(rounding, np.finfo(np.float64).tiny))
+    least = np.linalg.eigvalsh(mixture.covariance.dense() / deviations[:, None] / deviations)[:, 0]
+    return np.asarray(least < _BELOW_ROUNDING)
 
 
 def _rows_needed(letters: str, n_features: int) -> int:
