@@ -7,11 +7,18 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning, MissingDependencyError, ModelFileError
+from gaussmix.errors import (
+    DegenerateComponentWarning,
+    DegenerateDataWarning,
+    DoubtfulModelWarning,
+    MissingDependencyError,
+    ModelFileError,
+)
 from gaussmix.mixture import Mixture
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.selection import GaussianMixtureIC
     from gaussmix.versions import show_versions
 
 __version__ = version("gaussmix")
@@ -21,7 +28,9 @@ load = Mixture.load
 __all__ = [
     "DegenerateComponentWarning",
     "DegenerateDataWarning",
+    "DoubtfulModelWarning",
     "GaussianMixture",
+    "GaussianMixtureIC",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
@@ -30,7 +39,11 @@ __all__ = [
     "show_versions",
 ]
 
-_LATER = {"GaussianMixture": "gaussmix.estimators", "show_versions": "gaussmix.versions"}
+_LATER = {
+    "GaussianMixture": "gaussmix.estimators",
+    "GaussianMixtureIC": "gaussmix.selection",
+    "show_versions": "gaussmix.versions",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -40,6 +40,10 @@ class DegenerateDataWarning(UserWarning):
         super().__init__(f"{said[0].upper()}{said[1:]}. Components were fitted without: leave such columns out.")
 
 
+class DoubtfulModelWarning(UserWarning):
+    """Of all models that were compared none is sound: the best of them is the choice, and the message says why not."""
+
+
 class ModelFileError(ValueError):
     """A model file cannot be read: damaged, of another format, or of a newer version."""
 

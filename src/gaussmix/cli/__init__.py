@@ -8,6 +8,7 @@ import gaussmix
 from gaussmix.cli.compare_picture import compare
 from gaussmix.cli.fit_table import fit
 from gaussmix.cli.segment_picture import segment
+from gaussmix.cli.select_model import select
 from gaussmix.cli.show_demo import demo
 from gaussmix.cli.use_model import predict, sample, score
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog="Example: gaussmix fit old_faithful.csv -k 2 -o model.json")(fit)
+app.command(epilog="Example: gaussmix select old_faithful.csv -k 1:6 -o results.csv --model model.json")(select)
 app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(predict)
 app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
 app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)

@@ -68,9 +68,24 @@ Starts = Annotated[
 TimeBudget = Annotated[
     float | None, typer.Option(min=0, metavar="SECONDS", help="Take the best model there is after so long.")
 ]
+RegCovar = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|chen-tan|inverse-wishart",
+        help="Added to every variance, or a penalty by name; if not given, one too weak to be seen.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For the starts: the same seed, the same model.")]
 
 
 def given(**options: Any) -> dict[str, Any]:
     """Those that were typed: for the others the estimator decides."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def number_or_name(text: str | None) -> float | str | None:
+    """What ``RegCovar`` says."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,40 @@
+"""The table that a command is given: its features, and the weights of its rows."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from gaussmix.tables import Table, column_names, read_table
+from gaussmix.typing import Rows
+
+ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")]
+WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")]
+
+
+def read_rows(path: Path, columns: str | None, weights: str | None) -> tuple[Table, Rows | None]:
+    """The features, and the weights of the rows."""
+    if columns is not None:
+        features = [name.strip() for name in next(csv.reader([columns]), [])]
+        if len(set(features)) < len(features):
+            raise ValueError(f"--columns names a column twice: {columns}")
+        if weights in features:
+            raise ValueError(f"The column {weights!r} cannot be a feature (--columns) and the weights (--weights)")
+    elif weights is None:
+        return read_table(path), None
+    else:
+        features = [name for name in column_names(path)[0] if name != weights]
+    if not features:
+        raise ValueError(f"{path} has no column left to fit")
+    if weights is None:
+        return read_table(path, features), None
+    table = read_table(path, [*features, weights])
+    row_weights = np.asarray(table.rows[:, -1], dtype=np.float64)
+    if (row_weights < 0).any():
+        row = int(np.flatnonzero(row_weights < 0)[0])
+        raise ValueError(
+            f"{path}: column {weights!r} has the weight {row_weights[row]:g} in row {row + 1}; use 0 or more"
+        )
+    return Table(np.ascontiguousarray(table.rows[:, :-1]), tuple(features), table.named), row_weights

@@ -1,0 +1,109 @@
+"""A cell of the table of models: one number of components, one covariance model, and the best fit that was found."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from gaussmix.degeneracy import Soundness
+from gaussmix.em import Fit
+from gaussmix.mixture import Mixture
+from gaussmix.updates import MaximumLikelihood
+
+Key = tuple[int, str]
+"""Number of components and covariance type."""
+
+_NUMBERS_PER_PARAMETER = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One model of a search.
+
+    Attributes
+    ----------
+    n_components : int
+    covariance_type : str
+    fit : Fit or None
+        None when nothing could be fitted: ``failure`` says why.
+    update : MaximumLikelihood or None
+        The M-step of the fit.
+    soundness : Soundness or None
+    origin : str
+        Which start led there.
+    seconds : float
+        What the cell took.
+    failure : str
+        A sentence, empty where there is a fit.
+    """
+
+    n_components: int
+    covariance_type: str
+    fit: Fit | None
+    update: MaximumLikelihood | None
+    soundness: Soundness | None
+    origin: str = ""
+    seconds: float = 0.0
+    failure: str = ""
+
+    @classmethod
+    def failed(cls, n_components: int, covariance_type: str, failure: str, seconds: float = 0.0) -> Self:
+        """A cell without a fit."""
+        return cls(n_components, covariance_type, None, None, None, seconds=seconds, failure=failure)
+
+    @property
+    def key(self) -> Key:
+        return self.n_components, self.covariance_type
+
+    @property
+    def mixture(self) -> Mixture | None:
+        return self.fit.mixture if self.fit else None
+
+    @property
+    def log_likelihood(self) -> float:
+        """In nats; NaN without a fit, like ``entropy``."""
+        return self.fit.moments.log_likelihood if self.fit else float("nan")
+
+    @property
+    def entropy(self) -> float:
+        """Of the responsibilities, summed over the rows, in nats."""
+        return self.fit.moments.entropy if self.fit else float("nan")
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters; 0 without a fit."""
+        return self.fit.mixture.n_parameters if self.fit else 0
+
+    @property
+    def is_converged(self) -> bool:
+        return self.fit is not None and self.fit.stop.is_converged
+
+    @property
+    def n_unsound(self) -> int:
+        """How many components are not to be trusted."""
+        return self.soundness.n_unsound if self.soundness else 0
+
+    def doubts(self) -> list[str]:
+        """Why the fit is not to be trusted, as the rests of sentences; none for a sound fit."""
+        if self.fit is None or self.soundness is None:
+            return []
+        said = []
+        troubles = {
+            "empty": self.soundness.empty,
+            "collapsed": self.soundness.collapsed,
+            "on too few rows": self.soundness.few,
+            "spurious": self.soundness.spurious,
+        }
+        named = np.zeros(self.n_components, dtype=np.bool_)
+        for word, which in troubles.items():
+            found = np.flatnonzero(which & ~named)
+            named |= which
+            if found.size:
+                shown = ", ".join(map(str, found[:4])) + (", ..." if found.size > 4 else "")
+                said.append(f"component{'s' if found.size > 1 else ''} {shown} {word}")
+        if not self.is_converged:
+            said.append("not converged")
+        numbers = self.fit.moments.weight * self.fit.mixture.n_features
+        if numbers < _NUMBERS_PER_PARAMETER * self.n_parameters:
+            said.append(f"{self.n_parameters} parameters for {numbers:g} numbers")
+        return said

@@ -1,0 +1,251 @@
+"""The table of models: a line for each cell, and which line is the best."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from gaussmix.selection.cells import Cell, Key
+from gaussmix.selection.models import family_of
+from gaussmix.selection.scoring import CRITERIA, score
+from gaussmix.typing import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_TIE = 1e-6  # of a criterion: rounding of log-likelihoods
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionTable:
+    """What a search found, a line for each model; all criteria are lower for better models. Read-only.
+
+    Attributes
+    ----------
+    criterion : str
+        The one that chose.
+    n_features : int
+    best : int
+        The line of the winner.
+    n_components : (m,) array of int
+    covariance_type : (m,) array of str
+    log_likelihood : (m,) array
+        In nats; NaN where nothing could be fitted, like entropy and criteria.
+    n_parameters : (m,) array of int
+        0 where nothing could be fitted.
+    entropy : (m,) array
+        Of the responsibilities, summed over the rows, in nats.
+    bic, icl, aic, aicc : (m,) array
+        `aicc` is infinite where the rows do not suffice for it.
+    cv : (m,) array
+        Minus twice the log-likelihood of rows held out; NaN where it was not computed.
+    status : (m,) array of str
+        "sound", "doubtful" or "failed".
+    trouble : (m,) array of str
+        Why.
+    origin : (m,) array of str
+        Which start led there.
+    seconds : (m,) array
+    """
+
+    criterion: str
+    n_features: int
+    best: int
+    n_components: IntArray
+    covariance_type: np.ndarray[Any, np.dtype[np.str_]]
+    log_likelihood: FloatArray
+    n_parameters: IntArray
+    entropy: FloatArray
+    bic: FloatArray
+    icl: FloatArray
+    aic: FloatArray
+    aicc: FloatArray
+    cv: FloatArray
+    status: np.ndarray[Any, np.dtype[np.str_]]
+    trouble: np.ndarray[Any, np.dtype[np.str_]]
+    origin: np.ndarray[Any, np.dtype[np.str_]]
+    seconds: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        cells: Mapping[Key, Cell],
+        criterion: str,
+        n_features: int,
+        types: Sequence[str],
+        held_out: Mapping[Key, float] | None = None,
+    ) -> Self:
+        """The table of some cells, by number of components, models in the order of ``types``.
+
+        Sound cells win over doubtful ones; among cells that tie to rounding, the one with the fewest parameters, then
+        components, then the first.
+
+        Parameters
+        ----------
+        cells : mapping
+        criterion : str
+        n_features : int
+        types : sequence of str
+        held_out : mapping, optional
+            The values of "cv".
+
+        Raises
+        ------
+        ValueError
+            When there is no fit among the cells; says why the first one failed.
+        """
+        keys = sorted(cells, key=lambda key: (key[0], types.index(key[1])))
+        lines = [cells[key] for key in keys]
+        doubts = [cell.doubts() for cell in lines]
+        status = [
+            "failed" if cell.fit is None else "doubtful" if why else "sound"
+            for cell, why in zip(lines, doubts, strict=True)
+        ]
+        columns: dict[str, Any] = {
+            "n_components": [cell.n_components for cell in lines],
+            "covariance_type": [cell.covariance_type for cell in lines],
+            "log_likelihood": [cell.log_likelihood for cell in lines],
+            "n_parameters": [cell.n_parameters for cell in lines],
+            "entropy": [cell.entropy for cell in lines],
+            **{name: [score(cell, name) for cell in lines] for name in CRITERIA if name != "cv"},
+            "cv": [(held_out or {}).get(key, math.nan) for key in keys],
+            "status": status,
+            "trouble": [cell.failure or "; ".join(why) for cell, why in zip(lines, doubts, strict=True)],
+            "origin": [cell.origin for cell in lines],
+            "seconds": [cell.seconds for cell in lines],
+        }
+        arrays = {name: _read_only(np.array(column)) for name, column in columns.items()}
+        best = _choose(arrays, criterion)
+        if best is None and any(cell.fit for cell in lines):
+            raise ValueError(f'criterion="{criterion}" is defined for none of the models: the rows are too few for it')
+        if best is None:
+            raise ValueError(f"No model could be fitted: {lines[0].failure}")
+        return cls(criterion, n_features, best, **arrays)
+
+    def __len__(self) -> int:
+        return len(self.n_components)
+
+    def __getitem__(self, name: str) -> Any:
+        """A column by name."""
+        if name not in self.names:
+            raise KeyError(f"there is no column {name!r}; the columns are {', '.join(self.names)}")
+        return self.to_arrays()[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, ``difference`` from the best by the criterion at the end."""
+        arrays = (field.name for field in fields(self) if isinstance(getattr(self, field.name), np.ndarray))
+        return (*arrays, "difference")
+
+    @property
+    def value(self) -> FloatArray:
+        """(m,) the criterion that chose."""
+        return np.asarray(getattr(self, self.criterion))
+
+    @property
+    def difference(self) -> FloatArray:
+        """(m,) how much worse a model is than the best; negative for doubtful ones that lie lower."""
+        return self.value - self.value[self.best]
+
+    @property
+    def is_sound(self) -> BoolArray:
+        return np.asarray(self.status == "sound")
+
+    @property
+    def ranked(self) -> IntArray:
+        """The lines of sound models, the best first; of doubtful ones where none is sound."""
+        which = np.flatnonzero(_eligible(self.status, self.value))
+        order = which[np.argsort(self.value[which], kind="stable")]
+        return np.concatenate([[self.best], order[order != self.best]])
+
+    def families(self) -> list[str]:
+        """A key for each line that lines of the same model share: with one component, many names mean the same."""
+        return [
+            f"{k} {family_of(name, k, self.n_features)}"
+            for k, name in zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
+        ]
+
+    def name_of(self, line: int) -> str:
+        """Such as "VEV 2"."""
+        return f"{self.covariance_type[line]} {self.n_components[line]}"
+
+    def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The columns by name."""
+        return {name: getattr(self, name) for name in self.names}
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The columns as lists, None where there is no finite number: ``json.dumps`` takes it, so does a data frame."""
+        return {name: [_plain(value) for value in column.tolist()] for name, column in self.to_arrays().items()}
+
+    def to_csv(self, path: str | PathLike[str] | None = None) -> str:
+        """The table as CSV, empty where there is no number; also written to a file if one is named."""
+        columns = self.to_dict()
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        return _written(text.getvalue(), path)
+
+    def to_json(self, path: str | PathLike[str] | None = None, **more: Any) -> str:
+        """The table as JSON: the criterion, the best, and a record for each model; also written to a file if named."""
+        columns = self.to_dict()
+        records = [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
+        content = {"criterion": self.criterion, "best": records[self.best], **more, "models": records}
+        return _written(json.dumps(content, indent=1, allow_nan=False) + "\n", path)
+
+    def __str__(self) -> str:
+        from gaussmix.selection.show import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from gaussmix.selection.show import as_html
+
+        return as_html(self)
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from gaussmix.selection.show import as_rich
+
+        yield as_rich(self, options.max_width)
+
+
+def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int | None:
+    """The line of the winner."""
+    value = columns[criterion]
+    lines = np.flatnonzero(_eligible(columns["status"], value)).tolist()
+    if not lines:
+        return None
+    least = min(value[line] for line in lines)
+    tied = [line for line in lines if value[line] <= least + _TIE * (1 + abs(least) * 1e-3)]
+    return int(min(tied, key=lambda line: (columns["n_parameters"][line], columns["n_components"][line], line)))
+
+
+def _eligible(status: np.ndarray[Any, Any], value: FloatArray) -> BoolArray:
+    """(m,) the lines that may win: the best kind there is, with a value if any has one."""
+    for kind in ("sound", "doubtful"):
+        which = (status == kind) & np.isfinite(value)
+        if which.any():
+            return np.asarray(which)
+    return np.zeros(len(status), dtype=np.bool_)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _written(text: str, path: str | PathLike[str] | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,63 @@
+"""A fitted estimator from a cell, without fitting again."""
+
+from typing import Any
+
+from gaussmix.covariance import covariance_class
+from gaussmix.covariance.triangular import lower_root
+from gaussmix.data_range import DataRange
+from gaussmix.engines import NativeEngine
+from gaussmix.estimators import GaussianMixture
+from gaussmix.mixture import Mixture
+from gaussmix.search import Found
+from gaussmix.selection.cells import Cell
+from gaussmix.typing import FloatArray
+
+
+def estimator_of(
+    cell: Cell,
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    data_range: DataRange | None,
+    *,
+    reg_covar: float | str,
+    random_state: Any,
+    feature_names: Any = None,
+) -> GaussianMixture:
+    """The estimator that holds the fit of a cell.
+
+    Where columns were left out, its mixture covers them all, for which it needs full covariances.
+
+    Parameters
+    ----------
+    cell : Cell
+        With a fit.
+    rows : (n, d) array
+        All columns.
+    row_weights : (n,) array, optional
+    data_range : DataRange, optional
+    reg_covar, random_state
+        Parameters of the estimator.
+    feature_names : (d,) array of str, optional
+    """
+    assert cell.fit is not None
+    assert cell.update is not None
+    assert cell.soundness is not None
+    fit, mixture = cell.fit, cell.fit.mixture
+    log_likelihood = fit.moments.mean_log_likelihood
+    covariance_type = cell.covariance_type
+    if data_range is not None:
+        covariance_type = "full"
+        roots = lower_root(mixture.covariance.dense())
+        full = covariance_class("full")(roots, *mixture.means.shape)
+        mixture = data_range.lift(Mixture(mixture.weights, mixture.means, full))
+        log_likelihood = NativeEngine(rows, row_weights).accumulate(mixture.whitened()).mean_log_likelihood
+    estimator = GaussianMixture(
+        cell.n_components, covariance_type=covariance_type, reg_covar=reg_covar, random_state=random_state
+    )
+    estimator.n_features_in_ = rows.shape[1]
+    if feature_names is not None:
+        estimator.feature_names_in_ = feature_names
+    found = Found(fit, cell.update, cell.soundness, (fit.moments.log_likelihood,))
+    estimator._keep(found, mixture, log_likelihood)
+    estimator._data_range, estimator._reduced = data_range, fit.mixture
+    return estimator
