@@ -3,14 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-FOURTEEN = (
-    *("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE"),
-    *("VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"),
-)
-"""Volume, shape and orientation of the components: equal, variable or none (identity). Celeux and Govaert (1995)."""
-
-FOUR = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
-"""scikit-learn's names, and their codes."""
+from gaussmix.covariance import COVARIANCES, MODELS, covariance_class
 
 ONE_COLUMN = ("E", "V")
 """What is left of the fourteen in one dimension: equal or variable variances."""
@@ -28,9 +21,9 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
     """
     match covariance_types:
         case "all":
-            return FOURTEEN if n_features > 1 else ONE_COLUMN
+            return tuple(MODELS) if n_features > 1 else ONE_COLUMN
         case "sklearn":
-            names: Iterable[Any] = FOUR
+            names: Iterable[Any] = COVARIANCES
         case str():
             names = (covariance_types,)
         case _:
@@ -40,9 +33,9 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
                 names = (covariance_types,)
     chosen: dict[str, str] = {}
     for name in names:
-        if not isinstance(name, str) or name not in (*FOURTEEN, *FOUR, *ONE_COLUMN):
+        if not isinstance(name, str) or name not in (*MODELS, *COVARIANCES, *ONE_COLUMN):
             raise ValueError(
-                f'covariance_types must be "all", "sklearn", or some of {", ".join((*FOUR, *FOURTEEN))} '
+                f'covariance_types must be "all", "sklearn", or some of {", ".join((*COVARIANCES, *MODELS))} '
                 f"(in one dimension E, V); got {name!r}"
             )
         if name in ONE_COLUMN and n_features > 1:
@@ -51,7 +44,7 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
                 f"use three letters, such as {'EEE' if name == 'E' else 'VVV'!r}"
             )
         code = code_of(name, n_features)
-        chosen.setdefault(code, name if name in FOUR else code)
+        chosen.setdefault(code, name if name in COVARIANCES else code)
     if not chosen:
         raise ValueError("covariance_types is empty: name at least one model")
     return tuple(chosen.values())
@@ -59,7 +52,7 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
 
 def code_of(name: str, n_features: int) -> str:
     """Three letters, in one dimension one: names with the same code are the same model."""
-    code = FOUR.get(name, name)
+    code = covariance_class(name).letters
     return code[0] if n_features == 1 else code
 
 

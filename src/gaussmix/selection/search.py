@@ -7,13 +7,11 @@ from typing import Any
 
 from sklearn.utils import check_random_state
 
-from gaussmix.covariance import COVARIANCES, covariance_class
+from gaussmix.covariance import covariance_class
 from gaussmix.engines import NativeEngine
 from gaussmix.estimators.fitting import Settings, fit_by_search
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.typing import FloatArray
-
-_NAMES = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical", "V": "spherical", "E": "tied"}
 
 
 def search_models(
@@ -70,11 +68,8 @@ def _searched(
     engine: NativeEngine, weight: float, key: Key, reg_covar: float | str, rng: Any, began: float, deadline: float
 ) -> Cell:
     k, covariance_type = key
-    name = _NAMES.get(covariance_type, covariance_type)
-    if name not in COVARIANCES:
-        return Cell.failed(k, covariance_type, f"there is no model {covariance_type} yet")
     settings = Settings.of(
-        covariance_class(name),
+        covariance_class(covariance_type),
         k,
         tol="auto",
         reg_covar=reg_covar,

@@ -20,7 +20,7 @@ from gaussmix.typing import BoolArray, FloatArray, IntArray
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-_TIE = 1e-6  # of a criterion: rounding of log-likelihoods
+_TIE = 1e-4  # of a criterion: fits end that near to the top
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,9 +160,9 @@ class SelectionTable:
 
     @property
     def ranked(self) -> IntArray:
-        """The lines of sound models, the best first; of doubtful ones where none is sound."""
+        """The lines of sound models, the best first, ties in order; of doubtful ones where none is sound."""
         which = np.flatnonzero(_eligible(self.status, self.value))
-        order = which[np.argsort(self.value[which], kind="stable")]
+        order = which[np.argsort(np.round(self.value[which] / _TIE), kind="stable")]
         return np.concatenate([[self.best], order[order != self.best]])
 
     def families(self) -> list[str]:
@@ -223,7 +223,7 @@ def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int 
     if not lines:
         return None
     least = min(value[line] for line in lines)
-    tied = [line for line in lines if value[line] <= least + _TIE * (1 + abs(least) * 1e-3)]
+    tied = [line for line in lines if value[line] <= least + _TIE]
     return int(min(tied, key=lambda line: (columns["n_parameters"][line], columns["n_components"][line], line)))
 
 
