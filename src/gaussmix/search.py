@@ -306,7 +306,7 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
-    data, all_rows = _sample(engine, structure, n_components, next(streams))
+    data, all_rows = draw_sample(engine, structure, n_components, next(streams))
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
@@ -398,21 +398,26 @@ def _ranked(runs: Iterable[Run]) -> list[Run]:
     return kept
 
 
-def _sample(
-    engine: AbstractEngine, structure: type[AbstractCovariance], n_components: int, rng: np.random.Generator
+def draw_sample(
+    engine: AbstractEngine,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    rng: np.random.Generator,
+    *,
+    most_rows: int = ALL_ROWS,
 ) -> tuple[Sample, bool]:
     """All rows, or those that matter more, more often: a lightweight coreset, and whether it is all rows.
 
     Half of the rows are drawn by their weights, half by weight and squared distance from the center, in units of the
     data: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
     """
-    if engine.n_rows <= ALL_ROWS:
-        return Sample.of(*engine.sample_rows(ALL_ROWS, rng), structure.form), True
+    if engine.n_rows <= most_rows:
+        return Sample.of(*engine.sample_rows(most_rows, rng), structure.form), True
     few = Sample.of(*engine.sample_rows(_LEAST_ROWS, rng), structure.form)
     one = start_from_labels(few, np.zeros(len(few.rows), dtype=np.int64), structure, 1)
     log_density = engine.score_rows(one.whitened(), "log_density")
     squared_distances = log_density.max() - log_density
     odds = 1 + squared_distances / (squared_distances.mean() or 1.0)
     free = n_components * (1 + one.n_parameters)
-    limit = min(max(_LEAST_ROWS, _ROWS_PER_PARAMETER * free), ALL_ROWS)
+    limit = min(max(_LEAST_ROWS, _ROWS_PER_PARAMETER * free), most_rows)
     return Sample.of(*engine.sample_rows(limit, rng, odds), structure.form), False

@@ -78,7 +78,14 @@ class Sample:
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
         """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
-        return _root_within(self, _clusters(self.whitened, self, n_components, rng), form)
+        return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
+
+    def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
+        """(d, d) the same for given clusters, with a little of all rows for clusters that have no spread."""
+        within = _about_means(self, labels) / math.sqrt(len(labels))
+        if self.row_weights is not None:
+            within *= np.sqrt(self.row_weights)[:, None]
+        return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
 
 
 def kurtosis_axes(whitened: FloatArray, row_weights: FloatArray | None) -> FloatArray:
@@ -132,19 +139,19 @@ def draw_starts(
         rng = next(streams)
         match _kind(start, data.rows.shape[1], few):
             case "least kurtosis":
-                labels = _clusters(data.invariant[:, :1], data, n_components, rng)
+                labels = cluster(data.invariant[:, :1], data, n_components, rng)
             case "all":
-                labels = _clusters(data.whitened, data, n_components, rng)
+                labels = cluster(data.whitened, data, n_components, rng)
             case "merged":
                 labels = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
             case "low kurtosis":
-                labels = _clusters(data.invariant[:, :few], data, n_components, rng)
+                labels = cluster(data.invariant[:, :few], data, n_components, rng)
             case "discriminants":
-                labels = _clusters(_discriminants(data, labels, few), data, n_components, rng)
+                labels = cluster(_discriminants(data, labels, few), data, n_components, rng)
             case "high kurtosis":
-                labels = _clusters(data.invariant[:, -few:], data, n_components, rng)
+                labels = cluster(data.invariant[:, -few:], data, n_components, rng)
             case "within":
-                labels = _clusters(_discriminants(data, labels, data.rows.shape[1]), data, n_components, rng)
+                labels = cluster(_discriminants(data, labels, data.rows.shape[1]), data, n_components, rng)
             case "random":
                 labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
         yield start_from_labels(data, labels, structure, n_components)
@@ -207,7 +214,8 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
 
 
-def _clusters(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+def cluster(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    """(n,) the clusters of k-means among the rows of a sample, seen in coordinates ``rows`` (n, any)."""
     rows = np.ascontiguousarray(rows)
     return nearest(rows, k_means(rows, data.row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
 
@@ -233,14 +241,6 @@ def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     return root
 
 
-def _root_within(data: Sample, labels: IntArray, form: Form) -> FloatArray:
-    """Lower root of the covariance within clusters, with a little of that of all rows for clusters without any."""
-    within = _about_means(data, labels) / math.sqrt(len(labels))
-    if data.row_weights is not None:
-        within *= np.sqrt(data.row_weights)[:, None]
-    return _regular_root(np.concatenate([within, _OF_ALL_ROWS * data.root.T]), form)
-
-
 def _about_means(data: Sample, labels: IntArray) -> FloatArray:
     return data.rows - _means(data, labels)[labels]
 
@@ -258,7 +258,7 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
 
     Fisher's linear discriminants (Bishop 2006, section 4.1.6): they undo a stretch that all clusters share.
     """
-    units = inverse_transposed(_root_within(data, labels, "full")[None])[0]
+    units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
     means = (_means(data, labels) - data.center) @ units
     between = (means * np.bincount(labels, data.row_weights)[:, None]).T @ means
     return (data.rows - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]

@@ -26,7 +26,7 @@ from gaussmix.selection.models import code_of, resolve
 from gaussmix.selection.progress import shown_progress
 from gaussmix.selection.reasons import Reason, explain, in_short, runner_up
 from gaussmix.selection.scoring import CRITERIA
-from gaussmix.selection.search import search_models
+from gaussmix.selection.search import STEPS, search_models
 from gaussmix.selection.table import SelectionTable
 from gaussmix.selection.winner import estimator_of
 from gaussmix.typing import FloatArray, IntArray
@@ -242,7 +242,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         held_out = self._held_out if known else {}
         deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
         cells = dict(self.cells_) if known else {}
-        with shown_progress(self.progress, len(wanted)) as show, one_blas_thread(*rows.shape):
+        with shown_progress(self.progress, STEPS * len(wanted)) as show, one_blas_thread(*rows.shape):
             interrupted = self._search(rows, row_weights, data_range, wanted, cells, known, deadline, show)
         if not any(cell.fit for cell in cells.values()) and interrupted:
             raise KeyboardInterrupt
@@ -285,14 +285,12 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         cells: dict[Key, Cell],
         known: dict[Key, Cell],
         deadline: float,
-        show: Callable[[Cell], None] | None,
+        step: Callable[[int, str], None] | None,
     ) -> bool:
         """Put the wanted cells among the others; whether it was interrupted."""
 
         def note(cell: Cell) -> None:
             cells[cell.key] = cell
-            if show:
-                show(cell)
 
         most = max((k for k, _ in wanted), default=0)
         different = _count_different(rows if row_weights is None else rows[row_weights > 0], most)
@@ -308,7 +306,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 random_state=self.random_state,
                 known=known,
                 n_jobs=self.n_jobs,
-                progress=note,
+                step=step,
+                done=note,
                 deadline=deadline,
             )
         except KeyboardInterrupt:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gaussmix.selection.cells import Cell
-
 
 @contextmanager
-def shown_progress(wanted: bool, total: int) -> Iterator[Callable[[Cell], None] | None]:
-    """A callback that moves a bar on stderr by a cell; None where no bar is wanted or nobody would see it."""
+def shown_progress(wanted: bool, total: int) -> Iterator[Callable[[int, str], None] | None]:
+    """A callback that moves a bar on stderr by a step; None where no bar is wanted or nobody would see it.
+
+    It takes the number of components and the covariance type of the cell that the step was about.
+    """
     if not wanted:
         yield None
         return
@@ -20,6 +21,4 @@ def shown_progress(wanted: bool, total: int) -> Iterator[Callable[[Cell], None] 
     visible = console.is_terminal or console.is_jupyter
     with Progress(*columns, console=console, transient=True, disable=not visible) as bar:
         task = bar.add_task("models", total=total)
-        yield lambda cell: bar.update(
-            task, advance=1, description=f"{cell.covariance_type} {cell.n_components}".ljust(12)
-        )
+        yield lambda size, name: bar.update(task, advance=1, description=f"{name} {size}".ljust(12))

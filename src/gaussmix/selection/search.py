@@ -1,17 +1,35 @@
-"""The search for the best fit of every cell."""
+"""The best fit of every cell: a search on some rows, and the last word of EM on all of them."""
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
-from gaussmix.covariance import covariance_class
-from gaussmix.engines import NativeEngine
-from gaussmix.estimators.fitting import Settings, fit_by_search
+from gaussmix.acceleration import Accelerator
+from gaussmix.covariance import AbstractCovariance, covariance_class
+from gaussmix.em import Ahead, Fit, fit_em
+from gaussmix.engines import AbstractEngine, NativeEngine, distinct_rows
+from gaussmix.estimators.fitting import MAX_ITER, Settings
+from gaussmix.mixture import Mixture
+from gaussmix.search import draw_sample
+from gaussmix.selection.ascent import Ascent, Peak, Place
 from gaussmix.selection.cells import Cell, Key
+from gaussmix.selection.landscape import Landscape
+from gaussmix.selection.proposals import doubled, lifted
+from gaussmix.starts import Sample
 from gaussmix.typing import FloatArray
+from gaussmix.updates import MaximumLikelihood
+
+STEPS = 3
+"""Of a search, for each cell."""
+_SEARCHED_ROWS = 5_000
+_LESS = 1e-3  # nats: so much below a special case is too low
 
 
 def search_models(
@@ -23,10 +41,13 @@ def search_models(
     random_state: Any = None,
     known: Mapping[Key, Cell] | None = None,
     n_jobs: int | None = None,
-    progress: Callable[[Cell], object] | None = None,
+    step: Callable[[int, str], object] | None = None,
+    done: Callable[[Cell], object] | None = None,
     deadline: float = math.inf,
 ) -> dict[Key, Cell]:
     """The best fit that is found for each cell.
+
+    Up to 5,000 rows are searched as they are, of more a sample; the fits are to all rows.
 
     Parameters
     ----------
@@ -38,8 +59,11 @@ def search_models(
     known : mapping, optional
         Cells of an earlier search: what they found helps, and they are not searched again.
     n_jobs : int, optional
-    progress : callable, optional
-        Called with each `Cell` when it is there.
+        Threads that work on the starts of a cell; by default, and for -1, as many as there are processors.
+    step : callable, optional
+        Called with a number of components and a covariance type when work on a cell has ended: `STEPS` times for each.
+    done : callable, optional
+        Called with each `Cell` that is there.
     deadline : float
         As ``time.perf_counter()`` counts.
 
@@ -47,43 +71,119 @@ def search_models(
     -------
     dict
         A `Cell` for each of ``cells``.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after what has been found by then has been handed to ``done``.
     """
-    rng = check_random_state(random_state)
-    engine = NativeEngine(rows, row_weights)
-    weight = len(rows) if row_weights is None else float(row_weights.sum())
+    if not cells:
+        return {}
+    names = {(size, covariance_class(name)): (size, name) for size, name in cells}
+    before = {(size, covariance_class(name)): cell for (size, name), cell in (known or {}).items() if cell.fit}
+    weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
+    rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+    distinct = distinct_rows(rows, row_weights)
+    engine = NativeEngine(rows, row_weights) if distinct is None else NativeEngine(*distinct)
     found: dict[Key, Cell] = {}
-    for key in sorted(cells - set(known or ())):
-        began = time.perf_counter()
-        if began > deadline:
-            cell = Cell.failed(*key, "time_budget ended before its turn")
-        else:
-            cell = _searched(engine, weight, key, reg_covar, rng, began, deadline)
-        found[key] = cell
-        if progress:
-            progress(cell)
+
+    def note(cell: Cell) -> None:
+        found[cell.key] = cell
+        if done:
+            done(cell)
+
+    with _threads(n_jobs):
+        sizes = {size for size, _ in (*names, *before)}
+        data, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, most_rows=_SEARCHED_ROWS)
+
+        def update_for(
+            structure: type[AbstractCovariance], size: int, data: Sample, root_within: FloatArray
+        ) -> MaximumLikelihood:
+            settings = Settings.of(
+                structure,
+                size,
+                tol="auto",
+                reg_covar=reg_covar,
+                max_iter="auto",
+                n_init="auto",
+                search=True,
+                acceleration="auto",
+                time_budget=None,
+                watch=None,
+            )
+            return settings.update_for(weight, data, root_within)
+
+        landscape = Landscape(data, sizes, update_for, rng)
+        peaks = {place: _peak(cell) for place, cell in before.items()}
+        tell = None if step is None else lambda place: step(*names[place])
+        ascent = Ascent(landscape, names.keys(), peaks, deadline, tell)
+        interrupted = False
+        try:
+            ascent.run()
+        except KeyboardInterrupt:
+            interrupted = True
+        last = _LastWord(engine, landscape, ascent, before)
+        settled = ascent.settle()
+        for place in ascent.all_places:
+            if place in before:
+                continue
+            if place not in settled:
+                late = "it was interrupted" if interrupted else "time_budget ended"
+                reached = place in ascent.peaks
+                note(Cell.failed(*names[place], "no start led to a model" if reached else f"{late} before its turn"))
+                continue
+            note(last.fit(names[place], place, settled[place], deadline))
+            if tell:
+                tell(place)
+    if interrupted:
+        raise KeyboardInterrupt
     return found
 
 
-def _searched(
-    engine: NativeEngine, weight: float, key: Key, reg_covar: float | str, rng: Any, began: float, deadline: float
-) -> Cell:
-    k, covariance_type = key
-    settings = Settings.of(
-        covariance_class(covariance_type),
-        k,
-        tol="auto",
-        reg_covar=reg_covar,
-        max_iter="auto",
-        n_init="auto",
-        search=True,
-        acceleration="auto",
-        time_budget=None if deadline == math.inf else max(deadline - began, 0.0),
-        watch=None,
-    )
-    try:
-        found = fit_by_search(engine, weight, settings, rng)
-    except FloatingPointError as error:
-        return Cell.failed(k, covariance_type, str(error), time.perf_counter() - began)
-    return Cell(
-        k, covariance_type, found.fit, found.update, found.soundness, "a search of its own", time.perf_counter() - began
-    )
+class _LastWord:
+    """EM on all rows, from the peaks that were found."""
+
+    def __init__(
+        self, engine: AbstractEngine, landscape: Landscape, ascent: Ascent, known: Mapping[Place, Cell]
+    ) -> None:
+        self._engine, self._landscape, self._ascent = engine, landscape, ascent
+        self._fits = {place: cell.fit for place, cell in known.items() if cell.fit is not None}
+
+    def fit(self, key: Key, place: Place, peak: Peak, deadline: float) -> Cell:
+        """The cell, no lower than those below it."""
+        began = time.perf_counter()
+        update = self._landscape.update(*place)
+        fit, origin = self._run(update, peak.mixture, deadline), peak.origin
+        below = [self._fits[other] for other in self._ascent.below(place) if other in self._fits]
+        if below:
+            highest = max(below, key=lambda other: other.moments.log_likelihood)
+            if fit.moments.log_likelihood < highest.moments.log_likelihood - _LESS:
+                mixture = highest.mixture if highest.mixture.n_components == place[0] else doubled(highest.mixture)
+                fit = self._run(update, lifted(mixture, place[1]), deadline)
+                origin = f"{highest.mixture.n_components} components of {highest.mixture.covariance.letters}"
+        fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
+        self._fits[place] = fit
+        soundness = self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight)
+        seconds = self._ascent.peaks[place].seconds + time.perf_counter() - began
+        return Cell(*key, fit, update, soundness, origin, seconds)
+
+    def _run(self, update: MaximumLikelihood, mixture: Mixture, deadline: float) -> Fit:
+        accelerator = Accelerator(update)
+        return fit_em(
+            self._engine, update, mixture, Ahead(), max_iter=MAX_ITER, accelerator=accelerator, deadline=deadline
+        )
+
+
+def _peak(cell: Cell) -> Peak:
+    assert cell.fit is not None
+    assert cell.soundness is not None
+    return Peak(cell.fit.mixture, cell.fit.objective, cell.fit.moments.log_likelihood, cell.soundness, cell.origin)
+
+
+@contextmanager
+def _threads(n_jobs: int | None) -> Iterator[None]:
+    if n_jobs is None:
+        yield
+        return
+    with threadpool_limits(effective_n_jobs(n_jobs), user_api="openmp"):
+        yield

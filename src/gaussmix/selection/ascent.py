@@ -1,0 +1,261 @@
+"""The search over models: every structure with every number of components, each started from its neighbors.
+
+What one cell of the table has found is where others begin. A structure starts from its special cases, for the M-step
+of a richer structure at their responsibilities loses no likelihood; k components start from k - 1 of which one is
+split, and from k + 1 of which two are merged; and all start from the same partitions of the rows. So a richer model
+ends no lower than a special case, and more components no lower than fewer, whatever the starts were.
+"""
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.climb import climb
+from gaussmix.covariance import AbstractCovariance
+from gaussmix.degeneracy import Soundness
+from gaussmix.lattice import from_simple_to_rich, nearest_submodels
+from gaussmix.mixture import Mixture
+from gaussmix.selection.landscape import Landscape, Start
+from gaussmix.selection.proposals import doubled, lifted, merges, nudged_splits, splits
+from gaussmix.typing import FloatArray
+
+_HEATS = ((4, 16), (20, 4))  # iterations, and how many starts go on after them
+_ACCELERATED = 10  # iterations from which on it pays
+_LONG = 300  # iterations of the last heat
+_NEAR = 1e-3  # nats from the top
+_SAME = 1e-2  # nats: optima nearer than this are one
+_LESS = 1e-3  # nats: so much below a special case is too low
+
+Place = tuple[int, type[AbstractCovariance]]
+"""A number of components and a structure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """Where EM arrived on the rows that are searched.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    objective, log_likelihood : float
+        In nats.
+    soundness : Soundness
+    origin : str
+        What it was started from.
+    """
+
+    mixture: Mixture
+    objective: float
+    log_likelihood: float
+    soundness: Soundness
+    origin: str
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.soundness.n_unsound
+
+
+@dataclass(eq=False)
+class Peaks:
+    """The highest peaks of a place so far: of all, and of those whose components are sound.
+
+    Attributes
+    ----------
+    highest, soundest : Peak or None
+    seconds : float
+        That were spent on the place.
+    """
+
+    highest: Peak | None = None
+    soundest: Peak | None = None
+    seconds: float = 0.0
+
+    def add(self, peak: Peak) -> None:
+        """Keep it where it is higher than what is there."""
+        if self.highest is None or peak.objective > self.highest.objective + _SAME:
+            self.highest = peak
+        if peak.is_sound and (self.soundest is None or peak.objective > self.soundest.objective + _SAME):
+            self.soundest = peak
+
+    @property
+    def preferred(self) -> Peak | None:
+        return self.soundest or self.highest
+
+    def above(self, floor: float) -> Peak | None:
+        """The preferred one of those that are no lower than a floor, in nats."""
+        for peak in (self.soundest, self.highest):
+            if peak is not None and peak.log_likelihood >= floor - _LESS:
+                return peak
+        return None
+
+
+class Ascent:
+    """The search for the peaks of all places of a table.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    wanted : collection of (int, structure)
+        The places to search.
+    known : mapping from (int, structure) to Peak
+        Places where others may start from, and that stay as they are.
+    deadline : float
+        As ``time.perf_counter()`` counts: what is not reached by then is left out.
+    step : callable or None
+        Called with each place that is searched, twice.
+    """
+
+    def __init__(
+        self,
+        landscape: Landscape,
+        wanted: Collection[Place],
+        known: Mapping[Place, Peak],
+        deadline: float,
+        step: Callable[[Place], object] | None,
+    ) -> None:
+        self._landscape, self._deadline, self._step = landscape, deadline, step
+        self._known = known
+        self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
+        order = {structure: at for at, structure in enumerate(self._structures)}
+        self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
+        self.all_places = sorted({*wanted, *known}, key=lambda place: (place[0], order[place[1]]))
+        self.peaks = {place: Peaks(peak, peak) for place, peak in known.items()}
+
+    def run(self) -> None:
+        """From few components and simple structures to many and rich ones, and back."""
+        for size, structure in self._wanted:
+            starts = self._landscape.partitions(size)
+            starts += self._from_models(size, nearest_submodels(structure, self._structures))
+            fewer = self._preferred((size - 1, structure))
+            if fewer is not None:
+                starts += splits(self._landscape, fewer.mixture)
+            if not self._search((size, structure), starts):
+                return
+        for size, structure in reversed(self._wanted):
+            starts = self._from_models(size, [other for other in self._structures if other is not structure])
+            more = self._preferred((size + 1, structure))
+            if more is not None:
+                starts += merges(self._landscape, more.mixture)
+            if not self._search((size, structure), starts):
+                return
+
+    def settle(self) -> dict[Place, Peak]:
+        """A peak for each place that was reached, none lower than that of a special case or of fewer components."""
+        settled: dict[Place, Peak] = {}
+        for place in self.all_places:
+            below = [settled[other] for other in self.below(place) if other in settled]
+            floor = max((peak.log_likelihood for peak in below), default=-math.inf)
+            peaks = self.peaks.get(place, Peaks())
+            peak = peaks.preferred if place in self._known else peaks.above(floor)
+            if peak is None and peaks.preferred is not None:
+                peak = self._from_below(place, below, floor)
+            if peak is not None:
+                settled[place] = peak
+        return settled
+
+    def below(self, place: Place) -> list[Place]:
+        """The nearest special cases with as many components, and the same structure with one less."""
+        size, structure = place
+        submodels = nearest_submodels(structure, self._structures)
+        return [*((size, other) for other in submodels), (size - 1, structure)]
+
+    def _from_below(self, place: Place, below: list[Peak], floor: float) -> Peak | None:
+        """From the special cases as they are: a climb from there, or the highest of them itself."""
+        size, structure = place
+        starts: list[Start] = []
+        for peak in below:
+            if peak.mixture.n_components == size:
+                starts.append((_as(peak), self._landscape.responsibilities(peak.mixture)))
+            else:
+                starts += nudged_splits(self._landscape, peak.mixture)
+        self._climb(place, starts)
+        found = self.peaks[place].above(floor)
+        if found is not None:
+            return found
+        highest = max(below, key=lambda peak: peak.log_likelihood)
+        mixture = highest.mixture if highest.mixture.n_components == size else doubled(highest.mixture)
+        mixture = lifted(mixture, structure)
+        soundness = self._landscape.examine(mixture, mixture.weights * self._landscape.weight, self._landscape.weight)
+        return Peak(mixture, highest.objective, highest.log_likelihood, soundness, _as(highest))
+
+    def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
+        peaks = [self._preferred((size, structure)) for structure in structures]
+        return [(_as(peak), self._landscape.responsibilities(peak.mixture)) for peak in peaks if peak is not None]
+
+    def _preferred(self, place: Place) -> Peak | None:
+        return self.peaks[place].preferred if place in self.peaks else None
+
+    def _search(self, place: Place, starts: list[Start]) -> bool:
+        """A race of starts, and whether there is time for more."""
+        if time.perf_counter() > self._deadline:
+            return False
+        for n_iter, most in _HEATS:
+            if len(starts) > most:
+                starts = self._heat(place, starts, n_iter, most)
+        self._climb(place, starts)
+        if self._step:
+            self._step(place)
+        return True
+
+    def _heat(self, place: Place, starts: list[Start], n_iter: int, most: int) -> list[Start]:
+        """The best after a few iterations, as they are then."""
+        size, structure = place
+        short = climb(
+            self._landscape.rows,
+            self._landscape.row_weights,
+            structure,
+            np.stack([table for _, table in starts]),
+            self._landscape.update_for_climbs(size, structure),
+            max_iter=n_iter,
+            nats=_NEAR,
+            accelerate=n_iter >= _ACCELERATED,
+        )
+        return [
+            (starts[at][0], self._landscape.responsibilities(short.mixture(at)))
+            for at in _different(short.objectives, most)
+        ]
+
+    def _climb(self, place: Place, starts: list[Start]) -> None:
+        """To the top from each start; what is no higher than a sound peak that is there is not looked at."""
+        began = time.perf_counter()
+        size, structure = place
+        peaks = self.peaks.setdefault(place, Peaks())
+        if starts:
+            ended = climb(
+                self._landscape.rows,
+                self._landscape.row_weights,
+                structure,
+                np.stack([table for _, table in starts]),
+                self._landscape.update_for_climbs(size, structure),
+                max_iter=_LONG,
+                nats=_NEAR,
+            )
+            for at in _different(ended.objectives, len(starts)):
+                objective = float(ended.objectives[at])
+                if peaks.soundest is not None and objective <= peaks.soundest.objective + _SAME:
+                    break
+                mixture = ended.mixture(at)
+                if (mixture.covariance.pivots() > 0).all():  # to rounding singular, if not
+                    counts = mixture.weights * self._landscape.weight
+                    soundness = self._landscape.examine(mixture, counts, self._landscape.weight)
+                    log_likelihood = float(ended.log_likelihoods[at])
+                    peaks.add(Peak(mixture, objective, log_likelihood, soundness, starts[at][0]))
+        peaks.seconds += time.perf_counter() - began
+
+
+def _as(peak: Peak) -> str:
+    return f"{peak.mixture.n_components} components of {peak.mixture.covariance.letters}"
+
+
+def _different(objectives: FloatArray, most: int) -> list[int]:
+    """The positions of the greatest objectives, one of each that are the same; runs that failed are left out."""
+    chosen: list[int] = []
+    for at in np.argsort(-objectives, kind="stable"):
+        if not math.isfinite(objectives[at]) or len(chosen) == most:
+            break
+        if not chosen or objectives[chosen[-1]] - objectives[at] > _SAME:
+            chosen.append(int(at))
+    return chosen
