@@ -288,8 +288,8 @@ def test_extension_with_other_data_is_refused_and_changes_nothing(search, erupti
 def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monkeypatch):
     untouched = gaussmix.selection.estimator.search_models
 
-    def interrupted(rows, row_weights, cells, *, progress, **options):
-        untouched(rows, row_weights, set(sorted(cells)[:2]), progress=progress, **options)
+    def interrupted(rows, row_weights, cells, *, done, **options):
+        untouched(rows, row_weights, set(sorted(cells)[:2]), done=done, **options)
         raise KeyboardInterrupt
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE", "VVV"], random_state=0)

@@ -306,7 +306,7 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
-    data, all_rows = draw_sample(engine, structure, n_components, next(streams))
+    data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
@@ -403,8 +403,7 @@ def draw_sample(
     structure: type[AbstractCovariance],
     n_components: int,
     rng: np.random.Generator,
-    *,
-    most_rows: int = ALL_ROWS,
+    most_rows: int,
 ) -> tuple[Sample, bool]:
     """All rows, or those that matter more, more often: a lightweight coreset, and whether it is all rows.
 

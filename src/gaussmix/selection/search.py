@@ -94,7 +94,7 @@ def search_models(
 
     with _threads(n_jobs):
         sizes = {size for size, _ in (*names, *before)}
-        data, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, most_rows=_SEARCHED_ROWS)
+        data, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, _SEARCHED_ROWS)
 
         def update_for(
             structure: type[AbstractCovariance], size: int, data: Sample, root_within: FloatArray
