@@ -17,6 +17,7 @@ from gaussmix.errors import (
 from gaussmix.mixture import Mixture
 
 if TYPE_CHECKING:
+    from gaussmix.drift import compare_mixtures
     from gaussmix.estimators import GaussianMixture
     from gaussmix.selection import GaussianMixtureIC
     from gaussmix.versions import show_versions
@@ -35,6 +36,7 @@ __all__ = [
     "Mixture",
     "ModelFileError",
     "__version__",
+    "compare_mixtures",
     "load",
     "show_versions",
 ]
@@ -42,6 +44,7 @@ __all__ = [
 _LATER = {
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.selection",
+    "compare_mixtures": "gaussmix.drift",
     "show_versions": "gaussmix.versions",
 }
 
