@@ -19,6 +19,7 @@ from gaussmix.mixture import Mixture
 if TYPE_CHECKING:
     from gaussmix.drift import compare_mixtures
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.merging import merge_components
     from gaussmix.selection import GaussianMixtureIC
     from gaussmix.versions import show_versions
 
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "compare_mixtures",
     "load",
+    "merge_components",
     "show_versions",
 ]
 
@@ -45,6 +47,7 @@ _LATER = {
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.selection",
     "compare_mixtures": "gaussmix.drift",
+    "merge_components": "gaussmix.merging",
     "show_versions": "gaussmix.versions",
 }
 
