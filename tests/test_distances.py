@@ -173,11 +173,20 @@ def test_drawn_distances_repeat_and_vanish_for_equals(function):
     assert str(function(FIRST, SECOND)).count("±") == 1
 
 
+def test_a_small_divergence_has_a_small_error():
+    for step in (1e-1, 1e-3, 1e-5):
+        near = Mixture(FIRST.weights, FIRST.means + step, FIRST.covariance)
+        found = mixture_jeffreys(FIRST, near)
+        assert found.value > 0
+        assert found.standard_error < 0.05 * found.value
+
+
 def test_what_is_out_of_reach_is_infinitely_far():
     far = line([1.0], [1e140], [1e-40])
     with np.errstate(over="ignore"):
-        found = mixture_jeffreys(FIRST, far)
+        found, variation = mixture_jeffreys(FIRST, far), total_variation(FIRST, far)
     assert (found.value, found.standard_error) == (np.inf, np.inf)
+    assert (variation.value, variation.standard_error) == (1, 0)
 
 
 def test_a_component_without_weight_plays_no_part():

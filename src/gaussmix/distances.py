@@ -151,9 +151,10 @@ def mixture_jeffreys(
 ) -> MixtureDistance:
     """The symmetric Kullback-Leibler divergence of two mixtures, in nats, by drawing rows of both.
 
-    The mean of log p - log q over rows of p, plus that of log q - log p over rows of q. Each component gives rows in
-    proportion to its weight (at least 50), and the standard error is that of a stratified sample: Cochran, Sampling
-    Techniques (1977), chapter 5.
+    The mean of ``2 l tanh(l / 2)`` with ``l = log p - log q`` over rows of which half are of p and half of q. It is the
+    integral of ``(p - q) log(p / q)`` by terms that are never negative: the error is small beside a small value. Each
+    component gives rows in proportion to its weight (at least 50), and the standard error is that of a stratified
+    sample: Cochran, Sampling Techniques (1977), chapter 5.
 
     Parameters
     ----------
@@ -168,31 +169,18 @@ def mixture_jeffreys(
     TypeError, ValueError
         As `kullback_leibler`; ValueError when there is nothing to draw.
     """
-    require_comparable(first, second)
-    rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
-    forth = _stratified_mean(first, n_draws, rng, lambda rows: first.log_density(rows) - second.log_density(rows))
-    back = _stratified_mean(second, n_draws, rng, lambda rows: second.log_density(rows) - first.log_density(rows))
-    return MixtureDistance(forth.value + back.value, math.hypot(forth.standard_error, back.standard_error))
+    return _mean_of_both(first, second, lambda ratio: 2 * ratio * np.tanh(0.5 * ratio), n_draws, random_state)
 
 
 def total_variation(
     first: Mixture, second: Mixture, *, n_draws: int = 10_000, random_state: Seed = 0
 ) -> MixtureDistance:
-    """Half the integral of |p - q|, between 0 and 1, by drawing rows of both mixtures.
+    """Half the integral of ``|p - q|``, between 0 and 1, by drawing rows of both mixtures.
 
     The best rule that tells from one row which of the two it came from is right with probability ``(1 + value) / 2``.
     Parameters and errors are those of `mixture_jeffreys`.
     """
-    require_comparable(first, second)
-
-    def contrast(rows: FloatArray) -> FloatArray:
-        """|p - q| / (p + q)"""
-        return np.abs(np.tanh(0.5 * (first.log_density(rows) - second.log_density(rows))))
-
-    rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
-    of_first, of_second = (_stratified_mean(mixture, n_draws, rng, contrast) for mixture in (first, second))
-    error = 0.5 * math.hypot(of_first.standard_error, of_second.standard_error)
-    return MixtureDistance(0.5 * (of_first.value + of_second.value), error)
+    return _mean_of_both(first, second, lambda ratio: np.abs(np.tanh(0.5 * ratio)), n_draws, random_state)
 
 
 def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
@@ -257,19 +245,23 @@ def _dense(covariance: AbstractCovariance, array: FloatArray) -> FloatArray:
             return array[:, None, None] * np.eye(d)
 
 
-def _stratified_mean(
-    mixture: Mixture, n_draws: int, rng: Random, function: Callable[[FloatArray], FloatArray]
+def _mean_of_both(
+    first: Mixture, second: Mixture, function: Callable[[FloatArray], FloatArray], n_draws: int, random_state: Seed
 ) -> MixtureDistance:
-    """The mean of a function over a mixture, from rows of every component."""
+    """The mean of a function of log p - log q over rows of both mixtures, stratified by their components."""
+    require_comparable(first, second)
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
+    rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
     value, variance = 0.0, 0.0
-    for component in np.flatnonzero(mixture.weights):
-        share = float(mixture.weights[component])
-        noise = rng.standard_normal((max(_LEAST_DRAWS, math.ceil(share * n_draws)), mixture.n_features))
-        numbers = function(mixture.means[component] + mixture.covariance.color(noise, int(component)))
-        if not np.isfinite(numbers).all():  # a row so far away that its density is zero in double precision
-            return MixtureDistance(math.inf, math.inf)
-        value += share * float(numbers.mean())
-        variance += share**2 * float(numbers.var(ddof=1)) / len(numbers)
+    for mixture in (first, second):
+        for component in np.flatnonzero(mixture.weights):
+            share = 0.5 * float(mixture.weights[component])
+            noise = rng.standard_normal((max(_LEAST_DRAWS, math.ceil(2 * share * n_draws)), mixture.n_features))
+            rows = mixture.means[component] + mixture.covariance.color(noise, int(component))
+            numbers = function(first.log_density(rows) - second.log_density(rows))
+            if np.isinf(numbers).any():  # a row so far away that its density is zero in double precision
+                return MixtureDistance(math.inf, math.inf)
+            value += share * float(numbers.mean())
+            variance += share**2 * float(numbers.var(ddof=1)) / len(numbers)
     return MixtureDistance(value, math.sqrt(variance))

@@ -15,9 +15,9 @@ from gaussmix.covariance.triangular import root_of_rows
 from gaussmix.distances import dense_roots, overlap
 from gaussmix.merging.ridgeline import Ridgeline
 from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.typing import FloatArray, IntArray
 
-_BLOCK = 1 << 14  # rows that are looked at while they are in cache
+_BLOCK = 1 << 11  # rows that are looked at while they are in cache
 
 
 class AbstractClusters(ABC):
@@ -28,23 +28,24 @@ class AbstractClusters(ABC):
     def n_clusters(self) -> int: ...
 
     @abstractmethod
-    def affinities(self, cluster: int) -> FloatArray:
-        """(m,) the affinity of one cluster to each; what it has to itself does not matter.
-
-        A cluster without rows belongs to any other: ``inf``.
-        """
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        """The affinity of one cluster to some others. A cluster without rows belongs to any other: ``inf``."""
 
     @abstractmethod
     def merged(self, first: int, second: int) -> Self:
         """The clusters with the second in the first, which stands before it; those behind move one place ahead."""
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
-        """(m, m) symmetric; only one cluster has changed since the table before."""
-        if before is None:
-            return np.stack([self.affinities(cluster) for cluster in range(self.n_clusters)])
-        table = before.copy()
-        table[changed] = table[:, changed] = self.affinities(changed)
-        return table
+        """(m, m) symmetric; only one cluster has changed since the table before. The diagonal means nothing."""
+        clusters = np.arange(self.n_clusters)
+        if before is not None:
+            table, others = before.copy(), np.delete(clusters, changed)
+            table[changed, others] = table[others, changed] = self.affinities(changed, others)
+            return table
+        table = np.zeros((self.n_clusters, self.n_clusters))
+        for cluster in clusters[:-1]:
+            table[cluster, cluster + 1 :] = self.affinities(cluster, clusters[cluster + 1 :])
+        return table + table.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +68,13 @@ class SoftClusters(AbstractClusters):
     def n_clusters(self) -> int:
         return self.responsibilities.shape[1]
 
-    def affinities(self, cluster: int) -> FloatArray:
-        gained = np.zeros(self.n_clusters)
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        gained = np.zeros(len(others))
         for start in range(0, len(self.responsibilities), _BLOCK):
             part = self.responsibilities[start : start + _BLOCK]
-            gained += self.row_weights[start : start + _BLOCK] @ _entropy_between(part[:, [cluster]], part)
+            gained += self.row_weights[start : start + _BLOCK] @ _entropy_between(part[:, [cluster]], part[:, others])
         empty = self.row_weights @ self.responsibilities == 0
-        return np.where(empty | empty[cluster], np.inf, gained)
+        return np.where(empty[others] | empty[cluster], np.inf, gained)
 
     def merged(self, first: int, second: int) -> Self:
         responsibilities = np.delete(self.responsibilities, second, axis=1)
@@ -115,8 +116,8 @@ class ConfusedClusters(AbstractClusters):
     def n_clusters(self) -> int:
         return self.rows.n_clusters
 
-    def affinities(self, cluster: int) -> FloatArray:
-        return self.table()[cluster]
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        return self.table()[cluster, others]
 
     def merged(self, first: int, second: int) -> Self:
         return type(self)(self.rows.merged(first, second))
@@ -156,17 +157,22 @@ class NormalClusters(AbstractClusters):
     def n_clusters(self) -> int:
         return self.mixture.n_components
 
-    def affinities(self, cluster: int) -> FloatArray:
-        mixture = self.mixture
-        roots, empty = dense_roots(mixture.covariance), mixture.weights == 0
-        one = Mixture(np.ones(1), mixture.means[[cluster]], Full(roots[[cluster]], 1, mixture.n_features))
-        found = overlap(one, mixture)[0]
-        if self.closeness == "ridgeline":
-            for other in np.flatnonzero(~empty & ~empty[cluster]):
-                pair = [cluster, int(other)]
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        mixture, roots = self.mixture, dense_roots(self.mixture.covariance)
+        found = overlap(self._only([cluster]), self._only(others))[0]
+        for at, other in enumerate(others):
+            pair = [cluster, int(other)]
+            if not mixture.weights[pair].all():
+                found[at] = np.inf
+            elif self.closeness == "ridgeline":
                 ratio = Ridgeline.between(mixture.means[pair], roots[pair], mixture.weights[pair]).ratio()
-                found[other] = ratio if ratio < 1 else 1 + found[other]
-        return np.where(empty | empty[cluster], np.inf, found)
+                found[at] = ratio if ratio < 1 else 1 + found[at]
+        return found
+
+    def _only(self, some: IntArray | list[int]) -> Mixture:
+        roots = dense_roots(self.mixture.covariance)[some]
+        covariance = Full(roots, len(some), self.mixture.n_features)
+        return Mixture(self.mixture.weights[some], self.mixture.means[some], covariance)
 
     def merged(self, first: int, second: int) -> Self:
         mixture = self.mixture

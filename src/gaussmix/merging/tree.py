@@ -187,7 +187,7 @@ class MergeTree:
         for n_clusters in range(k, 0, -1):
             step = k - n_clusters - 1
             arrow = "->" if n_clusters == chosen else ""
-            entropy = "" if self.entropies is None else f"{self.entropies[n_clusters - 1]:.2f}"
+            entropy = "" if self.entropies is None else f"{abs(self.entropies[n_clusters - 1]):.2f}"
             why, what = ("", "") if step < 0 else (f"{self.affinities[step]:{form}}", self._words(step))
             lines.append((arrow, str(n_clusters), entropy, why, what))
         widths = [max(len(line[column]) for line in lines) for column in range(4)]
