@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
-from tables import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture, Mixture, compare_mixtures
-from gaussmix.covariance import covariance_class
+from gaussmix.covariance import MODELS, covariance_class
 from gaussmix.distances import mixture_jeffreys
 from gaussmix.testing import random_mixture
 
@@ -31,7 +30,7 @@ def matched(drift):
     return [(match.old, match.new) for match in drift.matches]
 
 
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", MODELS)
 def test_the_same_mixture_in_another_order_has_not_changed(covariance_type):
     mixture = random_mixture(covariance_class(covariance_type), 5, 3, np.random.default_rng(0))
     order = [3, 1, 4, 0, 2]

@@ -155,7 +155,7 @@ class Drift:
         """What is said below the table."""
         chance = "" if self.chance_divergence is None else f"; about {self.chance_divergence:.2g} by chance"
         said = [
-            f"total variation {self.variation}: 0 is no change, 1 another world",
+            f"total variation {self.variation}: 0 for equals, 1 for mixtures that never meet",
             f"symmetric Kullback-Leibler divergence {self.divergence} nats{chance}",
         ]
         if self.density_change is not None and self.density_levels is not None:

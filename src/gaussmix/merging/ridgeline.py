@@ -6,10 +6,10 @@ origin and the second at ``apart``, the curve is
 
     x(a) = a apart / D,    D = (1 - a) variances + a,    0 <= a <= 1
 
-Along it the density rises where ``h(t) = log p2 - log p1 - t`` is positive, with ``t = log(a /
-(1 - a))`` and p1, p2 the weighted densities, and ``h' = a (1 - a) q - 1`` with ``q = sum apart^2 variances / D^3``.
-So the modes are the places where h falls through zero. Between the zeros of h', of which a
-grid finds all that matter, h is monotone: the number of modes is exact, not that of a grid of densities.
+Along it the density rises where ``h(t) = log p2 - log p1 - t`` is positive, with ``t = log(a / (1 - a))`` and p1, p2
+the weighted densities, and the derivative of h is ``a (1 - a) q - 1`` with ``q = sum apart^2 variances / D^3``. So the
+modes are the places where h falls through zero. Between the zeros of its derivative, of which a grid finds all that
+matter, h is monotone: the number of modes is exact, not that of a grid of densities.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from scipy.special import expit
 
 from gaussmix.typing import FloatArray
 
-_STEP = 0.05  # of t; the terms of h' change over lengths of about 1
+_STEP = 0.05  # of t; the terms of q change over lengths of about 1
 _MARGIN = 1.5  # above log 4
 
 
@@ -96,15 +96,16 @@ class Ridgeline:
         return float(np.exp(valleys[first:last].min() - min(modes[first], modes[last])))
 
     def _grid(self) -> FloatArray:
-        """Where h' can change its sign: ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2`` for t < 0, and so on."""
+        """Where h may turn: for t < 0, ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2``, and so on for t > 0."""
         low = -_log_of(((self.apart / self.variances) ** 2).sum())
         high = _log_of((self.apart**2 * self.variances).sum())
         return np.linspace(low - _MARGIN, high + _MARGIN, int((high - low + 2 * _MARGIN) / _STEP) + 2)
 
     def _bounds(self, turns: FloatArray) -> FloatArray:
         """Two positions about the turns at which h is positive and negative: the rest of ``h + t`` is bounded."""
-        far = 1 + abs(self.log_ratio) + 0.5 * abs(np.log(self.variances).sum())
+        far = abs(self.log_ratio) + 0.5 * abs(np.log(self.variances).sum())
         far += 0.5 * (self.apart**2 * (1 + 1 / self.variances)).sum()
+        far = 1 + 1.1 * float(far)  # more than rounding
         return np.array([min(-far, *(turns - 1)), max(far, *(turns + 1))]) if turns.size else np.array([-far, far])
 
 

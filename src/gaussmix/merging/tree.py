@@ -1,7 +1,7 @@
 """The order in which components become clusters, and the clusters at one place of it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,10 @@ class MergedMixture:
         clusters = np.array(self.component_clusters, dtype=np.int64)
         clusters.flags.writeable = False
         object.__setattr__(self, "component_clusters", clusters)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is as read-only as the original."""
+        return type(self), (self.mixture, self.component_clusters)
 
     @property
     def n_clusters(self) -> int:
