@@ -24,6 +24,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLogTwoPi = 1.8378770664093454836;
 constexpr double kInner = 1e-10;          // what iterations of a structure may leave
 constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
+constexpr int kPlain = 3;                 // passes that are never worth extrapolation
+constexpr double kSoon = 6.0;             // nor are so many steps to the top
+constexpr double kFarAhead = 100.0;       // times the nats that end a run: no M-step only to measure what is ahead
 constexpr double kHalfRoot = 0.70710678118654752440;
 constexpr double kFarScale = 1.3, kFarShift = 0.3, kLeastShare = 0.1;  // as in acceleration.py
 constexpr double kRounding = 16 * kEpsilon;                            // of an objective
@@ -70,7 +73,7 @@ class Run {
       p->roots.resize(size_), p->factors.resize(size_);
     }
     moments_ = {std::vector<double>(k_), std::vector<double>(now_.means.size()), std::vector<double>(size_)};
-    other_ = moments_;
+    before_ = other_ = moments_;
     point_.resize(groups().size());
     turned_.resize(d_);
     weight_ = static_cast<double>(n_);
@@ -88,19 +91,27 @@ class Run {
     pass();
     extrapolation_.clear();
     double last_gain = kInfinity;
-    bool near = false;
+    bool near = false, slow = false;
     while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
-      if (!maximize(now_, moments_, next_)) return fail();
-      const double gain = gain_of(next_);
-      const bool proposes = m_.accelerate && propose();
-      const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
-      const double aitken = m_.accelerate ? extrapolation_.stretch() : stretch(gain, last_gain);
-      const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
-      if (is_rounding || (ahead < m_.nats && near)) break;
-      near = ahead < m_.nats;
-      last_gain = gain;
-      if (proposes && take_proposal()) continue;
-      if (n_passes_ >= m_.max_iter) break;
+      const bool proposes = slow && propose();
+      // Half the square of the residual is the gain, to second order and if structures were free.
+      const bool is_far = proposes && 0.5 * extrapolation_.residual_square() > kFarAhead * m_.nats;
+      if (!is_far) {
+        if (!maximize(now_, moments_, next_)) return fail();
+        const double gain = gain_of(next_);
+        const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
+        const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
+        const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+        if (is_rounding || (ahead < m_.nats && near)) break;
+        near = ahead < m_.nats;
+        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kSoon));
+        last_gain = gain;
+      }
+      if (proposes) {
+        if (take_proposal()) continue;
+        if (n_passes_ >= m_.max_iter) break;
+        if (is_far && !maximize(now_, before_, next_)) return fail();
+      }
       std::swap(now_, next_);
       pass();
     }
@@ -154,6 +165,13 @@ class Run {
   static double stretch(double gain, double last_gain) {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 1.0 : kInfinity;
     return 1 / (1 - std::sqrt(gain / last_gain));
+  }
+
+  // Of plain EM, until it is sure to be at the top.
+  double steps_left(double gain, double last_gain) const {
+    if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
+    const double ahead = gain * stretch(gain, last_gain);
+    return ahead <= m_.nats ? 0.0 : std::log(ahead / m_.nats) / std::log(last_gain / gain);
   }
 
   // Moments of a table of responsibilities, about its means in the units of the rows: parameters with unit factors.
@@ -442,11 +460,7 @@ class Run {
   void set_anchor(const std::vector<double>& counts) {
     anchor_ = now_;
     anchor_counts_ = counts;
-    double total = 0.0;
-    for (double count : counts) total += count;
-    std::vector<double> of_groups = counts;
-    of_groups.push_back(total);
-    extrapolation_.set_counts(of_groups.data());
+    extrapolation_.set_counts(counts);
   }
 
   // Whether `tried_` has parameters that may be better than the M-step's.
@@ -458,12 +472,12 @@ class Run {
       return false;
     }
     if (is_far()) {
-      const Parameters before = anchor_;
-      const std::vector<double> counts_before = anchor_counts_;
+      std::swap(anchor_, old_anchor_);
+      std::swap(anchor_counts_, old_counts_);
       set_anchor(moments_.counts);
       extrapolation_.move([&](double* point) {
-        unflatten(point, counts_before, other_);
-        change_units(before, anchor_, other_);
+        unflatten(point, old_counts_, other_);
+        change_units(old_anchor_, anchor_, other_);
         flatten(other_, anchor_counts_, point);
       });
     }
@@ -480,10 +494,12 @@ class Run {
       return maximize(anchor_, other_, tried_);
     });
   }
-  // The pass at the proposal; false, and all as before but for the moments, if the objective falls.
+  // The pass at the proposal; false, and all as before but for the moments, which are in `before_`, if the objective
+  // falls.
   bool take_proposal() {
     const double objective = objective_, log_likelihood = log_likelihood_;
     std::swap(now_, tried_);
+    std::swap(moments_, before_);
     pass();
     if (objective_ >= objective - kRounding * std::abs(objective)) {
       extrapolation_.accept();
@@ -622,13 +638,13 @@ class Run {
   std::size_t size_;
   Structure structure_;
   const Kernels& kernels_;
-  Parameters now_, next_, tried_, anchor_;
+  Parameters now_, next_, tried_, anchor_, old_anchor_;
   Layout layout_;
   std::size_t block_;
   Buffer packed_, scratch_, total_, partial_;
-  Moments moments_, other_;
+  Moments moments_, before_, other_;
   Extrapolation extrapolation_;
-  std::vector<double> anchor_counts_, point_, turned_;
+  std::vector<double> anchor_counts_, old_counts_, point_, turned_;
   std::vector<double> rows_of_, variances_, room_;
   double weight_ = 0.0, objective_ = -kInfinity, log_likelihood_ = -kInfinity;
   std::int64_t n_passes_ = 0;

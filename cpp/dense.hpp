@@ -110,8 +110,8 @@ inline void diagonalize(double* a, int d, double* q) {
         if (!(std::abs(off) > kEpsilon * (std::sqrt(std::abs(p * r)) + kEpsilon * trace))) continue;
         rotated = true;
         const double ratio = (r - p) / (2 * off);
-        const double tangent = (ratio < 0 ? 1.0 : -1.0) / (std::abs(ratio) + std::hypot(1.0, ratio));
-        const double cosine = 1 / std::hypot(1.0, tangent), sine = tangent * cosine;
+        const double tangent = (ratio < 0 ? 1.0 : -1.0) / (std::abs(ratio) + std::sqrt(1 + ratio * ratio));
+        const double cosine = 1 / std::sqrt(1 + tangent * tangent), sine = tangent * cosine;
         rotate_both(a, d, i, j, cosine, sine);
         a[i * d + j] = a[j * d + i] = 0.0;
         rotate(q, d, i, j, cosine, sine);
@@ -128,6 +128,17 @@ inline void diagonalize(double* a, int d, double* q) {
     std::swap(a[i * d + i], a[greatest * d + greatest]);
     for (int p = 0; p < d; ++p) std::swap(q[p * d + i], q[p * d + greatest]);
   }
+}
+
+// In four sums, so that additions need not wait for each other.
+inline double dot(const double* a, const double* b, std::size_t size) {
+  double sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
+  for (; i < size; ++i) sums[0] += a[i] * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 inline void set_identity(double* q, int d) {

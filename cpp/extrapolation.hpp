@@ -42,8 +42,14 @@ class Extrapolation {
     next_ = results_[0];
     kept_ = std::min(kept_ + 1, kMemory + 1);
   }
-  // The rows of each group, and all points in new units.
-  void set_counts(const double* counts) { std::copy(counts, counts + counts_.size(), counts_.begin()); }
+  // The rows of each component; of the group after them, if there is one, all.
+  void set_counts(const std::vector<double>& counts) {
+    double total = 0.0;
+    for (double count : counts) total += count;
+    std::fill(counts_.begin(), counts_.end(), total);
+    std::copy(counts.begin(), counts.end(), counts_.begin());
+  }
+  // All points in new units.
   template <class Move>
   void move(Move move) {
     for (int i = 0; i < kept_; ++i) move(sums_[i].data()), move(results_[i].data());
@@ -111,7 +117,7 @@ class Extrapolation {
   }
 
  private:
-  static constexpr int kMemory = 8;  // moves that span the space of Newton's step
+  static constexpr int kMemory = 5;  // moves that span the space of Newton's step
   // As in acceleration.py.
   static constexpr double kLeastCurvature = 0.003, kStiffer = 1.5;
   static constexpr double kRadius = 0.3, kWidest = 2.0, kNarrowest = 0.01;
@@ -123,10 +129,8 @@ class Extrapolation {
 
   void forget(int most) { kept_ = std::min(kept_, most); }
 
-  static double dot(const std::vector<double>& a, const std::vector<double>& b) {
-    double sum = 0.0;
-    for (std::size_t j = 0; j < a.size(); ++j) sum += a[j] * b[j];
-    return sum;
+  double dot(const std::vector<double>& a, const std::vector<double>& b) const {
+    return gaussmix::dot(a.data(), b.data(), size_);
   }
 
   double deviations(const std::vector<double>& step) {
@@ -142,15 +146,15 @@ class Extrapolation {
   bool newton(int back) {
     const int most = std::min<int>(back - 1, static_cast<int>(size_));
     for (int i = 0; i < most; ++i) {
-      double square = 0.0;
-      for (std::size_t j = 0; j < size_; ++j) {
-        moves_[i][j] = sums_[i][j] - sums_[i + 1][j];
-        bent_[i][j] = moves_[i][j] - (results_[i][j] - results_[i + 1][j]);  // H times the move
-        square += moves_[i][j] * moves_[i][j];
-      }
+      double *move = moves_[i].data(), *bent = bent_[i].data();
+      const double *sum = sums_[i].data(), *before = sums_[i + 1].data();
+      const double *result = results_[i].data(), *result_before = results_[i + 1].data();
+      for (std::size_t j = 0; j < size_; ++j) move[j] = sum[j] - before[j];
+      for (std::size_t j = 0; j < size_; ++j) bent[j] = move[j] - (result[j] - result_before[j]);  // H times the move
+      const double square = dot(moves_[i], moves_[i]);
       if (!(square > 0)) return false;
       const double scale = 1 / std::sqrt(square);
-      for (std::size_t j = 0; j < size_; ++j) moves_[i][j] *= scale, bent_[i][j] *= scale;
+      for (std::size_t j = 0; j < size_; ++j) move[j] *= scale, bent[j] *= scale;
     }
     // Orthonormal axes of the span, the newest first: moves = root axes.
     double gram[kMemory * kMemory], root[kMemory * kMemory], curvature[kMemory * kMemory], axes[kMemory * kMemory];
@@ -197,13 +201,16 @@ class Extrapolation {
         for (int p = i + 1; p < m; ++p) along[i] -= root[p * kMemory + i] * along[p];
         along[i] /= root[i * kMemory + i];
       }
-      for (std::size_t j = 0; j < size_; ++j) {
-        double step = 0.0, left = results_[0][j] - sums_[0][j];
-        for (int i = 0; i < m; ++i) step += along[i] * moves_[i][j], left -= along[i] * bent_[i][j];
-        left_[j] = left, step_[j] = step + kAcross * left;
+      double *left = left_.data(), *step = step_.data();
+      const double *result = results_[0].data(), *sum = sums_[0].data();
+      for (std::size_t j = 0; j < size_; ++j) left[j] = result[j] - sum[j], step[j] = 0.0;
+      for (int i = 0; i < m; ++i) {
+        const double *move = moves_[i].data(), *bent = bent_[i].data(), share = along[i];
+        for (std::size_t j = 0; j < size_; ++j) step[j] += share * move[j], left[j] -= share * bent[j];
       }
+      for (std::size_t j = 0; j < size_; ++j) step[j] += kAcross * left[j];
       length_ = deviations(step_);
-      least *= kStiffer;
+      least *= std::max(kStiffer, std::sqrt(length_ / radius_));
     }
     double gain = 0.0, across = dot(left_, left_);
     for (int i = 0; i < m; ++i)

@@ -13,8 +13,9 @@ namespace {
 constexpr const char* kNames[] = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
                                   "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
 constexpr int kMostIterations = 500, kMostSweeps = 200;
-constexpr int kDirections = 8;        // angles that are looked at where Newton's step is no good
-constexpr double kSmallAngle = 1e-6;  // what is gained by less is lost in rounding
+constexpr int kDirections = 8;  // angles that are looked at where Newton's step is no good
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kNearlySquare = 0.3;  // of the second derivative: what the third may change
 
 double sum_of(const double* values, int count) {
   double sum = 0.0;
@@ -54,30 +55,38 @@ class PairOfAxes {
   PairOfAxes(int k, int d, int i, int j, const double* turned, double* weights, bool one_volume)
       : k_(k), d_(d), i_(i), j_(j), turned_(turned), weights_(weights), power_(one_volume ? 1.0 / d : 0.0) {}
 
+  // Derivatives of the objective, over its factor 1/d in one of its two forms, and a bound on the third.
   struct Slope {
-    double first, second;
+    double first, second, third;
   };
   Slope slope() const {
-    Slope slope{0.0, 0.0};
+    Slope slope{0.0, 0.0, 0.0};
     for (int c = 0; c < k_; ++c) {
       const Block b = block(c);
-      const double v = b.p * b.r, u = 0.5 * (b.p - b.r);
-      const double first = -2 * b.off * u / v, second = 2 * (u * u - b.off * b.off) / v;
+      const double share = 1 / (b.p * b.r), u = 0.5 * (b.p - b.r);
+      const double first = -2 * b.off * u * share, second = 2 * (u * u - b.off * b.off) * share;
       slope.first += weights_[c] * first;
       slope.second += weights_[c] * (second + (power_ - 1) * first * first);
+      slope.third += weights_[c] * 8 * (u * u + b.off * b.off) * share;
     }
     return slope;
   }
-
-  // By how much the objective rises, over its factor 1/d in one of its two forms.
-  double rise(double cosine, double sine) const {  // of the whole angle
+  double rise(double angle) const {
+    const double cosine = std::cos(angle), sine = std::sin(angle);
     double sum = 0.0;
-    for (int c = 0; c < k_; ++c) sum += weights_[c] * changed(log_ratio(c, cosine, sine));
+    for (int c = 0; c < k_; ++c) {
+      const double log_ratio = std::log1p(change(c, cosine, sine));
+      sum += weights_[c] * (power_ == 0.0 ? log_ratio : std::expm1(power_ * log_ratio) / power_);
+    }
     return sum;
   }
-  void keep(double cosine, double sine) {
+  void keep(double angle) {
     if (power_ == 0.0) return;
-    for (int c = 0; c < k_; ++c) weights_[c] *= std::exp(power_ * log_ratio(c, cosine, sine));
+    const double cosine = std::cos(angle), sine = std::sin(angle);
+    for (int c = 0; c < k_; ++c) {
+      const double by = change(c, cosine, sine);
+      weights_[c] *= std::abs(by) < 1e-3 ? 1 + power_ * by * (1 + 0.5 * (power_ - 1) * by) : std::pow(1 + by, power_);
+    }
   }
 
  private:
@@ -88,12 +97,12 @@ class PairOfAxes {
     const double* a = turned_ + static_cast<std::size_t>(c) * d_ * d_;
     return {a[i_ * d_ + i_], a[j_ * d_ + j_], a[i_ * d_ + j_]};
   }
-  double log_ratio(int c, double cosine, double sine) const {
+  // Of v, relative to it.
+  double change(int c, double cosine, double sine) const {
     const Block b = block(c);
     const double w = b.off * cosine - 0.5 * (b.p - b.r) * sine;
-    return std::log1p((w - b.off) * (w + b.off) / (b.p * b.r));
+    return (w - b.off) * (w + b.off) / (b.p * b.r);
   }
-  double changed(double log_ratio) const { return power_ == 0.0 ? log_ratio : std::expm1(power_ * log_ratio) / power_; }
 
   int k_, d_, i_, j_;
   const double* turned_;
@@ -101,25 +110,21 @@ class PairOfAxes {
   double power_;
 };
 
-// The angle to turn a pair by, as the cosine and sine of its double; false where there is nothing to gain.
-bool find_angle(const PairOfAxes& pair, bool look_around, double least, double& cosine, double& sine) {
+// Twice the angle to turn a pair by; zero where there is nothing to gain.
+double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   const PairOfAxes::Slope slope = pair.slope();
   if (slope.second > 0 && !look_around) {
-    if (!(0.5 * slope.first * slope.first > least * slope.second)) return false;
+    if (!(0.5 * slope.first * slope.first > least * slope.second)) return 0.0;
     double angle = std::clamp(-slope.first / slope.second, -1.0, 1.0);
+    if (std::abs(angle) * slope.third < kNearlySquare * slope.second) return angle;
     for (int halving = 0; halving < 4; ++halving, angle *= 0.5) {
-      cosine = std::cos(angle), sine = std::sin(angle);
-      if (std::abs(angle) < kSmallAngle || pair.rise(cosine, sine) < 0) return true;
+      if (pair.rise(angle) < 0) return angle;
     }
   }
-  double best = -least;
-  bool found = false;
+  double best = -least, found = 0.0;
   for (int direction = 1; direction < kDirections; ++direction) {
-    const double angle = 3.14159265358979323846 * direction / kDirections;
-    const double rise = pair.rise(std::cos(angle), std::sin(angle));
-    if (!(rise < best)) continue;
-    best = rise, found = true;
-    cosine = std::cos(angle), sine = std::sin(angle);
+    const double angle = kPi * direction / kDirections, rise = pair.rise(angle);
+    if (rise < best) best = rise, found = angle;
   }
   return found;
 }
@@ -163,11 +168,11 @@ bool find_common_axes(int k, int d, const double* counts, const double* free, bo
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
         PairOfAxes pair(k, d, i, j, turned, weights.data(), one_volume);
-        double cosine = 1.0, sine = 0.0;
-        if (!find_angle(pair, look, least, cosine, sine)) continue;
+        const double angle = find_angle(pair, look, least);
+        if (angle == 0.0) continue;
         rotated = true;
-        pair.keep(cosine, sine);
-        const double half = 0.5 * std::atan2(sine, cosine), c_half = std::cos(half), s_half = std::sin(half);
+        pair.keep(angle);
+        const double c_half = std::cos(0.5 * angle), s_half = std::sin(0.5 * angle);
         for (int c = 0; c < k; ++c) {
           rotate_both(turned + c * size, d, i, j, c_half, s_half);
           if (!(turned[c * size + i * d + i] > 0) || !(turned[c * size + j * d + j] > 0)) return false;
