@@ -16,6 +16,9 @@ from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
 
+_FLOPS_PER_CALL = 1e9  # of each thread: between two calls Python can act on Ctrl-C
+_USUAL_PASSES = 50
+
 
 @dataclass(frozen=True, eq=False)
 class Climbed:
@@ -111,11 +114,13 @@ def climb(
     Raises
     ------
     ValueError
-        For a table of the wrong shape, and for a prior on means.
+        For tables of the wrong shape, for max_iter below 1, and for a prior on means.
     """
     n, d = rows.shape
     if responsibilities.ndim != 3 or responsibilities.shape[1] != n:
         raise ValueError(f"responsibilities must have the shape (m, {n}, k), got {responsibilities.shape}")
+    if max_iter < 1:
+        raise ValueError(f"max_iter must be at least 1, got {max_iter}: the first pass measures where the tables lead")
     m, _, k = responsibilities.shape
     pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
     if update.prior is not None:
@@ -130,24 +135,29 @@ def climb(
     covariances = np.zeros((m, k, d, d))
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
-    _native.climb(
-        np.ascontiguousarray(centered),
-        None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64),
-        structure.letters,
-        np.ascontiguousarray(responsibilities, dtype=np.float64),
-        np.ldexp(pseudo_scatter, -2 * exponent),
-        pseudo_rows,
-        math.ldexp(update.ridge, -2 * exponent),
-        max_iter,
-        nats,
-        accelerate,
-        weights,
-        means,
-        covariances,
-        objectives,
-        log_likelihoods,
-        n_passes,
-    )
+    row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
+    flops = n * k * (100.0 + 4 * d * d) * _USUAL_PASSES
+    together = _native.max_threads() * max(1, int(_FLOPS_PER_CALL / flops))
+    for start in range(0, m, together):
+        some = slice(start, start + together)
+        _native.climb(
+            np.ascontiguousarray(centered),
+            row_weights,
+            structure.letters,
+            np.ascontiguousarray(responsibilities[some], dtype=np.float64),
+            np.ldexp(pseudo_scatter, -2 * exponent),
+            pseudo_rows,
+            math.ldexp(update.ridge, -2 * exponent),
+            max_iter,
+            nats,
+            accelerate,
+            weights[some],
+            means[some],
+            covariances[some],
+            objectives[some],
+            log_likelihoods[some],
+            n_passes[some],
+        )
     failed = objectives == -math.inf
     means = np.ldexp(means, exponent) + center
     means[failed] = 0.0
