@@ -311,9 +311,10 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
   sized(counts, k, "counts");
   sized(axes, d * d, "axes");
   nb::gil_scoped_release release;
-  std::vector<double> turned(k * d * d);
+  std::vector<double> variances(k * d);
+  const gaussmix::Search search{false, gaussmix::kMostSweeps, gaussmix::kTightest};
   return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
-                                    equal_volume, false, gaussmix::kTightest, axes.data(), turned.data());
+                                    equal_volume, search, axes.data(), variances.data());
 }
 
 void climb(const In& rows, const std::optional<In>& row_weights, const std::string& model, const In& responsibilities,

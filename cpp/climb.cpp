@@ -22,7 +22,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLogTwoPi = 1.8378770664093454836;
-constexpr double kInner = 1e-10;          // what iterations of a structure may leave
+constexpr double kInner = 1e-10;          // what iterations of a structure may leave, relative to volumes
+constexpr double kAngle = 1e-6;           // and as an angle, whose square is what the objective sees
+constexpr int kSweeps = 4;                // of rotations in an M-step: the next one goes on
 constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
 constexpr int kPlain = 3;                 // passes that are never worth extrapolation
 constexpr double kSoon = 6.0;             // nor are so many steps to the top
@@ -33,6 +35,7 @@ constexpr double kRounding = 16 * kEpsilon;                            // of an 
 
 // A mixture as the pass reads it.
 struct Parameters {
+  std::vector<double> axes;                       // (d, d) where components have them in common
   std::vector<double> weights, log_det, offsets;  // (k,)
   std::vector<double> means;                      // (k, d)
   std::vector<double> roots, factors;             // full (k, d, d) | tied (d, d) | diagonal (k, d) | spherical (k,)
@@ -42,6 +45,8 @@ struct Parameters {
 struct Moments {
   std::vector<double> counts, shifts, scatter;
 };
+
+double structure_tolerance(Model model) { return model == Model::EVE || model == Model::VVE ? kAngle : kInner; }
 
 class Run {
  public:
@@ -55,7 +60,7 @@ class Run {
               : form_ == Form::tied     ? static_cast<std::size_t>(d_) * d_
               : form_ == Form::diagonal ? static_cast<std::size_t>(k_) * d_
                                         : k_),
-        structure_(m.model, k_, d_, kInner),
+        structure_(m.model, k_, d_, structure_tolerance(m.model), kSweeps),
         kernels_(selected_kernels(false)),
         layout_(kernels_.layout(mixture_of(now_))),
         block_(block_rows(form_, k_, d_)),
@@ -86,6 +91,7 @@ class Run {
   void climb(const double* responsibilities) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity;
     structure_.forget();
+    now_.axes.clear();
     begin(responsibilities);
     if (!maximize(now_, moments_, now_)) return;
     pass();
@@ -283,8 +289,10 @@ class Run {
       color(at.roots.data(), scatter, d_, room, colored);
       for (std::size_t i = 0; i < dd; ++i) variances_[i] = (colored[i] + k_ * m_.pseudo_scatter[i]) / rows;
       for (int j = 0; j < d_; ++j) variances_[j * d_ + j] += m_.ridge;
-    } else if (!structure_.constrain(rows_of_.data(), variances_.data())) {
-      return false;
+    } else {
+      if (structure_.has_common_axes() && !now_.axes.empty()) structure_.begin_at(now_.axes);
+      if (!structure_.constrain(rows_of_.data(), variances_.data())) return false;
+      if (structure_.has_common_axes()) to.axes = structure_.axes();
     }
     return factor(to);
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kNames[] = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
                                   "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
-constexpr int kMostIterations = 500, kMostSweeps = 200;
+constexpr int kMostIterations = 500;
 constexpr int kDirections = 8;  // angles that are looked at where Newton's step is no good
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kNearlySquare = 0.3;  // of the second derivative: what the third may change
@@ -94,8 +94,8 @@ class PairOfAxes {
     double p, r, off;
   };
   Block block(int c) const {
-    const double* a = turned_ + static_cast<std::size_t>(c) * d_ * d_;
-    return {a[i_ * d_ + i_], a[j_ * d_ + j_], a[i_ * d_ + j_]};
+    const double *line = turned_ + static_cast<std::size_t>(i_) * d_ * k_ + c, *other = line + (j_ - i_) * d_ * k_;
+    return {line[i_ * k_], other[j_ * k_], line[j_ * k_]};
   }
   // Of v, relative to it.
   double change(int c, double cosine, double sine) const {
@@ -146,50 +146,70 @@ Form form_of(Model model) {
   return model == Model::EEE ? Form::tied : Form::full;
 }
 
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, bool look_around,
-                      double tolerance, double* axes, double* turned) {
-  const std::size_t size = static_cast<std::size_t>(d) * d;
-  std::vector<double> room(size), weights(counts, counts + k);
+namespace {
+
+// Vectors x and y turned by an angle.
+void turn_vectors(double* x, double* y, std::size_t size, double cosine, double sine) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const double before = x[i];
+    x[i] = cosine * before + sine * y[i];
+    y[i] = cosine * y[i] - sine * before;
+  }
+}
+
+}  // namespace
+
+bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const Search& search,
+                      double* axes, double* variances) {
+  const std::size_t size = static_cast<std::size_t>(d) * d, line = static_cast<std::size_t>(d) * k;
+  std::vector<double> room(2 * size + k + line * d);
+  double *weights = room.data() + 2 * size, *turned = weights + k;  // (d, d, k): a rotation is that of all components
   if (!make_orthonormal(axes, d)) return false;
-  for (int c = 0; c < k; ++c) turn(axes, free + c * size, d, room.data(), turned + c * size);
   for (int c = 0; c < k; ++c) {
+    double* own = room.data() + size;
+    turn(axes, free + c * size, d, room.data(), own);
     double sum = 0.0;
     for (int j = 0; j < d; ++j) {
-      const double variance = turned[c * size + j * d + j];
-      if (!(variance > 0) || !std::isfinite(variance)) return false;
-      sum += std::log(variance);
+      if (!(own[j * d + j] > 0) || !std::isfinite(own[j * d + j])) return false;
+      sum += std::log(own[j * d + j]);
     }
-    if (one_volume) weights[c] *= std::exp(sum / d);
+    weights[c] = counts[c] * (one_volume ? std::exp(sum / d) : 1.0);
+    for (std::size_t i = 0; i < size; ++i) turned[i * k + c] = own[i];
   }
-  for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-    const bool look = look_around && sweep == 0;
+  for (int sweep = 0; sweep < search.most_sweeps; ++sweep) {
+    const bool look = search.look_around && sweep == 0;
     bool rotated = look;
-    const double least = 0.5 * tolerance * tolerance * sum_of(weights.data(), k);
+    const double least = 0.5 * search.tolerance * search.tolerance * sum_of(weights, k);
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
-        PairOfAxes pair(k, d, i, j, turned, weights.data(), one_volume);
+        PairOfAxes pair(k, d, i, j, turned, weights, one_volume);
         const double angle = find_angle(pair, look, least);
         if (angle == 0.0) continue;
         rotated = true;
         pair.keep(angle);
-        const double c_half = std::cos(0.5 * angle), s_half = std::sin(0.5 * angle);
+        const double cosine = std::cos(0.5 * angle), sine = std::sin(0.5 * angle);
+        turn_vectors(turned + i * line, turned + j * line, line, cosine, sine);
+        for (int p = 0; p < d; ++p) turn_vectors(turned + p * line + i * k, turned + p * line + j * k, k, cosine, sine);
         for (int c = 0; c < k; ++c) {
-          rotate_both(turned + c * size, d, i, j, c_half, s_half);
-          if (!(turned[c * size + i * d + i] > 0) || !(turned[c * size + j * d + j] > 0)) return false;
+          if (!(turned[i * line + i * k + c] > 0) || !(turned[j * line + j * k + c] > 0)) return false;
         }
-        rotate(axes, d, i, j, c_half, s_half);
+        rotate(axes, d, i, j, cosine, sine);
       }
     }
     if (!rotated) break;
   }
+  for (int c = 0; c < k; ++c) {
+    for (int j = 0; j < d; ++j) variances[c * d + j] = turned[j * line + j * k + c];
+  }
   return true;
 }
 
-Structure::Structure(Model model, int n_components, int n_features, double tolerance)
+Structure::Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps)
     : model_(model),
       k_(n_components),
       d_(n_features),
       tolerance_(tolerance),
+      sweeps_(most_sweeps),
       volumes_(n_components),
       shape_(n_features),
       axes_(static_cast<std::size_t>(n_components) * n_features * n_features),
@@ -341,12 +361,8 @@ bool Structure::common_axes(const double* counts, double* covariances) {
     set_identity(axes_.data(), d_);
     diagonalize(pooled, d_, axes_.data());
   }
-  if (!find_common_axes(k_, d_, counts, covariances, one_volume, !known_, tolerance_, axes_.data(), turned_.data())) {
-    return false;
-  }
-  for (int c = 0; c < k_; ++c) {
-    for (int j = 0; j < d_; ++j) variances_[c * d_ + j] = turned_[c * size + j * d_ + j];
-  }
+  const Search search{!known_, known_ ? sweeps_ : kMostSweeps, tolerance_};
+  if (!find_common_axes(k_, d_, counts, covariances, one_volume, search, axes_.data(), variances_.data())) return false;
   if (one_volume) share_volume(counts, variances_.data());
   for (int c = 0; c < k_; ++c) compose(axes_.data(), variances_.data() + c * d_, d_, covariances + c * size);
   return true;
@@ -397,7 +413,7 @@ bool Structure::share_determinant(const double* counts, double* covariances) {
 }
 
 bool find_nearest(Model model, int k, int d, const double* counts, const double* free, double* covariances) {
-  Structure structure(model, k, d, kTightest);
+  Structure structure(model, k, d, kTightest, kMostSweeps);
   const std::size_t size = static_cast<std::size_t>(d) * d;
   const Form form = structure.form();
   if (form == Form::tied || form == Form::full) {

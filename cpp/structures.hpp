@@ -20,28 +20,38 @@ enum class Model { EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, E
 bool find_model(const char* name, Model& model);
 Form form_of(Model model);
 
+inline constexpr double kTightest = 1e-12;  // the least tolerance that rounding leaves room for
+inline constexpr int kMostSweeps = 200;
+
+struct Search {
+  bool look_around;  // far from where it begins too
+  int most_sweeps;
+  double tolerance;  // the search ends when no rotation of a sweep is expected to be farther, as an angle
+};
+
 // Common axes: minimizes over orthogonal axes q, the columns of `axes` (d, d), where the search begins,
 //
 //   sum_k counts_k sum_j log(q_j' free_k q_j)                       variable volumes
 //   log sum_k counts_k exp(mean_j log(q_j' free_k q_j))             one volume
 //
 // by rotations of pairs of axes, each to its minimum (Flury and Gautschi, SIAM Journal on Scientific and Statistical
-// Computing 7 (1986), 169-184, with Newton's step for theirs). Neither ever rises. Ends when no rotation of a sweep is
-// expected to be farther than the tolerance. `turned` (k, d, d) is q' free_k q in the end. False where some
-// q_j' free_k q_j is not positive.
-inline constexpr double kTightest = 1e-12;  // the least tolerance that rounding leaves room for
-
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, bool look_around,
-                      double tolerance, double* axes, double* turned);
+// Computing 7 (1986), 169-184, with Newton's step for theirs). Neither ever rises. `variances` (k, d) are those along
+// the axes in the end. False where one is not positive.
+bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const Search& search,
+                      double* axes, double* variances);
 
 // Remembers where its iterations ended: the next ones begin there.
 class Structure {
  public:
   // The tolerance is what iterations may leave, relative to volumes and as an angle.
-  Structure(Model model, int n_components, int n_features, double tolerance);
+  Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps);
 
   Form form() const { return form_of(model_); }
   void forget() { known_ = false; }
+  // Common axes: where the last search ended, and where the next one begins.
+  const std::vector<double>& axes() const { return axes_; }
+  void begin_at(const std::vector<double>& axes) { axes_ = axes, known_ = true; }
+  bool has_common_axes() const { return model_ == Model::EVE || model_ == Model::VVE; }
 
   // In place: free variances to those of the structure. Full and tied (k, d, d), diagonal (k, d), spherical (k,).
   // False where the structure has no positive-definite covariances that maximize: then what is left is of no use.
@@ -58,6 +68,7 @@ class Structure {
   Model model_;
   int k_, d_;
   double tolerance_;
+  int sweeps_;
   bool known_ = false;
   std::vector<double> volumes_;    // (k,)
   std::vector<double> shape_;      // (d,)
