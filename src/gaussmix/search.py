@@ -17,7 +17,7 @@ from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.refine import propose_moves, propose_swaps
 from gaussmix.starts import Sample, draw_starts, start_from_labels
-from gaussmix.typing import FloatArray
+from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood, Step
 
 ALL_ROWS = 20_000
@@ -83,6 +83,10 @@ class Found:
     update: MaximumLikelihood
     soundness: Soundness
     optima: tuple[float, ...]
+
+    def reordered(self, order: IntArray) -> "Found":
+        """The same with the components in another order."""
+        return replace(self, fit=self.fit.reordered(order), soundness=self.soundness.reordered(order))
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.alignment import ORDERS
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.mixture import Mixture, check_weights
 from gaussmix.typing import FloatArray
@@ -19,6 +20,21 @@ def require_integer(name: str, value: Any, least: int) -> None:
 def require_nonnegative(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number, at least 0; got {value!r}")
+
+
+def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int) -> None:
+    """ValueError unless components can be ordered by it: "auto", one of `ORDERS`, a feature's name or position."""
+    if isinstance(order_by, str):
+        if order_by in ("auto", *ORDERS, *(names or ())):
+            return
+        known = "X has no names" if names is None else f"the names are {names}"
+        raise ValueError(
+            f"order_by must be one of {('auto', *ORDERS)} or a feature; there is no feature {order_by!r}: {known}"
+        )
+    if isinstance(order_by, bool) or not isinstance(order_by, Integral):
+        raise ValueError(f"order_by must be one of {('auto', *ORDERS)}, a name or a position; got {order_by!r}")
+    if not -n_features <= int(order_by) < n_features:
+        raise ValueError(f"order_by must be a position below {n_features}, the number of features; got {order_by}")
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gaussmix import criteria
+from gaussmix.alignment import order_components
 from gaussmix.blas import one_blas_thread
 from gaussmix.covariance import covariance_class, free_of
 from gaussmix.data_range import DataRange
@@ -21,11 +24,13 @@ from gaussmix.estimators.checks import (
     check_sample_weight,
     require_integer,
     require_nonnegative,
+    require_order,
     with_given_parameters,
 )
 from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_from_starts
 from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.mixture import Mixture
+from gaussmix.moments import Moments
 from gaussmix.report import FitRecord, Report, inspect_fit
 from gaussmix.rows import KEPT_TYPES, require_finite
 from gaussmix.search import Found
@@ -83,6 +88,10 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         "none" takes plain EM steps: with numbers for the others, the iterations of scikit-learn.
     time_budget : float, optional
         Seconds after which the best model so far is returned.
+    order_by : "auto", "weight", "principal", or a feature's name or position, default="auto"
+        The order of the components (`gaussmix.alignment.order_components`). "auto" is by descending weight after a
+        search, and the order of the start where there is a start. A warm start keeps the order of the model it goes on
+        from, whatever this says: the names stay.
 
     Attributes
     ----------
@@ -158,6 +167,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         callback: Callable[[Progress], object] | None = None,
         acceleration: str = "auto",
         time_budget: float | None = None,
+        order_by: int | str = "auto",
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -176,6 +186,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self.callback = callback
         self.acceleration = acceleration
         self.time_budget = time_budget
+        self.order_by = order_by
 
     # fitting
 
@@ -235,6 +246,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 f"sample_weight leaves {np.count_nonzero(row_weights)} rows for n_components = {self.n_components}; "
                 "give weight to more rows or use fewer components"
             )
+        names = self._feature_names()
+        require_order(self.order_by, names, rows.shape[1])
         previous = self._previous(rows.shape[1])
         given = any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
         search = isinstance(self.init_params, str) and self.init_params == "auto" and not given and previous is None
@@ -276,6 +289,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             if data_range is not None:
                 lifted = data_range.lift(fit.mixture)
                 log_likelihood = engine.accumulate(lifted.whitened()).mean_log_likelihood
+        lifted = replace(lifted, feature_names=names)
+        if self.order_by != "auto" and previous is None:
+            order = order_components(lifted, self.order_by)
+            found, lifted = found.reordered(order), lifted.reordered(order)
+            fit = found.fit
         self._keep(found, lifted, log_likelihood)
         self._data_range, self._reduced = data_range, fit.mixture
         if fit.stop is Stop.INTERRUPTED:
@@ -295,6 +313,10 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
                 f"{wanted} (covariance_type, n_components, n_features): set warm_start=False"
             )
         return previous
+
+    def _feature_names(self) -> tuple[str, ...] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else tuple(map(str, names))
 
     def _start_is_drawn(self) -> bool:
         """Whether another start would be another one."""
@@ -324,9 +346,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _keep(self, found: Found, mixture: Mixture, log_likelihood: float) -> None:
         fit = found.fit
         shift = log_likelihood - fit.moments.mean_log_likelihood  # of columns that were left out
-        names = getattr(self, "feature_names_in_", None)
-        feature_names = None if names is None else tuple(map(str, names))
-        self.mixture_ = Mixture(mixture.weights, mixture.means, mixture.covariance, feature_names)
+        self.mixture_ = mixture
         self.converged_ = fit.stop.is_converged
         self.stop_reason_ = fit.reason
         self.n_iter_ = fit.n_iter
@@ -452,20 +472,42 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean of `score_samples`."""
-        return self._log_likelihood(X, sample_weight)[0]
+        return self._moments(X, sample_weight).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion (Schwarz 1978): lower is better.
+        """Bayesian information criterion: lower is better (`gaussmix.criteria.bic`).
 
         Weights count rows: ``n`` in ``log n`` is their sum.
         """
-        mean, weight = self._log_likelihood(X, sample_weight)
-        return float(-2 * mean * weight + self.mixture_.n_parameters * np.log(weight))
+        return self._criterion("bic", X, sample_weight)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood, BIC plus twice the entropy: lower is better (`gaussmix.criteria.icl`)."""
+        return self._criterion("icl", X, sample_weight)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion (Akaike 1974): lower is better."""
-        mean, weight = self._log_likelihood(X, sample_weight)
-        return float(-2 * mean * weight + 2 * self.mixture_.n_parameters)
+        return self._criterion("aic", X, sample_weight)
+
+    def aicc(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's criterion corrected for few rows: lower is better (`gaussmix.criteria.aicc`)."""
+        return self._criterion("aicc", X, sample_weight)
+
+    def entropy(self, X: Any, sample_weight: Any = None) -> float:
+        """How unsure the labels are: the entropy of the responsibilities, summed over the (weighted) rows, in nats."""
+        return self._moments(X, sample_weight).entropy
+
+    def fitted_parts(self) -> tuple[Mixture, Mixture, MaximumLikelihood, DataRange | None]:
+        """What a refit needs: the mixture, that of the columns the fit kept, its M-step, and which columns these are.
+
+        For the package itself (`gaussmix.inference`).
+        """
+        check_is_fitted(self)
+        return self.mixture_, self._reduced, self._update, self._data_range
+
+    def _criterion(self, name: str, X: Any, sample_weight: Any) -> float:
+        moments, p = self._moments(X, sample_weight), self.mixture_.n_parameters
+        return float(criteria.CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.Generator | np.random.RandomState | None = None
@@ -494,9 +536,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         require_finite(rows)
         return NativeEngine(rows, check_sample_weight(sample_weight, len(rows)))
 
-    def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        moments = self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
-        return moments.mean_log_likelihood, moments.weight
+    def _moments(self, X: Any, sample_weight: Any) -> Moments:
+        return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
 
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """What is to be known about the fit, and about its rows when they are given again: docs/report.md.
