@@ -17,8 +17,16 @@ from gaussmix.errors import (
 from gaussmix.mixture import Mixture
 
 if TYPE_CHECKING:
+    from gaussmix.alignment import align, match_components, order_components
     from gaussmix.drift import compare_mixtures
     from gaussmix.estimators import GaussianMixture
+    from gaussmix.inference import (
+        bootstrap,
+        choose_n_components,
+        cross_validated_log_likelihood,
+        likelihood_ratio_test,
+        stability,
+    )
     from gaussmix.merging import merge_components
     from gaussmix.selection import GaussianMixtureIC
     from gaussmix.versions import show_versions
@@ -37,10 +45,18 @@ __all__ = [
     "Mixture",
     "ModelFileError",
     "__version__",
+    "align",
+    "bootstrap",
+    "choose_n_components",
     "compare_mixtures",
+    "cross_validated_log_likelihood",
+    "likelihood_ratio_test",
     "load",
+    "match_components",
     "merge_components",
+    "order_components",
     "show_versions",
+    "stability",
 ]
 
 _LATER = {
@@ -48,7 +64,15 @@ _LATER = {
     "GaussianMixtureIC": "gaussmix.selection",
     "compare_mixtures": "gaussmix.drift",
     "merge_components": "gaussmix.merging",
+    "align": "gaussmix.alignment",
+    "bootstrap": "gaussmix.inference",
+    "choose_n_components": "gaussmix.inference",
+    "cross_validated_log_likelihood": "gaussmix.inference",
+    "likelihood_ratio_test": "gaussmix.inference",
+    "match_components": "gaussmix.alignment",
+    "order_components": "gaussmix.alignment",
     "show_versions": "gaussmix.versions",
+    "stability": "gaussmix.inference",
 }
 
 

@@ -1,0 +1,25 @@
+"""How sure a fitted mixture is."""
+
+from gaussmix.inference.agreement import Stability, stability
+from gaussmix.inference.held_out import cross_validated_log_likelihood
+from gaussmix.inference.likelihood_ratio import (
+    LikelihoodRatioTest,
+    SequentialTest,
+    choose_n_components,
+    likelihood_ratio_test,
+)
+from gaussmix.inference.parameters import Parameters
+from gaussmix.inference.resampling import Bootstrap, bootstrap
+
+__all__ = [
+    "Bootstrap",
+    "LikelihoodRatioTest",
+    "Parameters",
+    "SequentialTest",
+    "Stability",
+    "bootstrap",
+    "choose_n_components",
+    "cross_validated_log_likelihood",
+    "likelihood_ratio_test",
+    "stability",
+]

@@ -1,0 +1,248 @@
+"""Is one component more than chance offers? The likelihood ratio, against its distribution without that component."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gaussmix.engines import NativeEngine
+from gaussmix.estimators import GaussianMixture
+from gaussmix.inference.alternatives import fit_one_more
+from gaussmix.inference.refitting import Fitted, draw_each
+from gaussmix.mixture import Mixture
+from gaussmix.refits import FitFailedError, Refit, refit, seed_of, stream
+from gaussmix.typing import FloatArray, Seed
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodRatioTest:
+    """K components against K + 1.
+
+    Attributes
+    ----------
+    null : Mixture
+        The fit with K components.
+    alternative : Mixture or None
+        That with K + 1; None when no sound one was found, all having components on a few rows.
+    statistic : float
+        Twice the log-likelihood that the additional component gains, in nats.
+    draws : (b,) array
+        The same for tables drawn from the null, of the draws that did not fail.
+    n_failed : int
+    """
+
+    null: Mixture
+    alternative: Mixture | None
+    statistic: float
+    draws: FloatArray
+    n_failed: int
+
+    @property
+    def p_value(self) -> float:
+        """``(1 + number of draws as great as the statistic) / (1 + number of draws)``.
+
+        Davison and Hinkley, Bootstrap Methods and their Application (1997), equation 4.11.
+        """
+        return float((1 + np.count_nonzero(self.draws >= self.statistic)) / (1 + len(self.draws)))
+
+    def __str__(self) -> str:
+        k = self.null.n_components
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        return (
+            f"{k} against {k + 1} components: twice the log-likelihood grows by {self.statistic:.2f}; by chance by "
+            f"{np.median(self.draws):.2f}, 95 % below {np.quantile(self.draws, 0.95):.2f} ({len(self.draws)} draws"
+            f"{failed}); p = {self.p_value:.3g}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SequentialTest:
+    """One component after the other, until one is no more than chance offers.
+
+    Attributes
+    ----------
+    tests : tuple of LikelihoodRatioTest
+        Of 1 against 2 components, 2 against 3, ...; all but the last reject, and the last may.
+    level : float
+    """
+
+    tests: tuple[LikelihoodRatioTest, ...]
+    level: float
+
+    @property
+    def n_components(self) -> int:
+        """The first number of components that is not rejected; when all are, the last alternative's."""
+        last = self.tests[-1]
+        return last.null.n_components + (last.p_value <= self.level)
+
+    def __str__(self) -> str:
+        lines = [str(test) for test in self.tests]
+        open_end = "" if self.tests[-1].p_value > self.level else " or more: no test was made beyond"
+        return "\n".join([*lines, f"{self.n_components} components at the level {self.level:g}{open_end}"])
+
+
+def likelihood_ratio_test(
+    X: Any,
+    null: int | GaussianMixture | Mixture,
+    alternative: GaussianMixture | Mixture | None = None,
+    *,
+    covariance_type: str = "full",
+    n_draws: int = 999,
+    sample_weight: Any = None,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> LikelihoodRatioTest:
+    """Test K components against K + 1 by the parametric bootstrap (McLachlan, Applied Statistics 36 (1987), 318-324).
+
+    The likelihood ratio has no chi-squared distribution here, because the weight of the additional component is zero
+    under the null. So tables are drawn from the fitted null, and both models are fitted to each: the null from the
+    parameters that the table was drawn with, the alternative from some dozens of starts
+    (`gaussmix.inference.alternatives`), as for the observed table itself: with a worse search the draws' statistics
+    would be too small, and so would be the p-value. Optima with unsound components (`gaussmix.degeneracy`) do not
+    count. Where no other is found, or it lies below the null, the statistic is zero: the alternative contains the null.
+
+    Parameters
+    ----------
+    X : (n, d) array-like
+    null : int, GaussianMixture or Mixture
+        A number K to fit, by the default search and from the fit with one component less; or a fit to X.
+    alternative : GaussianMixture or Mixture, optional
+        A fit to X with one component more; by default that of the same search, with the null's M-step.
+    covariance_type : str
+        Of a null that is a number; the alternative has that of the null.
+    n_draws : int
+    sample_weight : (n,) array-like, optional
+        Weights count rows; their sum, rounded, is the number of rows that are drawn.
+    random_state : int, Generator, RandomState or None
+        Each draw has its own stream: the result is the same for any ``n_jobs``.
+    n_jobs : int or None
+        Threads, as joblib counts.
+    progress : bool
+        Whether a bar is drawn on stderr.
+
+    Raises
+    ------
+    ValueError
+        When the alternative does not have one component more, or nearly all draws fail.
+
+    Examples
+    --------
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> eruptions, names = load_old_faithful()
+    >>> test = likelihood_ratio_test(eruptions, 1, n_draws=19, random_state=0)
+    >>> test.p_value
+    0.05
+    """
+    seed = seed_of(random_state)
+    if isinstance(null, int | np.integer) and not isinstance(null, bool):
+        small = _fit_null(X, int(null), covariance_type, sample_weight, seed)
+    else:
+        small = Fitted.of(null, X, sample_weight)
+    k = small.mixture.n_components
+    large = None if alternative is None else Fitted.of(alternative, X, sample_weight)
+    update = small.update if large is None else large.update
+    if update.prior is not None and update.prior.mean_strength > 0:
+        raise ValueError("reg_covar must not put a prior on the means here: a likelihood is tested, not a posterior")
+    if large is not None and large.reduced.means.shape != (k + 1, small.reduced.n_features):
+        raise ValueError(
+            f"alternative must have {k + 1} components, one more than the null, and the columns that the null was "
+            f"fitted to; it has {large.mixture.n_components}"
+        )
+    if large is None:
+        found = fit_one_more(small.rows, small.row_weights, small.reduced, update, stream(seed, n_draws))
+    else:
+        found = Refit(large.reduced, _log_likelihood(small, large.reduced))
+    best = None if found is None else found.mixture
+
+    def make(draw: int) -> float:
+        rng = stream(seed, draw)
+        rows, row_weights = small.simulated(rng)
+        null_fit = refit(rows, row_weights, small.update, small.reduced)
+        return _statistic(null_fit.log_likelihood, fit_one_more(rows, row_weights, null_fit.mixture, update, rng, best))
+
+    drawn = draw_each(
+        make, n_draws, small.rows.shape, n_jobs=n_jobs, progress=progress, title=f"{k} against {k + 1} components"
+    )
+    values = np.array([result for result in drawn if not isinstance(result, FitFailedError)])
+    lifted = None if best is None else small.lift(best)
+    statistic = _statistic(_log_likelihood(small, small.reduced), found)
+    return LikelihoodRatioTest(small.mixture, lifted, statistic, values, n_draws - len(values))
+
+
+def _statistic(null: float, alternative: Refit | None) -> float:
+    """Zero where the alternative found is no better: the null is one whose component more has weight zero."""
+    return 0.0 if alternative is None else max(0.0, 2 * (alternative.log_likelihood - null))
+
+
+def _log_likelihood(fitted: Fitted, mixture: Mixture) -> float:
+    return NativeEngine(fitted.rows, fitted.row_weights).accumulate(mixture.whitened()).log_likelihood
+
+
+def choose_n_components(
+    X: Any,
+    *,
+    up_to: int = 9,
+    level: float = 0.05,
+    covariance_type: str = "full",
+    n_draws: int = 999,
+    sample_weight: Any = None,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> SequentialTest:
+    """Test 1 against 2 components, 2 against 3, ..., until a test does not reject: mclust's mclustBootstrapLRT.
+
+    Parameters
+    ----------
+    X : (n, d) array-like
+    up_to : int
+        The most components of an alternative, at least 2.
+    level : float
+        A test rejects when its p-value is at most this.
+    covariance_type, n_draws, sample_weight, random_state, n_jobs, progress
+        As for `likelihood_ratio_test`.
+
+    Raises
+    ------
+    ValueError
+        Names the argument.
+    """
+    if isinstance(up_to, bool) or not isinstance(up_to, int | np.integer) or up_to < 2:
+        raise ValueError(f"up_to must be a whole number, at least 2; got {up_to!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1; got {level!r}")
+    seed = seed_of(random_state)
+    tests: list[LikelihoodRatioTest] = []
+    for k in range(1, up_to):
+        tests.append(
+            likelihood_ratio_test(
+                X,
+                k,
+                covariance_type=covariance_type,
+                n_draws=n_draws,
+                sample_weight=sample_weight,
+                random_state=seed,
+                n_jobs=n_jobs,
+                progress=progress,
+            )
+        )
+        if tests[-1].p_value > level:
+            break
+    return SequentialTest(tuple(tests), level)
+
+
+def _fit_null(X: Any, n_components: int, covariance_type: str, sample_weight: Any, seed: int) -> Fitted:
+    """The better one of the default search's fit and of what splitting the fit with one component less leads to."""
+
+    def fit(k: int) -> Fitted:
+        estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=seed)
+        return Fitted.of(estimator.fit(X, sample_weight=sample_weight), X, sample_weight)
+
+    best = fit(n_components)
+    if n_components > 1:
+        smaller = fit(n_components - 1).reduced
+        found = fit_one_more(best.rows, best.row_weights, smaller, best.update, stream(seed, 0), best.reduced)
+        if found is not None and found.log_likelihood > _log_likelihood(best, best.reduced):
+            best = replace(best, mixture=best.lift(found.mixture), reduced=found.mixture)
+    return best

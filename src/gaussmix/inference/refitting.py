@@ -1,0 +1,178 @@
+"""A model that is fitted again and again, and the threads that do it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from gaussmix.blas import one_blas_thread
+from gaussmix.data_range import DataRange
+from gaussmix.estimators import GaussianMixture
+from gaussmix.estimators.checks import check_sample_weight
+from gaussmix.mixture import Mixture
+from gaussmix.refits import FitFailedError, default_update
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray
+from gaussmix.updates import MaximumLikelihood
+
+Drawn = TypeVar("Drawn")
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted mixture, its M-step and its rows.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        As users see it.
+    reduced : Mixture
+        Of the columns that the fit kept.
+    update : MaximumLikelihood
+    rows : (n, r) array of float64
+        The kept columns.
+    row_weights : (n,) array or None
+    data_range : DataRange or None
+        What lies between the two.
+    """
+
+    mixture: Mixture
+    reduced: Mixture
+    update: MaximumLikelihood
+    rows: FloatArray
+    row_weights: FloatArray | None
+    data_range: DataRange | None
+
+    @classmethod
+    def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
+        """From a fitted `GaussianMixture`, or from a `Mixture`, which is refitted with the default penalty.
+
+        Raises
+        ------
+        TypeError
+            When the model is neither.
+        ValueError
+            When the rows are not those of such a model.
+        """
+        if isinstance(model, GaussianMixture):
+            mixture, reduced, update, data_range = model.fitted_parts()
+        elif isinstance(model, Mixture):
+            mixture, reduced, update, data_range = model, model, default_update(model), None
+        else:
+            raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
+        rows = as_rows(X, mixture.n_features)
+        row_weights = check_sample_weight(sample_weight, len(rows))
+        if data_range is not None:
+            rows = data_range.reduce(rows)
+        floats = np.ascontiguousarray(rows, dtype=np.float64)
+        return cls(mixture, reduced, update, floats, row_weights, data_range)
+
+    @property
+    def n(self) -> float:
+        """The sum of the weights of the rows."""
+        return float(len(self.rows)) if self.row_weights is None else float(self.row_weights.sum())
+
+    @property
+    def n_rows(self) -> int:
+        """So many rows as the weights stand for.
+
+        Raises
+        ------
+        ValueError
+            When they stand for less than two.
+        """
+        if round(self.n) < 2:
+            raise ValueError(
+                f"sample_weight sums to {self.n:g}: weights count rows here, and two rows are the least (divide them "
+                "by their mean)"
+            )
+        return round(self.n)
+
+    def lift(self, mixture: Mixture) -> Mixture:
+        """A mixture of the kept columns as one of all."""
+        whole = mixture if self.data_range is None else self.data_range.lift(mixture)
+        return replace(whole, feature_names=self.mixture.feature_names)
+
+    def resampled(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+        """As many rows drawn with replacement: each row that is drawn once, with the number of times as its weight."""
+        n_rows = len(self.rows)
+        shares = np.full(n_rows, 1 / n_rows) if self.row_weights is None else self.row_weights / self.n
+        counts = rng.multinomial(self.n_rows, shares)
+        held = counts.nonzero()[0]
+        return np.ascontiguousarray(self.rows[held]), counts[held].astype(np.float64)
+
+    def reweighted(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+        """All rows, with weights from a Dirichlet distribution."""
+        own = rng.standard_exponential(len(self.rows)) if self.row_weights is None else rng.gamma(self.row_weights)
+        return self.rows, own * (self.n / own.sum())
+
+    def simulated(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+        """As many rows drawn from the mixture."""
+        return self.reduced.sample(self.n_rows, rng)[0], None
+
+
+def draw_each(
+    make: Callable[[int], Drawn],
+    n_draws: int,
+    shape: tuple[int, int],
+    *,
+    n_jobs: int | None,
+    progress: bool,
+    title: str,
+) -> list[Drawn | FitFailedError]:
+    """What ``make`` returns for draw 0, 1, ..., or its failure; in the order of the draws for any number of threads.
+
+    Threads, because the passes let go of the interpreter and the rows are not copied. BLAS works on one thread each.
+
+    Parameters
+    ----------
+    make : callable
+        From the number of a draw to its result.
+    n_draws : int
+    shape : tuple of int
+        Of the rows.
+    n_jobs : int or None
+        Threads, as joblib counts: None is one, -1 all processors.
+    progress : bool
+        Whether a bar is drawn on stderr.
+    title : str
+        What is said beside it.
+
+    Raises
+    ------
+    ValueError
+        When there are less than two draws, or less than two that did not fail.
+    """
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:
+        raise ValueError(f"n_draws must be a whole number, at least 2; got {n_draws!r}")
+
+    def attempt(draw: int) -> Drawn | FitFailedError:
+        try:
+            return make(draw)
+        except FitFailedError as error:
+            return error
+
+    with one_blas_thread(*shape):
+        if n_jobs in (None, 1):
+            results: Iterable[Drawn | FitFailedError] = map(attempt, range(n_draws))
+        else:
+            from joblib import Parallel, delayed
+
+            threads = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+            results = threads(delayed(attempt)(draw) for draw in range(n_draws))
+        drawn = list(_watched(results, n_draws, title) if progress else results)
+    failed = sorted({str(result) for result in drawn if isinstance(result, FitFailedError)})
+    if sum(not isinstance(result, FitFailedError) for result in drawn) < 2:
+        raise ValueError(
+            f"nearly all of {n_draws} refits failed ({', '.join(failed)}): the model does not stand resampling. Use "
+            "fewer components, a simpler covariance_type or reg_covar='inverse-wishart'"
+        )
+    return drawn
+
+
+def _watched(results: Iterable[Drawn], n_draws: int, title: str) -> Iterator[Drawn]:
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(results, title, total=n_draws, console=Console(stderr=True), transient=True))
