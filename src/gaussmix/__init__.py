@@ -11,6 +11,7 @@ from gaussmix.errors import (
     DegenerateComponentWarning,
     DegenerateDataWarning,
     DoubtfulModelWarning,
+    FlatLikelihoodWarning,
     MissingDependencyError,
     ModelFileError,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         cross_validated_log_likelihood,
         likelihood_ratio_test,
         stability,
+        standard_errors,
     )
     from gaussmix.merging import merge_components
     from gaussmix.selection import GaussianMixtureIC
@@ -39,6 +41,7 @@ __all__ = [
     "DegenerateComponentWarning",
     "DegenerateDataWarning",
     "DoubtfulModelWarning",
+    "FlatLikelihoodWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
     "MissingDependencyError",
@@ -57,6 +60,7 @@ __all__ = [
     "order_components",
     "show_versions",
     "stability",
+    "standard_errors",
 ]
 
 _LATER = {
@@ -73,6 +77,7 @@ _LATER = {
     "order_components": "gaussmix.alignment",
     "show_versions": "gaussmix.versions",
     "stability": "gaussmix.inference",
+    "standard_errors": "gaussmix.inference",
 }
 
 

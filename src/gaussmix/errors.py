@@ -25,6 +25,10 @@ class RidgeWarning(DegenerateComponentWarning):
     """Components vary in some direction no more than the variance that was added."""
 
 
+class FlatLikelihoodWarning(DegenerateComponentWarning):
+    """The likelihood does not curve down in some direction: what moves along it has no standard error."""
+
+
 class DegenerateDataWarning(UserWarning):
     """Columns are constant, or follow from others: the fit left them out, and the model covers them all the same.
 

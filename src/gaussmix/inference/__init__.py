@@ -1,6 +1,7 @@
 """How sure a fitted mixture is."""
 
 from gaussmix.inference.agreement import Stability, stability
+from gaussmix.inference.curvature import StandardErrors, standard_errors
 from gaussmix.inference.held_out import cross_validated_log_likelihood
 from gaussmix.inference.likelihood_ratio import (
     LikelihoodRatioTest,
@@ -17,9 +18,11 @@ __all__ = [
     "Parameters",
     "SequentialTest",
     "Stability",
+    "StandardErrors",
     "bootstrap",
     "choose_n_components",
     "cross_validated_log_likelihood",
     "likelihood_ratio_test",
     "stability",
+    "standard_errors",
 ]

@@ -1,0 +1,211 @@
+"""Scores and observed information: the first two derivatives of a log-likelihood by the coordinates of a chart.
+
+The information is what rows of known component would carry, less what is missing because the component is not known
+(Louis, Finding the observed information matrix when using the EM algorithm, Journal of the Royal Statistical Society B
+44 (1982), 226-233). With f_k the score of a row if its component were k, and r_k its responsibilities, a row misses the
+covariance of f under r,
+
+    sum_{j < k} r_j r_k (f_j - f_k)(f_j - f_k)',
+
+which is added up product by product: the second derivatives as the difference of ``sum_k r_k f_k f_k'`` and the squared
+score would lose their digits where rows are far from all means.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Self
+
+import numpy as np
+
+from gaussmix.inference.chart import Chart
+from gaussmix.typing import FloatArray, IntArray, Rows
+
+_BLOCK = 1 << 20  # numbers that are held at once
+_FARTHEST = 1e75  # deviations: their fourth power is a number
+_NEGLIGIBLE = 1e-18  # of a row, whose component is known then to rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """Sums over the rows, by p coordinates.
+
+    Attributes
+    ----------
+    weight : float
+        Of the rows.
+    score : (p,) array
+        The gradient of the log-likelihood: zero at a top.
+    observed : (p, p) array
+        Minus its second derivatives.
+    squared_scores : (p, p) array, or None
+        The sum of s s' over rows with scores s; None where it was not asked for.
+    """
+
+    weight: float
+    score: FloatArray
+    observed: FloatArray
+    squared_scores: FloatArray | None
+
+    @classmethod
+    def at(cls, chart: Chart, rows: Rows, row_weights: FloatArray | None = None, *, squares: bool = True) -> Self:
+        """Of rows (n, d) with weights (n,), which count as rows; ``squares`` is whether the squared scores are wanted.
+
+        Raises
+        ------
+        FloatingPointError
+            If a row is more than 1e75 deviations from a mean.
+        """
+        p, k, d = chart.n_coordinates, *chart.mixture.means.shape
+        places = [_places(chart, component) for component in range(k)]
+        score, squared, missing = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
+        counts, shifts, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+        for block in _blocks(chart, rows, row_weights):
+            if squares:
+                each = block.scores(p, places)
+                squared += each.T @ (block.row_weights[:, None] * each)
+            _add_missing(missing, block, places)
+            for component in range(k):
+                whitened = block.whitened[component]
+                shares = block.row_weights * block.responsibilities[:, component]
+                score[places[component]] += shares @ block.features[component]
+                counts[component] += shares.sum()
+                shifts[component] += shares @ whitened
+                scatter[component] += whitened.T @ (shares[:, None] * whitened)
+        complete = np.zeros((p, p))
+        complete[: k - 1, : k - 1] = counts.sum() * np.eye(k - 1)
+        for component in range(k):
+            complete[np.ix_(places[component][k - 1 :], places[component][k - 1 :])] += _complete(
+                chart, component, float(counts[component]), shifts[component], scatter[component]
+            )
+        observed = complete - missing
+        return cls(float(counts.sum()), score, 0.5 * (observed + observed.T), squared if squares else None)
+
+
+def score_rows(chart: Chart, rows: Rows) -> FloatArray:
+    """(n, p) the gradient of the log density of each row."""
+    places = [_places(chart, component) for component in range(len(chart.roots))]
+    return np.concatenate([block.scores(chart.n_coordinates, places) for block in _blocks(chart, rows, None)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some rows: weights (b,), responsibilities (b, k); of each component, rows in its units (b, d) and f (b, q)."""
+
+    row_weights: FloatArray
+    responsibilities: FloatArray
+    whitened: list[FloatArray]
+    features: list[FloatArray]
+
+    def scores(self, n_coordinates: int, places: list[IntArray]) -> FloatArray:
+        """(b, p)"""
+        each = np.zeros((len(self.row_weights), n_coordinates))
+        for component, where in enumerate(places):
+            each[:, where] += self.responsibilities[:, component, None] * self.features[component]
+        return each
+
+
+def _blocks(chart: Chart, rows: Rows, row_weights: FloatArray | None) -> Iterator[_Block]:
+    mixture, (k, d) = chart.mixture, chart.mixture.means.shape
+    recipes = [_Recipe.of(chart, component) for component in range(k)]
+    width = chart.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
+    step = max(64, _BLOCK // width)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step].astype(np.float64)
+        weights = np.ones(len(some)) if row_weights is None else row_weights[start : start + step]
+        counted = np.flatnonzero(weights)
+        some, weights = some[counted], weights[counted]
+        whitened = [(some - mixture.means[at]) @ chart.factors[at] for at in range(k)]
+        for component, part in enumerate(whitened):
+            away = np.abs(part).max(axis=1, initial=0.0)
+            if away.max(initial=0.0) > _FARTHEST:
+                raise FloatingPointError(
+                    f"row {start + counted[away.argmax()]} is {away.max():.2g} deviations from the mean of component "
+                    f"{component}: leave such rows out"
+                )
+        responsibilities = mixture.responsibilities(some)
+        features = [recipe.apply(part) for recipe, part in zip(recipes, whitened, strict=True)]
+        yield _Block(weights, responsibilities, whitened, features)
+
+
+@dataclass(frozen=True, eq=False)
+class _Recipe:
+    """f of one component from rows y in its units: constants, plus a slope times y, plus products times coefficients.
+
+    Attributes
+    ----------
+    constants : (q,) array
+    slope : float
+    first, second : (m,) arrays of int
+        Which features are multiplied.
+    coefficients : (m, c) array
+        By the last c of the q coordinates.
+    """
+
+    constants: FloatArray
+    slope: float
+    first: IntArray
+    second: IntArray
+    coefficients: FloatArray
+
+    @classmethod
+    def of(cls, chart: Chart, component: int) -> "_Recipe":
+        d = chart.mixture.n_features
+        slopes = chart.tangents[component].slopes
+        first, second = np.nonzero(np.triu(slopes.any(axis=0)))
+        coefficients = slopes[:, first, second].T * np.where(first == second, 0.5, 1.0)[:, None]
+        constants = np.concatenate([chart.contrasts[component], np.zeros(d), -0.5 * np.trace(slopes, axis1=1, axis2=2)])
+        return cls(constants, 1 / np.sqrt(chart.mixture.weights[component]), first, second, coefficients)
+
+    def apply(self, whitened: FloatArray) -> FloatArray:
+        """(b, q)"""
+        d, q = whitened.shape[1], self.coefficients.shape[1]
+        features = np.tile(self.constants, (len(whitened), 1))
+        features[:, len(self.constants) - q - d : len(self.constants) - q] = self.slope * whitened
+        features[:, len(self.constants) - q :] += (
+            whitened[:, self.first] * whitened[:, self.second]
+        ) @ self.coefficients
+        return features
+
+
+def _places(chart: Chart, component: int) -> IntArray:
+    """Of the coordinates that a component depends on: weights, its mean, its covariance."""
+    weights = np.arange(chart.mixture.n_components - 1)
+    return np.concatenate([weights, chart.mean_places(component), chart.tangents[component].places])
+
+
+def _add_missing(missing: FloatArray, block: _Block, places: list[IntArray]) -> None:
+    """Adds the missing information of some rows to a matrix (p, p)."""
+    shares, features = block.responsibilities, block.features
+    others = shares @ (1.0 - np.eye(shares.shape[1]))  # 1 - share, without its cancellation
+    for at, where in enumerate(places):
+        missing[np.ix_(where, where)] += _product(features[at], features[at], shares[:, at] * others[:, at], block)
+    for one, two in combinations(range(len(places)), 2):
+        product = _product(features[one], features[two], shares[:, one] * shares[:, two], block)
+        missing[np.ix_(places[one], places[two])] -= product
+        missing[np.ix_(places[two], places[one])] -= product.T
+
+
+def _product(one: FloatArray, two: FloatArray, shares: FloatArray, block: _Block) -> FloatArray:
+    """(p, q) the sum of the products of features (b, p) and (b, q), each row with its weight times a share."""
+    seen = np.flatnonzero(shares > _NEGLIGIBLE)
+    return np.asarray(one[seen].T @ ((block.row_weights[seen] * shares[seen])[:, None] * two[seen]))
+
+
+def _complete(chart: Chart, component: int, count: float, shift: FloatArray, scatter: FloatArray) -> FloatArray:
+    """(d + q, d + q) what rows of known component tell of its mean and its covariance, in whitened units.
+
+    Minus the second derivatives of ``-1/2 [log det E + (y - u)' inverse(E) (y - u)]`` at E = 1 and u = 0, times the
+    tangents, less the gradient times the curvature of the structure.
+    """
+    tangent, weight, d = chart.tangents[component], chart.mixture.weights[component], len(shift)
+    slopes = tangent.slopes
+    information = np.empty((d + len(slopes), d + len(slopes)))
+    information[:d, :d] = count / weight * np.eye(d)
+    information[:d, d:] = (slopes @ shift).T / np.sqrt(weight)
+    information[d:, :d] = information[:d, d:].T
+    flat = slopes.reshape(len(slopes), -1)
+    about = scatter - 0.5 * count * np.eye(d)
+    information[d:, d:] = flat @ (slopes @ about).transpose(0, 2, 1).reshape(len(slopes), -1).T
+    information[d:, d:] -= tangent.curvature(0.5 * (scatter - count * np.eye(d)))
+    return information
