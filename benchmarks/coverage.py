@@ -151,7 +151,7 @@ def report(outcomes: dict[str, list[Outcome]]) -> list[str]:
                 continue
             shares = held[:, varying].mean(axis=1)
             coverage, doubt = shares.mean(), shares.std(ddof=1) / np.sqrt(len(shares))
-            ratio = (errors[:, varying].mean(axis=0) / estimates[:, varying].std(axis=0, ddof=1)).mean()
+            ratio = (np.nanmean(errors[:, varying], axis=0) / estimates[:, varying].std(axis=0, ddof=1)).mean()
             cells.append(f"{100 * coverage:11.1f} +-{100 * doubt:4.1f} {ratio:4.2f}")
             slack = 2 * doubt if len(results) < 500 else 0.0
             if method == "observed" and not WANTED[0] - slack <= coverage <= WANTED[1] + slack:

@@ -21,7 +21,7 @@ import numpy as np
 from gaussmix.inference.chart import Chart
 from gaussmix.typing import FloatArray, IntArray, Rows
 
-_BLOCK = 1 << 20  # numbers that are held at once
+_BLOCK = 1 << 22  # numbers that are held at once
 _FARTHEST = 1e75  # deviations: their fourth power is a number
 _NEGLIGIBLE = 1e-18  # of a row, whose component is known then to rounding
 
@@ -181,7 +181,10 @@ def _add_missing(missing: FloatArray, block: _Block, places: list[IntArray]) -> 
     for at, where in enumerate(places):
         missing[np.ix_(where, where)] += _product(features[at], features[at], shares[:, at] * others[:, at], block)
     for one, two in combinations(range(len(places)), 2):
-        product = _product(features[one], features[two], shares[:, one] * shares[:, two], block)
+        both = shares[:, one] * shares[:, two]
+        if both.max(initial=0.0) <= _NEGLIGIBLE:
+            continue
+        product = _product(features[one], features[two], both, block)
         missing[np.ix_(places[one], places[two])] -= product
         missing[np.ix_(places[two], places[one])] -= product.T
 
