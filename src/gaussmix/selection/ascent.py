@@ -119,6 +119,7 @@ class Ascent:
         self._landscape, self._deadline, self._step = landscape, deadline, step
         self._known = known
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
+        self._below = {one: nearest_submodels(one, self._structures) for one in self._structures}
         order = {structure: at for at, structure in enumerate(self._structures)}
         self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
         self.all_places = sorted({*wanted, *known}, key=lambda place: (place[0], order[place[1]]))
@@ -128,7 +129,7 @@ class Ascent:
         """From few components and simple structures to many and rich ones, and back."""
         for size, structure in self._wanted:
             starts = self._landscape.partitions(size)
-            starts += self._from_models(size, nearest_submodels(structure, self._structures))
+            starts += self._from_models(size, self._below[structure])
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
                 starts += splits(self._landscape, fewer.mixture)
@@ -159,7 +160,7 @@ class Ascent:
     def below(self, place: Place) -> list[Place]:
         """The nearest special cases with as many components, and the same structure with one less."""
         size, structure = place
-        submodels = nearest_submodels(structure, self._structures)
+        submodels = self._below[structure]
         return [*((size, other) for other in submodels), (size - 1, structure)]
 
     def _from_below(self, place: Place, below: list[Peak], floor: float) -> Peak | None:

@@ -159,7 +159,12 @@ class _LastWord:
             highest = max(below, key=lambda other: other.moments.log_likelihood)
             if fit.moments.log_likelihood < highest.moments.log_likelihood - _LESS:
                 mixture = highest.mixture if highest.mixture.n_components == place[0] else doubled(highest.mixture)
-                fit = self._run(update, lifted(mixture, place[1]), deadline)
+                mixture = lifted(mixture, place[1])
+                fit = self._run(update, mixture, deadline)
+                if (
+                    fit.moments.log_likelihood < highest.moments.log_likelihood - _LESS
+                ):  # a repair cost more than EM won
+                    fit = fit_em(self._engine, update, mixture, None, max_iter=0)
                 origin = f"{highest.mixture.n_components} components of {highest.mixture.covariance.letters}"
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
         self._fits[place] = fit
