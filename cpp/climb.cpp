@@ -27,7 +27,7 @@ constexpr double kAngle = 1e-6;           // and as an angle, whose square is wh
 constexpr int kSweeps = 4;                // of rotations in an M-step: the next one goes on
 constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
 constexpr int kPlain = 3;                 // passes that are never worth extrapolation
-constexpr double kSoon = 6.0;             // nor are so many steps to the top
+constexpr double kSoon = 10.0;            // nor are so many steps to the top
 constexpr double kFarAhead = 100.0;       // times the nats that end a run: no M-step only to measure what is ahead
 constexpr double kHalfRoot = 0.70710678118654752440;
 constexpr double kFarScale = 1.3, kFarShift = 0.3, kLeastShare = 0.1;  // as in acceleration.py
@@ -439,11 +439,11 @@ class Run {
   // inverse(root of `to`) root of `at`, lower triangular.
   void find_turn(const Parameters& at, const Parameters& to, int c, double* a) const {
     const double *factor = to.factors.data() + place_of(c), *root = at.roots.data() + place_of(c);
-    for (int i = 0; i < d_; ++i) {
-      for (int j = 0; j < d_; ++j) {
-        double sum = 0.0;
-        for (int p = j; p <= i; ++p) sum += factor[p * d_ + i] * root[p * d_ + j];
-        a[i * d_ + j] = sum;
+    std::fill(a, a + d_ * d_, 0.0);
+    for (int p = 0; p < d_; ++p) {
+      for (int i = p; i < d_; ++i) {
+        const double share = factor[p * d_ + i];
+        for (int j = 0; j <= p; ++j) a[i * d_ + j] += share * root[p * d_ + j];
       }
     }
   }

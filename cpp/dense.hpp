@@ -10,12 +10,22 @@ namespace gaussmix {
 
 inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
+// In four sums, so that additions need not wait for each other.
+inline double dot(const double* a, const double* b, std::size_t size) {
+  double sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
+  for (; i < size; ++i) sums[0] += a[i] * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 // L lower triangular with L L' = a, both (d, d); only the lower triangle of a is read. False where a pivot is rounding.
 inline bool find_root(const double* a, int d, double* l) {
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) {
-      double sum = a[i * d + j];
-      for (int p = 0; p < j; ++p) sum -= l[i * d + p] * l[j * d + p];
+      const double sum = a[i * d + j] - dot(l + i * d, l + j * d, j);
       if (i > j) {
         l[i * d + j] = sum / l[j * d + j];
       } else {
@@ -34,9 +44,7 @@ inline void invert_transposed(const double* l, int d, double* w) {
   for (int j = 0; j < d; ++j) {  // column j of inverse(L) is row j of W
     w[j * d + j] = 1.0 / l[j * d + j];
     for (int i = j + 1; i < d; ++i) {
-      double sum = 0.0;
-      for (int p = j; p < i; ++p) sum -= l[i * d + p] * w[j * d + p];
-      w[j * d + i] = sum / l[i * d + i];
+      w[j * d + i] = -dot(l + i * d + j, w + j * d + j, i - j) / l[i * d + i];
     }
   }
 }
@@ -65,18 +73,18 @@ inline void turn(const double* q, const double* a, int d, double* room, double* 
 // to = l a l' for lower triangular l and symmetric a of which the lower triangle is read; room is (d, d).
 inline void color(const double* l, const double* a, int d, double* room, double* to) {
   for (int i = 0; i < d; ++i) {
-    for (int j = 0; j < d; ++j) {
-      double sum = 0.0;
-      for (int p = 0; p <= i; ++p) sum += l[i * d + p] * (p > j ? a[p * d + j] : a[j * d + p]);
-      room[i * d + j] = sum;
+    for (int j = 0; j <= i; ++j) to[i * d + j] = to[j * d + i] = a[i * d + j];
+  }
+  for (int i = 0; i < d; ++i) {
+    double* line = room + i * d;
+    std::fill(line, line + d, 0.0);
+    for (int p = 0; p <= i; ++p) {
+      const double factor = l[i * d + p];
+      for (int j = 0; j <= i; ++j) line[j] += factor * to[p * d + j];
     }
   }
   for (int i = 0; i < d; ++i) {
-    for (int j = 0; j <= i; ++j) {
-      double sum = 0.0;
-      for (int p = 0; p <= j; ++p) sum += room[i * d + p] * l[j * d + p];
-      to[i * d + j] = to[j * d + i] = sum;
-    }
+    for (int j = 0; j <= i; ++j) to[i * d + j] = to[j * d + i] = dot(room + i * d, l + j * d, j + 1);
   }
 }
 
@@ -128,17 +136,6 @@ inline void diagonalize(double* a, int d, double* q) {
     std::swap(a[i * d + i], a[greatest * d + greatest]);
     for (int p = 0; p < d; ++p) std::swap(q[p * d + i], q[p * d + greatest]);
   }
-}
-
-// In four sums, so that additions need not wait for each other.
-inline double dot(const double* a, const double* b, std::size_t size) {
-  double sums[4] = {};
-  std::size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  for (; i < size; ++i) sums[0] += a[i] * b[i];
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 inline void set_identity(double* q, int d) {
