@@ -28,7 +28,7 @@ constexpr int kSweeps = 4;                // of rotations in an M-step: the next
 constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
 constexpr int kPlain = 3;                 // passes that are never worth extrapolation
 constexpr double kSoon = 10.0;            // nor are so many steps to the top
-constexpr double kFarAhead = 100.0;       // times the nats that end a run: no M-step only to measure what is ahead
+constexpr double kFarAhead = 30.0;       // times the nats that end a run: no M-step only to measure what is ahead
 constexpr double kHalfRoot = 0.70710678118654752440;
 constexpr double kFarScale = 1.3, kFarShift = 0.3, kLeastShare = 0.1;  // as in acceleration.py
 constexpr double kRounding = 16 * kEpsilon;                            // of an objective
@@ -101,7 +101,8 @@ class Run {
     while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and if structures were free.
-      const bool is_far = proposes && 0.5 * extrapolation_.residual_square() > kFarAhead * m_.nats;
+      const bool is_far =
+          proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
       if (!is_far) {
         if (!maximize(now_, moments_, next_)) return fail();
         const double gain = gain_of(next_);

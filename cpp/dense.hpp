@@ -88,26 +88,27 @@ inline void color(const double* l, const double* a, int d, double* room, double*
   }
 }
 
-// a := R' a R and q := q R, where R turns the axes i and j by the angle of this cosine and sine.
-inline void rotate(double* a, int d, int i, int j, double cosine, double sine) {
-  for (int p = 0; p < d; ++p) {
-    const double x = a[p * d + i], y = a[p * d + j];
-    a[p * d + i] = cosine * x + sine * y;
-    a[p * d + j] = cosine * y - sine * x;
-  }
-}
-inline void rotate_both(double* a, int d, int i, int j, double cosine, double sine) {
-  rotate(a, d, i, j, cosine, sine);
-  for (int p = 0; p < d; ++p) {
-    const double x = a[i * d + p], y = a[j * d + p];
-    a[i * d + p] = cosine * x + sine * y;
-    a[j * d + p] = cosine * y - sine * x;
+// The vectors x and y turned by the angle of this cosine and sine.
+inline void rotate(double* x, double* y, std::size_t size, double cosine, double sine) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const double before = x[i];
+    x[i] = cosine * before + sine * y[i];
+    y[i] = cosine * y[i] - sine * before;
   }
 }
 
-// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q.
+inline void transpose_square(double* a, int d) {
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j < i; ++j) std::swap(a[i * d + j], a[j * d + i]);
+  }
+}
+
+// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q. What is
+// left off the diagonal is below the tolerance, relative to the geometric mean of the diagonal numbers beside it.
 // (Golub and Van Loan, Matrix Computations (2013), 8.5.)
-inline void diagonalize(double* a, int d, double* q) {
+inline void diagonalize(double* a, int d, double* q, double tolerance) {
+  transpose_square(q, d);
+  tolerance = std::max(tolerance, kEpsilon);
   for (int sweep = 0; sweep < 60; ++sweep) {
     bool rotated = false;
     double trace = 0.0;
@@ -115,14 +116,18 @@ inline void diagonalize(double* a, int d, double* q) {
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
         const double off = a[i * d + j], p = a[i * d + i], r = a[j * d + j];
-        if (!(std::abs(off) > kEpsilon * (std::sqrt(std::abs(p * r)) + kEpsilon * trace))) continue;
+        if (!(std::abs(off) > tolerance * (std::sqrt(std::abs(p * r)) + kEpsilon * trace))) continue;
         rotated = true;
         const double ratio = (r - p) / (2 * off);
         const double tangent = (ratio < 0 ? 1.0 : -1.0) / (std::abs(ratio) + std::sqrt(1 + ratio * ratio));
         const double cosine = 1 / std::sqrt(1 + tangent * tangent), sine = tangent * cosine;
-        rotate_both(a, d, i, j, cosine, sine);
-        a[i * d + j] = a[j * d + i] = 0.0;
-        rotate(q, d, i, j, cosine, sine);
+        double *line = a + i * d, *other = a + j * d;
+        rotate(line, other, d, cosine, sine);
+        line[i] = p + tangent * off, other[j] = r - tangent * off, line[j] = other[i] = 0.0;
+        for (int t = 0; t < d; ++t) {
+          if (t != i && t != j) a[t * d + i] = line[t], a[t * d + j] = other[t];
+        }
+        rotate(q + i * d, q + j * d, d, cosine, sine);
       }
     }
     if (!rotated) break;
@@ -134,8 +139,9 @@ inline void diagonalize(double* a, int d, double* q) {
     }
     if (greatest == i) continue;
     std::swap(a[i * d + i], a[greatest * d + greatest]);
-    for (int p = 0; p < d; ++p) std::swap(q[p * d + i], q[p * d + greatest]);
+    std::swap_ranges(q + i * d, q + (i + 1) * d, q + greatest * d);
   }
+  transpose_square(q, d);
 }
 
 inline void set_identity(double* q, int d) {

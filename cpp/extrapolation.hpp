@@ -23,7 +23,7 @@ class Extrapolation {
   }
 
   void clear() {
-    kept_ = 0, plain_ = 0, has_next_ = false;
+    kept_ = 0, plain_ = 0, has_next_ = has_moved_ = false;
     radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0;
   }
 
@@ -41,6 +41,17 @@ class Extrapolation {
     std::copy(result, result + size_, results_[0].begin());
     next_ = results_[0];
     kept_ = std::min(kept_ + 1, kMemory + 1);
+    std::rotate(moves_.begin(), moves_.end() - 1, moves_.end());
+    std::rotate(bent_.begin(), bent_.end() - 1, bent_.end());
+    for (int i = kMemory - 1; i > 0; --i) {
+      for (int j = kMemory - 1; j > 0; --j) {
+        gram_[i][j] = gram_[i - 1][j - 1];
+        bends_[i][j] = bends_[i - 1][j - 1];
+      }
+      slopes_[i] = slopes_[i - 1];
+    }
+    for (int i = has_moved_ ? kept_ - 2 : std::min(kept_ - 2, 0); i >= 0; --i) add_move(i);
+    has_moved_ = false;
   }
   // The rows of each component; of the group after them, if there is one, all.
   void set_counts(const std::vector<double>& counts) {
@@ -54,6 +65,7 @@ class Extrapolation {
   void move(Move move) {
     for (int i = 0; i < kept_; ++i) move(sums_[i].data()), move(results_[i].data());
     move(next_.data());
+    has_moved_ = true;
   }
 
   // With the objective, in nats, at the point whose result came last.
@@ -99,12 +111,7 @@ class Extrapolation {
     if (kept_ < 2) return std::numeric_limits<double>::infinity();
     double slowest = 1.0;
     for (int i = 0; i + 1 < kept_; ++i) {
-      double moved = 0.0, changed = 0.0;
-      for (std::size_t j = 0; j < size_; ++j) {
-        const double move = sums_[i][j] - sums_[i + 1][j], change = results_[i][j] - results_[i + 1][j] - move;
-        moved += move * move, changed += change * change;
-      }
-      if (changed > 0) slowest = std::max(slowest, std::sqrt(moved / changed));
+      if (slopes_[i] > 0) slowest = std::max(slowest, 1 / slopes_[i]);
     }
     return slowest;
   }
@@ -143,26 +150,32 @@ class Extrapolation {
     return std::sqrt(most);
   }
 
+  // The i-th newest move, of unit length, and its products with itself and those that are older.
+  void add_move(int i) {
+    double *move = moves_[i].data(), *bent = bent_[i].data();
+    const double *sum = sums_[i].data(), *before = sums_[i + 1].data();
+    const double *result = results_[i].data(), *result_before = results_[i + 1].data();
+    for (std::size_t j = 0; j < size_; ++j) move[j] = sum[j] - before[j];
+    for (std::size_t j = 0; j < size_; ++j) bent[j] = move[j] - (result[j] - result_before[j]);  // H times the move
+    const double square = dot(moves_[i], moves_[i]), scale = square > 0 ? 1 / std::sqrt(square) : 0.0;
+    for (std::size_t j = 0; j < size_; ++j) move[j] *= scale, bent[j] *= scale;
+    slopes_[i] = std::sqrt(dot(bent_[i], bent_[i]));
+    for (int j = i; j + 1 < kept_; ++j) {
+      gram_[i][j] = gram_[j][i] = dot(moves_[i], moves_[j]);
+      bends_[i][j] = dot(moves_[i], bent_[j]);
+      bends_[j][i] = dot(moves_[j], bent_[i]);
+    }
+  }
+
   bool newton(int back) {
     const int most = std::min<int>(back - 1, static_cast<int>(size_));
-    for (int i = 0; i < most; ++i) {
-      double *move = moves_[i].data(), *bent = bent_[i].data();
-      const double *sum = sums_[i].data(), *before = sums_[i + 1].data();
-      const double *result = results_[i].data(), *result_before = results_[i + 1].data();
-      for (std::size_t j = 0; j < size_; ++j) move[j] = sum[j] - before[j];
-      for (std::size_t j = 0; j < size_; ++j) bent[j] = move[j] - (result[j] - result_before[j]);  // H times the move
-      const double square = dot(moves_[i], moves_[i]);
-      if (!(square > 0)) return false;
-      const double scale = 1 / std::sqrt(square);
-      for (std::size_t j = 0; j < size_; ++j) move[j] *= scale, bent[j] *= scale;
-    }
     // Orthonormal axes of the span, the newest first: moves = root axes.
-    double gram[kMemory * kMemory], root[kMemory * kMemory], curvature[kMemory * kMemory], axes[kMemory * kMemory];
+    double projected[kMemory * kMemory], root[kMemory * kMemory], curvature[kMemory * kMemory], axes[kMemory * kMemory];
     int used = 0;
     for (; used < most; ++used) {
-      double left = 1.0;
+      double left = 0.0;
       for (int j = 0; j <= used; ++j) {
-        double sum = j == used ? 1.0 : dot(moves_[used], moves_[j]);
+        double sum = gram_[used][j];
         for (int p = 0; p < j; ++p) sum -= root[used * kMemory + p] * root[j * kMemory + p];
         if (j < used) root[used * kMemory + j] = sum / root[j * kMemory + j];
         left = sum;
@@ -173,15 +186,15 @@ class Extrapolation {
     if (used == 0) return false;
     const int m = used;
     for (int i = 0; i < m; ++i) {
-      for (int j = 0; j < m; ++j) gram[i * m + j] = dot(moves_[i], bent_[j]);
+      for (int j = 0; j < m; ++j) projected[i * m + j] = bends_[i][j];
     }
-    solve_lower(root, gram, m, false);
-    solve_lower(root, gram, m, true);
+    solve_lower(root, projected, m, false);
+    solve_lower(root, projected, m, true);
     for (int i = 0; i < m; ++i) {
-      for (int j = 0; j < m; ++j) curvature[i * m + j] = 0.5 * (gram[i * m + j] + gram[j * m + i]);
+      for (int j = 0; j < m; ++j) curvature[i * m + j] = 0.5 * (projected[i * m + j] + projected[j * m + i]);
     }
     set_identity(axes, m);
-    diagonalize(curvature, m, axes);
+    diagonalize(curvature, m, axes, 0.0);
     for (std::size_t j = 0; j < size_; ++j) left_[j] = results_[0][j] - sums_[0][j];
     double inside[kMemory], slope[kMemory], along[kMemory], held[kMemory];
     project(root, m, inside);
@@ -263,12 +276,14 @@ class Extrapolation {
 
   std::vector<int> group_;
   std::size_t size_;
-  std::vector<double> counts_, moved_;               // (groups,)
-  std::vector<std::vector<double>> sums_, results_;  // s and F(s), the newest first
-  std::vector<std::vector<double>> moves_, bent_;    // unit moves, and H times them
+  std::vector<double> counts_, moved_;                       // (groups,)
+  std::vector<std::vector<double>> sums_, results_;          // s and F(s), the newest first
+  std::vector<std::vector<double>> moves_, bent_;            // unit moves, and H times them
+  double gram_[kMemory][kMemory], bends_[kMemory][kMemory];  // moves times moves, and times bent_
+  double slopes_[kMemory];                                   // lengths of bent_
   std::vector<double> next_, step_, left_;
   int kept_ = 0, plain_ = 0;
-  bool has_next_ = false, curved_ = false;
+  bool has_next_ = false, has_moved_ = false, curved_ = false;
   double radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, objective_ = 0.0;
 };
 

@@ -146,19 +146,6 @@ Form form_of(Model model) {
   return model == Model::EEE ? Form::tied : Form::full;
 }
 
-namespace {
-
-// Vectors x and y turned by an angle.
-void turn_vectors(double* x, double* y, std::size_t size, double cosine, double sine) {
-  for (std::size_t i = 0; i < size; ++i) {
-    const double before = x[i];
-    x[i] = cosine * before + sine * y[i];
-    y[i] = cosine * y[i] - sine * before;
-  }
-}
-
-}  // namespace
-
 bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const Search& search,
                       double* axes, double* variances) {
   const std::size_t size = static_cast<std::size_t>(d) * d, line = static_cast<std::size_t>(d) * k;
@@ -188,12 +175,12 @@ bool find_common_axes(int k, int d, const double* counts, const double* free, bo
         rotated = true;
         pair.keep(angle);
         const double cosine = std::cos(0.5 * angle), sine = std::sin(0.5 * angle);
-        turn_vectors(turned + i * line, turned + j * line, line, cosine, sine);
-        for (int p = 0; p < d; ++p) turn_vectors(turned + p * line + i * k, turned + p * line + j * k, k, cosine, sine);
+        rotate(turned + i * line, turned + j * line, line, cosine, sine);
+        for (int p = 0; p < d; ++p) rotate(turned + p * line + i * k, turned + p * line + j * k, k, cosine, sine);
         for (int c = 0; c < k; ++c) {
           if (!(turned[i * line + i * k + c] > 0) || !(turned[j * line + j * k + c] > 0)) return false;
         }
-        rotate(axes, d, i, j, cosine, sine);
+        for (int p = 0; p < d; ++p) rotate(axes + p * d + i, axes + p * d + j, 1, cosine, sine);
       }
     }
     if (!rotated) break;
@@ -359,7 +346,7 @@ bool Structure::common_axes(const double* counts, double* covariances) {
       for (std::size_t i = 0; i < size; ++i) pooled[i] += counts[c] * covariances[c * size + i];
     }
     set_identity(axes_.data(), d_);
-    diagonalize(pooled, d_, axes_.data());
+    diagonalize(pooled, d_, axes_.data(), 0.0);
   }
   const Search search{!known_, known_ ? sweeps_ : kMostSweeps, tolerance_};
   if (!find_common_axes(k_, d_, counts, covariances, one_volume, search, axes_.data(), variances_.data())) return false;
@@ -374,7 +361,7 @@ bool Structure::own_axes(const double* counts, double* covariances) {
     double *axes = axes_.data() + c * size, *turned = turned_.data() + c * size;
     if (!known_ || !make_orthonormal(axes, d_)) set_identity(axes, d_);
     turn(axes, covariances + c * size, d_, room_.data(), turned);
-    diagonalize(turned, d_, axes);
+    diagonalize(turned, d_, axes, tolerance_);
     for (int j = 0; j < d_; ++j) variances_[c * d_ + j] = turned[j * d_ + j];
   }
   if (model_ == Model::VEV) {
