@@ -17,6 +17,7 @@
 
 #include "build.hpp"
 #include "climb.hpp"
+#include "common_axes.hpp"
 #include "distinct.hpp"
 #include "field.hpp"
 #include "fractions.hpp"
@@ -389,7 +390,7 @@ NB_MODULE(_native, module) {
       "nearest", &nearest, "model"_a, "counts"_a, "covariances"_a, "out"_a.noconvert(),
       "The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none.");
   module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
-             "The axes that covariances nearly have in common, in place (cpp/structures.hpp).");
+             "The axes that covariances nearly have in common, in place (cpp/common_axes.hpp).");
   module.def("climb", &climb, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a, "responsibilities"_a.noconvert(),
              "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a, "accelerate"_a,
              "weights"_a.noconvert(), "means"_a.noconvert(), "covariances"_a.noconvert(), "objectives"_a.noconvert(),

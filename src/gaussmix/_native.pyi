@@ -103,7 +103,7 @@ def nearest(model: str, counts: FloatArray, covariances: FloatArray, out: FloatA
     """The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none."""
 
 def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
-    """The axes that covariances nearly have in common, in place (cpp/structures.hpp)."""
+    """The axes that covariances nearly have in common, in place (cpp/common_axes.hpp)."""
 
 def climb(
     rows: FloatArray,
