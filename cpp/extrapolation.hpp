@@ -24,7 +24,7 @@ class Extrapolation {
 
   void clear() {
     kept_ = 0, plain_ = 0, has_next_ = has_moved_ = false;
-    radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0;
+    radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, slowest_ = 1.0;
   }
 
   bool is_empty() const { return !has_next_; }
@@ -52,6 +52,10 @@ class Extrapolation {
     }
     for (int i = has_moved_ ? kept_ - 2 : std::min(kept_ - 2, 0); i >= 0; --i) add_move(i);
     has_moved_ = false;
+    slowest_ = std::max(1.0, kFading * slowest_);
+    for (int i = 0; i + 1 < kept_; ++i) {
+      if (slopes_[i] > 0) slowest_ = std::max(slowest_, 1 / slopes_[i]);
+    }
   }
   // The rows of each component; of the group after them, if there is one, all.
   void set_counts(const std::vector<double>& counts) {
@@ -106,15 +110,8 @@ class Extrapolation {
     }
   }
 
-  // 1 / (1 - rate) by the slowest move kept: Aitken's estimate.
-  double stretch() const {
-    if (kept_ < 2) return std::numeric_limits<double>::infinity();
-    double slowest = 1.0;
-    for (int i = 0; i + 1 < kept_; ++i) {
-      if (slopes_[i] > 0) slowest = std::max(slowest, 1 / slopes_[i]);
-    }
-    return slowest;
-  }
+  // 1 / (1 - rate) by the slowest move kept, or a few times that of moves forgotten: Aitken's estimate.
+  double stretch() const { return kept_ < 2 ? std::numeric_limits<double>::infinity() : slowest_; }
 
   // Half its square is the gain of the next step of F, to second order.
   double residual_square() const {
@@ -132,6 +129,7 @@ class Extrapolation {
   static constexpr double kGood = 0.5, kBad = 0.1, kStraight[] = {0.9, 1.8};
   static constexpr int kBentHistory = 3, kRefusedHistory = 2;
   static constexpr double kDigits = 1e-12, kAcross = 1.5;
+  static constexpr double kFading = 0.9;        // per pass: how soon the slowest move is forgotten
   static constexpr double kIndependent = 1e-9;  // what is left of a move beside newer ones, as a share of its square
 
   void forget(int most) { kept_ = std::min(kept_, most); }
@@ -284,7 +282,7 @@ class Extrapolation {
   std::vector<double> next_, step_, left_;
   int kept_ = 0, plain_ = 0;
   bool has_next_ = false, has_moved_ = false, curved_ = false;
-  double radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, objective_ = 0.0;
+  double radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, objective_ = 0.0, slowest_ = 1.0;
 };
 
 }  // namespace gaussmix
