@@ -320,8 +320,8 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
 
 void climb(const In& rows, const std::optional<In>& row_weights, const std::string& model, const In& responsibilities,
            const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter, double nats, bool accelerate,
-           const Out& weights, const Out& means, const Out& covariances, const Out& objectives,
-           const Out& log_likelihoods, const Labels& n_passes) {
+           const Out& weights, const Out& means, const Out& roots, const Out& objectives, const Out& log_likelihoods,
+           const Labels& n_passes, const std::optional<Out>& ended) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = features_of(rows.shape(1));
@@ -341,10 +341,11 @@ void climb(const In& rows, const std::optional<In>& row_weights, const std::stri
                                     accelerate};
   const gaussmix::Tops tops{sized(weights, m * k, "weights"),
                             sized(means, m * k * d, "means"),
-                            sized(covariances, m * k * d * d, "covariances"),
+                            sized(roots, m * k * d * d, "roots"),
                             sized(objectives, m, "objectives"),
                             sized(log_likelihoods, m, "log_likelihoods"),
-                            sized(n_passes, m, "n_passes")};
+                            sized(n_passes, m, "n_passes"),
+                            sized_or_null(ended, m * n * k, "ended")};
   nb::gil_scoped_release release;
   gaussmix::climb(mountain, m, responsibilities.data(), max_threads(), tops);
 }
@@ -393,8 +394,9 @@ NB_MODULE(_native, module) {
              "The axes that covariances nearly have in common, in place (cpp/common_axes.hpp).");
   module.def("climb", &climb, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a, "responsibilities"_a.noconvert(),
              "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a, "accelerate"_a,
-             "weights"_a.noconvert(), "means"_a.noconvert(), "covariances"_a.noconvert(), "objectives"_a.noconvert(),
-             "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(), "Many short runs of EM (cpp/climb.hpp).");
+             "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(), "objectives"_a.noconvert(),
+             "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(), "ended"_a.none().noconvert(),
+             "Many short runs of EM (cpp/climb.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

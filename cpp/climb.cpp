@@ -90,34 +90,30 @@ class Run : private Sized {
     if (!std::isfinite(objective_)) fail();
   }
 
-  void report(std::size_t i, const Tops& to) const {
+  void report(std::size_t i, const Tops& to) {
     to.objectives[i] = objective_;
     to.log_likelihoods[i] = log_likelihood_;
     to.n_passes[i] = n_passes_;
     const std::size_t full = static_cast<std::size_t>(k_) * d_ * d_;
-    double* covariances = to.covariances + i * full;
+    double* roots = to.roots + i * full;
     std::fill(to.weights + i * k_, to.weights + (i + 1) * k_, 0.0);
     std::fill(to.means + i * k_ * d_, to.means + (i + 1) * k_ * d_, 0.0);
-    std::fill(covariances, covariances + full, 0.0);
+    std::fill(roots, roots + full, 0.0);
     if (objective_ == -kInfinity) return;
     std::copy(now_.weights.begin(), now_.weights.end(), to.weights + i * k_);
     std::copy(now_.means.begin(), now_.means.end(), to.means + i * k_ * d_);
     for (int c = 0; c < k_; ++c) {
-      double* own = covariances + static_cast<std::size_t>(c) * d_ * d_;
+      double* own = roots + static_cast<std::size_t>(c) * d_ * d_;
       const double* root = root_of(now_, c);
       for (int a = 0; a < d_; ++a) {
-        for (int b = 0; b <= a; ++b) {
-          double sum = 0.0;
-          if (is_triangular()) {
-            for (int p = 0; p <= b; ++p) sum += root[a * d_ + p] * root[b * d_ + p];
-          } else if (a == b) {
-            const double deviation = root[form_ == Form::diagonal ? a : 0];
-            sum = deviation * deviation;
-          }
-          own[a * d_ + b] = own[b * d_ + a] = sum;
+        if (is_triangular()) {
+          std::copy(root + a * d_, root + a * d_ + a + 1, own + a * d_);
+        } else {
+          own[a * d_ + a] = root[form_ == Form::diagonal ? a : 0];
         }
       }
     }
+    if (to.responsibilities) score(to.responsibilities + i * n_ * k_);
   }
 
  private:
@@ -191,6 +187,18 @@ class Run : private Sized {
     std::swap(now_, tried_);
     objective_ = objective, log_likelihood_ = log_likelihood;
     return false;
+  }
+
+  // The responsibilities at the parameters of now, (n, k).
+  void score(double* responsibilities) {
+    const Mixture mixture = mixture_of(now_);
+    packed_.clear();
+    kernels_.pack(mixture, packed_.data());
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
+    const Scores wanted{nullptr, responsibilities, nullptr, nullptr};
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), wanted);
+    }
   }
 
   // The pass at the parameters of now: moments, log-likelihood, objective.

@@ -29,12 +29,13 @@ struct Mountain {
 
 // Where the runs ended: of run i, the parameters and what the last pass gave at them.
 struct Tops {
-  double* weights;          // (m, k)
-  double* means;            // (m, k, d)
-  double* covariances;      // (m, k, d, d)
-  double* objectives;       // (m,) -inf for a run that came to a singular covariance or an empty component
-  double* log_likelihoods;  // (m,) the same
-  std::int64_t* n_passes;   // (m,)
+  double* weights;           // (m, k)
+  double* means;             // (m, k, d)
+  double* roots;             // (m, k, d, d) lower triangular, of the covariances
+  double* objectives;        // (m,) -inf for a run that came to a singular covariance or an empty component
+  double* log_likelihoods;   // (m,) the same
+  std::int64_t* n_passes;    // (m,)
+  double* responsibilities;  // (m, n, k) at these parameters, or null
 };
 
 // `responsibilities` (m, n, k): each run begins with the M-step of its table. Whatever the number of threads, the bits

@@ -118,10 +118,11 @@ def climb(
     accelerate: bool,
     weights: FloatArray,
     means: FloatArray,
-    covariances: FloatArray,
+    roots: FloatArray,
     objectives: FloatArray,
     log_likelihoods: FloatArray,
     n_passes: IntArray,
+    ended: FloatArray | None,
 ) -> None:
     """Many short runs of EM (cpp/climb.hpp)."""
 

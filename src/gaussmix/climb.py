@@ -11,7 +11,6 @@ import numpy as np
 
 import gaussmix._native as _native
 from gaussmix.covariance import AbstractCovariance
-from gaussmix.covariance.triangular import lower_root
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
@@ -28,24 +27,27 @@ class Climbed:
     ----------
     structure : type of AbstractCovariance
     weights : (m, k) array
-        Zero for a run that failed, as are its means and covariances.
+        Zero for a run that failed, as are its means and roots.
     means : (m, k, d) array
-    covariances : (m, k, d, d) array
-        In full, whatever the structure.
+    roots : (m, k, d, d) array
+        Of the covariances, lower triangular, in full whatever the structure.
     objectives : (m,) array
         Log-likelihood plus log prior of these parameters, in nats; -inf for a run that failed.
     log_likelihoods : (m,) array
     n_passes : (m,) array of int
         Passes over the rows.
+    responsibilities : (m, n, k) array or None
+        At the parameters, where they were asked for.
     """
 
     structure: type[AbstractCovariance]
     weights: FloatArray
     means: FloatArray
-    covariances: FloatArray
+    roots: FloatArray
     objectives: FloatArray
     log_likelihoods: FloatArray
     n_passes: IntArray
+    responsibilities: FloatArray | None
 
     @property
     def best(self) -> int:
@@ -63,16 +65,14 @@ class Climbed:
         if self.objectives[run] == -math.inf:
             raise ValueError(f"run {run} came to a singular covariance or an empty component: it has no mixture")
         k, d = self.means[run].shape
-        dense = self.covariances[run]
+        roots = self.roots[run]
         match self.structure.form:
-            case "full":
-                roots = lower_root(dense)
             case "tied":
-                roots = lower_root(dense[:1])[0]
+                roots = roots[0]
             case "diagonal":
-                roots = np.sqrt(dense.diagonal(axis1=1, axis2=2))
+                roots = roots.diagonal(axis1=1, axis2=2)
             case "spherical":
-                roots = np.sqrt(dense[:, 0, 0])
+                roots = roots[:, 0, 0]
         return Mixture(self.weights[run], self.means[run], self.structure(roots, k, d))
 
 
@@ -86,6 +86,7 @@ def climb(
     max_iter: int,
     nats: float,
     accelerate: bool = True,
+    with_responsibilities: bool = False,
 ) -> Climbed:
     """EM from each of m tables of responsibilities: the M-step of the table, then EM to the top.
 
@@ -106,6 +107,8 @@ def climb(
         A run ends when two passes in a row see less than this ahead, as of `em.Ahead`.
     accelerate : bool, default=True
         Whether sums are extrapolated on the way. The objective never falls, with or without.
+    with_responsibilities : bool, default=False
+        Whether the tables at the end are wanted, for runs that are to go on.
 
     Returns
     -------
@@ -132,7 +135,8 @@ def climb(
     center, exponent = _center_and_scale(rows)
     centered = np.ldexp(rows - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
-    covariances = np.zeros((m, k, d, d))
+    roots = np.zeros((m, k, d, d))
+    ended = np.zeros((m, n, k)) if with_responsibilities else None
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
     row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
@@ -153,10 +157,11 @@ def climb(
             accelerate,
             weights[some],
             means[some],
-            covariances[some],
+            roots[some],
             objectives[some],
             log_likelihoods[some],
             n_passes[some],
+            None if ended is None else ended[some],
         )
     failed = objectives == -math.inf
     means = np.ldexp(means, exponent) + center
@@ -166,9 +171,8 @@ def climb(
     total = float(n) if row_weights is None else float(row_weights.sum())
     log_likelihoods = log_likelihoods - total * logarithm
     objectives = objectives - (total + k * pseudo_rows) * logarithm
-    return Climbed(
-        structure, weights, means, np.ldexp(covariances, 2 * exponent), objectives, log_likelihoods, n_passes
-    )
+    roots = np.ldexp(roots, exponent)
+    return Climbed(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
 def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:

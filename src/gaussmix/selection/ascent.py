@@ -22,9 +22,8 @@ from gaussmix.selection.landscape import Landscape, Start
 from gaussmix.selection.proposals import doubled, lifted, merges, nudged_splits, splits
 from gaussmix.typing import FloatArray
 
-_HEATS = ((4, 16), (20, 4))  # iterations, and how many starts go on after them
-_ACCELERATED = 10  # iterations from which on it pays
-_LONG = 300  # iterations of the last heat
+_SHORT, _LONG = 4, 300  # iterations of the two heats of a race
+_FINISHERS = 8  # starts in the last heat
 _NEAR = 1e-3  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
 _LESS = 1e-3  # nats: so much below a special case is too low
@@ -45,6 +44,8 @@ class Peak:
     soundness : Soundness
     origin : str
         What it was started from.
+    responsibilities : (n, k) array
+        Of the rows that are searched.
     """
 
     mixture: Mixture
@@ -52,6 +53,7 @@ class Peak:
     log_likelihood: float
     soundness: Soundness
     origin: str
+    responsibilities: FloatArray
 
     @property
     def is_sound(self) -> bool:
@@ -132,14 +134,14 @@ class Ascent:
             starts += self._from_models(size, self._below[structure])
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
-                starts += splits(self._landscape, fewer.mixture)
+                starts += splits(self._landscape.rows, fewer.mixture, fewer.responsibilities)
             if not self._search((size, structure), starts):
                 return
         for size, structure in reversed(self._wanted):
             starts = self._from_models(size, [other for other in self._structures if other is not structure])
             more = self._preferred((size + 1, structure))
             if more is not None:
-                starts += merges(self._landscape, more.mixture)
+                starts += merges(more.mixture, more.responsibilities, self._landscape.weight)
             if not self._search((size, structure), starts):
                 return
 
@@ -169,9 +171,9 @@ class Ascent:
         starts: list[Start] = []
         for peak in below:
             if peak.mixture.n_components == size:
-                starts.append((_as(peak), self._landscape.responsibilities(peak.mixture)))
+                starts.append((_as(peak), peak.responsibilities))
             else:
-                starts += nudged_splits(self._landscape, peak.mixture)
+                starts += nudged_splits(self._landscape.rows, peak.mixture, peak.responsibilities)
         self._climb(place, starts)
         found = self.peaks[place].above(floor)
         if found is not None:
@@ -180,11 +182,12 @@ class Ascent:
         mixture = highest.mixture if highest.mixture.n_components == size else doubled(highest.mixture)
         mixture = lifted(mixture, structure)
         soundness = self._landscape.examine(mixture, mixture.weights * self._landscape.weight, self._landscape.weight)
-        return Peak(mixture, highest.objective, highest.log_likelihood, soundness, _as(highest))
+        table = self._landscape.responsibilities(mixture)
+        return Peak(mixture, highest.objective, highest.log_likelihood, soundness, _as(highest), table)
 
     def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
         peaks = [self._preferred((size, structure)) for structure in structures]
-        return [(_as(peak), self._landscape.responsibilities(peak.mixture)) for peak in peaks if peak is not None]
+        return [(_as(peak), peak.responsibilities) for peak in peaks if peak is not None]
 
     def _preferred(self, place: Place) -> Peak | None:
         return self.peaks[place].preferred if place in self.peaks else None
@@ -193,16 +196,15 @@ class Ascent:
         """A race of starts, and whether there is time for more."""
         if time.perf_counter() > self._deadline:
             return False
-        for n_iter, most in _HEATS:
-            if len(starts) > most:
-                starts = self._heat(place, starts, n_iter, most)
+        if len(starts) > _FINISHERS:
+            starts = self._heat(place, starts)
         self._climb(place, starts)
         if self._step:
             self._step(place)
         return True
 
-    def _heat(self, place: Place, starts: list[Start], n_iter: int, most: int) -> list[Start]:
-        """The best after a few iterations, as they are then."""
+    def _heat(self, place: Place, starts: list[Start]) -> list[Start]:
+        """The best after a few iterations of plain EM, as they are then."""
         size, structure = place
         short = climb(
             self._landscape.rows,
@@ -210,14 +212,13 @@ class Ascent:
             structure,
             np.stack([table for _, table in starts]),
             self._landscape.update_for_climbs(size, structure),
-            max_iter=n_iter,
+            max_iter=_SHORT,
             nats=_NEAR,
-            accelerate=n_iter >= _ACCELERATED,
+            accelerate=False,
+            with_responsibilities=True,
         )
-        return [
-            (starts[at][0], self._landscape.responsibilities(short.mixture(at)))
-            for at in _different(short.objectives, most)
-        ]
+        assert short.responsibilities is not None
+        return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
     def _climb(self, place: Place, starts: list[Start]) -> None:
         """To the top from each start; what is no higher than a sound peak that is there is not looked at."""
@@ -233,7 +234,9 @@ class Ascent:
                 self._landscape.update_for_climbs(size, structure),
                 max_iter=_LONG,
                 nats=_NEAR,
+                with_responsibilities=True,
             )
+            assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):
                 objective = float(ended.objectives[at])
                 if peaks.soundest is not None and objective <= peaks.soundest.objective + _SAME:
@@ -243,7 +246,8 @@ class Ascent:
                     counts = mixture.weights * self._landscape.weight
                     soundness = self._landscape.examine(mixture, counts, self._landscape.weight)
                     log_likelihood = float(ended.log_likelihoods[at])
-                    peaks.add(Peak(mixture, objective, log_likelihood, soundness, starts[at][0]))
+                    table = ended.responsibilities[at]
+                    peaks.add(Peak(mixture, objective, log_likelihood, soundness, starts[at][0], table))
         peaks.seconds += time.perf_counter() - began
 
 

@@ -8,7 +8,7 @@ from gaussmix.covariance import AbstractCovariance, free_of
 from gaussmix.covariance.triangular import lower_root
 from gaussmix.mixture import Mixture
 from gaussmix.refine import merge_costs
-from gaussmix.selection.landscape import Landscape, Start
+from gaussmix.selection.landscape import Start
 from gaussmix.typing import FloatArray
 
 _SPLITS = 8  # components, those of greatest weight first
@@ -16,31 +16,30 @@ _MERGES = 6  # pairs, the cheapest first
 _NUDGE = 0.02  # of a component's rows, from one half to the other, where both halves are to begin alike
 
 
-def splits(landscape: Landscape, mixture: Mixture, share: float = 1.0) -> Iterator[Start]:
+def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float = 1.0) -> Iterator[Start]:
     """One component cut in two, at its mean and across the direction in which it is widest.
 
-    With a share below one the halves differ so little that what they start from is as likely as the mixture itself.
+    ``table`` (n, k) has the responsibilities of the rows. With a share below one the halves differ so little that what
+    they start from is as likely as the mixture itself.
     """
-    table = landscape.responsibilities(mixture)
     dense = mixture.covariance.dense()
     for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
         widest = np.linalg.eigh(dense[component])[1][:, -1]
-        side = np.where((landscape.rows - mixture.means[component]) @ widest > 0, share, -share)
+        side = np.where((rows - mixture.means[component]) @ widest > 0, share, -share)
         own = 0.5 * table[:, component]
         halves = np.stack([own * (1 + side), own * (1 - side)], axis=1)
         others = np.delete(table, component, axis=1)
         yield f"{mixture.n_components} components, one split", np.concatenate([others, halves], axis=1)
 
 
-def nudged_splits(landscape: Landscape, mixture: Mixture) -> Iterator[Start]:
+def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
     """The same, almost as likely as the mixture."""
-    return splits(landscape, mixture, _NUDGE)
+    return splits(rows, mixture, table, _NUDGE)
 
 
-def merges(landscape: Landscape, mixture: Mixture) -> Iterator[Start]:
-    """Two components as one, those first whose merging costs the least likelihood."""
-    table = landscape.responsibilities(mixture)
-    costs = merge_costs(mixture, mixture.weights * landscape.weight)
+def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start]:
+    """Two components as one, those first whose merging costs the least likelihood; ``weight`` is that of all rows."""
+    costs = merge_costs(mixture, mixture.weights * weight)
     first, second = np.triu_indices(mixture.n_components, 1)
     for at in np.argsort(costs[first, second], kind="stable")[:_MERGES]:
         merged = np.delete(table, second[at], axis=1)

@@ -114,7 +114,7 @@ def search_models(
             return settings.update_for(weight, data, root_within)
 
         landscape = Landscape(data, sizes, update_for, rng)
-        peaks = {place: _peak(cell) for place, cell in before.items()}
+        peaks = {place: _peak(cell, landscape) for place, cell in before.items()}
         tell = None if step is None else lambda place: step(*names[place])
         ascent = Ascent(landscape, names.keys(), peaks, deadline, tell)
         interrupted = False
@@ -179,10 +179,12 @@ class _LastWord:
         )
 
 
-def _peak(cell: Cell) -> Peak:
-    assert cell.fit is not None
+def _peak(cell: Cell, landscape: Landscape) -> Peak:
+    fit = cell.fit
+    assert fit is not None
     assert cell.soundness is not None
-    return Peak(cell.fit.mixture, cell.fit.objective, cell.fit.moments.log_likelihood, cell.soundness, cell.origin)
+    table = landscape.responsibilities(fit.mixture)
+    return Peak(fit.mixture, fit.objective, fit.moments.log_likelihood, cell.soundness, cell.origin, table)
 
 
 @contextmanager
