@@ -46,6 +46,9 @@ class SelectionTable:
         `aicc` is infinite where the rows do not suffice for it.
     cv : (m,) array
         Minus twice the log-likelihood of rows held out; NaN where it was not computed.
+    n_unsound : (m,) array of int
+        Components that are not to be trusted.
+    converged : (m,) array of bool
     status : (m,) array of str
         "sound", "doubtful" or "failed".
     trouble : (m,) array of str
@@ -68,6 +71,8 @@ class SelectionTable:
     aic: FloatArray
     aicc: FloatArray
     cv: FloatArray
+    n_unsound: IntArray
+    converged: BoolArray
     status: np.ndarray[Any, np.dtype[np.str_]]
     trouble: np.ndarray[Any, np.dtype[np.str_]]
     origin: np.ndarray[Any, np.dtype[np.str_]]
@@ -84,8 +89,8 @@ class SelectionTable:
     ) -> Self:
         """The table of some cells, by number of components, models in the order of ``types``.
 
-        Sound cells win over doubtful ones; among cells that tie to rounding, the one with the fewest parameters, then
-        components, then the first.
+        Sound cells win over doubtful ones, and among these the ones with the fewest unsound components. Of cells that
+        tie, the one with the fewest parameters wins, then the one with the fewest components, then the first.
 
         Parameters
         ----------
@@ -116,6 +121,8 @@ class SelectionTable:
             "entropy": [cell.entropy for cell in lines],
             **{name: [score(cell, name) for cell in lines] for name in CRITERIA if name != "cv"},
             "cv": [(held_out or {}).get(key, math.nan) for key in keys],
+            "n_unsound": [cell.n_unsound for cell in lines],
+            "converged": [cell.is_converged for cell in lines],
             "status": status,
             "trouble": [cell.failure or "; ".join(why) for cell, why in zip(lines, doubts, strict=True)],
             "origin": [cell.origin for cell in lines],
@@ -160,8 +167,8 @@ class SelectionTable:
 
     @property
     def ranked(self) -> IntArray:
-        """The lines of sound models, the best first, ties in order; of doubtful ones where none is sound."""
-        which = np.flatnonzero(_eligible(self.status, self.value))
+        """The lines of sound models, the best first, ties in order; of the least doubtful where none is."""
+        which = np.flatnonzero(_eligible(self.status, self.n_unsound, self.value))
         order = which[np.argsort(np.round(self.value[which] / _TIE), kind="stable")]
         return np.concatenate([[self.best], order[order != self.best]])
 
@@ -219,7 +226,7 @@ class SelectionTable:
 def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int | None:
     """The line of the winner."""
     value = columns[criterion]
-    lines = np.flatnonzero(_eligible(columns["status"], value)).tolist()
+    lines = np.flatnonzero(_eligible(columns["status"], columns["n_unsound"], value)).tolist()
     if not lines:
         return None
     least = min(value[line] for line in lines)
@@ -227,13 +234,13 @@ def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int 
     return int(min(tied, key=lambda line: (columns["n_parameters"][line], columns["n_components"][line], line)))
 
 
-def _eligible(status: np.ndarray[Any, Any], value: FloatArray) -> BoolArray:
-    """(m,) the lines that may win: the best kind there is, with a value if any has one."""
-    for kind in ("sound", "doubtful"):
-        which = (status == kind) & np.isfinite(value)
-        if which.any():
-            return np.asarray(which)
-    return np.zeros(len(status), dtype=np.bool_)
+def _eligible(status: np.ndarray[Any, Any], n_unsound: IntArray, value: FloatArray) -> BoolArray:
+    """(m,) the lines that may win: sound ones; where there are none, those with the fewest unsound components."""
+    which = (status == "sound") & np.isfinite(value)
+    if not which.any():
+        which = (status == "doubtful") & np.isfinite(value)
+        which &= n_unsound == min(n_unsound[which], default=0)
+    return np.asarray(which)
 
 
 def _plain(value: Any) -> Any:

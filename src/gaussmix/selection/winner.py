@@ -1,5 +1,6 @@
 """A fitted estimator from a cell, without fitting again."""
 
+from dataclasses import replace
 from typing import Any
 
 from gaussmix.covariance import covariance_class
@@ -51,6 +52,8 @@ def estimator_of(
         full = covariance_class("full")(roots, *mixture.means.shape)
         mixture = data_range.lift(Mixture(mixture.weights, mixture.means, full))
         log_likelihood = NativeEngine(rows, row_weights).accumulate(mixture.whitened()).mean_log_likelihood
+    names = None if feature_names is None else tuple(map(str, feature_names))
+    mixture = replace(mixture, feature_names=names)
     estimator = GaussianMixture(
         cell.n_components, covariance_type=covariance_type, reg_covar=reg_covar, random_state=random_state
     )
