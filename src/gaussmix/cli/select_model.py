@@ -45,7 +45,7 @@ def select(
     reg_covar: RegCovar = None,
     time_budget: TimeBudget = None,
     seed: SeedOption = 0,
-    jobs: Annotated[int | None, typer.Option(help="How many models to fit at once; -1 for one per processor.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="How many threads work; one per processor if not given.")] = None,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
     output: Annotated[

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -56,11 +57,11 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         As of `GaussianMixture`. All but "auto" change the likelihood, and so the criterion.
     random_state : int, RandomState instance or None, default=None
     n_jobs : int, optional
-        How many cells are worked on at once; -1 for as many as there are processors.
+        How many threads work; by default, and for -1, as many as there are processors. The results are the same.
     progress : bool, default=False
         Whether a bar is shown.
     time_budget : float, optional
-        Seconds after which no other fit begins: what is missing then counts as failed, and `extend` tries it again.
+        Seconds after which the search ends: what is missing then counts as failed, and `extend` tries it again.
     n_folds : int, default=10
         Of cross-validation.
 
@@ -157,6 +158,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         -----
         DoubtfulModelWarning
             When no model is sound.
+        ConvergenceWarning
+            When ``time_budget`` ended the search before all models had been fitted.
         DegenerateDataWarning
             When columns are constant or follow from others: all models are fitted and compared without them, and the
             best covers them, with full covariances.
@@ -273,6 +276,13 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise KeyboardInterrupt
         if data_range is not None:
             warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe()), stacklevel=4)
+        missing = sum(cells[key].fit is None for key in wanted)
+        if missing and time.perf_counter() > deadline:
+            warnings.warn(
+                f"time_budget ended the search: {missing} of {len(wanted)} models were not fitted; extend(X) goes on",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         if not results.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 

@@ -142,11 +142,11 @@ def _runner_up(table: SelectionTable, margin_error: float) -> str:
         return ""
     gap = float(table.difference[second])
     said = f"{_in_full(table, second)}, {CRITERION_NAMES[table.criterion]} {gap:.2f} higher. "
-    odds = f"{math.exp(gap / 2):.3g}" if gap < 20 else "more than 10,000"
+    odds = f"about {math.exp(gap / 2):.3g}" if gap < 18 else "more than 8,000"
     match table.criterion:
         case "bic":
             return said + (
-                f"A difference of BIC is about twice the log of a Bayes factor: odds of about {odds} to 1, which is "
+                f"A difference of BIC is about twice the log of a Bayes factor: odds of {odds} to 1, which is "
                 f"{grade(gap)} (Kass and Raftery 1995: weak below 2, strong from 6, decisive from 10)."
             )
         case "icl":
@@ -193,7 +193,7 @@ def _best_of_each(table: SelectionTable, groups: list[object]) -> str:
     order = [group for group in dict.fromkeys(groups) if group in best]
     ahead = table.difference
     return ", ".join(
-        f"{table.name_of(line)} {'(the winner)' if line == table.best else f'+{ahead[line]:.1f}'}"
+        f"{table.name_of(line)} {'(the winner)' if line == table.best else f'{round(ahead[line], 1) + 0.0:+.1f}'}"
         for line in map(best.__getitem__, order)
     )
 
@@ -229,13 +229,13 @@ def _overlap(table: SelectionTable) -> str:
 
 
 def _edge(table: SelectionTable) -> str:
-    tried, k = set(table.n_components.tolist()), int(table.n_components[table.best])
+    tried, k = set(table.n_components[table.status != "failed"].tolist()), int(table.n_components[table.best])
     if len(tried) < 2:
         return ""
     if k == max(tried):
-        return f"no more than {k} components were tried: extend(X, n_components=range({k + 1}, {k + 5})) adds more."
+        return f"no more than {k} components were fitted: extend(X, n_components=range({k + 1}, {k + 5})) adds more."
     if k == min(tried) and k > 1:
-        return f"no fewer than {k} components were tried: extend(X, n_components=range(1, {k})) adds fewer."
+        return f"no fewer than {k} components were fitted: extend(X, n_components=range(1, {k})) adds fewer."
     return ""
 
 

@@ -133,7 +133,7 @@ def _cell(table: SelectionTable, difference: np.ndarray, line: int) -> tuple[str
 def _number(difference: float) -> str:
     if not math.isfinite(difference):
         return "-"
-    return f"{difference:.1f}" if abs(difference) < 9999.95 else f"{difference:.3g}"
+    return f"{round(difference, 1) + 0.0:.1f}" if abs(difference) < 9999.95 else f"{difference:.3g}"
 
 
 def _padded(number: str, mark: str) -> str:
