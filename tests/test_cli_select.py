@@ -13,7 +13,7 @@ import gaussmix
 from gaussmix import GaussianMixtureIC
 from gaussmix.cli.select_model import Criterion, numbers_in
 from gaussmix.datasets import load_old_faithful
-from gaussmix.selection.scoring import CRITERIA
+from gaussmix.selection.table import CRITERIA
 
 FEW = ["-k", "2,3", "--covariance-type", "EEE,full"]
 

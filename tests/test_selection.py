@@ -20,8 +20,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import gaussmix.selection.estimator
 from gaussmix import DegenerateDataWarning, DoubtfulModelWarning, GaussianMixture, GaussianMixtureIC
+from gaussmix.criteria import differences_in_words
 from gaussmix.datasets import load_old_faithful
-from gaussmix.selection import Cell, SelectionTable, grade
+from gaussmix.selection import Cell, SelectionTable
 from gaussmix.selection.models import resolve
 from gaussmix.selection.reasons import explain
 from gaussmix.selection.show import as_text, parts
@@ -106,7 +107,7 @@ def test_weights_count_as_rows(eruptions):
 def test_cross_validation_is_that_of_closed_forms_for_one_component(eruptions):
     search = GaussianMixtureIC(1, covariance_types=["VVV", "VVI"], criterion="cv", n_folds=4, random_state=3)
     search.fit(eruptions)
-    folds = search._folds(len(eruptions))
+    folds = search._held_out[1, "VVV"].folds
     assert np.bincount(folds).tolist() == [68, 68, 68, 68]
     expected = {"VVV": 0.0, "VVI": 0.0}
     for fold in range(4):
@@ -434,18 +435,11 @@ def test_data_frame_gives_its_names_to_the_best(eruptions):
 # reasons
 
 
-@pytest.mark.parametrize(
-    ("difference", "word"), [(0, "weak"), (1.99, "weak"), (2, "positive"), (6, "strong"), (10.1, "decisive")]
-)
-def test_differences_in_words(difference, word):
-    assert grade(difference) == word
-
-
 def test_reason_names_winner_runner_up_and_what_the_difference_means(search):
     results = search.results_
     second = np.sort(results.bic)[1] - results.bic.min()
     assert search.reason_.startswith(f"EEE with 3 components: BIC {search.best_score_:.2f}, the lowest of 16 sound")
-    assert f"{second:.2f} below the next ({grade(second)})" in search.reason_
+    assert f"{second:.2f} below the next ({differences_in_words(second)})" in search.reason_
     text = " ".join(str(search.why()).split())
     assert f"odds of about {math.exp(second / 2):.3g} to 1" in text
     assert "Kass and Raftery 1995" in text

@@ -20,7 +20,7 @@ _MOST = 10_000  # components, where a slip of the finger is likelier than a wish
 
 
 class Criterion(StrEnum):
-    """The names of `gaussmix.selection.scoring.CRITERIA`."""
+    """The names of `gaussmix.selection.table.CRITERIA`."""
 
     BIC = "bic"
     ICL = "icl"

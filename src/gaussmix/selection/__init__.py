@@ -2,7 +2,7 @@
 
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.estimator import GaussianMixtureIC
-from gaussmix.selection.reasons import Reason, grade
+from gaussmix.selection.reasons import Reason
 from gaussmix.selection.table import SelectionTable
 
-__all__ = ["Cell", "GaussianMixtureIC", "Reason", "SelectionTable", "grade"]
+__all__ = ["Cell", "GaussianMixtureIC", "Reason", "SelectionTable"]

@@ -11,24 +11,23 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.blas import one_blas_thread
+from gaussmix.cross_validation import HeldOut, hold_out
 from gaussmix.data_range import DataRange
 from gaussmix.errors import DegenerateDataWarning, DoubtfulModelWarning
 from gaussmix.estimators.checks import check_sample_weight, require_integer, require_nonnegative
 from gaussmix.estimators.fitting import PENALTIES
 from gaussmix.mixture import Mixture
+from gaussmix.refits import FitFailedError
 from gaussmix.rows import require_finite
 from gaussmix.selection.cells import Cell, Key
-from gaussmix.selection.held_out import draw_folds, held_out_log_density
 from gaussmix.selection.models import code_of, resolve
 from gaussmix.selection.progress import shown_progress
 from gaussmix.selection.reasons import Reason, explain, in_short, runner_up
-from gaussmix.selection.scoring import CRITERIA
 from gaussmix.selection.search import STEPS, search_models
-from gaussmix.selection.table import SelectionTable
+from gaussmix.selection.table import CRITERIA, SelectionTable
 from gaussmix.selection.winner import estimator_of
 from gaussmix.typing import FloatArray, IntArray
 
@@ -133,7 +132,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     _types: tuple[str, ...]
     _fingerprint: tuple[tuple[int, ...], str]
-    _held_out: dict[Key, FloatArray]
+    _held_out: dict[Key, HeldOut | None]
     cells_: dict[Key, Cell]
 
     # searching
@@ -251,7 +250,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise KeyboardInterrupt
         if self.criterion == "cv":
             held_out = self._cross_validate(_reduced(rows, data_range), row_weights, cells, dict(held_out))
-        values = {key: _deviance(column, row_weights) for key, column in held_out.items()}
+        values = {key: math.inf if found is None else found.criterion for key, found in held_out.items()}
         results = SelectionTable.of(cells, self.criterion, d, all_types, values)
         best = cells[int(results.n_components[results.best]), str(results.covariance_type[results.best])]
         self.best_estimator_ = estimator_of(
@@ -267,7 +266,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self._types, self._fingerprint, self._held_out = all_types, fingerprint, held_out
         self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
         self._n_weighted = len(rows) if row_weights is None else int(np.count_nonzero(row_weights))
-        self._margin_error = self._error_of_margin(results, row_weights)
+        self._margin_error = self._error_of_margin(results)
         self.best_n_components_, self.best_covariance_type_ = best.key
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
         self.best_score_ = float(results.value[results.best])
@@ -329,35 +328,32 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         rows: FloatArray,
         row_weights: FloatArray | None,
         cells: dict[Key, Cell],
-        held_out: dict[Key, FloatArray],
-    ) -> dict[Key, FloatArray]:
-        """The log density of rows held out, for each sound cell; for doubtful ones where none is sound."""
+        held_out: dict[Key, HeldOut | None],
+    ) -> dict[Key, HeldOut | None]:
+        """What was known, and rows held out for each sound cell, or for doubtful ones where none is sound."""
         fitted = {key: cell for key, cell in cells.items() if cell.fit is not None}
-        sound = {key: cell for key, cell in fitted.items() if not cell.doubts()} or fitted
-        folds = self._folds(len(rows))
-        missing = [key for key in sorted(sound) if key not in held_out]
-        columns = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(held_out_log_density)(sound[key], rows, row_weights, folds) for key in missing
+        candidates = {key: cell for key, cell in fitted.items() if not cell.doubts()} or fitted
+        missing = [key for key in sorted(candidates) if key not in held_out]
+        n_folds = min(self.n_folds, len(rows))
+        seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions have the folds of the fit
+        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(_held_out)(candidates[key], rows, row_weights, n_folds, seed) for key in missing
         )
-        return held_out | dict(zip(missing, columns, strict=True))
+        return held_out | dict(zip(missing, found, strict=True))
 
-    def _folds(self, n_rows: int) -> IntArray:
-        seed = self.random_state if isinstance(self.random_state, int) else 0  # the folds of the fit and of extensions
-        return draw_folds(n_rows, min(self.n_folds, n_rows), check_random_state(seed))
-
-    def _error_of_margin(self, results: SelectionTable, row_weights: FloatArray | None) -> float:
+    def _error_of_margin(self, results: SelectionTable) -> float:
         """The standard error of the difference between the held-out deviances of the best two models."""
         second = runner_up(results)
         if self.criterion != "cv" or second is None:
             return math.nan
-        first, other = (
+        one, other = (
             self._held_out[int(results.n_components[line]), str(results.covariance_type[line])]
             for line in (results.best, second)
         )
-        gains = 2 * (first - other)
-        weights = np.ones(len(gains)) if row_weights is None else row_weights
-        variance = np.average((gains - np.average(gains, weights=weights)) ** 2, weights=weights)
-        return math.sqrt(weights.sum() * variance)
+        assert one is not None
+        assert other is not None
+        gains = HeldOut(one.log_density - other.log_density, one.folds, one.row_weights)
+        return 2 * gains.n * gains.standard_error
 
     def _check_parameters(self) -> None:
         if self.criterion not in CRITERIA:
@@ -417,6 +413,18 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Akaike information criterion of the winner: lower is better."""
         return self._best().aic(X, sample_weight)
 
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood of the winner: lower is better."""
+        return self._best().icl(X, sample_weight)
+
+    def aicc(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's criterion corrected for few rows, of the winner: lower is better."""
+        return self._best().aicc(X, sample_weight)
+
+    def entropy(self, X: Any, sample_weight: Any = None) -> float:
+        """The entropy of the winner's responsibilities, summed over the (weighted) rows, in nats."""
+        return self._best().entropy(X, sample_weight)
+
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.Generator | np.random.RandomState | None = None
     ) -> tuple[FloatArray, IntArray]:
@@ -446,8 +454,17 @@ def _reduced(rows: FloatArray, data_range: DataRange | None) -> FloatArray:
     return rows if data_range is None else data_range.reduce(rows)
 
 
-def _deviance(log_density: FloatArray, row_weights: FloatArray | None) -> float:
-    return float(-2 * (log_density.sum() if row_weights is None else row_weights @ log_density))
+def _held_out(cell: Cell, rows: FloatArray, row_weights: FloatArray | None, n_folds: int, seed: int) -> HeldOut | None:
+    """Rows held out of a cell with a fit; None when there is no sound fit without one of the folds."""
+    assert cell.mixture is not None
+    assert cell.update is not None
+    n_weighted = len(rows) if row_weights is None else int(np.count_nonzero(row_weights))
+    if cell.n_components > n_weighted - math.ceil(len(rows) / n_folds):
+        return None
+    try:
+        return hold_out(rows, row_weights, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
+    except FitFailedError:
+        return None
 
 
 def _count_different(rows: FloatArray, enough: int) -> int:

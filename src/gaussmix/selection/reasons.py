@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.criteria import differences_in_words
 from gaussmix.selection.models import family_of
-from gaussmix.selection.scoring import CRITERIA
 from gaussmix.selection.show import CRITERION_NAMES
-from gaussmix.selection.table import SelectionTable
+from gaussmix.selection.table import CRITERIA, SelectionTable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _WIDTH = 100
 _SHOWN = 6
 _TIE = 2.0  # of a criterion: not worth a mention
-_GRADES = ((10.0, "decisive"), (6.0, "strong"), (_TIE, "positive"), (-math.inf, "weak"))
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,6 @@ class Reason:
         for name, text, warns in self.lines:
             grid.add_row(Text(name, style="dim"), Text(text, style="yellow" if warns else ""))
         return grid
-
-
-def grade(difference: float) -> str:
-    """A difference of BIC in words: Kass and Raftery, Journal of the American Statistical Association 90 (1995), 773.
-
-    "weak" below 2, "positive" from there, "strong" from 6, "decisive" from 10 on.
-    """
-    return next(word for least, word in _GRADES if difference >= least)
 
 
 def explain(table: SelectionTable, margin_error: float = math.nan, weight: float = math.nan, n_rows: int = 0) -> Reason:
@@ -132,7 +123,7 @@ def _chosen(table: SelectionTable) -> str:
     if second is None:
         return f"{said}{others}."
     gap = float(table.difference[second])
-    word = "" if table.criterion == "cv" else f" ({grade(gap)})"
+    word = "" if table.criterion == "cv" else f" ({differences_in_words(gap)})"
     return f"{said}{others}, {gap:.2f} below the next{word}."
 
 
@@ -147,10 +138,10 @@ def _runner_up(table: SelectionTable, margin_error: float) -> str:
         case "bic":
             return said + (
                 f"A difference of BIC is about twice the log of a Bayes factor: odds of {odds} to 1, which is "
-                f"{grade(gap)} (Kass and Raftery 1995: weak below 2, strong from 6, decisive from 10)."
+                f"{differences_in_words(gap)} (Kass and Raftery 1995: weak below 2, strong from 6, decisive from 10)."
             )
         case "icl":
-            return said + f"There is no scale for ICL; by that of BIC the difference is {grade(gap)}."
+            return said + f"There is no scale for ICL; by that of BIC the difference is {differences_in_words(gap)}."
         case "cv":
             if not math.isfinite(margin_error):
                 return said.rstrip()
@@ -224,7 +215,7 @@ def _overlap(table: SelectionTable) -> str:
     return (
         f"ICL, which asks that clusters be separate, takes {_in_full(table, line)}: some of the "
         f"{table.n_components[table.best]} components overlap, and describe one cluster together. Where clusters are "
-        "wanted, merge components instead of leaving some out."
+        "wanted, `merge_components(search.mixture_, X)` finds them; nothing is left out."
     )
 
 

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix import criteria
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.models import family_of
-from gaussmix.selection.scoring import CRITERIA, score
 from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+
+CRITERIA = (*criteria.CRITERIA, "cv")
+"""What may choose."""
 
 _TIE = 1e-4  # of a criterion: fits end that near to the top
 
@@ -113,13 +116,17 @@ class SelectionTable:
             "failed" if cell.fit is None else "doubtful" if why else "sound"
             for cell, why in zip(lines, doubts, strict=True)
         ]
+        log_likelihood = np.array([cell.log_likelihood for cell in lines])
+        n_parameters = np.array([cell.n_parameters for cell in lines])
+        entropy = np.array([cell.entropy for cell in lines])
+        weight = max((cell.fit.moments.weight for cell in lines if cell.fit is not None), default=1.0)
         columns: dict[str, Any] = {
             "n_components": [cell.n_components for cell in lines],
             "covariance_type": [cell.covariance_type for cell in lines],
-            "log_likelihood": [cell.log_likelihood for cell in lines],
-            "n_parameters": [cell.n_parameters for cell in lines],
-            "entropy": [cell.entropy for cell in lines],
-            **{name: [score(cell, name) for cell in lines] for name in CRITERIA if name != "cv"},
+            "log_likelihood": log_likelihood,
+            "n_parameters": n_parameters,
+            "entropy": entropy,
+            **{name: value(log_likelihood, n_parameters, weight, entropy) for name, value in criteria.CRITERIA.items()},
             "cv": [(held_out or {}).get(key, math.nan) for key in keys],
             "n_unsound": [cell.n_unsound for cell in lines],
             "converged": [cell.is_converged for cell in lines],
