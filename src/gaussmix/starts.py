@@ -360,7 +360,7 @@ def _features(rows: FloatArray, form: Form) -> FloatArray:
     """What a scatter sums: products, squares, or their sum."""
     match form:
         case "full":
-            return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], -1)
+            return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], rows.shape[-1] ** 2)
         case "diagonal" | "tied":
             return rows**2
         case "spherical":
