@@ -245,12 +245,29 @@ def test_columns_that_tell_nothing_are_left_out_of_all_models(eruptions):
     options = {"covariance_types": ["EEE", "VVI"], "random_state": 0}
     with pytest.warns(DegenerateDataWarning, match="Column 2 is constant"):
         search = GaussianMixtureIC([2, 3], **options).fit(rows)
+    assert search.best_estimator_.get_params()["covariance_type"] == "full"
     kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, search.best_estimator_._data_range.kept])
     assert search.best_params_ == kept.best_params_
     assert_allclose(search.results_.bic, kept.results_.bic, rtol=1e-9)
     assert_array_equal(search.predict(rows), kept.predict(rows[:, search.best_estimator_._data_range.kept]))
     assert search.best_estimator_.means_.shape[1] == 4
     assert_allclose(search.best_estimator_.lower_bound_, search.score(rows), rtol=1e-9)
+
+
+def test_more_columns_than_rows_leave_models_without_correlations():
+    rng = np.random.default_rng(1)
+    rows = np.concatenate([rng.normal(at, 1, (8, 20)) for at in (0, 5)])
+    rows[:, 3] = 2.0
+    search = GaussianMixtureIC([1, 2], covariance_types=["EII", "VEI", "EEE", "VVE"], random_state=0)
+    with pytest.warns(DegenerateDataWarning, match="Column 3 is constant\\. Components"):
+        search.fit(rows)
+    failed = search.results_.status == "failed"
+    assert sorted(set(search.results_.covariance_type[failed])) == ["EEE", "VVE"]
+    assert "16 different rows in 19 columns are too few for correlations" in search.results_.trouble
+    assert search.best_params_ == {"n_components": 2, "covariance_type": "EII"}
+    assert search.best_estimator_.covariances_.shape == (2, 20)
+    labels = search.predict(rows)
+    assert sorted([labels[:8].tolist(), labels[8:].tolist()]) == [[0] * 8, [1] * 8]
 
 
 # extending
@@ -413,6 +430,12 @@ def test_criterion_that_no_model_has_is_an_error(eruptions):
         GaussianMixtureIC(1, covariance_types=["EEE", "VVI"]),
         GaussianMixtureIC([1, 2], covariance_types="sklearn", criterion="aic"),
     ],
+    expected_failed_checks=lambda estimator: (
+        {}
+        if estimator.n_components == 1
+        else {"check_sample_weight_equivalence_on_dense_data": "Starts are drawn, as in GaussianMixture."}
+    ),
+    xfail_strict=False,  # both optima are found in some versions of the libraries
 )
 @pytest.mark.contract
 @pytest.mark.filterwarnings("ignore::gaussmix.DoubtfulModelWarning")

@@ -1,6 +1,5 @@
 """`GaussianMixtureIC`: validate, search, choose, explain."""
 
-import hashlib
 import math
 import time
 import warnings
@@ -15,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.blas import one_blas_thread
 from gaussmix.cross_validation import HeldOut, hold_out
-from gaussmix.data_range import DataRange
 from gaussmix.errors import DegenerateDataWarning, DoubtfulModelWarning
 from gaussmix.estimators.checks import check_sample_weight, require_integer, require_nonnegative
 from gaussmix.estimators.fitting import PENALTIES
@@ -23,6 +21,7 @@ from gaussmix.mixture import Mixture
 from gaussmix.refits import FitFailedError
 from gaussmix.rows import require_finite
 from gaussmix.selection.cells import Cell, Key
+from gaussmix.selection.given import GivenRows
 from gaussmix.selection.models import code_of, resolve
 from gaussmix.selection.progress import shown_progress
 from gaussmix.selection.reasons import Reason, explain, in_short, runner_up
@@ -30,8 +29,6 @@ from gaussmix.selection.search import STEPS, search_models
 from gaussmix.selection.table import CRITERIA, SelectionTable
 from gaussmix.selection.winner import estimator_of
 from gaussmix.typing import FloatArray, IntArray
-
-_FINGERPRINT_ROWS = 1000
 
 
 class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -161,7 +158,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             When ``time_budget`` ended the search before all models had been fitted.
         DegenerateDataWarning
             When columns are constant or follow from others: all models are fitted and compared without them, and the
-            best covers them, with full covariances.
+            best covers them all the same, with "full" covariances. Where there are no more rows than columns, constant
+            columns alone are left out, with "diag" ones, and models with correlations fail.
 
         Raises
         ------
@@ -228,53 +226,28 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             self, X, dtype=np.float64, order="C", reset=not known, ensure_min_samples=2, ensure_all_finite=False
         )
         require_finite(rows)
-        row_weights = check_sample_weight(sample_weight, len(rows))
-        fingerprint = _fingerprint(rows, row_weights)
-        if known and fingerprint != self._fingerprint:
+        given = GivenRows.of(rows, check_sample_weight(sample_weight, len(rows)), ks[-1])
+        if known and given.fingerprint() != self._fingerprint:
             raise ValueError(
                 f"extend takes the rows and weights of the fit: shape {self._fingerprint[0]}, the same numbers in the "
                 f"same order; got others, shape {rows.shape}. Use fit for new data"
             )
-        data_range = DataRange.of(rows, row_weights, "full")
-        d = rows.shape[1] if data_range is None else len(data_range.kept)
+        d = given.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
         chosen = tuple(names.setdefault(code_of(name, d), name) for name in resolve(types, d))
-        all_types = tuple(names.values())
         wanted = {(k, name) for k in ks for name in chosen} - set(known)
-        held_out = self._held_out if known else {}
-        deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
         cells = dict(self.cells_) if known else {}
-        with shown_progress(self.progress, STEPS * len(wanted)) as show, one_blas_thread(*rows.shape):
-            interrupted = self._search(rows, row_weights, data_range, wanted, cells, known, deadline, show)
-        if not any(cell.fit for cell in cells.values()) and interrupted:
-            raise KeyboardInterrupt
-        if self.criterion == "cv":
-            held_out = self._cross_validate(_reduced(rows, data_range), row_weights, cells, dict(held_out))
-        values = {key: math.inf if found is None else found.criterion for key, found in held_out.items()}
-        results = SelectionTable.of(cells, self.criterion, d, all_types, values)
-        best = cells[int(results.n_components[results.best]), str(results.covariance_type[results.best])]
-        self.best_estimator_ = estimator_of(
-            best,
-            rows,
-            row_weights,
-            data_range,
-            reg_covar=self.reg_covar,
-            random_state=self.random_state,
-            feature_names=getattr(self, "feature_names_in_", None),
-        )
-        self.cells_, self.results_ = cells, results
-        self._types, self._fingerprint, self._held_out = all_types, fingerprint, held_out
-        self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
-        self._n_weighted = len(rows) if row_weights is None else int(np.count_nonzero(row_weights))
-        self._margin_error = self._error_of_margin(results)
-        self.best_n_components_, self.best_covariance_type_ = best.key
-        self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
-        self.best_score_ = float(results.value[results.best])
-        self.reason_ = in_short(results)
+        deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
+        with one_blas_thread(*rows.shape):
+            interrupted = self._search(given, wanted, cells, known, deadline)
+            if interrupted and not any(cell.fit for cell in cells.values()):
+                raise KeyboardInterrupt
+            held_out = self._held_out if known else {}
+            if self.criterion == "cv":
+                held_out = self._cross_validate(given, cells, held_out)
+        self._keep(given, cells, held_out, tuple(names.values()))
         if interrupted:
             raise KeyboardInterrupt
-        if data_range is not None:
-            warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe()), stacklevel=4)
         missing = sum(cells[key].fit is None for key in wanted)
         if missing and time.perf_counter() > deadline:
             warnings.warn(
@@ -282,62 +255,71 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        if not results.is_sound.any():
+        if given.data_range is not None:
+            dropped, sentences = given.data_range.dropped, given.data_range.describe()
+            warnings.warn(DegenerateDataWarning(dropped, sentences), stacklevel=4)
+        if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
     def _search(
-        self,
-        rows: FloatArray,
-        row_weights: FloatArray | None,
-        data_range: DataRange | None,
-        wanted: set[Key],
-        cells: dict[Key, Cell],
-        known: dict[Key, Cell],
-        deadline: float,
-        step: Callable[[int, str], None] | None,
+        self, given: GivenRows, wanted: set[Key], cells: dict[Key, Cell], known: dict[Key, Cell], deadline: float
     ) -> bool:
         """Put the wanted cells among the others; whether it was interrupted."""
-
-        def note(cell: Cell) -> None:
-            cells[cell.key] = cell
-
-        most = max((k for k, _ in wanted), default=0)
-        different = _count_different(rows if row_weights is None else rows[row_weights > 0], most)
-        for key in sorted(wanted):
-            if key[0] > different:
-                note(Cell.failed(*key, f"{key[0]} components need as many different rows; there are {different}"))
-        try:
-            cells |= search_models(
-                _reduced(rows, data_range),
-                row_weights,
-                {key for key in wanted if key[0] <= different},
-                reg_covar=self.reg_covar,
-                random_state=self.random_state,
-                known=known,
-                n_jobs=self.n_jobs,
-                step=step,
-                done=note,
-                deadline=deadline,
-            )
-        except KeyboardInterrupt:
-            return True
+        refused = {key: reason for key in sorted(wanted) if (reason := given.refusal(key))}
+        cells |= {key: Cell.failed(*key, reason) for key, reason in refused.items()}
+        wanted = wanted - set(refused)
+        with shown_progress(self.progress, STEPS * len(wanted)) as step:
+            try:
+                search_models(
+                    given.kept,
+                    given.row_weights,
+                    wanted,
+                    reg_covar=self.reg_covar,
+                    random_state=self.random_state,
+                    known=known,
+                    n_jobs=self.n_jobs,
+                    step=step,
+                    done=lambda cell: cells.update({cell.key: cell}),
+                    deadline=deadline,
+                )
+            except KeyboardInterrupt:
+                return True
         return False
 
+    def _keep(
+        self, given: GivenRows, cells: dict[Key, Cell], held_out: dict[Key, HeldOut | None], types: tuple[str, ...]
+    ) -> None:
+        """Compare the cells; nothing of the estimator changes before there is a best one."""
+        values = {key: math.inf if found is None else found.criterion for key, found in held_out.items()}
+        results = SelectionTable.of(cells, self.criterion, given.n_features, types, values)
+        best = cells[results.key_of(results.best)]
+        self.best_estimator_ = estimator_of(
+            best,
+            given,
+            reg_covar=self.reg_covar,
+            random_state=self.random_state,
+            feature_names=getattr(self, "feature_names_in_", None),
+        )
+        self.cells_, self.results_ = cells, results
+        self._types, self._fingerprint, self._held_out = types, given.fingerprint(), held_out
+        self._weight, self._n_weighted = given.weight, given.n_weighted
+        self._margin_error = self._error_of_margin(results)
+        self.best_n_components_, self.best_covariance_type_ = best.key
+        self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
+        self.best_score_ = float(results.value[results.best])
+        self.reason_ = in_short(results)
+
     def _cross_validate(
-        self,
-        rows: FloatArray,
-        row_weights: FloatArray | None,
-        cells: dict[Key, Cell],
-        held_out: dict[Key, HeldOut | None],
+        self, given: GivenRows, cells: dict[Key, Cell], held_out: dict[Key, HeldOut | None]
     ) -> dict[Key, HeldOut | None]:
         """What was known, and rows held out for each sound cell, or for doubtful ones where none is sound."""
         fitted = {key: cell for key, cell in cells.items() if cell.fit is not None}
         candidates = {key: cell for key, cell in fitted.items() if not cell.doubts()} or fitted
         missing = [key for key in sorted(candidates) if key not in held_out]
-        n_folds = min(self.n_folds, len(rows))
+        n_folds = min(self.n_folds, len(given.rows))
         seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions have the folds of the fit
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_held_out)(candidates[key], rows, row_weights, n_folds, seed) for key in missing
+            delayed(_held_out)(candidates[key], given, n_folds, seed) for key in missing
         )
         return held_out | dict(zip(missing, found, strict=True))
 
@@ -346,10 +328,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         second = runner_up(results)
         if self.criterion != "cv" or second is None:
             return math.nan
-        one, other = (
-            self._held_out[int(results.n_components[line]), str(results.covariance_type[line])]
-            for line in (results.best, second)
-        )
+        one, other = (self._held_out[results.key_of(line)] for line in (results.best, second))
         assert one is not None
         assert other is not None
         gains = HeldOut(one.log_density - other.log_density, one.folds, one.row_weights)
@@ -450,36 +429,13 @@ def _numbers_of_components(numbers: Any) -> tuple[int, ...]:
     return tuple(sorted({int(k) for k in candidates}))
 
 
-def _reduced(rows: FloatArray, data_range: DataRange | None) -> FloatArray:
-    return rows if data_range is None else data_range.reduce(rows)
-
-
-def _held_out(cell: Cell, rows: FloatArray, row_weights: FloatArray | None, n_folds: int, seed: int) -> HeldOut | None:
+def _held_out(cell: Cell, given: GivenRows, n_folds: int, seed: int) -> HeldOut | None:
     """Rows held out of a cell with a fit; None when there is no sound fit without one of the folds."""
     assert cell.mixture is not None
     assert cell.update is not None
-    n_weighted = len(rows) if row_weights is None else int(np.count_nonzero(row_weights))
-    if cell.n_components > n_weighted - math.ceil(len(rows) / n_folds):
+    if cell.n_components > given.n_weighted - math.ceil(len(given.rows) / n_folds):
         return None
     try:
-        return hold_out(rows, row_weights, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
+        return hold_out(given.kept, given.row_weights, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
     except FitFailedError:
         return None
-
-
-def _count_different(rows: FloatArray, enough: int) -> int:
-    """How many rows are different; no more are counted than are enough."""
-    for n in (min(len(rows), 4 * enough), len(rows)):
-        count = len(np.unique(rows[:n], axis=0))
-        if count >= enough:
-            return enough
-    return count
-
-
-def _fingerprint(rows: FloatArray, row_weights: FloatArray | None) -> tuple[tuple[int, ...], str]:
-    """What tells data apart that are not the same: the shape, and a hash of some rows."""
-    some = np.unique(np.linspace(0, len(rows) - 1, _FINGERPRINT_ROWS).astype(np.int64))
-    digest = hashlib.blake2b(np.ascontiguousarray(rows[some]).tobytes(), digest_size=16)
-    if row_weights is not None:
-        digest.update(np.ascontiguousarray(row_weights[some]).tobytes())
-    return rows.shape, digest.hexdigest()

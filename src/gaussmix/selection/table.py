@@ -190,6 +190,10 @@ class SelectionTable:
         """Such as "VEV 2"."""
         return f"{self.covariance_type[line]} {self.n_components[line]}"
 
+    def key_of(self, line: int) -> Key:
+        """Number of components and covariance type."""
+        return int(self.n_components[line]), str(self.covariance_type[line])
+
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The columns by name."""
         return {name: getattr(self, name) for name in self.names}

@@ -3,39 +3,30 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from gaussmix.covariance import covariance_class
 from gaussmix.covariance.triangular import lower_root
-from gaussmix.data_range import DataRange
 from gaussmix.engines import NativeEngine
 from gaussmix.estimators import GaussianMixture
 from gaussmix.mixture import Mixture
 from gaussmix.search import Found
 from gaussmix.selection.cells import Cell
-from gaussmix.typing import FloatArray
+from gaussmix.selection.given import GivenRows
 
 
 def estimator_of(
-    cell: Cell,
-    rows: FloatArray,
-    row_weights: FloatArray | None,
-    data_range: DataRange | None,
-    *,
-    reg_covar: float | str,
-    random_state: Any,
-    feature_names: Any = None,
+    cell: Cell, given: GivenRows, *, reg_covar: float | str, random_state: Any, feature_names: Any = None
 ) -> GaussianMixture:
     """The estimator that holds the fit of a cell.
 
-    Where columns were left out, its mixture covers them all, for which it needs full covariances.
+    Where columns were left out, its mixture covers them all, in the structure of the `DataRange`.
 
     Parameters
     ----------
     cell : Cell
         With a fit.
-    rows : (n, d) array
-        All columns.
-    row_weights : (n,) array, optional
-    data_range : DataRange, optional
+    given : GivenRows
     reg_covar, random_state
         Parameters of the estimator.
     feature_names : (d,) array of str, optional
@@ -46,18 +37,21 @@ def estimator_of(
     fit, mixture = cell.fit, cell.fit.mixture
     log_likelihood = fit.moments.mean_log_likelihood
     covariance_type = cell.covariance_type
+    data_range = given.data_range
     if data_range is not None:
-        covariance_type = "full"
-        roots = lower_root(mixture.covariance.dense())
-        full = covariance_class("full")(roots, *mixture.means.shape)
-        mixture = data_range.lift(Mixture(mixture.weights, mixture.means, full))
-        log_likelihood = NativeEngine(rows, row_weights).accumulate(mixture.whitened()).mean_log_likelihood
+        covariance_type = data_range.covariance_type
+        free = covariance_class(covariance_type)
+        covariance = mixture.covariance
+        roots = lower_root(covariance.dense()) if free.form == "full" else np.sqrt(covariance.variances())
+        mixture = data_range.lift(Mixture(mixture.weights, mixture.means, free(roots, *mixture.means.shape)))
+        engine = NativeEngine(given.rows, given.row_weights)
+        log_likelihood = engine.accumulate(mixture.whitened()).mean_log_likelihood
     names = None if feature_names is None else tuple(map(str, feature_names))
     mixture = replace(mixture, feature_names=names)
     estimator = GaussianMixture(
         cell.n_components, covariance_type=covariance_type, reg_covar=reg_covar, random_state=random_state
     )
-    estimator.n_features_in_ = rows.shape[1]
+    estimator.n_features_in_ = given.rows.shape[1]
     if feature_names is not None:
         estimator.feature_names_in_ = feature_names
     found = Found(fit, cell.update, cell.soundness, (fit.moments.log_likelihood,))
