@@ -5,10 +5,11 @@ draws are at least as good as those of the estimator's whole search: where the a
 p-value is too small.
 
 How it is measured: full covariances (VVV), 1 against 2 components, 2 against 3, 3 against 4. The published statistics
-are those of mclust 6. "its fits" has mclust's own fits, as they come, for null and alternative. mclust starts once and
-stops early, so there are better optima; "best" has the statistics with the best that this package finds. Both programs
-run here, where there is R with mclust; times are of the processor. The last line of each test compares the draws with
-those by `GaussianMixture` with its default search, on the same tables.
+are those of mclust 6. "its fits" has mclust's own fits, as they come, for null and alternative: within 0.1, because the
+likelihood that mclust reports is from before its last step. mclust starts once and stops early, so there are better
+optima; "best" has the statistics with the best that this package finds. Both programs run here, where there is R with
+mclust; times are of the processor. The last line of each test compares the draws with those by `GaussianMixture` with
+its default search, on the same tables.
 
     python benchmarks/bootstrap_lrt.py diabetes.csv
 
@@ -39,6 +40,7 @@ COLUMNS = ("glucose", "insulin", "sspg")
 PUBLISHED = (361.17, 123.50, 16.76)
 REJECTED = (True, True, False)
 LEVEL = 0.05
+LAST_STEP = 0.1
 SEARCHED = 40  # draws on which the searches are compared
 
 
@@ -63,7 +65,7 @@ def main() -> None:
             same = likelihood_ratio_test(rows, fits[k - 1], fits[k], n_draws=arguments.draws, random_state=0)
             tests.append(same)
             line += f"{same.statistic:15.2f}{same.p_value:8.3f}"
-            if abs(same.statistic - published) > 0.01:
+            if abs(same.statistic - published) > LAST_STEP:
                 wrong.append(f"{k} against {k + 1}: the statistic is not the published one")
         else:
             line += f"{'-':>15}{'-':>8}"
