@@ -22,7 +22,8 @@ from overlaps import Setting, draw_mixture
 from sklearn.datasets import load_iris
 
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.alignment import component_divergences, match_costs
+from gaussmix.alignment import match_costs
+from gaussmix.distances import jeffreys
 from gaussmix.inference.refitting import Fitted
 from gaussmix.refits import FitFailedError, refit, search_anew, stream
 from gaussmix.typing import FloatArray, IntArray
@@ -38,7 +39,7 @@ MOST_FLIPS = 0.01
 
 Cost = Callable[[Mixture, Mixture, FloatArray], FloatArray]
 COSTS: dict[str, Cost] = {
-    "divergence": lambda mixture, reference, rows: component_divergences(mixture, reference),
+    "divergence": lambda mixture, reference, rows: jeffreys(mixture, reference),
     "responsibilities": lambda mixture, reference, rows: (
         -(mixture.responsibilities(rows).T @ reference.responsibilities(rows))
     ),
@@ -90,7 +91,7 @@ def _count(
         except FitFailedError:
             continue
         anew = anew.reordered(rng.permutation(k).tolist())
-        same = match_costs(component_divergences(anew, near), anew.weights)
+        same = match_costs(jeffreys(anew, near), anew.weights)
         orders: dict[str, tuple[Mixture, IntArray]] = {"path": (near, np.arange(k))}
         if same.cost < SAME:
             orders["anew"] = (anew, same.order)

@@ -6,37 +6,16 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, stats
 from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture, align, match_components, order_components
-from gaussmix.alignment import component_divergences, match_costs, principal_direction
+from gaussmix.alignment import match_costs, principal_direction
 from gaussmix.covariance import MODELS, covariance_class
 from gaussmix.testing import random_mixture
 
 
 def some_mixture(structure="full", k=4, d=3, seed=0):
     return random_mixture(covariance_class(structure), k, d, np.random.default_rng(seed))
-
-
-@pytest.mark.parametrize("structure", MODELS)
-def test_divergences_are_those_of_the_definition(structure):
-    first, second = some_mixture(structure, 3, 2, 1), some_mixture(structure, 2, 2, 2)
-    dense, others = first.covariance.dense(), second.covariance.dense()
-    expected = np.empty((3, 2))
-    for i, j in itertools.product(range(3), range(2)):
-        gap = first.means[i] - second.means[j]
-        p, q = np.linalg.inv(dense[i]), np.linalg.inv(others[j])
-        expected[i, j] = 0.5 * (np.trace(q @ dense[i]) + np.trace(p @ others[j]) - 4 + gap @ (p + q) @ gap)
-    np.testing.assert_allclose(component_divergences(first, second), expected, rtol=1e-10)
-
-
-def test_divergence_is_the_integral_in_one_dimension():
-    first = Mixture.from_parameters([1.0], [[1.0]], [2.0], covariance_type="spherical")
-    second = Mixture.from_parameters([1.0], [[-0.5]], [0.7], covariance_type="spherical")
-    p, q = stats.norm(1.0, np.sqrt(2.0)), stats.norm(-0.5, np.sqrt(0.7))
-    both = integrate.quad(lambda x: (p.pdf(x) - q.pdf(x)) * (p.logpdf(x) - q.logpdf(x)), -20, 20)[0]
-    assert component_divergences(first, second)[0, 0] == pytest.approx(both, rel=1e-8)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (4, 4), (3, 5), (5, 3)])
@@ -83,30 +62,17 @@ def test_more_or_fewer_components_than_the_reference():
 @pytest.mark.parametrize(
     ("mixture", "reference", "message"),
     [
-        (some_mixture(d=2), some_mixture(d=3), "2 features, the reference 3"),
+        (some_mixture(d=2), some_mixture(d=3), "2 and 3 features"),
         (
             dataclasses.replace(some_mixture(d=2), feature_names=("a", "b")),
             dataclasses.replace(some_mixture(d=2), feature_names=("b", "a")),
-            r"features \('a', 'b'\)",
+            r"different features: \('a', 'b'\)",
         ),
     ],
 )
 def test_other_features_are_refused(mixture, reference, message):
     with pytest.raises(ValueError, match=message):
         align(mixture, reference)
-
-
-def test_divergences_do_not_depend_on_units_or_offsets():
-    first, second = some_mixture(seed=1), some_mixture(seed=2)
-    units = np.array([1e-9, 1.0, 1e9])
-
-    def moved(mixture):
-        covariances = mixture.covariance.dense() * units[:, None] * units
-        return Mixture.from_parameters(mixture.weights, mixture.means * units + 64 * units, covariances)
-
-    np.testing.assert_allclose(
-        component_divergences(moved(first), moved(second)), component_divergences(first, second), rtol=1e-9
-    )
 
 
 @pytest.mark.parametrize("structure", MODELS)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gaussmix.covariance import AbstractCovariance
-from gaussmix.covariance.triangular import inverse_transposed
+from gaussmix.distances import dense_roots, jeffreys
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 
@@ -42,8 +41,8 @@ class Matching:
 def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     """The matching of components that costs least (Hungarian method: Kuhn 1955; `scipy.optimize`).
 
-    The cost of a pair is the symmetric Kullback-Leibler divergence of their normal densities, in nats; weights do not
-    matter. (Responsibilities of common rows in its place flip more names: benchmarks/alignment.py.)
+    The cost of a pair is the symmetric Kullback-Leibler divergence of their normal densities
+    (`gaussmix.distances.jeffreys`), in nats; weights do not matter. (Responsibilities of common rows in its place flip more names: benchmarks/alignment.py.)
 
     Parameters
     ----------
@@ -63,8 +62,7 @@ def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     >>> match_components(new, old).order
     array([1, 0])
     """
-    _require_same_features(mixture, reference)
-    return match_costs(component_divergences(mixture, reference), mixture.weights)
+    return match_costs(jeffreys(mixture, reference), mixture.weights)
 
 
 def match_costs(costs: FloatArray, weights: FloatArray) -> Matching:
@@ -128,54 +126,9 @@ def principal_direction(mixture: Mixture) -> FloatArray:
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())
-    within = np.sqrt(weights)[:, None, None] * _triangles(mixture.covariance)[0].transpose(0, 2, 1)
+    within = np.sqrt(weights)[:, None, None] * dense_roots(mixture.covariance).transpose(0, 2, 1)
     tall = np.concatenate([np.sqrt(weights)[:, None] * shifts, within.reshape(-1, mixture.n_features)]) / scale
     direction = np.linalg.svd(tall, full_matrices=False)[2][0]
     sizes = np.abs(direction)
     greatest = int((sizes >= (1 - 1e-9) * sizes.max()).argmax())
     return np.asarray(direction * np.sign(direction[greatest]))
-
-
-def component_divergences(first: Mixture, second: Mixture) -> FloatArray:
-    """(k, l) symmetric Kullback-Leibler divergences KL(i, j) + KL(j, i) between components, in nats, without weights.
-
-    ``1/2 [tr(P_j S_i) + tr(P_i S_j) - 2 d + (m_i - m_j)' (P_i + P_j) (m_i - m_j)]`` with means m, covariances S and
-    precisions P (Kullback 1959, section 9.1).
-    """
-    first_roots, first_factors = _triangles(first.covariance)
-    second_roots, second_factors = _triangles(second.covariance)
-    gaps = first.means[:, None] - second.means[None]
-    traces = ((first_roots.transpose(0, 2, 1)[:, None] @ second_factors[None]) ** 2).sum(axis=(2, 3))
-    traces += ((second_roots.transpose(0, 2, 1)[None] @ first_factors[:, None]) ** 2).sum(axis=(2, 3))
-    distances = ((gaps[:, :, None] @ first_factors[:, None]) ** 2).sum(axis=(2, 3))
-    distances += ((gaps[:, :, None] @ second_factors[None]) ** 2).sum(axis=(2, 3))
-    return np.maximum(0.5 * (traces - 2 * first.n_features + distances), 0.0)
-
-
-def _triangles(covariance: AbstractCovariance) -> tuple[FloatArray, FloatArray]:
-    """(k, d, d) lower roots L and upper W with ``covariance = L L'`` and ``W W' = inverse(covariance)``."""
-    k, d = covariance.n_components, covariance.n_features
-    roots = covariance.roots
-    match covariance.form:
-        case "full":
-            pass
-        case "tied":
-            roots = np.broadcast_to(roots, (k, d, d))
-        case "diagonal":
-            roots = roots[:, :, None] * np.eye(d)
-        case "spherical":
-            roots = roots[:, None, None] * np.eye(d)
-    return roots, inverse_transposed(np.ascontiguousarray(roots))
-
-
-def _require_same_features(mixture: Mixture, reference: Mixture) -> None:
-    if mixture.n_features != reference.n_features:
-        raise ValueError(
-            f"the mixture has {mixture.n_features} features, the reference {reference.n_features}: components can be "
-            "matched in the same features only (Mixture.marginal takes some)"
-        )
-    if mixture.feature_names and reference.feature_names and mixture.feature_names != reference.feature_names:
-        raise ValueError(
-            f"the mixture has the features {mixture.feature_names}, the reference {reference.feature_names}: bring "
-            "them into one order (Mixture.marginal)"
-        )
