@@ -42,7 +42,8 @@ def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     """The matching of components that costs least (Hungarian method: Kuhn 1955; `scipy.optimize`).
 
     The cost of a pair is the symmetric Kullback-Leibler divergence of their normal densities
-    (`gaussmix.distances.jeffreys`), in nats; weights do not matter. (Responsibilities of common rows in its place flip more names: benchmarks/alignment.py.)
+    (`gaussmix.distances.jeffreys`), in nats; weights do not matter. (Responsibilities of common rows in its place flip
+    more names: benchmarks/alignment.py.)
 
     Parameters
     ----------
