@@ -23,8 +23,6 @@ MAX_ITER = 5_000
 
 _WEAKEST = 1e-10  # pseudo-rows: reg_covar="auto" of the estimator
 _STARTS = 8
-
-
 _FEW_ROWS = 20_000  # up to here the compiled loop is faster than the one whose passes are compiled
 
 
