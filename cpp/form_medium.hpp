@@ -1,8 +1,7 @@
 // One covariance per component, for a moderate number of features: a lane is a row, so triangles cost what they hold.
 #pragma once
 
-#include "columns.hpp"
-#include "softmax.hpp"
+#include "column_sums.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -30,18 +29,13 @@ class Medium {
         n_components_(m.n_components),
         packed_(packed),
         tile(medium_tile_rows(m, sums), m.n_components, arena),
-        survivors_(tile.size, arena) {
+        survivors_(tile.size, arena),
+        sums_(d_, n_components_, tile.size, sums, arena) {
     const std::size_t size = static_cast<std::size_t>(d_) * tile.size;
     keeps_ = sums && size * n_components_ <= kKept;
-    weights_ = arena.take(tile.size + kLanes);
     columns_ = arena.take(size);
-    whitened_ = arena.take(keeps_ ? size * n_components_ : size);
-    weighted_ = arena.take(size);
-    chosen_ = arena.take(size + kLanes);
-    lanes_ = arena.take(sums ? component_lanes() * n_components_ : 0);
-    if (sums && lanes_) {
-      for (std::size_t i = 0; i < component_lanes() * n_components_; ++i) lanes_[i] = 0.0;
-    }
+    whitened_ =
+        arena.take(keeps_ ? size * n_components_ : static_cast<std::size_t>(d_) * ColumnSums::stride_of(tile.size));
   }
 
   // (k,) offsets | per component: mean (d,), the panels of W
@@ -65,7 +59,7 @@ class Medium {
     finite_ = true;
     for (int k = 0; k < n_components_; ++k) {
       Real* scores = tile.of(k);
-      whiten_rows(k, columns_, tile.size, whitened(k), scores);
+      whiten_rows(k, columns_, tile.size, tile.size, whitened(k), scores);
       Bits finite = Pack{} == Pack{};
       for (int n = 0; n < tile.size; n += kLanes) {
         const Pack square = fetch(scores + n);
@@ -79,74 +73,25 @@ class Medium {
   void add(const Partial& partial) {
     for (int k = 0; k < n_components_; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
-      if (!survivors_.count) continue;
-      // A few rows without a share do no harm, as long as zero times what is known of them is zero.
-      const bool all = finite_ && 8 * survivors_.count >= 7 * tile.size;
-      const int count = all ? tile.size : survivors_.count;
-      const Real* y = whitened(k);
-      const Real* weight = survivors_.weighted;
-      if (!all) {
-        choose(weight, 1, weights_);
-        weight = weights_;
-        choose(keeps_ ? y : columns_, d_, chosen_);
-        y = chosen_;
-      }
-      if (!keeps_) {
-        whiten_rows(k, all ? columns_ : chosen_, count, whitened_, tile.greatest);
-        y = whitened_;
-      }
-      Real* lanes = lanes_ + k * component_lanes();
-      weigh(y, weight, count, lanes);
-      add_outer_columns(weighted_, y, tile.size, count, d_, lanes + static_cast<std::size_t>(d_) * kLanes);
+      sums_.add(k, survivors_, finite_, keeps_ ? whitened(k) : columns_, *this);
     }
   }
 
-  // The lanes are added once per block.
-  void finish(const Partial& partial) {
-    const std::size_t dp = padded(d_);
-    for (int k = 0; k < n_components_; ++k) {
-      const Real* lanes = lanes_ + k * component_lanes();
-      add_sums(lanes, d_, partial.shifts + k * dp);
-      lanes += static_cast<std::size_t>(d_) * kLanes;
-      for (int i = 0; i < d_; ++i) {
-        add_sums(lanes, i + 1, partial.scatter + (k * dp + i) * dp);
-        lanes += static_cast<std::size_t>(i + 1) * kLanes;
-      }
-    }
+  void finish(const Partial& partial) { sums_.finish(partial, *this); }
+
+  // For sums_: what is kept is whitened.
+  const Real* whiten(int k, const Real* rows, int stride, int count) {
+    if (keeps_) return rows;
+    whiten_rows(k, rows, stride, count, whitened_, tile.greatest);
+    return whitened_;
   }
 
  private:
-  std::size_t component_lanes() const { return (d_ + triangle(d_)) * kLanes; }
   Real* whitened(int k) const { return whitened_ + (keeps_ ? static_cast<std::size_t>(k) * d_ * tile.size : 0); }
 
-  void whiten_rows(int k, const Real* columns, int count, Real* y, Real* squared_length) {
+  void whiten_rows(int k, const Real* columns, int stride, int count, Real* y, Real* squared_length) {
     const Real* mean = packed_ + padded(n_components_) + k * (d_ + panels_size(d_));
-    whiten_columns(columns, tile.size, count, mean, mean + d_, d_, y, squared_length);
-  }
-
-  // The rows that have a share, of some columns.
-  void choose(const Real* from, int n_columns, Real* to) {
-    for (int j = 0; j < n_columns; ++j, from += tile.size, to += tile.size) {
-      Real* next = to;
-      for (int n = 0; n < tile.size; n += kLanes) {
-        const unsigned bits = survivors_.bits_of_pack[n / kLanes];
-        if (bits) next += compress(fetch(from + n), bits, next);
-      }
-      store(next, Pack{});  // up to the end of the last pack
-    }
-  }
-
-  void weigh(const Real* y, const Real* weight, int count, Real* lanes) {
-    for (int j = 0; j < d_; ++j) {
-      Pack sum = fetch(lanes + j * kLanes);
-      for (int n = 0; n < count; n += kLanes) {
-        const std::size_t at = static_cast<std::size_t>(j) * tile.size + n;
-        const Pack value = fetch(weight + n) * fetch(y + at);
-        store(weighted_ + at, value);
-        sum += value;
-      }
-      store(lanes + j * kLanes, sum);
-    }
+    whiten_columns(columns, stride, count, mean, mean + d_, d_, y, squared_length);
   }
 
   int d_, n_components_;
@@ -157,9 +102,10 @@ class Medium {
 
  private:
   Survivors survivors_;
+  ColumnSums sums_;
   bool keeps_;
   bool finite_ = true;  // whether all distances of the tile are
-  Real *columns_, *whitened_, *weighted_, *chosen_, *weights_, *lanes_;
+  Real *columns_, *whitened_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -98,6 +98,7 @@ GAUSSMIX_INLINE int list_bits(unsigned bits, int first, int* to) {
   _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), places));
   return __builtin_popcount(bits);
 }
+inline constexpr bool kCompresses = true;  // in one instruction
 // Writes the lanes whose bit is set, one after the other, and returns how many. There must be room for kLanes numbers.
 GAUSSMIX_INLINE int compress(Pack x, unsigned bits, Real* to) {
   store(to, (Pack)_mm512_maskz_compress_ps(static_cast<__mmask16>(bits), (__m512)x));
@@ -113,6 +114,7 @@ GAUSSMIX_INLINE int list_bits(unsigned bits, int first, int* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_maskz_compress_epi32(static_cast<__mmask8>(bits), places));
   return __builtin_popcount(bits);
 }
+inline constexpr bool kCompresses = true;
 GAUSSMIX_INLINE int compress(Pack x, unsigned bits, Real* to) {
   store(to, (Pack)_mm512_maskz_compress_pd(static_cast<__mmask8>(bits), (__m512d)x));
   return __builtin_popcount(bits);
@@ -145,6 +147,7 @@ GAUSSMIX_INLINE int list_bits(unsigned bits, int first, int* to) {
   for (; bits; bits &= bits - 1) to[count++] = first + __builtin_ctz(bits);
   return count;
 }
+inline constexpr bool kCompresses = false;
 GAUSSMIX_INLINE int compress(Pack x, unsigned bits, Real* to) {
   int count = 0;
   for (; bits; bits &= bits - 1) to[count++] = x[__builtin_ctz(bits)];

@@ -34,6 +34,8 @@ PATHS = {
     "medium, several blocks": ("full", 2, 6, 4133),
     "medium, tiles of 64 rows": ("full", 200, 6, 300),
     "medium, whitened again": ("full", 350, 6, 300),
+    "medium, rows that wait": ("full", 12, 17, 3000),
+    "medium, too many components for rows to wait": ("full", 600, 6, 300),
     "full, tiles of 32 rows": ("full", 26, 60, 100),
     "wide, one component": ("full", 1, 97, 582),
     "wide, several blocks": ("full", 3, 97, 1100),
