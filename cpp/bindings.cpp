@@ -61,8 +61,12 @@ auto sized_or_null(const std::optional<Array>& array, std::size_t size, const ch
   return array ? sized(*array, size, name) : nullptr;
 }
 
-gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors) {
+gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors,
+                             const std::optional<In>& basis) {
   const gaussmix::Form shape = form_of(form);
+  if (basis && (shape == gaussmix::Form::full || shape == gaussmix::Form::tied)) {
+    throw nb::value_error("basis goes with the diagonal and the spherical form");
+  }
   if (means.ndim() != 2) throw nb::value_error("means must have two axes");
   const std::size_t k = means.shape(0), d = means.shape(1);
   const std::size_t size = shape == gaussmix::Form::full       ? k * d * d
@@ -74,7 +78,8 @@ gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const I
           static_cast<int>(d),
           sized(offsets, k, "offsets"),
           means.data(),
-          sized(factors, size, "factors")};
+          sized(factors, size, "factors"),
+          sized_or_null(basis, d * d, "basis")};
 }
 
 gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, const std::optional<In>& log_prior,
@@ -101,17 +106,17 @@ int max_threads() {
 }
 
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
-                const std::string& form, const In& offsets, const In& means, const In& factors, const Out& counts,
-                const Out& shifts, const Out& scatter, const std::optional<Out>& overlap, const Out& totals,
-                bool rough) {
-  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
+                const std::string& form, const In& offsets, const In& means, const In& factors,
+                const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
+                const std::optional<Out>& overlap, const Out& totals, bool rough) {
+  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
   const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, mixture);
   const bool tied = mixture.form == gaussmix::Form::tied;
   const std::size_t k = mixture.n_components;
   if (tied != overlap.has_value()) throw nb::value_error("overlap goes with the tied form");
   gaussmix::Sums sums{sized(counts, k, "counts"),
                       sized(shifts, means.size(), "shifts"),
-                      sized(scatter, factors.size(), "scatter"),
+                      sized(scatter, basis ? means.size() * mixture.n_features : factors.size(), "scatter"),
                       sized_or_null(overlap, k * k, "overlap"),
                       sized(totals, 2, "totals"),
                       totals.data() + 1};
@@ -120,10 +125,10 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
-                const In& means, const In& factors, const std::optional<Out>& log_density,
-                const std::optional<Out>& responsibilities, const std::optional<Labels>& labels,
-                const std::optional<Out>& scores) {
-  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors);
+                const In& means, const In& factors, const std::optional<In>& basis,
+                const std::optional<Out>& log_density, const std::optional<Out>& responsibilities,
+                const std::optional<Labels>& labels, const std::optional<Out>& scores) {
+  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
   const gaussmix::Scores wanted{
       sized_or_null(log_density, table.n_rows, "log_density"),
@@ -355,12 +360,12 @@ void climb(const In& rows, const std::optional<In>& row_weights, const std::stri
 NB_MODULE(_native, module) {
   module.doc() = "The compiled pass over the rows (cpp/pass.hpp).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
-             "means"_a, "factors"_a, "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(),
-             "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
+             "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
+             "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
-             "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(), "labels"_a.none().noconvert(),
-             "scores"_a.none().noconvert(), "Fill the arrays that are given.");
+             "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
+             "labels"_a.none().noconvert(), "scores"_a.none().noconvert(), "Fill the arrays that are given.");
   nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),

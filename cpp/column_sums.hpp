@@ -7,8 +7,8 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// A kernel has whiten(k, rows, stride, count), which returns y for the first `count` of some columns, `stride` numbers
-// each.
+// A kernel has whiten(k, rows, stride, count, use), which whitens the first `count` of some rows, given by columns that
+// are `stride` numbers apart, calls use(j, y_of) for every column, with y_of(n) the packs of y, and returns y.
 class ColumnSums {
  public:
   ColumnSums(int d, int n_components, int size, bool sums, Arena& arena)
@@ -34,7 +34,7 @@ class ColumnSums {
     if (!survivors.count) return;
     // A few rows without a share do no harm, as long as zero times what is known of them is zero.
     if (finite && 8 * survivors.count >= 7 * size_) {
-      add_rows(k, survivors.weighted, kernel.whiten(k, rows, size_, size_), size_, size_);
+      add_rows(k, survivors.weighted, rows, size_, size_, kernel);
       return;
     }
     if (n_waiting_[k] + survivors.count > size_) add_waiting(k, kernel);
@@ -90,21 +90,22 @@ class ColumnSums {
     const int count = n_waiting_[k];
     if (!count) return;
     n_waiting_[k] = 0;
-    add_rows(k, waiting(k), kernel.whiten(k, waiting(k) + stride_, stride_, count), stride_, count);
+    add_rows(k, waiting(k), waiting(k) + stride_, stride_, count, kernel);
   }
 
-  void add_rows(int k, const Real* weight, const Real* y, int stride, int count) {
+  template <class Kernel>
+  void add_rows(int k, const Real* weight, const Real* rows, int stride, int count, Kernel& kernel) {
     Real* lanes = lanes_ + k * component_lanes();
-    for (int j = 0; j < d_; ++j) {
+    const Real* y = kernel.whiten(k, rows, stride, count, [&](int j, auto y_of) {
+      Real* weighted = weighted_ + static_cast<std::size_t>(j) * stride;
       Pack sum = fetch(lanes + j * kLanes);
       for (int n = 0; n < count; n += kLanes) {
-        const std::size_t at = static_cast<std::size_t>(j) * stride + n;
-        const Pack value = fetch(weight + n) * fetch(y + at);
-        store(weighted_ + at, value);
+        const Pack value = fetch(weight + n) * y_of(n);
+        store(weighted + n, value);
         sum += value;
       }
       store(lanes + j * kLanes, sum);
-    }
+    });
     add_outer_columns(weighted_, y, stride, count, d_, lanes + static_cast<std::size_t>(d_) * kLanes);
   }
 

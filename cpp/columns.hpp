@@ -23,12 +23,13 @@ GAUSSMIX_INLINE void with_height(int left, Use use) {
 }
 
 // y[first:first + tall] = sum over i of (x - mean)[i] W[i, first:first + tall] for kGroup packs of rows; W is packed in
-// panels: for each panel of kTall columns its rows down to the diagonal, `tall` numbers each.
-template <int tall>
-GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean, const Real* panel, int size,
+// panels: for each panel of kTall columns its rows (of a triangle those down to the diagonal), `tall` numbers each.
+template <bool upper, int tall>
+GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean, const Real* panel, int size, int d,
                                                  int first, Real* y, Pack squares[kGroup]) {
   Pack sum[tall][kGroup] = {};
-  for (int i = 0; i < first; ++i, panel += tall) {
+  const int above = upper ? first : d;
+  for (int i = 0; i < above; ++i, panel += tall) {
     Pack line[kGroup];
     GAUSSMIX_UNROLL
     for (int p = 0; p < kGroup; ++p) line[p] = fetch(x + static_cast<std::size_t>(i) * size + p * kLanes) - mean[i];
@@ -40,7 +41,7 @@ GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean
     }
   }
   GAUSSMIX_UNROLL
-  for (int i = 0; i < tall; ++i, panel += tall) {
+  for (int i = 0; upper && i < tall; ++i, panel += tall) {
     Pack line[kGroup];
     GAUSSMIX_UNROLL
     for (int p = 0; p < kGroup; ++p) {
@@ -64,27 +65,32 @@ GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean
   return panel;
 }
 
-// Numbers in the panels of an upper triangular factor.
+// Numbers in the panels of a factor, upper triangular or any.
+template <bool upper = true>
 inline std::size_t panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
-    size += static_cast<std::size_t>(first + tall) * tall;
+    size += static_cast<std::size_t>(upper ? first + tall : d) * tall;
   }
   return size;
 }
-inline void pack_panels(const double* factor, int d, Real* to) {
+template <bool upper = true>
+inline void pack_panels(const double* factor, int d, Real* to, double unit = 1.0) {
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
-    for (int i = 0; i < first + tall; ++i) {
-      for (int c = 0; c < tall; ++c)
-        *to++ = i <= first + c ? static_cast<Real>(factor[static_cast<std::size_t>(i) * d + first + c]) : Real(0);
+    for (int i = 0; i < (upper ? first + tall : d); ++i) {
+      for (int c = 0; c < tall; ++c) {
+        const bool held = !upper || i <= first + c;
+        *to++ = held ? static_cast<Real>(factor[static_cast<std::size_t>(i) * d + first + c] * unit) : Real(0);
+      }
     }
   }
 }
 
 // y = (x - mean) W for the first `count` rows (rounded up to whole groups) of column-major tiles, and the squared
 // length of each.
+template <bool upper = true>
 inline void whiten_columns(const Real* x, int size, int count, const Real* mean, const Real* panels, int d, Real* y,
                            Real* squared_length) {
   for (int n = 0; n < count; n += kGroup * kLanes) {
@@ -92,7 +98,8 @@ inline void whiten_columns(const Real* x, int size, int count, const Real* mean,
     const Real* panel = panels;
     for (int first = 0; first < d; first += kTall) {
       with_height(d - first, [&](auto tall) {
-        panel = whiten_columns_panel<decltype(tall)::value>(x + n, mean, panel, size, first, y + n, squares);
+        constexpr int t = decltype(tall)::value;
+        panel = whiten_columns_panel<upper, t>(x + n, mean, panel, size, d, first, y + n, squares);
       });
     }
     GAUSSMIX_UNROLL

@@ -6,6 +6,16 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
+// The power of two between the least and the greatest factor of spheres.
+inline int middle_exponent(const Mixture& m) {
+  double least = m.factors[0], most = m.factors[0];
+  for (int k = 1; k < m.n_components; ++k) {
+    least = m.factors[k] < least ? m.factors[k] : least;
+    most = m.factors[k] > most ? m.factors[k] : most;
+  }
+  return (__builtin_ilogb(least) + __builtin_ilogb(most)) / 2;
+}
+
 // scores[n] = offset - 1/2 |(x[n] - center) scale|^2 for the columns (d, size) of a tile.
 inline void score_distances(const Real* columns, int size, int d, Real offset, const Real* center, const Real* scale,
                             Real* scores) {

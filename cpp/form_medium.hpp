@@ -80,10 +80,15 @@ class Medium {
   void finish(const Partial& partial) { sums_.finish(partial, *this); }
 
   // For sums_: what is kept is whitened.
-  const Real* whiten(int k, const Real* rows, int stride, int count) {
-    if (keeps_) return rows;
-    whiten_rows(k, rows, stride, count, whitened_, tile.greatest);
-    return whitened_;
+  template <class Use>
+  const Real* whiten(int k, const Real* rows, int stride, int count, Use use) {
+    if (!keeps_) whiten_rows(k, rows, stride, count, whitened_, tile.greatest);
+    const Real* y = keeps_ ? rows : whitened_;
+    for (int j = 0; j < d_; ++j) {
+      const Real* column = y + static_cast<std::size_t>(j) * stride;
+      use(j, [&](int n) { return fetch(column + n); });
+    }
+    return y;
   }
 
  private:

@@ -27,12 +27,7 @@ class Spherical {
   }
   static void pack(const Mixture& m, Real* to) {
     const std::size_t d = m.n_features, dp = padded(d), kp = padded(m.n_components);
-    double least = m.factors[0], most = m.factors[0];
-    for (int k = 1; k < m.n_components; ++k) {
-      least = m.factors[k] < least ? m.factors[k] : least;
-      most = m.factors[k] > most ? m.factors[k] : most;
-    }
-    const int exponent = (__builtin_ilogb(least) + __builtin_ilogb(most)) / 2;
+    const int exponent = middle_exponent(m);
     const double unit = __builtin_ldexp(1.0, exponent);
     for (int k = 0; k < m.n_components; ++k) {
       to[k] = static_cast<Real>(m.offsets[k]);

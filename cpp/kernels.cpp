@@ -10,6 +10,7 @@
 #include "form_small.hpp"
 #include "form_spherical.hpp"
 #include "form_tied.hpp"
+#include "form_turned.hpp"
 #include "form_wide.hpp"
 
 namespace gaussmix {
@@ -101,6 +102,7 @@ auto with_kernel_for(const Mixture& m, Use use) {
 
 template <class Use>
 auto with_kernel(const Mixture& m, Use use) {
+  if (m.basis) return use(static_cast<Turned*>(nullptr));
   switch (m.form) {
     case Form::tied:
       return with_kernel_for<Form::tied, Tied>(m, use);

@@ -50,10 +50,11 @@ struct Places {
 static inline Places places_in_partial(const Mixture& m, int pad) {
   const std::size_t k = m.n_components, dp = padded(m.n_features, pad);
   const std::size_t counts = pad, shifts = counts + padded(k, pad), scatter = shifts + k * dp;
-  const std::size_t overlap = scatter + (m.form == Form::full       ? k * dp * dp
-                                         : m.form == Form::tied     ? dp * dp
-                                         : m.form == Form::diagonal ? k * dp
-                                                                    : padded(k, pad));
+  const Form form = form_of_sums(m);
+  const std::size_t overlap = scatter + (form == Form::full       ? k * dp * dp
+                                         : form == Form::tied     ? dp * dp
+                                         : form == Form::diagonal ? k * dp
+                                                                  : padded(k, pad));
   return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k, pad) : 0)};
 }
 

@@ -53,7 +53,8 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
     visit(partial[at.counts + c], sums.counts[c]);
     for (std::size_t j = 0; j < d; ++j) visit(partial[at.shifts + c * at.dp + j], sums.shifts[c * d + j]);
   }
-  const std::size_t matrices = m.form == Form::full ? k : m.form == Form::tied ? 1 : 0;
+  const Form form = form_of_sums(m);
+  const std::size_t matrices = form == Form::full ? k : form == Form::tied ? 1 : 0;
   for (std::size_t c = 0; c < matrices; ++c) {
     for (std::size_t i = 0; i < d; ++i) {
       for (std::size_t j = 0; j <= i; ++j) {
@@ -61,15 +62,15 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
       }
     }
   }
-  if (m.form == Form::diagonal) {
+  if (form == Form::diagonal) {
     for (std::size_t c = 0; c < k; ++c) {
       for (std::size_t j = 0; j < d; ++j) visit(partial[at.scatter + c * at.dp + j], sums.scatter[c * d + j]);
     }
   }
-  if (m.form == Form::spherical) {
+  if (form == Form::spherical) {
     for (std::size_t c = 0; c < k; ++c) visit(partial[at.scatter + c], sums.scatter[c]);
   }
-  if (m.form == Form::tied) {
+  if (form == Form::tied) {
     for (std::size_t a = 0; a < k; ++a) {
       for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k, pad) + b], sums.overlap[a * k + b]);
     }
@@ -78,7 +79,7 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
 
 // Waking a thread costs some ten microseconds: not for less work than that.
 int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
-  const double per_pair = 20.0 + (m.form == Form::full ? m.n_features : 4.0) * m.n_features;
+  const double per_pair = 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
   const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
   const double most = std::min<double>(enough, static_cast<double>(n_blocks));
   return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
@@ -86,7 +87,8 @@ int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, 
 
 void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
   const std::size_t d = m.n_features;
-  const std::size_t matrices = m.form == Form::full ? m.n_components : m.form == Form::tied ? 1 : 0;
+  const Form form = form_of_sums(m);
+  const std::size_t matrices = form == Form::full ? m.n_components : form == Form::tied ? 1 : 0;
   for (std::size_t c = 0; c < matrices; ++c) {
     double* matrix = sums.scatter + c * d * d;
     for (std::size_t i = 0; i < d; ++i) {
@@ -108,7 +110,7 @@ std::size_t block_rows(Form form, int n_components, int n_features) {
 void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums) {
   const Kernels& kernels = selected_kernels(rough);
   const Layout layout = kernels.layout(mixture);
-  const std::size_t block = block_rows(mixture.form, mixture.n_components, mixture.n_features);
+  const std::size_t block = block_rows(form_of_sums(mixture), mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
   n_threads = useful_threads(mixture, rows.n_rows, layout.shared ? n_threads : n_blocks, n_threads);
 

@@ -22,7 +22,7 @@ struct Rows {
   const double* log_prior;  // (n, k) row-major or null: added to the scores
 };
 
-// score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2
+// score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
 struct Mixture {
   Form form;
   int n_components;
@@ -30,15 +30,19 @@ struct Mixture {
   const double* offsets;  // (k,)
   const double* means;    // (k, d)
   const double* factors;  // full (k, d, d) upper triangular | tied (d, d) the same | diagonal (k, d) | spherical (k,)
+  const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
 };
+
+// A basis is learned from all of a scatter.
+static inline Form form_of_sums(const Mixture& m) { return m.basis ? Form::full : m.form; }
 
 // Sums over the rows, with r[n, k] = weight[n] p(k | x[n]) and y = (x[n] - means[k]) W[k]. A pass adds to them.
 struct Sums {
-  double* counts;          // (k,)    sum of r
-  double* shifts;          // (k, d)  sum of r y
-  double* scatter;         // full (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | spherical (k,) sum of
-                           // r |y|^2 | tied (d, d): form_tied.hpp
-  double* overlap;         // tied (k, k): form_tied.hpp | null
+  double* counts;   // (k,)    sum of r
+  double* shifts;   // (k, d)  sum of r y
+  double* scatter;  // full or with a basis (k, d, d) sum of r y y' | diagonal (k, d) sum of r y^2 | spherical (k,) sum
+                    // of r |y|^2 | tied (d, d): form_tied.hpp
+  double* overlap;  // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
 };
@@ -51,7 +55,7 @@ struct Scores {
 };
 
 // Rows are summed in blocks of this many, and the blocks are added in order: the same bits for any number of threads
-// and for any division of the rows into calls at multiples of it.
+// and for any division of the rows into calls at multiples of it. The form is that of the sums.
 std::size_t block_rows(Form form, int n_components, int n_features);
 
 // A rough pass computes in single precision and adds in double: the sums are off by about a millionth, if the factors

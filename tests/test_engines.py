@@ -310,13 +310,16 @@ def test_sample_rows_takes_different_rows_of_positive_weight():
         ({"row_weights": np.ones(3)}, "row_weights has the wrong size"),
         ({"counts": np.zeros(4)}, "counts has the wrong size"),
         ({"overlap": np.zeros((3, 3))}, "overlap goes with"),
+        ({"basis": np.eye(2)}, "scatter has the wrong size"),
+        ({"basis": np.eye(3), "scatter": np.zeros((3, 2, 2))}, "basis has the wrong size"),
+        ({"basis": np.eye(2), "form": "full", "factors": np.ones((3, 2, 2))}, "basis goes with"),
     ],
 )
 def test_compiled_code_refuses_arrays_of_the_wrong_size(change, message):
     arguments = {
         "rows": np.zeros((4, 2)), "row_weights": None, "log_prior": None, "form": "diagonal", "offsets": np.zeros(3),
-        "means": np.zeros((3, 2)), "factors": np.ones((3, 2)), "counts": np.zeros(3), "shifts": np.zeros((3, 2)),
-        "scatter": np.zeros((3, 2)), "overlap": None, "totals": np.zeros(2), "rough": False,
+        "means": np.zeros((3, 2)), "factors": np.ones((3, 2)), "basis": None, "counts": np.zeros(3),
+        "shifts": np.zeros((3, 2)), "scatter": np.zeros((3, 2)), "overlap": None, "totals": np.zeros(2), "rough": False,
     }  # fmt: skip
     _native.accumulate(**arguments)
     with pytest.raises(ValueError, match=message):

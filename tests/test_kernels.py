@@ -1,5 +1,6 @@
 """Every path of the compiled pass, on every instruction set, gives what the readable engine gives."""
 
+from dataclasses import replace
 from functools import cache
 
 import mpmath
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from tables import COVARIANCE_TYPES
 from threadpoolctl import threadpool_limits
+from turning import TurningEngine
 
 from gaussmix import _native
 from gaussmix.covariance import covariance_class
 from gaussmix.engines import NativeEngine, ReferenceEngine
 from gaussmix.mixture import Mixture
 from gaussmix.testing import random_mixture
-from gaussmix.whitened import WhitenedMixture
+from gaussmix.whitened import CommonBasis, WhitenedMixture
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
 SITUATIONS = ("overlapping", "apart", "equal", "two equal", "weights", "priors", "tiny", "huge")
@@ -25,7 +27,12 @@ WIDTHS = {
     "tied": (1, 4, 5, 6, 8, 17, 31, 70),
     "diag": (1, 4, 5, 6, 8, 17, 31, 70),
     "spherical": (1, 4, 5, 6, 8, 17, 31, 70),
+    "axes": (1, 2, 4, 5, 6, 7, 8, 17, 31, 48, 70, 100),
+    "proportional": (1, 2, 4, 5, 6, 7, 8, 17, 31, 48, 70, 100),
 }
+COMMON = {"axes": "diagonal", "proportional": "spherical"}  # full covariances -> what their common basis leaves
+KINDS = (*COVARIANCE_TYPES, *COMMON)
+
 
 # what the sizes make the compiled code do -> (covariance type, components, features, rows)
 PATHS = {
@@ -46,14 +53,34 @@ PATHS = {
     "tied, pair by pair": ("tied", 513, 5, 300),
     "tied, many components and features": ("tied", 514, 129, 70),
     "diagonal, several blocks": ("diag", 3, 5, 4133),
+    "turned, several blocks": ("axes", 3, 5, 4133),
+    "turned, rows that wait": ("axes", 12, 17, 3000),
+    "turned, too many components for rows to wait": ("axes", 600, 6, 300),
+    "turned spheres, several blocks": ("proportional", 3, 5, 4133),
 }
 
 
 @cache
-def some_mixture(covariance_type, n_components, n_features):
-    return random_mixture(
-        covariance_class(covariance_type), n_components, n_features, np.random.default_rng(n_features)
-    )
+def some_mixture(kind, n_components, n_features):
+    rng = np.random.default_rng(n_features)
+    if kind not in COMMON:
+        return random_mixture(covariance_class(kind), n_components, n_features, rng)
+    axes = np.linalg.qr(rng.standard_normal((n_features, n_features)))[0]
+    each = rng.uniform(0.5, 2.0, (n_components, n_features if kind == "axes" else 1))
+    variances = (each * rng.uniform(0.5, 2.0, n_features)) ** 2
+    means = 2.0 * rng.standard_normal((n_components, n_features))
+    return Mixture.from_parameters(np.full(n_components, 1 / n_components), means, axes * variances[:, None] @ axes.T)
+
+
+def with_common_basis(kind, whitened):
+    """The same with what its factors have in common, if so."""
+    factors = whitened.factors
+    if kind == "axes":
+        basis = np.linalg.eigh(np.sum(factors @ factors.transpose(0, 2, 1), axis=0))[1]
+        scales = np.linalg.norm(basis.T @ factors, axis=2)
+    elif kind == "proportional":
+        basis, scales = factors[0], factors[:, 0, 0] / factors[0, 0, 0]
+    return replace(whitened, common=CommonBasis(COMMON[kind], basis, scales)) if kind in COMMON else whitened
 
 
 @cache
@@ -88,7 +115,7 @@ def situated(situation, covariance_type, n_components, n_features, n_rows):
     if unit != 1.0:
         rows, means, factors = unit * rows, unit * whitened.means, whitened.factors / unit
         whitened = WhitenedMixture(whitened.form, whitened.offsets, means, factors)
-    return whitened, rows, weights, log_prior
+    return with_common_basis(covariance_type, whitened), rows, weights, log_prior
 
 
 @cache
@@ -105,7 +132,7 @@ def expected(*case):
 def assert_same_passes(*case):
     """Both engines give the same, relative to the greatest entry: each row adds its own rounding."""
     mixture, rows, weights, log_prior = situated(*case)
-    engine = NativeEngine(rows, weights)
+    engine = TurningEngine(rows, weights)
     sums, scores = expected(*case)
     moments = engine.accumulate(mixture, log_prior)
     found = {name: getattr(moments, name) for name in MOMENTS}
@@ -121,14 +148,14 @@ def assert_same_passes(*case):
 
 @every_instruction_set
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", KINDS)
 def test_every_width_agrees_with_the_reference(any_instruction_set, covariance_type, situation):
     for n_features in WIDTHS[covariance_type]:
         assert_same_passes(situation, covariance_type, 3, n_features, 200)
 
 
 @every_instruction_set
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", KINDS)
 @pytest.mark.parametrize("n_rows", [1, 3])
 def test_fewer_rows_than_a_tile_agree_with_the_reference(any_instruction_set, covariance_type, n_rows):
     for n_features in WIDTHS[covariance_type]:
@@ -162,7 +189,7 @@ def test_means_far_apart_cost_no_digits_of_the_pooled_scatter(any_instruction_se
 
 @every_instruction_set
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "uint16"])
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("covariance_type", KINDS)
 def test_every_type_gives_the_bits_of_its_doubles(any_instruction_set, covariance_type, dtype):
     for n_features in WIDTHS[covariance_type]:
         rng = np.random.default_rng(n_features)
@@ -170,7 +197,9 @@ def test_every_type_gives_the_bits_of_its_doubles(any_instruction_set, covarianc
         mixture = some_mixture(covariance_type, 2, n_features)
         wide = mixture.covariance.inflated(np.full((2, n_features), 1e4))
         whitened = Mixture(mixture.weights, 40 * mixture.means + 100, wide).whitened()
-        ours, plain = (NativeEngine(table) for table in (rows, rows.astype(float)))
+        if covariance_type == "axes":
+            whitened = with_common_basis(covariance_type, whitened)
+        ours, plain = (TurningEngine(table) for table in (rows, rows.astype(float)))
         for name in MOMENTS:
             np.testing.assert_array_equal(
                 getattr(ours.accumulate(whitened), name), getattr(plain.accumulate(whitened), name)

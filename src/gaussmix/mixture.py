@@ -123,7 +123,8 @@ class Mixture:
         with np.errstate(divide="ignore"):  # a component without weight: log 0 = -inf, its score is never the best
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
-        return WhitenedMixture(self.covariance.form, offsets, self.means, self.covariance.factors())
+        covariance = self.covariance
+        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
     def log_density(self, X: npt.ArrayLike) -> FloatArray:
         """(n,) log p(x) of each row, in nats."""

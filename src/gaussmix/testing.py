@@ -4,15 +4,19 @@ Each raises AssertionError with the property that failed.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
 from gaussmix.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
+from gaussmix.covariance.full import Full
 from gaussmix.engines import AbstractEngine, ReferenceEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments, scatter_of
 from gaussmix.typing import FloatArray, Rows
+from gaussmix.whitened import CommonBasis, WhitenedMixture
 
 MakeEngine = Callable[[Rows, FloatArray | None], AbstractEngine]
 _SIZES = ((1, 1), (2, 3), (3, 2), (4, 5), (2, 9))  # (n_components, n_features)
@@ -53,10 +57,15 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
                 mixture = random_mixture(structure, n_components, n_features, rng)
                 rows, _ = mixture.sample(n_rows, rng)
                 rows.flags.writeable = False
-                _check_passes(make_engine, mixture, rows, None, rng, rtol)
+                _check_passes(make_engine, mixture.whitened(), rows, None, rng, rtol)
                 weights = rng.integers(0, 3, n_rows) + 0.25 * (np.arange(n_rows) == 0)
                 weights.flags.writeable = False
-                _check_passes(make_engine, mixture, rows, weights, rng, rtol)
+                _check_passes(make_engine, mixture.whitened(), rows, weights, rng, rtol)
+    for form in ("diagonal", "spherical"):
+        for n_rows in (63, 4100):
+            rng = np.random.default_rng(n_rows)
+            whitened, rows = random_with_common_basis(form, 8, 16, n_rows, rng)
+            _check_passes(make_engine, whitened, rows, None, rng, rtol)
     _check_far_rows(make_engine)
 
 
@@ -78,6 +87,26 @@ def random_mixture(
     weights = rng.dirichlet(np.full(n_components, 5.0))
     means = 2.0 * rng.standard_normal((n_components, n_features))
     return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
+
+
+def random_with_common_basis(
+    form: Literal["diagonal", "spherical"], n_components: int, n_features: int, n_rows: int, rng: np.random.Generator
+) -> tuple[WhitenedMixture, FloatArray]:
+    """A mixture whose factors have a basis in common, and rows of it."""
+    sizes = n_components, n_features
+    root = 0.3 * np.tril(rng.standard_normal((n_features, n_features)))
+    root[np.diag_indices(n_features)] = rng.uniform(0.5, 2.0, n_features)
+    axes = np.asarray(np.linalg.qr(root)[0])
+    deviations = rng.uniform(0.5, 2.0, sizes if form == "diagonal" else n_components)
+    if form == "diagonal":
+        covariances = (axes * deviations[:, None] ** 2) @ axes.T
+        common = CommonBasis(form, axes, 1.0 / deviations)
+    else:
+        covariances = deviations[:, None, None] ** 2 * (root @ root.T)
+        common = CommonBasis(form, np.asarray(np.linalg.inv(root).T), 1.0 / deviations)
+    means = 2.0 * rng.standard_normal(sizes)
+    full = Mixture(rng.dirichlet(np.full(n_components, 5.0)), means, Full.from_covariances(covariances, *sizes))
+    return replace(full.whitened(), common=common), full.sample(n_rows, rng)[0]
 
 
 def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
@@ -104,6 +133,12 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
         assert_allclose(colored @ whitening, noise, rtol=0, atol=1e-11, err_msg="color is not the inverse of factors")
     tied = covariance.form == "tied"
     rows = rng.standard_normal((n_components, n_features))
+    common = covariance.common_basis()
+    if common is not None:
+        assert covariance.form == "full", "common_basis goes with full factors"
+        scales = common.scales if common.form == "diagonal" else common.scales[:, None]
+        lengths = [np.linalg.norm(y, axis=1) for y in (rows @ common.basis * scales, covariance.whiten_each(rows))]
+        assert_allclose(lengths[0], lengths[1], rtol=1e-9, err_msg="common_basis")
     assert_allclose(
         covariance.whiten_each(covariance.color_each(rows)), rows, rtol=0, atol=1e-11, err_msg="whiten_each"
     )
@@ -233,7 +268,7 @@ def _check_without_first(
 
 def _check_passes(
     make_engine: MakeEngine,
-    mixture: Mixture,
+    whitened: WhitenedMixture,
     rows: Rows,
     weights: FloatArray | None,
     rng: np.random.Generator,
@@ -241,11 +276,9 @@ def _check_passes(
 ) -> None:
     engine, reference = make_engine(rows, weights), ReferenceEngine(rows, weights)
     assert (engine.n_rows, engine.n_features) == rows.shape
-    whitened = mixture.whitened()
-    table = np.log(rng.dirichlet(np.ones(mixture.n_components), len(rows)))
-    known = np.where(
-        rng.integers(0, mixture.n_components, len(rows))[:, None] == np.arange(mixture.n_components), 0, -np.inf
-    )
+    n_components = whitened.n_components
+    table = np.log(rng.dirichlet(np.ones(n_components), len(rows)))
+    known = np.where(rng.integers(0, n_components, len(rows))[:, None] == np.arange(n_components), 0, -np.inf)
     for log_prior in (None, table, known):
         _same_moments(engine.accumulate(whitened, log_prior), reference.accumulate(whitened, log_prior), rtol)
         for want in ("log_density", "responsibilities", "scores"):

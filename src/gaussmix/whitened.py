@@ -6,6 +6,27 @@ from gaussmix.typing import FloatArray, Form
 
 
 @dataclass(frozen=True, eq=False)
+class CommonBasis:
+    """What full factors have in common: ``W[k] = basis diag(scales[k]) U[k]`` with some orthogonal ``U[k]``.
+
+    ``|x W[k]| = |x basis diag(scales[k])|``, so rows that are turned once need d numbers of a component, not d^2.
+
+    Attributes
+    ----------
+    form : {"diagonal", "spherical"}
+        The shape of the scales.
+    basis : (d, d) array
+        Of diagonal scales orthogonal; of spherical ones an upper triangular factor itself: ``U[k]`` is the identity.
+    scales : array
+        Positive: diagonal (k, d), spherical (k,).
+    """
+
+    form: Form
+    basis: FloatArray
+    scales: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class WhitenedMixture:
     """A mixture in the form every engine reads, whatever structure or prior it came from.
 
@@ -21,12 +42,16 @@ class WhitenedMixture:
     factors : array
         ``W``, upper triangular with ``W W' = inverse(covariance)``: full (k, d, d), tied (d, d), diagonal (k, d),
         spherical (k,).
+    common : CommonBasis, optional
+        With full factors that have a basis in common: another way to the same scores, which an engine may take where it
+        is quicker. Moments are in the units of the factors in any case.
     """
 
     form: Form
     offsets: FloatArray
     means: FloatArray
     factors: FloatArray
+    common: CommonBasis | None = None
 
     @property
     def n_components(self) -> int:

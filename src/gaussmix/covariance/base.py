@@ -11,6 +11,7 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``from_precisions``   from known inverses in scikit-learn's shape, checked
 ``factors``           W, with ``W W' = inverse(covariance)``: what an engine whitens with
 ``log_det``           log det W for each component
+``common_basis``      what full factors have in common, if they have
 ``maximize``          the next structure, from counts and scatter in this one's whitened units
 ``inflated``          the structure with variances added
 ``pivots``            the variance of each feature given the ones before it
@@ -37,6 +38,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from gaussmix.typing import FloatArray, Form
+from gaussmix.whitened import CommonBasis
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,13 @@ class AbstractCovariance(ABC):
     @abstractmethod
     def log_det(self) -> FloatArray:
         """(k,) log det W = -1/2 log det covariance."""
+
+    def common_basis(self) -> CommonBasis | None:
+        """What full factors have in common: then an engine may turn the rows once, in place of once per component.
+
+        None where they have nothing in common, or rounding hides it.
+        """
+        return None
 
     @abstractmethod
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:

@@ -9,7 +9,9 @@ import numpy as np
 
 import gaussmix._native as _native
 from gaussmix.typing import FloatArray
+from gaussmix.whitened import CommonBasis
 
+_SHARED = 1e-10  # of the cosines between what should be at right angles
 _GOLDEN = 0.5 * (np.sqrt(5) - 1)
 
 
@@ -45,3 +47,15 @@ def generic_axes(roots: FloatArray) -> FloatArray:
 def lengths_along(axes: FloatArray, roots: FloatArray) -> FloatArray:
     """(k, d) deviations of covariances along common axes."""
     return np.sqrt(((axes.T @ roots) ** 2).sum(axis=2))
+
+
+def basis_along(axes: FloatArray, roots: FloatArray) -> CommonBasis | None:
+    """Common axes as the basis of the factors; None where the covariances do not have them in common to rounding."""
+    turned = axes.T @ roots
+    lengths = np.sqrt((turned**2).sum(axis=2))
+    if not lengths.all():
+        return None
+    turns = turned / lengths[:, :, None]
+    cosines = turns @ turns.transpose(0, 2, 1) - np.eye(len(axes))
+    return CommonBasis("diagonal", axes, 1.0 / lengths) if np.abs(cosines).max() <= _SHARED else None
+

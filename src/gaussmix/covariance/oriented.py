@@ -4,14 +4,19 @@ The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering mo
 781-793, section 3.1, from the roots of the free covariances: nothing is squared that has not been whitened.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from gaussmix.covariance.axis_parallel import with_equal_volumes
-from gaussmix.covariance.common_axes import common_axes, generic_axes, lengths_along
+from gaussmix.covariance.common_axes import basis_along, common_axes, generic_axes, lengths_along
 from gaussmix.covariance.constrained import MOST_TURNS, SETTLED, AbstractConstrained, common_shape
 from gaussmix.covariance.full import Full
 from gaussmix.covariance.triangular import inverse_transposed, lower_root, root_of_rows, triangular
 from gaussmix.typing import FloatArray
+from gaussmix.whitened import CommonBasis
+
+_SHARED = 1e-13  # relative: entries of roots that are multiples of each other
 
 
 class VEE(AbstractConstrained):
@@ -38,6 +43,12 @@ class VEE(AbstractConstrained):
             if np.abs(volumes / before - 1).max() < SETTLED:
                 break
         return np.sqrt(volumes)[:, None, None] * (pooled @ common)
+
+    def common_basis(self) -> CommonBasis | None:
+        scales = np.exp((self.log_det() - self.log_det()[0]) / self.n_features)
+        apart = np.abs(scales[:, None, None] * self.roots - self.roots[0])
+        shared = (apart <= _SHARED * np.abs(self.roots[0])).all()
+        return CommonBasis("spherical", self.factors()[0], scales) if shared else None
 
 
 class EEV(AbstractConstrained):
@@ -86,9 +97,16 @@ class EVE(AbstractConstrained):
     free = Full
 
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
-        axes = common_axes(counts, roots, generic_axes(self.roots), equal_volumes=True)
+        axes = common_axes(counts, roots, self._axes, equal_volumes=True)
         lengths = lengths_along(axes, roots)
         return _along(axes, with_equal_volumes(counts, lengths, lengths))
+
+    @cached_property
+    def _axes(self) -> FloatArray:
+        return generic_axes(self.roots)
+
+    def common_basis(self) -> CommonBasis | None:
+        return basis_along(self._axes, self.roots)
 
 
 class VVE(AbstractConstrained):
@@ -99,8 +117,15 @@ class VVE(AbstractConstrained):
     free = Full
 
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
-        axes = common_axes(counts, roots, generic_axes(self.roots), equal_volumes=False)
+        axes = common_axes(counts, roots, self._axes, equal_volumes=False)
         return _along(axes, lengths_along(axes, roots))
+
+    @cached_property
+    def _axes(self) -> FloatArray:
+        return generic_axes(self.roots)
+
+    def common_basis(self) -> CommonBasis | None:
+        return basis_along(self._axes, self.roots)
 
 
 def _own_axes(roots: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,7 @@ import gaussmix._native as _native
 from gaussmix.engines.base import AbstractEngine, draw_rows
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, Random, Rows, Want
-from gaussmix.whitened import WhitenedMixture
+from gaussmix.whitened import CommonBasis, WhitenedMixture
 
 _READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
@@ -21,6 +21,13 @@ _ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
 _ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
 _FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
 _QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
+
+# Where rows that are turned once, about the center of the means, are sooner scored and summed than by one triangle per
+# component (benchmarks/shared_axes.py). To sum them takes as long either way, and the sums are turned back.
+_LEAST_TURNED, _LEAST_TURNED_PAIRS = (3, 5), 32  # components and features, and their product
+_LEAST_SUMMED, _MOST_SUMMED, _MOST_SUMS = (8, 16), 96, 300_000  # components and features; features; k d^2
+_LEAST_ROWS = 256  # for each feature
+_MOST_APART = 1e3  # standard deviations: a mean so far from the center costs three digits of what is near it
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
@@ -68,7 +75,8 @@ class NativeEngine(AbstractEngine):
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
-        rough = rough and self.rough_helps and _reach(self._greatest, mixture) <= _ROUGH_REACH
+        common = self._basis_for(mixture, sums=True)
+        rough = rough and self.rough_helps and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
         counts = np.zeros(mixture.n_components)
         shifts = np.zeros(mixture.means.shape)
         scatter = np.zeros(mixture.factors.shape)
@@ -79,10 +87,7 @@ class NativeEngine(AbstractEngine):
                 rows,
                 None if self._row_weights is None else self._row_weights[part],
                 _piece_of(log_prior, part),
-                mixture.form,
-                mixture.offsets,
-                mixture.means,
-                mixture.factors,
+                *_lowered(mixture, common),
                 counts,
                 shifts,
                 scatter,
@@ -92,19 +97,21 @@ class NativeEngine(AbstractEngine):
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
+        if common is not None and common.form == "diagonal":
+            turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
+            shifts = (shifts[:, None, :] @ turns)[:, 0]
+            scatter = turns.transpose(0, 2, 1) @ scatter @ turns
         return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
         result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        common = self._basis_for(mixture, sums=False)
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.score_rows(
                 rows,
                 _piece_of(log_prior, part),
-                mixture.form,
-                mixture.offsets,
-                mixture.means,
-                mixture.factors,
+                *_lowered(mixture, common),
                 log_density=result[part] if want == "log_density" else None,
                 responsibilities=result[part] if want == "responsibilities" else None,
                 labels=result[part] if want == "labels" else None,
@@ -116,6 +123,23 @@ class NativeEngine(AbstractEngine):
         self, limit: int, rng: Random, odds: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray | None]:
         return draw_rows(self._rows, self._row_weights, limit, rng, odds)
+
+    def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
+        """What the factors have in common, if rows that are turned once are as good and sooner done."""
+        common = mixture.common
+        if common is None or not self._turning_is_quicker(*mixture.means.shape, sums=sums):
+            return None
+        turned = (mixture.means - mixture.means.mean(axis=0)) @ common.basis
+        apart = np.abs(turned).max(axis=0) * common.scales.max(axis=0)
+        return common if apart.max() <= _MOST_APART else None
+
+    def _turning_is_quicker(self, k: int, d: int, *, sums: bool) -> bool:
+        if k < _LEAST_TURNED[0] or d < _LEAST_TURNED[1] or k * d < _LEAST_TURNED_PAIRS:
+            return False
+        if not sums:
+            return True
+        small = d <= _MOST_SUMMED and k * d * d <= _MOST_SUMS
+        return small and k >= _LEAST_SUMMED[0] and d >= _LEAST_SUMMED[1] and self.n_rows >= _LEAST_ROWS * d
 
     @cached_property
     def _greatest(self) -> FloatArray:
@@ -152,8 +176,20 @@ class NativeEngine(AbstractEngine):
             start = part.stop
 
 
-def _reach(greatest: FloatArray, mixture: WhitenedMixture) -> float:
+def _lowered(
+    mixture: WhitenedMixture, common: CommonBasis | None
+) -> tuple[str, FloatArray, FloatArray, FloatArray, FloatArray | None]:
+    """Form, offsets, means, factors and basis of the compiled pass."""
+    if common is None:
+        return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
+    return common.form, mixture.offsets, mixture.means, common.scales, common.basis
+
+
+def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis | None) -> float:
     """A bound on the terms that are added up to a whitened row, over all rows and components."""
+    if common is not None:  # rows are turned about a center among the means
+        turned = (greatest + np.abs(mixture.means).max(axis=0)) @ np.abs(common.basis)
+        return float((turned * common.scales.max(axis=0)).max())
     reach = greatest + np.abs(mixture.means)
     factors = np.abs(mixture.factors)
     match mixture.form:

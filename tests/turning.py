@@ -1,0 +1,8 @@
+"""An engine that turns rows whenever it may, for tests of the way itself."""
+
+from gaussmix.engines import NativeEngine
+
+
+class TurningEngine(NativeEngine):
+    def _turning_is_quicker(self, k, d, *, sums):
+        return True
