@@ -58,4 +58,3 @@ def basis_along(axes: FloatArray, roots: FloatArray) -> CommonBasis | None:
     turns = turned / lengths[:, :, None]
     cosines = turns @ turns.transpose(0, 2, 1) - np.eye(len(axes))
     return CommonBasis("diagonal", axes, 1.0 / lengths) if np.abs(cosines).max() <= _SHARED else None
-
