@@ -27,8 +27,8 @@ WIDTHS = {
     "tied": (1, 4, 5, 6, 8, 17, 31, 70),
     "diag": (1, 4, 5, 6, 8, 17, 31, 70),
     "spherical": (1, 4, 5, 6, 8, 17, 31, 70),
-    "axes": (1, 2, 4, 5, 6, 7, 8, 17, 31, 48, 70, 100),
-    "proportional": (1, 2, 4, 5, 6, 7, 8, 17, 31, 48, 70, 100),
+    "axes": (1, 2, 5, 7, 8, 17, 31, 70),
+    "proportional": (1, 2, 5, 7, 8, 17, 31, 70),
 }
 COMMON = {"axes": "diagonal", "proportional": "spherical"}  # full covariances -> what their common basis leaves
 KINDS = (*COVARIANCE_TYPES, *COMMON)
