@@ -1,5 +1,6 @@
 """Bootstrap, cross-validation, likelihood ratio tests, stability: against closed forms, from any number of threads."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -20,13 +21,16 @@ from gaussmix import (
 )
 from gaussmix.acceleration import Accelerator
 from gaussmix.cross_validation import HeldOut
+from gaussmix.degeneracy import examine
 from gaussmix.em import Ahead, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.inference import LikelihoodRatioTest
 from gaussmix.inference.agreement import adjusted_rand
 from gaussmix.inference.alternatives import fit_one_more
 from gaussmix.inference.refitting import Fitted
-from gaussmix.refits import refit, stream
+from gaussmix.prior import Prior
+from gaussmix.refits import FitFailedError, refit, stream
+from gaussmix.updates import MaximumLikelihood
 
 KINDS = ("nonparametric", "weighted", "parametric")
 ROWS, K = TABLES["blobs"]
@@ -96,6 +100,41 @@ def test_weights_are_repeated_rows():
         ratio = ours.standard_errors.means / theirs.standard_errors.means
         assert abs(np.log(ratio)).mean() < 0.15  # each is known to 7 %
         assert abs(np.log(ratio).mean()) < 0.1
+
+
+@pytest.mark.parametrize("kind", ["resampled", "reweighted"])
+def test_rows_are_drawn_by_their_weights(kind):
+    weights = np.array([0.0, 1.0, 1.0, 10.0, 28.0])
+    rows = np.arange(5.0)[:, None]
+    fitted = Fitted.of(ONE, rows, weights)
+    sums = np.zeros(5)
+    for draw in range(400):
+        drawn, counts = getattr(fitted, kind)(stream(0, draw))
+        assert counts.sum() == pytest.approx(40)
+        np.add.at(sums, drawn[:, 0].astype(int), counts)
+    # five standard errors of a binomial count; that of a Dirichlet share is less
+    assert (abs(sums / 400 - weights) <= 5 * np.sqrt(weights * (1 - weights / 40) / 400)).all()
+
+
+def test_draws_whose_components_come_in_another_order_are_put_in_order(monkeypatch):
+    def refit_in_another_order(*arguments):
+        found = refit(*arguments)
+        return dataclasses.replace(found, mixture=found.mixture.reordered([2, 0, 1]))
+
+    before = bootstrap(FITTED, ROWS, n_draws=5, random_state=0)
+    monkeypatch.setattr("gaussmix.inference.resampling.refit", refit_in_another_order)
+    after = bootstrap(FITTED, ROWS, n_draws=5, random_state=0)
+    np.testing.assert_array_equal(before.means, after.means)
+    np.testing.assert_array_equal(before.covariances, after.covariances)
+
+
+def test_a_component_that_a_penalty_alone_holds_up_has_failed():
+    rows = np.concatenate([np.random.default_rng(0).normal(0, 1, (60, 2)), np.full((4, 2), 9.0)])
+    start = Mixture.from_parameters([0.9, 0.1], [[0, 0], [9, 9]], [np.eye(2), np.eye(2)])
+    for strength in (1e-10, 1e-6):
+        update = MaximumLikelihood(prior=Prior.chen_tan(strength, 1e-3 * np.eye(2)))
+        with pytest.raises(FitFailedError, match="collapsed"):
+            refit(rows, None, update, start)
 
 
 def test_intervals_are_quantiles_or_normal():
@@ -287,6 +326,15 @@ def test_one_component_more_is_found_where_a_search_finds_it(covariance_type):
         found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(0, 0))
         assert found.log_likelihood >= more.score(ROWS) * len(ROWS) - 1e-2
         assert found.mixture.n_components == k + 1
+
+
+def test_one_component_more_is_sound():
+    for seed in range(6):
+        rows = np.random.default_rng(seed).normal(size=(40, 2))
+        null = GaussianMixture(1).fit(rows)
+        fitted = Fitted.of(null, rows, None)
+        found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(seed, 0))
+        assert not examine(found.mixture, 40 * found.mixture.weights, 40.0).n_unsound
 
 
 def test_a_prior_on_the_means_is_refused():
