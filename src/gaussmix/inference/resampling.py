@@ -140,7 +140,8 @@ def bootstrap(
     random_state : int, Generator, RandomState or None
         Each draw has its own stream: the result is the same for any ``n_jobs``.
     n_jobs : int or None
-        Threads, as joblib counts: None is one, -1 all processors.
+        Threads, as joblib counts: None is one, -1 all processors. Of a few hundred rows a draw takes less than a
+        millisecond, and more threads do not help.
     progress : bool
         Whether a bar is drawn on stderr.
 
