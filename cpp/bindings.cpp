@@ -291,17 +291,12 @@ gaussmix::Model model_of(const std::string& name) {
   return model;
 }
 
-constexpr std::size_t kMostFeatures = 96;  // rotations of pairs of axes, and the narrow forms of the pass
-
-std::size_t features_of(std::size_t d) {
-  if (d < 1 || d > kMostFeatures) throw nb::value_error("features must be from 1 to 96");
-  return d;
-}
+constexpr std::size_t kMostFeatures = 96;  // with more, threads share one pass: runs are no longer independent
 
 bool nearest(const std::string& model, const In& counts, const In& covariances, const Out& out) {
   const gaussmix::Model structure = model_of(model);
   if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
-  const std::size_t k = covariances.shape(0), d = features_of(covariances.shape(1));
+  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
   sized(covariances, k * d * d, "covariances");
   sized(counts, k, "counts");
   sized(out, k * d * d, "out");
@@ -312,7 +307,7 @@ bool nearest(const std::string& model, const In& counts, const In& covariances, 
 
 bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
   if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
-  const std::size_t k = covariances.shape(0), d = features_of(covariances.shape(1));
+  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
   sized(covariances, k * d * d, "covariances");
   sized(counts, k, "counts");
   sized(axes, d * d, "axes");
@@ -329,7 +324,8 @@ void climb(const In& rows, const std::optional<In>& row_weights, const std::stri
            const Labels& n_passes, const std::optional<Out>& ended) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
-  const std::size_t n = rows.shape(0), d = features_of(rows.shape(1));
+  const std::size_t n = rows.shape(0), d = rows.shape(1);
+  if (d > kMostFeatures) throw nb::value_error("climb takes at most 96 features");
   const std::size_t m = responsibilities.shape(0), k = responsibilities.shape(2);
   sized(responsibilities, m * n * k, "responsibilities");
   const gaussmix::Mountain mountain{rows.data(),

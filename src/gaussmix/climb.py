@@ -10,13 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 import gaussmix._native as _native
+from gaussmix.acceleration import Accelerator
 from gaussmix.covariance import AbstractCovariance
+from gaussmix.em import Ahead, Fit, Stop, fit_em
+from gaussmix.engines import NativeEngine
+from gaussmix.initial import Membership, mixture_from_membership
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
 
 _FLOPS_PER_CALL = 1e9  # of each thread: between two calls Python can act on Ctrl-C
 _USUAL_PASSES = 50
+_MOST_FEATURES = 96  # of compiled runs: with more, a pass is shared by threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +137,11 @@ def climb(
         shares = k if structure.form == "tied" else 1
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
+    if d > _MOST_FEATURES:
+        runs = [
+            _fit(rows, row_weights, structure, table, update, max_iter, nats, accelerate) for table in responsibilities
+        ]
+        return _climbed(runs, structure, rows, with_responsibilities)
     center, exponent = _center_and_scale(rows)
     centered = np.ldexp(rows - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
@@ -173,6 +183,59 @@ def climb(
     objectives = objectives - (total + k * pseudo_rows) * logarithm
     roots = np.ldexp(roots, exponent)
     return Climbed(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
+
+
+def _fit(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    structure: type[AbstractCovariance],
+    table: FloatArray,
+    update: MaximumLikelihood,
+    max_iter: int,
+    nats: float,
+    accelerate: bool,
+) -> Fit | None:
+    """The same as a run of `fit_em`, for so many features that a pass is most of the time; None when it failed."""
+    engine = NativeEngine(rows, row_weights)
+    start = mixture_from_membership(
+        Membership(rows, row_weights, table.shape[1], responsibilities=table), structure, update
+    )
+    accelerator = Accelerator(update) if accelerate else None
+    try:
+        fit = fit_em(engine, update, start, Ahead(nats), max_iter=max_iter - 1, accelerator=accelerator)
+    except FloatingPointError:
+        return None
+    if fit.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = fit.last_step is not None and (fit.last_step.collapsed.any() or fit.last_step.empty.any())
+    return None if failed else fit
+
+
+def _climbed(
+    runs: list[Fit | None], structure: type[AbstractCovariance], rows: FloatArray, with_responsibilities: bool
+) -> Climbed:
+    m, k = len(runs), next((fit.mixture.n_components for fit in runs if fit is not None), 1)
+    n, d = rows.shape
+    weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
+    objectives, log_likelihoods = np.full(m, -math.inf), np.full(m, -math.inf)
+    n_passes = np.zeros(m, dtype=np.int64)
+    tables = np.zeros((m, n, k)) if with_responsibilities else None
+    for run, fit in enumerate(runs):
+        if fit is None:
+            continue
+        weights[run], means[run], own = fit.mixture.weights, fit.mixture.means, fit.mixture.covariance.roots
+        match structure.form:
+            case "full" | "tied":
+                roots[run] = own
+            case "diagonal":
+                roots[run] = own[:, :, None] * np.eye(d)
+            case "spherical":
+                roots[run] = own[:, None, None] * np.eye(d)
+        objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
+        n_passes[run] = fit.n_passes
+        if tables is not None:
+            tables[run] = NativeEngine(rows).score_rows(fit.mixture.whitened(), "responsibilities")
+    return Climbed(structure, weights, means, roots, objectives, log_likelihoods, n_passes, tables)
 
 
 def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:
