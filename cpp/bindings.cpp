@@ -291,6 +291,7 @@ gaussmix::Model model_of(const std::string& name) {
   return model;
 }
 
+constexpr int kSweepsPerStep = 20;         // an M-step that ends early goes on in the next one
 constexpr std::size_t kMostFeatures = 96;  // with more, threads share one pass: runs are no longer independent
 
 bool nearest(const std::string& model, const In& counts, const In& covariances, const Out& out) {
@@ -313,7 +314,7 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
   sized(axes, d * d, "axes");
   nb::gil_scoped_release release;
   std::vector<double> variances(k * d);
-  const gaussmix::Search search{false, gaussmix::kMostSweeps, gaussmix::kTightest};
+  const gaussmix::Search search{false, kSweepsPerStep, gaussmix::kTightest};
   return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
                                     equal_volume, search, axes.data(), variances.data());
 }

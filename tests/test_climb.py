@@ -220,13 +220,12 @@ def test_what_it_cannot_do_is_refused():
         run(rows, "VVV", memberships(rows, k), max_iter=0)
 
 
-@pytest.mark.parametrize("letters", ["EII", "EEI", "EEE", "VVE", "VVV"])
+@pytest.mark.parametrize("letters", ["EII", "EEI", "EEE", "VEV", "VVV"])
 def test_more_features_than_compiled_runs_take(letters, monkeypatch):
     rows, k = TABLES["wide"]
     tables = memberships(rows, k, 3)
     compiled = run(rows, letters, tables, max_iter=5, accelerate=False)
-    monkeypatch.setattr("gaussmix.climb._MOST_FEATURES", 1)
+    monkeypatch.setattr("gaussmix.climb.MOST_FEATURES", 1)
     plain = run(rows, letters, tables, max_iter=5, accelerate=False)
-    rtol = 1e-3 if letters == "VVE" else 1e-9  # rotations of a compiled step end earlier
     for name in ("weights", "means", "objectives", "log_likelihoods"):
-        np.testing.assert_allclose(getattr(plain, name), getattr(compiled, name), rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(getattr(plain, name), getattr(compiled, name), rtol=1e-8, atol=1e-9)

@@ -19,9 +19,10 @@ from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray, IntArray
 from gaussmix.updates import MaximumLikelihood
 
+MOST_FEATURES = 96
+"""Of compiled runs: with more, the threads share a pass."""
 _FLOPS_PER_CALL = 1e9  # of each thread: between two calls Python can act on Ctrl-C
 _USUAL_PASSES = 50
-_MOST_FEATURES = 96  # of compiled runs: with more, a pass is shared by threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ def climb(
         shares = k if structure.form == "tied" else 1
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
-    if d > _MOST_FEATURES:
+    if d > MOST_FEATURES:
         runs = [
             _fit(rows, row_weights, structure, table, update, max_iter, nats, accelerate) for table in responsibilities
         ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.climb import climb
+from gaussmix.climb import MOST_FEATURES, climb
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.degeneracy import Soundness
 from gaussmix.lattice import from_simple_to_rich, nearest_submodels
@@ -24,6 +24,7 @@ from gaussmix.typing import FloatArray
 
 _SHORT, _LONG = 4, 300  # iterations of the two heats of a race
 _FINISHERS = 8  # starts in the last heat
+_WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
 _NEAR = 1e-3  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
 _LESS = 1e-3  # nats: so much below a special case is too low
@@ -120,6 +121,7 @@ class Ascent:
     ) -> None:
         self._landscape, self._deadline, self._step = landscape, deadline, step
         self._known = known
+        self._is_wide = landscape.rows.shape[1] > MOST_FEATURES
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
         self._below = {one: nearest_submodels(one, self._structures) for one in self._structures}
         order = {structure: at for at, structure in enumerate(self._structures)}
@@ -130,11 +132,11 @@ class Ascent:
     def run(self) -> None:
         """From few components and simple structures to many and rich ones, and back."""
         for size, structure in self._wanted:
-            starts = self._landscape.partitions(size)
-            starts += self._from_models(size, self._below[structure])
+            starts = self._from_models(size, self._below[structure])
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
                 starts += splits(self._landscape.rows, fewer.mixture, fewer.responsibilities)
+            starts += self._landscape.partitions(size)
             if not self._search((size, structure), starts):
                 return
         for size, structure in reversed(self._wanted):
@@ -196,6 +198,8 @@ class Ascent:
         """A race of starts, and whether there is time for more."""
         if time.perf_counter() > self._deadline:
             return False
+        if self._is_wide:
+            starts = starts[:_WIDE]
         if len(starts) > _FINISHERS:
             starts = self._heat(place, starts)
         self._climb(place, starts)
@@ -232,7 +236,7 @@ class Ascent:
                 structure,
                 np.stack([table for _, table in starts]),
                 self._landscape.update_for_climbs(size, structure),
-                max_iter=_LONG,
+                max_iter=_WIDE_LONG if self._is_wide else _LONG,
                 nats=_NEAR,
                 with_responsibilities=True,
             )

@@ -15,7 +15,7 @@ from gaussmix.acceleration import Accelerator
 from gaussmix.covariance import AbstractCovariance, covariance_class
 from gaussmix.em import Ahead, Fit, fit_em
 from gaussmix.engines import AbstractEngine, NativeEngine, distinct_rows
-from gaussmix.estimators.fitting import MAX_ITER, Settings
+from gaussmix.estimators.fitting import Settings
 from gaussmix.mixture import Mixture
 from gaussmix.search import draw_sample
 from gaussmix.selection.ascent import Ascent, Peak, Place
@@ -29,6 +29,7 @@ from gaussmix.updates import MaximumLikelihood
 STEPS = 3
 """Of a search, for each cell."""
 _SEARCHED_ROWS = 5_000
+_LAST = 500  # iterations of EM on all rows, from where the search has climbed to
 _LESS = 1e-3  # nats: so much below a special case is too low
 
 
@@ -175,7 +176,7 @@ class _LastWord:
     def _run(self, update: MaximumLikelihood, mixture: Mixture, deadline: float) -> Fit:
         accelerator = Accelerator(update)
         return fit_em(
-            self._engine, update, mixture, Ahead(), max_iter=MAX_ITER, accelerator=accelerator, deadline=deadline
+            self._engine, update, mixture, Ahead(), max_iter=_LAST, accelerator=accelerator, deadline=deadline
         )
 
 
