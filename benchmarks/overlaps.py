@@ -9,6 +9,7 @@ once.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, product
 
@@ -67,7 +68,7 @@ def draw_mixture(setting: Setting) -> Mixture:
     weights /= weights.sum()
     means = rng.uniform(size=(k, d))
     roots = _draw_roots(setting, rng)
-    scale = _find_scale(weights, means, roots, setting.overlap, rng)
+    scale = find_scale(weights, means, roots, setting.overlap, rng)
     dense = roots @ roots.transpose(0, 2, 1)
     covariances = {
         "full": dense,
@@ -98,10 +99,18 @@ def _draw_roots(setting: Setting, rng: np.random.Generator) -> FloatArray:
     return np.broadcast_to(roots[:1], roots.shape) if shared else roots
 
 
-def _find_scale(
-    weights: FloatArray, means: FloatArray, roots: FloatArray, overlap: float, rng: np.random.Generator
+def find_scale(
+    weights: FloatArray,
+    means: FloatArray,
+    roots: FloatArray,
+    overlap: float,
+    rng: np.random.Generator,
+    *,
+    of_pairs: Callable[[FloatArray], float] = np.mean,
 ) -> float:
+    """What to multiply the means by, for the overlap that is wanted: the average of the pairs, or another number."""
     k, d = means.shape
+    above = np.triu_indices(k, 1)
     draws = min(MOST_DRAWS, PAIR_DRAWS // (k * (k - 1)))
     factors = np.linalg.inv(roots)  # (k, d, d), W'
     heights = 2.0 * (np.log(weights) - np.log(roots.diagonal(axis1=1, axis2=2)).sum(axis=1))
@@ -118,18 +127,18 @@ def _find_scale(
     rest += (heights[:, None] - heights[None, :])[:, :, None]  # component j wins where the parabola is negative
     rest[np.arange(k), np.arange(k)] = np.inf
 
-    def average(scale: float) -> float:
+    def reached(scale: float) -> float:
         wins = (scale**2 * square[:, :, None] + scale * cross + rest < 0).mean(axis=2)
-        return float(wins.sum() / (k * (k - 1) / 2))
+        return float(of_pairs((wins + wins.T)[above]))
 
     near, far = 1e-6, 1.0  # not 0: there components with one covariance are equal, and neither wins
-    if average(near) < overlap:
-        raise ValueError(f"an overlap of {overlap:g} is out of reach: with equal means it is {average(near):.3g}")
-    while average(far) > overlap:
+    if reached(near) < overlap:
+        raise ValueError(f"an overlap of {overlap:g} is out of reach: with equal means it is {reached(near):.3g}")
+    while reached(far) > overlap:
         near, far = far, 2.0 * far
     for _ in range(HALVINGS):
         middle = 0.5 * (near + far)
-        near, far = (middle, far) if average(middle) > overlap else (near, middle)
+        near, far = (middle, far) if reached(middle) > overlap else (near, middle)
     return far
 
 

@@ -1,0 +1,66 @@
+"""Mixtures with a given overlap of their components, as MixSim draws them.
+
+Melnykov, Chen and Maitra, MixSim: an R package for simulating data to study performance of clustering algorithms,
+Journal of Statistical Software 51 (2012), 12. The overlap of two components is the sum of the two probabilities of
+taking a row of one for a row of the other. Means are uniform in the unit cube and covariances Wishart with d + 1
+degrees of freedom, their eccentricity held below 0.9; weights are equal. Then MixSim multiplies the covariances until
+the overlap is met; here the means are, which is the same in other units (overlaps.py has the probabilities).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from shared import find_scale
+
+from gaussmix import Mixture
+from gaussmix.typing import FloatArray, IntArray
+
+MOST_ECCENTRIC = 0.9
+ROWS_EACH = 100
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What to draw: ``overlap`` is that of the average pair or of the maximal one."""
+
+    overlap: float
+    kind: str
+    k: int
+    d: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.overlap:g} k={self.k} d={self.d} seed={self.seed}"
+
+
+def draw_mixture(wanted: Drawn) -> Mixture:
+    k, d = wanted.k, wanted.d
+    rng = np.random.default_rng([wanted.seed, k, d, round(1e4 * wanted.overlap), wanted.kind == "average"])
+    weights, means = np.full(k, 1 / k), rng.uniform(size=(k, d))
+    tall = rng.standard_normal((k, d + 1, d))
+    values, axes = np.linalg.eigh(tall.transpose(0, 2, 1) @ tall)
+    values = _rounder(values)
+    roots = np.linalg.cholesky(np.einsum("kij,kj,klj->kil", axes, values, axes))
+    of_pairs = {"average": np.mean, "maximal": np.max}[wanted.kind]
+    scale = find_scale(weights, means, roots, wanted.overlap, rng, of_pairs=of_pairs)
+    return Mixture.from_parameters(weights, scale * means, roots @ roots.transpose(0, 2, 1))
+
+
+def draw_rows(wanted: Drawn) -> tuple[FloatArray, IntArray]:
+    """100 rows for each component, and where they came from."""
+    return draw_mixture(wanted).sample(ROWS_EACH * wanted.k, wanted.seed)
+
+
+def _rounder(values: FloatArray) -> FloatArray:
+    """Ascending eigenvalues (k, d) drawn towards the greatest, until sqrt(1 - least / greatest) is small enough."""
+    least, greatest = values[:, :1], values[:, -1:]
+    share = np.minimum(1.0, MOST_ECCENTRIC**2 * greatest / (greatest - least))
+    return greatest - share * (greatest - values)
+
+
+def problems(overlaps: tuple[float, ...], kind: str, each: int) -> list[Drawn]:
+    """As many of each overlap, with 2 to 8 components and features by turns."""
+    sizes = [(k, d) for d in range(2, 9) for k in range(2, 9)]
+    spread = [sizes[(at * 15) % len(sizes)] for at in range(each)]  # 15 and 49 share no factor: all come by
+    return [Drawn(overlap, kind, k, d, at // len(sizes)) for overlap in overlaps for at, (k, d) in enumerate(spread)]
