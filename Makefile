@@ -14,7 +14,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test lint format bench bench-segmentation docs sanitize clean
+.PHONY: demo test lint format bench bench-segmentation bench-selection docs sanitize clean
 
 demo: $(VENV)/.all
 	$(BIN)/gaussmix demo -o demo-output
@@ -48,6 +48,13 @@ bench-segmentation: $(VENV)/.segmentation-bench
 	$(BIN)/python benchmarks/segmentation/phantom.py --data $(DATA) --evaluation $(EVALUATION)
 	$(BIN)/python benchmarks/segmentation/studies.py --data $(DATA) -o demo-output/studies
 	$(BIN)/python benchmarks/segmentation/check_metrics.py --data $(DATA) --reference $(EVALUATION)/region_metrics.py
+
+# DATA: a folder with tables and mclust's values for them. R and its package mclust are peers where they are installed.
+bench-selection: $(VENV)/.bench
+	@failed=; for name in live_mclust tables published timing recovery; do \
+	  test $$name = recovery && data= || data="--data $(DATA)"; \
+	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/selection/$$name.py $$data $(BENCH_OPTIONS) || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
