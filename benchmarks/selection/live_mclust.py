@@ -230,7 +230,7 @@ def main() -> int:
     print(f"\n{time.perf_counter() - began:.0f} s altogether")
     print_machine(machine)
     write_results(
-        "selection-live-mclust",
+        "selection-live-mclust" + "-quick" * options.quick,
         {"machine": machine, "cells": [vars(cell) | {"kind": cell.kind} for cell in cells], "missed": verdicts.missed},
     )
     return verdicts.finish()

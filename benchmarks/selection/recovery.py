@@ -73,10 +73,10 @@ def main() -> int:
         path = Path(folder) / "tables.npz"
         np.savez(path, *(draw_rows(drawn)[0] for drawn in wanted))
         choices = {name: in_own_process(name, path) for name in names}
-    return report(wanted, choices)
+    return report(wanted, choices, "selection-recovery" + "-quick" * options.quick)
 
 
-def report(wanted: list[Drawn], choices: dict[str, list[Choice]]) -> int:
+def report(wanted: list[Drawn], choices: dict[str, list[Choice]], name: str) -> int:
     groups: dict[str, list[int]] = defaultdict(list)
     for at, drawn in enumerate(wanted):
         groups[f"{drawn.kind} {drawn.overlap:g}"].append(at)
@@ -91,18 +91,18 @@ def report(wanted: list[Drawn], choices: dict[str, list[Choice]]) -> int:
     print(f"{'times ours':24}" + "".join(f"{seconds[name] / seconds['gaussmix']:20.2f}" for name in choices))
     verdicts = Verdicts()
     own = sum(right["gaussmix"])
-    for name in list(choices)[1:]:
-        other, ratio = sum(right[name]), seconds[name] / seconds["gaussmix"]
-        words = f"ours {own}, {name} {other} of {len(wanted)}"
-        verdicts.check(f"right number, beside {name}", words, "at least as often", own >= other)
-        verdicts.check(f"speed, beside {name}", f"{ratio:.2f} times as fast", f"{FASTER:g}", ratio >= FASTER)
+    for peer in list(choices)[1:]:
+        other, ratio = sum(right[peer]), seconds[peer] / seconds["gaussmix"]
+        words = f"ours {own}, {peer} {other} of {len(wanted)}"
+        verdicts.check(f"right number, beside {peer}", words, "at least as often", own >= other)
+        verdicts.check(f"speed, beside {peer}", f"{ratio:.2f} times as fast", f"{FASTER:g}", ratio >= FASTER)
     machine = describe_machine()
     print_machine(machine)
     lines: list[dict[str, Any]] = [
-        {"name": drawn.name, "k": drawn.k, **{name: some[at]._asdict() for name, some in choices.items()}}
+        {"name": drawn.name, "k": drawn.k, **{peer: some[at]._asdict() for peer, some in choices.items()}}
         for at, drawn in enumerate(wanted)
     ]
-    write_results("selection-recovery", {"machine": machine, "tables": lines, "missed": verdicts.missed})
+    write_results(name, {"machine": machine, "tables": lines, "missed": verdicts.missed})
     return verdicts.finish()
 
 

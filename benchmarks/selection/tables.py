@@ -260,7 +260,9 @@ def main() -> int:
     verdicts.check("other parameter counts", f"{miscounted} of {compared} cells", "0", not miscounted)
     machine = describe_machine()
     print_machine(machine)
-    write_results("selection-tables", {"machine": machine, "cells": [as_words(cell) for cell in cells]})
+    write_results(
+        "selection-tables" + "-quick" * options.quick, {"machine": machine, "cells": [as_words(cell) for cell in cells]}
+    )
     return verdicts.finish()
 
 

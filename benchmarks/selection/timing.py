@@ -67,7 +67,10 @@ def main() -> int:
             verdicts.check(f"{name}, BIC", f"{gap:+.4f} beside mclust's", f"at most {WORSE:g}", gap <= WORSE)
     machine = describe_machine()
     print_machine(machine)
-    write_results("selection-timing", {"machine": machine, "tables": results, "missed": verdicts.missed})
+    write_results(
+        "selection-timing" + "-quick" * options.quick,
+        {"machine": machine, "tables": results, "missed": verdicts.missed},
+    )
     return verdicts.finish()
 
 
