@@ -49,7 +49,7 @@ from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 
 SAME = 1e-6  # nats
-PLAIN, MOST = 300, 20_000  # iterations
+PLAIN, MOST = 3_000, 20_000  # iterations: two tops may lie so near that acceleration changes from one to the other
 TOP = Ahead(1e-9)
 COMMON_AXES = ("EVE", "VVE")
 
