@@ -3,7 +3,7 @@
 What one cell of the table has found is where others begin. A structure starts from its special cases, for the M-step
 of a richer structure at their responsibilities loses no likelihood; k components start from k - 1 of which one is
 split, and from k + 1 of which two are merged; and all start from the same partitions of the rows. So a richer model
-ends no lower than a special case, and more components no lower than fewer, whatever the starts were.
+ends no lower than a special case, and more components no lower than fewer, whatever the starts were (`last_word.py`).
 """
 
 import math
@@ -16,18 +16,19 @@ import numpy as np
 from gaussmix.climb import MOST_FEATURES, climb
 from gaussmix.covariance import AbstractCovariance
 from gaussmix.degeneracy import Soundness
-from gaussmix.lattice import from_simple_to_rich, nearest_submodels
+from gaussmix.lattice import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.mixture import Mixture
 from gaussmix.selection.landscape import Landscape, Start
-from gaussmix.selection.proposals import doubled, lifted, merges, nudged_splits, splits
+from gaussmix.selection.proposals import merges, nudged_splits, splits
 from gaussmix.typing import FloatArray
 
 _SHORT, _LONG = 4, 300  # iterations of the two heats of a race
 _FINISHERS = 8  # starts in the last heat
 _WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
-_NEAR = 1e-3  # nats from the top
+_NEAR = 1e-5  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
-_LESS = 1e-3  # nats: so much below a special case is too low
+LESS = 1e-3
+"""Nats: so much below a special case is too low."""
 
 Place = tuple[int, type[AbstractCovariance]]
 """A number of components and a structure."""
@@ -87,13 +88,6 @@ class Peaks:
     def preferred(self) -> Peak | None:
         return self.soundest or self.highest
 
-    def above(self, floor: float) -> Peak | None:
-        """The preferred one of those that are no lower than a floor, in nats."""
-        for peak in (self.soundest, self.highest):
-            if peak is not None and peak.log_likelihood >= floor - _LESS:
-                return peak
-        return None
-
 
 class Ascent:
     """The search for the peaks of all places of a table.
@@ -123,6 +117,9 @@ class Ascent:
         self._known = known
         self._is_wide = landscape.rows.shape[1] > MOST_FEATURES
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
+        self._under = {
+            one: {other for other in self._structures if is_submodel(other, one)} for one in self._structures
+        }
         self._below = {one: nearest_submodels(one, self._structures) for one in self._structures}
         order = {structure: at for at, structure in enumerate(self._structures)}
         self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
@@ -136,7 +133,7 @@ class Ascent:
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
                 starts += splits(self._landscape.rows, fewer.mixture, fewer.responsibilities)
-            starts += self._landscape.partitions(size)
+            starts = [*starts, *self._landscape.partitions(size)]
             if not self._search((size, structure), starts):
                 return
         for size, structure in reversed(self._wanted):
@@ -148,44 +145,55 @@ class Ascent:
                 return
 
     def settle(self) -> dict[Place, Peak]:
-        """A peak for each place that was reached, none lower than that of a special case or of fewer components."""
+        """A peak for each place that was reached: a sound one no lower than the sound ones below, if there is one.
+
+        Where there is none, the sound ones below are starts, as they are; if that does not help, it is the highest.
+        """
         settled: dict[Place, Peak] = {}
         for place in self.all_places:
-            below = [settled[other] for other in self.below(place) if other in settled]
-            floor = max((peak.log_likelihood for peak in below), default=-math.inf)
             peaks = self.peaks.get(place, Peaks())
-            peak = peaks.preferred if place in self._known else peaks.above(floor)
-            if peak is None and peaks.preferred is not None:
-                peak = self._from_below(place, below, floor)
-            if peak is not None:
-                settled[place] = peak
+            if place not in self._known:
+                below = [settled[other] for other in self.under(place) if other in settled and settled[other].is_sound]
+                floor = max((peak.log_likelihood for peak in below), default=-math.inf)
+                if below and (peaks.soundest is None or peaks.soundest.log_likelihood < floor - LESS):
+                    self._climb_from_below(place, settled)
+                    peaks = self.peaks[place]
+            if peaks.soundest is not None and (place in self._known or peaks.soundest.log_likelihood >= floor - LESS):
+                settled[place] = peaks.soundest
+            elif peaks.highest is not None:
+                settled[place] = peaks.highest
         return settled
 
-    def below(self, place: Place) -> list[Place]:
-        """The nearest special cases with as many components, and the same structure with one less."""
+    def under(self, place: Place) -> list[Place]:
+        """All places whose mixtures are also of this one: special cases with as many components or fewer."""
         size, structure = place
-        submodels = self._below[structure]
-        return [*((size, other) for other in submodels), (size - 1, structure)]
+        return [
+            other
+            for other in self.all_places
+            if other != place and other[0] <= size and other[1] in self._under[structure]
+        ]
 
-    def _from_below(self, place: Place, below: list[Peak], floor: float) -> Peak | None:
-        """From the special cases as they are: a climb from there, or the highest of them itself."""
+    def over(self, place: Place) -> list[Place]:
+        """All places that this one is under."""
+        size, structure = place
+        return [
+            other
+            for other in self.all_places
+            if other != place and other[0] >= size and structure in self._under[other[1]]
+        ]
+
+    def _climb_from_below(self, place: Place, settled: Mapping[Place, Peak]) -> None:
         size, structure = place
         starts: list[Start] = []
-        for peak in below:
-            if peak.mixture.n_components == size:
+        for other in (*((size, simple) for simple in self._below[structure]), (size - 1, structure)):
+            peak = settled.get(other)
+            if peak is None or not peak.is_sound:
+                continue
+            if other[0] == size:
                 starts.append((_as(peak), peak.responsibilities))
             else:
                 starts += nudged_splits(self._landscape.rows, peak.mixture, peak.responsibilities)
         self._climb(place, starts)
-        found = self.peaks[place].above(floor)
-        if found is not None:
-            return found
-        highest = max(below, key=lambda peak: peak.log_likelihood)
-        mixture = highest.mixture if highest.mixture.n_components == size else doubled(highest.mixture)
-        mixture = lifted(mixture, structure)
-        soundness = self._landscape.examine(mixture, mixture.weights * self._landscape.weight, self._landscape.weight)
-        table = self._landscape.responsibilities(mixture)
-        return Peak(mixture, highest.objective, highest.log_likelihood, soundness, _as(highest), table)
 
     def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
         peaks = [self._preferred((size, structure)) for structure in structures]

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.degeneracy import Soundness
-from gaussmix.em import Fit
+from gaussmix.em import Fit, Stop
 from gaussmix.mixture import Mixture
 from gaussmix.updates import MaximumLikelihood
 
@@ -101,7 +101,9 @@ class Cell:
             if found.size:
                 shown = ", ".join(map(str, found[:4])) + (", ..." if found.size > 4 else "")
                 said.append(f"component{'s' if found.size > 1 else ''} {shown} {word}")
-        if not self.is_converged:
+        if self.fit.stop is Stop.START:
+            said.append(f"nothing sound found above {self.origin}")
+        elif not self.is_converged:
             said.append("not converged")
         numbers = self.fit.moments.weight * self.fit.mixture.n_features
         if numbers < _NUMBERS_PER_PARAMETER * self.n_parameters:

@@ -67,6 +67,7 @@ class Landscape:
         self._update_for = update_for
         self._rng = rng
         self._trees = self._agglomerate() if self._sizes else {}
+        self._partitions: dict[int, list[Start]] = {}
         self._clusters: dict[int, list[tuple[str, IntArray]]] = {}
         self._roots: dict[tuple[int, Form], FloatArray] = {}
         self._updates: dict[tuple[int, type[AbstractCovariance]], MaximumLikelihood] = {}
@@ -99,7 +100,9 @@ class Landscape:
 
     def partitions(self, size: int) -> list[Start]:
         """The same as responsibilities."""
-        return [(name, np.eye(size)[labels]) for name, labels in self.clusters(size)]
+        if size not in self._partitions:
+            self._partitions[size] = [(name, np.eye(size)[labels]) for name, labels in self.clusters(size)]
+        return self._partitions[size]
 
     def responsibilities(self, mixture: Mixture) -> FloatArray:
         """(n, k) of the rows."""

@@ -1,7 +1,6 @@
 """The best fit of every cell: a search on some rows, and the last word of EM on all of them."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,17 +10,14 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from gaussmix.acceleration import Accelerator
 from gaussmix.covariance import AbstractCovariance, covariance_class
-from gaussmix.em import Ahead, Fit, fit_em
-from gaussmix.engines import AbstractEngine, NativeEngine, distinct_rows
+from gaussmix.engines import NativeEngine, distinct_rows
 from gaussmix.estimators.fitting import Settings
-from gaussmix.mixture import Mixture
 from gaussmix.search import draw_sample
-from gaussmix.selection.ascent import Ascent, Peak, Place
+from gaussmix.selection.ascent import Ascent, Peak
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.landscape import Landscape
-from gaussmix.selection.proposals import doubled, lifted
+from gaussmix.selection.last_word import LastWord
 from gaussmix.starts import Sample
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
@@ -29,8 +25,6 @@ from gaussmix.updates import MaximumLikelihood
 STEPS = 3
 """Of a search, for each cell."""
 _SEARCHED_ROWS = 5_000
-_LAST = 500  # iterations of EM on all rows, from where the search has climbed to
-_LESS = 1e-3  # nats: so much below a special case is too low
 
 
 def search_models(
@@ -123,61 +117,27 @@ def search_models(
             ascent.run()
         except KeyboardInterrupt:
             interrupted = True
-        last = _LastWord(engine, landscape, ascent, before)
-        settled = ascent.settle()
-        for place in ascent.all_places:
-            if place in before:
-                continue
-            if place not in settled:
-                late = "it was interrupted" if interrupted else "time_budget ended"
-                reached = place in ascent.peaks
-                note(Cell.failed(*names[place], "no start led to a model" if reached else f"{late} before its turn"))
-                continue
-            note(last.fit(names[place], place, settled[place], deadline))
-            if tell:
-                tell(place)
+        last = LastWord(engine, landscape, ascent, before, deadline)
+        for place, peak in ascent.settle().items():
+            if place not in before:
+                last.fit(place, peak)
+                if tell:
+                    tell(place)
+        words = last.words()
+        for place, key in names.items():
+            if place in words:
+                word, seconds = words[place], ascent.peaks[place].seconds + last.seconds[place]
+                note(Cell(*key, word.fit, landscape.update(*place), word.soundness, word.origin, seconds))
+            elif place in ascent.peaks:
+                note(Cell.failed(*key, "no start led to a model"))
+            else:
+                note(
+                    Cell.failed(*key, f"{'it was interrupted' if interrupted else 'time_budget ended'} before its turn")
+                )
+        interrupted = interrupted or last.interrupted
     if interrupted:
         raise KeyboardInterrupt
     return found
-
-
-class _LastWord:
-    """EM on all rows, from the peaks that were found."""
-
-    def __init__(
-        self, engine: AbstractEngine, landscape: Landscape, ascent: Ascent, known: Mapping[Place, Cell]
-    ) -> None:
-        self._engine, self._landscape, self._ascent = engine, landscape, ascent
-        self._fits = {place: cell.fit for place, cell in known.items() if cell.fit is not None}
-
-    def fit(self, key: Key, place: Place, peak: Peak, deadline: float) -> Cell:
-        """The cell, no lower than those below it."""
-        began = time.perf_counter()
-        update = self._landscape.update(*place)
-        fit, origin = self._run(update, peak.mixture, deadline), peak.origin
-        below = [self._fits[other] for other in self._ascent.below(place) if other in self._fits]
-        if below:
-            highest = max(below, key=lambda other: other.moments.log_likelihood)
-            if fit.moments.log_likelihood < highest.moments.log_likelihood - _LESS:
-                mixture = highest.mixture if highest.mixture.n_components == place[0] else doubled(highest.mixture)
-                mixture = lifted(mixture, place[1])
-                fit = self._run(update, mixture, deadline)
-                if (
-                    fit.moments.log_likelihood < highest.moments.log_likelihood - _LESS
-                ):  # a repair cost more than EM won
-                    fit = fit_em(self._engine, update, mixture, None, max_iter=0)
-                origin = f"{highest.mixture.n_components} components of {highest.mixture.covariance.letters}"
-        fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
-        self._fits[place] = fit
-        soundness = self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight)
-        seconds = self._ascent.peaks[place].seconds + time.perf_counter() - began
-        return Cell(*key, fit, update, soundness, origin, seconds)
-
-    def _run(self, update: MaximumLikelihood, mixture: Mixture, deadline: float) -> Fit:
-        accelerator = Accelerator(update)
-        return fit_em(
-            self._engine, update, mixture, Ahead(), max_iter=_LAST, accelerator=accelerator, deadline=deadline
-        )
 
 
 def _peak(cell: Cell, landscape: Landscape) -> Peak:

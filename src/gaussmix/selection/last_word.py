@@ -1,0 +1,163 @@
+"""EM on all rows from the peaks that a search has settled on, and the order among the cells that results have.
+
+A mixture is one of every richer structure, and with a component doubled one of more components. So the likelihood of a
+cell can be no lower than that of a cell below it, and where it is, the search has missed something. Sound fits come
+first: none is lower than a sound one below it. What is left are cells in which nothing sound was found. Such a fit is
+shown when it lies between what is below it and the sound fits above; otherwise the highest fit below it stands in its
+place, as it is: nothing more can be said of the cell that would not be an accident.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.acceleration import Accelerator
+from gaussmix.degeneracy import Soundness
+from gaussmix.em import Ahead, Fit, Stop, fit_em
+from gaussmix.engines import AbstractEngine
+from gaussmix.mixture import Mixture
+from gaussmix.selection.ascent import LESS, Ascent, Peak, Place
+from gaussmix.selection.cells import Cell
+from gaussmix.selection.landscape import Landscape
+from gaussmix.selection.proposals import doubled, lifted
+from gaussmix.updates import MaximumLikelihood
+
+_PLAIN = 6  # iterations without acceleration: most fits are at the top after three
+_MOST = 500  # iterations at all
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """What is said of a cell.
+
+    Attributes
+    ----------
+    fit : Fit
+    soundness : Soundness
+    origin : str
+        What it was started from.
+    """
+
+    fit: Fit
+    soundness: Soundness
+    origin: str
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.soundness.n_unsound and self.fit.stop.is_converged
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.fit.moments.log_likelihood
+
+
+class LastWord:
+    """The fits of all cells.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+        All rows.
+    landscape : Landscape
+    ascent : Ascent
+    known : mapping from (int, structure) to Cell
+        Cells that stay as they are.
+    deadline : float
+        As ``time.perf_counter()`` counts.
+    """
+
+    def __init__(
+        self,
+        engine: AbstractEngine,
+        landscape: Landscape,
+        ascent: Ascent,
+        known: Mapping[Place, Cell],
+        deadline: float,
+    ) -> None:
+        self._engine, self._landscape, self._ascent, self._deadline = engine, landscape, ascent, deadline
+        self._words: dict[Place, Word] = {}
+        for place, cell in known.items():
+            if cell.fit is not None and cell.soundness is not None:
+                self._words[place] = Word(cell.fit, cell.soundness, cell.origin)
+        self._waiting: dict[Place, Word] = {}
+        self.seconds: dict[Place, float] = {}
+        self.interrupted = False
+
+    def fit(self, place: Place, peak: Peak) -> None:
+        """A fit of a cell; they come from few components and simple structures to many and rich ones."""
+        began = time.perf_counter()
+        word = self._word(place, peak.mixture, peak.origin)
+        highest = self._highest_below(place, sound=True)
+        if highest is not None and word.log_likelihood < highest.log_likelihood - LESS:
+            again = self._word(place, self._raised(highest, place), _as(highest))
+            word = again if again.log_likelihood > word.log_likelihood else word
+        floor = -math.inf if highest is None else highest.log_likelihood
+        keep = word.is_sound and word.log_likelihood >= floor - LESS
+        (self._words if keep else self._waiting)[place] = word
+        self.seconds[place] = time.perf_counter() - began
+
+    def words(self) -> dict[Place, Word]:
+        """For each place that was fitted, and for those that were known."""
+        for place, word in self._waiting.items():
+            highest = self._highest_below(place, sound=False)
+            above = [self._words[other] for other in self._ascent.over(place) if other in self._words]
+            ceiling = min((other.log_likelihood for other in above if other.is_sound), default=math.inf)
+            if highest is not None and not highest.log_likelihood - LESS <= word.log_likelihood <= ceiling + LESS:
+                mixture = self._raised(highest, place)
+                word = self._judged(fit_em(self._engine, self._update(place), mixture, None, max_iter=0), _as(highest))
+            self._words[place] = word
+        self._waiting = {}
+        return self._words
+
+    def _word(self, place: Place, mixture: Mixture, origin: str) -> Word:
+        update = self._update(place)
+
+        def run(start: Mixture, max_iter: int, accelerator: Accelerator | None, earlier: Fit | None) -> Fit:
+            most = 0 if self.interrupted else max_iter
+            fit = fit_em(
+                self._engine,
+                update,
+                start,
+                Ahead(),
+                max_iter=most,
+                accelerator=accelerator,
+                earlier=earlier,
+                deadline=self._deadline,
+            )
+            self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
+            return fit
+
+        fit = run(mixture, _PLAIN, None, None)
+        if fit.stop is Stop.LIMIT:
+            fit = run(fit.mixture, _MOST - _PLAIN, Accelerator(update), fit)
+        return self._judged(fit, origin)
+
+    def _judged(self, fit: Fit, origin: str) -> Word:
+        fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
+        return Word(fit, self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
+
+    def _update(self, place: Place) -> MaximumLikelihood:
+        return self._landscape.update(*place)
+
+    def _highest_below(self, place: Place, *, sound: bool) -> Word | None:
+        below = [self._words[other] for other in self._ascent.under(place) if other in self._words]
+        return max(
+            (word for word in below if word.is_sound or not sound),
+            key=lambda word: word.log_likelihood,
+            default=None,
+        )
+
+    def _raised(self, word: Word, place: Place) -> Mixture:
+        """The mixture of a cell below as one of the place."""
+        size, structure = place
+        mixture = word.fit.mixture
+        while mixture.n_components < size:
+            mixture = doubled(mixture)
+        return lifted(mixture, structure)
+
+
+def _as(word: Word) -> str:
+    return f"{word.fit.mixture.n_components} components of {word.fit.mixture.covariance.letters}"
