@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,8 +23,8 @@ from gaussmix.selection.landscape import Landscape, Start
 from gaussmix.selection.proposals import merges, nudged_splits, splits
 from gaussmix.typing import FloatArray
 
-_SHORT, _LONG = 4, 300  # iterations of the two heats of a race
-_FINISHERS = 8  # starts in the last heat
+_SHORT, _LONG = 3, 300  # iterations of the two heats of a race
+_FINISHERS = 10  # starts in the last heat
 _WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
 _NEAR = 1e-5  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
@@ -57,7 +58,7 @@ class Peak:
     origin: str
     responsibilities: FloatArray
 
-    @property
+    @cached_property
     def is_sound(self) -> bool:
         return not self.soundness.n_unsound
 
@@ -253,6 +254,8 @@ class Ascent:
                 objective = float(ended.objectives[at])
                 if peaks.soundest is not None and objective <= peaks.soundest.objective + _SAME:
                     break
+                if peaks.highest is not None and abs(objective - peaks.highest.objective) <= _SAME:
+                    continue  # seen before, and not sound
                 mixture = ended.mixture(at)
                 if (mixture.covariance.pivots() > 0).all():  # to rounding singular, if not
                     counts = mixture.weights * self._landscape.weight

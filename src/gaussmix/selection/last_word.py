@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Word:
     soundness: Soundness
     origin: str
 
-    @property
+    @cached_property
     def is_sound(self) -> bool:
         return not self.soundness.n_unsound and self.fit.stop.is_converged
 
