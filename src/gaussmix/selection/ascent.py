@@ -89,6 +89,10 @@ class Peaks:
     def preferred(self) -> Peak | None:
         return self.soundest or self.highest
 
+    def is_sound_above(self, floor: float) -> bool:
+        """Whether a sound peak is no lower than a floor, in nats."""
+        return self.soundest is not None and self.soundest.log_likelihood >= floor - LESS
+
 
 class Ascent:
     """The search for the peaks of all places of a table.
@@ -125,7 +129,7 @@ class Ascent:
         order = {structure: at for at, structure in enumerate(self._structures)}
         self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
         self.all_places = sorted({*wanted, *known}, key=lambda place: (place[0], order[place[1]]))
-        self.peaks = {place: Peaks(peak, peak) for place, peak in known.items()}
+        self.peaks = {place: Peaks(peak, peak if peak.is_sound else None) for place, peak in known.items()}
 
     def run(self) -> None:
         """From few components and simple structures to many and rich ones, and back."""
@@ -151,18 +155,14 @@ class Ascent:
         Where there is none, the sound ones below are starts, as they are; if that does not help, it is the highest.
         """
         settled: dict[Place, Peak] = {}
-        for place in self.all_places:
-            peaks = self.peaks.get(place, Peaks())
-            if place not in self._known:
-                below = [settled[other] for other in self.under(place) if other in settled and settled[other].is_sound]
-                floor = max((peak.log_likelihood for peak in below), default=-math.inf)
-                if below and (peaks.soundest is None or peaks.soundest.log_likelihood < floor - LESS):
-                    self._climb_from_below(place, settled)
-                    peaks = self.peaks[place]
-            if peaks.soundest is not None and (place in self._known or peaks.soundest.log_likelihood >= floor - LESS):
-                settled[place] = peaks.soundest
-            elif peaks.highest is not None:
-                settled[place] = peaks.highest
+        for place, peaks in ((place, self.peaks[place]) for place in self.all_places if place in self.peaks):
+            below = [settled[other] for other in self.under(place) if other in settled and settled[other].is_sound]
+            floor = max((peak.log_likelihood for peak in below), default=-math.inf)
+            if below and not peaks.is_sound_above(floor) and place not in self._known:
+                self._climb_from_below(place, settled)
+            peak = peaks.soundest if peaks.is_sound_above(floor) else peaks.highest
+            if peak is not None:
+                settled[place] = peak
         return settled
 
     def under(self, place: Place) -> list[Place]:
