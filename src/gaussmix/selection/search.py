@@ -124,7 +124,10 @@ def search_models(
                 if tell:
                     tell(place)
         words = last.words()
-        for place, key in names.items():
+        for place in ascent.all_places:
+            if place in before:
+                continue
+            key = names[place]
             if place in words:
                 word, seconds = words[place], ascent.peaks[place].seconds + last.seconds[place]
                 note(Cell(*key, word.fit, landscape.update(*place), word.soundness, word.origin, seconds))
