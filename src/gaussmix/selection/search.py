@@ -134,9 +134,8 @@ def search_models(
             elif place in ascent.peaks:
                 note(Cell.failed(*key, "no start led to a model"))
             else:
-                note(
-                    Cell.failed(*key, f"{'it was interrupted' if interrupted else 'time_budget ended'} before its turn")
-                )
+                why = "it was interrupted" if interrupted else "time_budget ended"
+                note(Cell.failed(*key, f"{why} before its turn"))
         interrupted = interrupted or last.interrupted
     if interrupted:
         raise KeyboardInterrupt
@@ -144,11 +143,13 @@ def search_models(
 
 
 def _peak(cell: Cell, landscape: Landscape) -> Peak:
-    fit = cell.fit
-    assert fit is not None
+    """Of a cell that is known, on the rows that are searched."""
+    assert cell.fit is not None
     assert cell.soundness is not None
-    table = landscape.responsibilities(fit.mixture)
-    return Peak(fit.mixture, fit.objective, fit.moments.log_likelihood, cell.soundness, cell.origin, table)
+    mixture = cell.fit.mixture
+    log_likelihood = landscape.engine.accumulate(mixture.whitened()).log_likelihood
+    table = landscape.responsibilities(mixture)
+    return Peak(mixture, log_likelihood, log_likelihood, cell.soundness, cell.origin, table)
 
 
 @contextmanager
