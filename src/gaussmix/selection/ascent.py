@@ -26,7 +26,7 @@ from gaussmix.typing import FloatArray
 _SHORT, _LONG = 3, 300  # iterations of the two heats of a race
 _FINISHERS = 10  # starts in the last heat
 _WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
-_NEAR = 1e-5  # nats from the top
+_NEAR = 1e-3  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
 LESS = 1e-3
 """Nats: so much below a special case is too low."""

@@ -24,10 +24,9 @@ from gaussmix.selection.ascent import LESS, Ascent, Peak, Place
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.landscape import Landscape
 from gaussmix.selection.proposals import doubled, lifted
-from gaussmix.updates import MaximumLikelihood
 
 _PLAIN = 6  # iterations without acceleration: most fits are at the top after three
-_MOST = 500  # iterations at all
+_MOST = 500  # iterations more, of sound components
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +89,14 @@ class LastWord:
     def fit(self, place: Place, peak: Peak) -> None:
         """A fit of a cell; they come from few components and simple structures to many and rich ones."""
         began = time.perf_counter()
-        word = self._word(place, peak.mixture, peak.origin)
         highest = self._highest_below(place, sound=True)
-        if highest is not None and word.log_likelihood < highest.log_likelihood - LESS:
-            again = self._word(place, self._raised(highest, place), _as(highest))
-            word = again if again.log_likelihood > word.log_likelihood else word
         floor = -math.inf if highest is None else highest.log_likelihood
+        word = self._judged(self._run(place, peak.mixture, _PLAIN), peak.origin)
+        if highest is not None and word.log_likelihood < floor - LESS:
+            again = self._judged(self._run(place, self._raised(highest, place), _PLAIN), _as(highest))
+            word = again if again.log_likelihood > word.log_likelihood else word
+        if word.fit.stop is Stop.LIMIT and not word.soundness.n_unsound:
+            word = self._judged(self._run(place, word.fit.mixture, _MOST, word.fit), word.origin)
         keep = word.is_sound and word.log_likelihood >= floor - LESS
         (self._words if keep else self._waiting)[place] = word
         self.seconds[place] = time.perf_counter() - began
@@ -108,40 +109,31 @@ class LastWord:
             ceiling = min((other.log_likelihood for other in above if other.is_sound), default=math.inf)
             if highest is not None and not highest.log_likelihood - LESS <= word.log_likelihood <= ceiling + LESS:
                 mixture = self._raised(highest, place)
-                word = self._judged(fit_em(self._engine, self._update(place), mixture, None, max_iter=0), _as(highest))
+                update = self._landscape.update(*place)
+                word = self._judged(fit_em(self._engine, update, mixture, None, max_iter=0), _as(highest))
             self._words[place] = word
         self._waiting = {}
         return self._words
 
-    def _word(self, place: Place, mixture: Mixture, origin: str) -> Word:
-        update = self._update(place)
-
-        def run(start: Mixture, max_iter: int, accelerator: Accelerator | None, earlier: Fit | None) -> Fit:
-            most = 0 if self.interrupted else max_iter
-            fit = fit_em(
-                self._engine,
-                update,
-                start,
-                Ahead(),
-                max_iter=most,
-                accelerator=accelerator,
-                earlier=earlier,
-                deadline=self._deadline,
-            )
-            self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
-            return fit
-
-        fit = run(mixture, _PLAIN, None, None)
-        if fit.stop is Stop.LIMIT:
-            fit = run(fit.mixture, _MOST - _PLAIN, Accelerator(update), fit)
-        return self._judged(fit, origin)
+    def _run(self, place: Place, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
+        """Plain EM; a run that goes on is accelerated."""
+        update = self._landscape.update(*place)
+        fit = fit_em(
+            self._engine,
+            update,
+            start,
+            Ahead(),
+            max_iter=0 if self.interrupted else max_iter,
+            accelerator=Accelerator(update) if earlier else None,
+            earlier=earlier,
+            deadline=self._deadline,
+        )
+        self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
+        return fit
 
     def _judged(self, fit: Fit, origin: str) -> Word:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
         return Word(fit, self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
-
-    def _update(self, place: Place) -> MaximumLikelihood:
-        return self._landscape.update(*place)
 
     def _highest_below(self, place: Place, *, sound: bool) -> Word | None:
         below = [self._words[other] for other in self._ascent.under(place) if other in self._words]
