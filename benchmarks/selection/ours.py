@@ -31,9 +31,9 @@ class Searched:
     reason: str
 
 
-def search(rows: FloatArray, k_max: int) -> Searched:
-    """All models with 1 to k_max components, by BIC."""
-    model = GaussianMixtureIC(range(1, k_max + 1), covariance_types="all", criterion="bic", random_state=0)
+def search(rows: FloatArray, k_max: int, covariance_types: str = "all") -> Searched:
+    """All models, or scikit-learn's four, with 1 to k_max components, by BIC."""
+    model = GaussianMixtureIC(range(1, k_max + 1), covariance_types=covariance_types, criterion="bic", random_state=0)
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the table says what is doubtful
