@@ -174,15 +174,6 @@ class Ascent:
             if other != place and other[0] <= size and other[1] in self._under[structure]
         ]
 
-    def over(self, place: Place) -> list[Place]:
-        """All places that this one is under."""
-        size, structure = place
-        return [
-            other
-            for other in self.all_places
-            if other != place and other[0] >= size and structure in self._under[other[1]]
-        ]
-
     def _climb_from_below(self, place: Place, settled: Mapping[Place, Peak]) -> None:
         size, structure = place
         starts: list[Start] = []

@@ -1,10 +1,9 @@
 """EM on all rows from the peaks that a search has settled on, and the order among the cells that results have.
 
 A mixture is one of every richer structure, and with a component doubled one of more components. So the likelihood of a
-cell can be no lower than that of a cell below it, and where it is, the search has missed something. Sound fits come
-first: none is lower than a sound one below it. What is left are cells in which nothing sound was found. Such a fit is
-shown when it lies between what is below it and the sound fits above; otherwise the highest fit below it stands in its
-place, as it is: nothing more can be said of the cell that would not be an accident.
+cell can be no lower than that of a cell below it, and where it is, the search has missed something. Where nothing sound
+is as high as the sound fits below, the highest of these stands in the place of the cell, as it is: what is above it has
+components that are accidents, whose likelihood says nothing.
 """
 
 import math
@@ -67,6 +66,15 @@ class LastWord:
         Cells that stay as they are.
     deadline : float
         As ``time.perf_counter()`` counts.
+
+    Attributes
+    ----------
+    words : dict from (int, structure) to Word
+        Of the cells that were fitted, and of those that were known.
+    seconds : dict from (int, structure) to float
+        What each fit took.
+    interrupted : bool
+        Whether Ctrl-C has ended a fit: then the others stay where they start.
     """
 
     def __init__(
@@ -78,18 +86,17 @@ class LastWord:
         deadline: float,
     ) -> None:
         self._engine, self._landscape, self._ascent, self._deadline = engine, landscape, ascent, deadline
-        self._words: dict[Place, Word] = {}
+        self.words: dict[Place, Word] = {}
         for place, cell in known.items():
             if cell.fit is not None and cell.soundness is not None:
-                self._words[place] = Word(cell.fit, cell.soundness, cell.origin)
-        self._waiting: dict[Place, Word] = {}
+                self.words[place] = Word(cell.fit, cell.soundness, cell.origin)
         self.seconds: dict[Place, float] = {}
         self.interrupted = False
 
     def fit(self, place: Place, peak: Peak) -> None:
         """A fit of a cell; they come from few components and simple structures to many and rich ones."""
         began = time.perf_counter()
-        highest = self._highest_below(place, sound=True)
+        highest = self._highest_below(place)
         floor = -math.inf if highest is None else highest.log_likelihood
         word = self._judged(self._run(place, peak.mixture, _PLAIN), peak.origin)
         if highest is not None and word.log_likelihood < floor - LESS:
@@ -97,23 +104,10 @@ class LastWord:
             word = again if again.log_likelihood > word.log_likelihood else word
         if word.fit.stop is Stop.LIMIT and not word.soundness.n_unsound:
             word = self._judged(self._run(place, word.fit.mixture, _MOST, word.fit), word.origin)
-        keep = word.is_sound and word.log_likelihood >= floor - LESS
-        (self._words if keep else self._waiting)[place] = word
+        if highest is not None and (word.soundness.n_unsound or word.log_likelihood < floor - LESS):
+            word = self._judged(self._run(place, self._raised(highest, place), 0), _as(highest))
+        self.words[place] = word
         self.seconds[place] = time.perf_counter() - began
-
-    def words(self) -> dict[Place, Word]:
-        """For each place that was fitted, and for those that were known."""
-        for place, word in self._waiting.items():
-            highest = self._highest_below(place, sound=False)
-            above = [self._words[other] for other in self._ascent.over(place) if other in self._words]
-            ceiling = min((other.log_likelihood for other in above if other.is_sound), default=math.inf)
-            if highest is not None and not highest.log_likelihood - LESS <= word.log_likelihood <= ceiling + LESS:
-                mixture = self._raised(highest, place)
-                update = self._landscape.update(*place)
-                word = self._judged(fit_em(self._engine, update, mixture, None, max_iter=0), _as(highest))
-            self._words[place] = word
-        self._waiting = {}
-        return self._words
 
     def _run(self, place: Place, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
         """Plain EM; a run that goes on is accelerated."""
@@ -135,13 +129,10 @@ class LastWord:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
         return Word(fit, self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
 
-    def _highest_below(self, place: Place, *, sound: bool) -> Word | None:
-        below = [self._words[other] for other in self._ascent.under(place) if other in self._words]
-        return max(
-            (word for word in below if word.is_sound or not sound),
-            key=lambda word: word.log_likelihood,
-            default=None,
-        )
+    def _highest_below(self, place: Place) -> Word | None:
+        """The highest sound one."""
+        below = [self.words[other] for other in self._ascent.under(place) if other in self.words]
+        return max((word for word in below if word.is_sound), key=lambda word: word.log_likelihood, default=None)
 
     def _raised(self, word: Word, place: Place) -> Mixture:
         """The mixture of a cell below as one of the place."""

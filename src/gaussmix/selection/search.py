@@ -123,13 +123,12 @@ def search_models(
                 last.fit(place, peak)
                 if tell:
                     tell(place)
-        words = last.words()
         for place in ascent.all_places:
             if place in before:
                 continue
             key = names[place]
-            if place in words:
-                word, seconds = words[place], ascent.peaks[place].seconds + last.seconds[place]
+            if place in last.words:
+                word, seconds = last.words[place], ascent.peaks[place].seconds + last.seconds[place]
                 note(Cell(*key, word.fit, landscape.update(*place), word.soundness, word.origin, seconds))
             elif place in ascent.peaks:
                 note(Cell.failed(*key, "no start led to a model"))
