@@ -158,7 +158,8 @@ class Ascent:
         for place, peaks in ((place, self.peaks[place]) for place in self.all_places if place in self.peaks):
             below = [settled[other] for other in self.under(place) if other in settled and settled[other].is_sound]
             floor = max((peak.log_likelihood for peak in below), default=-math.inf)
-            if below and not peaks.is_sound_above(floor) and place not in self._known:
+            late = time.perf_counter() > self._deadline
+            if below and not peaks.is_sound_above(floor) and place not in self._known and not late:
                 self._climb_from_below(place, settled)
             peak = peaks.soundest if peaks.is_sound_above(floor) else peaks.highest
             if peak is not None:
