@@ -167,3 +167,14 @@ def test_factors_keep_relative_digits_under_graded_scales():
 def test_base_class_cannot_be_made():
     with pytest.raises(TypeError, match="abstract"):
         AbstractCovariance(np.eye(2), 1, 2)
+
+
+@pytest.mark.parametrize("letters", [letters for letters in CONSTRAINED if letters not in ("EII", "EEI")])
+def test_a_component_that_has_vanished_is_inflated_like_the_others(letters):
+    structure = covariance_class(letters)
+    roots = random_covariance(structure, 3, 4, np.random.default_rng(5)).roots.copy()
+    roots[1] = 0.0
+    repaired = structure(roots, 3, 4).inflated(np.full((3, 4), 0.1))
+    assert np.isfinite(repaired.roots).all()
+    assert (repaired.pivots() > 0).all()
+    assert repaired.is_kept()

@@ -95,7 +95,9 @@ class AbstractConstrained(AbstractCovariance):
         return self.nearest(np.where(counts > 0, counts, _NOBODY), roots)
 
     def inflated(self, variances: FloatArray) -> Self:
-        return self.nearest(np.ones(self.n_components), self._free.inflated(variances).roots)
+        """The nearest structure, from an inner loop that starts anew: this one may be singular."""
+        roots = self._free.inflated(variances).roots
+        return self.identity(self.n_components, self.n_features).nearest(np.ones(self.n_components), roots)
 
     def pivots(self) -> FloatArray:
         return self._free.pivots()
