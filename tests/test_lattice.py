@@ -5,7 +5,7 @@ import pytest
 
 from gaussmix.covariance import MODELS
 from gaussmix.covariance.constrained import AbstractConstrained
-from gaussmix.lattice import from_simple_to_rich, is_submodel, nearest_submodels, nearest_supermodels
+from gaussmix.lattice import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.testing import random_covariance
 
 PAIRS = [(simple, rich) for simple in MODELS.values() for rich in MODELS.values()]
@@ -40,8 +40,6 @@ def test_neighbors_of_some_models():
     assert letters(nearest_submodels(MODELS["EEE"], everything)) == {"EEI"}
     assert letters(nearest_submodels(MODELS["VEE"], everything)) == {"VEI", "EEE"}
     assert letters(nearest_submodels(MODELS["EII"], everything)) == set()
-    assert letters(nearest_supermodels(MODELS["EII"], everything)) == {"VII", "EEI"}
-    assert letters(nearest_supermodels(MODELS["VVV"], everything)) == set()
     few = [MODELS[name] for name in ("VII", "VVV", "EII")]
     assert letters(nearest_submodels(MODELS["VVV"], few)) == {"VII"}
 

@@ -55,11 +55,6 @@ class Climbed:
     n_passes: IntArray
     responsibilities: FloatArray | None
 
-    @property
-    def best(self) -> int:
-        """The first run of greatest objective."""
-        return int(self.objectives.argmax())
-
     def mixture(self, run: int) -> Mixture:
         """Where a run ended.
 

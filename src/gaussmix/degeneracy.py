@@ -101,14 +101,15 @@ def examine(
     tied = mixture.covariance.form == "tied"
     if target_root is not None and (tied or not _is_plain(least, whiten, target_root)):
         least = _in_units_of(mixture, target_root)[0][:, 0]
+    collapsed = least < _COLLAPSED
+    if rounding is not None and (rounding > 0).any():
+        collapsed = collapsed | _is_below_rounding(mixture, rounding)
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
-        collapsed=np.asarray(least < _COLLAPSED),
+        collapsed=np.asarray(collapsed),
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
     )
-    if rounding is not None and (rounding > 0).any():
-        soundness.collapsed[:] |= _is_below_rounding(mixture, rounding)
     if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
     directions = np.arange(1, d + 1)

@@ -28,11 +28,3 @@ def nearest_submodels(
     """The special cases among those given that are not special cases of another special case."""
     below = [other for other in among if other is not structure and is_submodel(other, structure)]
     return [one for one in below if not any(one is not other and is_submodel(one, other) for other in below)]
-
-
-def nearest_supermodels(
-    structure: type[AbstractCovariance], among: Iterable[type[AbstractCovariance]]
-) -> list[type[AbstractCovariance]]:
-    """Those given that it is a special case of, without those that another such one is a special case of."""
-    above = [other for other in among if other is not structure and is_submodel(structure, other)]
-    return [one for one in above if not any(one is not other and is_submodel(other, one) for other in above)]

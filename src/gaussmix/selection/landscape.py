@@ -19,7 +19,7 @@ _LEAST_ROWS_PER_CELL = 2
 _MOVES_OF_CELLS = 2  # Lloyd's
 _UNITS: tuple[Form, ...] = ("full", "spherical")  # those of the covariance of all rows, and one for all columns
 _MERGED_BY: dict[str, Form] = {"merged by likelihood": "full", "merged by variance": "tied"}
-_TRIES = 3  # of k-means, in each of these units
+_TRIES = 3  # of k-means, in each of these units and along the coordinate of least kurtosis
 
 Start = tuple[str, FloatArray]
 """What it is, and responsibilities (n, k)."""
@@ -90,11 +90,14 @@ class Landscape:
             return [("all rows", np.zeros(len(self.rows), dtype=np.int64))]
         if size not in self._clusters:
             data = self._samples["full"]
-            views = {f"k-means, {units} units": self._samples[units].whitened for units in _UNITS}
-            views["k-means along least kurtosis"] = data.invariant[:, :1]
-            views["k-means, diagonal units"] = self._samples["diagonal"].whitened
-            tries = [(name, rows) for name, rows in views.items() for _ in range(_TRIES if "diag" not in name else 1)]
-            self._clusters[size] = [(name, cluster(rows, data, size, self._rng)) for name, rows in tries]
+            views = [
+                *((f"k-means, {units} units", self._samples[units].whitened, _TRIES) for units in _UNITS),
+                ("k-means along least kurtosis", data.invariant[:, :1], _TRIES),
+                ("k-means, diagonal units", self._samples["diagonal"].whitened, 1),
+            ]
+            self._clusters[size] = [
+                (name, cluster(rows, data, size, self._rng)) for name, rows, tries in views for _ in range(tries)
+            ]
             self._clusters[size] += [(name, tree[size]) for name, tree in self._trees.items()]
         return self._clusters[size]
 
