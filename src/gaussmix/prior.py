@@ -10,6 +10,9 @@ from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.typing import FloatArray, Form
 
+WEAKEST = 1e-10
+"""Pseudo-rows: a variance of 1e-5 of its kind loses 1e-12 nats, and a singular one still has digits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prior:

@@ -12,7 +12,7 @@ from gaussmix.degeneracy import examine
 from gaussmix.em import Ahead, Fit, Stop, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
-from gaussmix.prior import Prior
+from gaussmix.prior import WEAKEST, Prior
 from gaussmix.search import find_optimum
 from gaussmix.typing import FloatArray, Seed
 from gaussmix.updates import MaximumLikelihood
@@ -21,7 +21,6 @@ NEAR = Ahead(1e-3)
 """In nats: far less than resampling moves the parameters."""
 MAX_ITER = 5_000
 
-_WEAKEST = 1e-10  # pseudo-rows: reg_covar="auto" of the estimator
 _STARTS = 8
 _FEW_ROWS = 20_000  # up to here the compiled loop is faster than the one whose passes are compiled
 
@@ -109,7 +108,7 @@ def search_anew(
 
 def default_update(mixture: Mixture) -> MaximumLikelihood:
     """The M-step that goes with a mixture of which no other is known: the estimator's weakest penalty."""
-    return MaximumLikelihood(prior=Prior.chen_tan(_WEAKEST, pooled_root(mixture)))
+    return MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
 
 
 def pooled_root(mixture: Mixture) -> FloatArray:

@@ -89,7 +89,18 @@ class EVV(AbstractConstrained):
         return with_equal_volumes(counts, roots, roots.diagonal(axis1=1, axis2=2))
 
 
-class EVE(AbstractConstrained):
+class AbstractAligned(AbstractConstrained):
+    """Ellipsoids of common axes."""
+
+    @cached_property
+    def _axes(self) -> FloatArray:
+        return generic_axes(self.roots)
+
+    def common_basis(self) -> CommonBasis | None:
+        return basis_along(self._axes, self.roots)
+
+
+class EVE(AbstractAligned):
     """Ellipsoids of one volume and common axes, each of its own shape."""
 
     name = letters = "EVE"
@@ -101,15 +112,8 @@ class EVE(AbstractConstrained):
         lengths = lengths_along(axes, roots)
         return _along(axes, with_equal_volumes(counts, lengths, lengths))
 
-    @cached_property
-    def _axes(self) -> FloatArray:
-        return generic_axes(self.roots)
 
-    def common_basis(self) -> CommonBasis | None:
-        return basis_along(self._axes, self.roots)
-
-
-class VVE(AbstractConstrained):
+class VVE(AbstractAligned):
     """Ellipsoids of common axes, each of its own size and shape."""
 
     name = letters = "VVE"
@@ -119,13 +123,6 @@ class VVE(AbstractConstrained):
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
         axes = common_axes(counts, roots, self._axes, equal_volumes=False)
         return _along(axes, lengths_along(axes, roots))
-
-    @cached_property
-    def _axes(self) -> FloatArray:
-        return generic_axes(self.roots)
-
-    def common_basis(self) -> CommonBasis | None:
-        return basis_along(self._axes, self.roots)
 
 
 def _own_axes(roots: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -13,7 +13,7 @@ from gaussmix.degeneracy import examine
 from gaussmix.em import Ahead, Fit, MeanChange, Progress, Rule, Stop, fit_em
 from gaussmix.engines import AbstractEngine
 from gaussmix.mixture import Mixture
-from gaussmix.prior import Prior
+from gaussmix.prior import WEAKEST, Prior
 from gaussmix.search import ALL_ROWS, Found, find_optimum
 from gaussmix.starts import Sample
 from gaussmix.typing import FloatArray
@@ -27,8 +27,6 @@ MAX_ITER = 10_000
 """Far above what fits need: a limit for what cannot end."""
 PENALTIES = ("chen-tan", "inverse-wishart")
 """What ``reg_covar`` may name beside "auto"."""
-
-_WEAKEST = 1e-10  # pseudo-rows: a variance of 1e-5 of its kind loses 1e-12 nats, and a singular one still has digits
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Settings:
         """The M-step for rows of a total weight, of which ``data`` are some."""
         match self.reg_covar:
             case "auto":
-                return MaximumLikelihood(prior=Prior.chen_tan(_WEAKEST, root_within))
+                return MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, root_within))
             case "chen-tan":
                 return MaximumLikelihood(prior=Prior.chen_tan(1 / math.sqrt(weight), data.root))
             case "inverse-wishart":
