@@ -1,9 +1,11 @@
 """What figures share: the palette, places for axes, pictures and densities in them.
 
-Figures are objects of their own; pyplot and its state are not used. Components have the colors of Okabe and Ito (Color
-Universal Design, 2008), which people with any color vision tell apart; after eight of them the colors come again.
+Whole figures are objects of their own. A display draws where it is told to; only where it is told nothing does it ask
+pyplot for a new figure, as scikit-learn's displays do. Components have the colors of Okabe and Ito (Color Universal
+Design, 2008), which people with any color vision tell apart; after eight of them the colors come again.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,52 @@ INK, QUIET, LINE, BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
 WIDTH, MARGIN, GAP, HEAD, LABEL, HISTOGRAM, FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
 
 _SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
+
+
+@dataclass(frozen=True)
+class Inks:
+    """The colors of what is no component: words, quieter words, lines, bars, and the paper under them."""
+
+    ink: str
+    quiet: str
+    line: str
+    bars: str
+    paper: str
+
+
+LIGHT = Inks(INK, QUIET, LINE, BARS, "#ffffff")
+DARK = Inks("#f1f3f4", "#b4b9be", "#5f6368", "#4a4e53", "#16181a")
+
+
+def inks_of(axes: "Axes") -> Inks:
+    """Those that can be read on the axes' own background: whoever has a dark style has dark displays."""
+    from matplotlib.colors import to_rgba
+
+    red, green, blue, opacity = to_rgba(axes.get_facecolor())
+    if opacity == 0 and axes.figure is not None:
+        red, green, blue, _ = to_rgba(axes.figure.get_facecolor())
+    return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4 else DARK
+
+
+def new_axes(width: float = 6.4, height: float = 4.8) -> "Axes":
+    """Axes of a new figure of pyplot's: shown by ``plt.show()`` and in notebooks."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise MissingDependencyError("matplotlib", "plots", "Drawing figures") from error
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def quiet_axes(axes: "Axes") -> Inks:
+    """Light ticks, and lines on the left and at the bottom alone; the inks to go on with."""
+    inks = inks_of(axes)
+    axes.tick_params(colors=inks.quiet, labelcolor=inks.quiet, labelsize=10, length=3)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(inks.line)
+    for words in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        words.set_color(inks.ink)
+    return inks
 
 
 def new_figure(width: float, height: float) -> "Figure":

@@ -1,0 +1,63 @@
+"""What a display may be given: any fitted mixture, and rows of any number."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.typing import IntArray
+
+MOST_POINTS = 5_000
+"""A display draws no more rows than this, chosen at random."""
+
+
+def mixture_of(model: Any) -> Mixture:
+    """The mixture of an estimator.
+
+    Parameters
+    ----------
+    model : Mixture or fitted estimator
+        `GaussianMixture`, `GaussianMixtureIC` (its best model), a segmenter, or scikit-learn's ``GaussianMixture`` and
+        ``BayesianGaussianMixture``.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        When an estimator has not been fitted.
+    TypeError
+        For anything else.
+    """
+    if isinstance(model, Mixture):
+        return model
+    if not hasattr(model, "fit"):
+        raise TypeError(f"a display needs a Mixture or a fitted estimator, got {type(model).__name__}")
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    fitted = getattr(model, "best_estimator_", model)
+    if isinstance(getattr(fitted, "mixture_", None), Mixture):
+        return fitted.mixture_
+    if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
+        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ and covariances_ are what is shown")
+    weights = np.asarray(fitted.weights_, dtype=np.float64)
+    return Mixture.from_parameters(
+        weights / weights.sum(),
+        fitted.means_,
+        fitted.covariances_,
+        covariance_type=fitted.covariance_type,
+        feature_names=getattr(fitted, "feature_names_in_", None),
+    )
+
+
+def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
+    """Names of all features or of some, for axes."""
+    names = mixture.feature_names or tuple(f"feature {position}" for position in range(mixture.n_features))
+    return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]
+
+
+def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray:
+    """Positions of the rows to draw, in order: all, or so many at random."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
