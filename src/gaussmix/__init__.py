@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from gaussmix.merging import merge_components
     from gaussmix.selection import GaussianMixtureIC
+    from gaussmix.trace import trace_em
     from gaussmix.versions import show_versions
 
 __version__ = version("gaussmix")
@@ -61,6 +62,7 @@ __all__ = [
     "show_versions",
     "stability",
     "standard_errors",
+    "trace_em",
 ]
 
 _LATER = {
@@ -78,6 +80,7 @@ _LATER = {
     "show_versions": "gaussmix.versions",
     "stability": "gaussmix.inference",
     "standard_errors": "gaussmix.inference",
+    "trace_em": "gaussmix.trace",
 }
 
 

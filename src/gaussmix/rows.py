@@ -1,10 +1,11 @@
 """From what a user has to rows of numbers."""
 
+import math
 from typing import Any
 
 import numpy as np
 
-from gaussmix.typing import Rows
+from gaussmix.typing import FloatArray, Rows
 
 KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
 """Types that the engines read as they are."""
@@ -33,6 +34,34 @@ def as_rows(X: Any, n_features: int) -> Rows:
         raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
     require_finite(rows)
     return rows
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
+    """(n,) weights, at least zero and not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be numbers: {error}") from error
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
+    if len(weights) != n_rows:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected ({n_rows},)")
+    bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
+    if bad.size:
+        raise ValueError(
+            f"sample_weight must be finite and at least 0; row {bad[0]} has {weights[bad[0]]} (0 leaves a row out)"
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not math.isfinite(total):
+        raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row: nothing to fit")
+    return weights
 
 
 def require_finite(rows: Rows) -> None:

@@ -37,34 +37,6 @@ def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int)
         raise ValueError(f"order_by must be a position below {n_features}, the number of features; got {order_by}")
 
 
-def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """(n,) weights, at least zero and not all zero; None stays None."""
-    if sample_weight is None:
-        return None
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must be numbers: {error}") from error
-    if weights.ndim == 0:
-        weights = np.full(n_rows, float(weights))
-    if weights.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
-    if len(weights) != n_rows:
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected ({n_rows},)")
-    bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
-    if bad.size:
-        raise ValueError(
-            f"sample_weight must be finite and at least 0; row {bad[0]} has {weights[bad[0]]} (0 leaves a row out)"
-        )
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not math.isfinite(total):
-        raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every row: nothing to fit")
-    return weights
-
-
 def with_given_parameters(
     drawn: Mixture | None,
     structure: type[AbstractCovariance],

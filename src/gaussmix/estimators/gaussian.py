@@ -21,7 +21,6 @@ from gaussmix.em import Fit, Progress, Stop
 from gaussmix.engines import NativeEngine, distinct_rows
 from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning, RidgeWarning
 from gaussmix.estimators.checks import (
-    check_sample_weight,
     require_integer,
     require_nonnegative,
     require_order,
@@ -32,7 +31,7 @@ from gaussmix.initial import METHODS, Method, draw_membership, membership_from_u
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.report import FitRecord, Report, inspect_fit
-from gaussmix.rows import KEPT_TYPES, require_finite
+from gaussmix.rows import KEPT_TYPES, check_sample_weight, require_finite
 from gaussmix.search import Found
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.updates import MaximumLikelihood

@@ -9,10 +9,9 @@ import numpy as np
 from gaussmix.blas import one_blas_thread
 from gaussmix.data_range import DataRange
 from gaussmix.estimators import GaussianMixture
-from gaussmix.estimators.checks import check_sample_weight
 from gaussmix.mixture import Mixture
 from gaussmix.refits import FitFailedError, default_update
-from gaussmix.rows import as_rows
+from gaussmix.rows import as_rows, check_sample_weight
 from gaussmix.typing import FloatArray
 from gaussmix.updates import MaximumLikelihood
 

@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gaussmix.blas import one_blas_thread
 from gaussmix.cross_validation import HeldOut, hold_out
 from gaussmix.errors import DegenerateDataWarning, DoubtfulModelWarning
-from gaussmix.estimators.checks import check_sample_weight, require_integer, require_nonnegative
+from gaussmix.estimators.checks import require_integer, require_nonnegative
 from gaussmix.estimators.fitting import PENALTIES
 from gaussmix.mixture import Mixture
 from gaussmix.refits import FitFailedError
-from gaussmix.rows import require_finite
+from gaussmix.rows import check_sample_weight, require_finite
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.given import GivenRows
 from gaussmix.selection.models import code_of, resolve
