@@ -175,7 +175,7 @@ def test_a_trace_is_read_only_and_can_be_copied():
     [
         ({"start": "kmeans"}, TypeError, "start must be a Mixture, got str"),
         ({"n_iter": 0}, ValueError, "n_iter must be a whole number, at least 1; got 0"),
-        ({"n_iter": 2.0}, ValueError, "n_iter must be a whole number"),
+        ({"n_iter": 2.5}, ValueError, "n_iter must be a whole number"),
         ({"X": np.zeros((3, 5))}, ValueError, "X must have the shape"),
         ({"X": np.zeros((0, 2))}, ValueError, "X has no rows"),
         ({"sample_weight": [1.0, -1.0, 1.0]}, ValueError, "row 1 has -1.0"),

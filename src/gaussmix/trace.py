@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -124,7 +123,7 @@ def trace_em(
     """
     if not isinstance(start, Mixture):
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
-    if isinstance(n_iter, bool) or not isinstance(n_iter, Integral) or n_iter < 1:
+    if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
     rows = np.asarray(as_rows(X, start.n_features), dtype=np.float64)
     if len(rows) == 0:
@@ -141,7 +140,7 @@ def trace_em(
     mixtures = (start, *(step.mixture for step in recorder.steps))
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(start.weights), (len(rows), start.n_components))
-    bound, divergence = np.empty((n_iter, 3)), np.empty((n_iter, 3))
+    bound, divergence = np.empty((len(recorder.steps), 3)), np.empty((len(recorder.steps), 3))
     scores = engine.score_rows(start.whitened(), "scores")
     for at, mixture in enumerate(mixtures[1:]):
         bound[at, 0], divergence[at, 0] = _parts(log_q, scores, row_weights)
