@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from gaussmix.cli.console import results
 from gaussmix.imaging import Segmentation
 from gaussmix.mixture import Mixture
+from gaussmix.report.means import means_in_words
 from gaussmix.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
     """
     k, d = mixture.n_components, mixture.n_features
     names = mixture.feature_names or tuple(f"column {position}" for position in range(d))
-    deviations = np.sqrt(mixture.covariance.variances())
-    columns = [_in_words(*pair) for pair in zip(mixture.means.T, deviations.T, strict=True)]
-    cells = list(zip(*columns, strict=True))
+    cells = means_in_words(mixture)
     fits = max(1, ((width or results().width) - 20) // _CELL)
     shown = d
     if d > fits and k <= fits:
@@ -133,12 +131,3 @@ def _new_table(*columns: str) -> Table:
     for position, name in enumerate(columns):
         table.add_column(Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name == _COLOR)
     return table
-
-
-def _in_words(means: FloatArray, deviations: FloatArray) -> list[str]:
-    """The components' means and deviations in one feature, with three digits of the smallest deviation."""
-    least, greatest = deviations.min(), max(deviations.max(), np.abs(means).max())
-    if not 1e-6 <= least <= greatest < 1e9:
-        return [f"{mean:.5g} ± {deviation:.3g}" for mean, deviation in zip(means, deviations, strict=True)]
-    digits = max(0, 2 - math.floor(math.log10(least)))
-    return [f"{mean:.{digits}f} ± {deviation:.{digits}f}" for mean, deviation in zip(means, deviations, strict=True)]

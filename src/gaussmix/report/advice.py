@@ -18,16 +18,16 @@ def advice_for_rows(rows: dict[str, Any]) -> list[str]:
 
 def advice_for_fit(facts: dict[str, Any]) -> list[str]:
     """At most two sentences about a fit; none when there is nothing to change."""
-    rows, fit = facts.get("rows"), facts["fit"]
+    rows, fit = facts.get("rows"), facts.get("fit")
     columns = [] if rows is None else _columns(rows)
-    advice = columns + ([] if fit["converged"] else ["More iterations: a larger max_iter."])
-    if ridge_matters(fit):
+    advice = columns + ([] if fit is None or fit["converged"] else ["More iterations: a larger max_iter."])
+    if fit is not None and ridge_matters(fit):
         advice.append(f"A smaller reg_covar, or larger numbers in {fit['ridge']['column']}: multiply the column.")
     if not columns:  # they make components singular
         advice += _components(facts["components"])
     if rows is not None and not advice:
         advice += _shape(rows)
-    starts = fit["starts"]
+    starts = None if fit is None else fit["starts"]
     if starts is not None and starts["share_best"] < _RARE:
         advice.append("More starts: few found the best optimum, and there may be a better one.")
     if rows is not None:

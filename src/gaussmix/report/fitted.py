@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.covariance import free_of
 from gaussmix.data_range import DataRange
 from gaussmix.degeneracy import examine
 from gaussmix.engines import NativeEngine
@@ -67,14 +68,17 @@ class FitRecord:
 
 
 def inspect_fit(
-    mixture: Mixture, record: FitRecord, rows: Rows | None = None, row_weights: FloatArray | None = None
+    mixture: Mixture, record: FitRecord | None, rows: Rows | None = None, row_weights: FloatArray | None = None
 ) -> Report:
     """The report of a fit; without rows it says what the parameters tell.
+
+    Without a record, as of a model from a file, nothing is said of how the fit went; columns of the rows that are
+    constant or follow from others are left out when components are judged, as a fit leaves them out.
 
     Parameters
     ----------
     mixture : Mixture
-    record : FitRecord
+    record : FitRecord or None
     rows : (n, d) array, optional
         Finite numbers: those of the fit.
     row_weights : (n,) array, optional
@@ -83,19 +87,24 @@ def inspect_fit(
     if rows is not None:
         k, names = mixture.n_components, mixture.feature_names
         facts["rows"] = row_facts(rows, row_weights, k, mixture.covariance_type, names)
-    facts["fit"] = {
-        "stop_reason": record.stop_reason,
-        "converged": bool(record.converged),
-        "n_iter": int(record.n_iter),
-        "starts": _starts(record.start_log_likelihoods),
-        "time": _time(record.history),
-        "ridge": _ridge(mixture, record.update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
-    }
-    if record.data_range is None or record.reduced is None:
-        facts["components"] = _components(mixture, record.update, rows, row_weights)
+    if record is None:
+        update, data_range = MaximumLikelihood(), _data_range(mixture, rows, row_weights)
+        reduced = None if data_range is None else mixture.marginal(data_range.kept.tolist())
     else:
-        reduced = None if rows is None else record.data_range.reduce(rows)
-        facts["components"] = _components(record.reduced, record.update, reduced, row_weights)
+        update, data_range, reduced = record.update, record.data_range, record.reduced
+        facts["fit"] = {
+            "stop_reason": record.stop_reason,
+            "converged": bool(record.converged),
+            "n_iter": int(record.n_iter),
+            "starts": _starts(record.start_log_likelihoods),
+            "time": _time(record.history),
+            "ridge": _ridge(mixture, update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
+        }
+    if data_range is None or reduced is None:
+        facts["components"] = _components(mixture, update, rows, row_weights)
+    else:
+        kept = None if rows is None else data_range.reduce(rows)
+        facts["components"] = _components(reduced, update, kept, row_weights)
     facts["overlap"] = overlap_facts(mixture)
     if rows is not None:
         some = sample(rows, row_weights, None)
@@ -104,6 +113,13 @@ def inspect_fit(
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.row_weights[:limit]))
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
+
+
+def _data_range(mixture: Mixture, rows: Rows | None, row_weights: FloatArray | None) -> DataRange | None:
+    """What a fit of such covariances to the rows would leave out."""
+    if rows is None:
+        return None
+    return DataRange.of(rows, row_weights, free_of(type(mixture.covariance)).name)
 
 
 def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:

@@ -51,7 +51,9 @@ class Report:
         """All that is worth saying, in order."""
         lines = _row_lines(self.facts["rows"]) if "rows" in self.facts else []
         if "fit" in self.facts:
-            lines += _fit_lines(self.facts) + _component_lines(self.facts)
+            lines += _fit_lines(self.facts)
+        if "components" in self.facts:
+            lines += _component_lines(self.facts)
         if not any(line.unusual for line in lines):
             seen = "" if "rows" in self.facts else " (report(X) also looks at the rows)"
             lines.append(Line("unusual", f"nothing{seen}", unusual=False))

@@ -30,7 +30,7 @@ _CELL = 8
 
 def as_text(table: SelectionTable, width: int = _WIDTH) -> str:
     """Plain text, in several parts where the models do not fit beside each other."""
-    ks, types, cells = _grid(table)
+    ks, types, cells = grid(table)
     margin = max(2, *(len(str(k)) for k in ks)) + 1
     blocks = []
     for part in parts(len(types), max(1, (width - margin) // _CELL)):
@@ -45,7 +45,7 @@ def as_text(table: SelectionTable, width: int = _WIDTH) -> str:
 
 def as_html(table: SelectionTable) -> str:
     """For notebooks."""
-    ks, types, cells = _grid(table)
+    ks, types, cells = grid(table)
     colors = {BEST: "background:#cfe8cf;font-weight:bold", DOUBTFUL: "color:#a60", FAILED: "color:#999"}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in types)
     body = []
@@ -69,7 +69,7 @@ def as_rich(table: SelectionTable, width: int = _WIDTH) -> "RenderableType":
     from rich.text import Text
 
     styles = {BEST: "bold green", DOUBTFUL: "yellow", FAILED: "dim"}
-    ks, types, cells = _grid(table)
+    ks, types, cells = grid(table)
     blocks: list[RenderableType] = [Text(title(table))]
     for part in parts(len(types), max(1, (width - 4) // (_CELL + 1))):
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1), collapse_padding=True)
@@ -106,7 +106,7 @@ def legend(table: SelectionTable) -> str:
     return "K components; " + ", ".join(said)
 
 
-def _grid(table: SelectionTable) -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:
+def grid(table: SelectionTable) -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:
     """Numbers of components, models, and for each pair a number and a mark."""
     ks = sorted(set(table.n_components.tolist()))
     types = list(dict.fromkeys(table.covariance_type.tolist()))
