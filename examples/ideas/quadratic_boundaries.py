@@ -1,0 +1,133 @@
+"""
+Quadratic boundaries
+====================
+
+Two Gaussians with different covariances meet in a conic: an ellipse, a parabola or a hyperbola. With the labels
+known, the same rule is quadratic discriminant analysis.
+"""
+
+# %%
+# A tie is a quadratic equation
+# -----------------------------
+#
+# A row belongs to two components equally when their log-densities, weights included, are the same. The difference of
+# two Gaussian log-densities is a quadratic function:
+#
+# .. math::
+#
+#    \log \frac{w_1 \, p_1(x)}{w_2 \, p_2(x)} = x^T A x + b^T x + c, \qquad
+#    A = \frac{1}{2} \left(\Sigma_2^{-1} - \Sigma_1^{-1}\right)
+#
+# The boundary is where it is zero (Duda, Hart and Stork 2001, section 2.6.3). The determinant of :math:`A` names the
+# curve, as for every conic: an ellipse where it is positive, a hyperbola where it is negative, a parabola where it is
+# zero and :math:`A` is not. Where :math:`A` is zero the covariances are equal, and the boundary is a line
+# (:doc:`lda`). The first component's responsibility is the logistic function of the same difference.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import expit
+from sklearn.datasets import load_iris
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+
+from gaussmix import GaussianMixture, Mixture
+from gaussmix.plots import MixtureDisplay
+
+
+def boundary(mixture: Mixture) -> tuple[np.ndarray, np.ndarray, float]:
+    """The coefficients A, b and c of the boundary between two components."""
+    quadratics, lines, constants = [], [], []
+    for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True):
+        precision = np.linalg.inv(covariance)
+        quadratics.append(-precision / 2)
+        lines.append(precision @ mean)
+        constants.append(np.log(weight) + np.linalg.slogdet(precision)[1] / 2 - mean @ precision @ mean / 2)
+    return quadratics[0] - quadratics[1], lines[0] - lines[1], constants[0] - constants[1]
+
+
+def name_of(quadratic: np.ndarray) -> str:
+    """Which conic it is."""
+    if np.allclose(quadratic, 0):
+        return "line"
+    determinant = np.linalg.det(quadratic)
+    if np.isclose(determinant, 0):
+        return "parabola"
+    return "ellipse" if determinant > 0 else "hyperbola"
+
+
+# %%
+# Four pairs
+# ----------
+#
+# One narrow component within a wide one; two that spread alike in one direction only; two that spread in different
+# directions; and two of one shape.
+
+pairs = [
+    Mixture.from_parameters([0.5, 0.5], [[0, 0], [0.5, 0]], [np.diag([0.3, 0.2]), np.diag([2.0, 2.0])]),
+    Mixture.from_parameters([0.5, 0.5], [[0, -1], [0, 1.5]], [np.diag([2.0, 0.4]), np.diag([0.2, 0.4])]),
+    Mixture.from_parameters([0.5, 0.5], [[0, 0], [0, 0]], [np.diag([0.3, 2.0]), np.diag([2.0, 0.3])]),
+    Mixture.from_parameters([0.5, 0.5], [[-1, 0], [1, 0]], [[[1.0, 0.5], [0.5, 1.0]]] * 2),
+]
+rng = np.random.default_rng(0)
+figure, places = plt.subplots(2, 2, figsize=(8.4, 7.4), layout="constrained", sharex=True, sharey=True)
+for axes, pair in zip(places.flat, pairs, strict=True):
+    A, b, c = boundary(pair)
+    points = rng.normal(scale=3, size=(1000, 2))
+    formula = np.sum(points @ A * points, axis=1) + points @ b + c
+    assert np.allclose(pair.responsibilities(points)[:, 0], expit(formula), atol=1e-12)
+    assert np.array_equal(pair.labels(points) == 0, formula > 0)
+    print(f"{name_of(A):10s} det A = {np.linalg.det(A):7.3f}")
+    MixtureDisplay.from_estimator(pair, ax=axes, density=False)
+    axes.set(xlim=(-5, 5), ylim=(-5, 5), aspect="equal")
+    axes.set_title(name_of(A), loc="left")
+plt.show()
+
+# %%
+# A hyperbola has two branches, so a region of ``predict`` may consist of two parts. That is no fault: beyond the
+# narrow component the other one is denser on both sides.
+#
+# With the labels known: QDA
+# --------------------------
+#
+# When the class of each row is known, the responsibilities are known, and one M-step makes the mixture: the mean and
+# the covariance of each class. Labels in ``init_params``, no iterations and no penalty are exactly that.
+
+iris = load_iris()
+X, species = iris.data[:, 2:], iris.target
+labeled = GaussianMixture(3, init_params=species, max_iter=0, reg_covar=0).fit(X)
+
+# %%
+# Quadratic discriminant analysis computes the same, up to what the squares are divided by. Maximum likelihood divides
+# by the rows of the class, :math:`n_k`; the unbiased estimate divides by :math:`n_k - 1`. scikit-learn's
+# ``QuadraticDiscriminantAnalysis`` was unbiased until version 1.8 and has been the other since. So the divisor is read
+# off its fit, and with it the probabilities agree to rounding.
+
+qda = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, species)
+counts = np.bincount(species)
+factors = np.trace(qda.covariance_, axis1=1, axis2=2) / np.trace(labeled.covariances_, axis1=1, axis2=2)
+assert np.allclose(factors, 1) or np.allclose(factors, counts / (counts - 1))
+
+
+def with_factors(factors: np.ndarray) -> Mixture:
+    """The labeled mixture with its covariances multiplied."""
+    return Mixture.from_parameters(labeled.weights_, labeled.means_, factors[:, None, None] * labeled.covariances_)
+
+
+difference = np.abs(with_factors(factors).responsibilities(X) - qda.predict_proba(X)).max()
+unbiased = with_factors(counts / (counts - 1))
+moved = np.abs(unbiased.responsibilities(X) - labeled.predict_proba(X)).max()
+print(f"greatest difference of a probability from QDA's:  {difference:.1e}")
+print(f"greatest difference that the other divisor makes: {moved:.1e}")
+print(f"rows that get another label by it:                {np.sum(unbiased.labels(X) != labeled.predict(X))}")
+assert difference < 1e-10
+
+# %%
+# The boundaries between the species are pieces of conics.
+
+display = MixtureDisplay.from_estimator(labeled, X)
+display.ax_.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3])
+plt.show()
+
+for pair in ([0, 1], [1, 2]):
+    shares = labeled.weights_[pair] / labeled.weights_[pair].sum()
+    A, _, _ = boundary(Mixture.from_parameters(shares, labeled.means_[pair], labeled.covariances_[pair]))
+    print(f"{iris.target_names[pair[0]]} and {iris.target_names[pair[1]]}: {name_of(A)}")
