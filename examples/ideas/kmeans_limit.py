@@ -1,0 +1,131 @@
+"""
+k-means as the limit of shrinking spheres
+=========================================
+
+k-means is EM in disguise. Give every component the same weight and the same sphere, and let the spheres shrink:
+responsibilities harden into labels, and EM's means become the centers of k-means.
+"""
+
+# %%
+# EM with spheres of a fixed size
+# -------------------------------
+#
+# All components have the weight :math:`1/k` and the covariance :math:`\epsilon I`, and :math:`\epsilon` is not
+# fitted. Only the means are left to learn (Bishop 2006, section 9.3.2, equation 9.42):
+#
+# .. math::
+#
+#    r_{nk} = \frac{\exp(-|x_n - \mu_k|^2 / 2 \epsilon)}{\sum_j \exp(-|x_n - \mu_j|^2 / 2 \epsilon)}, \qquad
+#    \mu_k = \frac{\sum_n r_{nk} x_n}{\sum_n r_{nk}}
+#
+# As :math:`\epsilon` goes to zero, the nearest center takes all of a row: the E-step assigns rows to centers, and the
+# M-step takes the mean of the rows assigned. Those are the two steps of k-means (Lloyd's algorithm).
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import xlogy
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+
+from gaussmix import GaussianMixture, Mixture
+from gaussmix.plots import MixtureDisplay
+from gaussmix.plots.drawing import PALETTE, quiet_axes
+
+deviation = 1.2
+X, _ = make_blobs(n_samples=400, centers=[[-2, 0], [2, 0], [0, 3]], cluster_std=deviation, random_state=0)
+start = X[:3]
+
+
+def spheres(means: np.ndarray, variance: float) -> Mixture:
+    """Components of one weight and one variance."""
+    k = len(means)
+    return Mixture.from_parameters(np.full(k, 1 / k), means, np.full(k, variance), covariance_type="spherical")
+
+
+def fit_means(variance: float, passes: int = 500) -> Mixture:
+    """EM for the means alone, from the common start."""
+    mixture = spheres(start, variance)
+    for _ in range(passes):
+        responsibilities = mixture.responsibilities(X)
+        mixture = spheres(responsibilities.T @ X / responsibilities.sum(axis=0)[:, None], variance)
+    return mixture
+
+
+# %%
+# Shrinking
+# ---------
+#
+# k-means and EM begin at the same three rows. The table shows, for smaller and smaller spheres, the entropy of the
+# responsibilities in bits per row (zero when all are hard), how many rows are less than certain, and how far the
+# means are from the centers of k-means.
+
+kmeans = KMeans(3, init=start, n_init=1, max_iter=1000, tol=0).fit(X)
+variances = 10.0 ** np.arange(0, -3.25, -0.25)
+fits = [fit_means(variance) for variance in variances]
+soft = [fit.responsibilities(X) for fit in fits]
+entropies = np.array([-xlogy(r, r).sum(axis=1).mean() / np.log(2) for r in soft])
+distances = np.array([np.linalg.norm(fit.means - kmeans.cluster_centers_, axis=1).max() for fit in fits])
+
+print("variance   entropy, bits   rows below 99 %   means from k-means'")
+for variance, r, entropy, distance in list(zip(variances, soft, entropies, distances, strict=True))[::2]:
+    print(f"{variance:8.1e} {entropy:15.1e} {np.mean(r.max(axis=1) < 0.99):17.1%} {distance:21.1e}")
+assert distances[-1] < 1e-6
+assert entropies[-1] < 1e-12
+assert np.array_equal(fits[-1].labels(X), kmeans.labels_)
+
+# %%
+# The rows that are shared between components are the pale ones: a belt along the boundaries, which narrows as the
+# spheres shrink. Crosses are the centers of k-means.
+
+figure, places = plt.subplots(1, 3, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True)
+for axes, variance, fit in zip(places, variances[::4], fits[::4], strict=False):
+    MixtureDisplay.from_estimator(fit, X, ax=axes)
+    axes.plot(*kmeans.cluster_centers_.T, "x", color="black", markersize=9)
+    axes.set_title(f"variance {variance:g}", loc="left")
+    axes.set_aspect("equal")
+plt.show()
+
+# %%
+# Entropy and distance fall together, and faster than any power of the variance: how much of a row the second nearest
+# center keeps is an exponential of :math:`-1 / \epsilon`.
+
+figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+quiet_axes(axes)
+for values, name, color, style, at in (
+    (entropies, "entropy, bits per row", PALETTE[0], "-o", 4),
+    (distances, "distance of the means, down to rounding", PALETTE[3], "--s", -3),
+):
+    axes.loglog(variances, values, style, color=color, markersize=5)
+    side = {"xytext": (6, 8), "ha": "left"} if at > 0 else {"xytext": (-12, 4), "ha": "right"}
+    axes.annotate(name, (variances[at], values[at]), textcoords="offset points", color=color, **side)
+axes.invert_xaxis()
+axes.set(ylim=(1e-16, 1), xlabel="variance of the spheres")
+plt.show()
+
+# %%
+# What EM maximizes becomes what k-means minimizes
+# ------------------------------------------------
+#
+# Times :math:`-2 \epsilon`, and without the constants, the log-likelihood tends to the sum of squared distances from
+# the nearest center, which scikit-learn calls inertia (Bishop 2006, equation 9.43).
+
+n, d = X.shape
+for variance, fit in zip(variances[::4], fits[::4], strict=True):
+    constants = n * np.log(3) + n * d / 2 * np.log(2 * np.pi * variance)
+    limit = -2 * variance * (fit.log_density(X).sum() + constants)
+    print(f"variance {variance:7.3f}: {limit:9.3f}   inertia of k-means {kmeans.inertia_:9.3f}")
+assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
+
+# %%
+# What gets lost in the limit
+# ---------------------------
+#
+# k-means has no variance, so it cannot say how sure a label is. The same model with a variance that is fitted is
+# called EII (:doc:`/choosing`); it also finds how wide the clusters are. k-means finds them too narrow, for it cuts
+# their tails at the boundaries and gives them to the neighbors.
+
+eii = GaussianMixture(3, covariance_type="EII", random_state=0).fit(X)
+print(f"variance that made the rows: {deviation**2:.2f}")
+print(f"fitted with the means (EII): {eii.covariances_[0]:.2f}")
+print(f"within clusters of k-means:  {kmeans.inertia_ / (n * d):.2f}")
+print(f"rows below 99 % in EII:      {np.mean(eii.predict_proba(X).max(axis=1) < 0.99):.1%}")
