@@ -1,0 +1,131 @@
+"""
+Color against gray
+==================
+
+A red saucer stands on a brown table. In color they are two things. In gray they are one, because a gray level says how
+bright a pixel is and nothing else. Here the same photograph is segmented both ways, and the loss is measured.
+"""
+
+# %%
+# The gray level of a pixel is its luma, a weighted mean of its three channels (ITU-R recommendation BT.601):
+#
+# .. math:: Y = 0.299\,R + 0.587\,G + 0.114\,B
+#
+# Look at the saucer on the right: a deep red and a light brown have become neighbors.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from skimage.data import coffee
+from sklearn.datasets import load_sample_image
+from sklearn.metrics import adjusted_rand_score
+
+from gaussmix.imaging import GaussianMixtureSegmenter
+from gaussmix.plots import HistogramDisplay
+
+photo = coffee()
+gray = photo @ [0.299, 0.587, 0.114]
+
+
+def show(axes, picture, name, **options):
+    axes.imshow(picture, **options)
+    axes.set_title(name, loc="left")
+    axes.set_axis_off()
+
+
+figure, places = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
+show(places[0], photo, "in color")
+show(places[1], gray, "in gray", cmap="gray", vmin=0, vmax=255)
+
+# %%
+# Four classes each way
+# ---------------------
+#
+# Both mixtures have four components. ``smoothing=0`` leaves the neighbors out, so that nothing but the channels differs.
+# Each pixel is shown in the mean color of its class.
+
+
+def segment(image, color_space):
+    """The fitted segmenter, the labels, and the image in the mean colors of its classes."""
+    segmenter = GaussianMixtureSegmenter(4, color_space=color_space, smoothing=0, random_state=0).fit(image)
+    labels = segmenter.predict(image)
+    return segmenter, labels, np.stack([image[labels == number].mean(axis=0) for number in range(4)])[labels]
+
+
+of_colors, color_labels, in_colors = segment(photo, "rgb")
+of_grays, gray_labels, in_grays = segment(photo, "gray")
+figure, places = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
+show(places[0], in_colors / 255, "four classes of colors")
+show(places[1], in_grays / 255, "four classes of grays")
+
+# %%
+# With colors, the saucer is a class of its own. With grays it has gone over to the table, and what brightness can see is
+# cut finer instead: two kinds of shadow, and the rim of the cup apart from the rest.
+#
+# Two numbers say it. The *distance* is that of a pixel to the mean color of its class, root mean square, in levels of 256.
+# The *agreement* is the adjusted Rand index: 1 where two ways to cut the picture are the same, 0 where they have no more
+# in common than chance.
+
+
+def distance(image, in_mean_colors):
+    return np.sqrt(((image - in_mean_colors) ** 2).sum(axis=-1).mean())
+
+
+print(f"distance to the mean color of the class: {distance(photo, in_colors):.1f} with colors,", end=" ")
+print(f"{distance(photo, in_grays):.1f} with grays")
+print(f"agreement of the two: {adjusted_rand_score(color_labels.ravel(), gray_labels.ravel()):.2f}")
+
+# %%
+# One channel at a time
+# ---------------------
+#
+# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, the table
+# the green one. In red they share one range; in green and in blue they part. Gray is mostly green, but the red that it
+# contains blurs what green has seen.
+
+figure, places = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
+for axes, feature, name in zip(places.ravel(), range(3), ("red", "green", "blue"), strict=False):
+    HistogramDisplay.from_estimator(of_colors, photo.reshape(-1, 3), feature=feature, ax=axes)
+    axes.set_xlabel(name)
+HistogramDisplay.from_estimator(of_grays, gray.reshape(-1, 1), ax=places[1, 1])
+places[1, 1].set_xlabel("gray")
+
+# %%
+# What gray cannot tell apart
+# ---------------------------
+#
+# Where do the pixels of the saucer and of the table, as colors have found them, go in the segmentation of grays?
+
+means, weights = of_colors.mixture_.means, of_colors.mixture_.weights
+saucer, table = (means[:, 0] - means[:, 1]).argmax(), weights.argmax()  # the reddest class, the largest one
+print("percent in gray class   0     1     2     3")
+for name, number in {"the saucer": saucer, "the table": table}.items():
+    shares = np.bincount(gray_labels[color_labels == number], minlength=4) / (color_labels == number).sum()
+    print(f"{name:18}" + "".join(f"{100 * share:6.1f}" for share in shares))
+
+# %%
+# All into the same class. Is the gray level blind, then? Think of a reader who sees one channel only and knows, for each
+# of its levels, whether more pixels of the saucer or of the table have it. No rule that sees this channel alone is right
+# more often.
+
+either = np.isin(color_labels, (saucer, table))
+truth = color_labels[either] == saucer
+channels = {"red": photo[..., 0], "green": photo[..., 1], "blue": photo[..., 2], "gray": gray.round().astype(int)}
+print(f"right by always saying table: {100 * (1 - truth.mean()):5.1f} %")
+for name, channel in channels.items():
+    counts = np.stack([np.bincount(channel[either][truth == each], minlength=256) for each in (True, False)])
+    print(f"right at best by {name + ':':13}{100 * counts.max(axis=0).sum() / counts.sum():5.1f} %")
+
+# %%
+# Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more than
+# nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table are one hill in
+# its histogram, and nothing in the hill says where to cut.
+#
+# Color is not always better by the distance. A mixture looks for the most probable classes, not for the least distance,
+# and where a photograph has little color, its channels repeat each other:
+
+china = load_sample_image("china.jpg")
+for color_space, name in {"rgb": "colors", "gray": "grays"}.items():
+    print(f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)[2]):.1f}")
+
+# %%
+# :doc:`hard_against_soft` and :doc:`neighbors` go on from here.
