@@ -165,11 +165,16 @@ class Mixture:
 
     def marginal(self, features: Sequence[int | str]) -> "Mixture":
         """The mixture of some of the features, by position or name, in the order given."""
+        positions = self.positions(features)
+        names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
+        return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
+
+    def positions(self, features: Sequence[int | str]) -> list[int]:
+        """Where features are, given by position or name; ValueError unless they are some and different."""
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
             raise ValueError(f"features must be a few different features, got {list(features)}")
-        names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
-        return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
+        return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """The same mixture with its components in another order: a permutation of 0 to k - 1."""

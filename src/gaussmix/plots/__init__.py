@@ -2,13 +2,28 @@
 
 from gaussmix.plots.contact_sheet import contact_sheet
 from gaussmix.plots.displays import scatter_figure, segmentation_figure, write_figure
-from gaussmix.plots.geometry import density_surface, ellipse, marginal_densities, radius_holding, view_range
+from gaussmix.plots.geometry import (
+    density_surface,
+    ellipse,
+    marginal_densities,
+    mass_levels,
+    principal_axes,
+    radius_holding,
+    view_range,
+)
+from gaussmix.plots.level_curves import decision_boundaries, density_contours
+from gaussmix.plots.mixture import MixtureDisplay
 
 __all__ = [
+    "MixtureDisplay",
     "contact_sheet",
+    "decision_boundaries",
+    "density_contours",
     "density_surface",
     "ellipse",
     "marginal_densities",
+    "mass_levels",
+    "principal_axes",
     "radius_holding",
     "scatter_figure",
     "segmentation_figure",

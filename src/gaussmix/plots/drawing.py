@@ -155,5 +155,7 @@ def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, uprigh
         axes.plot(*line, color=color_of(component), linewidth=1.7, zorder=3)
 
 
-def color_of(component: int) -> str:
-    return PALETTE[component % len(PALETTE)]
+def color_of(component: int, inks: Inks = LIGHT) -> str:
+    """A component's color; on dark paper black is white, and blue a little brighter."""
+    color = PALETTE[component % len(PALETTE)]
+    return {"#000000": inks.ink, "#0072B2": "#2f8ad0"}.get(color, color) if inks is DARK else color

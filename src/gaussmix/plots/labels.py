@@ -1,0 +1,58 @@
+"""Small words on curves, where there is room for them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussmix.plots.drawing import inks_of
+from gaussmix.typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_EDGE = 0.04  # of the axes: words keep that far from their edges
+_NEAR = 0.02  # closer than that to another curve, words are not clear
+
+
+class CurveLabels:
+    """Writes on curves in axes whose limits are final, each time at the point farthest from all that must stay free."""
+
+    def __init__(self, axes: "Axes") -> None:
+        self._axes = axes
+        self._taken = np.empty((0, 2))
+
+    def avoid(self, points: FloatArray) -> None:
+        """(m, 2) points in data units, on which no word may lie."""
+        self._taken = np.concatenate([self._taken, self._placed(points)])
+
+    def write(self, text: str, curve: FloatArray, color: str, size: float = 8) -> bool:
+        """Whether there was room on the curve."""
+        from matplotlib.patheffects import withStroke
+
+        room = self.room(curve)
+        if room.size == 0 or room.max() < _NEAR:
+            return False
+        x, y = curve[int(room.argmax())]
+        self._axes.text(
+            x, y, text, color=color, fontsize=size, ha="center", va="center", zorder=7, clip_on=True,
+            path_effects=[withStroke(linewidth=2.5, foreground=inks_of(self._axes).paper)],
+        )  # fmt: skip
+        half = np.array([0.002 * size * len(text), 0.0])
+        middle = self._placed(np.array([[x, y]]))
+        self._taken = np.concatenate([self._taken, middle - half, middle, middle + half])
+        return True
+
+    def room(self, curve: FloatArray) -> FloatArray:
+        """(m,) how far each point of a curve is from what must stay free; none where it is outside of the axes."""
+        places = self._placed(curve)
+        inside = ((places > _EDGE) & (places < 1 - _EDGE)).all(axis=1)
+        if not len(self._taken):
+            return np.where(inside, 1.0, 0.0)
+        from scipy.spatial import KDTree
+
+        return np.where(inside, KDTree(self._taken).query(places)[0], 0.0)
+
+    def _placed(self, points: FloatArray) -> FloatArray:
+        """In shares of the axes."""
+        transform = self._axes.transData + self._axes.transAxes.inverted()
+        return np.asarray(transform.transform(points))

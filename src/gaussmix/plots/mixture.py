@@ -1,0 +1,324 @@
+"""Two features of a mixture: points, density, ellipses, boundaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
+from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes, radius_holding, view_range
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.labels import CurveLabels
+from gaussmix.plots.level_curves import decision_boundaries, density_contours
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, IntArray
+
+View = tuple[tuple[float, float], tuple[float, float]]
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+CONTOURS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+"""The masses at which a shade ends: for one normal distribution the density falls by about one factor each time."""
+
+NAMED_CONTOURS = (0.9, 0.99, 0.999)
+"""Those of them that are drawn as lines, and labeled where there is room."""
+
+LEAST_WEIGHT = 1e-3
+"""Lighter components have no ellipse: estimators that empty components leave them anywhere."""
+
+_FINEST, _COARSEST, _MOST_CELLS = 600, 200, 6e6  # lines of the grid in each direction; cells times components
+
+
+@dataclass(kw_only=True, eq=False)
+class MixtureDisplay:
+    """Two features of a mixture, as it sees them: what figure 9-16 of Geron's Hands-On Machine Learning shows.
+
+    Build it with `from_estimator`. Rows have the color of their most probable component and are the fainter the less
+    sure it is. Ellipses hold stated shares of their component, gray shades stated shares of the mixture. On dashed
+    lines two components are equally probable.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        Of the two features shown.
+    names : list of two str
+        Of the features.
+    view : two pairs of float
+        The ranges of both features that the curves cover.
+    rows : (m, 2) array
+        The rows to draw.
+    labels : (m,) array
+        The most probable component of each, of all features.
+    certainty : (m,) array
+        Its probability.
+    masses : tuple of float
+        The share of a component that each of its ellipses holds.
+    ellipses : (k, len(masses), points, 2) array
+    axes : (k, 2, 2, 2) array
+        Component, axis, end, feature: the principal axes of the innermost ellipses.
+    x, y : (l,) arrays
+        A grid that covers the view.
+    log_density : (l, l) array
+        On the grid, in nats.
+    levels : (len(CONTOURS),) array
+        The log density at the edge of each shade.
+    contours : dict of float to list of (points, 2) arrays
+        For each of `NAMED_CONTOURS` the lines inside which the mixture has this mass.
+    boundaries : list of (points, 2) arrays
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+    """
+
+    mixture: Mixture
+    names: list[str]
+    view: View
+    rows: FloatArray
+    labels: IntArray
+    certainty: FloatArray
+    masses: tuple[float, ...]
+    ellipses: FloatArray
+    axes: FloatArray
+    x: FloatArray
+    y: FloatArray
+    log_density: FloatArray
+    levels: FloatArray
+    contours: dict[float, list[FloatArray]]
+    boundaries: list[FloatArray]
+    ax_: "Axes" = field(init=False, repr=False)
+    figure_: "Figure | SubFigure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: npt.ArrayLike | None = None,
+        *,
+        features: Sequence[int | str] | None = None,
+        masses: Sequence[float] = (0.5, 0.95),
+        ax: "Axes | None" = None,
+        **shown: Any,
+    ) -> Self:
+        """Compute and draw.
+
+        Parameters
+        ----------
+        model : Mixture or fitted estimator
+            Ours or scikit-learn's.
+        X : (n, d) array-like or table, optional
+            Rows of all features of the model; of many, some are drawn.
+        features : two positions or names, optional
+            Needed where the model has more: their marginal is shown.
+        masses : sequence of float, default=(0.5, 0.95)
+            The share of a component that each of its ellipses holds.
+        ax : matplotlib.axes.Axes, optional
+            Where its limits have been set they stay.
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        MixtureDisplay
+        """
+        whole = mixture_of(model)
+        positions = _two(whole, features)
+        mixture = whole.marginal(positions)
+        given = np.empty((0, whole.n_features)) if X is None else as_rows(X, whole.n_features)
+        rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
+        responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
+        covariances = mixture.covariance.dense()
+        radii = [radius_holding(mass) for mass in masses]
+        components = list(zip(mixture.means, covariances, strict=True))
+        view = _fixed_view(ax, _view(mixture, covariances, rows[:, positions]))
+        x, y = (np.linspace(*ends, _fineness(mixture, covariances, view)) for ends in view)
+        grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
+        levels = mass_levels(mixture, CONTOURS)
+        named = [levels[CONTOURS.index(mass)] for mass in NAMED_CONTOURS]
+        display = cls(
+            mixture=mixture,
+            names=feature_names(whole, positions),
+            view=view,
+            rows=rows[:, positions],
+            labels=responsibilities.argmax(axis=1),
+            certainty=responsibilities.max(axis=1, initial=0.0),
+            masses=tuple(masses),
+            ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
+            axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),
+            x=x,
+            y=y,
+            log_density=mixture.log_density(grid).reshape(len(y), len(x)),
+            levels=levels,
+            contours=dict(zip(NAMED_CONTOURS, density_contours(mixture, x, y, named), strict=True)),
+            boundaries=decision_boundaries(mixture, x, y),
+        )
+        return display.plot(ax, **shown)
+
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        density: bool = True,
+        boundaries: bool = True,
+        ellipses: bool = True,
+        axes: bool = True,
+        points: bool = True,
+    ) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Those of a new figure of pyplot's otherwise.
+        density : bool, default=True
+            Shades of gray, and lines inside which the mixture has the masses written on them.
+        boundaries : bool, default=True
+            Dashed, where the most probable component changes.
+        ellipses : bool, default=True
+            With the share of their component that they hold.
+        axes : bool, default=True
+            The principal axes of the innermost ellipses.
+        points : bool, default=True
+            The rows.
+
+        Returns
+        -------
+        MixtureDisplay
+        """
+        ax = new_axes(6.4, 5.4) if ax is None else ax
+        inks = quiet_axes(ax)
+        if ax.get_autoscalex_on():
+            ax.set_xlim(self.view[0])
+        if ax.get_autoscaley_on():
+            ax.set_ylim(self.view[1])
+        ax.set_xlabel(self.names[0], color=inks.ink)
+        ax.set_ylabel(self.names[1], color=inks.ink)
+        if density:
+            self._draw_density(ax, inks)
+        if points:
+            self._draw_points(ax, inks)
+        if boundaries:
+            for line in self.boundaries:
+                ax.plot(*line.T, color=inks.ink, linewidth=1.2, linestyle=(0, (5, 3)), zorder=3)
+        for component in map(int, np.flatnonzero(self.mixture.weights >= LEAST_WEIGHT)):
+            color = color_of(component, inks)
+            if axes:
+                for ends in self.axes[component]:
+                    ax.plot(*ends.T, color=color, linewidth=1.0, zorder=4)
+            if ellipses:
+                for number, curve in enumerate(self.ellipses[component]):
+                    ax.plot(*curve.T, color=color, linewidth=1.8 if number == 0 else 1.3, zorder=4)
+            draw_center(ax, component, self.mixture.means[component], inks)
+        self._write_masses(ax, inks, density, ellipses)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_density(self, ax: "Axes", inks: Inks) -> None:
+        from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+        shades = LinearSegmentedColormap.from_list("density", [inks.paper, inks.bars, inks.line])
+        colors = [to_hex(shades(share)) for share in np.linspace(0.15, 0.9, len(CONTOURS))]
+        edges = [*np.unique(self.levels), np.inf]
+        ax.contourf(self.x, self.y, self.log_density, levels=edges, colors=colors[-len(edges) + 1 :], zorder=0)
+        for lines in self.contours.values():
+            for line in lines:
+                ax.plot(*line.T, color=inks.quiet, linewidth=0.5, zorder=1)
+
+    def _draw_points(self, ax: "Axes", inks: Inks) -> None:
+        from matplotlib.colors import to_rgb
+
+        n_components = self.mixture.n_components
+        palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
+        sureness = (self.certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else self.certainty
+        colors = np.column_stack([palette[self.labels], 0.15 + 0.75 * sureness])
+        size = float(np.clip(9000 / max(len(self.rows), 1), 5, 22))
+        ax.scatter(self.rows[:, 0], self.rows[:, 1], c=colors, s=size, linewidths=0, zorder=2)
+
+    def _write_masses(self, ax: "Axes", inks: Inks, density: bool, ellipses: bool) -> None:
+        """On the ellipses of the component with the most room, and on contours."""
+        labels = CurveLabels(ax)
+        drawn = np.flatnonzero(self.mixture.weights >= LEAST_WEIGHT)
+        labels.avoid(self.mixture.means[drawn])
+        if ellipses and self.masses:
+            outlines = self.ellipses[drawn, -1, ::6]
+            room = []
+            for number in range(len(drawn)):
+                others = CurveLabels(ax)
+                others.avoid(np.delete(outlines, number, axis=0).reshape(-1, 2))
+                room.append(others.room(outlines[number]).max())
+            roomy = int(drawn[np.argmax(room)])
+            labels.avoid(self.ellipses[drawn[drawn != roomy], :, ::6].reshape(-1, 2))
+            for mass, curve in zip(self.masses, self.ellipses[roomy], strict=True):
+                labels.write(share_text(mass), curve, color_of(roomy, inks))
+            labels.avoid(self.ellipses[roomy, :, ::6].reshape(-1, 2))
+        if density:
+            for mass, lines in self.contours.items():
+                if lines:
+                    labels.write(share_text(mass), max(lines, key=len), inks.quiet, 7)
+
+
+def share_text(mass: float) -> str:
+    return f"{100 * mass:g} %"
+
+
+def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:
+    """A disc in the component's color with its number."""
+    from matplotlib.colors import to_rgb
+
+    color = color_of(component, inks)
+    bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
+    axes.plot(
+        *center, marker="o", markersize=size, color=color, markeredgecolor=inks.paper, markeredgewidth=1.2, zorder=5
+    )
+    x, y = center
+    axes.text(
+        x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
+        ha="center", va="center_baseline", zorder=6, clip_on=True,
+    )  # fmt: skip
+
+
+def _two(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
+    """The positions of the two features, or what to do instead."""
+    if mixture.n_features == 1:
+        raise ValueError("the mixture has one feature: HistogramDisplay shows it")
+    if features is None:
+        if mixture.n_features > 2:
+            raise ValueError(
+                f"the mixture has {mixture.n_features} features and this display shows two: choose them, such as "
+                "features=(0, 1), or see all pairs with PairsDisplay"
+            )
+        return [0, 1]
+    positions = mixture.positions(features)
+    if len(positions) != 2:
+        raise ValueError(f"features must be two, got {list(features)}")
+    return positions
+
+
+def _view(mixture: Mixture, covariances: FloatArray, rows: FloatArray) -> View:
+    """What the rows and 99 % of each component take."""
+    reach = radius_holding(0.99) * np.sqrt(np.diagonal(covariances, 0, 1, 2))
+    drawn = mixture.weights >= LEAST_WEIGHT
+    ends = np.concatenate([rows, (mixture.means - reach)[drawn], (mixture.means + reach)[drawn]])
+    return view_range(ends[:, 0], 0.02), view_range(ends[:, 1], 0.02)
+
+
+def _fixed_view(ax: "Axes | None", view: View) -> View:
+    """The limits that somebody has set, where somebody has."""
+    if ax is None:
+        return view
+    x = view[0] if ax.get_autoscalex_on() else ax.get_xlim()
+    y = view[1] if ax.get_autoscaley_on() else ax.get_ylim()
+    return (min(x), max(x)), (min(y), max(y))
+
+
+def _fineness(mixture: Mixture, covariances: FloatArray, view: View) -> int:
+    """Lines of a grid on which the thinnest component is seen."""
+    ranges = np.array([high - low for low, high in view])
+    drawn = mixture.weights >= LEAST_WEIGHT
+    variances = np.linalg.eigvalsh(covariances[drawn] / ranges / ranges[:, None])
+    most = min(_FINEST, int(np.sqrt(_MOST_CELLS / mixture.n_components)))
+    return int(np.clip(3 / np.sqrt(variances.min()), min(_COARSEST, most), most))
