@@ -13,9 +13,11 @@ from gaussmix.plots.geometry import (
 )
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.plots.trace import TraceDisplay
 
 __all__ = [
     "MixtureDisplay",
+    "TraceDisplay",
     "contact_sheet",
     "decision_boundaries",
     "density_contours",

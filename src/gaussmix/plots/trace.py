@@ -1,0 +1,296 @@
+"""The path of a fit: the log-likelihood of every iteration, and the bound and the divergence of both steps of EM."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.plots.drawing import DARK, PALETTE, Inks, new_axes, quiet_axes
+from gaussmix.trace import EMTrace
+from gaussmix.typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_E_STEP, _M_STEP = 0.25, 0.75  # within a pass
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a log-likelihood, relative to it
+_SEEN = 0.98  # of the whole rise: what comes later is too flat to be seen
+_MOST_LETTERS = 12  # passes under which E and M are written
+_MANY = 60  # iterations, whose points are smaller
+_GAP = PALETTE[1]
+_NAMED_AT = 0.8  # of the passes that are shown
+_WORDS = {  # with a bound, by distance
+    (False, False): "Log-likelihood, nats per row",
+    (False, True): "Log-likelihood below its highest, nats per row",
+    (True, False): "Nats per row",
+    (True, True): "Below the highest, nats per row",
+}
+
+
+class TraceDisplay:
+    """The path of a fit. Make one with `from_estimator` or `from_trace`.
+
+    Parameters
+    ----------
+    log_likelihood : (m + 1,) array-like
+        Of the start and after each of m iterations, in nats per row.
+    bound, divergence : (m, 3) array-like, optional
+        Before the E-step, after it and after the M-step, as `gaussmix.trace.EMTrace` has them.
+    accelerated : (m,) array-like of bool, optional
+        Whether an accelerator took part in an iteration; by default in none.
+
+    Attributes
+    ----------
+    log_likelihood, bound, divergence, accelerated : array, or None
+        What was given.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import TraceDisplay
+    >>> gm = GaussianMixture(2, random_state=0).fit(load_old_faithful()[0])
+    >>> display = TraceDisplay.from_estimator(gm)
+    >>> display.ax_.get_xlabel()
+    'Iteration'
+    """
+
+    ax_: "Axes"
+    figure_: "Figure"
+
+    def __init__(
+        self,
+        *,
+        log_likelihood: npt.ArrayLike,
+        bound: npt.ArrayLike | None = None,
+        divergence: npt.ArrayLike | None = None,
+        accelerated: npt.ArrayLike | None = None,
+    ) -> None:
+        self.log_likelihood = np.asarray(log_likelihood, dtype=np.float64)
+        self.bound = None if bound is None else np.asarray(bound, dtype=np.float64)
+        self.divergence = None if divergence is None else np.asarray(divergence, dtype=np.float64)
+        nobody = np.zeros(max(len(self.log_likelihood) - 1, 0), dtype=np.bool_)
+        self.accelerated = nobody if accelerated is None else np.asarray(accelerated, dtype=np.bool_)
+
+    @classmethod
+    def from_estimator(cls, model: Any, *, ax: "Axes | None" = None, **shown: Any) -> Self:
+        """The iterations of the run that a fit has kept.
+
+        Parameters
+        ----------
+        model : fitted estimator
+            `GaussianMixture` or scikit-learn's; of a fitted `GaussianMixtureIC` it is the best model.
+        ax : matplotlib Axes, optional
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        TraceDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            When an estimator has not been fitted.
+        TypeError
+            When it keeps no history.
+        """
+        if not hasattr(model, "fit"):
+            raise TypeError(
+                f"a history is a fitted estimator's, got {type(model).__name__}: trace_em and from_trace show what EM "
+                "does from a Mixture"
+            )
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(model)
+        fitted = getattr(model, "best_estimator_", model)
+        history = getattr(fitted, "history_", None)
+        if history is None:
+            if not hasattr(fitted, "lower_bounds_") or hasattr(fitted, "weight_concentration_prior_"):
+                raise TypeError(f"{type(model).__name__} keeps no log-likelihoods of its iterations")
+            return cls(log_likelihood=fitted.lower_bounds_).plot(ax, **shown)
+        # fit_em asks for gains where it may extrapolate; the short runs of a race are plain EM
+        accelerated = ~np.isnan(history["gain"][:-1]) & (fitted.acceleration == "auto")
+        return cls(log_likelihood=history["log_likelihood"], accelerated=accelerated).plot(ax, **shown)
+
+    @classmethod
+    def from_trace(cls, trace: EMTrace, *, ax: "Axes | None" = None, **shown: Any) -> Self:
+        """The bound, the divergence and the log-likelihood of each step.
+
+        Parameters
+        ----------
+        trace : EMTrace
+            Of `gaussmix.trace_em`.
+        ax : matplotlib Axes, optional
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        TraceDisplay
+        """
+        display = cls(log_likelihood=trace.log_likelihood, bound=trace.bound, divergence=trace.divergence)
+        return display.plot(ax, **shown)
+
+    def plot(self, ax: "Axes | None" = None, *, distance: bool | None = None, passes: int | None = None) -> Self:
+        """Draw the path.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        distance : bool, optional
+            Whether to show, on a log scale, by how much everything is below the greatest log-likelihood of the path.
+            By default where there is no bound: steps of EM shrink like a geometric series, which is a line there.
+        passes : int, optional
+            How many of the passes to show, the first ones. By default all; of a bound that is not on a log scale, those
+            whose steps can be seen.
+
+        Returns
+        -------
+        TraceDisplay
+            Itself.
+        """
+        ax = new_axes() if ax is None else ax
+        inks = quiet_axes(ax)
+        logarithmic = self.bound is None if distance is None else distance
+        m = len(self.log_likelihood) - 1
+        n_passes = min(m, m if passes is None else max(int(passes), 1))
+        if self.bound is not None and passes is None and not logarithmic:
+            n_passes = self._n_seen()
+        top = float(self.log_likelihood.max())
+        if self.bound is None:
+            self._draw_iterations(ax, inks, n_passes, top if logarithmic else None)
+            ax.set_xlabel("Iteration", color=inks.ink)
+        else:
+            self._draw_steps(ax, inks, n_passes, top if logarithmic else None)
+            ax.set_xlabel("Pass", color=inks.ink)
+        ax.set_ylabel(_WORDS[self.bound is not None, logarithmic], color=inks.ink)
+        self.ax_, self.figure_ = ax, ax.get_figure()
+        return self
+
+    def steps(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Where the steps are and what holds between them.
+
+        Returns
+        -------
+        edges : (2 m + 2,) array
+            0, each E-step and each M-step in passes, m.
+        log_likelihood, bound : (2 m + 1,) array
+            Between one edge and the next.
+        """
+        assert self.bound is not None
+        m = len(self.bound)
+        inside = (np.arange(m)[:, None] + [_E_STEP, _M_STEP]).ravel()
+        edges = np.concatenate([[0.0], inside, [float(m)]])
+        log_likelihood = np.repeat(self.log_likelihood, 2)[:-1]
+        bound = np.append(self.bound[:, :2].ravel(), self.bound[-1, 2])
+        return edges, log_likelihood, bound
+
+    def _n_seen(self) -> int:
+        risen = self.log_likelihood - self.log_likelihood[0]
+        return int(np.clip(np.argmax(risen >= _SEEN * risen[-1]), min(3, len(risen) - 1), len(risen) - 1))
+
+    def _draw_iterations(self, axes: "Axes", inks: Inks, n_passes: int, top: float | None) -> None:
+        values = self.log_likelihood[: n_passes + 1]
+        numbers = np.arange(len(values))
+        if top is not None:
+            values = top - values
+            below = values > _ROUNDING * abs(top)
+            numbers, values = numbers[below], values[below]
+            axes.set_yscale("log")
+        accelerated = np.append(False, self.accelerated)[numbers]  # the step that led there
+        axes.plot(numbers, values, color=inks.line, linewidth=1.2, zorder=1)
+        for which, color, name, marker in (
+            (~accelerated, inks.quiet, "plain EM", "o"),
+            (accelerated, _blue(inks), "accelerated", "D"),
+        ):
+            if not which.any():
+                continue
+            axes.plot(
+                numbers[which], values[which], linestyle="none", marker=marker, color=color, zorder=3,
+                markersize=5 if len(numbers) <= _MANY else 3,
+            )  # fmt: skip
+            if self.accelerated.any():
+                middle = np.flatnonzero(which)[int(which.sum()) // 2]
+                axes.annotate(
+                    name, (numbers[middle], values[middle]), xytext=(9, 7 if top is not None else -7),
+                    textcoords="offset points", color=color, fontsize=10.5,
+                    va="bottom" if top is not None else "top",
+                )  # fmt: skip
+        _whole_numbers(axes)
+
+    def _draw_steps(self, axes: "Axes", inks: Inks, n_passes: int, top: float | None) -> None:
+        edges, log_likelihood, bound = self.steps()
+        if top is not None:
+            log_likelihood, bound = top - log_likelihood, top - bound
+            axes.set_yscale("log")
+        kept = edges[:-1] < n_passes
+        x = np.stack([edges[:-1], np.minimum(edges[1:], n_passes)], axis=1)[kept].ravel()
+        upper, lower = np.repeat(log_likelihood[kept], 2), np.repeat(bound[kept], 2)
+        if top is not None:
+            floor = _ROUNDING * abs(top)
+            upper, lower = (np.where(line > floor, line, np.nan) for line in (upper, lower))
+        axes.fill_between(x, lower, upper, color=_GAP, alpha=0.3, linewidth=0, zorder=1)
+        axes.plot(x, upper, color=inks.ink, linewidth=1.4, zorder=3)
+        axes.plot(x, lower, color=_blue(inks), linewidth=2.2, zorder=2, solid_joinstyle="miter")
+        axes.set_xlim(0, n_passes)
+        if top is None:
+            low, high = float(lower[x > _E_STEP].min()), float(upper.max())
+            room = 0.08 * (high - low) or 0.5
+            axes.set_ylim(max(low - 2.5 * room, float(lower.min()) - room), high + 1.6 * room)
+        else:
+            axes.invert_yaxis()  # up is better
+        _name_lines(axes, inks, x, upper, lower)
+        _name_steps(axes, inks, n_passes)
+
+
+def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lower: FloatArray) -> None:
+    """Words above and below the lines, which rise, and beside the largest gap that an M-step opens."""
+    shown = np.flatnonzero(np.isfinite(upper) & np.isfinite(lower))
+    if not shown.size:
+        return  # at the top from the beginning
+    place = shown[int(_NAMED_AT * (len(shown) - 1))]
+    for line, name, color, up in (
+        (upper, "log-likelihood", inks.ink, True),
+        (lower, "bound", _blue(inks), False),
+    ):
+        axes.annotate(
+            name, (x[place], line[place]), xytext=(-6, 4) if up else (6, -5), textcoords="offset points", color=color,
+            fontsize=10.5, ha="right" if up else "left", va="bottom" if up else "top",
+        )  # fmt: skip
+    ends = np.arange(5, len(x) - 1, 4)  # of the gaps: every other state, each with two points
+    ends = ends[np.isfinite(upper[ends]) & np.isfinite(lower[ends])]
+    if ends.size:
+        heights = [axes.transData.transform(np.column_stack([x, line]))[ends, 1] for line in (upper, lower)]
+        widest = ends[(heights[0] - heights[1]).argmax()]
+        axes.annotate(
+            "divergence", (x[widest], upper[widest]), xytext=(6, -4), textcoords="offset points", color=inks.quiet,
+            fontsize=10.5, va="top",
+        )  # fmt: skip
+
+
+def _name_steps(axes: "Axes", inks: Inks, n_passes: int) -> None:
+    """Numbers of passes in their middle, and under few of them the letters of the steps."""
+    if n_passes > _MOST_LETTERS:
+        _whole_numbers(axes)
+        return
+    numbers = np.arange(n_passes)
+    axes.set_xticks(numbers + 0.5, [f"\n{number + 1}" for number in numbers])
+    axes.set_xticks(
+        np.concatenate([numbers + _E_STEP, numbers + _M_STEP]), ["E"] * n_passes + ["M"] * n_passes, minor=True
+    )
+    axes.tick_params(axis="x", which="major", length=0)
+    axes.tick_params(axis="x", which="minor", colors=inks.quiet, labelsize=9, length=3)
+
+
+def _blue(inks: Inks) -> str:
+    return PALETTE[5] if inks is DARK else PALETTE[0]
+
+
+def _whole_numbers(axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
