@@ -11,7 +11,7 @@ from gaussmix.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _E_STEP, _M_STEP = 0.25, 0.75  # within a pass
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a log-likelihood, relative to it
@@ -59,7 +59,7 @@ class TraceDisplay:
     """
 
     ax_: "Axes"
-    figure_: "Figure"
+    figure_: "Figure | SubFigure"
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class TraceDisplay:
             self._draw_steps(ax, inks, n_passes, top if logarithmic else None)
             ax.set_xlabel("Pass", color=inks.ink)
         ax.set_ylabel(_WORDS[self.bound is not None, logarithmic], color=inks.ink)
-        self.ax_, self.figure_ = ax, ax.get_figure()
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def steps(self) -> tuple[FloatArray, FloatArray, FloatArray]:
