@@ -1,6 +1,7 @@
 """Figures of mixtures, and the curves in them as plain arrays."""
 
 from gaussmix.plots.contact_sheet import contact_sheet
+from gaussmix.plots.criterion import CriterionDisplay
 from gaussmix.plots.displays import scatter_figure, segmentation_figure, write_figure
 from gaussmix.plots.geometry import (
     density_surface,
@@ -14,10 +15,17 @@ from gaussmix.plots.geometry import (
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
 from gaussmix.plots.trace import TraceDisplay
+from gaussmix.plots.responsibility import ResponsibilityDisplay
+from gaussmix.plots.segmentation import SegmentationDisplay
+from gaussmix.plots.uncertainty import UncertaintyDisplay
 
 __all__ = [
+    "CriterionDisplay",
     "MixtureDisplay",
     "TraceDisplay",
+    "ResponsibilityDisplay",
+    "SegmentationDisplay",
+    "UncertaintyDisplay",
     "contact_sheet",
     "decision_boundaries",
     "density_contours",

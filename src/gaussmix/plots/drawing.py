@@ -113,8 +113,13 @@ def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
     )
 
 
+def shown_step(pixels: Rows) -> int:
+    """Of how many lines and columns of a picture one is shown."""
+    return max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
+
+
 def show_picture(axes: "Axes", pixels: Rows, **options: Any) -> None:
-    step = max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
+    step = shown_step(pixels)
     gray = {"cmap": "gray", "vmin": 0, "vmax": 255} if pixels.ndim == 2 else {}
     axes.imshow(pixels[::step, ::step], interpolation="antialiased", **{**gray, **options})
     axes.set_xticks([])

@@ -126,7 +126,7 @@ class MixtureDisplay:
         MixtureDisplay
         """
         whole = mixture_of(model)
-        positions = _two(whole, features)
+        positions = two_positions(whole, features)
         mixture = whole.marginal(positions)
         given = np.empty((0, whole.n_features)) if X is None else as_rows(X, whole.n_features)
         rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
@@ -281,7 +281,7 @@ def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, si
     )  # fmt: skip
 
 
-def _two(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
+def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
     """The positions of the two features, or what to do instead."""
     if mixture.n_features == 1:
         raise ValueError("the mixture has one feature: HistogramDisplay shows it")

@@ -5,7 +5,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -178,6 +178,22 @@ class SelectionTable:
         which = np.flatnonzero(_eligible(self.status, self.n_unsound, self.value))
         order = which[np.argsort(np.round(self.value[which] / _TIE), kind="stable")]
         return np.concatenate([[self.best], order[order != self.best]])
+
+    def by(self, criterion: str) -> "SelectionTable":
+        """The same models, with the winner that another criterion chooses.
+
+        Raises
+        ------
+        ValueError
+            When there is no such criterion, or no model has a value of it.
+        """
+        if criterion not in CRITERIA:
+            raise ValueError(f"criterion must be one of {CRITERIA}; got {criterion!r}")
+        best = _choose(self.to_arrays(), criterion)
+        if best is None:
+            remedy = ': search with criterion="cv"' if criterion == "cv" else ""
+            raise ValueError(f'criterion="{criterion}" has a value for none of the models{remedy}')
+        return replace(self, criterion=criterion, best=best)
 
     def families(self) -> list[str]:
         """A key for each line that lines of the same model share: with one component, many names mean the same."""

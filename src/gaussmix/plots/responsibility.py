@@ -1,0 +1,218 @@
+"""`ResponsibilityDisplay`: the soft membership of all rows, and which of them are doubtful."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
+from gaussmix.plots.given import mixture_of
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+MOST_BINS = 1_000
+"""More rows than this are drawn as bins of neighbors, each with its mean."""
+
+_PIECE = 1 << 16  # rows whose responsibilities are in memory at a time
+_SEEN = 1e-3  # a band that is nowhere higher is not drawn
+_DARK = 0.45  # luminance of a color, below which words on it are white
+
+
+class ResponsibilityDisplay:
+    """How much of each row belongs to each component.
+
+    Rows stand side by side, by component, within it the surest first; a row's responsibilities are stacked, its own
+    component's at the bottom. Rows whose largest responsibility is below a threshold are doubtful: a bar under the
+    picture marks where they are.
+
+    Parameters
+    ----------
+    bands : (m, k) array-like
+        Mean responsibilities of m bins of the sorted rows; few rows have a bin each.
+    edges : (m + 1,) array-like of int
+        The first row of each bin, in the sorted order; the number of rows at the end.
+    counts : (k,) array-like of int
+        The rows of each component.
+    doubtful : (q,) array-like of int
+        The positions of the doubtful rows, the most doubtful first.
+    doubtful_counts : (k,) array-like of int
+        How many of them each component has.
+    threshold : float
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import ResponsibilityDisplay
+    >>> eruptions, _ = load_old_faithful()
+    >>> gm = GaussianMixture(2, random_state=0).fit(eruptions)
+    >>> display = ResponsibilityDisplay.from_estimator(gm, eruptions)
+    >>> display.n_rows, display.n_doubtful
+    (272, 1)
+    >>> plt.close()
+    """
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def __init__(
+        self,
+        *,
+        bands: npt.ArrayLike,
+        edges: npt.ArrayLike,
+        counts: npt.ArrayLike,
+        doubtful: npt.ArrayLike,
+        doubtful_counts: npt.ArrayLike,
+        threshold: float,
+    ) -> None:
+        self.bands: FloatArray = np.asarray(bands, dtype=np.float64)
+        self.edges: IntArray = np.asarray(edges)
+        self.counts: IntArray = np.asarray(counts)
+        self.doubtful: IntArray = np.asarray(doubtful)
+        self.doubtful_counts: IntArray = np.asarray(doubtful_counts)
+        self.threshold = float(threshold)
+
+    @classmethod
+    def from_estimator(
+        cls, model: Any, X: npt.ArrayLike, *, threshold: float = 0.8, ax: "Axes | None" = None, **shown: Any
+    ) -> Self:
+        """Draw the responsibilities of rows; all of them count, however many there are.
+
+        Parameters
+        ----------
+        model : Mixture or fitted estimator
+        X : (n, d) array-like
+        threshold : float, default=0.8
+            A row is doubtful when its largest responsibility is below this.
+        ax : matplotlib.axes.Axes, optional
+        **shown
+            For `plot`.
+        """
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be a probability, from 0 to 1; got {threshold}")
+        mixture = mixture_of(model)
+        rows = as_rows(X, mixture.n_features)
+        k, n = mixture.n_components, len(rows)
+        labels, certainty = np.empty(n, dtype=np.int64), np.empty(n)
+        for where, responsibilities in _in_pieces(mixture, rows):
+            labels[where] = responsibilities.argmax(axis=1)
+            certainty[where] = responsibilities.max(axis=1)
+        order = np.lexsort((-certainty, labels))
+        counts = np.bincount(labels, minlength=k)
+        edges = _edges(counts)
+        bins = np.empty(n, dtype=np.int64)
+        bins[order] = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+        sums = np.zeros((k, len(edges) - 1))
+        for where, responsibilities in _in_pieces(mixture, rows):
+            for component in range(k):
+                sums[component] += np.bincount(bins[where], responsibilities[:, component], len(edges) - 1)
+        doubtful = np.flatnonzero(certainty < threshold)
+        display = cls(
+            bands=(sums / np.diff(edges)).T,
+            edges=edges,
+            counts=counts,
+            doubtful=doubtful[np.argsort(certainty[doubtful], kind="stable")],
+            doubtful_counts=np.bincount(labels[doubtful], minlength=k),
+            threshold=threshold,
+        )
+        return display.plot(ax, **shown)
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def n_doubtful(self) -> int:
+        return len(self.doubtful)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the bands.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
+        """
+        axes = new_axes() if ax is None else ax
+        inks = quiet_axes(axes)
+        self.ax_, self.figure_ = axes, axes.figure
+        ends = np.cumsum(self.counts)
+        for component, (begin, end) in enumerate(zip(ends - self.counts, ends, strict=True)):
+            if begin == end:
+                continue
+            self._draw_block(component, int(begin), int(end), inks)
+            if n_doubtful := int(self.doubtful_counts[component]):
+                axes.plot(
+                    [end - n_doubtful, end], [-0.022, -0.022], color=inks.ink, linewidth=4, solid_capstyle="butt",
+                    clip_on=False, label="doubtful",
+                )  # fmt: skip
+            if end - begin >= 0.02 * self.n_rows:
+                axes.annotate(
+                    str(component), ((begin + end) / 2, 0.08), ha="center", va="center", fontsize=11,
+                    color=_words_on(color_of(component, inks)), fontweight="bold",
+                )  # fmt: skip
+        for end in ends[:-1]:
+            axes.axvline(end, color=inks.paper, linewidth=1.0)
+        axes.axhline(self.threshold, color=inks.ink, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.set_xlim(0, max(self.n_rows, 1))
+        axes.set_ylim(-0.045, 1)
+        axes.set_yticks(sorted({0.0, 0.5, 1.0, self.threshold}))
+        axes.spines["bottom"].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_xlabel("rows, by component, the surest first", color=inks.ink)
+        axes.set_ylabel("responsibility", color=inks.ink)
+        share = 100 * self.n_doubtful / max(self.n_rows, 1)
+        axes.set_title(
+            f"{self.n_doubtful:,} of {self.n_rows:,} rows ({share:.2g} %) are doubtful: below {self.threshold:g}, "
+            "marked by bars", loc="left", fontsize=10, color=inks.quiet,
+        )  # fmt: skip
+        return self
+
+    def _draw_block(self, component: int, begin: int, end: int, inks: Inks) -> None:
+        """The bands of the rows of one component, its own at the bottom."""
+        first, last = np.searchsorted(self.edges, [begin, end])
+        bands, edges = self.bands[first:last], self.edges[first : last + 1]
+        base = np.zeros(len(bands))
+        for other in [component, *(at for at in range(bands.shape[1]) if at != component)]:
+            top = base + bands[:, other]
+            if bands[:, other].max() > _SEEN:
+                self.ax_.stairs(
+                    top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,
+                    label=f"component {other} in {component}",
+                )  # fmt: skip
+            base = top
+
+
+def _in_pieces(mixture: Mixture, rows: npt.NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
+    """Which rows, and their responsibilities."""
+    for begin in range(0, len(rows), _PIECE):
+        where = slice(begin, begin + _PIECE)
+        yield where, mixture.responsibilities(rows[where])
+
+
+def _edges(counts: IntArray) -> IntArray:
+    """(m + 1,) where bins of sorted rows begin: no bin has rows of two components, and all are about equally large."""
+    n = int(counts.sum())
+    edges = [0]
+    for count in counts.tolist():
+        n_bins = count if n <= MOST_BINS else -(-count * MOST_BINS // n)
+        edges += (edges[-1] + np.linspace(0, count, n_bins + 1).round().astype(int)[1:]).tolist()
+    return np.array(edges)
+
+
+def _words_on(color: str) -> str:
+    from matplotlib.colors import to_rgb
+
+    return "white" if np.dot((0.2126, 0.7152, 0.0722), to_rgb(color)) < _DARK else "black"

@@ -1,0 +1,247 @@
+"""`SegmentationDisplay`: a picture as a segmenter sees it."""
+
+from collections.abc import Sequence
+from operator import index
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
+from gaussmix.typing import BoolArray, FloatArray, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+SHOWN = ("segments", "picture", "certainty")
+"""What `SegmentationDisplay.plot` shows beside the probability of a class."""
+
+_UNLABELED = 255  # of pixels that do not count
+_STRETCH = (0.1, 99.9)  # percentiles shown as black and as white, of what are no bytes
+_CHECKS = np.array([0.90, 0.78])  # grays of what is masked
+_SQUARES = 48  # checks along the longer side
+_LIGHT, _DARK = 0.98, 0.12  # grays of what is sure, and of what could be any class
+
+
+class SegmentationDisplay:
+    """A picture, or a slice of a volume: its segments, how sure they are, or how probable one class is.
+
+    Pixels that do not count are checked.
+
+    Parameters
+    ----------
+    picture : (h, w, 3) array-like of uint8
+        As it is to be seen.
+    labels : (h, w) array-like of int
+        The class of each pixel, 255 where it does not count.
+    probabilities : (h, w, k) array-like
+    colors : (k, 3) array-like of uint8
+        The mean color of each class.
+    shares : (k,) array-like
+        The share of each class, in the whole picture.
+    plane : str, default=""
+        Which slice or page of the whole this is, such as "slice 20, the middle of 40".
+    aspect : float, default=1.0
+        How much taller than wide a pixel is.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from gaussmix.imaging import GaussianMixtureSegmenter
+    >>> from gaussmix.plots import SegmentationDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> image = np.repeat([0.0, 1.0], 32) + rng.normal(scale=0.2, size=(64, 64))
+    >>> segmenter = GaussianMixtureSegmenter(2, random_state=0).fit(image)
+    >>> display = SegmentationDisplay.from_estimator(segmenter, image)
+    >>> display.shares.round(1)
+    array([0.5, 0.5])
+    >>> plt.close()
+    """
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def __init__(
+        self,
+        *,
+        picture: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        probabilities: npt.ArrayLike,
+        colors: npt.ArrayLike,
+        shares: npt.ArrayLike,
+        plane: str = "",
+        aspect: float = 1.0,
+    ) -> None:
+        self.picture: Rows = np.asarray(picture, dtype=np.uint8)
+        self.labels: Rows = np.asarray(labels)
+        self.probabilities: Rows = np.asarray(probabilities)
+        self.colors: Rows = np.asarray(colors, dtype=np.uint8)
+        self.shares: FloatArray = np.asarray(shares, dtype=np.float64)
+        self.plane = plane
+        self.aspect = float(aspect)
+
+    @classmethod
+    def from_estimator(
+        cls, segmenter: Any, image: npt.ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
+    ) -> Self:
+        """Draw an image as a segmenter sees it; of a volume or a stack the middle of the first axis.
+
+        Parameters
+        ----------
+        segmenter : GaussianMixtureSegmenter
+            Fitted, to this image or to others like it.
+        image : array-like
+            One image, as the segmenter takes it.
+        mask : array-like, optional
+        ax : matplotlib.axes.Axes, optional
+        **shown
+            For `plot`.
+        """
+        if isinstance(image, list | tuple):
+            raise ValueError("image must be one array: a display shows one image")
+        if not hasattr(segmenter, "predict_proba") or not hasattr(segmenter, "smoothing_"):
+            raise TypeError(f"a display of segments needs a fitted segmenter, got {type(segmenter).__name__}")
+        values = np.asarray(image)
+        labels = np.asarray(segmenter.predict(values, mask))
+        probabilities = segmenter.predict_proba(values, mask)
+        k = probabilities.shape[-1]
+        channels = _channels_last(values, labels.ndim, getattr(segmenter, "channel_axis", "auto"))
+        visible = labels != _UNLABELED
+        picture = _shown(channels, visible)
+        counts = np.bincount(labels[visible], minlength=k)
+        sums = [np.bincount(labels[visible], picture[visible][:, channel], k) for channel in range(3)]
+        plane = ""
+        if labels.ndim == 3:
+            middle = len(labels) // 2
+            noun = "page" if getattr(segmenter, "stack", False) else "slice"
+            plane = f"{noun} {middle}, the middle of {len(labels)}"
+            labels, picture, probabilities = labels[middle], picture[middle], probabilities[middle]
+        spacing = getattr(segmenter, "spacing", None)
+        display = cls(
+            picture=picture,
+            labels=labels,
+            probabilities=probabilities,
+            colors=np.rint(np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]),
+            shares=counts / counts.sum(),
+            plane=plane,
+            aspect=1.0 if spacing is None else spacing[-2] / spacing[-1],
+        )
+        return display.plot(ax, **shown)
+
+    @property
+    def visible(self) -> BoolArray:
+        """(h, w) the pixels that count."""
+        return np.asarray(self.labels != _UNLABELED)
+
+    @property
+    def certainty(self) -> Rows:
+        """(h, w) the probability of the most probable class; 0 where a pixel does not count."""
+        return np.asarray(self.probabilities.max(axis=-1))
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.shares)
+
+    def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
+        """Draw one view of the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
+        show : "segments", "picture", "certainty" or int, default="segments"
+            Each segment in its mean color; the picture itself; the probability of the most probable class, dark where
+            it is 1 / k; or the probability of one class, in the color that its component has in other displays.
+        outlines : bool, default=False
+            Whether the borders of the segments are drawn.
+        """
+        pixels, title = self._view(show)
+        pixels = np.where(self.visible[..., None], pixels, _checks(self.labels.shape)[..., None])
+        height, width = pixels.shape[0] * self.aspect, pixels.shape[1]
+        axes = new_axes(*_size_of(height / width)) if ax is None else ax
+        inks = inks_of(axes)
+        self.ax_, self.figure_ = axes, axes.figure
+        show_picture(axes, pixels.astype(np.uint8), aspect=self.aspect)
+        if outlines:
+            self._draw_outlines()
+        axes.set_title(", ".join(filter(None, [title, self.plane])), loc="left", fontsize=11, color=inks.ink)
+        return self
+
+    def _draw_outlines(self) -> None:
+        """Light lines in dark ones, to be seen on any color."""
+        from matplotlib.patheffects import withStroke
+
+        step = shown_step(self.labels)
+        labels = self.labels[::step, ::step]
+        for number in np.unique(labels)[1:].tolist():
+            lines = self.ax_.contour(labels == number, levels=[0.5], colors="white", linewidths=0.9)
+            lines.set(path_effects=[withStroke(linewidth=2.2, foreground=INK)])
+
+    def _view(self, show: str | int) -> tuple[Rows, str]:
+        """(h, w, 3) colors, and what they show."""
+        match show:
+            case "picture":
+                return self.picture, "Picture"
+            case "segments":
+                palette = np.zeros((256, 3), dtype=np.uint8)
+                palette[: self.n_classes] = self.colors
+                return palette[self.labels], f"{self.n_classes} segments in their mean colors"
+            case "certainty":
+                least = 1 / self.n_classes
+                sure = (self.certainty - least) / max(1 - least, 1e-9)
+                gray = 255 * (_DARK + (_LIGHT - _DARK) * np.clip(sure, 0, 1))
+                return np.repeat(gray[..., None], 3, axis=-1), f"Certainty: light 1, dark {least:.2g}"
+            case str():
+                number = -1
+            case _:
+                number = index(show)
+        if 0 <= number < self.n_classes:
+            from matplotlib.colors import to_rgb
+
+            color = 255 * np.array(to_rgb(color_of(number)))
+            share = f"{100 * self.shares[number]:.0f} %"
+            pixels = 255 + self.probabilities[..., number, None] * (color - 255)
+            return pixels, f"Probability of class {number}, which has {share}"
+        raise ValueError(
+            f"show must be one of {SHOWN} or the number of a class, from 0 to {self.n_classes - 1}; got {show!r}"
+        )
+
+
+def _channels_last(values: npt.NDArray[Any], n_axes: int, channel_axis: Any) -> npt.NDArray[Any]:
+    """(shape, channels) the image, whose axes the segmenter has told apart."""
+    if values.ndim == n_axes:
+        return values[..., None]
+    return np.moveaxis(values, channel_axis if isinstance(channel_axis, int) else -1, -1)
+
+
+def _shown(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
+    """(shape, 3) of uint8; of two channels, or more than three that are no colors with opacity, the mean."""
+    if values.shape[-1] == 4 and values.dtype == np.uint8:
+        values = values[..., :3]
+    if values.shape[-1] not in (1, 3):
+        values = values.mean(axis=-1, keepdims=True)
+    if values.dtype != np.uint8:
+        black, white = np.percentile(values[visible], _STRETCH)
+        shares = (np.where(visible[..., None], values, black) - black) / ((white - black) or 1.0)
+        values = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(values, (*values.shape[:-1], 3))
+
+
+def _checks(shape: Sequence[int]) -> Rows:
+    """(h, w) what masked pixels look like."""
+    side = max(1, max(shape) // _SQUARES)
+    lines, columns = (np.arange(length) // side for length in shape)
+    return 255 * _CHECKS[(lines[:, None] + columns) % 2]
+
+
+def _size_of(tallness: float) -> tuple[float, float]:
+    """Width and height of a figure, in inches."""
+    width = min(6.4, 6.4 / tallness)
+    return width, width * tallness + 0.35

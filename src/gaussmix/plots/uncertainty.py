@@ -1,0 +1,183 @@
+"""`UncertaintyDisplay`: where a mixture does not know which component a row is from."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.plots.drawing import color_of, new_axes, quiet_axes
+from gaussmix.plots.geometry import view_range
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.mixture import two_positions
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_GRID = 200  # points along each side of the shade
+_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of uncertainty, where the shade changes
+_SMALL, _LARGE = 9.0, 110.0  # areas of points in square points, for uncertainty 0 and 0.5
+_FEW = 500  # points; of more, each is smaller
+
+
+class UncertaintyDisplay:
+    """Two features of rows, each the larger the less sure its component is: one minus its largest responsibility.
+
+    Where the mixture has these two features and no others, the plane is shaded by the same number. (With more, it
+    depends on the features that are not shown.)
+
+    Parameters
+    ----------
+    points : (m, 2) array-like
+    uncertainty : (m,) array-like
+        One minus the largest responsibility of each point.
+    labels : (m,) array-like of int
+        The most probable component of each.
+    feature_names : two str
+    n_rows : int, optional
+        All rows, where the points are some of them.
+    x, y : (w,) and (h,) array-like, optional
+        Where the plane was looked at.
+    surface : (h, w) array-like, optional
+        The uncertainty there.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    References
+    ----------
+    Fraley and Raftery, Model-based clustering, discriminant analysis, and density estimation, Journal of the American
+    Statistical Association 97 (2002), 611-631, and the uncertainty plot of their package mclust.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import UncertaintyDisplay
+    >>> eruptions, _ = load_old_faithful()
+    >>> gm = GaussianMixture(2, random_state=0).fit(eruptions)
+    >>> display = UncertaintyDisplay.from_estimator(gm, eruptions)
+    >>> int((display.uncertainty > 0.2).sum())
+    1
+    >>> plt.close()
+    """
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def __init__(
+        self,
+        *,
+        points: npt.ArrayLike,
+        uncertainty: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        feature_names: Sequence[str],
+        n_rows: int | None = None,
+        x: npt.ArrayLike | None = None,
+        y: npt.ArrayLike | None = None,
+        surface: npt.ArrayLike | None = None,
+    ) -> None:
+        self.points: FloatArray = np.asarray(points, dtype=np.float64)
+        self.uncertainty: FloatArray = np.asarray(uncertainty, dtype=np.float64)
+        self.labels: IntArray = np.asarray(labels)
+        self.feature_names = tuple(feature_names)
+        self.n_rows = len(self.points) if n_rows is None else int(n_rows)
+        self.x = None if x is None else np.asarray(x, dtype=np.float64)
+        self.y = None if y is None else np.asarray(y, dtype=np.float64)
+        self.surface = None if surface is None else np.asarray(surface, dtype=np.float64)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: npt.ArrayLike,
+        *,
+        features: Sequence[int | str] | None = None,
+        ax: "Axes | None" = None,
+        **shown: Any,
+    ) -> Self:
+        """Draw rows and how sure their components are; of very many rows some, chosen at random.
+
+        Parameters
+        ----------
+        model : Mixture or fitted estimator
+        X : (n, d) array-like
+            Rows of all features of the mixture.
+        features : two positions or names, optional
+            Needed where the mixture has more.
+        ax : matplotlib.axes.Axes, optional
+        **shown
+            For `plot`.
+        """
+        mixture = mixture_of(model)
+        positions = two_positions(mixture, features)
+        rows = as_rows(X, mixture.n_features)
+        n_rows = len(rows)
+        rows = np.asarray(rows[chosen_rows(n_rows)], dtype=np.float64)
+        responsibilities = mixture.responsibilities(rows)
+        points = rows[:, positions]
+        plane: dict[str, FloatArray] = {}
+        if mixture.n_features == 2:
+            x, y = (np.linspace(*view_range(values), _GRID) for values in points.T)
+            grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+            uncertain = 1 - mixture.marginal(positions).responsibilities(grid).max(axis=1)
+            plane = {"x": x, "y": y, "surface": uncertain.reshape(_GRID, _GRID)}
+        display = cls(
+            points=points,
+            uncertainty=1 - responsibilities.max(axis=1),
+            labels=responsibilities.argmax(axis=1),
+            feature_names=feature_names(mixture, positions),
+            n_rows=n_rows,
+            **plane,
+        )
+        return display.plot(ax, **shown)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the shade and the points.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
+        """
+        from matplotlib.colors import LinearSegmentedColormap
+
+        axes = new_axes() if ax is None else ax
+        inks = quiet_axes(axes)
+        self.ax_, self.figure_ = axes, axes.figure
+        if self.surface is not None:
+            shades = LinearSegmentedColormap.from_list("uncertainty", [inks.paper, inks.line, inks.quiet])
+            axes.contourf(self.x, self.y, self.surface, levels=_LEVELS, cmap=shades, vmin=0, vmax=0.7, zorder=0)
+        colors = [color_of(label, inks) for label in range(int(self.labels.max(initial=0)) + 1)]
+        scale = min(1.0, max(0.3, (_FEW / max(len(self.points), 1)) ** 0.5))
+        order = np.argsort(self.uncertainty, kind="stable")  # the doubtful ones on top
+        axes.scatter(
+            self.points[order, 0], self.points[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
+            c=[colors[label] for label in self.labels[order].tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,
+        )  # fmt: skip
+        axes.set_xlim(view_range(self.points[:, 0]))
+        axes.set_ylim(view_range(self.points[:, 1]))
+        axes.set_xlabel(self.feature_names[0], color=inks.ink)
+        axes.set_ylabel(self.feature_names[1], color=inks.ink)
+        sizes = [
+            axes.scatter([], [], s=scale * _areas(np.array(value)), color=inks.quiet, label=f"{value:g}")
+            for value in (0.0, 0.1, 0.3, 0.5)
+        ]
+        key = axes.legend(
+            handles=sizes, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=9,
+            handletextpad=0.2, columnspacing=0.9, borderaxespad=0.1, labelcolor=inks.quiet,
+        )  # fmt: skip
+        key.set_in_layout(True)
+        some = "" if self.n_rows == len(self.points) else f"; {len(self.points):,} of {self.n_rows:,} rows"
+        axes.set_title(f"1 - largest responsibility{some}", loc="left", fontsize=10, color=inks.quiet)
+        return self
+
+
+def _areas(uncertainty: FloatArray) -> FloatArray:
+    return np.asarray(_SMALL + (_LARGE - _SMALL) * np.minimum(2 * uncertainty, 1.2))
