@@ -175,8 +175,8 @@ class ResponsibilityDisplay:
         axes.set_ylabel("responsibility", color=inks.ink)
         share = 100 * self.n_doubtful / max(self.n_rows, 1)
         axes.set_title(
-            f"{self.n_doubtful:,} of {self.n_rows:,} rows ({share:.2g} %) are doubtful: below {self.threshold:g}, "
-            "marked by bars", loc="left", fontsize=10, color=inks.quiet,
+            f"bars: {self.n_doubtful:,} of {self.n_rows:,} rows ({share:.2g} %) below {self.threshold:g}",
+            loc="left", fontsize=10, color=inks.quiet,
         )  # fmt: skip
         return self
 
