@@ -56,9 +56,17 @@ bench-selection: $(VENV)/.bench
 	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/selection/$$name.py $$data $(BENCH_OPTIONS) || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
 
-docs: $(VENV)/.docs
-	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
+# Scripts of examples/ run here, one at a time: their times are said on their pages.
+docs: $(VENV)/.docs docs/auto_examples/.of_this_code
+	$(BIN)/sphinx-build -W --keep-going -q -j 2 docs docs/_build
+	$(BIN)/python docs/check_site.py docs/_build
 	@echo "Open docs/_build/index.html"
+
+# A page whose script has not changed is not run again, unless the code has.
+docs/auto_examples/.of_this_code: $(SOURCES) $(shell find src -name "*.py") docs/conf.py
+	rm -rf docs/auto_examples docs/reference
+	mkdir docs/auto_examples
+	@touch $@
 
 sanitize: $(SANITIZED)/.test
 	$(CHECKED) -c "from gaussmix import _native; assert '-fsanitize=address' in _native.build_description()"
@@ -68,7 +76,7 @@ sanitize: $(SANITIZED)/.test
 	done
 
 clean:
-	rm -rf build dist docs/_build demo-output $(VENV)/.all $(VENV)/.test $(VENV)/.lint $(VENV)/.bench $(VENV)/.docs
+	rm -rf build dist docs/_build docs/auto_examples docs/reference demo-output $(VENV)/.all $(VENV)/.test $(VENV)/.lint $(VENV)/.bench $(VENV)/.docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -134,7 +134,7 @@ class Segmentation:
 
     @property
     def maps(self) -> Rows:
-        """(k, *shape) array of uint8: 255 times the probabilities."""
+        """Probabilities as pictures: a ``(k, *shape)`` array of uint8, 255 times the probabilities."""
         return np.ascontiguousarray(np.moveaxis(np.rint(255 * self.probabilities).astype(np.uint8), -1, 0))
 
     @property

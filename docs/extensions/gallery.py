@@ -1,0 +1,59 @@
+"""What the pages of the gallery have in common: their order, warnings that are errors, and how long each one took."""
+
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+PAGES = {
+    "ideas": (
+        "textbook_figures",
+        "beyond_kmeans",
+        "kmeans_limit",
+        "mahalanobis",
+        "quadratic_boundaries",
+        "lda",
+        "soft_decisions",
+        "dance_of_e_and_m",
+        "the_bound",
+    ),
+    "dangers": ("singularity", "label_switching", "too_many_components"),
+    "uses": ("species", "anomalies", "digits"),
+    "images": ("rgb_against_gray", "starts", "hard_against_soft", "neighbors", "nuclei", "brain_slice", "volume"),
+    "speed": ("optimizers", "a_million_pixels"),
+}
+"""Section -> its pages, both in the order in which they are read."""
+
+
+class ReadingOrder:
+    """The place of a page within its section, for sphinx-gallery."""
+
+    def __init__(self, folder: str) -> None:
+        self.pages = PAGES.get(Path(folder).name, ())
+
+    def __call__(self, filename: str) -> int:
+        name = Path(filename).stem
+        return self.pages.index(name) if name in self.pages else len(self.pages)
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # part of what Sphinx compares with the last build
+
+
+_running: list[tuple[float, warnings.catch_warnings]] = []
+
+
+def watch_page(gallery_conf: dict[str, Any], path: str | None, when: str) -> None:
+    """Called before and after every page: a warning from its code is an error, and its time is printed."""
+    if path is None:  # before a section
+        return
+    if when == "before":
+        caught = warnings.catch_warnings()
+        caught.__enter__()
+        _running.append((time.monotonic(), caught))
+        warnings.simplefilter("error")
+        # joblib asks the machine about its cores; the answer does not matter here.
+        warnings.filterwarnings("ignore", message=".*resource_tracker.*", category=UserWarning)
+    elif _running:
+        started, caught = _running.pop()
+        caught.__exit__(None, None, None)
+        print(f"{time.monotonic() - started:6.1f} s  {Path(path).name}", flush=True)

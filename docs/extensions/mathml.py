@@ -1,0 +1,45 @@
+"""Formulas as MathML, which browsers draw themselves: no script is loaded, and none from elsewhere.
+
+docutils translates; Sphinx would leave its own translation to MathJax, a request to the network per page.
+"""
+
+from docutils import nodes
+from docutils.utils.math import MathError, latex2mathml, pick_math_environment
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+from sphinx.writers.html5 import HTML5Translator
+
+logger = logging.getLogger(__name__)
+
+
+def _translated(node: nodes.Element, formula: str, is_block: bool) -> str:
+    try:
+        return latex2mathml.tex2mathml(formula, as_block=is_block)
+    except MathError as error:
+        logger.warning("formula %r: %s", formula, error, location=node)
+        return f"<code>{formula}</code>"
+
+
+def visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    translator.body.append(_translated(node, node.astext(), is_block=False))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    translator.body.append(translator.starttag(node, "div", CLASS="formula"))
+    if node["number"]:
+        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    for formula in node.astext().split("\n\n"):  # several equations, as Sphinx has it
+        environment = pick_math_environment(formula)
+        wrapped = formula if environment == "equation*" else rf"\begin{{{environment}}}{formula}\end{{{environment}}}"
+        translator.body.append(_translated(node, wrapped, is_block=True))
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,51 @@
+"""The reference: which members of a class it shows, and where names and source code link to."""
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
+
+_LINKED = {"class", "exception", "function"}
+_BACK_TO_REFERENCE = re.compile(r"(reference/([\w.]+\.)(\w+)\.html#)[\w.]*?\b\3\b")
+
+
+def skip_foreign(app: Sphinx, kind: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what is inherited from elsewhere: scikit-learn and dataclasses have documentation of their own."""
+    origin = getattr(member, "__module__", None) or getattr(getattr(member, "fget", None), "__module__", None) or ""
+    is_request = name.startswith("set_") and name.endswith("_request")
+    return True if is_request or (origin and not origin.startswith("gaussmix")) else None
+
+
+def find_by_last_name(
+    app: Sphinx, environment: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
+    """Link `Mixture` from wherever it is written, where one public object has that name."""
+    if node.get("reftype") != "obj":
+        return None
+    objects = environment.domains.python_domain.objects
+    found = {
+        (entry.docname, entry.node_id)
+        for name, entry in objects.items()
+        if entry.objtype in _LINKED and not entry.aliased and name.rpartition(".")[2] == node["reftarget"]
+    }
+    if len(found) != 1:
+        return None
+    ((page, place),) = found
+    return make_refnode(app.builder, node["refdoc"], page, place, content, node["reftarget"])
+
+
+def mend_links_of_source(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Viewcode links a module's names as if all were public in one place; the page that it links to knows better."""
+    if page.startswith("_modules/") and "body" in context:
+        context["body"] = _BACK_TO_REFERENCE.sub(r"\1\2\3", context["body"])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("missing-reference", find_by_last_name)
+    app.connect("html-page-context", mend_links_of_source)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
