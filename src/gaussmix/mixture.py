@@ -26,9 +26,11 @@ class Mixture:
     weights : (k,) array
         Mixing proportions; they sum to one.
     means : (k, d) array
+        Where each component lies.
     covariance : AbstractCovariance
         The covariances of all components.
     feature_names : tuple of str, or None
+        Names of the columns, where they are known.
 
     Examples
     --------
@@ -64,18 +66,26 @@ class Mixture:
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
     ) -> Self:
-        """A mixture from known numbers.
+        """Make a mixture from known numbers.
 
         Parameters
         ----------
         weights : (k,) array-like
             Nonnegative, summing to one (to 1e-6; the rest is divided out).
         means : (k, d) array-like
+            Where each component lies.
         covariances : array-like
             "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,), positive-definite; for other names as
             `GaussianMixture` has them.
-        covariance_type : str
+        covariance_type : str, default="full"
+            Which of these the covariances are.
         feature_names : sequence of d str, optional
+            Names of the columns.
+
+        Returns
+        -------
+        Mixture
+            Frozen: it never changes.
 
         Raises
         ------
@@ -103,10 +113,12 @@ class Mixture:
 
     @property
     def n_components(self) -> int:
+        """How many components there are."""
         return self.means.shape[0]
 
     @property
     def n_features(self) -> int:
+        """How many features a row has."""
         return self.means.shape[1]
 
     @property
@@ -116,10 +128,17 @@ class Mixture:
 
     @property
     def covariance_type(self) -> str:
+        """The name of the covariance model: "full", "tied", "diag", "spherical" or mclust's letters."""
         return self.covariance.name
 
     def whitened(self) -> WhitenedMixture:
-        """The form that engines read."""
+        """The form that engines read.
+
+        Returns
+        -------
+        WhitenedMixture
+            Offsets, means and factors.
+        """
         with np.errstate(divide="ignore"):  # a component without weight: log 0 = -inf, its score is never the best
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
@@ -127,15 +146,48 @@ class Mixture:
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
     def log_density(self, X: npt.ArrayLike) -> FloatArray:
-        """(n,) log p(x) of each row, in nats."""
+        """The logarithm of the density at each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n,) array
+            In nats: higher is more usual.
+        """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
     def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
-        """(n, k) probability of each component given the row (Bishop 2006, equation 9.13)."""
+        """The probability of each component given the row (Bishop 2006, equation 9.13).
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n, k) array
+            Every row sums to one.
+        """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
-        """(n,) the most probable component of each row."""
+        """The most probable component of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n,) array
+            Positions of components, from 0 on.
+        """
         return self._engine(X).score_rows(self.whitened(), "labels")
 
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
@@ -143,13 +195,15 @@ class Mixture:
 
         Parameters
         ----------
-        n : int
+        n : int, default=1
+            How many rows.
         random_state : int, numpy Generator or RandomState, optional
             A generator moves on with every call; an int gives the same rows each time.
 
         Returns
         -------
         rows : (n, d) array
+            Drawn independently of each other.
         labels : (n,) array
             The component each row came from.
         """
@@ -164,7 +218,18 @@ class Mixture:
         return rows, labels
 
     def marginal(self, features: Sequence[int | str]) -> "Mixture":
-        """The mixture of some of the features, by position or name, in the order given."""
+        """The mixture of some of the features.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Positions or names, in the order that the marginal is to have.
+
+        Returns
+        -------
+        Mixture
+            With the same weights; what the other features are is left open.
+        """
         positions = self.positions(features)
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
         return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
@@ -177,7 +242,18 @@ class Mixture:
         return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
-        """The same mixture with its components in another order: a permutation of 0 to k - 1."""
+        """The same mixture with its components in another order.
+
+        Parameters
+        ----------
+        order : iterable of int
+            A permutation of 0 to k - 1: the component that comes first, second, ...
+
+        Returns
+        -------
+        Mixture
+            The components as asked.
+        """
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
             raise ValueError(f"order must be a permutation of 0 to {self.n_components - 1}, got {positions}")
@@ -185,12 +261,44 @@ class Mixture:
         return Mixture(self.weights[positions], self.means[positions], covariance, self.feature_names)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit."""
+        """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+        """
         write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """Read a mixture that `save` wrote; `ModelFileError` says what is wrong with any other file."""
+        """Read a mixture that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to read.
+
+        Returns
+        -------
+        Mixture
+            The same numbers, to the last bit.
+
+        Raises
+        ------
+        ModelFileError
+            When the file is not such a file; it says what is wrong.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gaussmix import Mixture, load
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Mixture.from_parameters([1.0], [[0.5]], [[[2.0]]]).save(Path(folder) / "model.json")
+        ...     load(Path(folder) / "model.json").means
+        array([[0.5]])
+        """
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 

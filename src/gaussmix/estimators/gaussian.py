@@ -47,6 +47,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     Parameters
     ----------
     n_components : int, default=1
+        How many normal distributions the mixture has.
     covariance_type : str, default="full"
         "full", "tied", "diag" or "spherical": a covariance matrix for each component, one for all, a variance for each
         feature, or one for each component. Or three of mclust's letters, for the volume, the shape and the orientation
@@ -72,15 +73,19 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         randomly chosen rows; or labels (n,) or responsibilities (n, k) of your own. Large data are searched on a part:
         docs/starting-and-stopping.md.
     weights_init : (k,) array-like, optional
+        Weights to start from.
     means_init : (k, d) array-like, optional
+        Means to start from.
     precisions_init : array-like, optional
-        Inverse covariances, in the shape of ``covariance_type``.
+        Inverse covariances to start from, in the shape of ``covariance_type``.
     random_state : int, RandomState instance or None, default=None
+        Where starts are drawn from; with an int, a fit to the same rows gives the same numbers.
     warm_start : bool, default=False
         Go on from the parameters of the previous fit.
     verbose : int, default=0
         1 prints the starts and some iterations, 2 also gains.
     verbose_interval : int, default=10
+        Iterations between two that are printed.
     callback : callable, optional
         Called with a `gaussmix.em.Progress` at every start and after every iteration.
     acceleration : {"auto", "none"}, default="auto"
@@ -95,7 +100,9 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     Attributes
     ----------
     weights_ : (k,) array
+        How probable each component is.
     means_ : (k, d) array
+        Where each component lies.
     covariances_, precisions_, precisions_cholesky_ : array
         Covariances, their inverses, and upper triangular W with ``W W' = precision``: full (k, d, d), tied (d, d),
         diag and EEI, VEI, EVI (k, d), spherical and EII (k,); the other letters as full. Like ``weights_`` and
@@ -120,12 +127,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     lower_bounds_ : list of float
         The same after each iteration.
     n_features_in_ : int
+        How many columns X had.
     feature_names_in_ : (d,) array of str
         When X had names.
 
     See Also
     --------
-    gaussmix.Mixture : a mixture with known parameters.
+    gaussmix.Mixture : A mixture with known parameters.
 
     References
     ----------
@@ -198,6 +206,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied; where
             rows repeat three times or more, the distinct ones are.
         y : ignored
+            There for scikit-learn's pipelines.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -205,6 +214,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         -------
         GaussianMixture
             Itself.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C. When there is a model already, the estimator keeps the best so far.
 
         Warns
         -----
@@ -215,18 +229,28 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             same.
         DegenerateDataWarning
             When columns are constant or follow from others: the fit left them out, the model covers them.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            On Ctrl-C. When there is a model already, the estimator keeps the best so far.
         """
         with _unchanged_on_failure(self):
             self._fit(X, sample_weight)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
-        """`fit`, then the label of each row: the same as ``fit(X).predict(X)``."""
+        """`fit`, then the label of each row: the same as ``fit(X).predict(X)``.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            The rows to fit and to label.
+        y : ignored
+            There for scikit-learn's pipelines.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        (n,) array
+            The component that is most probable for the row, from 0 on.
+        """
         with _unchanged_on_failure(self):
             return self._fit(X, sample_weight).score_rows(self.mixture_.whitened(), "labels")
 
@@ -454,52 +478,178 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     # using the fit
 
     def predict(self, X: Any) -> IntArray:
-        """(n,) the most probable component of each row."""
+        """The most probable component of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            The component that is most probable for the row, from 0 on.
+        """
         return self._engine(X).score_rows(self.mixture_.whitened(), "labels")
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """(n, k) the probability of each component given the row."""
+        """The probability of each component given the row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n, k) array
+            Responsibilities; every row sums to one.
+        """
         return self._engine(X).score_rows(self.mixture_.whitened(), "responsibilities")
 
     def transform(self, X: Any) -> FloatArray:
-        """`predict_proba`, as features for a pipeline; a data frame after ``set_output(transform="pandas")``."""
+        """`predict_proba`, as features for a pipeline.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n, k) array or data frame
+            Responsibilities; a data frame after ``set_output(transform="pandas")``.
+        """
         return self.predict_proba(X)
 
     def score_samples(self, X: Any) -> FloatArray:
-        """(n,) the log density of each row, in nats."""
+        """The log density of each row: how usual it is.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            Natural logarithms.
+        """
         return self._engine(X).score_rows(self.mixture_.whitened(), "log_density")
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """The (weighted) mean of `score_samples`."""
+        """The (weighted) mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        y : ignored
+            There for scikit-learn's pipelines.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Log-likelihood in nats per row; higher is better.
+        """
         return self._moments(X, sample_weight).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion: lower is better (`gaussmix.criteria.bic`).
 
         Weights count rows: ``n`` in ``log n`` is their sum.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
         """
         return self._criterion("bic", X, sample_weight)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood, BIC plus twice the entropy: lower is better (`gaussmix.criteria.icl`)."""
+        """Integrated completed likelihood, BIC plus twice the entropy: lower is better (`gaussmix.criteria.icl`).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._criterion("icl", X, sample_weight)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion (Akaike 1974): lower is better."""
+        """Akaike information criterion (Akaike 1974): lower is better.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._criterion("aic", X, sample_weight)
 
     def aicc(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion corrected for few rows: lower is better (`gaussmix.criteria.aicc`)."""
+        """Akaike's criterion corrected for few rows: lower is better (`gaussmix.criteria.aicc`).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._criterion("aicc", X, sample_weight)
 
     def entropy(self, X: Any, sample_weight: Any = None) -> float:
-        """How unsure the labels are: the entropy of the responsibilities, summed over the (weighted) rows, in nats."""
+        """How unsure the labels are: the entropy of the responsibilities, summed over the (weighted) rows.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            In nats; 0 where every row is sure.
+        """
         return self._moments(X, sample_weight).entropy
 
     def fitted_parts(self) -> tuple[Mixture, Mixture, MaximumLikelihood, DataRange | None]:
-        """What a refit needs: the mixture, that of the columns the fit kept, its M-step, and which columns these are.
+        """What a refit needs; for the package itself (`gaussmix.inference`).
 
-        For the package itself (`gaussmix.inference`).
+        Returns
+        -------
+        tuple
+            The mixture, that of the columns the fit kept, its M-step, and which columns these are.
         """
         check_is_fitted(self)
         return self.mixture_, self._reduced, self._update, self._data_range
@@ -516,12 +666,14 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         Parameters
         ----------
         n_samples : int, default=1
+            How many rows.
         random_state : int, Generator, RandomState or None
             None uses the estimator's ``random_state``, so an int there gives the same rows at every call.
 
         Returns
         -------
         X : (n, d) array
+            The rows.
         y : (n,) array
             The component of each row.
         """
@@ -541,7 +693,17 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """What is to be known about the fit, and about its rows when they are given again: docs/report.md.
 
-        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
+        Parameters
+        ----------
+        X : (n, d) array-like or table, optional
+            The rows of the fit.
+        sample_weight : (n,) array-like, optional
+            The weights of the fit.
+
+        Returns
+        -------
+        Report
+            ``str(report)`` is its text, ``report.facts`` what it says as numbers.
         """
         check_is_fitted(self)
         if X is None:
@@ -554,22 +716,27 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
 
     @property
     def weights_(self) -> FloatArray:
+        """How probable each component is, ``(k,)``."""
         return self.mixture_.weights
 
     @property
     def means_(self) -> FloatArray:
+        """Where each component lies, ``(k, d)``."""
         return self.mixture_.means
 
     @property
     def covariances_(self) -> FloatArray:
+        """Covariances, in the shape of ``covariance_type``."""
         return _read_only(self.mixture_.covariance.covariances)
 
     @property
     def precisions_(self) -> FloatArray:
+        """Inverse covariances, in the shape of ``covariance_type``."""
         return _read_only(self.mixture_.covariance.precisions)
 
     @property
     def precisions_cholesky_(self) -> FloatArray:
+        """Upper triangular ``W`` with ``W W' = precision``, in the shape of ``covariance_type``."""
         return _read_only(self.mixture_.covariance.factors())
 
     @property

@@ -52,6 +52,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
     reg_covar : "auto", float, "chen-tan" or "inverse-wishart", default="auto"
         As of `GaussianMixture`. All but "auto" change the likelihood, and so the criterion.
     random_state : int, RandomState instance or None, default=None
+        Where starts are drawn from; with an int, the same rows give the same table.
     n_jobs : int, optional
         How many threads work; by default, and for -1, as many as there are processors. The results are the same.
     progress : bool, default=False
@@ -66,6 +67,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
     best_estimator_ : GaussianMixture
         The winner, fitted.
     best_n_components_, best_covariance_type_ : int, str
+        The number of components and the covariance model of the winner.
     best_params_ : dict
         Both, as parameters of `GaussianMixture`.
     best_score_ : float
@@ -77,12 +79,13 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
     cells_ : dict
         From (number of components, covariance type) to a `Cell` with the fit.
     n_features_in_ : int
+        How many columns X had.
     feature_names_in_ : (d,) array of str
         When X had names.
 
     See Also
     --------
-    gaussmix.GaussianMixture : one model.
+    gaussmix.GaussianMixture : One model.
 
     References
     ----------
@@ -142,6 +145,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         X : (n, d) array-like or table
             At least two rows of finite numbers.
         y : ignored
+            There for scikit-learn's pipelines.
         sample_weight : (n,) array-like, optional
             Numbers of rows: a weight of 2 counts as two equal rows, also in the ``n`` of the criteria.
 
@@ -149,6 +153,13 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         -------
         GaussianMixtureIC
             Itself.
+
+        Raises
+        ------
+        ValueError
+            Names the parameter, the row or the column; also when no model could be fitted.
+        KeyboardInterrupt
+            On Ctrl-C. The estimator keeps the best of the models it had by then, if any.
 
         Warns
         -----
@@ -160,13 +171,6 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             When columns are constant or follow from others: all models are fitted and compared without them, and the
             best covers them all the same, with "full" covariances. Where there are no more rows than columns, constant
             columns alone are left out, with "diag" ones, and models with correlations fail.
-
-        Raises
-        ------
-        ValueError
-            Names the parameter, the row or the column; also when no model could be fitted.
-        KeyboardInterrupt
-            On Ctrl-C. The estimator keeps the best of the models it had by then, if any.
         """
         return self._unless_it_fails(lambda: self._fit(X, sample_weight, self.n_components, self.covariance_types, {}))
 
@@ -351,8 +355,15 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
     # why
 
     def why(self) -> Reason:
-        """Why the winner won: how far ahead it is and what that means, the best of each number of components and of
-        each model, what other criteria say, and what there is to look at. ``print(search.why())`` shows it.
+        """Why the winner won; ``print(search.why())`` shows it.
+
+        How far ahead it is and what that means, the best of each number of components and of each model, what other
+        criteria say, and what there is to look at.
+
+        Returns
+        -------
+        Reason
+            Lines of text.
         """
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
@@ -365,49 +376,192 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self.best_estimator_.mixture_
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
-        """`fit`, then the label of each row."""
+        """`fit`, then the label of each row by the winner.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            The rows to fit and to label.
+        y : ignored
+            There for scikit-learn's pipelines.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        (n,) array
+            The component that is most probable for the row, from 0 on.
+        """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def predict(self, X: Any) -> IntArray:
-        """(n,) the most probable component of each row, by the winner."""
+        """The most probable component of each row, by the winner.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            The component that is most probable for the row, from 0 on.
+        """
         return self._best().predict(X)
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """(n, k) the probability of each component given the row."""
+        """The probability of each component of the winner given the row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n, k) array
+            Responsibilities; every row sums to one.
+        """
         return self._best().predict_proba(X)
 
     def score_samples(self, X: Any) -> FloatArray:
-        """(n,) the log density of each row, in nats."""
+        """The log density of each row, by the winner.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            Natural logarithms.
+        """
         return self._best().score_samples(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """The (weighted) mean of `score_samples`."""
+        """The (weighted) mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        y : ignored
+            There for scikit-learn's pipelines.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Log-likelihood in nats per row; higher is better.
+        """
         return self._best().score(X, sample_weight=sample_weight)
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion of the winner: lower is better."""
+        """Bayesian information criterion of the winner: lower is better.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._best().bic(X, sample_weight)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion of the winner: lower is better."""
+        """Akaike information criterion of the winner: lower is better.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._best().aic(X, sample_weight)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood of the winner: lower is better."""
+        """Integrated completed likelihood of the winner: lower is better.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._best().icl(X, sample_weight)
 
     def aicc(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion corrected for few rows, of the winner: lower is better."""
+        """Akaike's criterion corrected for few rows, of the winner: lower is better.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            The criterion of these rows; only models of the same rows compare.
+        """
         return self._best().aicc(X, sample_weight)
 
     def entropy(self, X: Any, sample_weight: Any = None) -> float:
-        """The entropy of the winner's responsibilities, summed over the (weighted) rows, in nats."""
+        """The entropy of the winner's responsibilities, summed over the (weighted) rows.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            In nats; 0 where every row is sure.
+        """
         return self._best().entropy(X, sample_weight)
 
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.Generator | np.random.RandomState | None = None
     ) -> tuple[FloatArray, IntArray]:
-        """Draw rows from the winner, and the component of each."""
+        """Draw rows from the winner, in random order.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many rows.
+        random_state : int, Generator, RandomState or None
+            None uses the ``random_state`` of the search, so an int there gives the same rows at every call.
+
+        Returns
+        -------
+        X : (n, d) array
+            The rows.
+        y : (n,) array
+            The component of each row.
+        """
         return self._best().sample(n_samples, random_state)
 
     def _best(self) -> Any:
