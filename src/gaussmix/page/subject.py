@@ -1,0 +1,80 @@
+"""What a page is about: a mixture, the rows beside it, and how both are called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from gaussmix.estimators import GaussianMixture
+from gaussmix.estimators.checks import check_sample_weight
+from gaussmix.mixture import Mixture
+from gaussmix.plots.given import mixture_of
+from gaussmix.report import FitRecord
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A mixture and rows of its features.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        With names of its features.
+    rows : (n, d) array of finite numbers
+    row_weights : (n,) array or None
+    record : FitRecord or None
+        Of the estimator, if there is one that keeps it.
+    """
+
+    mixture: Mixture
+    rows: Rows
+    row_weights: FloatArray | None
+    record: FitRecord | None
+
+    @classmethod
+    def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
+        """From what a user has; ValueError says what does not fit together."""
+        mixture = mixture_of(model)
+        columns = None if getattr(X, "columns", None) is None else [str(name) for name in X.columns]
+        names: Sequence[str] | None = mixture.feature_names
+        if names is not None and columns is not None:
+            missing = [name for name in names if name not in columns]
+            if missing:
+                raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
+            X = X[list(names)]
+        elif names is None:
+            names = columns if columns is not None else [f"column {at}" for at in range(mixture.n_features)]
+        rows = as_rows(X, mixture.n_features)
+        if not len(rows):
+            raise ValueError("X has no rows")
+        row_weights = check_sample_weight(sample_weight, len(rows))
+        return cls(replace(mixture, feature_names=tuple(names)), rows, row_weights, _record_of(model))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        assert self.mixture.feature_names is not None
+        return self.mixture.feature_names
+
+    @property
+    def separation(self) -> FloatArray:
+        """(d,) the share of a feature's variance, in the mixture, that lies between the components."""
+        mixture = self.mixture
+        between = mixture.weights @ (mixture.means - mixture.weights @ mixture.means) ** 2
+        within = mixture.weights @ mixture.covariance.variances()
+        return np.asarray(between / (between + within))
+
+    @property
+    def standardized_means(self) -> FloatArray:
+        """(k, d) how far the means lie from the mixture's own, in its standard deviations."""
+        mixture = self.mixture
+        center = mixture.weights @ mixture.means
+        spread = mixture.weights @ ((mixture.means - center) ** 2 + mixture.covariance.variances())
+        return np.asarray((mixture.means - center) / np.sqrt(spread))
+
+
+def _record_of(model: Any) -> FitRecord | None:
+    fitted = getattr(model, "best_estimator_", model)
+    return FitRecord.of(fitted) if isinstance(fitted, GaussianMixture) else None
