@@ -1,0 +1,104 @@
+"""
+Clusters that k-means cannot find
+=================================
+
+k-means gives each row to the nearest center. So its clusters are round, of equal width, and side by side, whatever
+the data are. A mixture learns the width, the shape and the weight of each cluster. This page shows three tables that
+need that, and one where Gaussians are not enough either.
+"""
+
+# %%
+# Three tables
+# ------------
+#
+# Rows that lie in stretched clusters; a wide cluster beside two narrow ones of few rows; and a narrow cluster within a
+# wide one, about the same center.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_moons
+from sklearn.metrics import adjusted_rand_score
+
+from gaussmix import GaussianMixture, Mixture, merge_components
+from gaussmix.plots import MixtureDisplay
+from gaussmix.plots.drawing import PALETTE
+
+truths = {
+    "Stretched": Mixture.from_parameters(
+        [1 / 3, 1 / 3, 1 / 3], [[0, -2.2], [0, 0], [0, 2.2]], [[9, 0.2], [9, 0.2], [9, 0.2]], covariance_type="diag"
+    ),
+    "Unequal": Mixture.from_parameters(
+        [0.8, 0.1, 0.1], [[0, 0], [5, 1.5], [5, -1.5]], [4, 0.15, 0.15], covariance_type="spherical"
+    ),
+    "Concentric": Mixture.from_parameters([0.5, 0.5], [[0, 0], [0, 0]], [0.1, 6], covariance_type="spherical"),
+}
+
+
+def as_mixture(kmeans: KMeans) -> Mixture:
+    """Spheres of one small size: the mixture that decides as k-means does (:doc:`kmeans_limit`)."""
+    k = kmeans.n_clusters
+    return Mixture.from_parameters(
+        np.full(k, 1 / k), kmeans.cluster_centers_, np.full(k, 0.01), covariance_type="spherical"
+    )
+
+
+# %%
+# k-means beside the mixture
+# --------------------------
+#
+# Both are told the number of clusters and nothing else. The adjusted Rand index compares their labels with the truth:
+# one is agreement, zero is chance. No method can reach one where clusters overlap; the last column is what the true
+# mixture itself reaches.
+
+print("            k-means   mixture   truth itself")
+figure, places = plt.subplots(2, 3, figsize=(9, 6), layout="constrained", sharex="col", sharey="col")
+for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
+    X, cluster = truth.sample(1000, random_state=0)
+    kmeans = KMeans(truth.n_components, n_init=10, random_state=0).fit(X)
+    gm = GaussianMixture(truth.n_components, random_state=0).fit(X)
+    indices = [adjusted_rand_score(cluster, labels) for labels in (kmeans.labels_, gm.predict(X), truth.labels(X))]
+    print(f"{name:12s}", *(f"{index:6.2f}   " for index in indices))
+    assert indices[1] > indices[0] + 0.2
+    MixtureDisplay.from_estimator(as_mixture(kmeans), X, ax=upper, density=False, ellipses=False, axes=False)
+    MixtureDisplay.from_estimator(gm, X, ax=lower, density=False)
+    upper.set_title(f"{name}: k-means", loc="left")
+    lower.set_title(f"{name}: mixture", loc="left")
+plt.show()
+
+# %%
+# The boundaries of k-means are straight, halfway between two centers. Those of the mixture bend with the covariances
+# (:doc:`quadratic_boundaries`).
+#
+# Where two Gaussians fail too
+# ----------------------------
+#
+# A moon is no Gaussian. A mixture of two fits these rows no better than k-means does, and so does every other pair of
+# ellipses.
+
+X, moon = make_moons(1000, noise=0.08, random_state=0)
+two = GaussianMixture(2, random_state=0).fit(X)
+for name, labels in (("k-means", KMeans(2, n_init=10, random_state=0).fit_predict(X)), ("mixture", two.predict(X))):
+    print(f"{name}, two clusters: adjusted Rand index {adjusted_rand_score(moon, labels):.2f}")
+
+# %%
+# A mixture can still describe the density, with more components, as many as BIC asks for. Then components are no
+# longer clusters: several make up one. :func:`gaussmix.merge_components` says which belong together (:doc:`/merging`).
+# The method "demp" joins those that are taken for each other, and is not told how many clusters to leave.
+
+fits = [GaussianMixture(k, random_state=0).fit(X) for k in range(2, 13)]
+best = min(fits, key=lambda fit: fit.bic(X))
+merged = merge_components(best.mixture_, X, method="demp").cut()
+agreement = adjusted_rand_score(moon, merged.predict(X))
+print(f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; index {agreement:.2f}")
+assert merged.n_clusters == 2
+assert agreement > 0.95
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True)
+MixtureDisplay.from_estimator(two, X, ax=left)
+left.set_title("Two components", loc="left")
+MixtureDisplay.from_estimator(best, ax=right, ellipses=False, boundaries=False, axes=False)
+for cluster, color in enumerate(PALETTE[: merged.n_clusters]):
+    right.plot(*X[merged.predict(X) == cluster].T, ".", color=color, markersize=3)
+right.set_title(f"{best.n_components} components, merged to {merged.n_clusters} clusters", loc="left")
+plt.show()
