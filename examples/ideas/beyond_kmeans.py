@@ -61,9 +61,11 @@ for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
     print(f"{name:12s}", *(f"{index:6.2f}   " for index in indices))
     assert indices[1] > indices[0] + 0.2
     MixtureDisplay.from_estimator(as_mixture(kmeans), X, ax=upper, density=False, ellipses=False, axes=False)
-    MixtureDisplay.from_estimator(gm, X, ax=lower, density=False)
+    MixtureDisplay.from_estimator(gm, X, ax=lower, masses=(0.95,), density=False)
     upper.set_title(f"{name}: k-means", loc="left")
     lower.set_title(f"{name}: mixture", loc="left")
+    for axes in (upper, lower):
+        axes.set(xlabel="", ylabel="")
 plt.show()
 
 # %%
@@ -73,8 +75,7 @@ plt.show()
 # Where two Gaussians fail too
 # ----------------------------
 #
-# A moon is no Gaussian. A mixture of two fits these rows no better than k-means does, and so does every other pair of
-# ellipses.
+# A moon is no Gaussian. Here a mixture of two does no better than k-means.
 
 X, moon = make_moons(1000, noise=0.08, random_state=0)
 two = GaussianMixture(2, random_state=0).fit(X)
@@ -94,11 +95,19 @@ print(f"components by BIC: {best.n_components}; clusters after merging: {merged.
 assert merged.n_clusters == 2
 assert agreement > 0.95
 
+# %%
+# On the right every component has the color of its cluster.
+
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True)
-MixtureDisplay.from_estimator(two, X, ax=left)
-left.set_title("Two components", loc="left")
-MixtureDisplay.from_estimator(best, ax=right, ellipses=False, boundaries=False, axes=False)
+left.set(xlim=(-1.7, 2.7), ylim=(-1.3, 1.7))
+MixtureDisplay.from_estimator(two, X, ax=left, density=False)
+MixtureDisplay.from_estimator(best, ax=right, boundaries=False, ellipses=False, axes=False)
 for cluster, color in enumerate(PALETTE[: merged.n_clusters]):
     right.plot(*X[merged.predict(X) == cluster].T, ".", color=color, markersize=3)
+    means = best.means_[merged.component_clusters == cluster]
+    right.plot(*means.T, "o", color=color, markeredgecolor="white", markersize=13, zorder=7)
+left.set_title("Two components", loc="left")
 right.set_title(f"{best.n_components} components, merged to {merged.n_clusters} clusters", loc="left")
+for axes in (left, right):
+    axes.set(xlabel="", ylabel="")
 plt.show()

@@ -75,14 +75,13 @@ assert np.array_equal(fits[-1].labels(X), kmeans.labels_)
 
 # %%
 # The rows that are shared between components are the pale ones: a belt along the boundaries, which narrows as the
-# spheres shrink. Crosses are the centers of k-means.
+# spheres shrink.
 
-figure, places = plt.subplots(1, 3, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True)
-for axes, variance, fit in zip(places, variances[::4], fits[::4], strict=False):
-    MixtureDisplay.from_estimator(fit, X, ax=axes)
-    axes.plot(*kmeans.cluster_centers_.T, "x", color="black", markersize=9)
-    axes.set_title(f"variance {variance:g}", loc="left")
-    axes.set_aspect("equal")
+figure, places = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained", sharex=True, sharey=True)
+for axes, variance, fit in zip(places, variances[:6:2], fits[:6:2], strict=True):
+    MixtureDisplay.from_estimator(fit, X, ax=axes, masses=(0.95,), density=False, axes=False)
+    axes.set(xlabel="", ylabel="", aspect="equal")
+    axes.set_title(f"variance {variance:.2g}", loc="left")
 plt.show()
 
 # %%

@@ -116,6 +116,7 @@ for axes, mixture, title in zip(
     axes.plot(*X[wrong].T, "o", color="black", fillstyle="none", markersize=9)
     axes.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3])
     axes.set_title(title, loc="left")
+    axes.label_outer()
     print(
         f"{title:20s} {wrong.sum()} of {n} rows with another species; "
         f"adjusted Rand index {adjusted_rand_score(species, mixture.labels(X)):.3f}"

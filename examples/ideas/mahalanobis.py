@@ -81,7 +81,7 @@ assert np.all(np.abs(counted - held) < 5 * np.sqrt(held * (1 - held) / len(many)
 # So a label in standard deviations says little until the dimension is known. The displays label an ellipse by the
 # share that it holds. Here are the ellipses of one, two and three standard deviations.
 
-display = MixtureDisplay.from_estimator(gaussian, rows, masses=held)
+display = MixtureDisplay.from_estimator(gaussian, rows, masses=held.round(3), density=False)
 display.ax_.set_aspect("equal")
 plt.show()
 

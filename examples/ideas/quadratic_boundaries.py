@@ -62,13 +62,13 @@ def name_of(quadratic: np.ndarray) -> str:
 # directions; and two of one shape.
 
 pairs = [
-    Mixture.from_parameters([0.5, 0.5], [[0, 0], [0.5, 0]], [np.diag([0.3, 0.2]), np.diag([2.0, 2.0])]),
+    Mixture.from_parameters([0.5, 0.5], [[-0.8, 0], [0.8, 0]], [np.diag([0.3, 0.3]), np.diag([2.0, 1.5])]),
     Mixture.from_parameters([0.5, 0.5], [[0, -1], [0, 1.5]], [np.diag([2.0, 0.4]), np.diag([0.2, 0.4])]),
-    Mixture.from_parameters([0.5, 0.5], [[0, 0], [0, 0]], [np.diag([0.3, 2.0]), np.diag([2.0, 0.3])]),
+    Mixture.from_parameters([0.5, 0.5], [[-0.8, 0], [0.8, 0.5]], [np.diag([0.3, 2.0]), np.diag([2.0, 0.3])]),
     Mixture.from_parameters([0.5, 0.5], [[-1, 0], [1, 0]], [[[1.0, 0.5], [0.5, 1.0]]] * 2),
 ]
 rng = np.random.default_rng(0)
-figure, places = plt.subplots(2, 2, figsize=(8.4, 7.4), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(2, 2, figsize=(8, 7.9), layout="constrained", sharex=True, sharey=True)
 for axes, pair in zip(places.flat, pairs, strict=True):
     A, b, c = boundary(pair)
     points = rng.normal(scale=3, size=(1000, 2))
@@ -76,8 +76,9 @@ for axes, pair in zip(places.flat, pairs, strict=True):
     assert np.allclose(pair.responsibilities(points)[:, 0], expit(formula), atol=1e-12)
     assert np.array_equal(pair.labels(points) == 0, formula > 0)
     print(f"{name_of(A):10s} det A = {np.linalg.det(A):7.3f}")
-    MixtureDisplay.from_estimator(pair, ax=axes, density=False)
     axes.set(xlim=(-5, 5), ylim=(-5, 5), aspect="equal")
+    MixtureDisplay.from_estimator(pair, ax=axes, masses=(0.95,), density=False, axes=False)
+    axes.set(xlabel="", ylabel="")
     axes.set_title(name_of(A), loc="left")
 plt.show()
 

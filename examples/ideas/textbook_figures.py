@@ -12,39 +12,43 @@ rows.
 # Three blobs
 # -----------
 #
-# Two of the blobs are stretched by a matrix, the third is round and has fewer rows. All are made from Gaussians, so
-# the parameters that a fit should find are known.
+# Two of the blobs are stretched by a matrix. The third is round and has fewer rows. All are drawn from Gaussians, so
+# the mixture that a fit should find is known.
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, Mixture, align
 from gaussmix.plots import MixtureDisplay
 
 stretch, shift = np.array([[0.374, 0.95], [0.732, 0.598]]), np.array([6, -8])
-stretched, which = make_blobs(n_samples=1000, centers=((4, -4), (0, 0)), random_state=42)
-round_one, _, center = make_blobs(n_samples=250, centers=1, random_state=42, return_centers=True)
-X = np.concatenate([stretched @ stretch, round_one + shift])
+centers = np.array([(4, -4), (0, 0)])
+two, which = make_blobs(n_samples=1000, centers=centers, random_state=42)
+third, _, center = make_blobs(n_samples=250, centers=1, random_state=42, return_centers=True)
+X = np.concatenate([two @ stretch, third + shift])
 blob = np.concatenate([which, np.full(250, 2)])
-true_weights = np.bincount(blob) / len(X)
-true_means = np.concatenate([np.array([(4, -4), (0, 0)]) @ stretch, center + shift])
+truth = Mixture.from_parameters(
+    np.bincount(blob) / len(X),
+    np.concatenate([centers @ stretch, center + shift]),
+    [stretch.T @ stretch, stretch.T @ stretch, np.eye(2)],
+)
 
 # %%
-# Three components are fitted. Their order is by weight; here they are put in the order of the blobs.
+# Three components are fitted. ``align`` puts them in the order of the blobs.
 
 gm = GaussianMixture(n_components=3, random_state=42).fit(X)
-nearest = np.argmin(np.linalg.norm(gm.means_ - true_means[:, None], axis=2), axis=1)
-assert sorted(nearest) == [0, 1, 2]
-print("weight (true)     mean (true)")
-for component, true_weight, true_mean in zip(nearest, true_weights, true_means, strict=True):
-    weight, mean = gm.weights_[component], gm.means_[component]
+found = align(gm.mixture_, truth)
+print("weight (true)     mean             (true)")
+for number in range(3):
     print(
-        f"{weight:.3f} ({true_weight:.3f})     ({mean[0]:5.2f}, {mean[1]:5.2f})   "
-        f"({true_mean[0]:5.2f}, {true_mean[1]:5.2f})"
+        f"{found.weights[number]:.3f} ({truth.weights[number]:.3f})    "
+        f"({found.means[number, 0]:5.2f}, {found.means[number, 1]:5.2f})   "
+        f"({truth.means[number, 0]:5.2f}, {truth.means[number, 1]:5.2f})"
     )
-print(f"rows given to the component of their blob: {np.mean(nearest[blob] == gm.predict(X)):.1%}")
+print(f"rows given to the component of their blob: {np.mean(found.labels(X) == blob):.1%}")
+assert np.allclose(found.means, truth.means, atol=0.15)
 
 # %%
 # Figure 9-16
@@ -52,24 +56,26 @@ print(f"rows given to the component of their blob: {np.mean(nearest[blob] == gm.
 #
 # How to read it:
 #
-# * The shades and contours are the density, on a log scale. Each contour is labeled by the share of all rows expected
-#   inside it.
-# * An ellipse belongs to one component and holds the labeled share of it; the lines through its center are its
-#   principal axes (:doc:`mahalanobis`).
-# * On a dashed line the two most probable components tie. It is the boundary of ``predict``.
-# * Points have the color of their component. The paler, the less certain.
+# * The shades are the density, on a log scale: each ends where the density has fallen by a like factor. The thin lines
+#   are its contours, labeled by the share of all rows expected inside.
+# * The colored ellipses belong to one component each, and hold the labeled shares of it. The lines through the center
+#   are the principal axes (:doc:`mahalanobis`).
+# * On the dashed lines the two most probable components tie. They are the boundaries of ``predict``
+#   (:doc:`quadratic_boundaries`).
+# * Points have the color of their component; the paler, the less certain.
 
-MixtureDisplay.from_estimator(gm, X)
+display = MixtureDisplay.from_estimator(found, X)
+display.ax_.set(xlabel="$x_1$", ylabel="$x_2$")
 plt.show()
 
 # %%
-# The density is a true one: over a wide grid it adds up to one.
+# The shades are a true density: over a wide grid it adds up to one.
 
 steps = np.linspace(-15, 15, 601)
 grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-total = np.exp(gm.score_samples(grid)).sum() * (steps[1] - steps[0]) ** 2
+total = np.exp(found.log_density(grid)).sum() * (steps[1] - steps[0]) ** 2
 print(f"sum over the grid: {total:.6f}")
-assert abs(total - 1) < 1e-4
+assert abs(total - 1) < 1e-6
 
 # %%
 # Figure 9-17
@@ -82,14 +88,16 @@ tied = GaussianMixture(n_components=3, covariance_type="tied", random_state=42).
 spherical = GaussianMixture(n_components=3, covariance_type="spherical", random_state=42).fit(X)
 figure, places = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True)
 for axes, model in zip(places, (tied, spherical), strict=True):
-    MixtureDisplay.from_estimator(model, X, ax=axes)
+    MixtureDisplay.from_estimator(align(model.mixture_, truth), X, ax=axes)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
     axes.set_title(model.covariance_type, loc="left")
+    axes.label_outer()
 plt.show()
 
 # %%
 # Both have fewer parameters than the full model, and both pay for it here: neither can give two blobs one shape and
 # the third another. BIC weighs fit against parameters; lower is better. The adjusted Rand index compares the labels
-# with the true blobs; one is agreement, zero is chance.
+# with the true blobs: one is agreement, zero is chance.
 
 print("covariances   parameters   log-likelihood per row      BIC   adjusted Rand index")
 for model in (gm, tied, spherical):
