@@ -41,7 +41,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture``, and mean the same but for the
-    few differences that docs/differences.md lists. Beside them: ``sample_weight``, responsibilities as a transform, the
+    few differences that docs/from-scikit-learn.md lists. Beside them: ``sample_weight``, responsibilities as a transform, the
     frozen ``mixture_``, and ``stop_reason_``.
 
     Parameters
