@@ -40,8 +40,8 @@ show(places[1], gray, "in gray", cmap="gray", vmin=0, vmax=255)
 # Four classes each way
 # ---------------------
 #
-# Both mixtures have four components. ``smoothing=0`` leaves the neighbors out, so that nothing but the channels differs.
-# Each pixel is shown in the mean color of its class.
+# Both mixtures have four components. ``smoothing=0`` leaves the neighbors out, so that nothing but the channels
+# differs. Each pixel is shown in the mean color of its class.
 
 
 def segment(image, color_space):
@@ -58,12 +58,12 @@ show(places[0], in_colors / 255, "four classes of colors")
 show(places[1], in_grays / 255, "four classes of grays")
 
 # %%
-# With colors, the saucer is a class of its own. With grays it has gone over to the table, and what brightness can see is
-# cut finer instead: two kinds of shadow, and the rim of the cup apart from the rest.
+# With colors, the saucer is a class of its own. With grays it has gone over to the table, and what brightness can see
+# is cut finer instead: two kinds of shadow, and the rim of the cup apart from the rest.
 #
-# Two numbers say it. The *distance* is that of a pixel to the mean color of its class, root mean square, in levels of 256.
-# The *agreement* is the adjusted Rand index: 1 where two ways to cut the picture are the same, 0 where they have no more
-# in common than chance.
+# Two numbers say it. The *distance* is that of a pixel to the mean color of its class, root mean square, in levels of
+# 256. The *agreement* is the adjusted Rand index: 1 where two ways to cut the picture are the same, 0 where they have
+# no more in common than chance.
 
 
 def distance(image, in_mean_colors):
@@ -78,9 +78,9 @@ print(f"agreement of the two: {adjusted_rand_score(color_labels.ravel(), gray_la
 # One channel at a time
 # ---------------------
 #
-# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, the table
-# the green one. In red they share one range; in green and in blue they part. Gray is mostly green, but the red that it
-# contains blurs what green has seen.
+# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, the
+# table the green one. In red they share one range; in green and in blue they part. Gray is mostly green, but the red
+# that it contains blurs what green has seen.
 
 figure, places = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
 for axes, feature, name in zip(places.ravel(), range(3), ("red", "green", "blue"), strict=False):
@@ -103,9 +103,9 @@ for name, number in {"the saucer": saucer, "the table": table}.items():
     print(f"{name:18}" + "".join(f"{100 * share:6.1f}" for share in shares))
 
 # %%
-# All into the same class. Is the gray level blind, then? Think of a reader who sees one channel only and knows, for each
-# of its levels, whether more pixels of the saucer or of the table have it. No rule that sees this channel alone is right
-# more often.
+# All into the same class. Is the gray level blind, then? Think of a reader who sees one channel only and knows, for
+# each of its levels, whether more pixels of the saucer or of the table have it. No rule that sees this channel alone is
+# right more often.
 
 either = np.isin(color_labels, (saucer, table))
 truth = color_labels[either] == saucer
@@ -116,9 +116,9 @@ for name, channel in channels.items():
     print(f"right at best by {name + ':':13}{100 * counts.max(axis=0).sum() / counts.sum():5.1f} %")
 
 # %%
-# Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more than
-# nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table are one hill in
-# its histogram, and nothing in the hill says where to cut.
+# Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more
+# than nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table are one
+# hill in its histogram, and nothing in the hill says where to cut.
 #
 # Color is not always better by the distance. A mixture looks for the most probable classes, not for the least distance,
 # and where a photograph has little color, its channels repeat each other:

@@ -2,8 +2,8 @@
 Random starts against k-means starts
 ====================================
 
-EM climbs from wherever it starts. Another start may lead to another top, takes another number of passes, and numbers the
-classes in another way. Here one photograph is segmented many times, and only the seed and the kind of start differ.
+EM climbs from wherever it starts. Another start may lead to another top, takes another number of passes, and numbers
+the classes in another way. Here one photograph is segmented many times, and only the seed and the kind of start differ.
 """
 
 # %%
@@ -24,7 +24,8 @@ from gaussmix.imaging import compare
 photo = load_sample_image("china.jpg")
 pixels = photo.reshape(-1, 3)
 plain = {"tol": 1e-3, "reg_covar": 1e-6, "max_iter": 1000, "n_init": 1, "acceleration": "none"}
-found = [GaussianMixture(5, init_params="random", random_state=seed, **plain).fit(pixels).mixture_ for seed in (1, 2, 0)]
+fits = [GaussianMixture(5, init_params="random", random_state=seed, **plain).fit(pixels) for seed in (1, 2, 0)]
+found = [fit.mixture_ for fit in fits]
 in_order = [mixture.reordered((mixture.means @ [0.299, 0.587, 0.114]).argsort()) for mixture in found]
 
 classes = ListedColormap(["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"])
@@ -36,8 +37,8 @@ for line, mixtures, how in zip(places, (found, in_order), ("as it comes", "sorte
         axes.set_axis_off()
 
 # %%
-# The first two starts have reached the same top, but for the last steps, which the tolerance leaves undone. The third has
-# not, and no change of names makes its classes the same.
+# The first two starts have reached the same top, but for the last steps, which the tolerance leaves undone. The third
+# has not, and no change of names makes its classes the same.
 
 differ = {
     (how, name): 100 * (mixtures[0].labels(pixels) != mixture.labels(pixels)).mean()
@@ -54,9 +55,9 @@ assert differ["sorted", "second"] < 5 < 10 < differ["sorted", "third"]
 # Ten seeds for each kind of start
 # --------------------------------
 #
-# :func:`~gaussmix.imaging.compare` counts. The second block of its table has a line for each kind of start: the passes of
-# EM until it stops, on average and at most; the log-likelihood that it reaches, its mean, the worst and the best of the
-# seeds; and the share of labels that differ from the first seed's, as they come and in order of brightness.
+# :func:`~gaussmix.imaging.compare` counts. The second block of its table has a line for each kind of start: the passes
+# of EM until it stops, on average and at most; the log-likelihood that it reaches, its mean, the worst and the best of
+# the seeds; and the share of labels that differ from the first seed's, as they come and in order of brightness.
 
 compared = compare(photo, 5, n_seeds=10, random_state=0)
 print(compared)
@@ -72,10 +73,10 @@ plt.figure(compared.figure())
 # * **Numbers without an order mean nothing.** For every kind of start but the search, most labels change with the seed,
 #   and most of the change is a change of names.
 # * **Random starts end at several tops.** Order does not bring their labels together.
-# * **k-means starts agree with each other.** That is not to be right: they agree on a top which is lower than the best that
-#   a random start has found.
-# * **The search looks further** before it settles, and settles at one top, higher than all others here. It pays in passes. A
-#   pass over an image is cheap (:doc:`/auto_examples/speed/a_million_pixels`).
+# * **k-means starts agree with each other.** That is not to be right: they agree on a top which is lower than the best
+#   that a random start has found.
+# * **The search looks further** before it settles, and settles at one top, higher than all others here. It pays in
+#   passes. A pass over an image is cheap (:doc:`/auto_examples/speed/a_million_pixels`).
 
 random, from_pixels, from_kmeans, searched = compared.start_log_likelihoods
 assert compared.changed[:3].mean() > 0.5 > compared.changed_in_order[:3].mean()
@@ -83,5 +84,5 @@ assert from_kmeans.max() < max(random.max(), from_pixels.max()) < searched.min()
 assert compared.changed_in_order[2].max() < 0.05
 
 # %%
-# So: give classes an order, which :class:`~gaussmix.imaging.GaussianMixtureSegmenter` does by itself, and leave the start to
-# the default.
+# So: give classes an order, which :class:`~gaussmix.imaging.GaussianMixtureSegmenter` does by itself, and leave the
+# start to the default.
