@@ -14,17 +14,17 @@ from gaussmix.plots.geometry import (
 )
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
-from gaussmix.plots.trace import TraceDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.segmentation import SegmentationDisplay
+from gaussmix.plots.trace import TraceDisplay
 from gaussmix.plots.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "CriterionDisplay",
     "MixtureDisplay",
-    "TraceDisplay",
     "ResponsibilityDisplay",
     "SegmentationDisplay",
+    "TraceDisplay",
     "UncertaintyDisplay",
     "contact_sheet",
     "decision_boundaries",
