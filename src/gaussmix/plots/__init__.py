@@ -1,5 +1,6 @@
 """Figures of mixtures, and the curves in them as plain arrays."""
 
+from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheet import contact_sheet
 from gaussmix.plots.criterion import CriterionDisplay
 from gaussmix.plots.displays import scatter_figure, segmentation_figure, write_figure
@@ -21,6 +22,7 @@ from gaussmix.plots.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "CriterionDisplay",
+    "EMAnimation",
     "MixtureDisplay",
     "ResponsibilityDisplay",
     "SegmentationDisplay",

@@ -200,7 +200,7 @@ class MixtureDisplay:
         if density:
             self._draw_density(ax, inks)
         if points:
-            self._draw_points(ax, inks)
+            draw_rows(ax, self.rows, self.labels, self.certainty, self.mixture.n_components, inks)
         if boundaries:
             for line in self.boundaries:
                 ax.plot(*line.T, color=inks.ink, linewidth=1.2, linestyle=(0, (5, 3)), zorder=3)
@@ -228,16 +228,6 @@ class MixtureDisplay:
             for line in lines:
                 ax.plot(*line.T, color=inks.quiet, linewidth=0.5, zorder=1)
 
-    def _draw_points(self, ax: "Axes", inks: Inks) -> None:
-        from matplotlib.colors import to_rgb
-
-        n_components = self.mixture.n_components
-        palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
-        sureness = (self.certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else self.certainty
-        colors = np.column_stack([palette[self.labels], 0.15 + 0.75 * sureness])
-        size = float(np.clip(9000 / max(len(self.rows), 1), 5, 22))
-        ax.scatter(self.rows[:, 0], self.rows[:, 1], c=colors, s=size, linewidths=0, zorder=2)
-
     def _write_masses(self, ax: "Axes", inks: Inks, density: bool, ellipses: bool) -> None:
         """On the ellipses of the component with the most room, and on contours."""
         labels = CurveLabels(ax)
@@ -263,6 +253,22 @@ class MixtureDisplay:
 
 def share_text(mass: float) -> str:
     return f"{100 * mass:g} %"
+
+
+def draw_rows(
+    axes: "Axes", rows: FloatArray, labels: IntArray, certainty: FloatArray, n_components: int, inks: Inks
+) -> None:
+    """Points in the colors of components, the fainter the less certain."""
+    from matplotlib.colors import to_rgb
+
+    palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
+    sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
+    colors = np.column_stack([palette[labels], 0.15 + 0.75 * sureness])
+    axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows)), linewidths=0, zorder=2)
+
+
+def size_of_points(n_rows: int) -> float:
+    return float(np.clip(9000 / max(n_rows, 1), 5, 22))
 
 
 def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:

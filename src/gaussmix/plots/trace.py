@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.plots.drawing import DARK, PALETTE, Inks, new_axes, quiet_axes
+from gaussmix.plots.drawing import PALETTE, Inks, color_of, new_axes, quiet_axes
 from gaussmix.trace import EMTrace
 from gaussmix.typing import FloatArray
 
@@ -205,7 +205,7 @@ class TraceDisplay:
         axes.plot(numbers, values, color=inks.line, linewidth=1.2, zorder=1)
         for which, color, name, marker in (
             (~accelerated, inks.quiet, "plain EM", "o"),
-            (accelerated, _blue(inks), "accelerated", "D"),
+            (accelerated, color_of(0, inks), "accelerated", "D"),
         ):
             if not which.any():
                 continue
@@ -235,7 +235,7 @@ class TraceDisplay:
             upper, lower = (np.where(line > floor, line, np.nan) for line in (upper, lower))
         axes.fill_between(x, lower, upper, color=_GAP, alpha=0.3, linewidth=0, zorder=1)
         axes.plot(x, upper, color=inks.ink, linewidth=1.4, zorder=3)
-        axes.plot(x, lower, color=_blue(inks), linewidth=2.2, zorder=2, solid_joinstyle="miter")
+        axes.plot(x, lower, color=color_of(0, inks), linewidth=2.2, zorder=2, solid_joinstyle="miter")
         axes.set_xlim(0, n_passes)
         if top is None:
             low, high = float(lower[x > _E_STEP].min()), float(upper.max())
@@ -255,7 +255,7 @@ def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lowe
     place = shown[int(_NAMED_AT * (len(shown) - 1))]
     for line, name, color, up in (
         (upper, "log-likelihood", inks.ink, True),
-        (lower, "bound", _blue(inks), False),
+        (lower, "bound", color_of(0, inks), False),
     ):
         axes.annotate(
             name, (x[place], line[place]), xytext=(-6, 4) if up else (6, -5), textcoords="offset points", color=color,
@@ -284,10 +284,6 @@ def _name_steps(axes: "Axes", inks: Inks, n_passes: int) -> None:
     )
     axes.tick_params(axis="x", which="major", length=0)
     axes.tick_params(axis="x", which="minor", colors=inks.quiet, labelsize=9, length=3)
-
-
-def _blue(inks: Inks) -> str:
-    return PALETTE[5] if inks is DARK else PALETTE[0]
 
 
 def _whole_numbers(axes: "Axes") -> None:

@@ -1,0 +1,201 @@
+"""EM at work, as a moving picture: a GIF, or a page with buttons."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from os import PathLike, fspath
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.plots.drawing import color_of, new_axes, new_figure, quiet_axes
+from gaussmix.plots.geometry import ellipse, radius_holding, view_range
+from gaussmix.plots.given import chosen_rows, feature_names
+from gaussmix.plots.mixture import LEAST_WEIGHT, draw_center, draw_rows, size_of_points
+from gaussmix.plots.palette_png import encode_png
+from gaussmix.rows import as_rows
+from gaussmix.trace import EMTrace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_ROWS = 1_000
+"""More rows than this are thinned: they are drawn in every frame."""
+
+MASSES = (0.5, 0.95)
+"""What the two ellipses of a component hold of it."""
+
+_SIZE, _DPI = (6.0, 5.0), 100  # inches
+_PER_SECOND = 2  # frames
+_HELD = 4  # times as long is the last one seen
+
+
+class EMAnimation:
+    """The dance of EM in two features, each pass in two beats.
+
+    In the E-step rows take the color of the component that is most probable for them, the fainter the less sure it is;
+    components stay. In the M-step the components move to the rows that are theirs; colors stay. Ellipses hold 50 % and
+    95 % of each component.
+
+    Parameters
+    ----------
+    trace : EMTrace
+        Of `gaussmix.trace_em`.
+    X : (n, d) array-like
+        The rows that were traced. Of more than 1,000, so many are drawn at random.
+    features : two positions or names, optional
+        By default the first two.
+
+    Attributes
+    ----------
+    trace : EMTrace
+    rows : (r, 2) array
+        The rows that are drawn, in both features.
+    responsibilities : (m, r, k) array
+        Of these rows after each E-step, of all features.
+    names : list of two str
+        Of the features.
+    n_frames : int
+        2 m + 1 for m passes: the start, and the E-step and the M-step of each pass.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture, trace_em
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import EMAnimation
+    >>> X, _ = load_old_faithful()
+    >>> means, variances = [[2.0, 80.0], [4.5, 60.0]], [[1.0, 50.0], [1.0, 50.0]]
+    >>> start = Mixture.from_parameters([0.5, 0.5], means, variances, covariance_type="diag")
+    >>> animation = EMAnimation(trace_em(X, start, n_iter=3), X)
+    >>> animation.n_frames
+    7
+    >>> animation.title(6)
+    'Pass 3, M-step: log-likelihood -4.326'
+    """
+
+    def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
+        start = trace.mixtures[0]
+        if start.n_features == 1:
+            raise ValueError("the mixture has one feature and the animation shows two")
+        rows = as_rows(X, start.n_features)
+        rows = np.asarray(rows[chosen_rows(len(rows), MOST_ROWS)], dtype=np.float64)
+        positions = start.positions(features)
+        if len(positions) != 2:
+            raise ValueError(f"features must be two, got {list(features)}")
+        self.trace = trace
+        self.rows = rows[:, positions]
+        self.responsibilities = np.stack([mixture.responsibilities(rows) for mixture in trace.mixtures[:-1]])
+        self.names = feature_names(start, positions)
+        self.n_frames = 2 * trace.n_iter + 1
+        self._shown = [mixture.marginal(positions) for mixture in trace.mixtures]
+        self._view = [view_range(column) for column in self.rows.T]
+
+    def title(self, frame: int) -> str:
+        """What is said above a frame: the step, and the log-likelihood of the mixture in it, in nats per row."""
+        step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
+        return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
+
+    def draw(self, frame: int, ax: "Axes | None" = None) -> "Axes":
+        """One frame.
+
+        Parameters
+        ----------
+        frame : int
+            0 is the start, 2 t - 1 the E-step and 2 t the M-step of pass t.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        if not 0 <= frame < self.n_frames:
+            raise ValueError(f"frame must be 0 to {self.n_frames - 1}, got {frame}")
+        ax = new_axes(*_SIZE) if ax is None else ax
+        inks = quiet_axes(ax)
+        ax.set(xlim=self._view[0], ylim=self._view[1])
+        ax.set_xlabel(self.names[0], color=inks.ink)
+        ax.set_ylabel(self.names[1], color=inks.ink)
+        ax.set_title(self.title(frame), loc="left", color=inks.ink, fontsize=11)
+        mixture = self._shown[frame // 2]
+        if frame == 0:
+            size = size_of_points(len(self.rows))
+            ax.scatter(self.rows[:, 0], self.rows[:, 1], color=inks.quiet, alpha=0.6, s=size, linewidths=0, zorder=2)
+        else:
+            responsibilities = self.responsibilities[(frame - 1) // 2]
+            labels, certainty = responsibilities.argmax(axis=1), responsibilities.max(axis=1)
+            draw_rows(ax, self.rows, labels, certainty, mixture.n_components, inks)
+        covariances = mixture.covariance.dense()
+        for component in map(int, np.flatnonzero(mixture.weights >= LEAST_WEIGHT)):
+            for mass, width in zip(MASSES, (1.8, 1.3), strict=True):
+                curve = ellipse(mixture.means[component], covariances[component], radius_holding(mass))
+                ax.plot(*curve.T, color=color_of(component, inks), linewidth=width, zorder=4)
+            draw_center(ax, component, mixture.means[component], inks)
+        return ax
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a moving picture.
+
+        Parameters
+        ----------
+        path : str or path
+            Ending in ``.gif``, or in ``.html`` for a page with buttons that needs nothing else.
+        """
+        kind = Path(path).suffix.lower()
+        if kind == ".gif":
+            self._write_gif(fspath(path))
+        elif kind == ".html":
+            page = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>EM</title></head><body>\n'
+            Path(path).write_text(f"{page}{self._repr_html_()}</body></html>\n", encoding="utf-8")
+        else:
+            raise ValueError(f"path must end in .gif or .html, got {fspath(path)!r}")
+
+    def _repr_html_(self) -> str:
+        """A player with buttons, for notebooks."""
+        frames = [base64.b64encode(picture).decode("ascii") for picture in self._pictures()]
+        return Template(files(__package__).joinpath("player.html").read_text("utf-8")).substitute(
+            width=round(_SIZE[0] * _DPI),
+            first=frames[0],
+            last=len(frames) - 1,
+            frames=json.dumps(frames),
+            milliseconds=1000 // _PER_SECOND,
+            alt=f"EM in {self.trace.n_iter} passes",
+        )
+
+    def _figures(self) -> Iterator["Figure"]:
+        """The same figure with one frame after the other, at the same places."""
+        figure = new_figure(*_SIZE)
+        figure.set_dpi(_DPI)
+        axes = figure.add_subplot()
+        figure.set_facecolor(axes.get_facecolor())  # of the style, which may be dark
+        for frame in range(self.n_frames):
+            axes.clear()
+            self.draw(frame, axes)
+            if frame == 0:
+                figure.tight_layout()
+            yield figure
+
+    def _pictures(self) -> Iterator[bytes]:
+        width, height = (round(_DPI * inches) for inches in _SIZE)
+        for figure in self._figures():
+            raw = io.BytesIO()
+            figure.savefig(raw, format="raw", dpi=_DPI)
+            yield encode_png(np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4)[:, :, :3])
+
+    def _write_gif(self, path: str) -> None:
+        from matplotlib.animation import PillowWriter
+
+        writer = PillowWriter(fps=_PER_SECOND)
+        figures = self._figures()
+        figure = next(figures)
+        with writer.saving(figure, path, _DPI):
+            writer.grab_frame()
+            for _ in figures:
+                writer.grab_frame()
+            for _ in range(_HELD - 1):
+                writer.grab_frame()
