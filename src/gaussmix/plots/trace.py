@@ -167,6 +167,7 @@ class TraceDisplay:
         else:
             self._draw_steps(ax, inks, n_passes, top if logarithmic else None)
             ax.set_xlabel("Pass", color=inks.ink)
+        ax.tick_params(axis="y", which="minor", colors=inks.quiet, labelsize=9)
         ax.set_ylabel(_WORDS[self.bound is not None, logarithmic], color=inks.ink)
         self.ax_, self.figure_ = ax, ax.figure
         return self
