@@ -23,9 +23,9 @@ number by number.
 # given the row. It is never negative, and zero only where both are equal. So the first is a lower bound; it is also
 # called evidence lower bound, or ELBO.
 #
-# The E-step keeps the parameters and sets :math:`q_k = p(k \mid x)`: the divergence becomes zero, the bound rises to the
-# log-likelihood, and the log-likelihood stays. The M-step keeps :math:`q` and chooses the parameters that raise the bound
-# most. The log-likelihood rises by at least as much: by the same, and by the divergence that opens again.
+# The E-step keeps the parameters and sets :math:`q_k = p(k \mid x)`: the divergence becomes zero, and the bound rises
+# to the log-likelihood, which stays. The M-step keeps :math:`q` and chooses the parameters that raise the bound most.
+# The log-likelihood rises by as much, and by the divergence that opens again on top of it.
 #
 # The numbers of a fit
 # --------------------
@@ -53,7 +53,7 @@ for number in range(3):
         print(f"{number + 1:4d}  {step:4s} {values[0]:10.6f} {values[1]:12.6f} {values[2]:16.6f}")
 
 # %%
-# The identity holds to ten digits at every point of all 300 passes; the E-step closes the gap; and the bound never falls.
+# The identity holds to 1e-10 at every point of all 300 passes, the E-step closes the gap, and the bound never falls.
 
 assert np.allclose(trace.bound + trace.divergence, log_likelihood, rtol=0, atol=1e-10)
 assert np.allclose(trace.divergence[:, 1], 0, rtol=0, atol=1e-10)
