@@ -421,7 +421,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             ),
             (
                 soundness.few & ~soundness.collapsed & ~empty & regular,
-                "rest on fewer rows than their covariance needs. Use fewer components or a simpler covariance_type.",
+                "short of rows: fewer than the covariance needs. Use fewer components or a simpler covariance_type.",
             ),
             (
                 soundness.spurious & ~soundness.collapsed & ~soundness.few & ~empty & regular,
