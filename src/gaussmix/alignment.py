@@ -50,6 +50,11 @@ def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     mixture, reference : Mixture
         Of the same features; the numbers of components may differ.
 
+    Returns
+    -------
+    Matching
+        Pairs, the order that puts them side by side, and how sure it is.
+
     Raises
     ------
     ValueError
@@ -90,30 +95,63 @@ def match_costs(costs: FloatArray, weights: FloatArray) -> Matching:
 
 
 def align(mixture: Mixture, reference: Mixture) -> Mixture:
-    """The mixture with its components in the order of those of a reference that they match: `match_components`.
+    """The mixture with its components in the order of a reference's that they match (`match_components`).
 
     With more components than the reference has, those without a partner come last, by descending weight; with fewer,
     the order is that of their partners.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        What is to be put in order.
+    reference : Mixture
+        Of the same features.
+
+    Returns
+    -------
+    Mixture
+        The same mixture, reordered.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture, align
+    >>> old = Mixture.from_parameters([0.5, 0.5], [[0.0], [5.0]], [1.0, 1.0], covariance_type="spherical")
+    >>> new = Mixture.from_parameters([0.4, 0.6], [[5.1], [0.2]], [1.0, 1.1], covariance_type="spherical")
+    >>> align(new, old).means.ravel()
+    array([0.2, 5.1])
     """
     return mixture.reordered(match_components(mixture, reference).order)
 
 
 def order_components(mixture: Mixture, by: int | str) -> IntArray:
-    """(k,) the components in an order that the mixture itself decides; pass it to `Mixture.reordered`.
+    """The components in an order that the mixture itself decides; pass it to `Mixture.reordered`.
 
     Parameters
     ----------
     mixture : Mixture
+        Any one.
     by : "weight", "principal", or a feature's name or position
         "weight": the heaviest first. A feature: ascending means. "principal": ascending means along the direction in
         which the mixture varies most, the first eigenvector of its covariance; of its two signs the one that makes the
         entry of greatest size positive (of several, the first). Unlike the others it depends on the units of the
         features. Ties keep the order the components have.
 
+    Returns
+    -------
+    (k,) array of int
+        Positions of the components: first, second, ...
+
     Raises
     ------
     ValueError
         When there is no such feature.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture, order_components
+    >>> mixture = Mixture.from_parameters([0.4, 0.6], [[0.0], [5.0]], [1.0, 1.0], covariance_type="spherical")
+    >>> order_components(mixture, "weight")
+    array([1, 0])
     """
     if isinstance(by, str) and by not in (mixture.feature_names or ()) and by in ORDERS:
         if by == "weight":

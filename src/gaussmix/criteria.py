@@ -23,6 +23,20 @@ def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 
     ``-2 log_likelihood + n_parameters log n``; mclust's BIC is the same with the other sign.
 
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
+
+    Returns
+    -------
+    float or array
+        The criterion.
+
     Examples
     --------
     >>> bic(-1126.3, 11, 272).round(2)
@@ -42,8 +56,19 @@ def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 
     Parameters
     ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
     entropy : array-like
         Of the responsibilities, over all rows: `entropy`, or that of `gaussmix.moments.Moments`.
+
+    Returns
+    -------
+    float or array
+        The criterion.
     """
     return bic(log_likelihood, n_parameters, n) + 2.0 * np.asarray(entropy)
 
@@ -51,7 +76,21 @@ def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike | None = None) -> Any:
     """Akaike's information criterion (IEEE Transactions on Automatic Control 19 (1974), 716-723): lower is better.
 
-    ``-2 log_likelihood + 2 n_parameters``; ``n`` is not used.
+    ``-2 log_likelihood + 2 n_parameters``.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like, optional
+        Not used: so that all criteria are called alike.
+
+    Returns
+    -------
+    float or array
+        The criterion.
     """
     return -2.0 * np.asarray(log_likelihood) + 2.0 * np.asarray(n_parameters)
 
@@ -60,6 +99,20 @@ def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Arra
     """AIC corrected for few rows (Hurvich and Tsai, Biometrika 76 (1989), 297-307): lower is better.
 
     ``aic + 2 p (p + 1) / (n - p - 1)`` with ``p = n_parameters``; infinite where there are no more rows than p + 1.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
+
+    Returns
+    -------
+    float or array
+        The criterion.
     """
     p = np.asarray(n_parameters, dtype=np.float64)
     left = _counted(n) - p - 1.0
@@ -73,7 +126,14 @@ def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None =
     Parameters
     ----------
     responsibilities : (n, k) array-like
+        The probability of each component for each row.
     row_weights : (n,) array-like, optional
+        How many rows each counts as.
+
+    Returns
+    -------
+    float
+        In nats.
     """
     rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
     return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)
@@ -98,6 +158,7 @@ def differences_in_words(differences: npt.ArrayLike) -> Any:
     Parameters
     ----------
     differences : number or array-like
+        At least 0: those of two models' criteria.
 
     Returns
     -------

@@ -21,7 +21,9 @@ class HeldOut:
     log_density : (n,) array
         Log density of each row under the fit to the other folds, in nats.
     folds : (n,) array of int
+        The fold that each row is in.
     row_weights : (n,) array or None
+        How many rows each counts as.
     """
 
     log_density: FloatArray

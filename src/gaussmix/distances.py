@@ -26,6 +26,7 @@ class MixtureDistance:
     Attributes
     ----------
     value : float
+        The estimate.
     standard_error : float
         Of the value, from drawing a finite number of rows; ``inf`` when the value is.
     """
@@ -58,11 +59,21 @@ class Transport:
 
 
 def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
-    """(k1, k2) the Kullback-Leibler divergence of each component of the second mixture from each of the first, in nats.
+    """The Kullback-Leibler divergence of each component of the second mixture from each of the first.
 
     ``1/2 [|M|^2 - d - 2 log det M + |t|^2]`` with ``M = inverse(L2) L1`` and ``t = inverse(L2) (mean2 - mean1)`` for
     covariances ``L L'``. M is a triangle, so its diagonal has the determinant, and is taken from the trace feature by
     feature: components that are alike lose no digits. Weights play no part.
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    (k1, k2) array
+        In nats.
 
     Raises
     ------
@@ -85,16 +96,37 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
-    """(k1, k2) the sum of both Kullback-Leibler divergences of each pair of components, in nats (Jeffreys 1946)."""
+    """The sum of both Kullback-Leibler divergences of each pair of components (Jeffreys 1946).
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    (k1, k2) array
+        In nats.
+    """
     return kullback_leibler(first, second) + kullback_leibler(second, first).T
 
 
 def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
-    """(k1, k2) the Bhattacharyya distance of each pair of components, ``-log`` of `overlap`.
+    """The Bhattacharyya distance of each pair of components, ``-log`` of `overlap`.
 
     ``1/8 t' inverse(S) t + 1/2 log[det S / sqrt(det S1 det S2)]`` with ``S = (S1 + S2) / 2`` and t the difference of
     the means: Fukunaga, Introduction to Statistical Pattern Recognition (1990), section 3.4. In whitened units of the
     first component, by an orthogonal factorization of ``[I; M']`` with ``M = inverse(L1) L2``: nothing is squared.
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    (k1, k2) array
+        0 for equals, without a bound for those that are far apart.
 
     Raises
     ------
@@ -118,17 +150,38 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def overlap(first: Mixture, second: Mixture) -> FloatArray:
-    """(k1, k2) the integral of sqrt(p q) for each pair of components: 1 for equals, 0 for those that never meet."""
+    """The overlap coefficient of each pair of components, the integral of sqrt(p q).
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    (k1, k2) array
+        1 for equals, 0 for those that never meet.
+    """
     return np.exp(-bhattacharyya(first, second))
 
 
 def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
-    """(k1, k2) the squared 2-Wasserstein distance of each pair of components, in squared units of the features.
+    """The squared 2-Wasserstein distance of each pair of components.
 
     ``|mean1 - mean2|^2 + |L1 - L2 U|^2`` with the orthogonal U that makes it least (from the singular vectors of
     ``L2' L1``), which is the squared Bures distance ``tr(S1 + S2 - 2 sqrt(sqrt(S1) S2 sqrt(S1)))`` without its
     cancellation: Bhatia, Jain and Lim, On the Bures-Wasserstein distance between positive definite matrices,
     Expositiones Mathematicae 37 (2019), 165-191.
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    (k1, k2) array
+        In squared units of the features.
 
     Raises
     ------
@@ -163,6 +216,12 @@ def mixture_jeffreys(
     n_draws : int, default=10_000
         Rows of each mixture.
     random_state : int, numpy Generator or RandomState, optional
+        Where rows are drawn from; 0 gives the same rows each time.
+
+    Returns
+    -------
+    MixtureDistance
+        In nats, with its standard error.
 
     Raises
     ------
@@ -178,7 +237,21 @@ def total_variation(
     """Half the integral of ``|p - q|``, between 0 and 1, by drawing rows of both mixtures.
 
     The best rule that tells from one row which of the two it came from is right with probability ``(1 + value) / 2``.
-    Parameters and errors are those of `mixture_jeffreys`.
+    Errors are those of `mixture_jeffreys`.
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features, with any numbers of components.
+    n_draws : int, default=10_000
+        Rows of each mixture.
+    random_state : int, numpy Generator or RandomState, optional
+        Where rows are drawn from; 0 gives the same rows each time.
+
+    Returns
+    -------
+    MixtureDistance
+        0 for equals, 1 for mixtures that never meet.
     """
     return _mean_of_both(first, second, lambda ratio: np.abs(np.tanh(0.5 * ratio)), n_draws, random_state)
 
@@ -189,6 +262,16 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     Delon and Desolneux, A Wasserstein-type distance in the space of Gaussian mixture models, SIAM Journal on Imaging
     Sciences 13 (2020), 936-970; a linear program, solved by HiGHS. It depends on the units of the
     features. POT's ``ot.gmm.gmm_ot_loss`` is its square.
+
+    Parameters
+    ----------
+    first, second : Mixture
+        Of the same features; the numbers of components may differ.
+
+    Returns
+    -------
+    Transport
+        The distance, and which component goes where.
 
     Raises
     ------

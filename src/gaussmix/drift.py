@@ -67,6 +67,7 @@ class Drift:
     vanished, appeared : tuple of int
         Components of the old and of the new mixture that match none of the other.
     old_weights, new_weights : (k,) arrays
+        Those of the two mixtures.
     divergence : MixtureDistance
         The symmetric Kullback-Leibler divergence, in nats.
     chance_divergence : float or None
@@ -220,6 +221,7 @@ def compare_mixtures(
     Returns
     -------
     Drift
+        ``print`` it for a table and sentences.
 
     Raises
     ------

@@ -35,7 +35,13 @@ class Stability:
     n_failed: int
 
     def summary(self) -> str:
-        """A table in words."""
+        """The components as a table in words.
+
+        Returns
+        -------
+        str
+            A line for each component: its weight, its mean Jaccard similarity, the share of draws that dissolve it.
+        """
         n_draws = len(self.rand) + self.n_failed
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         low, middle = np.quantile(self.rand, [0.1, 0.5])
@@ -73,7 +79,9 @@ def stability(
     model : GaussianMixture or Mixture
         Fitted to X.
     X : (n, d) array-like
+        The rows of the fit.
     n_draws : int
+        How many refits.
     start : {"search", "warm"}
         Whether refits take the better one of a new search and of EM from the fitted parameters, so that other optima
         show; or the latter alone, which shows how the optimum moves, takes a hundredth of the time, and is as good as
@@ -86,6 +94,11 @@ def stability(
         Threads, as joblib counts.
     progress : bool
         Whether a bar is drawn on stderr.
+
+    Returns
+    -------
+    Stability
+        ``print`` it for a table.
 
     Examples
     --------

@@ -41,12 +41,15 @@ class StandardErrors:
     mixture : Mixture
         The fit.
     kind : {"observed", "opg", "sandwich"}
+        Which matrix was inverted.
     n : float
         The sum of the weights of the rows.
     weights : (k,) array
+        Standard errors of the weights: NaN for what the rows do not determine.
     means : (k, d) array
+        The same of the means.
     covariances : (k, d, d) array
-        The standard errors: NaN for what the rows do not determine, zero for what the structure fixes.
+        The same of the covariances; zero for what the structure fixes.
     least_information : float
         What the rows tell of the direction of which they tell least, as a share of what they would if their components
         were known: about 1 where components are far apart, near 0 where they can hardly be told apart.
@@ -72,6 +75,13 @@ class StandardErrors:
         ----------
         level : float
             Between 0 and 1.
+
+        Returns
+        -------
+        lower : Parameters
+            The lower end of each parameter's interval.
+        upper : Parameters
+            The upper end.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1; got {level!r}")
@@ -108,7 +118,18 @@ class StandardErrors:
         return np.asarray(roots @ roots.T)
 
     def summary(self, level: float = 0.95) -> str:
-        """A table in words: each weight, mean and variance with its standard error and interval."""
+        """A table in words: each weight, mean and variance with its standard error and interval.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            That of the intervals.
+
+        Returns
+        -------
+        str
+            Lines of text.
+        """
         source = {
             "observed": "observed information",
             "opg": "squared scores",
@@ -152,14 +173,7 @@ def standard_errors(
     Returns
     -------
     StandardErrors
-
-    Warns
-    -----
-    FlatLikelihoodWarning
-        When the matrix has no inverse. What depends on the directions in which it has none is NaN; the rest is as if
-        these were known.
-    ConvergenceWarning
-        When the top is a quarter of a standard error away or farther.
+        As numbers, as intervals, and in words (``print``).
 
     Raises
     ------
@@ -169,6 +183,14 @@ def standard_errors(
         If the model is neither a fitted `GaussianMixture` nor a `Mixture`.
     FloatingPointError
         If a row is more than 1e75 deviations from a mean.
+
+    Warns
+    -----
+    FlatLikelihoodWarning
+        When the matrix has no inverse. What depends on the directions in which it has none is NaN; the rest is as if
+        these were known.
+    ConvergenceWarning
+        When the top is a quarter of a standard error away or farther.
 
     References
     ----------

@@ -30,6 +30,7 @@ def cross_validated_log_likelihood(
     model : GaussianMixture or Mixture
         Fitted to X. A `Mixture` is refitted with the default penalty.
     X : (n, d) array-like
+        The rows of the fit.
     n_folds : int
         From 2 to n. Folds are drawn without regard to anything, and are as equal in their number of rows as can be.
     start : {"warm", "cold"}

@@ -64,6 +64,7 @@ class SequentialTest:
     tests : tuple of LikelihoodRatioTest
         Of 1 against 2 components, 2 against 3, ...; all but the last reject, and the last may.
     level : float
+        A test with a p-value of at most this rejects.
     """
 
     tests: tuple[LikelihoodRatioTest, ...]
@@ -105,6 +106,7 @@ def likelihood_ratio_test(
     Parameters
     ----------
     X : (n, d) array-like
+        At least as many rows as components.
     null : int, GaussianMixture or Mixture
         A number K to fit, by the default search and from the fit with one component less; or a fit to X.
     alternative : GaussianMixture or Mixture, optional
@@ -112,6 +114,7 @@ def likelihood_ratio_test(
     covariance_type : str
         Of a null that is a number; the alternative has that of the null.
     n_draws : int
+        How many tables are drawn: the p-value is at least one over their number and one.
     sample_weight : (n,) array-like, optional
         Weights count rows; their sum, rounded, is the number of rows that are drawn.
     random_state : int, Generator, RandomState or None
@@ -120,6 +123,11 @@ def likelihood_ratio_test(
         Threads, as joblib counts.
     progress : bool
         Whether a bar is drawn on stderr.
+
+    Returns
+    -------
+    LikelihoodRatioTest
+        ``print`` it for a sentence.
 
     Raises
     ------
@@ -196,17 +204,41 @@ def choose_n_components(
     Parameters
     ----------
     X : (n, d) array-like
+        At least as many rows as components.
     up_to : int
         The most components of an alternative, at least 2.
     level : float
         A test rejects when its p-value is at most this.
-    covariance_type, n_draws, sample_weight, random_state, n_jobs, progress
-        As for `likelihood_ratio_test`.
+    covariance_type : str
+        Of all models.
+    n_draws : int
+        How many tables are drawn for each test.
+    sample_weight : (n,) array-like, optional
+        Weights count rows; their sum, rounded, is the number of rows that are drawn.
+    random_state : int, Generator, RandomState or None
+        Each draw has its own stream: the result is the same for any ``n_jobs``.
+    n_jobs : int or None
+        Threads, as joblib counts.
+    progress : bool
+        Whether a bar is drawn on stderr.
+
+    Returns
+    -------
+    SequentialTest
+        Its ``n_components``, and the tests.
 
     Raises
     ------
     ValueError
         Names the argument.
+
+    Examples
+    --------
+    >>> from gaussmix import choose_n_components
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> eruptions, names = load_old_faithful()
+    >>> choose_n_components(eruptions, up_to=3, n_draws=19, random_state=0).n_components
+    2
     """
     if isinstance(up_to, bool) or not isinstance(up_to, int | np.integer) or up_to < 2:
         raise ValueError(f"up_to must be a whole number, at least 2; got {up_to!r}")

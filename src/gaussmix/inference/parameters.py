@@ -12,8 +12,11 @@ class Parameters:
     Attributes
     ----------
     weights : (k,) array
+        One number for each weight.
     means : (k, d) array
+        One for each entry of the means.
     covariances : (k, d, d) array
+        One for each entry of the covariances, whatever their structure.
     """
 
     weights: FloatArray

@@ -29,12 +29,15 @@ class Bootstrap:
     mixture : Mixture
         The fit.
     kind : {"nonparametric", "weighted", "parametric"}
+        How rows were drawn.
     n_draws : int
         All draws, those that failed included.
     weights : (b, k) array
+        Weights of the ``b`` draws that did not fail.
     means : (b, k, d) array
+        Their means.
     covariances : (b, k, d, d) array
-        Of the draws that did not fail.
+        Their covariances.
     failures : dict of str to int
         How many draws failed, by reason.
     """
@@ -49,6 +52,7 @@ class Bootstrap:
 
     @property
     def n_failed(self) -> int:
+        """How many draws failed."""
         return sum(self.failures.values())
 
     @cached_property
@@ -73,6 +77,13 @@ class Bootstrap:
         method : {"percentile", "normal"}
             Quantiles of the draws (Efron and Tibshirani 1993, section 13.3), or the estimate and as many standard
             errors on both sides as a normal distribution asks for; the latter may leave the possible values.
+
+        Returns
+        -------
+        lower : Parameters
+            The lower end of each parameter's interval.
+        upper : Parameters
+            The upper end.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1; got {level!r}")
@@ -93,7 +104,20 @@ class Bootstrap:
         )
 
     def summary(self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile") -> str:
-        """A table in words: each weight, mean and variance with its standard error and interval."""
+        """A table in words: each weight, mean and variance with its standard error and interval.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            That of the intervals.
+        method : {"percentile", "normal"}
+            As of `interval`.
+
+        Returns
+        -------
+        str
+            Lines of text.
+        """
         drawn = f"{self.kind} bootstrap, {self.n_draws} draws"
         if self.failures:
             reasons = "; ".join(f"{count}: {reason}" for reason, count in self.failures.items())
@@ -130,11 +154,13 @@ def bootstrap(
     model : GaussianMixture or Mixture
         Fitted to X. A `Mixture` is refitted with the default penalty.
     X : (n, d) array-like
+        The rows of the fit.
     kind : {"nonparametric", "weighted", "parametric"}
         Rows drawn with replacement; all rows with weights from a Dirichlet distribution of mean one, so that no row is
         lost and none repeats (Newton and Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan,
         Murphy, Scrucca and Gormley, Computational Statistics 34 (2019), 1779-1813); or new rows drawn from the model.
     n_draws : int
+        How many refits; 999 for intervals.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows, which are drawn one by one; their sum is rounded.
     random_state : int, Generator, RandomState or None
@@ -148,6 +174,7 @@ def bootstrap(
     Returns
     -------
     Bootstrap
+        All refits; their standard errors, intervals, and a table in words (``print``).
 
     Raises
     ------

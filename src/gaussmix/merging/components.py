@@ -47,6 +47,7 @@ def merge_components(
     X : (n, d) array-like, optional
         The rows of the fit.
     method : str
+        One of the five above.
     responsibilities : (n, k) array-like, optional
         In place of X: the probability of each component for each row.
     sample_weight : (n,) array-like, optional
@@ -55,6 +56,7 @@ def merge_components(
     Returns
     -------
     MergeTree
+        All steps; ``cut`` gives the clusters.
 
     Raises
     ------

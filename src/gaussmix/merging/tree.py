@@ -37,6 +37,7 @@ class MergedMixture:
     Attributes
     ----------
     mixture : Mixture
+        The mixture, as it was.
     component_clusters : (k,) array
         The cluster of each component. Clusters are numbered by the first component in each.
     """
@@ -55,6 +56,7 @@ class MergedMixture:
 
     @property
     def n_clusters(self) -> int:
+        """How many clusters there are."""
         return int(self.component_clusters.max()) + 1
 
     @property
@@ -63,15 +65,48 @@ class MergedMixture:
         return self.mixture.weights @ self._members()
 
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """(n, c) the probability of each cluster given the row: the sum over its components."""
+        """The probability of each cluster given the row: the sum over its components.
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n, c) array
+            Every row sums to one.
+        """
         return self.mixture.responsibilities(X) @ self._members()
 
     def predict(self, X: npt.ArrayLike) -> IntArray:
-        """(n,) the most probable cluster of each row, which need not be that of its most probable component."""
+        """The most probable cluster of each row, which need not be that of its most probable component.
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n,) array
+            Numbers of clusters, from 0 on.
+        """
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
     def score_samples(self, X: npt.ArrayLike) -> FloatArray:
-        """(n,) log density of each row, in nats."""
+        """The log density of each row: that of the mixture.
+
+        Parameters
+        ----------
+        X : (n, d) array-like
+            Rows of the mixture's features.
+
+        Returns
+        -------
+        (n,) array
+            In nats.
+        """
         return self.mixture.log_density(X)
 
     def _members(self) -> FloatArray:
@@ -86,7 +121,9 @@ class MergeTree:
     Attributes
     ----------
     mixture : Mixture
+        The mixture that was given.
     method : str
+        Why components are merged: one of those of `merge_components`.
     merges : (k - 1, 2) array
         What is merged in each step: component i is i, the result of step j is k + j, as in SciPy.
     affinities : (k - 1,) array
@@ -122,6 +159,11 @@ class MergeTree:
         per_row : bool, default=False
             Against the number of rows merged, in place of the number of clusters: large clusters lose more entropy.
 
+        Returns
+        -------
+        int
+            Between 2 and k - 1, or k where there is none.
+
         Raises
         ------
         ValueError
@@ -145,7 +187,17 @@ class MergeTree:
         return self.mixture.n_components - int(below[0] if below.size else len(self.affinities))
 
     def cut(self, n_clusters: int | None = None) -> MergedMixture:
-        """The clusters when there are so many; by default as many as the elbow or the threshold says.
+        """The clusters when there are so many.
+
+        Parameters
+        ----------
+        n_clusters : int, optional
+            By default as many as the elbow or the threshold says.
+
+        Returns
+        -------
+        MergedMixture
+            The mixture with its components gathered.
 
         Raises
         ------
@@ -184,7 +236,13 @@ class MergeTree:
         return np.column_stack([self.merges.astype(np.float64), heights, sizes[k:]])
 
     def text(self) -> str:
-        """The steps as a table: an arrow points at the clusters that `cut` returns."""
+        """The steps as a table.
+
+        Returns
+        -------
+        str
+            Lines of text; an arrow points at the clusters that `cut` returns.
+        """
         k, chosen = self.mixture.n_components, self.n_clusters
         form = ".2f" if self.method == "entropy" else ".3g"
         lines = [("", "clusters", "" if self.entropies is None else "entropy", _WHAT[self.method], "merged")]
