@@ -8,7 +8,8 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ NOT_ASKED = {
     "EX01": "asked of what `gaussmix` itself exports, below",
     "SS05": "a summary may begin with a noun, which it takes for a verb in the third person",
 }
+
+OVERRIDDEN = ("GL08", "PR01", "RT01")
+"""Not asked of a method where a base class has said it."""
+
+_DESCRIPTORS = (property, cached_property, classmethod, staticmethod)
 
 ENTRY = re.compile(r"^   ([a-z_]+\.)*\w+$", re.MULTILINE)
 
@@ -50,45 +56,50 @@ def found(name: str) -> Any:
     return getattr(importlib.import_module(module), last)
 
 
-def public_members(name: str) -> Iterator[str]:
-    """What a class defines itself and does not call private; what it overrides has its base's docstring."""
-    owner = found(name)
-    for last, member in vars(owner).items():
-        is_code = inspect.isfunction(member) or isinstance(member, property | classmethod | staticmethod)
-        inherits = not _own_docstring(member) and any(hasattr(base, last) for base in owner.__mro__[1:])
-        if is_code and not last.startswith("_") and not inherits:
-            yield f"{name}.{last}"
+def public_members(owner_name: str) -> Iterator[tuple[str, bool]]:
+    """What a class defines itself and does not call private, and whether it is documented by what it overrides."""
+    owner = found(owner_name)
+    for name, member in vars(owner).items():
+        if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, _DESCRIPTORS)):
+            bases = (vars(base).get(name) for base in owner.__mro__[1:])
+            yield f"{owner_name}.{name}", any(_own_docstring(overridden) for overridden in bases if overridden)
 
 
 def _own_docstring(member: Any) -> str | None:
     return getattr(member, "__func__", member).__doc__
 
 
-def faults_of(name: str, is_method: bool) -> Iterator[str]:
+def faults_of(name: str, not_asked: Collection[str]) -> Iterator[str]:
+    """What numpydoc finds, but for codes that are not asked of this name."""
     for code, fault in validate(name)["errors"]:
-        if code in NOT_ASKED or (code == "PR01" and not is_method and not _undocumented_parameters(name)):
-            continue
-        yield f"{name}: {code} {fault}"
+        if code not in NOT_ASKED and code not in not_asked:
+            yield f"{name}: {code} {fault}"
 
 
-def _undocumented_parameters(name: str) -> set[str]:
-    """Parameters of a class are attributes too in a frozen record; private ones are nobody's business."""
+def faults_of_class(name: str) -> Iterator[str]:
+    """Parameters of a frozen record are its attributes; exceptions are for the package to make."""
     target = found(name)
     text = NumpyDocString(inspect.getdoc(target) or "")
-    said = {part.strip() for section in ("Parameters", "Attributes") for line in text[section] for part in line[0].split(",")}
-    return {taken for taken in inspect.signature(target).parameters if not taken.startswith("_")} - said
+    yield from faults_of(name, ("PR01",))
+    said = [entry for section in ("Parameters", "Attributes") for entry in text[section]]
+    yield from (f"{name}: attribute {entry.name} has no description" for entry in text["Attributes"] if not entry.desc)
+    if "__init__" in vars(target) and not issubclass(target, Exception):
+        taken = {parameter for parameter in inspect.signature(target).parameters if not parameter.startswith("_")}
+        missing = taken - {part.strip() for entry in said for part in entry.name.split(",")}
+        yield from (f"{name}: parameter {parameter} is not documented" for parameter in sorted(missing))
+    for member, is_documented in public_members(name):
+        yield from faults_of(member, OVERRIDDEN if is_documented else ())
 
 
 def main() -> int:
     listed = listed_names()
     public = [found(name) for name in listed]
     faults = [f"{name}: not in docs/api.md" for name in exported_names() if found(name) not in public]
-    for name in listed:
-        faults.extend(faults_of(name, is_method=not inspect.isclass(found(name))))
-        if inspect.isclass(found(name)):
-            for member in public_members(name):
-                faults.extend(faults_of(member, is_method=True))
-        elif name.count(".") == 1 and ">>>" not in (found(name).__doc__ or ""):
+    for name, target in zip(listed, public, strict=True):
+        is_class = inspect.isclass(target)
+        faults.extend(faults_of_class(name) if is_class else faults_of(name, ()))
+        is_error = is_class and issubclass(target, Exception)
+        if name.count(".") == 1 and not is_error and ">>>" not in (target.__doc__ or ""):
             faults.append(f"{name}: no example")
     print(*sorted(faults), sep="\n", end="\n" if faults else "")
     print(f"{len(listed)} public names; faults of their docstrings: {len(faults)}")

@@ -51,6 +51,7 @@ class Accelerator:
     Parameters
     ----------
     update : AbstractUpdate
+        The M-step of the run.
     memory : int, default=12
         Moves that span the space of Newton's step; 0 leaves SQUAREM alone.
     squared : bool, default=True

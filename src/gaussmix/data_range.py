@@ -80,9 +80,15 @@ class DataRange:
         Parameters
         ----------
         rows : (n, d) array of finite numbers
+            The rows of a fit.
         row_weights : (n,) array, optional
             Nonnegative. Rows of weight zero do not count.
         covariance_type : {"full", "tied", "diag", "spherical"}
+
+        Returns
+        -------
+        DataRange or None
+            None when no column can be left out.
         """
         if row_weights is not None:  # sums of weights times squares neither overflow nor vanish
             row_weights = np.ldexp(row_weights, -np.frexp(row_weights.max())[1])
@@ -129,7 +135,18 @@ class DataRange:
         )
 
     def reduce(self, rows: Rows) -> Rows:
-        """(n, r) the kept columns, of the same type, C-contiguous."""
+        """The kept columns.
+
+        Parameters
+        ----------
+        rows : (n, d) array
+            With all columns.
+
+        Returns
+        -------
+        (n, r) array
+            Of the same type, C-contiguous.
+        """
         return np.ascontiguousarray(rows[:, self.kept])
 
     def lift(self, mixture: Mixture) -> Mixture:
@@ -137,6 +154,16 @@ class DataRange:
 
         Of the kept columns it has the same means and, but for the rounding of roots whose rows change places, the same
         covariances. A "spherical" mixture, of rows that are all equal, keeps its variances for all columns.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Of the kept columns.
+
+        Returns
+        -------
+        Mixture
+            Of all columns.
         """
         shifts = (mixture.means - self.centers[self.kept]) / self.scales[self.kept]
         means = np.empty((mixture.n_components, len(self.centers)))
@@ -166,7 +193,13 @@ class DataRange:
         return root_of_some(lifted, range(n_features)) if np.triu(lifted, 1).any() else lifted
 
     def describe(self) -> list[str]:
-        """One sentence for each column that was left out."""
+        """What each column that was left out is.
+
+        Returns
+        -------
+        list of str
+            One sentence for each.
+        """
         return [self._describe(place, column) for place, column in enumerate(self.dropped.tolist())]
 
     def _describe(self, place: int, column: int) -> str:

@@ -42,15 +42,27 @@ class Soundness:
 
     @property
     def unsound(self) -> BoolArray:
-        """(k,) any of them."""
+        """Which components are any of these, ``(k,)``."""
         return self.empty | self.collapsed | self.few | self.spurious
 
     def reordered(self, order: IntArray) -> "Soundness":
-        """The same with the components in another order."""
+        """The same with the components in another order.
+
+        Parameters
+        ----------
+        order : (k,) array of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        Soundness
+            The components as asked.
+        """
         return Soundness(self.empty[order], self.collapsed[order], self.few[order], self.spurious[order])
 
     @property
     def n_unsound(self) -> int:
+        """How many components are not to be trusted."""
         return int(np.count_nonzero(self.unsound))
 
 
@@ -83,6 +95,7 @@ def examine(
     Parameters
     ----------
     mixture : Mixture
+        The fit.
     counts : (k,) array
         Sums of the weighted responsibilities.
     n : float
@@ -93,6 +106,11 @@ def examine(
     rounding : (d,) array, optional
         Variance of each column that rounding alone gives it (`rounding_variances`). A component that varies far less
         than that in some direction has collapsed on rows that rounding made equal.
+
+    Returns
+    -------
+    Soundness
+        What is wrong with each component.
     """
     k, d = mixture.means.shape
     ratios, whiten = _in_units_of(mixture, None)

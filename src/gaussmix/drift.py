@@ -133,7 +133,13 @@ class Drift:
         }
 
     def table(self) -> list[tuple[str, ...]]:
-        """The lines of the table of components, the first with the headings."""
+        """The table of components, cell by cell.
+
+        Returns
+        -------
+        list of tuple of str
+            Lines, the first with the headings.
+        """
         lines: list[tuple[str, ...]] = [("old", "new", "weight", "mean moved", "most in", "volume", "overlap")]
         for match in self.matches:
             most = int(np.abs(match.feature_shifts).argmax())
@@ -153,7 +159,13 @@ class Drift:
         return lines
 
     def sentences(self) -> list[str]:
-        """What is said below the table."""
+        """What is said below the table.
+
+        Returns
+        -------
+        list of str
+            The divergences, and what rows say of them.
+        """
         chance = "" if self.chance_divergence is None else f"; about {self.chance_divergence:.2g} by chance"
         said = [
             f"total variation {self.variation}: 0 for equals, 1 for mixtures that never meet",

@@ -54,7 +54,13 @@ class Stop(Enum):
 
 @dataclass(frozen=True)
 class MeanChange:
-    """scikit-learn's: the iteration after one that changed the mean log-likelihood by less than ``tol`` is the last."""
+    """scikit-learn's rule: the iteration after one that changed the mean log-likelihood by less than this is the last.
+
+    Attributes
+    ----------
+    tol : float
+        In nats per row.
+    """
 
     tol: float
 
@@ -66,6 +72,11 @@ class Ahead:
     What is ahead is the guaranteed gain of the next step, times the estimate of how many times farther the top is
     (Aitken's; Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends
     neither on units nor on the number of rows.
+
+    Attributes
+    ----------
+    nats : float
+        Of all rows together.
     """
 
     nats: float = 1e-4
@@ -76,6 +87,11 @@ class Exact:
     """The parameters are this near to those of the top, in deviations; for fits at the top, with an accelerator.
 
     So they depend on the path that led there by no more than rounding.
+
+    Attributes
+    ----------
+    deviations : float
+        Of each parameter, in standard deviations of the component.
     """
 
     deviations: float = 1e-10
@@ -132,6 +148,7 @@ class Fit:
     Attributes
     ----------
     mixture : Mixture
+        The parameters EM ended with.
     moments : Moments
         The sums at that mixture; their log-likelihood is the mixture's own.
     objective : float
@@ -143,6 +160,7 @@ class Fit:
     change : float
         The change of the mean log-likelihood in the last iteration.
     stop : Stop
+        Why it stopped, by name.
     reason : str
         Why it stopped, in a sentence.
     last_step : Step or None
@@ -161,20 +179,49 @@ class Fit:
 
     @property
     def n_iter(self) -> int:
+        """Iterations after the start."""
         return len(self.history) - 1
 
     def interrupted(self) -> "Fit":
-        """The same, as what was found when someone had waited enough."""
+        """The same, as what was found when someone had waited enough.
+
+        Returns
+        -------
+        Fit
+            With another reason to stop.
+        """
         return replace(self, stop=Stop.INTERRUPTED, reason=Stop.INTERRUPTED.value.format(n_iter=self.n_iter))
 
     def at_the_top(self, earlier: "Fit") -> "Fit":
-        """The same, when the earlier part of it had arrived already."""
+        """The same, when the earlier part of it had arrived already.
+
+        Parameters
+        ----------
+        earlier : Fit
+            Where this one started.
+
+        Returns
+        -------
+        Fit
+            With another reason to stop.
+        """
         ahead = _estimate(earlier.history[-1].gain)
         reason = Stop.AT_THE_TOP.value.format(n_iter=self.n_iter, ahead=ahead)
         return replace(self, stop=Stop.AT_THE_TOP, reason=reason)
 
     def reordered(self, order: IntArray) -> "Fit":
-        """The same with its components in another order."""
+        """The same with its components in another order.
+
+        Parameters
+        ----------
+        order : (k,) array of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        Fit
+            The components as asked.
+        """
         step = self.last_step and self.last_step.reordered(order)
         return replace(
             self, mixture=self.mixture.reordered(order), moments=self.moments.reordered(order), last_step=step
@@ -223,12 +270,15 @@ def fit_em(
     Parameters
     ----------
     engine : AbstractEngine
+        The rows.
     update : AbstractUpdate
+        The M-step.
     mixture : Mixture
         Where to start.
     rule : MeanChange, Ahead, Exact or None
         When to stop; None after ``max_iter`` iterations.
     max_iter : int
+        The most iterations.
     accelerator : Accelerator, optional
         A fresh one; none means plain EM.
     start : int

@@ -9,6 +9,7 @@ class DegenerateComponentWarning(UserWarning):
     Attributes
     ----------
     components : tuple of int
+        Their positions.
     trouble : str
         What is wrong with them and what may help, as the rest of a sentence.
     """
@@ -35,6 +36,7 @@ class DegenerateDataWarning(UserWarning):
     Attributes
     ----------
     columns : tuple of int
+        Their positions.
     """
 
     def __init__(self, columns: Iterable[int], sentences: Iterable[str]) -> None:

@@ -235,7 +235,23 @@ class Mixture:
         return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
 
     def positions(self, features: Sequence[int | str]) -> list[int]:
-        """Where features are, given by position or name; ValueError unless they are some and different."""
+        """Where features are.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Positions or names.
+
+        Returns
+        -------
+        list of int
+            Positions, in the order given.
+
+        Raises
+        ------
+        ValueError
+            Unless there is one at least, all are there, and all are different.
+        """
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
             raise ValueError(f"features must be a few different features, got {list(features)}")

@@ -54,7 +54,18 @@ class Moments:
         )
 
     def reordered(self, order: IntArray) -> "Moments":
-        """The same with the components in another order."""
+        """The same with the components in another order.
+
+        Parameters
+        ----------
+        order : (k,) array of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        Moments
+            The components as asked.
+        """
         scatter = self.scatter if self.form == "tied" else self.scatter[order]
         return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter)
 
@@ -75,7 +86,18 @@ class Moments:
                 return float(self.scatter.sum())
 
     def scatter_about(self, centers: FloatArray) -> FloatArray:
-        """The scatter about the components' own means, ``centers = shifts / counts`` (k, d)."""
+        """The scatter about the components' own means.
+
+        Parameters
+        ----------
+        centers : (k, d) array
+            ``shifts / counts``.
+
+        Returns
+        -------
+        array
+            In the shape of ``scatter``.
+        """
         weighted = self.counts[:, None] * centers
         match self.form:
             case "full":

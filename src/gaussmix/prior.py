@@ -42,11 +42,10 @@ class Prior:
 
     @classmethod
     def chen_tan(cls, strength: float, root: FloatArray) -> Self:
-        """``- strength sum_k [tr(S P_k) + log det covariance_k]`` with ``S = root root'``.
+        """The penalty of Chen and Tan, Journal of Multivariate Analysis 100 (2009), 1367-1383, equation 3.
 
-        Chen and Tan, Inference for multivariate normal mixtures, Journal of Multivariate Analysis 100 (2009),
-        1367-1383, equation 3. It follows any affine map of the data, and is consistent when its strength vanishes
-        beside the number of rows.
+        It is ``- strength sum_k [tr(S P_k) + log det covariance_k]`` with ``S = root root'``. It follows any affine
+        map of the data, and is consistent when its strength vanishes beside the number of rows.
 
         Parameters
         ----------
@@ -54,6 +53,11 @@ class Prior:
             Twice as many pseudo-rows.
         root : (d, d) array
             Lower root of their covariance.
+
+        Returns
+        -------
+        Prior
+            As pseudo-rows.
         """
         return cls(2 * strength, math.sqrt(2 * strength) * root, 0.0, np.zeros(len(root)))
 
@@ -68,11 +72,18 @@ class Prior:
         Parameters
         ----------
         form : {"full", "tied", "diagonal", "spherical"}
+            The shape of the covariances.
         root : (d, d) array
             Lower root of the covariance of the data, as far as the form sees it.
         center : (d,) array
             Mean of the data.
         n_components : int
+            How many components.
+
+        Returns
+        -------
+        Prior
+            As pseudo-rows.
         """
         d = len(root)
         strength = {"full": 2 * d + 4, "tied": 2 * d + 3 + n_components, "diagonal": d + 5, "spherical": 2 + 4 / d}
@@ -80,11 +91,33 @@ class Prior:
         return cls(strength[form], shrink * root, 0.01, center)
 
     def strength_each(self, mixture: Mixture) -> float:
-        """Pseudo-rows that a component's covariance is divided by in addition."""
+        """Pseudo-rows that a component's covariance is divided by in addition.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Says how many components share a covariance.
+
+        Returns
+        -------
+        float
+            A number of rows.
+        """
         return self.strength / (mixture.n_components if mixture.covariance.form == "tied" else 1)
 
     def pseudo_moments(self, mixture: Mixture) -> Moments:
-        """What the pseudo-rows add to the sums of a pass."""
+        """What the pseudo-rows add to the sums of a pass.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The one that was passed in.
+
+        Returns
+        -------
+        Moments
+            Sums that add to those of the rows.
+        """
         covariance, k = mixture.covariance, mixture.n_components
         counts = np.full(k, self.mean_strength)
         scatter = covariance.whitened_scatter(self.root)
@@ -104,5 +137,18 @@ class Prior:
         return Moments(covariance.form, counts, shifts, scatter, 0.0, 0.0, 0.0)
 
     def log_density(self, mixture: Mixture, pseudo: Moments) -> float:
-        """The logarithm of the density of the parameters, without its constant, in nats; ``pseudo`` as above."""
+        """The logarithm of the density of the parameters, without its constant.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The parameters.
+        pseudo : Moments
+            `pseudo_moments` of them.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
         return self.strength_each(mixture) * float(mixture.covariance.log_det().sum()) - 0.5 * pseudo.scatter_trace

@@ -71,9 +71,11 @@ class Found:
     Attributes
     ----------
     fit : Fit
+        The best one.
     update : MaximumLikelihood
         Its M-step.
     soundness : Soundness
+        What is wrong with its components.
     optima : tuple of float
         For each start that was not given up early, the log-likelihood of the rows that were searched where it ended, in
         nats, the greatest first.
@@ -85,7 +87,18 @@ class Found:
     optima: tuple[float, ...]
 
     def reordered(self, order: IntArray) -> "Found":
-        """The same with the components in another order."""
+        """The same with the components in another order.
+
+        Parameters
+        ----------
+        order : (k,) array of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        Found
+            The components as asked.
+        """
         return replace(self, fit=self.fit.reordered(order), soundness=self.soundness.reordered(order))
 
 
@@ -277,11 +290,15 @@ def find_optimum(
     Parameters
     ----------
     engine : AbstractEngine
+        The rows.
     structure : subclass of AbstractCovariance
+        What the covariances are like.
     n_components : int
+        How many components.
     update_for : callable
         From a `Sample` and the lower root of the covariance within clusters, (d, d), to the M-step.
     n_starts : int
+        How many starts race.
     seed : int
         Start i draws from its own counter-based stream, keyed by the seed and i.
     rule : Rule

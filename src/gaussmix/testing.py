@@ -31,6 +31,7 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
     Parameters
     ----------
     structure : subclass of AbstractCovariance
+        The class; it needs no registration.
     """
     for n_components, n_features in _SIZES:
         rng = np.random.default_rng(n_components * 10 + n_features)

@@ -39,6 +39,7 @@ class WhitenedMixture:
     offsets : (k,) array
         ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component without weight.
     means : (k, d) array
+        Where each component lies.
     factors : array
         ``W``, upper triangular with ``W W' = inverse(covariance)``: full (k, d, d), tied (d, d), diagonal (k, d),
         spherical (k,).
@@ -55,8 +56,10 @@ class WhitenedMixture:
 
     @property
     def n_components(self) -> int:
+        """How many components there are."""
         return self.means.shape[0]
 
     @property
     def n_features(self) -> int:
+        """How many features a row has."""
         return self.means.shape[1]

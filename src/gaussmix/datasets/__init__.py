@@ -14,7 +14,8 @@ def load_old_faithful() -> tuple[FloatArray, tuple[str, ...]]:
     -------
     rows : (272, 2) array
         How long the eruption lasted and how long the next one was waited for, in minutes.
-    feature_names : ("eruptions", "waiting")
+    feature_names : tuple of str
+        "eruptions" and "waiting".
 
     References
     ----------

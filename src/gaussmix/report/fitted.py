@@ -29,8 +29,11 @@ class FitRecord:
     Attributes
     ----------
     stop_reason : str
+        Why EM stopped, in a sentence.
     converged : bool
+        Whether it did.
     n_iter : int
+        Iterations.
     update : MaximumLikelihood
         The M-step of the fit.
     start_log_likelihoods : (s,) array, or None
@@ -54,7 +57,18 @@ class FitRecord:
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
-        """The record of a fitted `GaussianMixture`."""
+        """The record of a fitted `GaussianMixture`.
+
+        Parameters
+        ----------
+        estimator : GaussianMixture
+            A fitted one.
+
+        Returns
+        -------
+        FitRecord
+            What it knows of its fit.
+        """
         return cls(
             estimator.stop_reason_,
             estimator.converged_,
@@ -78,10 +92,18 @@ def inspect_fit(
     Parameters
     ----------
     mixture : Mixture
+        The fit.
     record : FitRecord or None
+        How it went, where that is known.
     rows : (n, d) array, optional
         Finite numbers: those of the fit.
     row_weights : (n,) array, optional
+        Those of the fit.
+
+    Returns
+    -------
+    Report
+        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
     """
     facts: dict[str, Any] = {}
     if rows is not None:

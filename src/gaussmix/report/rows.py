@@ -29,7 +29,9 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     X : (n, d) array-like or table
         Of large data, about 100,000 rows are looked at, and the report says so.
     sample_weight : (n,) array-like, optional
+        How many rows each row counts as.
     n_components : int, default=1
+        How many components the fit is to have.
     covariance_type : str, default="full"
         A name that `GaussianMixture` knows.
 

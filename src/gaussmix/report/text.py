@@ -48,7 +48,13 @@ class Report:
     facts: dict[str, Any]
 
     def lines(self) -> list[Line]:
-        """All that is worth saying, in order."""
+        """All that is worth saying, in order.
+
+        Returns
+        -------
+        list of Line
+            Each with a name, a sentence, and whether it is about something unusual.
+        """
         lines = _row_lines(self.facts["rows"]) if "rows" in self.facts else []
         if "fit" in self.facts:
             lines += _fit_lines(self.facts)

@@ -23,12 +23,15 @@ class Cell:
     Attributes
     ----------
     n_components : int
+        How many components.
     covariance_type : str
+        Which covariance model.
     fit : Fit or None
         None when nothing could be fitted: ``failure`` says why.
     update : MaximumLikelihood or None
         The M-step of the fit.
     soundness : Soundness or None
+        What is wrong with the components of the fit.
     origin : str
         Which start led there.
     seconds : float
@@ -48,15 +51,34 @@ class Cell:
 
     @classmethod
     def failed(cls, n_components: int, covariance_type: str, failure: str, seconds: float = 0.0) -> Self:
-        """A cell without a fit."""
+        """A cell without a fit.
+
+        Parameters
+        ----------
+        n_components : int
+            How many components.
+        covariance_type : str
+            Which covariance model.
+        failure : str
+            Why there is no fit, a sentence.
+        seconds : float, default=0.0
+            What it took to see that.
+
+        Returns
+        -------
+        Cell
+            Without a fit.
+        """
         return cls(n_components, covariance_type, None, None, None, seconds=seconds, failure=failure)
 
     @property
     def key(self) -> Key:
+        """Number of components and covariance type."""
         return self.n_components, self.covariance_type
 
     @property
     def mixture(self) -> Mixture | None:
+        """The fitted mixture, or None."""
         return self.fit.mixture if self.fit else None
 
     @property
@@ -76,6 +98,7 @@ class Cell:
 
     @property
     def is_converged(self) -> bool:
+        """Whether there is a fit that converged."""
         return self.fit is not None and self.fit.stop.is_converged
 
     @property
@@ -84,7 +107,13 @@ class Cell:
         return self.soundness.n_unsound if self.soundness else 0
 
     def doubts(self) -> list[str]:
-        """Why the fit is not to be trusted, as the rests of sentences; none for a sound fit."""
+        """Why the fit is not to be trusted.
+
+        Returns
+        -------
+        list of str
+            The rests of sentences; none for a sound fit.
+        """
         if self.fit is None or self.soundness is None:
             return []
         said = []

@@ -28,6 +28,7 @@ class Reason:
     Attributes
     ----------
     lines : tuple of (name, sentences, whether it is a warning)
+        What is said, in order.
     """
 
     lines: tuple[tuple[str, str, bool], ...]

@@ -35,10 +35,13 @@ class SelectionTable:
     criterion : str
         The one that chose.
     n_features : int
+        How many features the rows had.
     best : int
         The line of the winner.
     n_components : (m,) array of int
+        How many components each model has.
     covariance_type : (m,) array of str
+        Its covariance model.
     log_likelihood : (m,) array
         In nats; NaN where nothing could be fitted, like entropy and criteria.
     n_parameters : (m,) array of int
@@ -52,6 +55,7 @@ class SelectionTable:
     n_unsound : (m,) array of int
         Components that are not to be trusted.
     converged : (m,) array of bool
+        Whether the fit did.
     status : (m,) array of str
         "sound", "doubtful" or "failed".
     trouble : (m,) array of str
@@ -59,6 +63,7 @@ class SelectionTable:
     origin : (m,) array of str
         Which start led there.
     seconds : (m,) array
+        What the model took.
     """
 
     criterion: str
@@ -98,11 +103,20 @@ class SelectionTable:
         Parameters
         ----------
         cells : mapping
+            From (number of components, covariance type) to a `Cell`.
         criterion : str
+            Which one chooses.
         n_features : int
+            How many features the rows have.
         types : sequence of str
+            The covariance types, in the order of the table.
         held_out : mapping, optional
             The values of "cv".
+
+        Returns
+        -------
+        SelectionTable
+            A line for each cell.
 
         Raises
         ------
@@ -160,16 +174,17 @@ class SelectionTable:
 
     @property
     def value(self) -> FloatArray:
-        """(m,) the criterion that chose."""
+        """The criterion that chose, ``(m,)``."""
         return np.asarray(getattr(self, self.criterion))
 
     @property
     def difference(self) -> FloatArray:
-        """(m,) how much worse a model is than the best; negative for doubtful ones that lie lower."""
+        """How much worse a model is than the best, ``(m,)``; negative for doubtful ones that lie lower."""
         return self.value - self.value[self.best]
 
     @property
     def is_sound(self) -> BoolArray:
+        """Which lines are of sound models, ``(m,)``."""
         return np.asarray(self.status == "sound")
 
     @property
@@ -196,30 +211,81 @@ class SelectionTable:
         return replace(self, criterion=criterion, best=best)
 
     def families(self) -> list[str]:
-        """A key for each line that lines of the same model share: with one component, many names mean the same."""
+        """Which lines are the same model: with one component, many names mean the same.
+
+        Returns
+        -------
+        list of str
+            A key for each line; lines of the same model share it.
+        """
         return [
             f"{k} {family_of(name, k, self.n_features)}"
             for k, name in zip(self.n_components.tolist(), self.covariance_type.tolist(), strict=True)
         ]
 
     def name_of(self, line: int) -> str:
-        """Such as "VEV 2"."""
+        """The name of a model.
+
+        Parameters
+        ----------
+        line : int
+            Which line of the table, from 0 on.
+
+        Returns
+        -------
+        str
+            Such as "VEV 2".
+        """
         return f"{self.covariance_type[line]} {self.n_components[line]}"
 
     def key_of(self, line: int) -> Key:
-        """Number of components and covariance type."""
+        """The key of a model's cell.
+
+        Parameters
+        ----------
+        line : int
+            Which line of the table, from 0 on.
+
+        Returns
+        -------
+        tuple of int and str
+            Number of components and covariance type.
+        """
         return int(self.n_components[line]), str(self.covariance_type[line])
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The columns by name."""
+        """The columns as arrays.
+
+        Returns
+        -------
+        dict of str to array
+            By name, ``difference`` at the end.
+        """
         return {name: getattr(self, name) for name in self.names}
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns as lists, None where there is no finite number: ``json.dumps`` takes it, so does a data frame."""
+        """The columns as lists: ``json.dumps`` takes it, so does a data frame.
+
+        Returns
+        -------
+        dict of str to list
+            By name; None where there is no finite number.
+        """
         return {name: [_plain(value) for value in column.tolist()] for name, column in self.to_arrays().items()}
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
-        """The table as CSV, empty where there is no number; also written to a file if one is named."""
+        """The table as CSV.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A file to write to as well.
+
+        Returns
+        -------
+        str
+            A line for each model, empty where there is no number.
+        """
         columns = self.to_dict()
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -228,7 +294,20 @@ class SelectionTable:
         return _written(text.getvalue(), path)
 
     def to_json(self, path: str | PathLike[str] | None = None, **more: Any) -> str:
-        """The table as JSON: the criterion, the best, and a record for each model; also written to a file if named."""
+        """The table as JSON.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A file to write to as well.
+        **more : anything that JSON has
+            Written beside the models, by name.
+
+        Returns
+        -------
+        str
+            The criterion, the best, and a record for each model.
+        """
         columns = self.to_dict()
         records = [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
         content = {"criterion": self.criterion, "best": records[self.best], **more, "models": records}
