@@ -54,7 +54,7 @@ class Stop(Enum):
 
 @dataclass(frozen=True)
 class MeanChange:
-    """scikit-learn's rule: the iteration after one that changed the mean log-likelihood by less than this is the last.
+    """The rule of scikit-learn: after an iteration that changed the mean log-likelihood by less, one more is made.
 
     Attributes
     ----------

@@ -33,6 +33,7 @@ class Prior:
     mean_strength : float
         Pseudo-rows at ``center``, in each component.
     center : (d,) array
+        Where these are.
     """
 
     strength: float

@@ -24,9 +24,24 @@ _NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII
 
 
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
-    """The structure of that name or those letters; ValueError with the names there are.
+    """The structure of that name or those letters.
 
     "E" and "V" are mclust's letters for one feature: EII and VII there.
+
+    Parameters
+    ----------
+    covariance_type : str
+        A word of scikit-learn's, or letters of mclust's.
+
+    Returns
+    -------
+    subclass of AbstractCovariance
+        The class.
+
+    Raises
+    ------
+    ValueError
+        With the names there are.
     """
     try:
         return _NAMED[covariance_type]
@@ -36,7 +51,18 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
 
 
 def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
-    """The structure without what components share; a tied one is itself."""
+    """The structure without what components share; a tied one is itself.
+
+    Parameters
+    ----------
+    structure : subclass of AbstractCovariance
+        Any of them.
+
+    Returns
+    -------
+    subclass of AbstractCovariance
+        A structure whose components share nothing, or the tied one.
+    """
     return structure.free if issubclass(structure, AbstractConstrained) else structure
 
 

@@ -51,6 +51,7 @@ class AbstractCovariance(ABC):
         Lower triangular ``L`` with ``covariance = L L'`` (full (k, d, d), tied (d, d)) or standard deviations
         (diagonal (k, d), spherical (k,)). Read-only.
     n_components, n_features : int
+        How many of them there are.
 
     Notes
     -----
@@ -78,27 +79,106 @@ class AbstractCovariance(ABC):
     @classmethod
     @abstractmethod
     def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        """The shape of the roots, of the factors, and of the covariances in scikit-learn's words."""
+        """The shape of the roots, of the factors, and of the covariances in scikit-learn's words.
+
+        Parameters
+        ----------
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        tuple of int
+            The shape.
+        """
 
     @classmethod
     @abstractmethod
-    def identity(cls, n_components: int, n_features: int) -> Self: ...
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        """Unit covariances.
+
+        Parameters
+        ----------
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+        """
 
     @classmethod
     @abstractmethod
     def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
-        """Raises ValueError that names the component when a covariance is not symmetric, positive-definite."""
+        """Take known covariances, and check them.
+
+        Parameters
+        ----------
+        covariances : array
+            In scikit-learn's shape.
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+
+        Raises
+        ------
+        ValueError
+            Names the component whose covariance is not symmetric, positive-definite.
+        """
 
     @classmethod
     @abstractmethod
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
-        """Raises ValueError when a precision is not symmetric, positive-definite."""
+        """Take known inverses of covariances, and check them.
+
+        Parameters
+        ----------
+        precisions : array
+            In scikit-learn's shape.
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+
+        Raises
+        ------
+        ValueError
+            When one of them is not symmetric, positive-definite.
+        """
 
     @classmethod
     def count_parameters(cls, n_components: int, n_features: int) -> int:
         """How many numbers are free: those of the volumes, of the shapes and of the orientations.
 
         Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995), 781-793, table 1.
+
+        Parameters
+        ----------
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        int
+            Their sum.
         """
         each = (1, n_features - 1, n_features * (n_features - 1) // 2)
         times = {"V": n_components, "E": 1, "I": 0}
@@ -106,19 +186,38 @@ class AbstractCovariance(ABC):
 
     @property
     def n_parameters(self) -> int:
+        """How many numbers are free."""
         return self.count_parameters(self.n_components, self.n_features)
 
     @abstractmethod
-    def factors(self) -> FloatArray: ...
+    def factors(self) -> FloatArray:
+        """What an engine whitens with: W, with ``W W' = inverse(covariance)``.
+
+        Returns
+        -------
+        array
+            Upper triangular, or one over standard deviations; in the shape of the roots.
+        """
 
     @abstractmethod
     def log_det(self) -> FloatArray:
-        """(k,) log det W = -1/2 log det covariance."""
+        """The logarithm of the determinant of each W: -1/2 log det covariance.
+
+        Returns
+        -------
+        (k,) array
+            Natural logarithms.
+        """
 
     def common_basis(self) -> CommonBasis | None:
-        """What full factors have in common: then an engine may turn the rows once, in place of once per component.
+        """What full factors have in common.
 
-        None where they have nothing in common, or rounding hides it.
+        With it an engine may turn the rows once, in place of once per component.
+
+        Returns
+        -------
+        CommonBasis or None
+            None where they have nothing in common, or rounding hides it.
         """
         return None
 
@@ -126,56 +225,187 @@ class AbstractCovariance(ABC):
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         """The maximum-likelihood structure for a scatter about the means, in whitened units.
 
-        Then ``ridge`` is added to every variance. A component with count zero keeps its covariance. Without a ridge the
+        Then the ridge is added. A component with count zero keeps its covariance. Without a ridge the
         result may be singular.
+
+        Parameters
+        ----------
+        counts : (k,) array
+            Rows of each component.
+        scatter : array
+            About the means, in the whitened units of this structure.
+        ridge : float, default=0.0
+            Added to every variance, in squared units of the data.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
         """
 
     @abstractmethod
     def inflated(self, variances: FloatArray) -> Self:
-        """The covariances plus a diagonal; ``variances`` is (k, d). Tied takes the greatest, spherical the mean."""
+        """The covariances plus a diagonal.
+
+        Parameters
+        ----------
+        variances : (k, d) array
+            Tied takes the greatest, spherical the mean.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+        """
 
     @abstractmethod
     def pivots(self) -> FloatArray:
-        """(k, d) squared diagonal of the roots: zero exactly when a covariance is singular."""
+        """The squared diagonal of the roots: zero exactly when a covariance is singular.
+
+        Returns
+        -------
+        (k, d) array
+            The variance of each feature given the ones before it.
+        """
 
     @abstractmethod
     def color(self, noise: FloatArray, component: int) -> FloatArray:
-        """``noise`` (m, d) times the transposed root of a component."""
+        """Standard normal rows times the transposed root of a component: rows of that component, about zero.
+
+        Parameters
+        ----------
+        noise : (m, d) array
+            Standard normal.
+        component : int
+            Which one.
+
+        Returns
+        -------
+        (m, d) array
+            In the units of the data.
+        """
 
     @abstractmethod
     def color_each(self, noise: FloatArray) -> FloatArray:
-        """(k, d) each row of ``noise`` (k, d) times the transposed root of its component."""
+        """One row for each component, times the transposed root of that component.
+
+        Parameters
+        ----------
+        noise : (k, d) array
+            In whitened units.
+
+        Returns
+        -------
+        (k, d) array
+            In the units of the data.
+        """
 
     @abstractmethod
     def whiten_each(self, rows: FloatArray) -> FloatArray:
-        """(k, d) each row of ``rows`` (k, d) times the factor of its component: undoes `color_each`."""
+        """One row for each component, times the factor of that component: undoes `color_each`.
+
+        Parameters
+        ----------
+        rows : (k, d) array
+            In the units of the data.
+
+        Returns
+        -------
+        (k, d) array
+            In whitened units.
+        """
 
     @abstractmethod
     def whitened_scatter(self, root: FloatArray) -> FloatArray:
-        """The scatter ``root root'`` (d, d) in the whitened units of every component, in the form of `Moments`."""
+        """A scatter in the whitened units of every component.
+
+        Parameters
+        ----------
+        root : (d, d) array
+            The scatter is ``root root'``.
+
+        Returns
+        -------
+        array
+            In the form of `Moments`.
+        """
 
     @abstractmethod
     def precision_traces(self) -> FloatArray:
-        """(k,) trace of each inverse covariance."""
+        """The trace of each inverse covariance.
+
+        Returns
+        -------
+        (k,) array
+            Positive.
+        """
 
     @abstractmethod
     def variances(self) -> FloatArray:
-        """(k, d)."""
+        """The variance of each feature.
+
+        Returns
+        -------
+        (k, d) array
+            Positive.
+        """
 
     @abstractmethod
     def dense(self) -> FloatArray:
-        """(k, d, d)."""
+        """Full covariances, whatever the structure.
+
+        Returns
+        -------
+        (k, d, d) array
+            Symmetric, positive-definite.
+        """
 
     @abstractmethod
     def marginal(self, features: Sequence[int]) -> "AbstractCovariance":
-        """Of the same class where that can be; else of one that asks for less."""
+        """The structure of some of the features.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Their positions.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of the same class where that can be; else of one that asks for less.
+        """
 
     @abstractmethod
-    def reordered(self, order: Sequence[int]) -> Self: ...
+    def reordered(self, order: Sequence[int]) -> Self:
+        """The structure with its components in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+        """
 
     @abstractmethod
     def with_average(self, component: int, weights: FloatArray) -> Self:
-        """The structure with one component as wide as all are on the average, with weights (k,)."""
+        """The structure with one component as wide as all are on the average.
+
+        Parameters
+        ----------
+        component : int
+            Which one.
+        weights : (k,) array
+            Of the average.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of this class.
+        """
 
     @property
     @abstractmethod

@@ -29,7 +29,17 @@ class AbstractConstrained(AbstractCovariance):
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
         """The roots of `nearest`, starting from this structure where there is something to iterate.
 
-        The roots given are those of free covariances, none of them singular in all components.
+        Parameters
+        ----------
+        counts : (k,) array
+            Positive.
+        roots : array
+            Of free covariances, none of them singular in all components.
+
+        Returns
+        -------
+        array
+            In the same shape.
         """
 
     def nearest(self, counts: FloatArray, roots: FloatArray) -> Self:
@@ -44,6 +54,11 @@ class AbstractConstrained(AbstractCovariance):
             Positive.
         roots : array
             In the shape of the roots.
+
+        Returns
+        -------
+        AbstractConstrained
+            Of this class.
         """
         return type(self)(self.nearest_roots(counts, roots), self.n_components, self.n_features)
 
@@ -52,7 +67,13 @@ class AbstractConstrained(AbstractCovariance):
         return self.free(self.roots, self.n_components, self.n_features)
 
     def is_kept(self) -> bool:
-        """Whether the roots obey the constraint, to rounding."""
+        """Whether the roots obey the constraint.
+
+        Returns
+        -------
+        bool
+            To rounding.
+        """
         dense = self.dense()
         apart = np.abs(self.nearest(np.ones(self.n_components), self.roots).dense() - dense)
         deviations = np.sqrt(self.variances())

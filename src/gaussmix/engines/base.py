@@ -31,18 +31,37 @@ class AbstractEngine(ABC):
         Parameters
         ----------
         mixture : WhitenedMixture
+            What the rows are scored by.
         log_prior : (n, k) array, optional
             Added to the scores: what is known of each row beside its values.
         rough : bool, default=False
             Sums off by about a millionth of their size will do, if they come sooner.
+
+        Returns
+        -------
+        Moments
+            About its means, in its whitened units.
         """
 
     @abstractmethod
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        """``"log_density"`` (n,), ``"responsibilities"`` (n, k), ``"labels"`` (n,), the first of equal scores, or
-        ``"scores"`` (n, k), log w_k N(x given k) plus the log prior.
+        """Give a number, or a line of numbers, to each row.
 
-        A row whose density is zero in double precision has log density -inf and no responsibilities: all are 0.
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+            What the rows are scored by.
+        want : {"log_density", "responsibilities", "labels", "scores"}
+            Which numbers.
+        log_prior : (n, k) array, optional
+            Added to the scores: what is known of each row beside its values.
+
+        Returns
+        -------
+        array
+            Log densities (n,), responsibilities (n, k), labels (n,), the first of equal scores, or scores (n, k),
+            log w_k N(x given k) plus the log prior. A row whose density is zero in double precision has log density
+            -inf and no responsibilities: all are 0.
         """
 
     @abstractmethod

@@ -29,6 +29,7 @@ class LikelihoodRatioTest:
     draws : (b,) array
         The same for tables drawn from the null, of the draws that did not fail.
     n_failed : int
+        Draws that failed.
     """
 
     null: Mixture
