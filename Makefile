@@ -28,6 +28,7 @@ lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/clang-format --dry-run --Werror cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/check_docstrings.py
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .

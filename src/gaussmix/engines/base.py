@@ -68,11 +68,27 @@ class AbstractEngine(ABC):
     def sample_rows(
         self, limit: int, rng: Random, odds: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray | None]:
-        """At most ``limit`` rows of positive weight as floats, with their weights; all of them when they fit.
+        """Draw rows of positive weight; all of them when they fit.
 
-        One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they
-        stood for. With ``odds`` (n,), positive, stretches are equal in their sum of weights times odds, and weights are
-        divided by the odds; rows that are drawn more than once appear more than once.
+        One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they stood
+        for. With odds, stretches are equal in their sum of weights times odds, and weights are divided by the odds;
+        rows that are drawn more than once appear more than once.
+
+        Parameters
+        ----------
+        limit : int
+            The most rows.
+        rng : Generator or RandomState
+            Where they are drawn from.
+        odds : (n,) array, optional
+            Positive.
+
+        Returns
+        -------
+        rows : (m, d) array of floats
+            At most ``limit`` of them.
+        row_weights : (m,) array, or None
+            Their weights.
         """
 
 

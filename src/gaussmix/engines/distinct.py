@@ -21,8 +21,14 @@ def distinct_rows(rows: Rows, row_weights: FloatArray | None = None) -> tuple[Ro
     Parameters
     ----------
     rows : (n, d) array of float64, float32, uint8 or uint16
+        Where rows may repeat.
     row_weights : (n,) array, optional
         Rows of weight zero are left out. Without weights, each row counts once.
+
+    Returns
+    -------
+    (m, d) array and (m,) array, or None
+        The rows, each once, and how much each counts.
     """
     limit = len(rows) // REPEATS
     if len(rows) < LEAST_ROWS or estimated_distinct(rows) > limit:

@@ -60,7 +60,9 @@ class NativeEngine(AbstractEngine):
     Parameters
     ----------
     rows : (n, d) array of numbers
+        Finite numbers.
     row_weights : (n,) array, optional
+        How many rows each row counts as.
     """
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:

@@ -17,6 +17,13 @@ class StackedEngine(AbstractEngine):
     such as the M-step, is then done for all R at once, which on few rows is most of the time. Components of different
     mixtures must have nothing in common: only structures without an E in their letters can be stacked.
 
+    Parameters
+    ----------
+    engine : AbstractEngine
+        The rows.
+    n_mixtures : int
+        R, how many mixtures are stacked.
+
     Attributes
     ----------
     passes : list of tuple of Moments

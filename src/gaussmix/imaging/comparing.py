@@ -54,6 +54,7 @@ def compare(
     n_seeds : int, default=10
         For each kind of start, at least 2.
     random_state : int, RandomState instance or None, default=None
+        Where pixels and seeds are drawn from.
 
     Returns
     -------

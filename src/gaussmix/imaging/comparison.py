@@ -90,10 +90,12 @@ class Comparison:
         Parameters
         ----------
         title : str, optional
+            What stands above; by default the question that is asked.
 
         Returns
         -------
         matplotlib.figure.Figure
+            ``figure.savefig(path)`` writes it.
 
         Raises
         ------

@@ -36,7 +36,7 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
     Returns
     -------
     (k,) array
-        k is the greatest class of either plus one; NaN for a class that neither has.
+        For each class up to the greatest of either; NaN for a class that neither has.
 
     Examples
     --------
@@ -51,7 +51,20 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
 
 
 def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> float:
-    """The mean of `dice` over the classes that either image has."""
+    """The mean of `dice` over the classes that either image has.
+
+    Parameters
+    ----------
+    labels, truth : arrays of int of the same shape
+        Classes from 0; pixels that are negative in either are left out.
+    visible : array of bool, optional
+        The pixels to compare; all if not given.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
     return float(np.nanmean(dice(labels, truth, visible)))
 
 
@@ -65,8 +78,14 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
     labels : array of int
         A label image; pixels that are negative here or in a truth are left out of their comparison.
     truths : array of the same shape, or several
+        What it is compared with.
     visible : array of bool, optional
         The pixels to compare; all if not given.
+
+    Returns
+    -------
+    float
+        1 where all regions are those of the truth.
 
     Examples
     --------
@@ -83,8 +102,17 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
 
     Parameters
     ----------
-    labels, truths, visible
-        As in `covering`.
+    labels : array of int
+        A label image; pixels that are negative here or in a truth are left out of their comparison.
+    truths : array of the same shape, or several
+        What it is compared with.
+    visible : array of bool, optional
+        The pixels to compare; all if not given.
+
+    Returns
+    -------
+    float
+        1 where they agree on all pairs.
 
     Examples
     --------
@@ -101,8 +129,17 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
 
     Parameters
     ----------
-    labels, truths, visible
-        As in `covering`.
+    labels : array of int
+        A label image; pixels that are negative here or in a truth are left out of their comparison.
+    truths : array of the same shape, or several
+        What it is compared with.
+    visible : array of bool, optional
+        The pixels to compare; all if not given.
+
+    Returns
+    -------
+    float
+        In bits; less is better.
 
     Raises
     ------
@@ -130,10 +167,19 @@ def boundary_f(
 
     Parameters
     ----------
-    labels, truths, visible
-        As in `covering`.
+    labels : array of int
+        A label image; pixels that are negative here or in a truth are left out of their comparison.
+    truths : array of the same shape, or several
+        What it is compared with.
+    visible : array of bool, optional
+        The pixels to compare; all if not given.
     tolerance : float, optional
         In pixels; `TOLERANCE` times the diagonal if not given.
+
+    Returns
+    -------
+    float
+        1 where all boundaries match.
 
     Raises
     ------

@@ -65,6 +65,7 @@ class Picture:
 
     @property
     def channels(self) -> tuple[str, ...]:
+        """What the channels are called."""
         match self.pixels.shape[-1]:
             case 1:
                 return ("gray",)
@@ -86,17 +87,28 @@ class Picture:
 
     @property
     def n_visible(self) -> int:
+        """How many pixels are visible."""
         return int(np.prod(self.shape)) if self.visible is None else int(np.count_nonzero(self.visible))
 
     @property
     def rows(self) -> Rows:
-        """(n, channels) the visible pixels; where all are, they are not copied."""
+        """The visible pixels, ``(n, channels)``; where all are, they are not copied."""
         if self.visible is None:
             return self.pixels.reshape(-1, self.pixels.shape[-1])
         return self.pixels[self.visible]
 
     def masked(self, mask: BoolArray) -> Self:
         """The picture with nothing visible outside of a mask.
+
+        Parameters
+        ----------
+        mask : array of bool
+            Of the picture's shape, or of that of its pages.
+
+        Returns
+        -------
+        Picture
+            With more that is transparent.
 
         Raises
         ------
@@ -113,7 +125,20 @@ class Picture:
         return masked
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
-        """Values of the visible pixels (n, ...) put where the pixels are, as (shape, ...)."""
+        """Values of the visible pixels, put where the pixels are.
+
+        Parameters
+        ----------
+        values : (n, ...) array
+            A value, or several, for each visible pixel.
+        elsewhere : float
+            What stands at all other pixels.
+
+        Returns
+        -------
+        (shape, ...) array
+            Of the type of the values.
+        """
         shape = self.shape + values.shape[1:]
         if self.visible is None:
             return values.reshape(shape)
@@ -122,7 +147,20 @@ class Picture:
         return picture
 
     def plane(self, page: int, depth: float = 0.5) -> Self:
-        """A flat picture of one page, which is 0 unless `stacked`; of a volume the slice at a share of its depth."""
+        """A flat picture of one page, or of one slice.
+
+        Parameters
+        ----------
+        page : int
+            Which page; 0 unless `stacked`.
+        depth : float, default=0.5
+            Of a volume, the slice at this share of its depth.
+
+        Returns
+        -------
+        Picture
+            With two axes.
+        """
         picture = self[page] if self.stacked else self
         if picture.n_axes == 2:
             return picture
@@ -149,10 +187,20 @@ class Picture:
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
-        """(shape, 3 or 4) 8-bit red, green, blue and, where not everything is visible, opacity.
+        """The picture as a screen can show it.
 
-        Bytes are shown as they are; other values from black to white between the limits, `Picture.limits` if not given.
-        Of two channels, or more than three, the mean is shown.
+        Bytes are shown as they are; other values from black to white between the limits. Of two channels, or more than
+        three, the mean is shown.
+
+        Parameters
+        ----------
+        limits : tuple of two floats, optional
+            What is black and what is white; `Picture.limits` if not given.
+
+        Returns
+        -------
+        (shape, 3 or 4) array of uint8
+            Red, green, blue and, where not everything is visible, opacity.
         """
         pixels = self.pixels if self.pixels.shape[-1] in (1, 3) else self.pixels.mean(axis=-1, keepdims=True)
         if pixels.dtype != np.uint8:

@@ -12,7 +12,24 @@ from gaussmix.typing import Rows
 
 
 def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, fractions: bool = False) -> list[str]:
-    """The names of the files that `write_segmentation` writes."""
+    """The names of the files that `write_segmentation` writes.
+
+    Parameters
+    ----------
+    picture : Picture
+        What is segmented.
+    n_classes : int
+        Into how many classes.
+    maps : bool, default=True
+        Whether there are uncertainty, probabilities, and cut-outs.
+    fractions : bool, default=False
+        Whether there are shares of the classes in each pixel.
+
+    Returns
+    -------
+    list of str
+        Names of files, without a folder.
+    """
     suffix, flat = picture.suffix, _is_flat(picture)
     names = [f"labels{suffix}"]
     names += ["segments.png"] if flat else []
@@ -38,7 +55,9 @@ def write_segmentation(
     Parameters
     ----------
     folder : path
+        Where the files go.
     segmentation : Segmentation
+        What they show.
     maps : bool, default=True
         Write the uncertainty, the probabilities, and the cut-outs.
     fractions : bool, default=False

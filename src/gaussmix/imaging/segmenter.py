@@ -69,6 +69,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     stack : bool, default=False
         Whether the first axis numbers images that are not neighbors.
     random_state : int, RandomState instance or None, default=None
+        Where starts and simulated fields are drawn from; an int makes fits repeat.
 
     Attributes
     ----------
@@ -76,6 +77,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         One component for each class, in order; its features are those of ``color_space``. Where neighbors count, its
         weights are what a class has beside them.
     n_components_ : int
+        How many classes.
     smoothing_ : float
         The strength in use.
     free_energies_ : tuple of float
@@ -144,6 +146,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         image : array-like, or a list or tuple of them
+            At least two pixels that count; finite numbers.
         mask : array-like, or a list or tuple of them, optional
             Of the shape of the image without channels: nonzero where pixels count.
         labels : array-like of int, or a list or tuple of them, optional
@@ -225,19 +228,41 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """(shape) array of uint8: the class of each pixel, 255 where it does not count; a list for several images.
+        """The class of each pixel.
 
         Parameters
         ----------
-        image, mask
+        image : array-like, or a list or tuple of them
             As for `fit`.
-        labels
+        mask : array-like, or a list or tuple of them, optional
+            As for `fit`.
+        labels : array-like of int, or a list or tuple of them, optional
             As for `fit`: known pixels keep their class, if the model was fitted with known pixels too.
+
+        Returns
+        -------
+        (shape) array of uint8
+            255 where a pixel does not count; a list for several images.
         """
         return self._each(image, mask, labels, lambda by, *pixels: by.labels(*pixels, elsewhere=UNLABELED))
 
     def predict_proba(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """(shape, k) array of float32: the probability of each class, 0 where a pixel does not count."""
+        """The probability of each class for each pixel.
+
+        Parameters
+        ----------
+        image : array-like, or a list or tuple of them
+            As for `fit`.
+        mask : array-like, or a list or tuple of them, optional
+            As for `fit`.
+        labels : array-like of int, or a list or tuple of them, optional
+            As for `fit`: known pixels keep their class, if the model was fitted with known pixels too.
+
+        Returns
+        -------
+        (shape, k) array of float32
+            0 where a pixel does not count; a list for several images.
+        """
         return self._each(image, mask, labels, lambda by, *pixels: by.probabilities(*pixels))
 
     def predict_fractions(self, image: Any, mask: Any = None) -> Any:
@@ -250,6 +275,13 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Classes that touch without being next to each other in color are taken for mixtures of those between.
         Where borders take up much of an image, as in brains, the class with the greatest share is a better label than
         `predict`'s, whose classes have no mixed pixels.
+
+        Parameters
+        ----------
+        image : array-like, or a list or tuple of them
+            As for `fit`.
+        mask : array-like, or a list or tuple of them, optional
+            As for `fit`.
 
         Returns
         -------
@@ -268,11 +300,39 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         return results if isinstance(image, list | tuple) else results[0]
 
     def fit_predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """`fit`, then `predict`."""
+        """`fit`, then `predict`.
+
+        Parameters
+        ----------
+        image : array-like, or a list or tuple of them
+            As for `fit`.
+        mask : array-like, or a list or tuple of them, optional
+            As for `fit`.
+        labels : array-like of int, or a list or tuple of them, optional
+            As for `fit`.
+
+        Returns
+        -------
+        (shape) array of uint8
+            The class of each pixel, 255 where a pixel does not count; a list for several images.
+        """
         return self.fit(image, mask, labels).predict(image, mask, labels)
 
     def score(self, image: Any, mask: Any = None) -> float:
-        """Mean log-likelihood of the pixels that count, each alone, in nats."""
+        """Mean log-likelihood of the pixels that count, each alone.
+
+        Parameters
+        ----------
+        image : array-like, or a list or tuple of them
+            As for `fit`.
+        mask : array-like, or a list or tuple of them, optional
+            As for `fit`.
+
+        Returns
+        -------
+        float
+            In nats per pixel.
+        """
         check_is_fitted(self)
         total = weight = 0.0
         for pixels in self._flat(self._alike_pixels(image, mask)):
@@ -414,8 +474,11 @@ def segment_image(
     Parameters
     ----------
     image : array-like
+        Two or three axes of pixels, channels last.
     n_components : int or "auto", default=3
+        How many classes.
     mask : array-like, optional
+        Of the shape of the image without channels: nonzero where pixels count.
     labels : array-like of int, optional
         The class of pixels where it is known, -1 elsewhere.
     **parameters

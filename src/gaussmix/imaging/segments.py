@@ -31,6 +31,7 @@ class View:
     caption : str
         Which page or slice; empty if there is but one.
     picture, segments : (height, width, 3 or 4) arrays of uint8
+        As a screen shows them.
     aspect : float
         How much taller than wide a pixel is.
     """
@@ -48,6 +49,7 @@ class Segmentation:
     Attributes
     ----------
     picture : Picture
+        What is segmented.
     segmenter : GaussianMixtureSegmenter
         Fitted, to this picture or to others.
     known : (shape) array of int, or None
@@ -60,34 +62,50 @@ class Segmentation:
 
     @classmethod
     def of(cls, picture: Picture, segmenter: "GaussianMixtureSegmenter", known: IntArray | None = None) -> Self:
-        """The picture as a fitted segmenter sees it, which takes the picture's spacing for its own."""
+        """The picture as a fitted segmenter sees it, which takes the picture's spacing for its own.
+
+        Parameters
+        ----------
+        picture : Picture
+            What is segmented.
+        segmenter : GaussianMixtureSegmenter
+            A fitted one.
+        known : (shape) array of int, optional
+            The class of pixels where it is known, -1 elsewhere.
+
+        Returns
+        -------
+        Segmentation
+            Computed when it is asked for.
+        """
         fitting = copy.copy(segmenter)
         fitting.channel_axis, fitting.stack, fitting.spacing = -1, picture.stacked, picture.spacing
         return cls(picture, fitting, known)
 
     @cached_property
     def labels(self) -> Rows:
-        """(shape) array of uint8: the class of each pixel; 255 where the picture is not visible."""
+        """The class of each pixel, of uint8; 255 where the picture is not visible."""
         return np.asarray(self.segmenter.predict(*self._seen, **self._hints))
 
     @property
     def n_classes(self) -> int:
+        """How many classes there are."""
         return self.segmenter.n_components_
 
     @cached_property
     def counts(self) -> FloatArray:
-        """(k,) the number of pixels of each class."""
+        """The number of pixels of each class, ``(k,)``."""
         found = sum(np.bincount(page.reshape(-1), minlength=256) for page in self.labels)
         return np.asarray(found, dtype=np.float64)[: self.n_classes]
 
     @property
     def shares(self) -> FloatArray:
-        """(k,) the share of the visible pixels that each class has."""
+        """The share of the visible pixels that each class has, ``(k,)``."""
         return np.asarray(self.counts / self.counts.sum())
 
     @cached_property
     def colors(self) -> Rows:
-        """(k, 3) the mean color of the pixels of each class, as they are shown; black for a class without any."""
+        """The mean color of the pixels of each class as they are shown, ``(k, 3)``; black for a class without any."""
         labels = self.labels.reshape(-1)
         step = -(-labels.size // _MOST_LOOKED_AT)
         labels = labels[::step]
@@ -99,17 +117,17 @@ class Segmentation:
 
     @cached_property
     def probabilities(self) -> Rows:
-        """(shape, k) array of float32: the probability of each class; 0 where the picture is not visible."""
+        """The probability of each class, ``(shape, k)`` of float32; 0 where the picture is not visible."""
         return np.asarray(self.segmenter.predict_proba(*self._seen, **self._hints))
 
     @cached_property
     def fractions(self) -> Rows:
-        """(shape, k) array of float32: how much of each class is in each pixel; 0 where the picture is not visible."""
+        """How much of each class is in each pixel, ``(shape, k)`` of float32; 0 where it is not visible."""
         return np.asarray(self.segmenter.predict_fractions(*self._seen))
 
     @property
     def uncertainty(self) -> Rows:
-        """(shape) array of float32: the entropy of the probabilities, from 0, sure, to 1, all classes equal.
+        """The entropy of the probabilities, of float32: from 0, sure, to 1, all classes equal.
 
         Divided by log k.
         """
@@ -121,11 +139,28 @@ class Segmentation:
         return np.clip(np.abs(entropy) / scale, 0, 1).reshape(self.labels.shape)
 
     def recolored(self) -> Rows:
-        """(shape, 3 or 4) each pixel in the mean color of its class; the 4th channel is the opacity."""
+        """Each pixel in the mean color of its class.
+
+        Returns
+        -------
+        (shape, 3 or 4) array of uint8
+            The 4th channel is the opacity.
+        """
         return self._recolored(self.picture, self.labels)
 
     def cut_out(self, segment: int) -> Rows:
-        """(shape, 4) the picture where it belongs to the class, transparent elsewhere."""
+        """The picture where it belongs to a class, transparent elsewhere.
+
+        Parameters
+        ----------
+        segment : int
+            Which class.
+
+        Returns
+        -------
+        (shape, 4) array of uint8
+            Red, green, blue, opacity.
+        """
         inside = self.labels == segment
         shown = self.picture.shown()
         alpha = inside * (shown[..., 3] if shown.shape[-1] == 4 else np.uint8(255))
@@ -143,12 +178,34 @@ class Segmentation:
         return replace(named_mixture(self.segmenter, self.picture), weights=self.shares)
 
     def features(self, most: int = 1 << 20) -> Rows:
-        """(n, d) the colors of visible pixels in the segmenter's color space; at most so many, evenly spaced."""
+        """The colors of visible pixels in the segmenter's color space.
+
+        Parameters
+        ----------
+        most : int
+            No more rows than this, evenly spaced.
+
+        Returns
+        -------
+        (n, d) array
+            A row for each pixel.
+        """
         rows = self.picture.rows
         return to_color_space(rows[:: -(-len(rows) // most)], self.segmenter.color_space)
 
     def views(self, most: int = 3) -> list[View]:
-        """Planes to look at: the picture, pages of a stack, slices of a volume; at most so many."""
+        """Planes to look at: the picture, pages of a stack, slices of a volume.
+
+        Parameters
+        ----------
+        most : int, default=3
+            No more planes than this.
+
+        Returns
+        -------
+        list of View
+            In the order of the pages or slices.
+        """
         picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
         if picture.stacked:
             pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
@@ -222,12 +279,40 @@ def fit_pictures(
 def segment_picture(
     picture: Picture, segmenter: "GaussianMixtureSegmenter", known: IntArray | None = None
 ) -> Segmentation:
-    """Fit a segmenter to a picture, of which some classes may be known, and see the picture with it."""
+    """Fit a segmenter to a picture, of which some classes may be known, and see the picture with it.
+
+    Parameters
+    ----------
+    picture : Picture
+        What is segmented.
+    segmenter : GaussianMixtureSegmenter
+        Is fitted.
+    known : (shape) array of int, optional
+        The class of pixels where it is known, -1 elsewhere.
+
+    Returns
+    -------
+    Segmentation
+        Labels, probabilities, colors, ...
+    """
     return Segmentation.of(picture, fit_pictures([picture], segmenter, [known]), known)
 
 
 def named_mixture(segmenter: "GaussianMixtureSegmenter", picture: Picture) -> Mixture:
-    """The mixture of a segmenter of such pictures, its features named."""
+    """The mixture of a segmenter of such pictures, its features named.
+
+    Parameters
+    ----------
+    segmenter : GaussianMixtureSegmenter
+        A fitted one.
+    picture : Picture
+        Such as it was fitted to.
+
+    Returns
+    -------
+    Mixture
+        Features have the names of channels, or of axes of the color space.
+    """
     mixture = segmenter.mixture_
     colors = _FEATURES.get(segmenter.color_space) if len(picture.channels) == 3 else None
     names = colors or picture.channels

@@ -19,6 +19,18 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
 
     In a JPEG, where 0 does not stay 0, those that are at least half as bright as the brightest.
 
+    Parameters
+    ----------
+    path : str or path
+        A picture of the same shape.
+    picture : Picture
+        The one that it belongs to.
+
+    Returns
+    -------
+    array of bool
+        Of the shape of the picture or of its pages.
+
     Raises
     ------
     ValueError
@@ -45,6 +57,13 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
     Colors: each color is a class, the darkest is class 0. Transparent pixels are unknown; in a picture without any,
     those where the photograph shows through; in one that was not painted over the photograph, those of the most
     frequent color. Colors on less than 1 % of the painted pixels are soft edges, and unknown.
+
+    Parameters
+    ----------
+    path : str or path
+        A picture of the same shape.
+    picture : Picture
+        The one that it belongs to.
 
     Returns
     -------

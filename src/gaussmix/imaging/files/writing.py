@@ -13,12 +13,30 @@ from gaussmix.typing import Rows
 
 
 def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
-    """Write (height, width) gray of 8 or 16 bits, or 8-bit (height, width, 3 or 4) colors, in a format of pillow."""
+    """Write gray levels or colors in a format of pillow.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its suffix names the format.
+    pixels : (height, width) or (height, width, 3 or 4) array
+        Gray of 8 or 16 bits, or colors of 8 bits.
+    """
     write_raster(Path(path), pixels)
 
 
 def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
-    """Write labels (shape) of uint8 or uint16 so that they fit on the picture: the path ends with `Picture.suffix`."""
+    """Write labels so that they fit on the picture.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; it ends with `Picture.suffix`.
+    picture : Picture
+        What the labels belong to: its geometry is written too.
+    labels : (shape) array of uint8 or uint16
+        The class of each pixel.
+    """
     target = Path(path)
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, labels, labels=True)
@@ -27,7 +45,17 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
-    """Write numbers (shape) or, unless as PNG, (shape, maps), so that they fit on the picture."""
+    """Write numbers so that they fit on the picture.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; it ends with `Picture.suffix`.
+    picture : Picture
+        What the numbers belong to: its geometry is written too.
+    values : (shape) or (shape, maps) array
+        A number for each pixel or, unless as PNG, several.
+    """
     target = Path(path)
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, values)
