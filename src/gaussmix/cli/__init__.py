@@ -11,6 +11,7 @@ from gaussmix.cli.segment_picture import segment
 from gaussmix.cli.select_model import select
 from gaussmix.cli.show_demo import demo
 from gaussmix.cli.use_model import predict, sample, score
+from gaussmix.cli.write_report import report
 
 app = typer.Typer(
     name="gaussmix",
@@ -25,6 +26,7 @@ app.command(epilog="Example: gaussmix select old_faithful.csv -k 1:6 -o results.
 app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(predict)
 app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
 app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)
+app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report)
 app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment)
 app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare)
 app.command(epilog="Example: gaussmix demo -o demo-output")(demo)

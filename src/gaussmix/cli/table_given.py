@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from gaussmix.mixture import Mixture
 from gaussmix.tables import Table, column_names, read_table
-from gaussmix.typing import Rows
+from gaussmix.typing import FloatArray, Rows
 
 ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")]
@@ -31,10 +32,32 @@ def read_rows(path: Path, columns: str | None, weights: str | None) -> tuple[Tab
     if weights is None:
         return read_table(path, features), None
     table = read_table(path, [*features, weights])
-    row_weights = np.asarray(table.rows[:, -1], dtype=np.float64)
+    row_weights = _checked_weights(path, weights, table.rows[:, -1])
+    return Table(np.ascontiguousarray(table.rows[:, :-1]), tuple(features), table.named), row_weights
+
+
+def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:
+    """The columns of a model, by name where both have names, else by position among those that are not left out."""
+    names, named = column_names(path)
+    wanted = mixture.feature_names
+    if wanted is not None and (named or set(wanted) <= set(names)):
+        return read_table(path, wanted).rows
+    left = [name for name in names if name != leaving_out]
+    if len(left) != mixture.n_features:
+        raise ValueError(f"{path} has {len(left)} columns; the model has {mixture.n_features} features")
+    return read_table(path, None if len(left) == len(names) else left).rows
+
+
+def read_weights(path: Path, column: str) -> FloatArray:
+    """The weights of the rows."""
+    return _checked_weights(path, column, read_table(path, [column]).rows[:, 0])
+
+
+def _checked_weights(path: Path, column: str, values: Rows) -> FloatArray:
+    row_weights = np.asarray(values, dtype=np.float64)
     if (row_weights < 0).any():
         row = int(np.flatnonzero(row_weights < 0)[0])
         raise ValueError(
-            f"{path}: column {weights!r} has the weight {row_weights[row]:g} in row {row + 1}; use 0 or more"
+            f"{path}: column {column!r} has the weight {row_weights[row]:g} in row {row + 1}; use 0 or more"
         )
-    return Table(np.ascontiguousarray(table.rows[:, :-1]), tuple(features), table.named), row_weights
+    return row_weights

@@ -10,8 +10,9 @@ from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.table_given import read_features
 from gaussmix.mixture import Mixture
-from gaussmix.tables import column_names, read_table, table_as_csv, write_table
+from gaussmix.tables import table_as_csv, write_table
 from gaussmix.typing import Rows
 
 TableOutput = Annotated[
@@ -29,7 +30,7 @@ def predict(
     """Label each row with its most probable component (a CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
-    rows = _rows_for(mixture, table)
+    rows = read_features(mixture, table)
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
         columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
@@ -47,7 +48,7 @@ def score(
     """Print how well a model describes a table: log-likelihood and BIC."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
-    rows = _rows_for(mixture, table)
+    rows = read_features(mixture, table)
     log_density = mixture.log_density(rows)
     total = math.fsum(log_density)
     bic = -2 * total + mixture.n_parameters * math.log(len(rows))
@@ -80,17 +81,6 @@ def sample(
     if labels:
         columns["label"] = drawn
     _write(columns, output)
-
-
-def _rows_for(mixture: Mixture, path: Path) -> Rows:
-    """The columns of the model, by name where both have names, else by position."""
-    names, named = column_names(path)
-    wanted = mixture.feature_names
-    if wanted is not None and (named or set(wanted) <= set(names)):
-        return read_table(path, wanted).rows
-    if len(names) != mixture.n_features:
-        raise ValueError(f"{path} has {len(names)} columns; the model has {mixture.n_features} features")
-    return read_table(path).rows
 
 
 def _write(columns: dict[str, Rows], output: Path | None) -> None:

@@ -28,7 +28,7 @@ def joined(parts: Iterable[object], separator: str = "") -> Markup:
     return Markup(html.escape(separator).join(escaped(part) for part in parts))
 
 
-def element(name: str, *children: object, **attributes: object) -> Markup:
+def element(name: str, /, *children: object, **attributes: object) -> Markup:
     """An element; ``class_`` is the attribute class, ``aria_label`` is aria-label, and None leaves one out."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'

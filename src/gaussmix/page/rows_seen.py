@@ -45,8 +45,8 @@ class RowsSeen:
         Their most probable components.
     n_draws : int
         How many rows were drawn.
-    rare_share : float
-        Of the rows, the share that is less dense than all but `RARE` of the drawn ones.
+    rare_log_density, rare_share : float
+        Below which `RARE` of the drawn rows are, and the share of the rows that is.
     """
 
     n_rows: int
@@ -60,6 +60,7 @@ class RowsSeen:
     unlikely_shares: FloatArray
     unlikely_labels: IntArray
     n_draws: int
+    rare_log_density: float
     rare_share: float
 
     @property
@@ -84,7 +85,8 @@ def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = 
     weights = np.ones(len(rows)) if row_weights is None else row_weights
     labels, certainty = _most_probable(mixture, rows)
     classes = np.searchsorted(-np.array(CERTAINTIES), -certainty, side="left")
-    certainty_counts = np.bincount(labels * 4 + classes, weights=weights, minlength=4 * k).reshape(k, 4)
+    certainty_counts = np.bincount(labels * 4 + classes, weights=weights, minlength=4 * k).astype(np.float64)
+    certainty_counts = certainty_counts.reshape(k, 4)
 
     present = np.flatnonzero(weights)
     doubtful = _least(certainty, present) if k > 1 else present[:0]
@@ -92,7 +94,7 @@ def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = 
     unlikely = _least(log_density, present)
     n_draws = max(_LEAST_DRAWS, min(_DRAWS, _NUMBERS // d))
     drawn = np.sort(mixture.log_density(mixture.sample(n_draws, 0)[0]))
-    rare = log_density < drawn[int(RARE * n_draws)]
+    limit = float(drawn[int(RARE * n_draws)])
     return RowsSeen(
         len(present),
         moments,
@@ -105,7 +107,8 @@ def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = 
         np.searchsorted(drawn, log_density[unlikely]) / n_draws,
         labels[unlikely],
         n_draws,
-        float(weights[rare].sum() / weights.sum()),
+        limit,
+        float(weights[log_density < limit].sum() / weights.sum()),
     )
 
 

@@ -1,11 +1,9 @@
 """The parts of the page, each from numbers to markup."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gaussmix.covariance import covariance_class
 from gaussmix.merging import merge_components
 from gaussmix.mixture import Mixture
 from gaussmix.page.alternatives import Alternatives, Fitness
@@ -32,7 +30,7 @@ _LETTERS = {
 def structure_in_words(mixture: Mixture) -> str:
     """What the components' covariances share."""
     structure = type(mixture.covariance)
-    volume, shape, orientation = covariance_class(structure.name).letters
+    volume, shape, orientation = tuple(structure.letters)
     said = [_LETTERS["volume"][volume]]
     if mixture.n_features > 1:
         said.append(_LETTERS["shape"][shape])
@@ -53,7 +51,7 @@ def lead(subject: Subject, seen: RowsSeen) -> Markup:
     )
 
 
-def in_short(subject: Subject, seen: RowsSeen, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
+def in_short(seen: RowsSeen, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
     """What to know when nothing else is read."""
     unusual = [line for line in report.lines() if line.unusual]
     rows_each = seen.weight / fitness.n_parameters
@@ -92,7 +90,7 @@ def components(subject: Subject, seen: RowsSeen) -> Markup:
         if k > 1:
             lines.append([between, "", "", *(f"{100 * share:.0f} %" for share in separation)])
         return data_table(caption, ["component", "weight", "rows", *subject.names], lines)
-    shown = _most_separate(separation, _MOST_FEATURES)
+    shown = subject.most_separate(_MOST_FEATURES)
     tables = []
     for part in parts(k, _MOST_ACROSS):
         lines = [
@@ -126,9 +124,7 @@ def certainty(subject: Subject, seen: RowsSeen) -> Markup:
     ]
     total = seen.certainty_counts.sum(axis=0)
     lines.append(["all", *(f"{count:,.6g} ({100 * count / seen.weight:.1f} %)" for count in total)])
-    table = data_table(
-        "Rows by their most probable component, and by its probability", ["component", *columns], lines
-    )
+    table = data_table("Rows by their most probable component, and by its probability", ["component", *columns], lines)
     if not seen.doubtful.size:
         return joined([table, paragraph(f"No row is doubtful: all are of their component by {CERTAINTIES[1]:.0%}.")])
     order = np.argsort(-seen.doubtful_responsibilities, axis=1, kind="stable")[:, :2]
@@ -168,15 +164,15 @@ def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
         below = f"{100 * share:.3g} %" if share else f"< {100 / seen.n_draws:g} %"
         lines.append([f"{row}", f"{log_density:.3f}", below, component(int(label)), far])
     table = data_table(
-        "The least dense rows, counted from 0. Beside them the share of rows drawn from the mixture that is less dense, "
-        "and the feature that is farthest from the mean of the row's most probable component.",
+        "The least dense rows, counted from 0. Beside them the share of rows drawn from the mixture that is less "
+        "dense, and the feature that is farthest from the mean of the row's most probable component.",
         ["row", "log density", "less dense", "component", "what is unusual"],
         lines,
         words=(3, 4),
     )
     expected = (
-        f"Of rows drawn from the mixture, {RARE:.0%} are less dense than a certain value; of these rows, "
-        f"{100 * seen.rare_share:.2g} % are."
+        f"{RARE:.0%} of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}; of these rows, "
+        f"{100 * seen.rare_share:.2g} % have."
     )
     if seen.rare_share > 3 * RARE:
         expected += " So many more than expected: the mixture does not describe all of the rows."
@@ -248,7 +244,8 @@ def alternatives(found: Alternatives, names: Sequence[str]) -> Markup:
     table = found.search.results_
     content: list[object] = [paragraph(found.search.reason_)]
     best = [Fitness.in_table(table, int(line)) for line in table.ranked[:5]]
-    lines = [_fitness_line("this model", found.model, this=True), *(_fitness_line("", each) for each in best)]
+    lines = [[(cell, "this") for cell in _fitness_line("this model", found.model)]]
+    lines += [_fitness_line("", each) for each in best]
     content.append(
         data_table(
             "This model, and the best five of the search; lower is better but for the log-likelihood",
@@ -283,15 +280,13 @@ def _cells(found: Alternatives) -> Iterable[Markup]:
     """The criterion of all cells as its difference from the best."""
     table = found.search.results_
     ks, types, cells = grid(table)
+    marked = [[(f"{number}{mark}".strip(), _MARKS.get(mark)) for number, mark in line] for line in cells]
     for part in parts(len(types), _MOST_ACROSS):
-        lines = [
-            [f"{k}", *((f"{number}{mark}".strip(), _MARKS.get(mark)) for number, mark in cells[line][part.start : part.stop])]
-            for line, k in enumerate(ks)
-        ]
+        lines = [[f"{k}", *(line[at] for at in part)] for k, line in zip(ks, marked, strict=True)]
         yield data_table(f"{title(table)}. {legend(table)}.", ["K", *(types[at] for at in part)], lines)
 
 
-def _fitness_line(what: str, fitness: Fitness, this: bool = False) -> list[object]:
+def _fitness_line(what: str, fitness: Fitness) -> list[object]:
     numbers = [f"{fitness.log_likelihood:.3f}", f"{fitness.n_parameters:,}"]
     numbers += [f"{value:.2f}" for value in (fitness.bic, fitness.icl, fitness.aic)]
     return [what, fitness.name, *numbers]
@@ -309,11 +304,6 @@ def _shades(standardized: np.ndarray) -> list[list[str | None]]:
         [f"{'above' if value > 0 else 'below'}{step}" if step else None for value, step in zip(*line, strict=True)]
         for line in zip(standardized, steps, strict=True)
     ]
-
-
-def _most_separate(separation: np.ndarray, most: int) -> list[int]:
-    """So many features that tell components apart most, in their own order."""
-    return sorted(np.argsort(-separation, kind="stable")[:most].tolist())
 
 
 def _counted(n: int, what: str) -> str:

@@ -7,11 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.estimators import GaussianMixture
-from gaussmix.estimators.checks import check_sample_weight
 from gaussmix.mixture import Mixture
 from gaussmix.plots.given import mixture_of
 from gaussmix.report import FitRecord
-from gaussmix.rows import as_rows
+from gaussmix.rows import as_rows, check_sample_weight
 from gaussmix.typing import FloatArray, Rows
 
 
@@ -65,6 +64,10 @@ class Subject:
         between = mixture.weights @ (mixture.means - mixture.weights @ mixture.means) ** 2
         within = mixture.weights @ mixture.covariance.variances()
         return np.asarray(between / (between + within))
+
+    def most_separate(self, most: int) -> list[int]:
+        """So many features that tell components apart most, in their own order."""
+        return sorted(np.argsort(-self.separation, kind="stable")[:most].tolist())
 
     @property
     def standardized_means(self) -> FloatArray:

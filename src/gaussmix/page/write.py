@@ -6,11 +6,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gaussmix._native as _native
-from gaussmix.mixture import Mixture
 from gaussmix.page import pictures, sections
-from gaussmix.page.alternatives import Alternatives, beside, default_numbers, find_alternatives, was_made_of
-from gaussmix.page.html import Markup, joined, names_and_values, page, paragraph
+from gaussmix.page.alternatives import Alternatives, Fitness, beside, default_numbers, find_alternatives, was_made_of
+from gaussmix.page.html import Markup, joined, page, paragraph
 from gaussmix.page.rows_seen import look_at_rows
 from gaussmix.page.subject import Subject
 from gaussmix.report import inspect_fit
@@ -78,14 +79,16 @@ def write_report(
     subject = Subject.of(model, X, sample_weight)
     mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
     seen = look_at_rows(mixture, rows, row_weights)
+    fitness = Fitness.of("", mixture.n_parameters, seen.moments)
     report = inspect_fit(mixture, subject.record, rows, row_weights)
-    shown = pictures.of_mixture(subject)
+    mixture_picture = pictures.of_mixture(subject)
+    certainty_picture = pictures.of_certainty(subject, seen) if mixture.n_components > 1 else ""
     found, interrupt = _alternatives(subject, model, n_components, random_state, n_jobs, progress)
     parts = [
-        ("short", "In short", sections.in_short(subject, seen, report, found)),
+        ("short", "In short", sections.in_short(seen, fitness, report, found)),
         ("components", "Components", sections.components(subject, seen)),
-        ("pictures", "Pictures", shown),
-        ("certainty", "How sure", sections.certainty(subject, seen)),
+        ("pictures", "Pictures", mixture_picture),
+        ("certainty", "How sure", joined([certainty_picture, sections.certainty(subject, seen)])),
         ("anomalies", "Unusual rows", sections.anomalies(subject, seen)),
         ("fit", "Rows and fit", sections.fit_report(report, subject.record is not None)),
         ("overlap", "Overlap", sections.overlap(subject, report)),
