@@ -88,7 +88,7 @@ def data_table(
     body = (element("tr", *(cell(position, value) for position, value in enumerate(line))) for line in lines)
     table = element(
         "table",
-        element("caption", caption),
+        element("caption", element("span", caption)),
         element("thead", element("tr", *head)),
         element("tbody", joined(body)),
     )

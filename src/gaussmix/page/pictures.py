@@ -1,17 +1,19 @@
 """The pictures of the page: figures of `gaussmix.plots` as PNG within the file."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gaussmix.page.html import Markup, picture
 from gaussmix.page.rows_seen import CERTAINTIES, RowsSeen
 from gaussmix.page.subject import Subject
-from gaussmix.plots import MixtureDisplay
+from gaussmix.plots import CriterionDisplay, MixtureDisplay, ResponsibilityDisplay
 from gaussmix.plots.inline import png_of
+from gaussmix.selection.show import CRITERION_NAMES
 
 try:
     from gaussmix.plots import CriterionDisplay, HistogramDisplay, PairsDisplay, ResponsibilityDisplay
 except ImportError:
-    HistogramDisplay = PairsDisplay = CriterionDisplay = ResponsibilityDisplay = None
+    HistogramDisplay = PairsDisplay = None
 
 MOST_PAIRED = 4
 """Of more features, those are shown in pairs that tell components apart most."""
@@ -23,60 +25,68 @@ def of_mixture(subject: Subject) -> Markup:
     """The mixture and the rows, in all features or in those that tell components apart most."""
     mixture, rows, names = subject.mixture, subject.rows, subject.names
     what = f"{mixture.n_components} components"
-    match mixture.n_features:
-        case 1:
-            png = png_of(
-                lambda figure: HistogramDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()), 8.0, 4.4
-            )
-            alt = f"Histogram of {names[0]} with the density of the mixture and of its {what}"
-            return picture(
-                png, alt, "Bars: the rows. Curves: each component, and their sum.", 8.0 * _PIXELS, 4.4 * _PIXELS
-            )
-        case 2:
-            png = png_of(lambda figure: MixtureDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()), 8.0, 6.4)
-            alt = f"Scatter plot of {names[1]} over {names[0]} with {what}, their ellipses, density and boundaries"
-            caption = (
-                "A row has the color of its most probable component, and is the fainter the less sure that is. "
-                "Ellipses and shades hold the shares written on them, of their component and of the mixture; on dashed "
-                "lines two components are equally probable."
-            )
-            return picture(png, alt, caption, 8.0 * _PIXELS, 6.4 * _PIXELS)
+    if mixture.n_features == 1:
+        return _drawn(
+            lambda figure: HistogramDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()),
+            (8.0, 4.4),
+            f"Histogram of {names[0]} with the density of the mixture and of its {what}",
+            "Bars: the rows. Curves: each component, and their sum.",
+        )
+    if mixture.n_features == 2:
+        return _drawn(
+            lambda figure: MixtureDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()),
+            (8.0, 6.4),
+            f"Scatter plot of {names[1]} over {names[0]} with {what}, their ellipses, density and boundaries",
+            "A row has the color of its most probable component, and is the fainter the less sure that is. Ellipses "
+            "and shades hold the shares written on them, of their component and of the mixture; on dashed lines two "
+            "components are equally probable.",
+        )
     shown = subject.most_separate(MOST_PAIRED)
     size = 2.4 * len(shown)
-    png = png_of(
-        lambda figure: PairsDisplay.from_estimator(mixture, rows, features=shown, figure=figure), size, 0.9 * size
-    )
-    listed = ", ".join(names[at] for at in shown)
-    alt = f"All pairs of the features {listed}: rows, and ellipses of {what}; on the diagonal their histograms"
+    if PairsDisplay is None:
+        return _drawn(
+            lambda figure: MixtureDisplay.from_estimator(mixture, rows, features=shown[:2], ax=figure.add_subplot()),
+            (8.0, 6.4),
+            "",
+            "",
+        )
     caption = "Below the diagonal rows, and ellipses that hold 95 % of each component; above it the density."
     if len(shown) < mixture.n_features:
         caption = f"The {len(shown)} of {mixture.n_features} features that tell the components apart most. {caption}"
-    return picture(png, alt, caption, size * _PIXELS, 0.9 * size * _PIXELS)
+    return _drawn(
+        lambda figure: PairsDisplay.from_estimator(mixture, rows, features=shown, figure=figure),
+        (size, 0.9 * size),
+        f"All pairs of {', '.join(names[at] for at in shown)}: rows, ellipses of {what}; on the diagonal histograms",
+        caption,
+    )
 
 
 def of_certainty(subject: Subject, seen: RowsSeen) -> Markup:
     """The responsibilities of all rows."""
-    threshold = CERTAINTIES[1]
-    png = png_of(
+    mixture, rows, threshold = subject.mixture, subject.rows, CERTAINTIES[1]
+    return _drawn(
         lambda figure: ResponsibilityDisplay.from_estimator(
-            subject.mixture, subject.rows, threshold=threshold, ax=figure.add_subplot()
+            mixture, rows, threshold=threshold, ax=figure.add_subplot()
         ),
-        9.0,
-        3.6,
+        (9.0, 2.8),
+        f"Responsibilities of {seen.n_rows:,} rows, sorted by their most probable component and by its probability",
+        "Rows side by side, by component, the surest first; the probabilities of the components are stacked. Marked "
+        f"below: rows whose most probable component has less than {threshold:.0%}.",
     )
-    alt = f"The responsibilities of {seen.n_rows:,} rows, sorted by their most probable component and by certainty"
-    caption = (
-        "Rows side by side, by component, the surest first; the probabilities of the components are stacked. "
-        f"Marked below: rows of no component by {threshold:.0%}."
-    )
-    return picture(png, alt, caption, 9.0 * _PIXELS, 3.6 * _PIXELS)
 
 
 def of_criterion(search: Any) -> Markup:
     """The criterion by number of components and structure."""
-    png = png_of(lambda figure: CriterionDisplay.from_estimator(search, ax=figure.add_subplot()), 8.0, 4.8)
-    table = search.results_
-    alt = f"{table.criterion.upper()} over the number of components, a line for each structure; {search.reason_}"
-    return picture(
-        png, alt, "Lower is better. What the numbers are is in the table below.", 8.0 * _PIXELS, 4.8 * _PIXELS
+    name = CRITERION_NAMES[search.results_.criterion]
+    return _drawn(
+        lambda figure: CriterionDisplay.from_estimator(search, ax=figure.add_subplot()),
+        (8.0, 4.8),
+        f"{name} over the number of components, a line for each structure: {search.reason_}",
+        "Lower is better. The numbers are in the last table.",
     )
+
+
+def _drawn(draw: Callable[[Any], object], size: tuple[float, float], alt: str, caption: str) -> Markup:
+    """A figure of a size in inches."""
+    width, height = size
+    return picture(png_of(draw, width, height), alt, caption, width * _PIXELS, height * _PIXELS)

@@ -17,6 +17,7 @@ from gaussmix.report.removal import only
 from gaussmix.selection.show import BEST, DOUBTFUL, FAILED, grid, legend, parts, title
 
 _MOST_ACROSS = 8  # columns of numbers in one table
+_MOST_MEANS = 5  # columns of means with their deviations
 _MOST_FEATURES = 100
 _SHADES = (0.5, 1.25)  # standard deviations of a feature, from which a mean is shaded and shaded more
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
@@ -79,30 +80,31 @@ def components(subject: Subject, seen: RowsSeen) -> Markup:
     cells = [list(zip(*lines, strict=True)) for lines in zip(words, shades, strict=True)]
     caption = (
         "Mean ± standard deviation. Shaded: the mean lies above (orange) or below (blue) that of the mixture, by more "
-        f"than {_SHADES[0]:g} or {_SHADES[1]:g} of its standard deviations."
+        f"than {_SHADES[0]:g} or {_SHADES[1]:g} of its standard deviations. "
     )
-    between = "variance between components"
+    between = "variance between"
+    explained = "Variance between: the share of a feature's variance that lies between the components."
     lines: list[list[object]]
-    if d <= _MOST_ACROSS:
-        lines = [
-            [component(at), f"{mixture.weights[at]:.4f}", f"{seen.counts[at]:,.6g}", *cells[at]] for at in range(k)
-        ]
+    if d <= _MOST_MEANS:
+        lines = [[component(at), f"{mixture.weights[at]:.4f}", _number(seen.counts[at]), *cells[at]] for at in range(k)]
         if k > 1:
+            caption += explained
             lines.append([between, "", "", *(f"{100 * share:.0f} %" for share in separation)])
         return data_table(caption, ["component", "weight", "rows", *subject.names], lines)
     shown = subject.most_separate(_MOST_FEATURES)
     tables = []
-    for part in parts(k, _MOST_ACROSS):
+    caption += explained
+    for part in parts(k, _MOST_MEANS):
         lines = [
             ["weight", "", *(f"{mixture.weights[at]:.4f}" for at in part)],
-            ["rows", "", *(f"{seen.counts[at]:,.6g}" for at in part)],
+            ["rows", "", *(_number(seen.counts[at]) for at in part)],
         ]
         lines += [
             [subject.names[feature], f"{100 * separation[feature]:.0f} %", *(cells[at][feature] for at in part)]
             for feature in shown
         ]
         tables.append(data_table(caption, ["feature", between, *map(component, part)], lines))
-        caption = f"Components {part[-1] + 1} and on"
+        caption = f"Components from {part[-1] + 1} on"
     if len(shown) < d:
         tables.append(
             paragraph(f"The {len(shown)} of {d} features that tell the components apart most are shown.", quiet=True)
@@ -116,14 +118,14 @@ def certainty(subject: Subject, seen: RowsSeen) -> Markup:
     if k == 1:
         return paragraph("There is one component, and all rows are its own.")
     first, *others = CERTAINTIES
-    columns = [f"{100 * first:g} % or more"]
+    columns = [f"{100 * first:g}\N{NO-BREAK SPACE}% or more"]
     columns += [f"{100 * low:g} to {100 * high:g} %" for low, high in zip(others, CERTAINTIES, strict=False)]
     columns.append(f"below {100 * CERTAINTIES[-1]:g} %")
     lines: list[list[object]] = [
-        [component(at), *(f"{count:,.6g}" for count in counts)] for at, counts in enumerate(seen.certainty_counts)
+        [component(at), *(_number(count) for count in counts)] for at, counts in enumerate(seen.certainty_counts)
     ]
     total = seen.certainty_counts.sum(axis=0)
-    lines.append(["all", *(f"{count:,.6g} ({100 * count / seen.weight:.1f} %)" for count in total)])
+    lines.append(["all", *(f"{_number(count)} ({100 * count / seen.weight:.1f} %)" for count in total)])
     table = data_table("Rows by their most probable component, and by its probability", ["component", *columns], lines)
     if not seen.doubtful.size:
         return joined([table, paragraph(f"No row is doubtful: all are of their component by {CERTAINTIES[1]:.0%}.")])
@@ -171,8 +173,8 @@ def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
         words=(3, 4),
     )
     expected = (
-        f"{RARE:.0%} of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}; of these rows, "
-        f"{100 * seen.rare_share:.2g} % have."
+        f"{RARE:.0%} of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}, "
+        f"and {100 * seen.rare_share:.2g} % of these rows."
     )
     if seen.rare_share > 3 * RARE:
         expected += " So many more than expected: the mixture does not describe all of the rows."
@@ -244,7 +246,7 @@ def alternatives(found: Alternatives, names: Sequence[str]) -> Markup:
     table = found.search.results_
     content: list[object] = [paragraph(found.search.reason_)]
     best = [Fitness.in_table(table, int(line)) for line in table.ranked[:5]]
-    lines = [[(cell, "this") for cell in _fitness_line("this model", found.model)]]
+    lines: list[list[object]] = [[(cell, "this") for cell in _fitness_line("this model", found.model)]]
     lines += [_fitness_line("", each) for each in best]
     content.append(
         data_table(
@@ -304,6 +306,11 @@ def _shades(standardized: np.ndarray) -> list[list[str | None]]:
         [f"{'above' if value > 0 else 'below'}{step}" if step else None for value, step in zip(*line, strict=True)]
         for line in zip(standardized, steps, strict=True)
     ]
+
+
+def _number(count: float) -> str:
+    """Of rows, or of their weights."""
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
 
 
 def _counted(n: int, what: str) -> str:

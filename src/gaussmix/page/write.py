@@ -86,8 +86,8 @@ def write_report(
     found, interrupt = _alternatives(subject, model, n_components, random_state, n_jobs, progress)
     parts = [
         ("short", "In short", sections.in_short(seen, fitness, report, found)),
+        ("picture", "Picture", mixture_picture),
         ("components", "Components", sections.components(subject, seen)),
-        ("pictures", "Pictures", mixture_picture),
         ("certainty", "How sure", joined([certainty_picture, sections.certainty(subject, seen)])),
         ("anomalies", "Unusual rows", sections.anomalies(subject, seen)),
         ("fit", "Rows and fit", sections.fit_report(report, subject.record is not None)),
