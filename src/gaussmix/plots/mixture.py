@@ -239,6 +239,7 @@ class MixtureDisplay:
             for number in range(len(drawn)):
                 others = CurveLabels(ax)
                 others.avoid(np.delete(outlines, number, axis=0).reshape(-1, 2))
+                others.avoid(self.mixture.means[drawn])  # the smallest has no room within
                 room.append(others.room(outlines[number]).max())
             roomy = int(drawn[np.argmax(room)])
             labels.avoid(self.ellipses[drawn[drawn != roomy], :, ::6].reshape(-1, 2))
