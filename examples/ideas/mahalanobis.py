@@ -11,8 +11,8 @@ distance are the ellipses in pictures of mixtures.
 # One Gaussian
 # ------------
 #
-# The density of a Gaussian with mean :math:`\mu` and covariance :math:`\Sigma` falls with one number only, the
-# squared Mahalanobis distance :math:`\Delta^2` (Bishop 2006, equations 2.43 and 2.44):
+# The density of a Gaussian in :math:`d` features, with mean :math:`\mu` and covariance :math:`\Sigma`, depends on the
+# row through one number, the Mahalanobis distance :math:`\Delta` (Bishop 2006, equations 2.43 and 2.44):
 #
 # .. math::
 #
@@ -50,9 +50,9 @@ assert np.allclose(np.exp(gaussian.log_density(rows)), height * np.exp(-(mahalan
 # of the rows along its axis, and the ellipse of Mahalanobis radius :math:`r` reaches :math:`r \sqrt{\lambda_i}` far
 # (Bishop 2006, section 2.3, figure 2.7).
 
-eigenvalues, eigenvectors = np.linalg.eigh(covariance)  # ascending; an axis per column
-eigenvectors *= np.sign(eigenvectors[1])  # of the two directions of an axis, the one that points up
-for value, axis in zip(eigenvalues[::-1], eigenvectors.T[::-1], strict=True):
+eigenvalues, eigenvectors = (part[..., ::-1] for part in np.linalg.eigh(covariance))  # the longest axis first
+eigenvectors = eigenvectors * np.sign(eigenvectors[1])  # columns; an axis has two directions: the one that points up
+for value, axis in zip(eigenvalues, eigenvectors.T, strict=True):
     print(f"along ({axis[0]:+.3f}, {axis[1]:+.3f}): variance {value:.3f}, standard deviation {np.sqrt(value):.3f}")
 tips = mean + 2 * (np.sqrt(eigenvalues) * eigenvectors).T
 assert np.allclose(mahalanobis(tips), 2)
@@ -62,10 +62,10 @@ assert np.allclose(mahalanobis(ellipse(mean, covariance, radius=2)), 2)
 # What an ellipse holds
 # ---------------------
 #
-# In one dimension everyone knows how much lies within one, two and three standard deviations. In more dimensions it
-# is less, because there are more directions to stray in: :math:`\Delta^2` has a chi-square distribution with
-# :math:`d` degrees of freedom. In two dimensions the share within radius :math:`r` is :math:`1 - e^{-r^2 / 2}`. The
-# last column counts a million rows drawn from the Gaussian above.
+# How much lies within one, two and three standard deviations is well known in one dimension. In more it is less,
+# because there are more directions to stray in: :math:`\Delta^2` has a chi-square distribution with :math:`d` degrees
+# of freedom. In two dimensions the share within radius :math:`r` is :math:`1 - e^{-r^2 / 2}`. The last column counts
+# a million rows drawn from the Gaussian above.
 
 radii = np.array([1.0, 2.0, 3.0])
 many, _ = gaussian.sample(1_000_000, random_state=1)
@@ -79,7 +79,7 @@ assert np.all(np.abs(counted - held) < 5 * np.sqrt(held * (1 - held) / len(many)
 
 # %%
 # So a label in standard deviations says little until the dimension is known. The displays label an ellipse by the
-# share that it holds. Here are the ellipses of one, two and three standard deviations.
+# share that it holds. Here are the ellipses of one, two and three standard deviations, with the shares rounded.
 
 display = MixtureDisplay.from_estimator(gaussian, rows, masses=held.round(3), density=False)
 display.ax_.set_aspect("equal")
@@ -91,7 +91,7 @@ plt.show()
 
 for wanted in (0.5, 0.95, 0.99):
     radius = np.sqrt(chi2.ppf(wanted, 2))
-    long, short = radius * np.sqrt(eigenvalues[::-1])
+    long, short = radius * np.sqrt(eigenvalues)
     inside = np.mean(mahalanobis(many) < radius)
     print(f"{wanted:.0%}: radius {radius:.3f}, semi-axes {long:.3f} and {short:.3f}; counted {inside:.2%}")
 
@@ -103,14 +103,14 @@ for wanted in (0.5, 0.95, 0.99):
 # onto the axes and divide by the standard deviations: that is whitening. Afterwards the ellipses are circles, and the
 # ruler and the Mahalanobis distance agree.
 
-points = mean + 3 * eigenvectors.T[::-1]
+points = mean + 3 * eigenvectors.T
 whiten = eigenvectors / np.sqrt(eigenvalues)
 assert np.allclose(np.linalg.norm((points - mean) @ whiten, axis=1), mahalanobis(points))
 
 figure, places = plt.subplots(1, 2, figsize=(8.4, 4.4), layout="constrained")
 for axes, turn, center, title in (
     (places[0], np.eye(2), np.zeros(2), "As measured"),
-    (places[1], whiten[:, ::-1], mean, "Whitened"),
+    (places[1], whiten, mean, "Whitened"),
 ):
     quiet_axes(axes)
     axes.plot(*((rows - center) @ turn).T, ".", color="0.7", markersize=3)
