@@ -10,8 +10,8 @@ responsibilities harden into labels, and EM's means become the centers of k-mean
 # EM with spheres of a fixed size
 # -------------------------------
 #
-# All components have the weight :math:`1/k` and the covariance :math:`\epsilon I`, and :math:`\epsilon` is not
-# fitted. Only the means are left to learn (Bishop 2006, section 9.3.2, equation 9.42):
+# All :math:`K` components have the weight :math:`1/K` and the covariance :math:`\epsilon I`, and :math:`\epsilon` is
+# not fitted. Only the means are left to learn (Bishop 2006, section 9.3.2, equations 9.42 and 9.17):
 #
 # .. math::
 #
@@ -66,16 +66,19 @@ soft = [fit.responsibilities(X) for fit in fits]
 entropies = np.array([-xlogy(r, r).sum(axis=1).mean() / np.log(2) for r in soft])
 distances = np.array([np.linalg.norm(fit.means - kmeans.cluster_centers_, axis=1).max() for fit in fits])
 
+doubtful = [np.mean(r.max(axis=1) < 0.99) for r in soft]
+
 print("variance   entropy, bits   rows below 99 %   means from k-means'")
-for variance, r, entropy, distance in list(zip(variances, soft, entropies, distances, strict=True))[::2]:
-    print(f"{variance:8.1e} {entropy:15.1e} {np.mean(r.max(axis=1) < 0.99):17.1%} {distance:21.1e}")
+for number in range(0, len(variances), 2):
+    print(f"{variances[number]:8.1e} {entropies[number]:15.1e} {doubtful[number]:17.1%} {distances[number]:21.1e}")
+assert np.all(np.diff(entropies) < 0)
 assert distances[-1] < 1e-6
 assert entropies[-1] < 1e-12
 assert np.array_equal(fits[-1].labels(X), kmeans.labels_)
 
 # %%
-# The rows that are shared between components are the pale ones: a belt along the boundaries, which narrows as the
-# spheres shrink.
+# The pale rows are shared between components. They are a belt along the boundaries, which narrows as the spheres
+# shrink. The boundaries hardly move: between spheres of one size they lie halfway, whatever the size.
 
 figure, places = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained", sharex=True, sharey=True)
 for axes, variance, fit in zip(places, variances[:6:2], fits[:6:2], strict=True):
@@ -90,13 +93,10 @@ plt.show()
 
 figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
 quiet_axes(axes)
-for values, name, color, style, at in (
-    (entropies, "entropy, bits per row", PALETTE[0], "-o", 4),
-    (distances, "distance of the means, down to rounding", PALETTE[3], "--s", -3),
-):
-    axes.loglog(variances, values, style, color=color, markersize=5)
-    side = {"xytext": (6, 8), "ha": "left"} if at > 0 else {"xytext": (-12, 4), "ha": "right"}
-    axes.annotate(name, (variances[at], values[at]), textcoords="offset points", color=color, **side)
+axes.loglog(variances, entropies, "-o", color=PALETTE[0], markersize=5)
+axes.loglog(variances, distances, "--s", color=PALETTE[3], markersize=5)
+axes.text(0.09, 0.04, "entropy, bits per row", color=PALETTE[0])
+axes.text(0.0039, 1e-14, "distance of the means, down to rounding", color=PALETTE[3], ha="right")
 axes.invert_xaxis()
 axes.set(ylim=(1e-16, 1), xlabel="variance of the spheres")
 plt.show()
@@ -106,7 +106,7 @@ plt.show()
 # ------------------------------------------------
 #
 # Times :math:`-2 \epsilon`, and without the constants, the log-likelihood tends to the sum of squared distances from
-# the nearest center, which scikit-learn calls inertia (Bishop 2006, equation 9.43).
+# the nearest center, which scikit-learn calls inertia (compare Bishop 2006, equation 9.43).
 
 n, d = X.shape
 for variance, fit in zip(variances[::4], fits[::4], strict=True):
@@ -119,12 +119,14 @@ assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
 # What gets lost in the limit
 # ---------------------------
 #
-# k-means has no variance, so it cannot say how sure a label is. The same model with a variance that is fitted is
-# called EII (:doc:`/choosing`); it also finds how wide the clusters are. k-means finds them too narrow, for it cuts
-# their tails at the boundaries and gives them to the neighbors.
+# k-means has no variance, so it cannot say how sure a label is. The same spheres with a variance and weights that are
+# fitted are called EII (:doc:`/choosing`), and they tell how wide the clusters are. k-means finds them too narrow: it
+# cuts off their tails at the boundaries and gives them to the neighbors.
 
 eii = GaussianMixture(3, covariance_type="EII", random_state=0).fit(X)
+within = kmeans.inertia_ / (n * d)
 print(f"variance that made the rows: {deviation**2:.2f}")
 print(f"fitted with the means (EII): {eii.covariances_[0]:.2f}")
-print(f"within clusters of k-means:  {kmeans.inertia_ / (n * d):.2f}")
+print(f"within clusters of k-means:  {within:.2f}")
 print(f"rows below 99 % in EII:      {np.mean(eii.predict_proba(X).max(axis=1) < 0.99):.1%}")
+assert within < eii.covariances_[0]

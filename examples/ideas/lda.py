@@ -10,9 +10,9 @@ discriminant analysis, number for number. Without them, it is a clustering metho
 # Why the boundaries are straight
 # -------------------------------
 #
-# The log-density of a Gaussian has one quadratic term, :math:`x^T \Sigma^{-1} x / 2`. With the same :math:`\Sigma` in
-# every component it cancels where two are compared, and what decides between components is linear (Bishop 2006,
-# equations 4.68 to 4.70):
+# The log-density of a Gaussian has one quadratic term, :math:`-x^T \Sigma^{-1} x / 2`. With the same :math:`\Sigma` in
+# every component it cancels where two are compared, and what is left is linear (Bishop 2006, equations 4.62 and 4.68
+# to 4.70):
 #
 # .. math::
 #
@@ -83,7 +83,7 @@ assert curved < 1e-9
 # Maximum likelihood divides the squares within classes by :math:`n`, the unbiased estimate by :math:`n - k`.
 # scikit-learn's solver "lsqr" divides by :math:`n`; its default solver "svd" divided by :math:`n - k` until version
 # 1.8 and has agreed with the others since. The divisor enters in one place: it multiplies the covariance, and so it
-# divides every coefficient. The log-odds shrink a little, but for the logarithms of the weights.
+# divides the coefficients. All of the log-odds shrink a little but for the logarithms of the weights.
 
 n, k = len(X), 3
 svd = LinearDiscriminantAnalysis(solver="svd").fit(X, species)
@@ -124,5 +124,7 @@ for axes, mixture, title in zip(
 plt.show()
 
 # %%
-# The likelihood is not the number of right labels: neither fit sets out to make that great. Both boundaries are
-# straight, and both lie nearly in the same place, because on these rows the clusters are the species.
+# Neither fit maximizes the number of right labels; both maximize a likelihood. All boundaries are straight. Without
+# the labels they turn, but few rows change sides.
+
+print(f"rows with another component than LDA gives them: {np.sum(clusters.labels(X) != lda.predict(X))} of {n}")

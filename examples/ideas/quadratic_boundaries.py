@@ -18,10 +18,11 @@ known, the same rule is quadratic discriminant analysis.
 #    \log \frac{w_1 \, p_1(x)}{w_2 \, p_2(x)} = x^T A x + b^T x + c, \qquad
 #    A = \frac{1}{2} \left(\Sigma_2^{-1} - \Sigma_1^{-1}\right)
 #
-# The boundary is where it is zero (Duda, Hart and Stork 2001, section 2.6.3). The determinant of :math:`A` names the
-# curve, as for every conic: an ellipse where it is positive, a hyperbola where it is negative, a parabola where it is
-# zero and :math:`A` is not. Where :math:`A` is zero the covariances are equal, and the boundary is a line
-# (:doc:`lda`). The first component's responsibility is the logistic function of the same difference.
+# The boundary is where it is zero (Duda, Hart and Stork 2001, section 2.6.3). As for every conic, the determinant of
+# :math:`A` names the curve: an ellipse where it is positive, a hyperbola where it is negative, a parabola where it is
+# zero but :math:`A` is not. Each has degenerate forms, such as two crossing lines. Where :math:`A` itself is zero the
+# covariances are equal, and the boundary is a line (:doc:`lda`). The first component's responsibility is the logistic
+# function of the same difference.
 
 import matplotlib.pyplot as plt
 import numpy as np
