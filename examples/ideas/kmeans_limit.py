@@ -2,8 +2,8 @@
 k-means as the limit of shrinking spheres
 =========================================
 
-k-means is EM in disguise. Give every component the same weight and the same sphere, and let the spheres shrink:
-responsibilities harden into labels, and EM's means become the centers of k-means.
+k-means is a limit of EM. Give every component the same weight and the same sphere, and let the spheres shrink:
+responsibilities harden into labels, and the means become the centers of k-means.
 """
 
 # %%
@@ -65,7 +65,6 @@ fits = [fit_means(variance) for variance in variances]
 soft = [fit.responsibilities(X) for fit in fits]
 entropies = np.array([-xlogy(r, r).sum(axis=1).mean() / np.log(2) for r in soft])
 distances = np.array([np.linalg.norm(fit.means - kmeans.cluster_centers_, axis=1).max() for fit in fits])
-
 doubtful = [np.mean(r.max(axis=1) < 0.99) for r in soft]
 
 print("variance   entropy, bits   rows below 99 %   means from k-means'")

@@ -3,7 +3,7 @@ One covariance for all, and LDA
 ===============================
 
 Components that share one covariance meet in straight lines. With the labels known, that mixture is linear
-discriminant analysis, number for number. Without them, it is a clustering method whose boundaries are those of LDA.
+discriminant analysis, number for number. Without them, it finds clusters, and its boundaries stay straight.
 """
 
 # %%
@@ -16,7 +16,7 @@ discriminant analysis, number for number. Without them, it is a clustering metho
 #
 # .. math::
 #
-#    a_k(x) = x^T \Sigma^{-1} \mu_k - \frac{1}{2} \mu_k^T \Sigma^{-1} \mu_k + \log w_k, \qquad
+#    a_k(x) = x^T \Sigma^{-1} \mu_k - \frac{1}{2} \mu_k^T \Sigma^{-1} \mu_k + \log \, w_k, \qquad
 #    r_k(x) = \frac{e^{a_k(x)}}{\sum_j e^{a_j(x)}}
 
 import matplotlib.pyplot as plt
@@ -37,7 +37,7 @@ X, species = iris.data[:, 2:], iris.target
 # --------------------
 #
 # Known labels are responsibilities of zero and one. One M-step turns them into weights, means and the tied
-# covariance. Labels in ``init_params``, no iterations and no penalty are exactly that step.
+# covariance. A fit with labels in ``init_params``, no iterations and no penalty is exactly that step.
 
 labeled = GaussianMixture(3, covariance_type="tied", init_params=species, max_iter=0, reg_covar=0).fit(X)
 

@@ -15,7 +15,7 @@ known, the same rule is quadratic discriminant analysis.
 #
 # .. math::
 #
-#    \log \frac{w_1 \, p_1(x)}{w_2 \, p_2(x)} = x^T A x + b^T x + c, \qquad
+#    \log \, \frac{w_1 \, p_1(x)}{w_2 \, p_2(x)} = x^T A x + b^T x + c, \qquad
 #    A = \frac{1}{2} \left(\Sigma_2^{-1} - \Sigma_1^{-1}\right)
 #
 # The boundary is where it is zero (Duda, Hart and Stork 2001, section 2.6.3). As for every conic, the determinant of
@@ -91,7 +91,7 @@ plt.show()
 # --------------------------
 #
 # When the class of each row is known, the responsibilities are known, and one M-step makes the mixture: the mean and
-# the covariance of each class. Labels in ``init_params``, no iterations and no penalty are exactly that.
+# the covariance of each class. A fit with labels in ``init_params``, no iterations and no penalty is exactly that step.
 
 iris = load_iris()
 X, species = iris.data[:, 2:], iris.target
