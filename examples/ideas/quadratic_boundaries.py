@@ -85,8 +85,11 @@ plt.show()
 
 # %%
 # A hyperbola has two branches, so a region of ``predict`` may consist of two parts. That is no fault: beyond the
-# narrow component the other one is denser on both sides.
-#
+# narrow component the wide one is denser on both sides.
+
+assert pairs[2].labels([[-4, 0.5], [-0.8, 0.5], [4, 0.5]]).tolist() == [1, 0, 1]
+
+# %%
 # With the labels known: QDA
 # --------------------------
 #
