@@ -22,6 +22,7 @@ PAGES = {
     "comparing": 1,
     "report": 0,
     "when-it-goes-wrong": 0,
+    "images": 0,
     "speed": 0,
     "from-scikit-learn": 1,
     "from-mclust": 3,
