@@ -1,87 +1,105 @@
-"""Fluid, gray and white matter in a slice of the MNI152 template that nilearn ships.
+"""
+Tissues of a brain
+==================
 
-The slice is T1-weighted: the darkest class is fluid, the brightest white matter. The template's own tissue maps are
-averages of many brains: what is printed is an agreement, not an accuracy. The template is an average too, so smooth
-that the strength of the neighbors estimated from it is too great; a small number takes its place.
+A slice through the MNI152 template, an average of many T1-weighted images of magnetic resonance. Fluid is dark, white
+matter is bright, gray matter lies between. Three classes of brightness find them, and fractions say how much of each is
+in a pixel.
 """
 
-import sys
-from pathlib import Path
+# %%
+# The slice and what is known about it
+# ------------------------------------
+#
+# nilearn ships the template, and maps of gray and of white matter, which are averages over many brains too. So what is
+# measured below is an agreement with the maps, not an accuracy. Pixels outside the brain do not count: a mask says
+# which.
 
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
-from scipy.stats import entropy
 
+from gaussmix import Mixture
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.metrics import dice
-from gaussmix.typing import FloatArray
+from gaussmix.plots import HistogramDisplay, SegmentationDisplay
 
 TISSUES = ("fluid", "gray matter", "white matter")
 HEIGHT = 18.0  # of the slice, in millimeters
-SMOOTHING = {"pixels alone": 0, "neighbors": 0.3, "neighbors, estimated": "auto"}
 
-
-def main(folder: Path, every: int = 1) -> None:
-    """Segment every n-th line and column of the slice, print the agreement, save ``brain_slice.png``."""
-    template = load_mni152_template(resolution=1)
+slices = []
+for load in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template):
+    template = load(resolution=1)
     level = round((HEIGHT - template.affine[2, 3]) / template.affine[2, 2])
-    images = (template, load_mni152_gm_template(resolution=1), load_mni152_wm_template(resolution=1))
-    brain, gray, white = (np.rot90(image.get_fdata(dtype=np.float32)[::every, ::every, level]) for image in images)
-    mask = brain > 0
-    maps = np.stack([1 - gray - white, gray, white], axis=-1)
+    slices.append(np.rot90(template.get_fdata(dtype=np.float32)[10:-10, 15:-20, level]))
+brain, gray, white = slices
+mask = brain > 0
+maps = np.stack([1 - gray - white, gray, white], axis=-1)
 
-    print(f"{'Dice with the maps':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'strength':>14}")
-    found = {}
-    for name, smoothing in SMOOTHING.items():
-        found[name] = GaussianMixtureSegmenter(3, smoothing=smoothing, random_state=0).fit(brain, mask)
-        agreements = dice(found[name].predict(brain, mask), maps.argmax(axis=-1), mask)[:3]
-        print(f"{name:22}" + "".join(f"{value:14.3f}" for value in agreements) + f"{found[name].smoothing_:14.2f}")
-    segmenter = found["neighbors"]
-    probabilities, fractions = segmenter.predict_proba(brain, mask), segmenter.predict_fractions(brain, mask)
-    print(f"{'differences in area':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'in a pixel':>14}")
-    for name, shares in {"probabilities": probabilities, "fractions": fractions}.items():
-        areas = 100 * (shares[mask].sum(axis=0) / maps[mask].sum(axis=0) - 1)
-        error = np.sqrt(((shares - maps)[mask] ** 2).mean())
-        print(f"{name:22}" + "".join(f"{value:+12.1f} %" for value in areas) + f"{error:14.3f}")
+# %%
+# Labels
+# ------
+#
+# Three strengths of the neighbors. The overlap with the maps' own labels is the Dice coefficient of each tissue: twice
+# what both have in common, divided by the sum of both.
 
-    doubt = np.zeros(mask.shape)
-    doubt[mask] = entropy(probabilities[mask], base=2, axis=1)
-    pictures = [
-        ("T1-weighted", brain, "gray", None),
-        ("classes", segmenter.predict(brain, mask), "gray", 2),
-        ("the template's own maps", maps.argmax(axis=-1), "gray", 2),
-        ("entropy, bits", doubt, "magma_r", 1),
-    ]
-    pictures += [(f"fraction of {tissue}", fractions[..., at], "gray_r", 1) for at, tissue in enumerate(TISSUES)]
-    figure = Figure(figsize=(13, 8), layout="constrained")
-    places = figure.subplots(2, 4).ravel()
-    lines, columns = (slice(there.min(), there.max() + 1) for there in np.nonzero(mask))
-    for axes, (name, pixels, colors, most) in zip(places, pictures, strict=False):
-        shown = axes.imshow(np.where(mask, pixels, np.nan)[lines, columns], cmap=colors, vmin=0, vmax=most)
-        axes.set_title(name, loc="left")
-        axes.set_axis_off()
-        if colors == "magma_r":
-            figure.colorbar(shown, ax=axes, location="bottom", shrink=0.8)
-    draw_histogram(places[-1], segmenter, brain[mask], probabilities[mask].mean(axis=0))
-    figure.savefig(folder / "brain_slice.png", dpi=110)
+found = {}
+print(f"{'Dice':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'strength':>12}")
+for name, strength in {"pixels alone": 0, "neighbors, a little": 0.3, "neighbors, estimated": "auto"}.items():
+    found[name] = GaussianMixtureSegmenter(3, smoothing=strength, random_state=0).fit(brain, mask)
+    overlaps = dice(found[name].predict(brain, mask), maps.argmax(axis=-1), mask)[:3]
+    print(f"{name:22}" + "".join(f"{value:14.3f}" for value in overlaps) + f"{found[name].smoothing_:12.2f}")
 
+# %%
+# An average of many brains is so smooth that the strength estimated from it is too great: thin folds are lost. The
+# pictures are of the small strength.
 
-def draw_histogram(axes: Axes, segmenter: GaussianMixtureSegmenter, values: FloatArray, shares: FloatArray) -> None:
-    """Brightness, and the density of each class times its share."""
-    axes.hist(values, bins=80, density=True, color="#dfe2e5")
-    grid = np.linspace(values.min(), values.max(), 400)
-    mixture = segmenter.mixture_
-    for tissue, mean, variance, share in zip(
-        TISSUES, mixture.means[:, 0], mixture.covariance.variances()[:, 0], shares, strict=True
-    ):
-        density = np.exp(-0.5 * (grid - mean) ** 2 / variance) / np.sqrt(2 * np.pi * variance)
-        axes.plot(grid, share * density, label=tissue)
-    axes.set_title("brightness and classes", loc="left")
-    axes.set_yticks([])
-    axes.legend(frameon=False)
+segmenter = found["neighbors, a little"]
+figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+display = SegmentationDisplay.from_estimator(segmenter, brain, mask, ax=places[0], show="picture")
+display.plot(places[1])
+places[1].set_title("Fluid, gray and white matter", loc="left", fontsize=11)
+display.plot(places[2], show="certainty")
 
+# %%
+# Brightness
+# ----------
+#
+# The same classes as densities. Where neighbors count, the weights of a mixture are what a class has beside them; its
+# share of the pixels takes their place here. Gray and white matter overlap, and nothing in one pixel's brightness can
+# settle it.
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+classes = segmenter.mixture_
+shares = np.bincount(segmenter.predict(brain, mask)[mask]) / mask.sum()
+shown = Mixture.from_parameters(shares, classes.means, classes.covariance.dense(), covariance_type="full")
+display = HistogramDisplay.from_estimator(shown, brain[mask][:, None])
+display.ax_.set_xlabel("brightness")
+
+# %%
+# Fractions
+# ---------
+#
+# At a border a pixel holds some of both sides. Its probabilities say how sure the label is; fractions say how much of
+# each tissue there is, and their sum is an area. Beside the error in a pixel, root mean square against the maps, is how
+# much each area differs from that in the maps.
+
+estimates = {
+    "labels": np.eye(3)[np.where(mask, segmenter.predict(brain, mask), 0)],
+    "probabilities": segmenter.predict_proba(brain, mask),
+    "fractions": segmenter.predict_fractions(brain, mask),
+}
+print(f"{'difference in area':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'in a pixel':>12}")
+for name, estimate in estimates.items():
+    areas = 100 * (estimate[mask].sum(axis=0) / maps[mask].sum(axis=0) - 1)
+    error = np.sqrt(((estimate - maps)[mask] ** 2).mean())
+    print(f"{name:22}" + "".join(f"{area:+12.1f} %" for area in areas) + f"{error:12.3f}")
+
+figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+for axes, tissue, fraction in zip(places, TISSUES, np.moveaxis(estimates["fractions"], -1, 0), strict=True):
+    axes.imshow(np.where(mask, fraction, np.nan), cmap="gray_r", vmin=0, vmax=1)
+    axes.set_title(f"Fraction of {tissue}", loc="left", fontsize=11)
+    axes.set_axis_off()
+
+# %%
+# Labels give the pixels at a border to one side, mostly to the gray matter between the other two. Where an area or a
+# volume is asked for, add fractions. :doc:`volume` does the same where the truth is known.
