@@ -34,7 +34,7 @@ recolored = {
 }
 
 
-def show(axes, picture, name, part=np.s_[:, :], **options):
+def show(axes: plt.Axes, picture: np.ndarray, name: str, part: tuple = np.s_[:, :], **options: object) -> None:
     axes.imshow(picture.reshape(*photo.shape[:2], -1)[part] / 255, interpolation="nearest", **options)
     axes.set_title(name, loc="left")
     axes.set_axis_off()

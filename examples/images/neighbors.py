@@ -34,11 +34,12 @@ for width, column in lines.items():
     truth[20:100, column : column + width] = 1
 
 
-def observe(noise):
+def observe(noise: float) -> np.ndarray:
+    """The drawing under normal noise."""
     return truth + np.random.default_rng(0).normal(scale=noise, size=truth.shape)
 
 
-def show(axes, picture, name, **options):
+def show(axes: plt.Axes, picture: np.ndarray, name: str, **options: object) -> None:
     axes.imshow(picture, interpolation="nearest", **options)
     axes.set_title(name, loc="left")
     axes.set_axis_off()

@@ -20,21 +20,16 @@ from sklearn.datasets import load_sample_image
 from sklearn.metrics import adjusted_rand_score
 
 from gaussmix.imaging import GaussianMixtureSegmenter
-from gaussmix.plots import HistogramDisplay
+from gaussmix.plots import HistogramDisplay, SegmentationDisplay
 
 photo = coffee()
 gray = photo @ [0.299, 0.587, 0.114]
-
-
-def show(axes, picture, name, **options):
-    axes.imshow(picture, **options)
-    axes.set_title(name, loc="left")
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
+left.imshow(photo)
+right.imshow(gray, cmap="gray", vmin=0, vmax=255)
+for axes, name in ((left, "Photograph"), (right, "Its gray levels")):
+    axes.set_title(name, loc="left", fontsize=11)
     axes.set_axis_off()
-
-
-figure, places = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
-show(places[0], photo, "in color")
-show(places[1], gray, "in gray", cmap="gray", vmin=0, vmax=255)
 
 # %%
 # Four classes each way
@@ -44,18 +39,16 @@ show(places[1], gray, "in gray", cmap="gray", vmin=0, vmax=255)
 # differs. Each pixel is shown in the mean color of its class.
 
 
-def segment(image, color_space):
-    """The fitted segmenter, the labels, and the image in the mean colors of its classes."""
-    segmenter = GaussianMixtureSegmenter(4, color_space=color_space, smoothing=0, random_state=0).fit(image)
-    labels = segmenter.predict(image)
-    return segmenter, labels, np.stack([image[labels == number].mean(axis=0) for number in range(4)])[labels]
+def segment(image: np.ndarray, color_space: str) -> GaussianMixtureSegmenter:
+    return GaussianMixtureSegmenter(4, color_space=color_space, smoothing=0, random_state=0).fit(image)
 
 
-of_colors, color_labels, in_colors = segment(photo, "rgb")
-of_grays, gray_labels, in_grays = segment(photo, "gray")
 figure, places = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
-show(places[0], in_colors / 255, "four classes of colors")
-show(places[1], in_grays / 255, "four classes of grays")
+of_colors, of_grays = segment(photo, "rgb"), segment(photo, "gray")
+by_color = SegmentationDisplay.from_estimator(of_colors, photo, ax=places[0])
+by_gray = SegmentationDisplay.from_estimator(of_grays, photo, ax=places[1])
+places[0].set_title("Four classes of colors", loc="left", fontsize=11)
+places[1].set_title("Four classes of grays", loc="left", fontsize=11)
 
 # %%
 # With colors, the saucer is a class of its own. With grays it has gone over to the table, and what brightness can see
@@ -66,13 +59,15 @@ show(places[1], in_grays / 255, "four classes of grays")
 # no more in common than chance.
 
 
-def distance(image, in_mean_colors):
-    return np.sqrt(((image - in_mean_colors) ** 2).sum(axis=-1).mean())
+def distance(image: np.ndarray, segmenter: GaussianMixtureSegmenter) -> float:
+    labels = segmenter.predict(image)
+    means = np.stack([image[labels == number].mean(axis=0) for number in range(4)])
+    return np.sqrt(((image - means[labels]) ** 2).sum(axis=-1).mean())
 
 
-print(f"distance to the mean color of the class: {distance(photo, in_colors):.1f} with colors,", end=" ")
-print(f"{distance(photo, in_grays):.1f} with grays")
-print(f"agreement of the two: {adjusted_rand_score(color_labels.ravel(), gray_labels.ravel()):.2f}")
+print(f"distance to the mean color of the class: {distance(photo, of_colors):.1f} with colors,", end=" ")
+print(f"{distance(photo, of_grays):.1f} with grays")
+print(f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_gray.labels.ravel()):.2f}")
 
 # %%
 # One channel at a time
@@ -99,7 +94,7 @@ means, weights = of_colors.mixture_.means, of_colors.mixture_.weights
 saucer, table = (means[:, 0] - means[:, 1]).argmax(), weights.argmax()  # the reddest class, the largest one
 print("percent in gray class   0     1     2     3")
 for name, number in {"the saucer": saucer, "the table": table}.items():
-    shares = np.bincount(gray_labels[color_labels == number], minlength=4) / (color_labels == number).sum()
+    shares = np.bincount(by_gray.labels[by_color.labels == number], minlength=4) / (by_color.labels == number).sum()
     print(f"{name:18}" + "".join(f"{100 * share:6.1f}" for share in shares))
 
 # %%
@@ -107,8 +102,8 @@ for name, number in {"the saucer": saucer, "the table": table}.items():
 # each of its levels, whether more pixels of the saucer or of the table have it. No rule that sees this channel alone is
 # right more often.
 
-either = np.isin(color_labels, (saucer, table))
-truth = color_labels[either] == saucer
+either = np.isin(by_color.labels, (saucer, table))
+truth = by_color.labels[either] == saucer
 channels = {"red": photo[..., 0], "green": photo[..., 1], "blue": photo[..., 2], "gray": gray.round().astype(int)}
 print(f"right by always saying table: {100 * (1 - truth.mean()):5.1f} %")
 for name, channel in channels.items():
@@ -125,7 +120,7 @@ for name, channel in channels.items():
 
 china = load_sample_image("china.jpg")
 for color_space, name in {"rgb": "colors", "gray": "grays"}.items():
-    print(f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)[2]):.1f}")
+    print(f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)):.1f}")
 
 # %%
 # :doc:`hard_against_soft` and :doc:`neighbors` go on from here.

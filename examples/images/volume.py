@@ -85,8 +85,8 @@ for name, estimate in estimates.items():
 # Two cuts through the middle
 # ---------------------------
 #
-# Above along the slices, below across them, where a voxel is three times as tall as wide. Coats that one voxel alone
-# takes for background, and the specks, are what neighbors mend.
+# Above along the slices, below across them, where a voxel is three times as tall as wide. Neighbors mend the specks;
+# fractions keep what is blurred.
 
 shown = {
     "Volume": volume,
