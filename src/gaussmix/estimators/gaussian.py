@@ -41,8 +41,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture``, and mean the same but for the
-    few differences that docs/from-scikit-learn.md lists. Beside them: ``sample_weight``, responsibilities as a transform, the
-    frozen ``mixture_``, and ``stop_reason_``.
+    few differences that docs/from-scikit-learn.md lists. Beside them: ``sample_weight``, responsibilities as a
+    transform, the frozen ``mixture_``, and ``stop_reason_``.
 
     Parameters
     ----------
