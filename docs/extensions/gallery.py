@@ -53,6 +53,8 @@ def watch_page(gallery_conf: dict[str, Any], path: str | None, when: str) -> Non
         warnings.simplefilter("error")
         # joblib asks the machine about its cores; the answer does not matter here.
         warnings.filterwarnings("ignore", message=".*resource_tracker.*", category=UserWarning)
+        # plt.show() is for readers who run the script; where there is a screen, matplotlib says that Agg has none.
+        warnings.filterwarnings("ignore", message=".*is non-interactive, and thus.*", category=UserWarning)
     elif _running:
         started, caught = _running.pop()
         caught.__exit__(None, None, None)
