@@ -20,7 +20,7 @@ LITERAL = re.compile(r"``[^`]+``|:\w+(?::\w+)?:`[^`]*`")
 CITATION = re.compile(r"\([^()]*\b(?:1[89]|20)\d\d\b[^()]*\)")
 NAMES = "chapter|section|figure|equation|table|theorem|page|version|recommendation"
 PLACE = re.compile(rf"\b(?:{NAMES})s?\s+\S*\d\S*(?:(?:,|\s+and|\s+to)\s+\S*\d\S*)*", re.IGNORECASE)
-NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?: ?%)?")
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?: ?%)?")
 
 
 def prose_of(source: str) -> str:
@@ -88,6 +88,7 @@ def test_page_states_no_number_that_it_does_not_compute(path):
         ("The error is 3.7 nats.", ["3.7"]),
         ("Of 1,250 rows 20 % are doubtful.", ["20 %"]),
         ("The 5th pass, and 12.", ["5", "12"]),
+        ("To 1e-8, not to 1e-9.", ["1e-9"]),
         ("It holds 95 %, as asked.", []),
         ("It reaches the top (Bishop 2006, equations 9.42 and 9.43), see figures 9-16 and 9-17.", []),
         ("With ``k=7`` and :math:`x_3`\n\n.. math::\n\n   y = 8 x\n\nthere is no end.", []),
@@ -96,4 +97,4 @@ def test_page_states_no_number_that_it_does_not_compute(path):
 )
 def test_stray_numbers_are_seen(words, stray):
     commented = words.replace("\n", "\n# ")
-    assert stray_numbers(f'"""\nTitle\n=====\n\nLead.\n"""\n\n# %%\n# {commented}\n\nx = [1250, 0.95]\n') == stray
+    assert stray_numbers(f'"""\nTitle\n=====\n\nLead.\n"""\n\n# %%\n# {commented}\n\nx = [1250, 0.95, 1e-8]\n') == stray

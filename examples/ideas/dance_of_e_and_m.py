@@ -53,7 +53,7 @@ dance = EMAnimation(trace, X)
 # -----------
 #
 # Rows have the color of the component that is most probable for them, the paler the less sure it is. Ellipses hold
-# 50 % and 95 % of each component. The first E-step cuts through both clusters, and the first M-step makes two long
+# half of each component, and all but its tails. The first E-step cuts through both clusters, and the first M-step makes two long
 # ellipses of that, which share most rows. But small differences are enough: each component moves toward the rows that
 # are a little more its own, which makes them still more its own.
 

@@ -10,9 +10,9 @@ each class a voxel holds.
 # Making it
 # ---------
 #
-# The balls are drawn on a fine grid. A voxel is 1 by 1 by 3 millimeters and has 24 points of it: at a border it holds
-# some of both sides, and these shares are the truth. The classes have the gray levels 0 (outside), 1 (coat) and 2
-# (core); noise is added.
+# The balls are drawn on a fine grid. A voxel is 1 by 1 by 3 millimeters and has ``prod(POINTS)`` points of it: at a
+# border it holds some of both sides, and these shares are the truth. The classes have the gray levels 0 (outside), 1
+# (coat) and 2 (core); noise is added.
 
 import matplotlib.pyplot as plt
 import numpy as np
