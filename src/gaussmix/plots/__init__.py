@@ -13,8 +13,10 @@ from gaussmix.plots.geometry import (
     radius_holding,
     view_range,
 )
+from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.plots.pairs import PairsDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.segmentation import SegmentationDisplay
 from gaussmix.plots.trace import TraceDisplay
@@ -23,7 +25,9 @@ from gaussmix.plots.uncertainty import UncertaintyDisplay
 __all__ = [
     "CriterionDisplay",
     "EMAnimation",
+    "HistogramDisplay",
     "MixtureDisplay",
+    "PairsDisplay",
     "ResponsibilityDisplay",
     "SegmentationDisplay",
     "TraceDisplay",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.plots.drawing import color_of, new_axes, new_figure, quiet_axes
+from gaussmix.plots.components import draw_center, draw_ellipses, draw_rows, drawn_components, size_of_points
+from gaussmix.plots.drawing import new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, radius_holding, view_range
 from gaussmix.plots.given import chosen_rows, feature_names
-from gaussmix.plots.mixture import LEAST_WEIGHT, draw_center, draw_rows, size_of_points
 from gaussmix.plots.palette_png import encode_png
 from gaussmix.rows import as_rows
 from gaussmix.trace import EMTrace
@@ -130,11 +130,12 @@ class EMAnimation:
             responsibilities = self.responsibilities[(frame - 1) // 2]
             labels, certainty = responsibilities.argmax(axis=1), responsibilities.max(axis=1)
             draw_rows(ax, self.rows, labels, certainty, mixture.n_components, inks)
-        covariances = mixture.covariance.dense()
-        for component in map(int, np.flatnonzero(mixture.weights >= LEAST_WEIGHT)):
-            for mass, width in zip(MASSES, (1.8, 1.3), strict=True):
-                curve = ellipse(mixture.means[component], covariances[component], radius_holding(mass))
-                ax.plot(*curve.T, color=color_of(component, inks), linewidth=width, zorder=4)
+        shapes = zip(mixture.means, mixture.covariance.dense(), strict=True)
+        radii = [radius_holding(mass) for mass in MASSES]
+        ellipses = np.array([[ellipse(mean, covariance, radius) for radius in radii] for mean, covariance in shapes])
+        drawn = drawn_components(mixture)
+        draw_ellipses(ax, ellipses, drawn, inks)
+        for component in drawn:
             draw_center(ax, component, mixture.means[component], inks)
         return ax
 

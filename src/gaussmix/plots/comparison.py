@@ -18,12 +18,12 @@ from gaussmix.plots.drawing import (
     WIDTH,
     axes_in_line,
     color_of,
-    draw_channel,
     name_axes,
     new_figure,
     show_picture,
     write_title,
 )
+from gaussmix.plots.histogram import draw_channel
 from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def comparison_figure(
     top += LABEL + 0.2
     panels = [(mixture, rows, feature) for mixture, rows in histograms for feature in range(mixture.n_features)]
     for axes, (mixture, rows, feature) in zip(axes_in_line(figure, top, HISTOGRAM, len(panels)), panels, strict=True):
-        draw_channel(axes, mixture, feature, rows[:, feature])
+        draw_channel(axes, mixture, rows, feature)
         name_axes(axes, _channel_name(mixture, feature))
     top += HISTOGRAM + 0.3 + LABEL + 0.2
     likelihood, number, share = axes_in_line(figure, top, _STRIPS, 3)

@@ -9,28 +9,25 @@ import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
 from gaussmix.plots.drawing import (
-    BARS,
     FOOT,
     GAP,
     HEAD,
     HISTOGRAM,
     INK,
     LABEL,
-    LINE,
     MARGIN,
     QUIET,
     WIDTH,
     axes_in_line,
     color_of,
-    draw_channel,
-    draw_densities,
     name_axes,
     new_figure,
     show_picture,
     write_title,
 )
-from gaussmix.plots.geometry import density_surface, ellipse, marginal_densities, radius_holding, view_range
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.plots.histogram import HistogramDisplay, draw_channel
+from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,10 +45,7 @@ def scatter_figure(
     title: str | None = None,
     labels: tuple[str, str] | None = None,
 ) -> "Figure":
-    """Two features of rows and of the mixture: scatter, ellipses, density contours and both margins.
-
-    Points have the colors of the components, mixed by their responsibilities. Each component has an ellipse that
-    holds half of it and one that holds 95 %.
+    """Two features of rows and of the mixture: a `MixtureDisplay`, and a `HistogramDisplay` on both sides.
 
     Parameters
     ----------
@@ -67,31 +61,25 @@ def scatter_figure(
     -------
     matplotlib.figure.Figure
     """
-    rows = np.asarray(X, dtype=np.float64)
-    shown = mixture.marginal(features)
-    if shown.n_features != 2:
-        raise ValueError(f"features must be two, got {list(features)}")
-    columns = [_position(mixture, feature) for feature in features]
-    x, y = rows[:, columns[0]], rows[:, columns[1]]
-    names = labels or shown.feature_names or tuple(f"feature {column}" for column in columns)
-
     figure = new_figure(8.4, 7.4)
     grid = figure.add_gridspec(
         2, 2, width_ratios=(5, 1), height_ratios=(1, 5), wspace=0.03, hspace=0.03,
         left=0.095, right=0.975, bottom=0.085, top=0.875,
     )  # fmt: skip
     main = figure.add_subplot(grid[1, 0])
-    top = figure.add_subplot(grid[0, 0], sharex=main)
-    side = figure.add_subplot(grid[1, 1], sharey=main)
-    _draw_scatter(main, shown, x, y, mixture.responsibilities(rows))
-    main.set_xlabel(names[0], color=INK, fontsize=11.5, labelpad=8)
-    main.set_ylabel(names[1], color=INK, fontsize=11.5, labelpad=8)
-    _draw_margin(top, shown, 0, x, main.get_xlim())
-    _draw_margin(side, shown, 1, y, main.get_ylim(), upright=True)
+    display = MixtureDisplay.from_estimator(mixture, X, features=features, ax=main)
+    for feature, place in enumerate((grid[0, 0], grid[1, 1])):
+        margin = figure.add_subplot(place)
+        position = mixture.positions(features)[feature]
+        HistogramDisplay.from_estimator(mixture, X, feature=position, ax=margin, upright=bool(feature))
+        (margin.set_ylim if feature else margin.set_xlim)(display.view[feature])
+        margin.set_axis_off()
+    for name, axis in zip(labels or display.names, (main.xaxis, main.yaxis), strict=True):
+        axis.set_label_text(name, color=INK, fontsize=11.5)
     write_title(
         figure,
-        title or f"{mixture.n_components} components, {len(rows):,} rows",
-        "Ellipses hold 50 % and 95 % of each component; shading is the mixture's density.",
+        title or f"{mixture.n_components} components, {len(np.asarray(X)):,} rows",
+        "Ellipses: shares of each component. Gray lines: of the mixture. Dashed: where labels change.",
         left=0.095,
     )
     return figure
@@ -158,7 +146,7 @@ def segmentation_figure(
     top += LABEL + 0.15
     names = mixture.feature_names or tuple(f"channel {number}" for number in range(mixture.n_features))
     for feature, axes in enumerate(axes_in_line(figure, top, HISTOGRAM, mixture.n_features)):
-        draw_channel(axes, mixture, feature, X[:, feature])
+        draw_channel(axes, mixture, X, feature)
         name_axes(axes, names[feature].capitalize())
     which = "each component" if n_shown == mixture.n_components else f"the first {n_shown} components"
     write_title(
@@ -176,57 +164,6 @@ def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     figure.savefig(path, dpi=150)
 
 
-def _draw_scatter(axes: "Axes", mixture: Mixture, x: FloatArray, y: FloatArray, responsibilities: FloatArray) -> None:
-    from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgb
-
-    palette = np.array([to_rgb(color_of(component)) for component in range(mixture.n_components)])
-    covariances = mixture.covariance.dense()
-    curves = [
-        [ellipse(mean, covariance, radius_holding(probability)) for probability in (0.5, 0.95)]
-        for mean, covariance in zip(mixture.means, covariances, strict=True)
-    ]
-    outer = [
-        ellipse(mean, covariance, radius_holding(0.99))
-        for mean, covariance in zip(mixture.means, covariances, strict=True)
-    ]
-    points = np.concatenate([np.column_stack([x, y]), *outer])
-    axes.set_xlim(view_range(points[:, 0], 0.02))
-    axes.set_ylim(view_range(points[:, 1], 0.02))
-    grid_x, grid_y = np.linspace(*axes.get_xlim(), 200), np.linspace(*axes.get_ylim(), 200)
-    surface = density_surface(mixture, grid_x, grid_y)
-    levels = surface.max() * np.geomspace(0.01, 1.0, 9)
-    shades = LinearSegmentedColormap.from_list("density", ["#f6f7f8", "#c9ced4"])
-    axes.contourf(grid_x, grid_y, surface, levels=levels, cmap=shades, norm=LogNorm(), zorder=0)
-    axes.scatter(x, y, c=responsibilities @ palette, s=28, alpha=0.9, linewidths=0.6, edgecolors="white", zorder=2)
-    for component, pair in enumerate(curves):
-        for curve, style in zip(pair, ("-", (0, (5, 2.5))), strict=True):
-            axes.plot(*curve.T, color=color_of(component), linewidth=1.8, linestyle=style, zorder=3)
-        axes.plot(
-            *mixture.means[component], marker="o", markersize=8, color=color_of(component), markeredgecolor="white",
-            markeredgewidth=1.6, zorder=4,
-        )  # fmt: skip
-    axes.tick_params(colors=QUIET, labelsize=10, length=3)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(LINE)
-    for side in ("right", "top"):
-        axes.spines[side].set_visible(False)
-
-
-def _draw_margin(
-    axes: "Axes",
-    mixture: Mixture,
-    feature: int,
-    values: FloatArray,
-    limits: tuple[float, float],
-    upright: bool = False,
-) -> None:
-    """Histogram and densities of one feature beside the scatter."""
-    grid = np.linspace(*limits, 400)
-    axes.hist(values, bins=32, density=True, color=BARS, orientation="horizontal" if upright else "vertical")
-    draw_densities(axes, grid, marginal_densities(mixture, feature, grid), upright)
-    axes.set_axis_off()
-
-
 def _draw_map(axes: "Axes", probabilities: Rows, number: int, weight: float, color: Rows) -> None:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.transforms import ScaledTranslation
@@ -241,9 +178,3 @@ def _draw_map(axes: "Axes", probabilities: Rows, number: int, weight: float, col
         0, 1, marker="s", markersize=10, color=tuple(color / 255), markeredgecolor=QUIET, markeredgewidth=0.7,
         transform=axes.transAxes + beside, clip_on=False,
     )  # fmt: skip
-
-
-def _position(mixture: Mixture, feature: int | str) -> int:
-    if isinstance(feature, str) and mixture.feature_names is not None:
-        return mixture.feature_names.index(feature)
-    return int(feature)

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussmix.errors import MissingDependencyError
-from gaussmix.mixture import Mixture
-from gaussmix.plots.geometry import marginal_densities
 from gaussmix.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
@@ -54,11 +52,16 @@ def inks_of(axes: "Axes") -> Inks:
 
 def new_axes(width: float = 6.4, height: float = 4.8) -> "Axes":
     """Axes of a new figure of pyplot's: shown by ``plt.show()`` and in notebooks."""
+    return shown_figure(width, height).add_subplot()
+
+
+def shown_figure(width: float, height: float) -> "Figure":
+    """A new figure of pyplot's."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise MissingDependencyError("matplotlib", "plots", "Drawing figures") from error
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def quiet_axes(axes: "Axes") -> Inks:
@@ -128,36 +131,15 @@ def show_picture(axes: "Axes", pixels: Rows, **options: Any) -> None:
         spine.set_visible(False)
 
 
-def draw_channel(axes: "Axes", mixture: Mixture, feature: int, values: Rows) -> None:
-    """Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram)."""
-    eight_bits = values.dtype == np.uint8
-    least, greatest = (0.0, 255.0) if eight_bits else (float(values.min()), float(values.max()))
-    unit = 0.5 if values.dtype.kind in "ui" else 0.02 * (greatest - least)
-    low, high = least - unit, greatest + unit  # a whole number stands for the unit about it
-    axes.set_yscale("function", functions=(np.sqrt, np.square))
-    axes.hist(values, bins=64, range=(low, high), density=True, color=BARS)
-    grid = np.linspace(low, high, 512)
-    densities = marginal_densities(mixture, feature, grid)
-    draw_densities(axes, grid, densities)
-    axes.plot(grid, densities.sum(axis=0), color=INK, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
-    axes.set_xlim(low, high)
-    axes.set_ylim(bottom=0)
-    axes.set_yticks([])
-    if eight_bits:
-        axes.set_xticks([0, 64, 128, 192, 255])
-        axes.get_xticklabels()[0].set_horizontalalignment("left")
-        axes.get_xticklabels()[-1].set_horizontalalignment("right")
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-
-
 def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, upright: bool = False) -> None:
+    inks = inks_of(axes)
     for component, density in enumerate(densities):
         density = np.where(density > 1e-4 * densities.max(), density, np.nan)  # tails would cover each other
+        color = color_of(component, inks)
         fill = axes.fill_betweenx if upright else axes.fill_between
-        fill(grid, density, color=color_of(component), alpha=0.22, linewidth=0, zorder=2)
+        fill(grid, density, color=color, alpha=0.22, linewidth=0, zorder=2)
         line = (density, grid) if upright else (grid, density)
-        axes.plot(*line, color=color_of(component), linewidth=1.7, zorder=3)
+        axes.plot(*line, color=color, linewidth=1.7, zorder=3)
 
 
 def color_of(component: int, inks: Inks = LIGHT) -> str:

@@ -9,8 +9,6 @@ from scipy.special import gammaincinv, ndtri
 from gaussmix.mixture import Mixture
 from gaussmix.typing import FloatArray
 
-_DRAWN = 18  # powers of two: points at which a mixture's masses are counted
-
 
 def radius_holding(probability: float, n_features: int = 2) -> float:
     """The Mahalanobis radius within which a normal distribution has a given probability.
@@ -84,7 +82,7 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
     return np.asarray(np.asarray(mean, dtype=np.float64) + np.stack([-halves, halves], axis=1))
 
 
-def mass_levels(mixture: Mixture, masses: npt.ArrayLike) -> FloatArray:
+def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
     """How dense a mixture is at the edges of the regions that have given masses.
 
     A region is where the density is highest: of all regions with its mass it is the smallest (Hyndman 1996, Computing
@@ -97,6 +95,8 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike) -> FloatArray:
         Of any number of features.
     masses : (m,) array-like
         Above 0 and below 1.
+    n_points : int, default=2**18
+        At least so many are counted.
 
     Returns
     -------
@@ -117,11 +117,11 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike) -> FloatArray:
         raise ValueError(f"masses must be above 0 and below 1, got {wanted.tolist()}")
     from scipy.stats.qmc import Sobol
 
+    sequence = Sobol(mixture.n_features, seed=0)
     rows, shares = [], []
-    for component in map(int, np.flatnonzero(mixture.weights)):
-        weight, power = mixture.weights[component], 6
-        power = max(power, _DRAWN + math.ceil(math.log2(weight)))
-        even = Sobol(mixture.n_features, scramble=False).random_base2(power) + 0.5 ** (power + 1)
+    for component in map(int, np.argsort(-mixture.weights)[: np.count_nonzero(mixture.weights)]):
+        weight = mixture.weights[component]
+        even = sequence.random(1 << max(6, math.ceil(math.log2(n_points * weight)))) + 0.5**31  # 0 is no quantile
         rows.append(mixture.means[component] + mixture.covariance.color(ndtri(even), component))
         shares.append(np.full(len(even), weight / len(even)))
     log_density = mixture.log_density(np.concatenate(rows))

@@ -25,14 +25,14 @@ class CurveLabels:
         """(m, 2) points in data units, on which no word may lie."""
         self._taken = np.concatenate([self._taken, self._placed(points)])
 
-    def write(self, text: str, curve: FloatArray, color: str, size: float = 8) -> bool:
-        """Whether there was room on the curve."""
+    def write(self, text: str, curve: FloatArray, color: str, size: float = 8, enough: float = np.inf) -> bool:
+        """Whether there was room on the curve: at its first point that has ``enough``, else where there is most."""
         from matplotlib.patheffects import withStroke
 
         room = self.room(curve)
         if room.size == 0 or room.max() < _NEAR:
             return False
-        x, y = curve[int(room.argmax())]
+        x, y = curve[int(np.minimum(room, enough).argmax())]
         self._axes.text(
             x, y, text, color=color, fontsize=size, ha="center", va="center", zorder=7, clip_on=True,
             path_effects=[withStroke(linewidth=2.5, foreground=inks_of(self._axes).paper)],

@@ -5,6 +5,7 @@ itself, so that nothing of the grid is left in them but what is finer than its c
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -77,10 +78,9 @@ def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) ->
         difference = values[first, lines, columns] - values[second, lines, columns]
         if np.abs(difference).max() <= _EQUAL:
             continue
-        field = scores.difference_field(first, second)
+        moved = partial(_moved, field=scores.difference_field(first, second), x=grid_x, y=grid_y)
         for curve in _lines(grid_x[columns], grid_y[lines], difference, 0.0):
-            exact = _moved(curve, field, grid_x, grid_y)
-            boundaries += _stretches_on_top(exact, scores, first, second, field)
+            boundaries += _stretches_on_top(moved(curve), scores, first, second, moved)
     return boundaries
 
 
@@ -157,7 +157,7 @@ def _lines(x: FloatArray, y: FloatArray, surface: FloatArray, level: float) -> l
 
 
 def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> FloatArray:
-    """The points moved onto the zeros of a field: Newton's steps, which stay within a cell of where they began."""
+    """The points moved onto the zeros of a field: Newton's steps, of two cells in all."""
     cell = np.array([np.diff(x).max(), np.diff(y).max()])
     moved = points
     for _ in range(_STEPS):
@@ -165,7 +165,7 @@ def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> Fl
         slopes = slopes * cell  # a cell is the unit of both directions
         steepness = np.maximum((slopes**2).sum(axis=1), np.finfo(np.float64).tiny)
         moved = moved - (values / steepness)[:, None] * slopes * cell
-        astray = (np.abs(moved - points) > cell).any(axis=1)
+        astray = (np.abs(moved - points) > 2 * cell).any(axis=1)
         moved = np.where(astray[:, None], points, moved)
     return moved
 
@@ -200,8 +200,10 @@ def _neighbors(best: IntArray, n_components: int) -> Iterator[tuple[int, int, sl
         yield int(pair) // n_components, int(pair) % n_components, lines, columns
 
 
-def _stretches_on_top(curve: FloatArray, scores: _Scores, first: int, second: int, field: Field) -> list[FloatArray]:
-    """The parts of a curve between two components on which no other is more probable."""
+def _stretches_on_top(
+    curve: FloatArray, scores: _Scores, first: int, second: int, moved: Callable[[FloatArray], FloatArray]
+) -> list[FloatArray]:
+    """The parts of a curve between two components on which no other is more probable; ``moved``: onto the curve."""
 
     def lead(points: FloatArray) -> FloatArray:
         values = scores.of(points)
@@ -222,7 +224,7 @@ def _stretches_on_top(curve: FloatArray, scores: _Scores, first: int, second: in
         middle = 0.5 * (inside + outside)
         on_top = (lead(middle) >= 0)[:, None]
         inside, outside = np.where(on_top, middle, inside), np.where(on_top, outside, middle)
-    ends = inside
+    ends = moved(inside)
     stretches = []
     edges = [0, *(changes + 1), len(curve)]
     for number, (start, stop) in enumerate(pairwise(edges)):

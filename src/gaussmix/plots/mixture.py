@@ -8,30 +8,35 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
+from gaussmix.plots.components import (
+    SHADES,
+    Range,
+    draw_center,
+    draw_ellipses,
+    draw_lines,
+    draw_rows,
+    draw_shades,
+    drawn_components,
+    fineness,
+    share_text,
+    views_of,
+)
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
-from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes, radius_holding, view_range
+from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes, radius_holding
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
 from gaussmix.plots.labels import CurveLabels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, IntArray
 
-View = tuple[tuple[float, float], tuple[float, float]]
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-CONTOURS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-"""The masses at which a shade ends: for one normal distribution the density falls by about one factor each time."""
-
 NAMED_CONTOURS = (0.9, 0.99, 0.999)
-"""Those of them that are drawn as lines, and labeled where there is room."""
+"""The masses of the lines around the mixture, labeled where there is room; each is the edge of a shade too."""
 
-LEAST_WEIGHT = 1e-3
-"""Lighter components have no ellipse: estimators that empty components leave them anywhere."""
-
-_FINEST, _COARSEST, _MOST_CELLS = 600, 200, 6e6  # lines of the grid in each direction; cells times components
+_COARSEST, _FINEST = 200, 1000  # lines of the grid in each direction
 
 
 @dataclass(kw_only=True, eq=False)
@@ -65,7 +70,7 @@ class MixtureDisplay:
         A grid that covers the view.
     log_density : (l, l) array
         On the grid, in nats.
-    levels : (len(CONTOURS),) array
+    levels : (s,) array
         The log density at the edge of each shade.
     contours : dict of float to list of (points, 2) arrays
         For each of `NAMED_CONTOURS` the lines inside which the mixture has this mass.
@@ -77,7 +82,7 @@ class MixtureDisplay:
 
     mixture: Mixture
     names: list[str]
-    view: View
+    view: tuple[Range, Range]
     rows: FloatArray
     labels: IntArray
     certainty: FloatArray
@@ -134,11 +139,11 @@ class MixtureDisplay:
         covariances = mixture.covariance.dense()
         radii = [radius_holding(mass) for mass in masses]
         components = list(zip(mixture.means, covariances, strict=True))
-        view = _fixed_view(ax, _view(mixture, covariances, rows[:, positions]))
-        x, y = (np.linspace(*ends, _fineness(mixture, covariances, view)) for ends in view)
+        view = _fixed_view(ax, views_of(mixture, rows[:, positions]))
+        x, y = (np.linspace(*ends, fineness(mixture, view, _COARSEST, _FINEST)) for ends in view)
         grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
-        levels = mass_levels(mixture, CONTOURS)
-        named = [levels[CONTOURS.index(mass)] for mass in NAMED_CONTOURS]
+        levels = mass_levels(mixture, SHADES)
+        named = [levels[SHADES.index(mass)] for mass in NAMED_CONTOURS]
         display = cls(
             mixture=mixture,
             names=feature_names(whole, positions),
@@ -199,39 +204,32 @@ class MixtureDisplay:
         ax.set_ylabel(self.names[1], color=inks.ink)
         if density:
             self._draw_density(ax, inks)
-        if points:
+        if points and len(self.rows):
             draw_rows(ax, self.rows, self.labels, self.certainty, self.mixture.n_components, inks)
         if boundaries:
-            for line in self.boundaries:
-                ax.plot(*line.T, color=inks.ink, linewidth=1.2, linestyle=(0, (5, 3)), zorder=3)
-        for component in map(int, np.flatnonzero(self.mixture.weights >= LEAST_WEIGHT)):
-            color = color_of(component, inks)
-            if axes:
-                for ends in self.axes[component]:
-                    ax.plot(*ends.T, color=color, linewidth=1.0, zorder=4)
-            if ellipses:
-                for number, curve in enumerate(self.ellipses[component]):
-                    ax.plot(*curve.T, color=color, linewidth=1.8 if number == 0 else 1.3, zorder=4)
+            width = 1.2 if self.mixture.n_components < 10 else 0.8
+            draw_lines(ax, self.boundaries, colors=inks.ink, linewidths=width, linestyles=[(0, (5, 3))], zorder=3)
+        drawn = drawn_components(self.mixture)
+        if axes:
+            colors = [color_of(component, inks) for component in np.repeat(drawn, 2)]
+            draw_lines(ax, list(self.axes[drawn].reshape(-1, 2, 2)), colors=colors, linewidths=1.0, zorder=4)
+        if ellipses and self.masses:
+            draw_ellipses(ax, self.ellipses, drawn, inks)
+        for component in drawn:
             draw_center(ax, component, self.mixture.means[component], inks)
         self._write_masses(ax, inks, density, ellipses)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw_density(self, ax: "Axes", inks: Inks) -> None:
-        from matplotlib.colors import LinearSegmentedColormap, to_hex
-
-        shades = LinearSegmentedColormap.from_list("density", [inks.paper, inks.bars, inks.line])
-        colors = [to_hex(shades(share)) for share in np.linspace(0.15, 0.9, len(CONTOURS))]
-        edges = [*np.unique(self.levels), np.inf]
-        ax.contourf(self.x, self.y, self.log_density, levels=edges, colors=colors[-len(edges) + 1 :], zorder=0)
-        for lines in self.contours.values():
-            for line in lines:
-                ax.plot(*line.T, color=inks.quiet, linewidth=0.5, zorder=1)
+        draw_shades(ax, self.x, self.y, self.log_density, self.levels, inks)
+        lines = [line for of_mass in self.contours.values() for line in of_mass]
+        draw_lines(ax, lines, colors=inks.quiet, linewidths=0.5, zorder=1)
 
     def _write_masses(self, ax: "Axes", inks: Inks, density: bool, ellipses: bool) -> None:
         """On the ellipses of the component with the most room, and on contours."""
         labels = CurveLabels(ax)
-        drawn = np.flatnonzero(self.mixture.weights >= LEAST_WEIGHT)
+        drawn = np.array(drawn_components(self.mixture))
         labels.avoid(self.mixture.means[drawn])
         if ellipses and self.masses:
             outlines = self.ellipses[drawn, -1, ::6]
@@ -252,42 +250,6 @@ class MixtureDisplay:
                     labels.write(share_text(mass), max(lines, key=len), inks.quiet, 7)
 
 
-def share_text(mass: float) -> str:
-    return f"{100 * mass:g} %"
-
-
-def draw_rows(
-    axes: "Axes", rows: FloatArray, labels: IntArray, certainty: FloatArray, n_components: int, inks: Inks
-) -> None:
-    """Points in the colors of components, the fainter the less certain."""
-    from matplotlib.colors import to_rgb
-
-    palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
-    sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
-    colors = np.column_stack([palette[labels], 0.15 + 0.75 * sureness])
-    axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows)), linewidths=0, zorder=2)
-
-
-def size_of_points(n_rows: int) -> float:
-    return float(np.clip(9000 / max(n_rows, 1), 5, 22))
-
-
-def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:
-    """A disc in the component's color with its number."""
-    from matplotlib.colors import to_rgb
-
-    color = color_of(component, inks)
-    bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
-    axes.plot(
-        *center, marker="o", markersize=size, color=color, markeredgecolor=inks.paper, markeredgewidth=1.2, zorder=5
-    )
-    x, y = center
-    axes.text(
-        x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
-        ha="center", va="center_baseline", zorder=6, clip_on=True,
-    )  # fmt: skip
-
-
 def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
     """The positions of the two features, or what to do instead."""
     if mixture.n_features == 1:
@@ -305,27 +267,8 @@ def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> lis
     return positions
 
 
-def _view(mixture: Mixture, covariances: FloatArray, rows: FloatArray) -> View:
-    """What the rows and 99 % of each component take."""
-    reach = radius_holding(0.99) * np.sqrt(np.diagonal(covariances, 0, 1, 2))
-    drawn = mixture.weights >= LEAST_WEIGHT
-    ends = np.concatenate([rows, (mixture.means - reach)[drawn], (mixture.means + reach)[drawn]])
-    return view_range(ends[:, 0], 0.02), view_range(ends[:, 1], 0.02)
-
-
-def _fixed_view(ax: "Axes | None", view: View) -> View:
+def _fixed_view(ax: "Axes | None", views: Sequence[Range]) -> tuple[Range, Range]:
     """The limits that somebody has set, where somebody has."""
-    if ax is None:
-        return view
-    x = view[0] if ax.get_autoscalex_on() else ax.get_xlim()
-    y = view[1] if ax.get_autoscaley_on() else ax.get_ylim()
+    x = views[0] if ax is None or ax.get_autoscalex_on() else ax.get_xlim()
+    y = views[1] if ax is None or ax.get_autoscaley_on() else ax.get_ylim()
     return (min(x), max(x)), (min(y), max(y))
-
-
-def _fineness(mixture: Mixture, covariances: FloatArray, view: View) -> int:
-    """Lines of a grid on which the thinnest component is seen."""
-    ranges = np.array([high - low for low, high in view])
-    drawn = mixture.weights >= LEAST_WEIGHT
-    variances = np.linalg.eigvalsh(covariances[drawn] / ranges / ranges[:, None])
-    most = min(_FINEST, int(np.sqrt(_MOST_CELLS / mixture.n_components)))
-    return int(np.clip(3 / np.sqrt(variances.min()), min(_COARSEST, most), most))

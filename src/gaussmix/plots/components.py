@@ -1,0 +1,122 @@
+"""Components as displays show them: points, ellipses, centers, shades of the density they make together."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.drawing import Inks, color_of
+from gaussmix.plots.geometry import radius_holding, view_range
+from gaussmix.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHADES = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+"""The masses at which a shade ends: for one normal distribution the density falls by about one factor each time."""
+
+LEAST_WEIGHT = 1e-3
+"""Lighter components are not drawn: estimators that empty components leave them anywhere."""
+
+Range = tuple[float, float]
+
+
+def drawn_components(mixture: Mixture) -> list[int]:
+    return [int(component) for component in np.flatnonzero(mixture.weights >= LEAST_WEIGHT)]
+
+
+def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
+    """For each feature the range that rows and 99 % of each component take."""
+    reach = radius_holding(0.99) * np.sqrt(mixture.covariance.variances())
+    drawn = drawn_components(mixture)
+    ends = np.concatenate([rows, (mixture.means - reach)[drawn], (mixture.means + reach)[drawn]])
+    return [view_range(values, 0.02) for values in ends.T]
+
+
+def draw_rows(
+    axes: "Axes",
+    rows: FloatArray,
+    labels: IntArray,
+    certainty: FloatArray,
+    n_components: int,
+    inks: Inks,
+    largest: float = 22,
+) -> None:
+    """Points in the colors of components, the fainter the less certain."""
+    from matplotlib.colors import to_rgb
+
+    palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
+    sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
+    colors = np.column_stack([palette[labels], 0.15 + 0.7 * sureness])
+    axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows), largest), linewidths=0, zorder=2)
+
+
+def size_of_points(n_rows: int, largest: float = 22) -> float:
+    return float(np.clip(9000 / max(n_rows, 1), min(5, largest / 4), largest))
+
+
+def draw_ellipses(
+    axes: "Axes", ellipses: FloatArray, components: Sequence[int], inks: Inks, width: float = 1.4
+) -> None:
+    """(k, masses, points, 2) curves of some components, the innermost the boldest; seen on their own points too."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.patheffects import Normal, withStroke
+
+    colors = [color_of(component, inks) for component in components]
+    for number in range(ellipses.shape[1]):
+        bold = width + (0.4 if number == 0 else 0)
+        halo = [withStroke(linewidth=bold + 1.6, foreground=inks.paper, alpha=0.7), Normal()]
+        lines = LineCollection(list(ellipses[components, number]), colors=colors, linewidths=bold, zorder=4)
+        lines.set_path_effects(halo)
+        axes.add_collection(lines, autolim=False)
+
+
+def draw_lines(axes: "Axes", lines: Sequence[FloatArray], **look: Any) -> None:
+    from matplotlib.collections import LineCollection
+
+    axes.add_collection(LineCollection(lines, **look), autolim=False)
+
+
+def draw_center(
+    axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13, number: bool = True
+) -> None:
+    """A disc in the component's color with its number, ``size`` points wide; without number a smaller one."""
+    from matplotlib.colors import to_rgb
+
+    (x, y), color = center, color_of(component, inks)
+    axes.plot(
+        x, y, marker="o", markersize=size if number else 0.4 * size, color=color, markeredgecolor=inks.paper,
+        markeredgewidth=1.2 if number else 0.6, zorder=5,
+    )  # fmt: skip
+    if number:
+        bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
+        axes.text(
+            x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
+            ha="center", va="center_baseline", zorder=5, clip_on=True,
+        )  # fmt: skip
+
+
+def draw_shades(
+    axes: "Axes", x: FloatArray, y: FloatArray, log_density: FloatArray, levels: FloatArray, inks: Inks
+) -> None:
+    """Grays that end where the density is at the levels; levels as those of `SHADES`."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    shades = LinearSegmentedColormap.from_list("density", [inks.paper, inks.bars, inks.line])
+    edges = np.unique(levels)
+    colors = [to_hex(shades(share)) for share in np.linspace(0.15, 0.9, len(edges))]
+    axes.contourf(x, y, log_density, levels=[*edges, np.inf], colors=colors, zorder=0)
+
+
+def share_text(mass: float) -> str:
+    return f"{100 * mass:g} %"
+
+
+def fineness(mixture: Mixture, views: Sequence[Range], least: int, most: int, cells: float = 6e6) -> int:
+    """Lines of a grid on which the thinnest component is seen; ``cells``: of the grid, times components."""
+    ranges = np.array([high - low for low, high in views])
+    covariances = mixture.covariance.dense()[drawn_components(mixture)]
+    variances = np.linalg.eigvalsh(covariances / ranges / ranges[:, None])
+    most = min(most, int(np.sqrt(cells / mixture.n_components)))
+    return int(np.clip(3 / np.sqrt(variances.min()), min(least, most), most))

@@ -1,0 +1,200 @@
+"""One feature of a mixture: a histogram, the densities of the components, and their sum."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.components import Range, drawn_components, views_of
+from gaussmix.plots.drawing import color_of, draw_densities, new_axes, quiet_axes
+from gaussmix.plots.geometry import marginal_densities
+from gaussmix.plots.given import feature_names, mixture_of
+from gaussmix.plots.labels import CurveLabels
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_FEWEST_BARS, _MOST_BARS, _POINTS = 10, 64, 512
+
+
+@dataclass(kw_only=True, eq=False)
+class HistogramDisplay:
+    """One feature of rows and of a mixture: what each component adds to the density, over the histogram.
+
+    Build it with `from_estimator`.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        Of the feature shown.
+    name : str
+        Of the feature.
+    view : two floats
+        The range of values.
+    edges : (b + 1,) array
+        Of the bars.
+    heights : (b,) array
+        The share of the rows in each bar, per unit of the feature; their area is 1. Zeros without rows.
+    grid : (m,) array
+        Values of the feature.
+    densities : (k, m) array
+        Of each component times its weight, per unit of the feature.
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+    """
+
+    mixture: Mixture
+    name: str
+    view: Range
+    edges: FloatArray
+    heights: FloatArray
+    grid: FloatArray
+    densities: FloatArray
+    ax_: "Axes" = field(init=False, repr=False)
+    figure_: "Figure | SubFigure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: npt.ArrayLike | None = None,
+        *,
+        feature: int | str = 0,
+        ax: "Axes | None" = None,
+        **shown: Any,
+    ) -> Self:
+        """Compute and draw.
+
+        Parameters
+        ----------
+        model : Mixture or fitted estimator
+            Ours or scikit-learn's.
+        X : (n, d) array-like or table, optional
+            Rows of all features of the model; all of them are counted.
+        feature : int or str, default=0
+            Position or name.
+        ax : matplotlib.axes.Axes, optional
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        HistogramDisplay
+        """
+        whole = mixture_of(model)
+        [position] = whole.positions([feature])
+        given = None if X is None else as_rows(X, whole.n_features)
+        return cls.of(whole, given, position).plot(ax, **shown)
+
+    @classmethod
+    def of(cls, whole: Mixture, X: Rows | None, position: int) -> Self:
+        """Compute, draw nothing."""
+        values = np.empty(0) if X is None else X[:, position]
+        mixture = whole.marginal([position])
+        edges, heights = _bars(values, float(mixture.weights @ np.sqrt(mixture.covariance.variances()[:, 0])))
+        bytes_ = values.dtype == np.uint8
+        view = (-0.5, 255.5) if bytes_ else views_of(mixture, edges[:, None])[0]
+        grid = np.linspace(*view, _POINTS)
+        return cls(
+            mixture=mixture,
+            name=feature_names(whole, [position])[0],
+            view=view,
+            edges=edges,
+            heights=heights,
+            grid=grid,
+            densities=marginal_densities(mixture, 0, grid),
+        )
+
+    def plot(
+        self, ax: "Axes | None" = None, *, upright: bool = False, root: bool = False, numbers: bool = True
+    ) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Those of a new figure of pyplot's otherwise.
+        upright : bool, default=False
+            The feature upwards and the density to the right.
+        root : bool, default=False
+            Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram).
+        numbers : bool, default=True
+            Each component's beside its density, where there is room.
+
+        Returns
+        -------
+        HistogramDisplay
+        """
+        ax = new_axes(6.4, 3.6) if ax is None else ax
+        inks = quiet_axes(ax)
+        if root:
+            (ax.set_xscale if upright else ax.set_yscale)("function", functions=(np.sqrt, np.square))
+        if len(self.heights):
+            ax.stairs(
+                self.heights, self.edges, fill=True, color=inks.bars, zorder=1,
+                orientation="horizontal" if upright else "vertical",
+            )  # fmt: skip
+        draw_densities(ax, self.grid, self.densities, upright)
+        total = self.densities.sum(axis=0)
+        if len(self.densities) > 1:
+            sum_line = (total, self.grid) if upright else (self.grid, total)
+            ax.plot(*sum_line, color=inks.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
+        self._set_limits(ax, upright, max(total.max(), self.heights.max(initial=0)))
+        (ax.set_ylabel if upright else ax.set_xlabel)(self.name, color=inks.ink)
+        if numbers and len(self.densities) > 1:
+            labels = CurveLabels(ax)
+            for component in drawn_components(self.mixture):
+                density = self.densities[component]
+                top = np.argsort(-density)[: np.count_nonzero(density > 0.8 * density.max())]
+                curve = np.column_stack([self.grid[top], density[top]])
+                labels.write(str(component), curve[:, ::-1] if upright else curve, color_of(component, inks), 9, 0.06)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _set_limits(self, ax: "Axes", upright: bool, highest: float) -> None:
+        """The density begins at 0 and has no numbers: what counts is its area."""
+        along, across, sides = (ax.yaxis, ax.xaxis, ("bottom", "top")) if upright else (ax.xaxis, ax.yaxis, ("left",))
+        limits = (ax.set_xlim, ax.set_ylim) if upright else (ax.set_ylim, ax.set_xlim)
+        limits[0](0, 1.06 * highest)
+        if ax.get_autoscaley_on() if upright else ax.get_autoscalex_on():
+            limits[1](self.view)
+        across.set_ticks([])
+        for side in (*sides, "right", "top"):
+            ax.spines[side].set_visible(False)
+        if self.view == (-0.5, 255.5):
+            along.set_ticks([0, 64, 128, 192, 255])
+            if not upright:
+                ax.get_xticklabels()[0].set_horizontalalignment("left")
+                ax.get_xticklabels()[-1].set_horizontalalignment("right")
+
+
+def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:
+    """The histogram of one channel of pixels, in axes that have their name above them."""
+    HistogramDisplay.from_estimator(mixture, X, feature=feature, ax=axes, root=True, numbers=False)
+    axes.set_xlabel("")
+
+
+def _bars(values: Rows, deviation: float) -> tuple[FloatArray, FloatArray]:
+    """Edges and heights of bars, as wide as suits a component (Scott 1979); whole numbers are never cut apart."""
+    if not len(values):
+        return np.empty(0), np.empty(0)
+    values = np.asarray(values, dtype=np.float64)
+    least, greatest = float(values.min()), float(values.max())
+    width = 3.49 * deviation * len(values) ** (-1 / 3)
+    whole = bool((values == np.rint(values)).all())
+    length = greatest - least + (1.0 if whole else 0.0) or 1.0
+    n_bars = int(np.clip(math.ceil(length / width), _FEWEST_BARS, _MOST_BARS))
+    if whole:
+        step = math.ceil(length / n_bars)
+        edges = least - 0.5 + step * np.arange(math.ceil(length / step) + 1)
+    else:
+        edges = np.linspace(least, least + length, n_bars + 1)
+    counts = np.histogram(values, edges)[0]
+    return np.asarray(edges), np.asarray(counts / (len(values) * np.diff(edges)))

@@ -1,0 +1,227 @@
+"""Several features of a mixture: every pair of them, and each alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.components import (
+    SHADES,
+    Range,
+    draw_center,
+    draw_ellipses,
+    draw_rows,
+    draw_shades,
+    drawn_components,
+    fineness,
+    views_of,
+)
+from gaussmix.plots.drawing import Inks, quiet_axes, shown_figure
+from gaussmix.plots.geometry import ellipse, mass_levels, radius_holding
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.histogram import HistogramDisplay
+from gaussmix.rows import as_rows
+from gaussmix.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_FEATURES = 8
+"""More would be too small to be read."""
+
+MOST_NUMBERS = 12
+"""Where more components are drawn their centers have no numbers."""
+
+_COARSEST, _FINEST = 80, 140  # lines of the grid in each direction
+
+
+@dataclass(kw_only=True, eq=False)
+class PairsDisplay:
+    """Every pair of a mixture's features, and each feature alone.
+
+    Build it with `from_estimator`. On the diagonal is a `HistogramDisplay` of each feature; below it each pair's
+    rows, with the ellipses that hold a stated share of each component; above it the density of the pair.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        Of the features shown.
+    names : list of str
+        Of the features.
+    views : list of pairs of float
+        The range of each feature.
+    rows : (m, d) array
+        The rows to draw.
+    labels : (m,) array
+        The most probable component of each, of all features.
+    certainty : (m,) array
+        Its probability.
+    mass : float
+        The share of its component that each ellipse holds.
+    histograms : list of HistogramDisplay
+    axes_ : (d, d) array of matplotlib.axes.Axes
+        Where it was drawn.
+    figure_ : matplotlib.figure.Figure
+    """
+
+    mixture: Mixture
+    names: list[str]
+    views: list[Range]
+    rows: FloatArray
+    labels: IntArray
+    certainty: FloatArray
+    mass: float
+    histograms: list[HistogramDisplay]
+    axes_: npt.NDArray[np.object_] = field(init=False, repr=False)
+    figure_: "Figure" = field(init=False, repr=False)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model: Any,
+        X: npt.ArrayLike | None = None,
+        *,
+        features: Sequence[int | str] | None = None,
+        mass: float = 0.95,
+        figure: "Figure | None" = None,
+        **shown: Any,
+    ) -> Self:
+        """Compute and draw.
+
+        Parameters
+        ----------
+        model : Mixture or fitted estimator
+            Ours or scikit-learn's.
+        X : (n, d) array-like or table, optional
+            Rows of all features of the model; of many, some are drawn, and all are counted.
+        features : positions or names, optional
+            Two to `MOST_FEATURES` of them; needed where the model has more.
+        mass : float, default=0.95
+            The share of its component that each ellipse holds.
+        figure : matplotlib.figure.Figure, optional
+            An empty one.
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        PairsDisplay
+        """
+        whole = mixture_of(model)
+        positions = _some(whole, features)
+        mixture = whole.marginal(positions)
+        given = np.empty((0, whole.n_features)) if X is None else as_rows(X, whole.n_features)
+        rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
+        responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
+        display = cls(
+            mixture=mixture,
+            names=feature_names(whole, positions),
+            views=views_of(mixture, rows[:, positions]),
+            rows=rows[:, positions],
+            labels=responsibilities.argmax(axis=1),
+            certainty=responsibilities.max(axis=1, initial=0.0),
+            mass=mass,
+            histograms=[HistogramDisplay.of(whole, None if X is None else given, feature) for feature in positions],
+        )
+        return display.plot(figure, **shown)
+
+    def plot(self, figure: "Figure | None" = None, *, density: bool = True) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            An empty one; a new figure of pyplot's otherwise.
+        density : bool, default=True
+            Above the diagonal, in shades of gray.
+
+        Returns
+        -------
+        PairsDisplay
+        """
+        d = self.mixture.n_features
+        figure = shown_figure(1.2 + 1.8 * d, 1.0 + 1.6 * d) if figure is None else figure
+        grid = figure.add_gridspec(d, d, wspace=0.06, hspace=0.06)
+        self.axes_ = np.empty((d, d), dtype=object)
+        for line, column in np.ndindex(d, d):
+            axes = self.axes_[line, column] = figure.add_subplot(grid[line, column])
+            if line == column:
+                self.histograms[line].plot(axes, numbers=False)
+            elif line > column:
+                self._draw_rows(axes, column, line)
+            elif density:
+                self._draw_density(axes, column, line)
+            else:
+                axes.set_axis_off()
+            self._finish(axes, line, column)
+        figure.align_labels()
+        self.figure_ = figure
+        return self
+
+    def _draw_rows(self, axes: "Axes", x: int, y: int) -> None:
+        inks = quiet_axes(axes)
+        pair = self.mixture.marginal([x, y])
+        if len(self.rows):
+            draw_rows(axes, self.rows[:, [x, y]], self.labels, self.certainty, pair.n_components, inks, largest=8)
+        shapes = zip(pair.means, pair.covariance.dense(), strict=True)
+        curves = np.array([[ellipse(mean, covariance, radius_holding(self.mass))] for mean, covariance in shapes])
+        draw_ellipses(axes, curves, drawn_components(pair), inks, 1.0)
+        self._draw_centers(axes, pair, inks)
+
+    def _draw_density(self, axes: "Axes", x: int, y: int) -> None:
+        inks = quiet_axes(axes)
+        pair = self.mixture.marginal([x, y])
+        views = (self.views[x], self.views[y])
+        grid_x, grid_y = (np.linspace(*view, fineness(pair, views, _COARSEST, _FINEST)) for view in views)
+        surface = pair.log_density(np.column_stack([part.ravel() for part in np.meshgrid(grid_x, grid_y)]))
+        draw_shades(
+            axes,
+            grid_x,
+            grid_y,
+            surface.reshape(len(grid_y), len(grid_x)),
+            mass_levels(pair, SHADES, n_points=1 << 14),
+            inks,
+        )
+        self._draw_centers(axes, pair, inks)
+
+    def _draw_centers(self, axes: "Axes", pair: Mixture, inks: Inks) -> None:
+        drawn = drawn_components(pair)
+        for component in drawn:
+            draw_center(axes, component, pair.means[component], inks, 10, number=len(drawn) <= MOST_NUMBERS)
+
+    def _finish(self, axes: "Axes", line: int, column: int) -> None:
+        """One range for each feature; names and numbers only at the edges of the matrix."""
+        axes.set_xlim(self.views[column])
+        if line != column:
+            axes.set_ylim(self.views[line])
+            axes.locator_params(axis="y", nbins=4)
+        axes.locator_params(axis="x", nbins=4)
+        inks = quiet_axes(axes) if line != column else None
+        if line < len(self.names) - 1:
+            axes.tick_params(labelbottom=False)
+            axes.set_xlabel("")
+        else:
+            axes.set_xlabel(self.names[column])
+        if column > 0:
+            axes.tick_params(labelleft=False)
+        else:
+            axes.set_ylabel(self.names[line], color=inks.ink if inks else axes.xaxis.label.get_color())
+
+
+def _some(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
+    """The positions of two to eight features, or what to do instead."""
+    if mixture.n_features == 1:
+        raise ValueError("the mixture has one feature: HistogramDisplay shows it")
+    positions = list(range(mixture.n_features)) if features is None else mixture.positions(features)
+    if len(positions) > MOST_FEATURES:
+        raise ValueError(
+            f"{len(positions)} features are too many to be read in one figure: choose up to {MOST_FEATURES}, such as "
+            f"features={tuple(range(4))}"
+        )
+    if len(positions) < 2:
+        raise ValueError(f"features must be at least two, got {list(features or [])}; HistogramDisplay shows one")
+    return positions
