@@ -42,11 +42,11 @@ def test_components_move_in_the_m_step_alone(trace, animation):
     for frame in range(animation.n_frames):
         axes = drawn(animation, frame)
         mixture = trace.mixtures[frame // 2]
-        curves = [line.get_xydata() for line in axes.lines if len(line.get_xydata()) > 1]
+        curves = [path.vertices for lines in axes.collections[1:] for path in lines.get_paths()]
         expected = [
             ellipse(mean, covariance, radius_holding(mass))
-            for mean, covariance in zip(mixture.means, mixture.covariance.dense(), strict=True)
             for mass in (0.5, 0.95)
+            for mean, covariance in zip(mixture.means, mixture.covariance.dense(), strict=True)
         ]
         np.testing.assert_allclose(curves, expected)
 

@@ -6,14 +6,9 @@ from typing import Any
 from gaussmix.page.html import Markup, picture
 from gaussmix.page.rows_seen import CERTAINTIES, RowsSeen
 from gaussmix.page.subject import Subject
-from gaussmix.plots import CriterionDisplay, MixtureDisplay, ResponsibilityDisplay
+from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay
 from gaussmix.plots.inline import png_of
 from gaussmix.selection.show import CRITERION_NAMES
-
-try:
-    from gaussmix.plots import CriterionDisplay, HistogramDisplay, PairsDisplay, ResponsibilityDisplay
-except ImportError:
-    HistogramDisplay = PairsDisplay = None
 
 MOST_PAIRED = 4
 """Of more features, those are shown in pairs that tell components apart most."""
@@ -43,13 +38,6 @@ def of_mixture(subject: Subject) -> Markup:
         )
     shown = subject.most_separate(MOST_PAIRED)
     size = 2.4 * len(shown)
-    if PairsDisplay is None:
-        return _drawn(
-            lambda figure: MixtureDisplay.from_estimator(mixture, rows, features=shown[:2], ax=figure.add_subplot()),
-            (8.0, 6.4),
-            "",
-            "",
-        )
     caption = "Below the diagonal rows, and ellipses that hold 95 % of each component; above it the density."
     if len(shown) < mixture.n_features:
         caption = f"The {len(shown)} of {mixture.n_features} features that tell the components apart most. {caption}"
