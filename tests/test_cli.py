@@ -386,7 +386,7 @@ def test_version_is_that_of_the_package():
     assert succeeds("--version").stdout == f"gaussmix {gaussmix.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "score", "sample", "segment", "demo"])
+@pytest.mark.parametrize("command", ["fit", "predict", "score", "sample", "plot", "segment", "demo"])
 def test_help_has_an_example(command):
     assert f"Example: gaussmix {command}" in succeeds(command, "--help").stdout
 

@@ -7,6 +7,7 @@ import typer
 import gaussmix
 from gaussmix.cli.compare_picture import compare
 from gaussmix.cli.fit_table import fit
+from gaussmix.cli.plot_model import plot
 from gaussmix.cli.segment_picture import segment
 from gaussmix.cli.select_model import select
 from gaussmix.cli.show_demo import demo
@@ -26,6 +27,7 @@ app.command(epilog="Example: gaussmix select old_faithful.csv -k 1:6 -o results.
 app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(predict)
 app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
 app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)
+app.command(epilog="Example: gaussmix plot model.json old_faithful.csv -o figure.png")(plot)
 app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report)
 app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment)
 app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare)

@@ -3,7 +3,7 @@
 from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheet import contact_sheet
 from gaussmix.plots.criterion import CriterionDisplay
-from gaussmix.plots.displays import scatter_figure, segmentation_figure, write_figure
+from gaussmix.plots.displays import segmentation_figure, write_figure
 from gaussmix.plots.geometry import (
     density_surface,
     ellipse,
@@ -16,6 +16,7 @@ from gaussmix.plots.geometry import (
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.plots.model_figure import model_figure, scatter_figure
 from gaussmix.plots.pairs import PairsDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.segmentation import SegmentationDisplay
@@ -39,6 +40,7 @@ __all__ = [
     "ellipse",
     "marginal_densities",
     "mass_levels",
+    "model_figure",
     "principal_axes",
     "radius_holding",
     "scatter_figure",

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
-from gaussmix.selection import SelectionTable
-from gaussmix.selection.show import CRITERION_NAMES
 from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+    from gaussmix.selection import SelectionTable
 
 MOST_NAMED = 4
 """So many models have colors and names; the others are gray. Five are named where there are five."""
@@ -109,13 +109,15 @@ class CriterionDisplay:
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(search)
+        from gaussmix.selection import SelectionTable  # scikit-learn comes with it
+
         if not isinstance(getattr(search, "results_", None), SelectionTable):
             raise TypeError(f"{type(search).__name__} has no results_: a fitted GaussianMixtureIC has")
         return cls.from_table(search.results_, criterion=criterion, ax=ax, **shown)
 
     @classmethod
     def from_table(
-        cls, table: SelectionTable, *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
+        cls, table: "SelectionTable", *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
         """Draw a table of models; parameters as of `from_estimator`."""
         if criterion is not None:
@@ -172,6 +174,8 @@ class CriterionDisplay:
         axes.set_ylim(low, high)
         self._set_ticks(low, high)
         axes.set_xlabel("number of components", color=inks.ink)
+        from gaussmix.selection.show import CRITERION_NAMES
+
         name = CRITERION_NAMES.get(self.criterion, self.criterion)
         winner = f"{self.best_covariance_type} {self.best_n_components}"
         axes.set_ylabel(f"{name} above that of {winner}, {self.best_value:.2f} (lower is better)", color=inks.ink)

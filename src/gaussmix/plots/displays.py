@@ -1,11 +1,7 @@
-"""Figures of mixtures: of rows, and of pictures."""
+"""Figures of pictures and their segments."""
 
-from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
 from gaussmix.plots.drawing import (
@@ -13,7 +9,6 @@ from gaussmix.plots.drawing import (
     GAP,
     HEAD,
     HISTOGRAM,
-    INK,
     LABEL,
     MARGIN,
     QUIET,
@@ -25,8 +20,7 @@ from gaussmix.plots.drawing import (
     show_picture,
     write_title,
 )
-from gaussmix.plots.histogram import HistogramDisplay, draw_channel
-from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.plots.histogram import draw_channel
 from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
@@ -35,54 +29,6 @@ if TYPE_CHECKING:
 
 MOST_MAPS = 12
 """A figure shows no more probability maps than this."""
-
-
-def scatter_figure(
-    mixture: Mixture,
-    X: npt.ArrayLike,
-    *,
-    features: Sequence[int | str] = (0, 1),
-    title: str | None = None,
-    labels: tuple[str, str] | None = None,
-) -> "Figure":
-    """Two features of rows and of the mixture: a `MixtureDisplay`, and a `HistogramDisplay` on both sides.
-
-    Parameters
-    ----------
-    mixture : Mixture
-    X : (n, d) array-like
-        Rows of all features of the mixture.
-    features : two positions or names, default=(0, 1)
-    title : str, optional
-    labels : two str, optional
-        For the axes; the names of the features otherwise.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure = new_figure(8.4, 7.4)
-    grid = figure.add_gridspec(
-        2, 2, width_ratios=(5, 1), height_ratios=(1, 5), wspace=0.03, hspace=0.03,
-        left=0.095, right=0.975, bottom=0.085, top=0.875,
-    )  # fmt: skip
-    main = figure.add_subplot(grid[1, 0])
-    display = MixtureDisplay.from_estimator(mixture, X, features=features, ax=main)
-    for feature, place in enumerate((grid[0, 0], grid[1, 1])):
-        margin = figure.add_subplot(place)
-        position = mixture.positions(features)[feature]
-        HistogramDisplay.from_estimator(mixture, X, feature=position, ax=margin, upright=bool(feature))
-        (margin.set_ylim if feature else margin.set_xlim)(display.view[feature])
-        margin.set_axis_off()
-    for name, axis in zip(labels or display.names, (main.xaxis, main.yaxis), strict=True):
-        axis.set_label_text(name, color=INK, fontsize=11.5)
-    write_title(
-        figure,
-        title or f"{mixture.n_components} components, {len(np.asarray(X)):,} rows",
-        "Ellipses: shares of each component. Gray lines: of the mixture. Dashed: where labels change.",
-        left=0.095,
-    )
-    return figure
 
 
 def segmentation_figure(

@@ -44,9 +44,14 @@ def inks_of(axes: "Axes") -> Inks:
     """Those that can be read on the axes' own background: whoever has a dark style has dark displays."""
     from matplotlib.colors import to_rgba
 
-    red, green, blue, opacity = to_rgba(axes.get_facecolor())
-    if opacity == 0 and axes.figure is not None:
-        red, green, blue, _ = to_rgba(axes.figure.get_facecolor())
+    paper = axes.get_facecolor()
+    return _inks_on(paper if to_rgba(paper)[3] > 0 or axes.figure is None else axes.figure.get_facecolor())
+
+
+def _inks_on(paper: Any) -> Inks:
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(paper)
     return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4 else DARK
 
 
@@ -88,9 +93,9 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def write_title(figure: "Figure", title: str, subtitle: str, left: float) -> None:
-    height = figure.get_size_inches()[1]
-    figure.text(left, 1 - 0.42 / height, title, color=INK, fontsize=16, fontweight="bold", va="center")
-    figure.text(left, 1 - 0.75 / height, subtitle, color=QUIET, fontsize=10, va="center")
+    height, inks = figure.get_size_inches()[1], _inks_on(figure.get_facecolor())
+    figure.text(left, 1 - 0.42 / height, title, color=inks.ink, fontsize=16, fontweight="bold", va="center")
+    figure.text(left, 1 - 0.75 / height, subtitle, color=inks.quiet, fontsize=10, va="center")
 
 
 def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> list["Axes"]:

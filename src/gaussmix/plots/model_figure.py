@@ -1,0 +1,126 @@
+"""Whole figures of a model: one feature, two, or every pair of several."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.mixture import Mixture
+from gaussmix.plots.drawing import DARK, LIGHT, Inks, new_figure, write_title
+from gaussmix.plots.histogram import HistogramDisplay
+from gaussmix.plots.mixture import MixtureDisplay
+from gaussmix.plots.pairs import PairsDisplay
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TITLED = 1.0  # inches above the axes
+
+
+def model_figure(
+    mixture: Mixture,
+    X: npt.ArrayLike | None = None,
+    *,
+    features: Sequence[int | str] | None = None,
+    title: str | None = None,
+    dark: bool = False,
+) -> "Figure":
+    """A mixture and rows: a `HistogramDisplay` of one feature, a `scatter_figure` of two, a `PairsDisplay` of more.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    X : (n, d) array-like, optional
+        Rows of all features of the mixture.
+    features : positions or names, optional
+        All if not given.
+    title : str, optional
+    dark : bool, default=False
+        Light on dark paper.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One that pyplot does not know; `write_figure` writes it.
+    """
+    chosen = list(range(mixture.n_features)) if features is None else list(features)
+    if len(chosen) == 2:
+        return scatter_figure(mixture, X, features=chosen, title=title, dark=dark)
+    n = len(chosen)
+    figure = _paper(7.2, 4.6, dark) if n == 1 else _paper(1.2 + 1.8 * n, 1.0 + 1.6 * n + _TITLED, dark)
+    from matplotlib import rc_context
+
+    width, height = figure.get_size_inches()
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - _TITLED / height))
+    if n == 1:
+        HistogramDisplay.from_estimator(mixture, X, feature=chosen[0], ax=figure.add_subplot(facecolor="none"))
+        subtitle = "Bars: rows. Curves: components, and their sum (dashed)."
+    else:
+        with rc_context({"axes.facecolor": "none"}):  # the paper shows through
+            PairsDisplay.from_estimator(mixture, X, features=chosen, figure=figure)
+        subtitle = "Ellipses hold 95 % of each component. Above the diagonal: the density of the mixture."
+    write_title(figure, title or _what(mixture, X), subtitle, left=0.25 / width)
+    return figure
+
+
+def scatter_figure(
+    mixture: Mixture,
+    X: npt.ArrayLike | None = None,
+    *,
+    features: Sequence[int | str] = (0, 1),
+    title: str | None = None,
+    labels: tuple[str, str] | None = None,
+    dark: bool = False,
+) -> "Figure":
+    """Two features of rows and of the mixture: a `MixtureDisplay`, and a `HistogramDisplay` on both sides.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    X : (n, d) array-like, optional
+        Rows of all features of the mixture.
+    features : two positions or names, default=(0, 1)
+    title : str, optional
+    labels : two str, optional
+        For the axes; the names of the features otherwise.
+    dark : bool, default=False
+        Light on dark paper.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = _paper(8.4, 7.4, dark)
+    grid = figure.add_gridspec(
+        2, 2, width_ratios=(5, 1), height_ratios=(1, 5), wspace=0.03, hspace=0.03,
+        left=0.095, right=0.975, bottom=0.085, top=0.875,
+    )  # fmt: skip
+    main = figure.add_subplot(grid[1, 0], facecolor="none")
+    display = MixtureDisplay.from_estimator(mixture, X, features=features, ax=main)
+    for number, (position, place) in enumerate(zip(mixture.positions(features), (grid[0, 0], grid[1, 1]), strict=True)):
+        margin = figure.add_subplot(place, facecolor="none")
+        HistogramDisplay.from_estimator(mixture, X, feature=position, ax=margin, upright=number == 1, numbers=False)
+        (margin.set_ylim if number else margin.set_xlim)(display.view[number])
+        margin.set_axis_off()
+    for name, axis in zip(labels or display.names, (main.xaxis, main.yaxis), strict=True):
+        axis.set_label_text(name, fontsize=11.5)
+    write_title(
+        figure,
+        title or _what(mixture, X),
+        "Ellipses: shares of each component. Gray lines: of the mixture. Dashed: where labels change.",
+        left=0.095,
+    )
+    return figure
+
+
+def _paper(width: float, height: float, dark: bool) -> "Figure":
+    inks: Inks = DARK if dark else LIGHT
+    figure = new_figure(width, height)
+    figure.set_facecolor(inks.paper)
+    return figure
+
+
+def _what(mixture: Mixture, X: npt.ArrayLike | None) -> str:
+    components = "1 component" if mixture.n_components == 1 else f"{mixture.n_components} components"
+    return components if X is None else f"{components}, {len(np.asarray(X)):,} rows"
