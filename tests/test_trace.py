@@ -124,6 +124,14 @@ def test_a_weight_counts_equal_rows():
         np.testing.assert_allclose(getattr(once, name), getattr(often, name), rtol=1e-10, atol=1e-12)
 
 
+def test_many_rows_in_pieces_have_the_sums_of_all():
+    rows, n_components = TABLES["overlapping"]
+    start = start_for(rows, n_components, "full")
+    few, many = trace_em(rows, start, 2), trace_em(np.tile(rows, (70, 1)), start, 2)  # 35,000 rows
+    for name in ("log_likelihood", "bound", "divergence"):
+        np.testing.assert_allclose(getattr(many, name), getattr(few, name), rtol=1e-10, atol=1e-12)
+
+
 def test_single_precision_rows_are_passed_over_exactly():
     rows = np.random.default_rng(0).normal(size=(12_000, 2)).astype(np.float32)
     start = start_for(rows, 2, "full")

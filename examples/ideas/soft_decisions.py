@@ -1,5 +1,5 @@
 """
-Soft decisions: 60 % and 40 %
+Soft decisions: 60 % and 40 %
 =============================
 
 A mixture does not only say which component a row belongs to. It says how sure that is. This page looks for a row that

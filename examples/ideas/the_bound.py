@@ -16,12 +16,12 @@ number by number.
 #
 # .. math::
 #
-#    \log p(x) = \underbrace{\sum_k q_k \log \frac{w_k \, N(x \mid \mu_k, \Sigma_k)}{q_k}}_{\text{bound}}
-#    + \underbrace{\sum_k q_k \log \frac{q_k}{p(k \mid x)}}_{\text{divergence}}
+#    \log p(x) = \sum_k q_k \log \frac{w_k \, N(x \mid \mu_k, \Sigma_k)}{q_k}
+#    + \sum_k q_k \log \frac{q_k}{p(k \mid x)}
 #
 # The second is the Kullback-Leibler divergence between the responsibilities and the probabilities of the components
-# given the row. It is never negative, and zero only where both are equal. So the first is a lower bound; it is also
-# called evidence lower bound, or ELBO.
+# given the row. It is never negative, and zero only where both are equal. So the first is a lower bound, the evidence
+# lower bound or ELBO.
 #
 # The E-step keeps the parameters and sets :math:`q_k = p(k \mid x)`: the divergence becomes zero, and the bound rises
 # to the log-likelihood, which stays. The M-step keeps :math:`q` and chooses the parameters that raise the bound most.

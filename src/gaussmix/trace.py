@@ -17,6 +17,8 @@ from gaussmix.rows import as_rows, check_sample_weight
 from gaussmix.typing import FloatArray
 from gaussmix.updates import AbstractUpdate, MaximumLikelihood, Step
 
+_PIECE = 1 << 14  # rows whose responsibilities are in memory at a time
+
 
 @dataclass(frozen=True, eq=False)
 class EMTrace:
@@ -84,7 +86,6 @@ def trace_em(
     Parameters
     ----------
     X : (n, d) array-like
-        Tables of n rows and k columns are made in every pass.
     start : Mixture
     n_iter : int, default=20
         Passes, at least 1.
@@ -138,16 +139,12 @@ def trace_em(
     _warn(recorder.steps, start)
 
     mixtures = (start, *(step.mixture for step in recorder.steps))
-    with np.errstate(divide="ignore"):
-        log_q = np.broadcast_to(np.log(start.weights), (len(rows), start.n_components))
-    bound, divergence = np.empty((len(recorder.steps), 3)), np.empty((len(recorder.steps), 3))
-    scores = engine.score_rows(start.whitened(), "scores")
-    for at, mixture in enumerate(mixtures[1:]):
-        bound[at, 0], divergence[at, 0] = _parts(log_q, scores, row_weights)
-        log_q = log_softmax(scores, axis=1)
-        bound[at, 1], divergence[at, 1] = _parts(log_q, scores, row_weights)
-        scores = engine.score_rows(mixture.whitened(), "scores")
-        bound[at, 2], divergence[at, 2] = _parts(log_q, scores, row_weights)
+    weights = np.ones(len(rows)) if row_weights is None else row_weights
+    sums = np.zeros((len(recorder.steps), 3, 2))
+    for first in range(0, len(rows), _PIECE):
+        part = slice(first, first + _PIECE)
+        sums += _sums(rows[part], weights[part], mixtures)
+    bound, divergence = np.moveaxis(sums / weights.sum(), 2, 0)
     return EMTrace(mixtures, np.array([record.log_likelihood for record in fit.history]), bound, divergence)
 
 
@@ -169,8 +166,23 @@ class _Recorder(AbstractUpdate):
         return self._update.gain(mixture, moments, step)
 
 
-def _parts(log_q: FloatArray, scores: FloatArray, row_weights: FloatArray | None) -> tuple[float, float]:
-    """The bound and the divergence, per unit of weight: Bishop (2006), equations 9.71 and 9.72.
+def _sums(rows: FloatArray, weights: FloatArray, mixtures: tuple[Mixture, ...]) -> FloatArray:
+    """(m, 3, 2) for each pass and each point in it the bound and the divergence, summed over the rows."""
+    engine, sums = NativeEngine(rows), []
+    with np.errstate(divide="ignore"):
+        log_q = np.broadcast_to(np.log(mixtures[0].weights), (len(rows), mixtures[0].n_components))
+    scores = engine.score_rows(mixtures[0].whitened(), "scores")
+    for mixture in mixtures[1:]:
+        before = _parts(log_q, scores)
+        log_q = log_softmax(scores, axis=1)
+        after = _parts(log_q, scores)
+        scores = engine.score_rows(mixture.whitened(), "scores")
+        sums.append((before @ weights, after @ weights, _parts(log_q, scores) @ weights))
+    return np.array(sums)
+
+
+def _parts(log_q: FloatArray, scores: FloatArray) -> FloatArray:
+    """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
 
     ``log_q`` and ``scores``, log w_k N(x given k), are (n, k). A component of weight 0 has no part in either: with its
     last rows, less than rounding of them all, q becomes 0, and 0 log 0 is 0.
@@ -179,10 +191,7 @@ def _parts(log_q: FloatArray, scores: FloatArray, row_weights: FloatArray | None
     q = np.exp(log_q, where=held, out=np.zeros(scores.shape))
     gaps = np.subtract(scores, log_q, where=held, out=np.zeros(scores.shape))
     excess = np.subtract(log_q, log_softmax(scores, axis=1), where=held, out=np.zeros(scores.shape))
-    return (
-        float(np.average((q * gaps).sum(axis=1), weights=row_weights)),
-        float(np.average((q * excess).sum(axis=1), weights=row_weights)),
-    )
+    return np.stack([(q * gaps).sum(axis=1), (q * excess).sum(axis=1)])
 
 
 def _warn(steps: list[Step], start: Mixture) -> None:
