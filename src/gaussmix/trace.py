@@ -172,25 +172,27 @@ def _sums(rows: FloatArray, weights: FloatArray, mixtures: tuple[Mixture, ...]) 
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(mixtures[0].weights), (len(rows), mixtures[0].n_components))
     scores = engine.score_rows(mixtures[0].whitened(), "scores")
+    log_posterior = log_softmax(scores, axis=1)
     for mixture in mixtures[1:]:
-        before = _parts(log_q, scores)
-        log_q = log_softmax(scores, axis=1)
-        after = _parts(log_q, scores)
+        before = _parts(log_q, scores, log_posterior)
+        log_q = log_posterior
+        after = _parts(log_q, scores, log_posterior)
         scores = engine.score_rows(mixture.whitened(), "scores")
-        sums.append((before @ weights, after @ weights, _parts(log_q, scores) @ weights))
+        log_posterior = log_softmax(scores, axis=1)
+        sums.append((before @ weights, after @ weights, _parts(log_q, scores, log_posterior) @ weights))
     return np.array(sums)
 
 
-def _parts(log_q: FloatArray, scores: FloatArray) -> FloatArray:
+def _parts(log_q: FloatArray, scores: FloatArray, log_posterior: FloatArray) -> FloatArray:
     """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
 
-    ``log_q`` and ``scores``, log w_k N(x given k), are (n, k). A component of weight 0 has no part in either: with its
-    last rows, less than rounding of them all, q becomes 0, and 0 log 0 is 0.
+    All are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). A component of weight 0 has
+    no part in either: with its last rows, less than rounding of them all, q becomes 0, and 0 log 0 is 0.
     """
     held = np.isfinite(log_q) & np.isfinite(scores)
     q = np.exp(log_q, where=held, out=np.zeros(scores.shape))
     gaps = np.subtract(scores, log_q, where=held, out=np.zeros(scores.shape))
-    excess = np.subtract(log_q, log_softmax(scores, axis=1), where=held, out=np.zeros(scores.shape))
+    excess = np.subtract(log_q, log_posterior, where=held, out=np.zeros(scores.shape))
     return np.stack([(q * gaps).sum(axis=1), (q * excess).sum(axis=1)])
 
 
