@@ -51,9 +51,8 @@ for key in ((name, k) for name, ks in numbers.items() for k in ks):
 held_out_scores = {key: model.score(unseen) for key, model in fits.items()}
 for (name, k), score in held_out_scores.items():
     share = fits[name, k].mixture_.n_parameters / X.size
-    print(
-        f"{name} {k:3d}: {score:8.2f} nats per picture, {share:.2f} parameters per number{', not sound' * warned[name, k]}"
-    )
+    trouble = ", not sound" if warned[name, k] else ""
+    print(f"{name} {k:3d}: {score:8.2f} nats per picture, {share:.2f} parameters per number{trouble}")
 best = max(held_out_scores, key=held_out_scores.get)
 gm = fits[best]
 print(f"chosen: {best[0]} with {best[1]} components")
@@ -82,9 +81,8 @@ plt.show()
 counts = contingency_matrix(digit, gm.predict(X))  # digits by components
 majority = counts.argmax(axis=0)
 for component, (most, column) in enumerate(zip(majority, counts.T, strict=True)):
-    print(
-        f"component {component:2d}: {column.sum():4d} pictures, {column[most] / column.sum():4.0%} show the digit {most}"
-    )
+    share = column[most] / column.sum()
+    print(f"component {component:2d}: {column.sum():4d} pictures, {share:4.0%} show the digit {most}")
 
 # %%
 # New digits
