@@ -35,18 +35,22 @@ class CriterionDisplay:
     n_components : (m,) array-like of int
         Ascending.
     covariance_types : sequence of s str
+        Their names.
     values : (s, m) array-like
         The criterion, lower for better models; NaN where there is no fit.
     is_sound : (s, m) array-like of bool
         False where a fit is doubtful.
     criterion : {"bic", "icl", "aic", "aicc", "cv"}
+        Which one it is.
     best_n_components, best_covariance_type : int, str
         The winner.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
+        Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        The figure of these axes.
     named_ : list of str
         The models with names, the best first.
     lines_ : dict
@@ -103,8 +107,14 @@ class CriterionDisplay:
         criterion : str, optional
             Another one than the search's.
         ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
+
+        Returns
+        -------
+        CriterionDisplay
+            Drawn.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -119,7 +129,24 @@ class CriterionDisplay:
     def from_table(
         cls, table: "SelectionTable", *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
-        """Draw a table of models; parameters as of `from_estimator`."""
+        """Draw a table of models.
+
+        Parameters
+        ----------
+        table : SelectionTable
+            Such as the ``results_`` of a search.
+        criterion : str, optional
+            Another one than the table's.
+        ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
+        **shown
+            For `plot`.
+
+        Returns
+        -------
+        CriterionDisplay
+            Drawn.
+        """
         if criterion is not None:
             table = table.by(criterion)
         numbers, columns = np.unique(table.n_components, return_inverse=True)
@@ -159,6 +186,11 @@ class CriterionDisplay:
         ----------
         ax : matplotlib.axes.Axes, optional
             A new figure's otherwise.
+
+        Returns
+        -------
+        CriterionDisplay
+            Itself.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)

@@ -44,11 +44,14 @@ class ResponsibilityDisplay:
     doubtful_counts : (k,) array-like of int
         How many of them each component has.
     threshold : float
+        A row is doubtful when its largest responsibility is below this.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
+        Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        The figure of these axes.
 
     Examples
     --------
@@ -93,12 +96,20 @@ class ResponsibilityDisplay:
         Parameters
         ----------
         model : Mixture or fitted estimator
+            Ours or scikit-learn's.
         X : (n, d) array-like
+            Of all features of the mixture.
         threshold : float, default=0.8
             A row is doubtful when its largest responsibility is below this.
         ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
+
+        Returns
+        -------
+        ResponsibilityDisplay
+            Drawn.
         """
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be a probability, from 0 to 1; got {threshold}")
@@ -131,10 +142,12 @@ class ResponsibilityDisplay:
 
     @property
     def n_rows(self) -> int:
+        """All rows."""
         return int(self.counts.sum())
 
     @property
     def n_doubtful(self) -> int:
+        """The doubtful ones among them."""
         return len(self.doubtful)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -144,6 +157,11 @@ class ResponsibilityDisplay:
         ----------
         ax : matplotlib.axes.Axes, optional
             A new figure's otherwise.
+
+        Returns
+        -------
+        ResponsibilityDisplay
+            Itself.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)

@@ -36,6 +36,7 @@ class SegmentationDisplay:
     labels : (h, w) array-like of int
         The class of each pixel, 255 where it does not count.
     probabilities : (h, w, k) array-like
+        Of each class.
     colors : (k, 3) array-like of uint8
         The mean color of each class.
     shares : (k,) array-like
@@ -48,7 +49,9 @@ class SegmentationDisplay:
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
+        Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        The figure of these axes.
 
     Examples
     --------
@@ -100,9 +103,16 @@ class SegmentationDisplay:
         image : array-like
             One image, as the segmenter takes it.
         mask : array-like, optional
+            Nonzero where pixels count.
         ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
+
+        Returns
+        -------
+        SegmentationDisplay
+            Drawn.
         """
         if isinstance(image, list | tuple):
             raise ValueError("image must be one array: a display shows one image")
@@ -147,6 +157,7 @@ class SegmentationDisplay:
 
     @property
     def n_classes(self) -> int:
+        """Those of the segmenter, shown here or not."""
         return len(self.shares)
 
     def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
@@ -161,6 +172,11 @@ class SegmentationDisplay:
             it is 1 / k; or the probability of one class, in the color that its component has in other displays.
         outlines : bool, default=False
             Whether the borders of the segments are drawn.
+
+        Returns
+        -------
+        SegmentationDisplay
+            Itself.
         """
         pixels, title = self._view(show)
         pixels = np.where(self.visible[..., None], pixels, _checks(self.labels.shape)[..., None])

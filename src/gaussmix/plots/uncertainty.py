@@ -32,11 +32,13 @@ class UncertaintyDisplay:
     Parameters
     ----------
     points : (m, 2) array-like
+        The rows that are drawn, of the two features.
     uncertainty : (m,) array-like
         One minus the largest responsibility of each point.
     labels : (m,) array-like of int
         The most probable component of each.
     feature_names : two str
+        For the axes.
     n_rows : int, optional
         All rows, where the points are some of them.
     x, y : (w,) and (h,) array-like, optional
@@ -47,7 +49,9 @@ class UncertaintyDisplay:
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
+        Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        The figure of these axes.
 
     References
     ----------
@@ -107,13 +111,20 @@ class UncertaintyDisplay:
         Parameters
         ----------
         model : Mixture or fitted estimator
+            Ours or scikit-learn's.
         X : (n, d) array-like
             Rows of all features of the mixture.
         features : two positions or names, optional
             Needed where the mixture has more.
         ax : matplotlib.axes.Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
+
+        Returns
+        -------
+        UncertaintyDisplay
+            Drawn.
         """
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
@@ -145,6 +156,11 @@ class UncertaintyDisplay:
         ----------
         ax : matplotlib.axes.Axes, optional
             A new figure's otherwise.
+
+        Returns
+        -------
+        UncertaintyDisplay
+            Itself.
         """
         from matplotlib.colors import LinearSegmentedColormap
 

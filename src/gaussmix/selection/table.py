@@ -197,6 +197,16 @@ class SelectionTable:
     def by(self, criterion: str) -> "SelectionTable":
         """The same models, with the winner that another criterion chooses.
 
+        Parameters
+        ----------
+        criterion : {"bic", "icl", "aic", "aicc", "cv"}
+            The other one; "cv" where it was computed.
+
+        Returns
+        -------
+        SelectionTable
+            Lines and values are those of this table.
+
         Raises
         ------
         ValueError
