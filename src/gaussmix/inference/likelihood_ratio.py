@@ -235,10 +235,11 @@ def choose_n_components(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from gaussmix import choose_n_components
-    >>> from gaussmix.datasets import load_old_faithful
-    >>> eruptions, names = load_old_faithful()
-    >>> choose_n_components(eruptions, up_to=3, n_draws=19, random_state=0).n_components
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 1, (60, 1)), rng.normal(6, 1, (60, 1))])
+    >>> choose_n_components(X, up_to=3, n_draws=19, random_state=0).n_components
     2
     """
     if isinstance(up_to, bool) or not isinstance(up_to, int | np.integer) or up_to < 2:
