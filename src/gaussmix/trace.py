@@ -49,7 +49,7 @@ class EMTrace:
 
     See Also
     --------
-    gaussmix.trace_em : makes one.
+    gaussmix.trace_em : Makes one.
     """
 
     mixtures: tuple[Mixture, ...]
@@ -87,6 +87,7 @@ def trace_em(
     ----------
     X : (n, d) array-like
     start : Mixture
+        Its structure is kept.
     n_iter : int, default=20
         Passes, at least 1.
     sample_weight : (n,) array-like, optional
@@ -95,13 +96,7 @@ def trace_em(
     Returns
     -------
     EMTrace
-
-    Warns
-    -----
-    DegenerateComponentWarning
-        When components collapse, their variances are raised to a millionth of those of the others, which is no longer
-        the maximum: the bound may fall there. When components lose their rows, their weight is 0 from there on. The
-        trace goes on, and its sums hold, in both cases.
+        Numbers of every pass, and the mixtures.
 
     Raises
     ------
@@ -109,6 +104,13 @@ def trace_em(
         Names the argument.
     FloatingPointError
         If a row is so far from all components that its density is zero.
+
+    Warns
+    -----
+    DegenerateComponentWarning
+        When components collapse, their variances are raised to a millionth of those of the others, which is no longer
+        the maximum: the bound may fall there. When components lose their rows, their weight is 0 from there on. The
+        trace goes on, and its sums hold, in both cases.
 
     Examples
     --------

@@ -55,6 +55,7 @@ class EMAnimation:
     Attributes
     ----------
     trace : EMTrace
+        What was given.
     rows : (r, 2) array
         The rows that are drawn, in both features.
     responsibilities : (m, r, k) array
@@ -97,7 +98,18 @@ class EMAnimation:
         self._view = [view_range(column) for column in self.rows.T]
 
     def title(self, frame: int) -> str:
-        """What is said above a frame: the step, and the log-likelihood of the mixture in it, in nats per row."""
+        """What is said above a frame.
+
+        Parameters
+        ----------
+        frame : int
+            As of `draw`.
+
+        Returns
+        -------
+        str
+            The step, and the log-likelihood of the mixture in it, in nats per row.
+        """
         step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
         return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
 
@@ -109,10 +121,12 @@ class EMAnimation:
         frame : int
             0 is the start, 2 t - 1 the E-step and 2 t the M-step of pass t.
         ax : matplotlib Axes, optional
+            A new figure's otherwise.
 
         Returns
         -------
         matplotlib Axes
+            What was drawn on.
         """
         if not 0 <= frame < self.n_frames:
             raise ValueError(f"frame must be 0 to {self.n_frames - 1}, got {frame}")

@@ -21,6 +21,7 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     probability : float
         At least 0 and below 1.
     n_features : int, default=2
+        Of the normal distribution.
 
     Returns
     -------
@@ -44,6 +45,7 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     Parameters
     ----------
     mean : (2,) array-like
+        The center.
     covariance : (2, 2) array-like
         Positive-definite.
     radius : float, default=1.0
@@ -54,6 +56,7 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     Returns
     -------
     (n_points, 2) array
+        In the order of the line.
     """
     angles = np.linspace(0.0, 2 * np.pi, n_points)
     circle = radius * np.column_stack([np.cos(angles), np.sin(angles)])
@@ -67,6 +70,7 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
     Parameters
     ----------
     mean : (d,) array-like
+        The center.
     covariance : (d, d) array-like
         Positive-definite.
     radius : float, default=1.0
@@ -136,6 +140,7 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
     Parameters
     ----------
     mixture : Mixture
+        Of any number of features.
     feature : int or str
         Position or name.
     grid : (m,) array-like
@@ -154,14 +159,40 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
 
 
 def density_surface(mixture: Mixture, x: FloatArray, y: FloatArray) -> FloatArray:
-    """(len(y), len(x)) the density of a mixture of two features over a grid."""
+    """The density of a mixture of two features over a grid.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Of two features.
+    x, y : (m,) and (l,) arrays
+        Values of the first and of the second feature.
+
+    Returns
+    -------
+    (l, m) array
+        Per unit of both features.
+    """
     columns, lines = np.meshgrid(x, y)
     density = np.exp(mixture.log_density(np.column_stack([columns.ravel(), lines.ravel()])))
     return np.asarray(density.reshape(columns.shape))
 
 
 def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
-    """The least and the greatest value, with a share of their distance added on both sides."""
+    """The least and the greatest value, with some room on both sides.
+
+    Parameters
+    ----------
+    values : array-like
+        Finite numbers.
+    margin : float, default=0.06
+        The room on each side, as a share of their distance.
+
+    Returns
+    -------
+    tuple of two floats
+        Where an axis begins and ends.
+    """
     low, high = float(np.min(values)), float(np.max(values))
     room = margin * (high - low) or 0.5
     return low - room, high + room

@@ -64,6 +64,7 @@ class MixtureDisplay:
     masses : tuple of float
         The share of a component that each of its ellipses holds.
     ellipses : (k, len(masses), points, 2) array
+        Their points.
     axes : (k, 2, 2, 2) array
         Component, axis, end, feature: the principal axes of the innermost ellipses.
     x, y : (l,) arrays
@@ -75,9 +76,11 @@ class MixtureDisplay:
     contours : dict of float to list of (points, 2) arrays
         For each of `NAMED_CONTOURS` the lines inside which the mixture has this mass.
     boundaries : list of (points, 2) arrays
+        Stretches along which two components are equally probable.
     ax_ : matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        What that is part of.
     """
 
     mixture: Mixture
@@ -129,6 +132,7 @@ class MixtureDisplay:
         Returns
         -------
         MixtureDisplay
+            Drawn; its attributes have the numbers.
         """
         whole = mixture_of(model)
         positions = two_positions(whole, features)
@@ -193,6 +197,7 @@ class MixtureDisplay:
         Returns
         -------
         MixtureDisplay
+            Itself, drawn.
         """
         ax = new_axes(6.4, 5.4) if ax is None else ax
         inks = quiet_axes(ax)

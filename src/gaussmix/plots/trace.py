@@ -45,7 +45,9 @@ class TraceDisplay:
     log_likelihood, bound, divergence, accelerated : array, or None
         What was given.
     ax_ : matplotlib Axes
+        Where it was drawn.
     figure_ : matplotlib Figure
+        What that is part of.
 
     Examples
     --------
@@ -84,12 +86,14 @@ class TraceDisplay:
         model : fitted estimator
             `GaussianMixture` or scikit-learn's; of a fitted `GaussianMixtureIC` it is the best model.
         ax : matplotlib Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
 
         Returns
         -------
         TraceDisplay
+            Drawn; its attributes have the numbers.
 
         Raises
         ------
@@ -125,12 +129,14 @@ class TraceDisplay:
         trace : EMTrace
             Of `gaussmix.trace_em`.
         ax : matplotlib Axes, optional
+            A new figure's otherwise.
         **shown
             For `plot`.
 
         Returns
         -------
         TraceDisplay
+            Drawn; its attributes have the numbers.
         """
         display = cls(log_likelihood=trace.log_likelihood, bound=trace.bound, divergence=trace.divergence)
         return display.plot(ax, **shown)
@@ -141,6 +147,7 @@ class TraceDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            A new figure's otherwise.
         distance : bool, optional
             Whether to show, on a log scale, by how much everything is below the greatest log-likelihood of the path.
             By default where there is no bound: steps of EM shrink like a geometric series, which is a line there.
@@ -151,7 +158,7 @@ class TraceDisplay:
         Returns
         -------
         TraceDisplay
-            Itself.
+            Itself, drawn.
         """
         ax = new_axes() if ax is None else ax
         inks = quiet_axes(ax)
