@@ -20,6 +20,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "numpydoc",
+    "matplotlib.sphinxext.plot_directive",
     "mathml",
     "reference",
 ]
@@ -61,6 +62,11 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False  # the template of a class lists its own
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
+
+plot_include_source = True
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 100)]
+plot_srcset = ["2x"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
