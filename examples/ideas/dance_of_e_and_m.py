@@ -53,9 +53,9 @@ dance = EMAnimation(trace, X)
 # -----------
 #
 # Rows have the color of the component that is most probable for them, the paler the less sure it is. Ellipses hold
-# half of each component, and all but its tails. The first E-step cuts through both clusters, and the first M-step makes two long
-# ellipses of that, which share most rows. But small differences are enough: each component moves toward the rows that
-# are a little more its own, which makes them still more its own.
+# half of each component, and all but its tails. The first E-step cuts through both clusters, and the first M-step
+# makes two long ellipses of that, which share most rows. But small differences are enough: each component moves
+# toward the rows that are a little more its own, which makes them still more its own.
 
 figure, places = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained", sharex=True, sharey=True)
 for axes, frame in zip(places.flat, (0, 1, 2, 6, 14, 40), strict=True):

@@ -81,8 +81,9 @@ print(f"{100 * doubtful[border].mean():.1f} % at a border, {100 * doubtful[~bord
 # How far from the photograph?
 # ----------------------------
 #
-# The root mean square distance of each picture to the photograph, in levels of a channel. One more mixture is in the table:
-# its components are spheres of one size, which is what k-means believes in (:doc:`/auto_examples/ideas/kmeans_limit`).
+# The root mean square distance of each picture to the photograph, in levels of a channel. One more mixture is in the
+# table: its components are spheres of one size, which is what k-means believes in
+# (:doc:`/auto_examples/ideas/kmeans_limit`).
 
 spheres = GaussianMixture(4, covariance_type="EII", random_state=0).fit(pixels)
 recolored["spheres, labels"] = spheres.means_[spheres.predict(pixels)]
