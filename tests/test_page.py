@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,6 +15,8 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
 from tables import TABLES
 
+import gaussmix.page.pictures
+import gaussmix.selection.estimator
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.datasets import load_old_faithful
 from gaussmix.page import write_report
@@ -101,6 +102,18 @@ def eruptions():
     return pd.DataFrame(rows, columns=list(names))
 
 
+@pytest.fixture(autouse=True)
+def _pictures_are_not_drawn(request, monkeypatch):
+    """Where a test does not look at them."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(gaussmix.page.pictures, "png_of", lambda draw, width, height: b"")
+
+
+@pytest.fixture
+def drawn():
+    """Pictures are drawn."""
+
+
 @pytest.fixture
 def written(tmp_path):
     def write(*args, **options):
@@ -123,7 +136,7 @@ def test_markup_is_kept_and_all_else_is_escaped():
 
 
 @pytest.mark.parametrize(("name", "k"), [("line", 2), ("iris", 3), ("overlapping", 1), ("wide", 4)])
-def test_pages_of_any_number_of_features_are_complete(name, k, written):
+def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     rows = TABLES[name][0]
     text = written(GaussianMixture(k, random_state=0).fit(rows).mixture_, rows, n_components=(1, 2))
     reader = assert_complete(text)
@@ -183,7 +196,7 @@ def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
     search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
     monkeypatch.setattr(GaussianMixtureIC, "fit", lambda *_: pytest.fail("fitted again"))
     reader = assert_complete(written(search, table))
-    assert reader.table("BIC above that of")[0] == ["K", "EEE", "full"]
+    assert reader.table("BIC above that of")[0] == ["K", "EEE", "VVV"]
     monkeypatch.undo()
     reader = assert_complete(written(search, table[:200], title="of other rows"))
     assert reader.table("BIC above that of")[0] == ["K", "tied", "full", "diag", "spherical"]
@@ -255,7 +268,7 @@ def test_names_with_markup_are_shown_and_do_nothing(written):
     assert "<script>alert(1)</script>" in " ".join(reader.attributes("alt"))
 
 
-def test_wide_tables_are_cut_into_parts_that_can_be_read(written):
+def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
     rng = np.random.default_rng(0)
     k, d = 20, 40
     means = 4 * rng.standard_normal((k, d))
@@ -276,7 +289,7 @@ def test_wide_tables_are_cut_into_parts_that_can_be_read(written):
             assert tuple(line[position] for line in table[3:]) == words[component]
 
 
-def test_the_same_input_gives_the_same_bytes(written):
+def test_the_same_input_gives_the_same_bytes(drawn, written):
     table = eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
     assert written(gm.mixture_, table, n_components=(1, 2)) == written(gm.mixture_, table, n_components=(1, 2))
@@ -391,7 +404,7 @@ def test_command_refuses_in_one_sentence(files, tmp_path):
     assert not output.exists()
 
 
-def test_command_names_the_library_that_is_missing(files, monkeypatch):
+def test_command_names_the_library_that_is_missing(drawn, files, monkeypatch):
     model, table, output = files
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert 'pip install "gaussmix[plots]"' in fails("report", model, table, "-o", output)
@@ -401,18 +414,13 @@ def test_command_names_the_library_that_is_missing(files, monkeypatch):
 def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatch):
     model, table, output = files
 
-    @contextmanager
-    def pressed(wanted, total):
-        seen = []
+    untouched = gaussmix.selection.estimator.search_models
 
-        def press(size, name):
-            seen.append((size, name))
-            if len(seen) == total - 2:
-                raise KeyboardInterrupt
+    def interrupted(rows, row_weights, cells, **options):
+        untouched(rows, row_weights, set(sorted(cells)[:2]), **options)
+        raise KeyboardInterrupt
 
-        yield press
-
-    monkeypatch.setattr(sys.modules["gaussmix.selection.estimator"], "shown_progress", pressed)
+    monkeypatch.setattr(gaussmix.selection.estimator, "search_models", interrupted)
     result = run("report", model, table, "-k", "1:3", "-o", output)
     assert result.exit_code == 130
     assert result.stderr == "Interrupted: the report has what had been compared by then.\n"
@@ -438,7 +446,8 @@ def browse(path, folder):
     )  # fmt: skip
     content = json.loads(log.read_text(encoding="utf-8"))
     started = content["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-    asked = [event["params"] for event in content["events"] if event["type"] == started and "params" in event]
+    params = [event.get("params", {}) for event in content["events"] if event["type"] == started]
+    asked = [each for each in params if "url" in each]
     # The browser has requests of its own, for updates of itself; those of a page bear the page's origin.
     ours = [each["url"] for each in asked if "file://" in each.get("network_isolation_key", "file://")]
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -446,7 +455,7 @@ def browse(path, folder):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_page_opens_from_disk_without_a_request(files, tmp_path):
+def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
     model, table, output = files
     succeeds("report", model, table, "-k", "1:3", "-o", output)
     shown, requests, console = browse(output, tmp_path)

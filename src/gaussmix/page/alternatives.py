@@ -13,6 +13,8 @@ from gaussmix.engines import NativeEngine
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.report import FitRecord
+from gaussmix.report.sampled import sample
+from gaussmix.selection import GaussianMixtureIC
 from gaussmix.selection.models import code_of
 from gaussmix.selection.table import SelectionTable
 from gaussmix.typing import FloatArray, Rows
@@ -72,7 +74,8 @@ class Alternatives:
     Attributes
     ----------
     search : GaussianMixtureIC
-        Fitted to the rows.
+    n_rows : int
+        How many rows it was fitted to.
     model : Fitness
         On the columns that the search has kept.
     dropped : tuple of int
@@ -83,7 +86,8 @@ class Alternatives:
         What the search warned of.
     """
 
-    search: Any
+    search: GaussianMixtureIC
+    n_rows: int
     model: Fitness
     dropped: tuple[int, ...]
     refit: Fitness | None
@@ -106,9 +110,13 @@ def find_alternatives(
     n_jobs: int | None,
     progress: bool,
 ) -> tuple[Alternatives, KeyboardInterrupt | None]:
-    """Search among the model's own structure and scikit-learn's four; with what interrupted it, if it got a result."""
-    from gaussmix.selection import GaussianMixtureIC
+    """Search among the model's own structure and scikit-learn's four; with what interrupted it, if it got a result.
 
+    Of many rows, some are looked at, the same ones every time.
+    """
+    some = sample(rows, row_weights, None)
+    if not some.complete:
+        rows, row_weights = some.rows, None if row_weights is None else some.row_weights
     search = GaussianMixtureIC(
         n_components,
         covariance_types=(mixture.covariance_type, *COVARIANCES),
@@ -130,7 +138,7 @@ def find_alternatives(
 
 
 def beside(
-    mixture: Mixture, search: Any, rows: Rows, row_weights: FloatArray | None, notes: tuple[str, ...] = ()
+    mixture: Mixture, search: GaussianMixtureIC, rows: Rows, row_weights: FloatArray | None, notes: tuple[str, ...] = ()
 ) -> Alternatives:
     """A search that was made of these rows, and the model on the columns that the search has kept."""
     data_range = FitRecord.of(search.best_estimator_).data_range
@@ -150,6 +158,7 @@ def beside(
     ]
     return Alternatives(
         search,
+        len(rows),
         Fitness.of(f"{name} {k}", n_parameters, moments),
         dropped,
         Fitness.in_table(table, same[0]) if same else None,
@@ -157,7 +166,7 @@ def beside(
     )
 
 
-def was_made_of(search: Any, rows: Rows, row_weights: FloatArray | None) -> bool:
+def was_made_of(search: GaussianMixtureIC, rows: Rows, row_weights: FloatArray | None) -> bool:
     """Whether a search was fitted to these rows: its winner has the same likelihood on them."""
     fitted = search.best_estimator_
     if fitted.n_features_in_ != rows.shape[1]:

@@ -241,10 +241,12 @@ def overlap(subject: Subject, report: Report) -> Markup:
     return joined(parts_)
 
 
-def alternatives(found: Alternatives, names: Sequence[str]) -> Markup:
+def alternatives(found: Alternatives, names: Sequence[str], n_rows: int) -> Markup:
     """Other numbers of components and structures on the same rows."""
     table = found.search.results_
     content: list[object] = [paragraph(found.search.reason_)]
+    if found.n_rows < n_rows:
+        content.append(paragraph(f"Compared on {found.n_rows:,} of the {n_rows:,} rows, drawn at random.", quiet=True))
     best = [Fitness.in_table(table, int(line)) for line in table.ranked[:5]]
     lines: list[list[object]] = [[(cell, "this") for cell in _fitness_line("this model", found.model)]]
     lines += [_fitness_line("", each) for each in best]

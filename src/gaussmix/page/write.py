@@ -15,6 +15,7 @@ from gaussmix.page.html import Markup, joined, page, paragraph
 from gaussmix.page.rows_seen import look_at_rows
 from gaussmix.page.subject import Subject
 from gaussmix.report import inspect_fit
+from gaussmix.selection import GaussianMixtureIC
 from gaussmix.versions import installed_version
 
 
@@ -94,7 +95,7 @@ def write_report(
         ("overlap", "Overlap", sections.overlap(subject, report)),
     ]
     if found is not None:
-        compared = sections.alternatives(found, subject.names)
+        compared = sections.alternatives(found, subject.names, seen.n_rows)
         parts.append(("models", "Other models", joined([pictures.of_criterion(found.search), compared])))
     heading = title or f"A mixture of {mixture.n_components} components"
     text = page(heading, sections.lead(subject, seen), parts, _provenance())
@@ -108,7 +109,7 @@ def _alternatives(
 ) -> tuple[Alternatives | None, KeyboardInterrupt | None]:
     """The search of the user's if it is one of these rows, or a new one; with what interrupted it."""
     mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
-    if n_components is None and hasattr(model, "results_") and was_made_of(model, rows, row_weights):
+    if n_components is None and isinstance(model, GaussianMixtureIC) and was_made_of(model, rows, row_weights):
         return beside(mixture, model, rows, row_weights), None
     numbers = default_numbers(mixture.n_components) if n_components is None else n_components
     if np.size(numbers) == 0 or len(rows) < 2:
