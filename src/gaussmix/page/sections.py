@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy.special import chdtrc
 
 from gaussmix.merging import merge_components
 from gaussmix.mixture import Mixture
@@ -15,10 +16,13 @@ from gaussmix.report import Report
 from gaussmix.report.means import means_in_words
 from gaussmix.report.removal import only
 from gaussmix.selection.show import BEST, DOUBTFUL, FAILED, grid, legend, parts, title
+from gaussmix.typing import FloatArray
 
 _MOST_ACROSS = 8  # columns of numbers in one table
 _MOST_MEANS = 5  # columns of means with their deviations
 _MOST_FEATURES = 100
+_MOST_NOTES = 8
+_FAR, _CHANCE = 2.0, 0.05  # standard deviations, and the probability of as great a distance, of an unusual row
 _SHADES = (0.5, 1.25)  # standard deviations of a feature, from which a mean is shaded and shaded more
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
 _LETTERS = {
@@ -67,7 +71,9 @@ def in_short(seen: RowsSeen, fitness: Fitness, report: Report, found: Alternativ
         facts.append(("best found", found.search.reason_))
     if not unusual:
         return names_and_values([*facts, ("unusual", "nothing")])
-    notes = bullets(f"{line.name}: {line.text}" for line in unusual)
+    said = [f"{line.name}: {line.text}" for line in unusual]
+    rest = [] if len(said) <= _MOST_NOTES else [f"and {len(said) - _MOST_NOTES} more, below"]
+    notes = bullets(said[:_MOST_NOTES] + rest)
     advice = paragraph("What would help: " + " ".join(report.facts["advice"])) if report.facts["advice"] else ""
     return joined([names_and_values(facts), element("div", paragraph("Unusual:"), notes, advice, class_="note")])
 
@@ -150,21 +156,13 @@ def certainty(subject: Subject, seen: RowsSeen) -> Markup:
 
 def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
     """The least dense rows, and whether there are more of them than the mixture expects."""
-    mixture = subject.mixture
-    deviations = np.sqrt(mixture.covariance.variances())
     lines = []
     for row, log_density, share, label in zip(
-        seen.unlikely, seen.unlikely_log_density, seen.unlikely_shares, seen.unlikely_labels, strict=True
+        seen.unlikely, seen.unlikely_log_density, seen.unlikely_shares, seen.unlikely_labels.tolist(), strict=True
     ):
         values = np.asarray(subject.rows[row], dtype=np.float64)
-        distances = (values - mixture.means[label]) / deviations[label]
-        worst = int(np.abs(distances).argmax())
-        side = "above" if distances[worst] > 0 else "below"
-        far = f"{subject.names[worst]} is {values[worst]:.6g}, {abs(distances[worst]):.1f} standard deviations {side}"
-        if abs(distances[worst]) < 2:
-            far = "no feature alone: their combination"
         below = f"{100 * share:.3g} %" if share else f"< {100 / seen.n_draws:g} %"
-        lines.append([f"{row}", f"{log_density:.3f}", below, component(int(label)), far])
+        lines.append([f"{row}", f"{log_density:.3f}", below, component(label), _what_is_far(subject, values, label)])
     table = data_table(
         "The least dense rows, counted from 0. Beside them the share of rows drawn from the mixture that is less "
         "dense, and the feature that is farthest from the mean of the row's most probable component.",
@@ -173,12 +171,26 @@ def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
         words=(3, 4),
     )
     expected = (
-        f"{RARE:.0%} of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}, "
+        f"{100 * RARE:g} % of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}, "
         f"and {100 * seen.rare_share:.2g} % of these rows."
     )
     if seen.rare_share > 3 * RARE:
         expected += " So many more than expected: the mixture does not describe all of the rows."
     return joined([table, paragraph(expected)])
+
+
+def _what_is_far(subject: Subject, values: FloatArray, label: int) -> str:
+    """The feature in which a row lies far from the mean of its component; or that it is several together, or none."""
+    mixture = subject.mixture
+    covariance, away = mixture.covariance.dense()[label], values - mixture.means[label]
+    distances = away / np.sqrt(np.diagonal(covariance))
+    worst = int(np.abs(distances).argmax())
+    if abs(distances[worst]) >= _FAR:
+        side = "above" if distances[worst] > 0 else "below"
+        return f"{subject.names[worst]} is {values[worst]:.6g}, {abs(distances[worst]):.1f} standard deviations {side}"
+    if chdtrc(mixture.n_features, away @ np.linalg.solve(covariance, away)) < _CHANCE:
+        return "no feature alone: their combination"
+    return "little: its component is spread thin"
 
 
 def fit_report(report: Report, recorded: bool) -> Markup:
