@@ -16,6 +16,7 @@ from sklearn.mixture import GaussianMixture as TheirMixture
 from tables import TABLES
 
 import gaussmix.page.pictures
+import gaussmix.report.sampled
 import gaussmix.selection.estimator
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.datasets import load_old_faithful
@@ -23,6 +24,7 @@ from gaussmix.page import write_report
 from gaussmix.page.alternatives import default_numbers
 from gaussmix.page.html import Markup, data_table, element, joined
 from gaussmix.page.rows_seen import look_at_rows
+from gaussmix.page.sections import anomalies
 from gaussmix.page.subject import Subject
 from gaussmix.report.means import means_in_words
 
@@ -242,6 +244,30 @@ def test_a_planted_anomaly_is_named_with_its_feature(written):
     assert line[2] == "< 0.001 %"
     assert line[4].startswith("waiting is 200, ")
     assert line[4].endswith("standard deviations above")
+
+
+def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
+    mixture = Mixture.from_parameters([0.9, 0.1], [[0, 0], [50, 50]], [[[1, 0.95], [0.95, 1]], 9 * np.eye(2)])
+    rows = np.array([[0.0, 0.0], [1.9, -1.9], [-2.5, -2.5], [51.0, 51.0]])
+    subject = Subject.of(mixture, rows, None)
+    reader = read(anomalies(subject, look_at_rows(mixture, rows)))
+    assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
+        "1": "no feature alone: their combination",
+        "2": "column 0 is -2.5, 2.5 standard deviations below",
+        "3": "little: it lies well within its component",
+        "0": "little: it lies well within its component",
+    }
+
+
+def test_of_many_rows_some_are_compared(written, monkeypatch):
+    monkeypatch.setattr(gaussmix.report.sampled, "MOST", 100)
+    table = eruptions()
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    reader = assert_complete(written(mixture, table, n_components=(2,)))
+    assert "Compared on 100 of the 272 rows" in reader.texts["section"]
+    line = reader.table("This model")[1]
+    assert float(line[2]) > -600  # that of 272 rows is -1130
+    assert f"{GaussianMixture(2, random_state=0).fit(table).bic(table):.3f}" in reader.texts["dl"]
 
 
 def test_weights_count_as_rows(written):

@@ -203,6 +203,30 @@ def test_overlap_is_that_of_two_normal_distributions():
     assert inspect_fit(two(separation=12.0), STOPPED).facts["overlap"]["pairs"] == []
 
 
+def test_a_model_without_a_record_is_judged_by_the_rows_alone():
+    rows = TABLES["iris"][0]
+    gm = GaussianMixture(3, random_state=0).fit(rows)
+    known, unknown = gm.report(rows).facts, inspect_fit(gm.mixture_, None, rows)
+    assert "fit" not in unknown.facts
+    assert {"rows", "components", "overlap"} <= set(unknown.facts)
+    assert unknown.facts["overlap"] == known["overlap"]
+    for one, other in zip(unknown.facts["components"], known["components"], strict=True):
+        assert one["count"] == other["count"]
+        assert one["troubles"] == other["troubles"] == []
+    assert "why it stopped" not in lines_of(unknown)
+    assert lines_of(unknown)["unusual"] == "nothing"
+    assert "report(X)" in lines_of(inspect_fit(gm.mixture_, None))["unusual"]
+
+
+def test_columns_that_a_fit_leaves_out_do_not_count_against_a_model_without_a_record():
+    rows = TABLES["iris"][0]
+    wide = np.column_stack([rows, np.full(150, 3.0), rows[:, 0] + rows[:, 1]])
+    with pytest.warns(UserWarning, match="constant"):
+        mixture = GaussianMixture(3, random_state=0).fit(wide).mixture_
+    found = inspect_fit(mixture, None, wide).facts["components"]
+    assert [each["troubles"] for each in found] == [[], [], []]
+
+
 def test_conditions_are_free_of_units():
     rows = TABLES["iris"][0]
     scale = np.array([1e-6, 1.0, 1e5, 10.0])

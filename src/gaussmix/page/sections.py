@@ -190,7 +190,7 @@ def _what_is_far(subject: Subject, values: FloatArray, label: int) -> str:
         return f"{subject.names[worst]} is {values[worst]:.6g}, {abs(distances[worst]):.1f} standard deviations {side}"
     if chdtrc(mixture.n_features, away @ np.linalg.solve(covariance, away)) < _CHANCE:
         return "no feature alone: their combination"
-    return "little: its component is spread thin"
+    return "little: it lies well within its component"
 
 
 def fit_report(report: Report, recorded: bool) -> Markup:

@@ -39,7 +39,8 @@ def write_report(
 
     Parameters
     ----------
-    path : path of the file
+    path : str or path
+        Of the file; one that is there is replaced.
     model : Mixture or fitted estimator
         `GaussianMixture`, `GaussianMixtureIC` (its best model, and its table where it was fitted to these rows), or
         scikit-learn's ``GaussianMixture`` and ``BayesianGaussianMixture``.
@@ -70,12 +71,15 @@ def write_report(
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
     >>> from gaussmix import GaussianMixture
     >>> from gaussmix.datasets import load_old_faithful
     >>> from gaussmix.page import write_report
     >>> eruptions, _ = load_old_faithful()
     >>> gm = GaussianMixture(2, random_state=0).fit(eruptions)
-    >>> write_report("report.html", gm, eruptions)  # doctest: +SKIP
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(Path(folder, "report.html"), gm, eruptions, n_components=range(1, 4))
     """
     subject = Subject.of(model, X, sample_weight)
     mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
