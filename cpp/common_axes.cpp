@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kDirections = 8;  // angles that are looked at where Newton's step is no good
 constexpr double kPi = 3.14159265358979323846;
+constexpr double kFirstStep = 0.5 * kPi / kDirections;
+constexpr int kMostHalvings = 40;
 constexpr double kNearlySquare = 0.3;  // of the second derivative: what the third may change
 
 // Two axes of all components. With det_k the determinant of a component's block and w_k(a) what is off its diagonal
@@ -93,6 +95,11 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   for (int direction = 1; direction < kDirections; ++direction) {
     const double angle = kPi * direction / kDirections, rise = pair.rise(angle);
     if (rise < best) best = rise, found = angle;
+  }
+  // The directions pass over a valley that is narrow in these units: down the slope until it falls.
+  double angle = slope.first > 0 ? -kFirstStep : kFirstStep;
+  for (int halving = 0; found == 0.0 && slope.first != 0.0 && halving < kMostHalvings; ++halving, angle *= 0.5) {
+    if (pair.rise(angle) < -least) found = angle;
   }
   return found;
 }

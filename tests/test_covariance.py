@@ -98,6 +98,15 @@ def test_covariances_with_common_axes_are_found_whatever_the_start(letters):
     np.testing.assert_allclose(found.dense(), given.dense(), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("letters", ["EVE", "VVE"])
+@pytest.mark.parametrize("unit", 10.0 ** np.arange(-4, 5))
+def test_axes_of_one_covariance_are_its_own_whatever_the_units(letters, unit):
+    given = Full.from_covariances(np.array([[[1.0, 0.9 * unit], [0.9 * unit, unit**2]]]), 1, 2)
+    found = covariance_class(letters).identity(1, 2).nearest(np.ones(1), given.roots)
+    scale = np.array([1.0, unit])
+    np.testing.assert_allclose(found.dense() / np.outer(scale, scale), [[[1.0, 0.9], [0.9, 1.0]]], atol=1e-9)
+
+
 def test_error_names_the_component_that_is_not_positive_definite():
     covariances = np.stack([np.eye(2), [[1.0, 2.0], [2.0, 1.0]]])
     with pytest.raises(ValueError, match="component 1"):
