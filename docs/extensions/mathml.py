@@ -3,6 +3,8 @@
 docutils translates; Sphinx would leave its own translation to MathJax, a request to the network per page.
 """
 
+import re
+
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml, pick_math_environment
 from sphinx.application import Sphinx
@@ -12,10 +14,18 @@ from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
+_BEFORE_FUNCTION = re.compile(r"(?<=[\w})])\s*(?=\\(?:log|exp|det)(?![A-Za-z]))")
+_BEHIND_FUNCTION = re.compile(r"(\\(?:log|exp|det))(?:\s+(?=[A-Za-z])|\s*(?=\\(?:[A-KM-Za-km-z]|l(?!eft))))")
+"""LaTeX leaves thin spaces there, docutils none: "p log n", not "plogn"."""
+
+
+def _with_thin_spaces(formula: str) -> str:
+    return _BEHIND_FUNCTION.sub(r"\1\\,", _BEFORE_FUNCTION.sub(r"\\,", formula))
+
 
 def _translated(node: nodes.Element, formula: str, is_block: bool) -> str:
     try:
-        return latex2mathml.tex2mathml(formula, as_block=is_block)
+        return latex2mathml.tex2mathml(_with_thin_spaces(formula), as_block=is_block)
     except MathError as error:
         logger.warning("formula %r: %s", formula, error, location=node)
         return f"<code>{formula}</code>"
