@@ -58,24 +58,27 @@ same = {
 numbers = pixels.astype(np.float64)
 
 
-def seconds(work: Callable[[], object], runs: int) -> float:
-    """Median over the runs."""
-    times = []
-    for _ in range(runs):
-        began = perf_counter()
-        work()
-        times.append(perf_counter() - began)
-    return median(times)
+def seconds(works: dict[str, Callable[[], object]], rounds: int = 3) -> dict[str, float]:
+    """Medians; each round times every one of them, so that a busy moment meets all."""
+    times = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            began = perf_counter()
+            work()
+            times[name].append(perf_counter() - began)
+    return {name: median(taken) for name, taken in times.items()}
 
 
 theirs = ScikitLearnMixture(5, **same)
 ours = GaussianMixture(5, acceleration="none", **same)
 of_bytes = GaussianMixture(5, acceleration="none", **same)
-times = {
-    "scikit-learn": seconds(lambda: theirs.fit(numbers), 3),
-    "gaussmix": seconds(lambda: ours.fit(numbers), 7),
-    "gaussmix, bytes": seconds(lambda: of_bytes.fit(pixels), 7),
-}
+times = seconds(
+    {
+        "scikit-learn": lambda: theirs.fit(numbers),
+        "gaussmix": lambda: ours.fit(numbers),
+        "gaussmix, bytes": lambda: of_bytes.fit(pixels),
+    }
+)
 assert theirs.n_iter_ == ours.n_iter_ == of_bytes.n_iter_
 assert np.allclose(theirs.means_, ours.means_, rtol=1e-9)
 assert np.allclose(theirs.means_, of_bytes.means_, rtol=1e-6)
@@ -112,8 +115,8 @@ print(f"a table of rows by components, which is not made: {len(pixels) * 5 * 8 /
 # splits components, and goes on until the top is an estimated ten thousandth of a nat ahead.
 
 default = GaussianMixture(5, random_state=0)
-print(f"default fit: {seconds(lambda: default.fit(pixels), 3):.2f} s,", end=" ")
-print(f"labels: {seconds(lambda: default.predict(pixels), 3):.2f} s")
+for name, taken in seconds({"fit": lambda: default.fit(pixels), "labels": lambda: default.predict(pixels)}).items():
+    print(f"default {name}: {taken:.3f} s")
 print(f"log-likelihood per pixel: {default.lower_bound_:.4f}; of the fits above: {ours.lower_bound_:.4f}")
 assert default.lower_bound_ > ours.lower_bound_
 
@@ -134,8 +137,8 @@ for axes, (name, picture) in zip(places, shown.items(), strict=True):
 # Beyond the starts, which need a sample alone, time grows no faster than the number of pixels.
 
 large = enlarged(4000, 3000)
-taken = seconds(lambda: segment_image(large, 5, smoothing=0, random_state=0), 1)
-print(f"{large.shape[0] * large.shape[1]:,} pixels, fit and labels: {taken:.2f} s")
+taken = seconds({"large": lambda: segment_image(large, 5, smoothing=0, random_state=0)}, rounds=1)
+print(f"{large.shape[0] * large.shape[1]:,} pixels, fit and labels: {taken['large']:.2f} s")
 
 # %%
 # More measurements, and what can be set when a fit is too slow, are in :doc:`/speed`.
