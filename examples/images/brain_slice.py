@@ -11,9 +11,9 @@ in a pixel.
 # The slice and what is known about it
 # ------------------------------------
 #
-# nilearn ships the template, and maps of gray and of white matter, which are averages over many brains too. So what is
-# measured below is an agreement with the maps, not an accuracy. Pixels outside the brain do not count: a mask says
-# which.
+# nilearn (``pip install nilearn``) ships the template, and maps of gray and of white matter, which are averages over
+# many brains too. So what is measured below is an agreement with the maps, not an accuracy. Pixels outside the brain do
+# not count: a mask says which.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -10,9 +10,9 @@ each class a voxel holds.
 # Making it
 # ---------
 #
-# The balls are drawn on a fine grid. A voxel is 1 by 1 by 3 millimeters and has ``prod(POINTS)`` points of it: at a
-# border it holds some of both sides, and these shares are the truth. The classes have the gray levels 0 (outside), 1
-# (coat) and 2 (core); noise is added.
+# The balls are drawn on a fine grid, half a millimeter wide. A voxel is 1 by 1 by 3 millimeters and has many of its
+# points: at a border it holds some of both sides, and these shares are the truth. The classes have the gray levels 0
+# (outside), 1 (coat) and 2 (core); noise is added.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +38,7 @@ shares = np.stack([(blocks == material).mean(axis=(1, 3, 5)) for material in ran
 truth = shares.argmax(axis=-1)
 noise = np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)
 volume = (shares @ [0, 1, 2] + noise).astype(np.float32)
-print(f"{depth} x {height} x {width} = {volume.size:,} voxels", end=", ")
+print(f"{depth} x {height} x {width} = {volume.size:,} voxels of {np.prod(POINTS)} points each", end=", ")
 print(f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % of them with more than one class in them")
 
 # %%

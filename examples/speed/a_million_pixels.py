@@ -101,7 +101,7 @@ axes.spines[["top", "right"]].set_visible(False)
 # * **One sweep.** scikit-learn computes a table of log probabilities, a table of responsibilities, then sums, each over
 #   all rows. Here a block of rows is scored, normalized and summed while it is in the cache, and the table is never
 #   made.
-# * **Wide instructions.** Eight rows at a time where the processor has AVX-512, four where it has AVX2.
+# * **Wide instructions.** Eight rows at a time where the processor has ``AVX-512``, four where it has ``AVX2``.
 # * **No copies.** Bytes are read as they are, and colors that repeat often are passed over once, with their number.
 
 print(f"the rows as numbers of 8 bytes: {numbers.nbytes / 1e6:.1f} MB; as bytes: {pixels.nbytes / 1e6:.1f} MB")
