@@ -112,8 +112,8 @@ for name, channel in channels.items():
 
 # %%
 # Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more
-# than nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table are one
-# hill in its histogram, and nothing in the hill says where to cut.
+# than nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table run
+# together into one hill of its histogram, and the likelihood has better uses for four components than to cut it.
 #
 # Color is not always better by the distance. A mixture looks for the most probable classes, not for the least distance,
 # and where a photograph has little color, its channels repeat each other:
