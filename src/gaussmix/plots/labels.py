@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.plots.drawing import inks_of
-from gaussmix.typing import FloatArray
+from gaussmix.typing import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_EDGE = 0.04  # of the axes: words keep that far from their edges
-_NEAR = 0.02  # closer than that to another curve, words are not clear
+_NEAR = 0.02  # of the axes: closer than that to another curve, words are not clear
 
 
 class CurveLabels:
@@ -29,28 +28,34 @@ class CurveLabels:
         """Whether there was room on the curve: at its first point that has ``enough``, else where there is most."""
         from matplotlib.patheffects import withStroke
 
-        room = self.room(curve)
+        inches = self._axes.transAxes + self._axes.figure.dpi_scale_trans.inverted()
+        half = np.array([0.32 * size * len(text), 0.6 * size]) / 72 / np.ptp(inches.transform([(0, 0), (1, 1)]), axis=0)
+        room = np.where(self._inside(curve, half), self.room(curve), 0.0)
         if room.size == 0 or room.max() < _NEAR:
             return False
         x, y = curve[int(np.minimum(room, enough).argmax())]
         self._axes.text(
             x, y, text, color=color, fontsize=size, ha="center", va="center", zorder=7, clip_on=True,
-            path_effects=[withStroke(linewidth=2.5, foreground=inks_of(self._axes).paper)],
+            path_effects=[withStroke(linewidth=4.5, foreground=inks_of(self._axes).paper)],
         )  # fmt: skip
-        half = np.array([0.002 * size * len(text), 0.0])
         middle = self._placed(np.array([[x, y]]))
-        self._taken = np.concatenate([self._taken, middle - half, middle, middle + half])
+        across = half * [1, 0]
+        self._taken = np.concatenate([self._taken, middle - across, middle, middle + across])
         return True
 
     def room(self, curve: FloatArray) -> FloatArray:
         """(m,) how far each point of a curve is from what must stay free; none where it is outside of the axes."""
-        places = self._placed(curve)
-        inside = ((places > _EDGE) & (places < 1 - _EDGE)).all(axis=1)
+        places, inside = self._placed(curve), self._inside(curve)
         if not len(self._taken):
             return np.where(inside, 1.0, 0.0)
         from scipy.spatial import KDTree
 
         return np.where(inside, KDTree(self._taken).query(places)[0], 0.0)
+
+    def _inside(self, curve: FloatArray, half: FloatArray | float = 0.0) -> BoolArray:
+        """(m,) whether words of this size are within the axes."""
+        places = self._placed(curve)
+        return np.asarray(((places > half) & (places < 1 - half)).all(axis=1))
 
     def _placed(self, points: FloatArray) -> FloatArray:
         """In shares of the axes."""

@@ -52,7 +52,7 @@ def model_figure(
     from matplotlib import rc_context
 
     width, height = figure.get_size_inches()
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - _TITLED / height))
+    figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, 0.99 - _TITLED / height))
     if n == 1:
         HistogramDisplay.from_estimator(mixture, X, feature=chosen[0], ax=figure.add_subplot(facecolor="none"))
         subtitle = "Bars: rows. Curves: components, and their sum (dashed)."
