@@ -21,6 +21,7 @@ such places, and the more it tries the surer.
 #
 # (Bishop 2006, section 9.2.1). The second term stays as it is while :math:`v` goes to zero; the first goes to infinity.
 
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -88,7 +89,7 @@ assert np.allclose(gains, np.log(1000), atol=1e-3)
 try:
     SklearnMixture(6, reg_covar=0, **settings).fit(X)
 except ValueError as error:
-    print(f"reg_covar=0: {error}")
+    print(textwrap.fill(f"reg_covar=0: {error}", 88))
 
 # %%
 # One component has one row, and its variance is ``reg_covar``. So is the likelihood: a thousandth of ``reg_covar`` adds
@@ -132,7 +133,7 @@ with warnings.catch_warnings(record=True) as caught:
     given = GaussianMixture(6, init_params="random_from_data", n_init=10, random_state=0).fit(X)
 for one in caught:
     assert issubclass(one.category, DegenerateComponentWarning)
-    print(f"{one.category.__name__}: {one.message}\n")
+    print(textwrap.fill(f"{one.category.__name__}: {one.message}", 88), end="\n\n")
 assert np.isfinite(given.score_samples(unseen)).all()
 
 # %%

@@ -13,6 +13,8 @@ are the judge, beside the usual competitors.
 #
 # :class:`gaussmix.GaussianMixtureIC` fits all fourteen covariance models with one to nine components.
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -40,10 +42,10 @@ plt.show()
 # (Kass and Raftery 1995). Two of the species overlap, and the lengths alone do not say whether they are one group or
 # two.
 
-print(search.why())
+print(textwrap.fill(search.reason_, 88))
 table = search.results_
 three = next(line for line in table.ranked if table.n_components[line] == 3)
-print(f"\nthe best with three: {table.name_of(three)}, BIC higher by {table.difference[three]:.2f}")
+print(f"the best with three: {table.name_of(three)}, BIC higher by {table.difference[three]:.2f}")
 assert table.difference[three] < 2
 
 # %%
