@@ -130,5 +130,5 @@ for fold in range(10):
 new = cells.score_samples(others[~malignant])
 alarms = [np.mean(new < np.quantile(scores, rate)) for scores in (cells.score_samples(training), unseen)]
 print(f"false alarms with a threshold from the fitted rows:   {alarms[0]:.1%}; asked for {rate:.0%}")
-print(f"false alarms with a threshold from rows left out:     {alarms[1]:.1%}")
+print(f"false alarms with a threshold from rows left out:       {alarms[1]:.1%}")
 assert alarms[1] < alarms[0]

@@ -40,7 +40,7 @@ plt.show()
 # %%
 # The least BIC is that of two components, but three are a tie with it: a difference below 2 is not worth a mention
 # (Kass and Raftery 1995). Two of the species overlap, and the lengths alone do not say whether they are one group or
-# two.
+# two. ``search.why()`` has the whole comparison (:doc:`/choosing`).
 
 print(textwrap.fill(search.reason_, 88))
 table = search.results_
