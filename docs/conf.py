@@ -21,6 +21,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "numpydoc",
     "matplotlib.sphinxext.plot_directive",
+    "matplotlib.sphinxext.figmpl_directive",
     "mathml",
     "reference",
 ]
@@ -64,6 +65,7 @@ numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
 
 plot_include_source = True
+plot_pre_code = ""  # a page imports what it uses
 plot_html_show_source_link = plot_html_show_formats = False
 plot_formats = [("png", 100)]
 plot_srcset = ["2x"]
