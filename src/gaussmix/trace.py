@@ -86,6 +86,7 @@ def trace_em(
     Parameters
     ----------
     X : (n, d) array-like
+        Rows; finite.
     start : Mixture
         Its structure is kept.
     n_iter : int, default=20

@@ -56,10 +56,12 @@ def segmentation_figure(
     colors : (k, 3) array of uint8
         The mean color of each component.
     title : str, optional
+        What stands above.
 
     Returns
     -------
     matplotlib.figure.Figure
+        For `write_figure`.
     """
     n_shown = min(mixture.n_components, MOST_MAPS)
     n_lines = -(-n_shown // 6)
@@ -106,7 +108,15 @@ def segmentation_figure(
 
 
 def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
-    """Write a figure in the format of the path's suffix, 150 dots per inch."""
+    """Write a figure in the format of the path's suffix, 150 dots per inch.
+
+    Parameters
+    ----------
+    path : str or path
+        Ends with .png, .pdf, .svg or what else matplotlib writes.
+    figure : matplotlib.figure.Figure
+        Any.
+    """
     figure.savefig(path, dpi=150)
 
 

@@ -31,11 +31,13 @@ def model_figure(
     Parameters
     ----------
     mixture : Mixture
+        Of any number of features.
     X : (n, d) array-like, optional
         Rows of all features of the mixture.
     features : positions or names, optional
         All if not given.
     title : str, optional
+        What stands above.
     dark : bool, default=False
         Light on dark paper.
 
@@ -78,10 +80,13 @@ def scatter_figure(
     Parameters
     ----------
     mixture : Mixture
+        Of two features or more.
     X : (n, d) array-like, optional
         Rows of all features of the mixture.
     features : two positions or names, default=(0, 1)
+        Those that are shown.
     title : str, optional
+        What stands above.
     labels : two str, optional
         For the axes; the names of the features otherwise.
     dark : bool, default=False
@@ -90,6 +95,7 @@ def scatter_figure(
     Returns
     -------
     matplotlib.figure.Figure
+        For `write_figure`.
     """
     figure = _paper(8.4, 7.4, dark)
     grid = figure.add_gridspec(
