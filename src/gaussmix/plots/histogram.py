@@ -48,6 +48,7 @@ class HistogramDisplay:
     ax_ : matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        What that is part of.
     """
 
     mixture: Mixture
@@ -81,36 +82,19 @@ class HistogramDisplay:
         feature : int or str, default=0
             Position or name.
         ax : matplotlib.axes.Axes, optional
+            Where to draw.
         **shown
             For `plot`.
 
         Returns
         -------
         HistogramDisplay
+            Drawn; its attributes have the numbers.
         """
         whole = mixture_of(model)
         [position] = whole.positions([feature])
         given = None if X is None else as_rows(X, whole.n_features)
-        return cls.of(whole, given, position).plot(ax, **shown)
-
-    @classmethod
-    def of(cls, whole: Mixture, X: Rows | None, position: int) -> Self:
-        """Compute, draw nothing."""
-        values = np.empty(0) if X is None else X[:, position]
-        mixture = whole.marginal([position])
-        edges, heights = _bars(values, float(mixture.weights @ np.sqrt(mixture.covariance.variances()[:, 0])))
-        bytes_ = values.dtype == np.uint8
-        view = (-0.5, 255.5) if bytes_ else views_of(mixture, edges[:, None])[0]
-        grid = np.linspace(*view, _POINTS)
-        return cls(
-            mixture=mixture,
-            name=feature_names(whole, [position])[0],
-            view=view,
-            edges=edges,
-            heights=heights,
-            grid=grid,
-            densities=marginal_densities(mixture, 0, grid),
-        )
+        return histogram_of(whole, given, position).plot(ax, **shown)
 
     def plot(
         self, ax: "Axes | None" = None, *, upright: bool = False, root: bool = False, numbers: bool = True
@@ -131,6 +115,7 @@ class HistogramDisplay:
         Returns
         -------
         HistogramDisplay
+            Itself, drawn.
         """
         ax = new_axes(6.4, 3.6) if ax is None else ax
         inks = quiet_axes(ax)
@@ -173,6 +158,25 @@ class HistogramDisplay:
             if not upright:
                 ax.get_xticklabels()[0].set_horizontalalignment("left")
                 ax.get_xticklabels()[-1].set_horizontalalignment("right")
+
+
+def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisplay:
+    """The display of one feature, not drawn."""
+    values = np.empty(0) if X is None else X[:, position]
+    mixture = whole.marginal([position])
+    edges, heights = _bars(values, float(mixture.weights @ np.sqrt(mixture.covariance.variances()[:, 0])))
+    bytes_ = values.dtype == np.uint8
+    view = (-0.5, 255.5) if bytes_ else views_of(mixture, edges[:, None])[0]
+    grid = np.linspace(*view, _POINTS)
+    return HistogramDisplay(
+        mixture=mixture,
+        name=feature_names(whole, [position])[0],
+        view=view,
+        edges=edges,
+        heights=heights,
+        grid=grid,
+        densities=marginal_densities(mixture, 0, grid),
+    )
 
 
 def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:

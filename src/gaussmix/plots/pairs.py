@@ -22,7 +22,7 @@ from gaussmix.plots.components import (
 from gaussmix.plots.drawing import Inks, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels, radius_holding
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
-from gaussmix.plots.histogram import HistogramDisplay
+from gaussmix.plots.histogram import HistogramDisplay, histogram_of
 from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, IntArray
 
@@ -63,9 +63,11 @@ class PairsDisplay:
     mass : float
         The share of its component that each ellipse holds.
     histograms : list of HistogramDisplay
+        Of each feature.
     axes_ : (d, d) array of matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
+        What they are part of.
     """
 
     mixture: Mixture
@@ -110,6 +112,7 @@ class PairsDisplay:
         Returns
         -------
         PairsDisplay
+            Drawn; its attributes have the numbers.
         """
         whole = mixture_of(model)
         positions = _some(whole, features)
@@ -125,7 +128,7 @@ class PairsDisplay:
             labels=responsibilities.argmax(axis=1),
             certainty=responsibilities.max(axis=1, initial=0.0),
             mass=mass,
-            histograms=[HistogramDisplay.of(whole, None if X is None else given, feature) for feature in positions],
+            histograms=[histogram_of(whole, None if X is None else given, feature) for feature in positions],
         )
         return display.plot(figure, **shown)
 
@@ -142,6 +145,7 @@ class PairsDisplay:
         Returns
         -------
         PairsDisplay
+            Itself, drawn.
         """
         d = self.mixture.n_features
         figure = shown_figure(1.2 + 1.8 * d, 1.0 + 1.6 * d) if figure is None else figure
