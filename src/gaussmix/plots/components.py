@@ -23,7 +23,8 @@ Range = tuple[float, float]
 
 
 def drawn_components(mixture: Mixture) -> list[int]:
-    return [int(component) for component in np.flatnonzero(mixture.weights >= LEAST_WEIGHT)]
+    least = min(LEAST_WEIGHT, 0.1 / mixture.n_components)
+    return [int(component) for component in np.flatnonzero(mixture.weights >= least)]
 
 
 def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
@@ -117,6 +118,6 @@ def fineness(mixture: Mixture, views: Sequence[Range], least: int, most: int, ce
     """Lines of a grid on which the thinnest component is seen; ``cells``: of the grid, times components."""
     ranges = np.array([high - low for low, high in views])
     covariances = mixture.covariance.dense()[drawn_components(mixture)]
-    variances = np.linalg.eigvalsh(covariances / ranges / ranges[:, None])
+    thinnest = max(np.linalg.eigvalsh(covariances / ranges / ranges[:, None]).min(), 1e-16)  # rounding may pass 0
     most = min(most, int(np.sqrt(cells / mixture.n_components)))
-    return int(np.clip(3 / np.sqrt(variances.min()), min(least, most), most))
+    return int(np.clip(3 / np.sqrt(thinnest), min(least, most), most))

@@ -82,7 +82,7 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
         Axis, end, feature.
     """
     variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-    halves = (radius * np.sqrt(variances) * directions).T[::-1]
+    halves = (radius * np.sqrt(np.maximum(variances, 0.0)) * directions).T[::-1]  # below 0 by rounding alone
     return np.asarray(np.asarray(mean, dtype=np.float64) + np.stack([-halves, halves], axis=1))
 
 

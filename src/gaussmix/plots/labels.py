@@ -1,6 +1,6 @@
 """Small words on curves, where there is room for them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -19,6 +19,12 @@ class CurveLabels:
     def __init__(self, axes: "Axes") -> None:
         self._axes = axes
         self._taken = np.empty((0, 2))
+
+    def copy(self) -> Self:
+        """One that avoids the same, and does not learn of what is written by the other."""
+        copied = type(self)(self._axes)
+        copied._taken = self._taken
+        return copied
 
     def avoid(self, points: FloatArray) -> None:
         """(m, 2) points in data units, on which no word may lie."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray, IntArray
+from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 _STEPS = 8  # of Newton's method; three are enough but where a curve turns within a cell
 _HALVINGS = 30  # of a segment, to find where a third component comes between two
@@ -101,9 +101,9 @@ class _Scores:
         self.roots = np.linalg.inv(np.linalg.cholesky(covariances[chosen]))  # (k, 2, 2), lower triangles
         self.offsets = np.log(mixture.weights[chosen] / (2 * np.pi)) + np.log(np.diagonal(self.roots, 0, 1, 2)).sum(1)
 
-    def of(self, points: FloatArray) -> FloatArray:
+    def of(self, points: FloatArray, components: Sequence[int] | slice = slice(None)) -> FloatArray:
         """(k, m) score of each component at each of the (m, 2) points."""
-        return self._with_slopes(points)[0]
+        return self._with_slopes(points, components)[0]
 
     def density_field(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The log density and its gradient."""
@@ -204,13 +204,16 @@ def _stretches_on_top(
     curve: FloatArray, scores: _Scores, first: int, second: int, moved: Callable[[FloatArray], FloatArray]
 ) -> list[FloatArray]:
     """The parts of a curve between two components on which no other is more probable; ``moved``: onto the curve."""
+    values = scores.of(curve)
+    values -= np.minimum(values[first], values[second])
+    values[[first, second]] = 0.0
+    seen = np.asarray((values <= 0).all(axis=0))
+    rivals = [first, second, *np.flatnonzero((values > 0).any(axis=1))]
 
-    def lead(points: FloatArray) -> FloatArray:
-        values = scores.of(points)
-        own = np.minimum(values[first], values[second])
-        return np.asarray(own - np.delete(values, [first, second], axis=0).max(axis=0, initial=-np.inf))
+    def is_seen(points: FloatArray) -> BoolArray:
+        near = scores.of(points, rivals)
+        return np.asarray(near[2:].max(axis=0) <= near[:2].min(axis=0))
 
-    seen = lead(curve) >= 0
     if seen.all():
         return [curve]
     if (curve[0] == curve[-1]).all():  # a closed curve begins where it is hidden
@@ -222,7 +225,7 @@ def _stretches_on_top(
     outside = np.where(seen[changes][:, None], curve[changes + 1], curve[changes])
     for _ in range(_HALVINGS):
         middle = 0.5 * (inside + outside)
-        on_top = (lead(middle) >= 0)[:, None]
+        on_top = is_seen(middle)[:, None]
         inside, outside = np.where(on_top, middle, inside), np.where(on_top, outside, middle)
     ends = moved(inside)
     stretches = []

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NAMED_CONTOURS = (0.9, 0.99, 0.999)
 """The masses of the lines around the mixture, labeled where there is room; each is the edge of a shade too."""
 
+_MOST_COMPARED = 40  # components, to find room for words
 _COARSEST, _FINEST = 200, 1000  # lines of the grid in each direction
 
 
@@ -222,7 +223,7 @@ class MixtureDisplay:
             draw_ellipses(ax, self.ellipses, drawn, inks)
         for component in drawn:
             draw_center(ax, component, self.mixture.means[component], inks)
-        self._write_masses(ax, inks, density, ellipses)
+        self._write_masses(ax, inks, density, ellipses and bool(self.masses), self.boundaries if boundaries else [])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -231,28 +232,29 @@ class MixtureDisplay:
         lines = [line for of_mass in self.contours.values() for line in of_mass]
         draw_lines(ax, lines, colors=inks.quiet, linewidths=0.5, zorder=1)
 
-    def _write_masses(self, ax: "Axes", inks: Inks, density: bool, ellipses: bool) -> None:
-        """On the ellipses of the component with the most room, and on contours."""
+    def _write_masses(self, ax: "Axes", inks: Inks, contours: bool, ellipses: bool, lines: list[FloatArray]) -> None:
+        """On the ellipses of the component with the most room, and on contours; not on other lines."""
+        drawn = drawn_components(self.mixture)
+        outlines = self.ellipses[:, :, ::6]
         labels = CurveLabels(ax)
-        drawn = np.array(drawn_components(self.mixture))
-        labels.avoid(self.mixture.means[drawn])
-        if ellipses and self.masses:
-            outlines = self.ellipses[drawn, -1, ::6]
-            room = []
-            for number in range(len(drawn)):
-                others = CurveLabels(ax)
-                others.avoid(np.delete(outlines, number, axis=0).reshape(-1, 2))
-                others.avoid(self.mixture.means[drawn])  # the smallest has no room within
-                room.append(others.room(outlines[number]).max())
-            roomy = int(drawn[np.argmax(room)])
-            labels.avoid(self.ellipses[drawn[drawn != roomy], :, ::6].reshape(-1, 2))
+        labels.avoid(np.concatenate([self.mixture.means[drawn], *lines]))
+        if ellipses:
+            heaviest = sorted(drawn, key=lambda component: -self.mixture.weights[component])[:_MOST_COMPARED]
+            roomy = max(heaviest, key=lambda component: self._room(labels, component, drawn))
+            labels.avoid(outlines[[component for component in drawn if component != roomy]].reshape(-1, 2))
             for mass, curve in zip(self.masses, self.ellipses[roomy], strict=True):
                 labels.write(share_text(mass), curve, color_of(roomy, inks))
-            labels.avoid(self.ellipses[roomy, :, ::6].reshape(-1, 2))
-        if density:
-            for mass, lines in self.contours.items():
-                if lines:
-                    labels.write(share_text(mass), max(lines, key=len), inks.quiet, 7)
+            labels.avoid(outlines[roomy].reshape(-1, 2))
+        if contours:
+            for mass, of_mass in self.contours.items():
+                if of_mass:
+                    labels.write(share_text(mass), max(of_mass, key=len), inks.quiet, 7)
+
+    def _room(self, labels: CurveLabels, component: int, drawn: list[int]) -> float:
+        """How far the best place on the outermost ellipse of a component is from the other ones and from labels."""
+        apart = labels.copy()
+        apart.avoid(self.ellipses[[other for other in drawn if other != component], -1, ::6].reshape(-1, 2))
+        return float(apart.room(self.ellipses[component, -1, ::6]).max())
 
 
 def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
