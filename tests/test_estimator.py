@@ -3,11 +3,12 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
-from gaussmix import DegenerateComponentWarning, GaussianMixture, Mixture
+from gaussmix import DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.em import Progress
 from gaussmix.kmeans import k_means
 
@@ -217,6 +218,18 @@ def test_score_of_a_row_infinitely_far_away_is_minus_infinity():
     assert gm.score(far) == -np.inf
     assert gm.bic(far) == np.inf
     np.testing.assert_array_equal(gm.predict_proba(far), 0.0)
+
+
+@pytest.mark.parametrize("make", [lambda: GaussianMixture(2), lambda: GaussianMixtureIC([1, 2])])
+def test_columns_of_a_table_are_named_when_they_cannot_be_used(make):
+    table = pd.DataFrame(ROWS, columns=["a", "b", "c"])
+    with pytest.raises(
+        ValueError, match=r"column 'city' of X does not hold numbers \(.*'Bern'.*select"
+    ):
+        make().fit(table.assign(city="Bern"))
+    table.loc[3, "b"] = np.nan
+    with pytest.raises(ValueError, match=r"NaN at row 3, column 1 \('b'\): leave such rows out"):
+        make().fit(table)
 
 
 def test_a_failed_refit_keeps_the_old_model(fitted):

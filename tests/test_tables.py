@@ -148,6 +148,17 @@ def test_parquet_column_that_is_not_numbers_is_refused_by_name(column, message, 
         read_table(tmp_path / "table.parquet")
 
 
+@pytest.mark.parametrize(
+    ("header", "offered"),
+    [("name,length (cm),width", ' "length (cm),width"'), ('name,"a,b",width', ""), ("name,$HOME,width", "")],
+)
+def test_columns_of_numbers_are_offered_where_they_can_be_typed(header, offered, tmp_path):
+    (tmp_path / "table.csv").write_text(f"{header}\nx,1,2\ny,3,4\n")
+    with pytest.raises(ValueError, match="belongs; choose columns with --columns") as caught:
+        read_table(tmp_path / "table.csv")
+    assert str(caught.value).endswith(f"--columns{offered}")
+
+
 def test_missing_columns_are_named_beside_those_there_are(tmp_path):
     write_table(tmp_path / "table.csv", {"a": np.zeros(2), "b": np.zeros(2)})
     with pytest.raises(ValueError, match="has no columns 'c', 'd'; its columns are 'a', 'b'"):

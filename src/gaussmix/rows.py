@@ -1,6 +1,8 @@
 """From what a user has to rows of numbers."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,31 @@ def as_rows(X: Any, n_features: int) -> Rows:
     rows = np.asarray(X)
     if rows.dtype.type not in KEPT_TYPES:
         try:
-            rows = rows.astype(np.float64)
+            with naming_columns(X):
+                rows = rows.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"X must be numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
-    require_finite(rows)
+    require_finite(rows, X)
     return rows
+
+
+@contextmanager
+def naming_columns(X: Any) -> Iterator[None]:
+    """Where the columns of a table do not all become numbers: ValueError that names the first that does not."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        for name in getattr(X, "columns", ()):
+            try:
+                np.asarray(X[name], dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"column {name!r} of X does not hold numbers ({error}): choose columns that do, such as "
+                    'X.select_dtypes("number") in pandas'
+                ) from error
+        raise
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
@@ -64,23 +84,25 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     return weights
 
 
-def require_finite(rows: Rows) -> None:
+def require_finite(rows: Rows, table: Any = None) -> None:
     """ValueError that names the first row and column with NaN, infinity or a number whose square overflows.
 
-    No BLAS here: its threads would go on spinning beside the first passes.
+    Where the rows come from a table, its name of the column too. No BLAS here: its threads would go on spinning beside
+    the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         if not (float(part.min()) > -LARGEST and float(part.max()) < LARGEST):
-            _complain(part, start)
+            _complain(part, start, getattr(table, "columns", None))
 
 
-def _complain(part: Rows, start: int) -> None:
+def _complain(part: Rows, start: int, names: Any) -> None:
     row, column = np.argwhere(~(np.abs(part.astype(np.float64)) < LARGEST))[0]
-    value, where = float(part[row, column]), f"at row {start + row}, column {column}"
+    name = "" if names is None else f" ({names[column]!r})"
+    value, where = float(part[row, column]), f"at row {start + row}, column {column}{name}"
     if np.isfinite(value):
         raise ValueError(f"X has {value:g} {where}: its square overflows. Divide the column by its scale")
-    name = "NaN" if np.isnan(value) else "infinity"
-    raise ValueError(f"X has {name} {where}: leave such rows out or fill them in first")
+    found = "NaN" if np.isnan(value) else "infinity"
+    raise ValueError(f"X has {found} {where}: leave such rows out or fill them in first")

@@ -3,6 +3,7 @@
 Rows are counted from 1 in what users are told, below the header where there is one.
 """
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,11 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     match source.suffix.lower():
         case ".csv":
             frame = _csv_frame(source, names, named)
-            arrays = [_numbers(source, chosen[at], frame.iloc[:, position]) for at, position in enumerate(positions)]
+            kinds = zip(names, frame.dtypes, strict=True)
+            usable = [name for name, dtype in kinds if name and dtype.kind in "biuf"]
+            arrays = [
+                _numbers(source, chosen[at], frame.iloc[:, position], usable) for at, position in enumerate(positions)
+            ]
         case ".parquet":
             frame = _parquet_frame(source, chosen)
             arrays = [_numbers(source, name, frame[name]) for name in chosen]
@@ -205,8 +210,8 @@ def _npy_array(path: Path) -> Rows:
     return array
 
 
-def _numbers(path: Path, name: str, column: Any) -> Rows:
-    """A column of a data frame as numbers; NaN where it is empty."""
+def _numbers(path: Path, name: str, column: Any, usable: Sequence[str] = ()) -> Rows:
+    """A column of a data frame as numbers; NaN where it is empty. ``usable`` are columns that hold numbers."""
     kind = column.dtype.kind
     if kind in "biuf":
         return np.asarray(column.to_numpy())
@@ -219,7 +224,7 @@ def _numbers(path: Path, name: str, column: Any) -> Rows:
         shown = value if len(value) <= 40 else value[:37] + "..."
         raise ValueError(
             f"{path}: column {name!r} has {shown!r} in row {text[0] + 1} where a number belongs; "
-            "choose columns with --columns"
+            f"choose columns with --columns{_as_typed(usable)}"
         )
     return np.asarray(numbers)
 
@@ -250,6 +255,13 @@ def _is_number(text: str) -> bool:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names[:8]))
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def _as_typed(names: Sequence[str]) -> str:
+    """A space and the names as the value of an option, where that can be typed and read."""
+    text = ",".join(names)
+    can_be_typed = text and len(text) <= 100 and text.count(",") == len(names) - 1 and not re.search(r'["$`\\!]', text)
+    return f' "{text}"' if can_be_typed else ""
 
 
 def _import_pandas() -> Any:

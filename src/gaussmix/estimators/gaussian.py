@@ -31,7 +31,7 @@ from gaussmix.initial import METHODS, Method, draw_membership, membership_from_u
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
 from gaussmix.report import FitRecord, Report, inspect_fit
-from gaussmix.rows import KEPT_TYPES, check_sample_weight, require_finite
+from gaussmix.rows import KEPT_TYPES, check_sample_weight, naming_columns, require_finite
 from gaussmix.search import Found
 from gaussmix.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.updates import MaximumLikelihood
@@ -256,8 +256,9 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
 
     def _fit(self, X: Any, sample_weight: Any) -> NativeEngine:
         self._check_parameters()
-        rows = validate_data(self, X, dtype=list(KEPT_TYPES), ensure_min_samples=2, ensure_all_finite=False)
-        require_finite(rows)
+        with naming_columns(X):
+            rows = validate_data(self, X, dtype=list(KEPT_TYPES), ensure_min_samples=2, ensure_all_finite=False)
+        require_finite(rows, X)
         if len(rows) < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
@@ -684,7 +685,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=list(KEPT_TYPES), reset=False, ensure_all_finite=False)
-        require_finite(rows)
+        require_finite(rows, X)
         return NativeEngine(rows, check_sample_weight(sample_weight, len(rows)))
 
     def _moments(self, X: Any, sample_weight: Any) -> Moments:
@@ -709,7 +710,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self))
         rows = validate_data(self, X, dtype=list(KEPT_TYPES), reset=False, ensure_all_finite=False)
-        require_finite(rows)
+        require_finite(rows, X)
         return inspect_fit(self.mixture_, FitRecord.of(self), rows, check_sample_weight(sample_weight, len(rows)))
 
     # fitted attributes, read from the frozen mixture

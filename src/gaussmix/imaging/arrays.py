@@ -1,6 +1,7 @@
 """What a user calls an image, as pixels on a grid."""
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,8 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     ValueError
         Names the argument, what was found and the remedy.
     """
+    if isinstance(image, str | PathLike):
+        raise ValueError(f"image must be an array; that of a file is imaging.read_picture({str(image)!r}).pixels")
     values = np.asarray(image)
     if values.dtype.type not in _KEPT_TYPES:
         if values.dtype.kind not in "iub":

@@ -19,7 +19,7 @@ from gaussmix.estimators.checks import require_integer, require_nonnegative
 from gaussmix.estimators.fitting import PENALTIES
 from gaussmix.mixture import Mixture
 from gaussmix.refits import FitFailedError
-from gaussmix.rows import check_sample_weight, require_finite
+from gaussmix.rows import check_sample_weight, naming_columns, require_finite
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.given import GivenRows
 from gaussmix.selection.models import code_of, resolve
@@ -226,10 +226,11 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         began = time.perf_counter()
         self._check_parameters()
         ks = _numbers_of_components(numbers)
-        rows = validate_data(
-            self, X, dtype=np.float64, order="C", reset=not known, ensure_min_samples=2, ensure_all_finite=False
-        )
-        require_finite(rows)
+        with naming_columns(X):
+            rows = validate_data(
+                self, X, dtype=np.float64, order="C", reset=not known, ensure_min_samples=2, ensure_all_finite=False
+            )
+        require_finite(rows, X)
         given = GivenRows.of(rows, check_sample_weight(sample_weight, len(rows)), ks[-1])
         if known and given.fingerprint() != self._fingerprint:
             raise ValueError(
