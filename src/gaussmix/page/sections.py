@@ -23,6 +23,7 @@ _MOST_MEANS = 5  # columns of means with their deviations
 _MOST_FEATURES = 100
 _MOST_NOTES = 8
 _FAR, _CHANCE = 2.0, 0.05  # standard deviations, and the probability of as great a distance, of an unusual row
+_LONG = 1e12
 _SHADES = (0.5, 1.25)  # standard deviations of a feature, from which a mean is shaded and shaded more
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
 _LETTERS = {
@@ -60,12 +61,16 @@ def in_short(seen: RowsSeen, fitness: Fitness, report: Report, found: Alternativ
     """What to know when nothing else is read."""
     unusual = [line for line in report.lines() if line.unusual]
     rows_each = seen.weight / fitness.n_parameters
+    total, mean = fitness.log_likelihood, fitness.log_likelihood / seen.weight
     facts: list[tuple[object, object]] = [
-        ("log-likelihood", f"{fitness.log_likelihood:.4f} ({fitness.log_likelihood / seen.weight:.6f} per row)"),
+        (
+            "log-likelihood",
+            f"{_fixed(total, 4)} ({_fixed(mean, 6)} per row)",
+        ),
         ("parameters", f"{fitness.n_parameters:,} free, {rows_each:,.1f} rows for each"),
-        ("BIC", f"{fitness.bic:.3f} (lower is better, as of all criteria here)"),
-        ("ICL", f"{fitness.icl:.3f}"),
-        ("AIC", f"{fitness.aic:.3f}"),
+        ("BIC", f"{_fixed(fitness.bic, 3)} (lower is better, as of all criteria here)"),
+        ("ICL", _fixed(fitness.icl, 3)),
+        ("AIC", _fixed(fitness.aic, 3)),
     ]
     if found is not None:
         facts.append(("best found", found.search.reason_))
@@ -162,7 +167,7 @@ def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
     ):
         values = np.asarray(subject.rows[row], dtype=np.float64)
         below = f"{100 * share:.3g} %" if share else f"< {100 / seen.n_draws:g} %"
-        lines.append([f"{row}", f"{log_density:.3f}", below, component(label), _what_is_far(subject, values, label)])
+        lines.append([f"{row}", _fixed(log_density, 3), below, component(label), _what_is_far(subject, values, label)])
     table = data_table(
         "The least dense rows, counted from 0. Beside them the share of rows drawn from the mixture that is less "
         "dense, and the feature that is farthest from the mean of the row's most probable component.",
@@ -187,7 +192,8 @@ def _what_is_far(subject: Subject, values: FloatArray, label: int) -> str:
     worst = int(np.abs(distances).argmax())
     if abs(distances[worst]) >= _FAR:
         side = "above" if distances[worst] > 0 else "below"
-        return f"{subject.names[worst]} is {values[worst]:.6g}, {abs(distances[worst]):.1f} standard deviations {side}"
+        far = _fixed(abs(distances[worst]), 1)
+        return f"{subject.names[worst]} is {values[worst]:.6g}, {far} standard deviations {side}"
     if chdtrc(mixture.n_features, away @ np.linalg.solve(covariance, away)) < _CHANCE:
         return "no feature alone: their combination"
     return "little: it lies well within its component"
@@ -303,8 +309,8 @@ def _cells(found: Alternatives) -> Iterable[Markup]:
 
 
 def _fitness_line(what: str, fitness: Fitness) -> list[object]:
-    numbers = [f"{fitness.log_likelihood:.3f}", f"{fitness.n_parameters:,}"]
-    numbers += [f"{value:.2f}" for value in (fitness.bic, fitness.icl, fitness.aic)]
+    numbers = [_fixed(fitness.log_likelihood, 3), f"{fitness.n_parameters:,}"]
+    numbers += [_fixed(value, 2) for value in (fitness.bic, fitness.icl, fitness.aic)]
     return [what, fitness.name, *numbers]
 
 
@@ -320,6 +326,11 @@ def _shades(standardized: np.ndarray) -> list[list[str | None]]:
         [f"{'above' if value > 0 else 'below'}{step}" if step else None for value, step in zip(*line, strict=True)]
         for line in zip(standardized, steps, strict=True)
     ]
+
+
+def _fixed(value: float, digits: int) -> str:
+    """With so many digits after the point, unless it is too long to be read."""
+    return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.6g}"
 
 
 def _number(count: float) -> str:
