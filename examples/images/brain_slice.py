@@ -60,6 +60,7 @@ display = SegmentationDisplay.from_estimator(segmenter, brain, mask, ax=places[0
 display.plot(places[1])
 places[1].set_title("Fluid, gray and white matter", loc="left", fontsize=11)
 display.plot(places[2], show="certainty")
+plt.show()
 
 # %%
 # Brightness
@@ -74,6 +75,7 @@ shares = np.bincount(segmenter.predict(brain, mask)[mask]) / mask.sum()
 shown = Mixture.from_parameters(shares, classes.means, classes.covariance.dense(), covariance_type="full")
 display = HistogramDisplay.from_estimator(shown, brain[mask][:, None])
 display.ax_.set_xlabel("brightness")
+plt.show()
 
 # %%
 # Fractions
@@ -99,6 +101,7 @@ for axes, tissue, fraction in zip(places, TISSUES, np.moveaxis(estimates["fracti
     axes.imshow(np.where(mask, fraction, np.nan), cmap="gray_r", vmin=0, vmax=1)
     axes.set_title(f"Fraction of {tissue}", loc="left", fontsize=11)
     axes.set_axis_off()
+plt.show()
 
 # %%
 # Labels give the pixels at a border to one side, mostly to the gray matter between the other two. Where an area or a

@@ -44,6 +44,7 @@ figure, places = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
 show(places[0], pixels, "photograph")
 show(places[1], recolored["k-means"], "k-means")
 show(places[2], recolored["mixture, labels"], "mixture")
+plt.show()
 
 # %%
 # The same with probabilities
@@ -64,6 +65,7 @@ for axes, name in zip(places.ravel()[1:], ("mixture, labels", "mixture, probabil
     show(axes, recolored[name], name, detail)
 certainty = probabilities.max(axis=1)
 show(places[1, 1], 255 * certainty, "certainty", detail, cmap="gray", vmin=0.25, vmax=1)
+plt.show()
 
 # %%
 # Doubt lives at the borders. A border pixel, here, is one whose label is not that of all its four neighbors.
@@ -142,6 +144,7 @@ for name, (values, color, line, at) in curves.items():
 right.set_xlabel("pixels from the edge, outwards")
 right.set_ylabel("share of ink")
 right.spines[["top", "right"]].set_visible(False)
+plt.show()
 
 # %%
 # :meth:`~gaussmix.imaging.GaussianMixtureSegmenter.predict_fractions` estimates shares, from a model in which pixels

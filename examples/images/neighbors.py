@@ -54,6 +54,7 @@ found = {name: segmenter.predict(image) for name, segmenter in fitted.items()}
 figure, places = plt.subplots(2, 2, figsize=(9, 9), layout="constrained")
 for axes, (name, picture) in zip(places.ravel(), {"truth": truth, "seen": image, **found}.items(), strict=True):
     show(axes, picture, name, cmap="gray", vmin=-0.5, vmax=2.5)
+plt.show()
 for name, labels in found.items():
     print(f"{name}: {100 * (labels == truth).mean():.1f} % of pixels are right")
 print(f"strength of the neighbors, as estimated: {fitted['with neighbors'].smoothing_:.2f} nats")
@@ -103,6 +104,7 @@ for name, (color, line) in styles.items():
 axes.set_xlabel("noise, of classes that are 1 apart")
 axes.set_ylabel("% of pixels right")
 axes.spines[["top", "right"]].set_visible(False)
+plt.show()
 
 # %%
 # A photograph
@@ -121,6 +123,7 @@ for axes, how in zip(places.ravel()[1:], (0, 0.5, "auto"), strict=True):
     labels = segmenter.predict(photo)
     show(axes, segmenter.mixture_.means[labels] / 255, f"smoothing={how!r}")
     print(f"{how!s:12}{segmenter.smoothing_:8.2f}{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %")
+plt.show()
 
 # %%
 # More is in :doc:`/images`: more neighbors, voxels that are not cubes, edges that neighbors respect

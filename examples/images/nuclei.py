@@ -39,10 +39,12 @@ figure, places = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
 for axes, picture in zip(places, (section, means[labels] / 255), strict=True):
     axes.imshow(picture)
     axes.set_axis_off()
+plt.show()
 
 display = MixtureDisplay.from_estimator(neighbors, lightness_and_blue.reshape(-1, 2))
 display.ax_.set_xlabel("lightness")
 display.ax_.set_ylabel("b: blue below, yellow above")
+plt.show()
 print(f"the class with the least b is class {neighbors.mixture_.means[:, 1].argmin()}")
 
 # %%
@@ -71,6 +73,7 @@ for axes, (name, segmenter) in zip(places, fitted.items(), strict=True):
     axes.set_axis_off()
     print(f"{name:15} {100 * blue.mean():5.1f} % of the section is blue: {large.sum():4} objects,", end=" ")
     print(f"{np.median(sizes[large]):4.0f} pixels the median of them, and {n_objects - large.sum():5} specks")
+plt.show()
 
 # %%
 # Neighbors change little about how much is blue, and nearly everything about the specks. An object is a nucleus or

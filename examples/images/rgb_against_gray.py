@@ -30,6 +30,7 @@ right.imshow(gray, cmap="gray", vmin=0, vmax=255)
 for axes, name in ((left, "Photograph"), (right, "Its gray levels")):
     axes.set_title(name, loc="left", fontsize=11)
     axes.set_axis_off()
+plt.show()
 
 # %%
 # Four classes each way
@@ -49,6 +50,7 @@ by_color = SegmentationDisplay.from_estimator(of_colors, photo, ax=places[0])
 by_gray = SegmentationDisplay.from_estimator(of_grays, photo, ax=places[1])
 places[0].set_title("Four classes of colors", loc="left", fontsize=11)
 places[1].set_title("Four classes of grays", loc="left", fontsize=11)
+plt.show()
 
 # %%
 # With colors, the saucer is a class of its own. With grays it has gone over to the table, and what brightness can see
@@ -83,6 +85,7 @@ for axes, feature, name in zip(places.ravel(), range(3), ("red", "green", "blue"
     axes.set_xlabel(name)
 HistogramDisplay.from_estimator(of_grays, gray.reshape(-1, 1), ax=places[1, 1])
 places[1, 1].set_xlabel("gray")
+plt.show()
 
 # %%
 # What gray cannot tell apart

@@ -35,6 +35,7 @@ for line, mixtures, how in zip(places, (found, in_order), ("as it comes", "sorte
         axes.imshow(mixture.labels(pixels).reshape(photo.shape[:2]), cmap=classes, interpolation="nearest")
         axes.set_title(f"{name} start, {how}", loc="left")
         axes.set_axis_off()
+plt.show()
 
 # %%
 # The first two starts have reached the same top, but for the last steps, which the tolerance leaves undone. The third
@@ -66,6 +67,7 @@ print(compared)
 # The bottom row of its figure has a dot for each seed. The hollow ones on the right are labels as they come.
 
 plt.figure(compared.figure())
+plt.show()
 
 # %%
 # What to learn from the dots:

@@ -102,3 +102,4 @@ for place, (name, values) in enumerate(shown.items()):
         axes.imshow(cut, cmap="gray", vmin=-0.5, vmax=2.5, aspect=aspect)
         axes.set_axis_off()
     column[0].set_title(name, loc="left")
+plt.show()

@@ -93,6 +93,7 @@ axes.margins(x=0.12)
 axes.invert_yaxis()
 axes.set_xlabel("median time of a fit, seconds")
 axes.spines[["top", "right"]].set_visible(False)
+plt.show()
 
 # %%
 # What makes the difference
@@ -129,6 +130,7 @@ for axes, (name, picture) in zip(places, shown.items(), strict=True):
     axes.imshow(picture)
     axes.set_title(name, loc="left", fontsize=11)
     axes.set_axis_off()
+plt.show()
 
 # %%
 # Twelve million
