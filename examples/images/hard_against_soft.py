@@ -20,6 +20,7 @@ from sklearn.datasets import load_sample_image
 
 from gaussmix import GaussianMixture
 from gaussmix.imaging import GaussianMixtureSegmenter
+from gaussmix.plots.drawing import quiet_axes
 
 photo = load_sample_image("flower.jpg")
 pixels = photo.reshape(-1, 3).astype(float)
@@ -141,9 +142,9 @@ for name, (values, color, line, at) in curves.items():
     profile = [values[np.digitize(from_edge, bins) == number].mean() for number in range(1, len(bins))]
     right.plot(bins[:-1] + 0.5, profile, color=color, linestyle=line, linewidth=2)
     right.annotate(name, at, color=color, ha="right" if name == "truth" else "left")
+quiet_axes(right)
 right.set_xlabel("pixels from the edge, outwards")
 right.set_ylabel("share of ink")
-right.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%

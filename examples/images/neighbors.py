@@ -23,6 +23,7 @@ from scipy.stats import norm
 from skimage.data import coffee
 
 from gaussmix.imaging import GaussianMixtureSegmenter
+from gaussmix.plots.drawing import quiet_axes
 
 down, across = np.mgrid[:192, :192]
 truth = np.zeros((192, 192), dtype=int)
@@ -93,6 +94,7 @@ for noise in noises:
     assert neighbors > limit > alone - 0.1
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+quiet_axes(axes)
 styles = {
     "pixels alone": ("#D55E00", "--o"),
     "with neighbors": ("#0072B2", "-o"),
@@ -103,7 +105,6 @@ for name, (color, line) in styles.items():
     axes.annotate(name, (0.7, accuracy[name][-1]), (8, 0), textcoords="offset points", va="center", color=color)
 axes.set_xlabel("noise, of classes that are 1 apart")
 axes.set_ylabel("% of pixels right")
-axes.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%

@@ -75,9 +75,9 @@ print(f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_g
 # One channel at a time
 # ---------------------
 #
-# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, the
-# table the green one. In red they share one range; in green and in blue they part. Gray is mostly green, but the red
-# that it contains blurs what green has seen.
+# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, class
+# 1, the table the green one, class 2. In red they share one range; in green and in blue they part. Gray is mostly
+# green, but the red that it contains blurs what green has seen.
 
 figure, places = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
 for axes, feature, name in zip(places.ravel(), range(3), ("red", "green", "blue"), strict=False):

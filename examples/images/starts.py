@@ -20,6 +20,7 @@ from sklearn.datasets import load_sample_image
 
 from gaussmix import GaussianMixture
 from gaussmix.imaging import compare
+from gaussmix.plots.drawing import PALETTE
 
 photo = load_sample_image("china.jpg")
 pixels = photo.reshape(-1, 3)
@@ -28,7 +29,7 @@ fits = [GaussianMixture(5, init_params="random", random_state=seed, **plain).fit
 found = [fit.mixture_ for fit in fits]
 in_order = [mixture.reordered((mixture.means @ [0.299, 0.587, 0.114]).argsort()) for mixture in found]
 
-classes = ListedColormap(["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"])
+classes = ListedColormap(PALETTE[:5])
 figure, places = plt.subplots(2, 3, figsize=(11, 5.1), layout="constrained")
 for line, mixtures, how in zip(places, (found, in_order), ("as it comes", "sorted"), strict=True):
     for axes, mixture, name in zip(line, mixtures, ("first", "second", "third"), strict=True):
