@@ -79,6 +79,7 @@ for axis in (0, 1):
 doubtful = certainty.reshape(labels.shape) < 0.9
 print(f"pixels whose best class has a probability below 0.9: {100 * doubtful.mean():.1f} % of all")
 print(f"{100 * doubtful[border].mean():.1f} % at a border, {100 * doubtful[~border].mean():.1f} % elsewhere")
+assert doubtful[border].mean() > 5 * doubtful[~border].mean()
 
 # %%
 # How far from the photograph?
@@ -99,9 +100,11 @@ assert errors["mixture, probabilities"] < errors["mixture, labels"]
 
 # %%
 # k-means looks for the labels and colors with the least such distance, so no labels are better than k-means' labels, as
-# long as it finds the best. Probabilities are: the same spheres, blended, come closer than any label can. The mixture
-# with free shapes is farther away in this measure. It does not look for four colors that replace all others, but for
-# classes, each with a spread of its own: dark leaves are one, however many greens are in them.
+# long as it finds the best. Probabilities are: the same spheres, blended, come closer than any label can.
+#
+# The mixture with free shapes is farther away by this measure. It does not look for four colors that stand for all
+# others, but for classes, each with a spread of its own. Its brown is hardly a color of the photograph: it is the
+# middle of a wide class, in which are the shadows between the petals and the stem.
 #
 # A probability is not a share
 # ----------------------------

@@ -77,7 +77,8 @@ for name, labels in found.items():
 #
 # Pixels alone have a limit. Whoever knows the true classes, their shares and the noise, and sees one pixel, can do no
 # better than to name the class with the greatest probability. The mixture of pixels comes close to this limit where
-# noise is little, and loses sight of the classes where it is much. Neighbors go beyond the limit.
+# noise is little, and loses sight of the classes where it is much. Neighbors go beyond the limit. Regions as large as
+# these want neighbors to count for much: three nats each is the most that the estimate goes to.
 
 noises = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 accuracy = {name: [] for name in (*ways, "the limit of pixels alone")}

@@ -2,8 +2,8 @@
 Color against gray
 ==================
 
-A red saucer stands on a brown table. In color they are two things. In gray they are one, because a gray level says how
-bright a pixel is and nothing else. Here the same photograph is segmented both ways, and the loss is measured.
+A red saucer stands on a brown table. In color they are two things. In gray they run together, because a gray level says
+how bright a pixel is and nothing else. Here the same photograph is segmented both ways, and the loss is measured.
 """
 
 # %%
@@ -95,6 +95,7 @@ plt.show()
 
 means, weights = of_colors.mixture_.means, of_colors.mixture_.weights
 saucer, table = (means[:, 0] - means[:, 1]).argmax(), weights.argmax()  # the reddest class, the largest one
+assert (saucer, table) == (1, 2)
 print("percent in gray class   0     1     2     3")
 for name, number in {"the saucer": saucer, "the table": table}.items():
     shares = np.bincount(by_gray.labels[by_color.labels == number], minlength=4) / (by_color.labels == number).sum()

@@ -10,9 +10,9 @@ each class a voxel holds.
 # Making it
 # ---------
 #
-# The balls are drawn on a fine grid, half a millimeter wide. A voxel is 1 by 1 by 3 millimeters and has many of its
-# points: at a border it holds some of both sides, and these shares are the truth. The classes have the gray levels 0
-# (outside), 1 (coat) and 2 (core); noise is added.
+# The balls are drawn on a grid of points half a millimeter apart. A voxel is 1 by 1 by 3 millimeters and has many of
+# its points: at a border it holds some of both sides, and these shares are the truth. The classes have the gray levels
+# 0 (outside), 1 (coat) and 2 (core); noise is added.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,8 +62,8 @@ for name, how in ways.items():
 # How large?
 # ----------
 #
-# The volume of a class is the sum of its shares. Labels count a voxel for one class alone; probabilities say how sure
-# the label is; fractions are the shares themselves, as far as they can be told.
+# The volume of a class is the sum of its shares. Labels count a voxel for one class alone. Probabilities say how sure
+# the label is. Fractions are estimates of the shares.
 
 segmenter, labels = found["6 neighbors"]
 estimates = {
@@ -72,10 +72,11 @@ estimates = {
     "fractions": segmenter.predict_fractions(volume),
 }
 print(f"{'6 neighbors':16}{'error in a voxel':>18}   error of the volume of outside, coats, cores")
+errors = {name: np.sqrt(((estimate - shares) ** 2).mean()) for name, estimate in estimates.items()}
 for name, estimate in estimates.items():
-    error = np.sqrt(((estimate - shares) ** 2).mean())
     volumes = 100 * (estimate.sum(axis=(0, 1, 2)) / shares.sum(axis=(0, 1, 2)) - 1)
-    print(f"{name:16}{error:18.3f}   " + "".join(f"{value:+10.1f} %" for value in volumes))
+    print(f"{name:16}{errors[name]:18.3f}   " + "".join(f"{value:+10.1f} %" for value in volumes))
+assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
 # %%
 # In a voxel fractions are much nearer to the truth. In the sums over the volume nothing is gained here: a border of a
@@ -101,5 +102,5 @@ for place, (name, values) in enumerate(shown.items()):
     for axes, cut, aspect in zip(column, cuts, (1, SPACING[0]), strict=True):
         axes.imshow(cut, cmap="gray", vmin=-0.5, vmax=2.5, aspect=aspect)
         axes.set_axis_off()
-    column[0].set_title(name, loc="left")
+    column[0].set_title(name, loc="left", fontsize=11)
 plt.show()
