@@ -223,9 +223,7 @@ def test_score_of_a_row_infinitely_far_away_is_minus_infinity():
 @pytest.mark.parametrize("make", [lambda: GaussianMixture(2), lambda: GaussianMixtureIC([1, 2])])
 def test_columns_of_a_table_are_named_when_they_cannot_be_used(make):
     table = pd.DataFrame(ROWS, columns=["a", "b", "c"])
-    with pytest.raises(
-        ValueError, match=r"column 'city' of X does not hold numbers \(.*'Bern'.*select"
-    ):
+    with pytest.raises(ValueError, match=r"column 'city' of X does not hold numbers \(.*'Bern'.*select"):
         make().fit(table.assign(city="Bern"))
     table.loc[3, "b"] = np.nan
     with pytest.raises(ValueError, match=r"NaN at row 3, column 1 \('b'\): leave such rows out"):

@@ -53,7 +53,7 @@ plt.show()
 #
 # The soft picture blends the mean colors of the classes, each as much as it is probable:
 #
-# .. math:: \hat x_n = \sum_k r_{nk}\, m_k
+# .. math:: s_n = \sum_k r_{nk} m_k
 #
 # where :math:`r_{nk}` is the probability of class *k* for pixel *n*, and :math:`m_k` the mean color of the class.
 # Petals come back that a label had to give to one class or the other. Below on the right: the probability of the most

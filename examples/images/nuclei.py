@@ -13,7 +13,7 @@ finds what is blue, and neighbors keep specks from being taken for nuclei.
 # In RGB, what is blue and what is dark are hard to tell apart. CIE L*a*b* has an axis for it: *b* goes from blue to
 # yellow. The features of a pixel are its lightness and its *b*, and nothing else.
 #
-# The section, and each pixel in the mean color of its class; below, the mixture of the four classes.
+# The section, and each pixel in the mean color of its class:
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,6 +40,9 @@ for axes, picture in zip(places, (section, means[labels] / 255), strict=True):
     axes.imshow(picture)
     axes.set_axis_off()
 plt.show()
+
+# %%
+# And the mixture of the four classes:
 
 display = MixtureDisplay.from_estimator(neighbors, lightness_and_blue.reshape(-1, 2))
 display.ax_.set_xlabel("lightness")
@@ -71,8 +74,8 @@ for axes, (name, segmenter) in zip(places, fitted.items(), strict=True):
     axes.imshow(shown / 255)
     axes.set_title(name, loc="left")
     axes.set_axis_off()
-    print(f"{name:15} {100 * blue.mean():5.1f} % of the section is blue: {large.sum():4} objects,", end=" ")
-    print(f"{np.median(sizes[large]):4.0f} pixels the median of them, and {n_objects - large.sum():5} specks")
+    print(f"{name:15} {100 * blue.mean():5.1f} % of the section is blue;", end=" ")
+    print(f"{large.sum():4} objects, median {np.median(sizes[large]):.0f} pixels; {n_objects - large.sum():5} specks")
 plt.show()
 
 # %%

@@ -70,7 +70,7 @@ class HistogramDisplay:
         feature: int | str = 0,
         ax: "Axes | None" = None,
         **shown: Any,
-    ) -> Self:
+    ) -> "HistogramDisplay":
         """Compute and draw.
 
         Parameters
