@@ -21,7 +21,8 @@ from gaussmix import (
 )
 from gaussmix.acceleration import Accelerator
 from gaussmix.cross_validation import HeldOut
-from gaussmix.degeneracy import examine
+from gaussmix.datasets import load_old_faithful
+from gaussmix.degeneracy import examine, rounding_variances
 from gaussmix.em import Ahead, fit_em
 from gaussmix.engines import NativeEngine
 from gaussmix.inference import LikelihoodRatioTest
@@ -335,6 +336,15 @@ def test_one_component_more_is_sound():
         fitted = Fitted.of(null, rows, None)
         found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(seed, 0))
         assert not examine(found.mixture, 40 * found.mixture.weights, 40.0).n_unsound
+
+
+def test_one_component_more_is_no_accident_of_rounding():
+    """Waiting times are whole minutes: in some few rows they agree, and the durations nearly do."""
+    rows, _ = load_old_faithful()
+    fitted = Fitted.of(GaussianMixture(3, random_state=0).fit(rows), rows, None)
+    for draw in (30, 35, 37, 39):
+        found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(0, draw)).mixture
+        assert not examine(found, 272 * found.weights, 272.0, rounding=rounding_variances(fitted.rows)).n_unsound
 
 
 def test_a_prior_on_the_means_is_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gaussmix.climb import Climbed, climb
-from gaussmix.degeneracy import examine
+from gaussmix.degeneracy import examine, rounding_variances
 from gaussmix.mixture import Mixture
 from gaussmix.refits import MAX_ITER, NEAR, Refit
 from gaussmix.typing import BoolArray, FloatArray
@@ -52,6 +52,7 @@ def fit_one_more(
     if also is not None:
         tables.append(also.responsibilities(rows))
     n = float(len(rows) if row_weights is None else row_weights.sum())
+    rounding = rounding_variances(rows)
     step = max(1, _TABLE // tables[0].size)
     best: Refit | None = None
     for start in range(0, len(tables), step):
@@ -61,7 +62,7 @@ def fit_one_more(
             if best is not None and runs.log_likelihoods[run] <= best.log_likelihood:
                 break
             mixture = runs.mixture(run)
-            if not examine(mixture, n * mixture.weights, n).n_unsound:
+            if not examine(mixture, n * mixture.weights, n, rounding=rounding).n_unsound:
                 best = Refit(mixture, float(runs.log_likelihoods[run]))
                 break
     return best
