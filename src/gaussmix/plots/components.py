@@ -79,23 +79,17 @@ def draw_lines(axes: "Axes", lines: Sequence[FloatArray], **look: Any) -> None:
     axes.add_collection(LineCollection(lines, **look), autolim=False)
 
 
-def draw_center(
-    axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13, number: bool = True
-) -> None:
-    """A disc in the component's color with its number, ``size`` points wide; without number a smaller one."""
+def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:
+    """A disc in the component's color with its number, ``size`` points wide."""
     from matplotlib.colors import to_rgb
 
     (x, y), color = center, color_of(component, inks)
-    axes.plot(
-        x, y, marker="o", markersize=size if number else 0.4 * size, color=color, markeredgecolor=inks.paper,
-        markeredgewidth=1.2 if number else 0.6, zorder=5,
+    axes.plot(x, y, marker="o", markersize=size, color=color, markeredgecolor=inks.paper, markeredgewidth=1.2, zorder=5)
+    bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
+    axes.text(
+        x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
+        ha="center", va="center_baseline", zorder=5, clip_on=True,
     )  # fmt: skip
-    if number:
-        bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
-        axes.text(
-            x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
-            ha="center", va="center_baseline", zorder=5, clip_on=True,
-        )  # fmt: skip
 
 
 def draw_shades(

@@ -29,7 +29,7 @@ class HistogramDisplay:
 
     Build it with `from_estimator`.
 
-    Attributes
+    Parameters
     ----------
     mixture : Mixture
         Of the feature shown.
@@ -45,10 +45,26 @@ class HistogramDisplay:
         Values of the feature.
     densities : (k, m) array
         Of each component times its weight, per unit of the feature.
+
+    Attributes
+    ----------
     ax_ : matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
         What that is part of.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import HistogramDisplay
+    >>> eruptions, _ = load_old_faithful()
+    >>> gm = GaussianMixture(2, random_state=0).fit(eruptions)
+    >>> display = HistogramDisplay.from_estimator(gm, eruptions, feature=1)
+    >>> display.densities.shape
+    (2, 512)
+    >>> plt.close()
     """
 
     mixture: Mixture

@@ -48,7 +48,7 @@ class MixtureDisplay:
     sure it is. Ellipses hold stated shares of their component, gray shades stated shares of the mixture. On dashed
     lines two components are equally probable.
 
-    Attributes
+    Parameters
     ----------
     mixture : Mixture
         Of the two features shown.
@@ -78,10 +78,26 @@ class MixtureDisplay:
         For each of `NAMED_CONTOURS` the lines inside which the mixture has this mass.
     boundaries : list of (points, 2) arrays
         Stretches along which two components are equally probable.
+
+    Attributes
+    ----------
     ax_ : matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
         What that is part of.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.plots import MixtureDisplay
+    >>> eruptions, _ = load_old_faithful()
+    >>> gm = GaussianMixture(2, random_state=0).fit(eruptions)
+    >>> display = MixtureDisplay.from_estimator(gm, eruptions)
+    >>> len(display.boundaries), sorted(display.contours)
+    (1, [0.9, 0.99, 0.999])
+    >>> plt.close()
     """
 
     mixture: Mixture

@@ -19,7 +19,7 @@ from gaussmix.plots.components import (
     fineness,
     views_of,
 )
-from gaussmix.plots.drawing import Inks, quiet_axes, shown_figure
+from gaussmix.plots.drawing import Inks, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels, radius_holding
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
@@ -46,7 +46,7 @@ class PairsDisplay:
     Build it with `from_estimator`. On the diagonal is a `HistogramDisplay` of each feature; below it each pair's
     rows, with the ellipses that hold a stated share of each component; above it the density of the pair.
 
-    Attributes
+    Parameters
     ----------
     mixture : Mixture
         Of the features shown.
@@ -64,10 +64,26 @@ class PairsDisplay:
         The share of its component that each ellipse holds.
     histograms : list of HistogramDisplay
         Of each feature.
+
+    Attributes
+    ----------
     axes_ : (d, d) array of matplotlib.axes.Axes
         Where it was drawn.
     figure_ : matplotlib.figure.Figure
         What they are part of.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_iris
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.plots import PairsDisplay
+    >>> iris = load_iris(as_frame=True).data
+    >>> gm = GaussianMixture(3, random_state=0).fit(iris)
+    >>> display = PairsDisplay.from_estimator(gm, iris)
+    >>> display.axes_.shape
+    (4, 4)
+    >>> plt.close()
     """
 
     mixture: Mixture
@@ -194,8 +210,13 @@ class PairsDisplay:
 
     def _draw_centers(self, axes: "Axes", pair: Mixture, inks: Inks) -> None:
         drawn = drawn_components(pair)
-        for component in drawn:
-            draw_center(axes, component, pair.means[component], inks, 10, number=len(drawn) <= MOST_NUMBERS)
+        if len(drawn) <= MOST_NUMBERS:
+            for component in drawn:
+                draw_center(axes, component, pair.means[component], inks, 10)
+        else:
+            colors = [color_of(component, inks) for component in drawn]
+            x, y = pair.means[drawn].T
+            axes.scatter(x, y, s=16, color=colors, edgecolors=inks.paper, linewidths=0.6, zorder=5)
 
     def _finish(self, axes: "Axes", line: int, column: int) -> None:
         """One range for each feature; names and numbers only at the edges of the matrix."""
