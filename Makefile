@@ -65,7 +65,7 @@ docs: $(VENV)/.docs docs/auto_examples/.of_this_code
 
 # A page whose script has not changed is not run again, unless the code has.
 docs/auto_examples/.of_this_code: $(SOURCES) $(shell find src -name "*.py") docs/conf.py
-	rm -rf docs/auto_examples docs/reference
+	rm -rf docs/auto_examples docs/reference docs/_build
 	mkdir docs/auto_examples
 	@touch $@
 

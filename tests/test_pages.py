@@ -4,11 +4,17 @@ import re
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from textwrap import dedent
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
+
+from gaussmix import plots
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)
+PLOT = re.compile(r"^\.\. plot::\n(?:   :.*\n)+\n((?:   .*\n|\n)+)", re.MULTILINE)
 
 
 PAGES = {
@@ -43,3 +49,18 @@ def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
             assert printed.getvalue() == text
             shown += 1
     assert shown == PAGES[name]
+
+
+def test_every_display_draws_as_the_page_of_pictures_says():
+    matplotlib.use("agg")
+    text = (DOCS / "plots.rst").read_text(encoding="utf-8")
+    blocks = [dedent(block) for block in PLOT.findall(text)]
+    assert len(blocks) == text.count(".. plot::")
+    names = {}
+    for block in blocks:
+        plt.close("all")
+        exec(compile(block, "plots.rst", "exec"), names)
+        assert len(plt.get_fignums()) == ("plots." in block)
+    plt.close("all")
+    displays = {name for name in plots.__all__ if name.endswith("Display")}
+    assert displays == set(re.findall(r"plots\.(\w+Display)", text))

@@ -4,6 +4,7 @@ docutils translates; Sphinx would leave its own translation to MathJax, a reques
 """
 
 import re
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml, pick_math_environment
@@ -19,13 +20,29 @@ _BEHIND_FUNCTION = re.compile(r"(\\(?:log|exp|det))(?:\s+(?=[A-Za-z])|\s*(?=\\(?
 """LaTeX leaves thin spaces there, docutils none: "p log n", not "plogn"."""
 
 
+_MATHML = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", _MATHML)
+_BRACES = {"msub": "\N{BOTTOM CURLY BRACKET}", "msup": "\N{TOP CURLY BRACKET}"}
+
+
 def _with_thin_spaces(formula: str) -> str:
     return _BEHIND_FUNCTION.sub(r"\1\\,", _BEFORE_FUNCTION.sub(r"\\,", formula))
 
 
+def _with_words_at_braces(formula: str) -> str:
+    """What names a brace stands under it or above it; docutils has it beside, as an index."""
+    tree = ElementTree.fromstring(formula)
+    for tag, brace in _BRACES.items():
+        for element in tree.iter(f"{{{_MATHML}}}{tag}"):
+            if element[0].tag.endswith(("munder", "mover")) and element[0][-1].text == brace:
+                element.tag = element[0].tag
+    return ElementTree.tostring(tree, encoding="unicode")
+
+
 def _translated(node: nodes.Element, formula: str, is_block: bool) -> str:
     try:
-        return latex2mathml.tex2mathml(_with_thin_spaces(formula), as_block=is_block)
+        mathml = latex2mathml.tex2mathml(_with_thin_spaces(formula), as_block=is_block)
+        return _with_words_at_braces(mathml) if "brace" in formula else mathml
     except MathError as error:
         logger.warning("formula %r: %s", formula, error, location=node)
         return f"<code>{formula}</code>"
