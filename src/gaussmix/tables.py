@@ -89,7 +89,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
         case ".csv":
             frame = _csv_frame(source, names, named)
             kinds = zip(names, frame.dtypes, strict=True)
-            usable = [name for name, dtype in kinds if name and dtype.kind in "biuf"]
+            usable = [name for name, dtype in kinds if name and dtype.kind in "iuf"]
             arrays = [
                 _numbers(source, chosen[at], frame.iloc[:, position], usable) for at, position in enumerate(positions)
             ]
