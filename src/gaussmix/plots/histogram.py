@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gaussmix.mixture import Mixture
 from gaussmix.plots.components import Range, drawn_components, views_of
 from gaussmix.plots.drawing import color_of, draw_densities, new_axes, quiet_axes
-from gaussmix.plots.geometry import marginal_densities
+from gaussmix.plots.geometry import marginal_densities, view_range
 from gaussmix.plots.given import feature_names, mixture_of
 from gaussmix.plots.labels import CurveLabels
 from gaussmix.rows import as_rows
@@ -197,7 +197,9 @@ def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisp
 
 def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:
     """The histogram of one channel of pixels, in axes that have their name above them."""
-    HistogramDisplay.from_estimator(mixture, X, feature=feature, ax=axes, root=True, numbers=False)
+    display = HistogramDisplay.from_estimator(mixture, X, feature=feature, ax=axes, root=True, numbers=False)
+    if X.dtype != np.uint8:
+        axes.set_xlim(view_range(display.edges, 0.02))  # pixels have no other values, whatever the mixture has
     axes.set_xlabel("")
 
 

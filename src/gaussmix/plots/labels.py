@@ -40,9 +40,11 @@ class CurveLabels:
         if room.size == 0 or room.max() < _NEAR:
             return False
         x, y = curve[int(np.minimum(room, enough).argmax())]
+        paper = inks_of(self._axes).paper
         self._axes.text(
             x, y, text, color=color, fontsize=size, ha="center", va="center", zorder=7, clip_on=True,
-            path_effects=[withStroke(linewidth=4.5, foreground=inks_of(self._axes).paper)],
+            path_effects=[withStroke(linewidth=3.5, foreground=paper)],
+            bbox={"facecolor": paper, "edgecolor": "none", "pad": 0.2},
         )  # fmt: skip
         middle = self._placed(np.array([[x, y]]))
         across = half * [1, 0]
