@@ -118,6 +118,11 @@ def test_parts_can_be_left_out(plane, rows, left_out):
     assert len(less.lines) == len(everything.lines)
 
 
+def test_without_masses_there_are_centers_and_axes_but_no_ellipses(plane):
+    display = MixtureDisplay.from_estimator(plane, masses=(), density=False)
+    assert [text.get_text() for text in display.ax_.texts] == ["0", "1", "2"]
+
+
 def test_view_holds_rows_and_nearly_all_of_each_component(plane, rows):
     far = np.vstack([rows[:, :2], [[40.0, 0.0]]])
     display = MixtureDisplay.from_estimator(plane, far)

@@ -251,10 +251,10 @@ class MixtureDisplay:
     def _write_masses(self, ax: "Axes", inks: Inks, contours: bool, ellipses: bool, lines: list[FloatArray]) -> None:
         """On the ellipses of the component with the most room, and on contours; not on other lines."""
         drawn = drawn_components(self.mixture)
-        outlines = self.ellipses[:, :, ::6]
         labels = CurveLabels(ax)
         labels.avoid(np.concatenate([self.mixture.means[drawn], *lines]))
         if ellipses:
+            outlines = self.ellipses[:, :, ::6]
             heaviest = sorted(drawn, key=lambda component: -self.mixture.weights[component])[:_MOST_COMPARED]
             roomy = max(heaviest, key=lambda component: self._room(labels, component, drawn))
             labels.avoid(outlines[[component for component in drawn if component != roomy]].reshape(-1, 2))
