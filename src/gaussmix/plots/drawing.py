@@ -137,14 +137,19 @@ def show_picture(axes: "Axes", pixels: Rows, **options: Any) -> None:
 
 
 def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, upright: bool = False) -> None:
+    from matplotlib.collections import PolyCollection
+
     inks = inks_of(axes)
-    for component, density in enumerate(densities):
-        density = np.where(density > 1e-4 * densities.max(), density, np.nan)  # tails would cover each other
-        color = color_of(component, inks)
-        fill = axes.fill_betweenx if upright else axes.fill_between
-        fill(grid, density, color=color, alpha=0.22, linewidth=0, zorder=2)
-        line = (density, grid) if upright else (grid, density)
-        axes.plot(*line, color=color, linewidth=1.7, zorder=3)
+    colors = [color_of(component, inks) for component in range(len(densities))]
+    curves = []
+    for density, color in zip(densities, colors, strict=True):
+        seen = density > 1e-4 * densities.max()  # tails would cover each other
+        curve = np.column_stack([grid, density])[seen]
+        curves.append(np.concatenate([[[grid[seen][0], 0.0]], curve, [[grid[seen][-1], 0.0]]]) if seen.any() else curve)
+        line = np.column_stack([grid, np.where(seen, density, np.nan)])
+        axes.plot(*(line[:, ::-1] if upright else line).T, color=color, linewidth=1.7, zorder=3)
+    areas = [curve[:, ::-1] if upright else curve for curve in curves]
+    axes.add_collection(PolyCollection(areas, facecolors=colors, alpha=0.22, linewidths=0, zorder=2), autolim=False)
 
 
 def color_of(component: int, inks: Inks = LIGHT) -> str:
