@@ -5,6 +5,7 @@
 
 import ast
 import re
+import warnings
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -14,6 +15,10 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 PAGES = sorted(EXAMPLES.glob("*/*.py"))
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+specification = spec_from_file_location("gallery", ROOT / "docs" / "extensions" / "gallery.py")
+gallery = module_from_spec(specification)
+specification.loader.exec_module(gallery)
 
 MATH = re.compile(r"^\.\. math::.*\n(?:[ ]+.*\n|\n(?=[ \n]))*", re.MULTILINE)
 LITERAL = re.compile(r"``[^`]+``|:\w+(?::\w+)?:`[^`]*`")
@@ -48,12 +53,26 @@ def stray_numbers(source: str) -> list[str]:
 
 
 def test_every_page_has_its_place():
-    specification = spec_from_file_location("gallery", ROOT / "docs" / "extensions" / "gallery.py")
-    gallery = module_from_spec(specification)
-    specification.loader.exec_module(gallery)
     listed = {f"{section}/{name}" for section, names in gallery.PAGES.items() for name in names}
     assert listed == {f"{path.parent.name}/{path.stem}" for path in PAGES}
     assert set(EXAMPLES.rglob("*.py")) == set(PAGES)
+
+
+def test_pages_come_in_reading_order_and_new_ones_last():
+    order = gallery.ReadingOrder(str(EXAMPLES / "dangers"))
+    names = ["another.py", "too_many_components.py", "label_switching.py", "singularity.py"]
+    assert sorted(names, key=order) == names[::-1]
+
+
+def test_a_warning_of_a_page_is_an_error_and_of_no_one_else(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gallery.watch_page({}, "page.py", when="before")
+        with pytest.raises(UserWarning, match="look"):
+            warnings.warn("look", stacklevel=1)
+        gallery.watch_page({}, "page.py", when="after")
+        warnings.warn("nobody looks", stacklevel=1)
+    assert capsys.readouterr().out == "   0.0 s  page.py\n"
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in PAGES}), ids=lambda folder: folder.name)

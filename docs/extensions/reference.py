@@ -26,11 +26,12 @@ def find_by_last_name(
     """Link `Mixture` from wherever it is written, where one public object has that name."""
     if node.get("reftype") != "obj":
         return None
+    last_name = node["reftarget"].rpartition(".")[2]
     objects = environment.domains.python_domain.objects
     found = {
         (entry.docname, entry.node_id)
         for name, entry in objects.items()
-        if entry.objtype in _LINKED and not entry.aliased and name.rpartition(".")[2] == node["reftarget"]
+        if entry.objtype in _LINKED and not entry.aliased and name.rpartition(".")[2] == last_name
     }
     if len(found) != 1:
         return None
