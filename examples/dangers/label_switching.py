@@ -24,16 +24,31 @@ from gaussmix import GaussianMixture, align, bootstrap, match_components, order_
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 flowers = load_iris()
-X, names = flowers.data[:, 2:], [name.removesuffix(" (cm)") for name in flowers.feature_names[2:]]
+X, names = (
+    flowers.data[:, 2:],
+    [name.removesuffix(" (cm)") for name in flowers.feature_names[2:]],
+)
 gm = GaussianMixture(3, covariance_type="tied", random_state=0).fit(X)
 reference = gm.mixture_
 orders = list(permutations(range(3)))
 for order in orders:
-    assert np.allclose(reference.reordered(order).log_density(X), reference.log_density(X), rtol=0, atol=1e-12)
+    assert np.allclose(
+        reference.reordered(order).log_density(X),
+        reference.log_density(X),
+        rtol=0,
+        atol=1e-12,
+    )
 assert len(orders) == math.factorial(3)
-print(f"{len(orders)} orders, one log-likelihood: {reference.log_density(X).sum():.3f} nats")
-for component, (weight, mean) in enumerate(zip(reference.weights, reference.means, strict=True)):
-    print(f"component {component}: weight {weight:.3f}, " + ", ".join(map("{} {:.2f}".format, names, mean)))
+print(
+    f"{len(orders)} orders, one log-likelihood: {reference.log_density(X).sum():.3f} nats"
+)
+for component, (weight, mean) in enumerate(
+    zip(reference.weights, reference.means, strict=True)
+):
+    print(
+        f"component {component}: weight {weight:.3f}, "
+        + ", ".join(map("{} {:.2f}".format, names, mean))
+    )
 
 # %%
 # Two hundred fits
@@ -45,11 +60,19 @@ for component, (weight, mean) in enumerate(zip(reference.weights, reference.mean
 
 rng = np.random.default_rng(1)
 resampled = [X[rng.integers(0, len(X), len(X))] for _ in range(200)]
-fits = [GaussianMixture(3, covariance_type="tied", random_state=0).fit(rows).mixture_ for rows in resampled]
+fits = [
+    GaussianMixture(3, covariance_type="tied", random_state=0).fit(rows).mixture_
+    for rows in resampled
+]
 matchings = [match_components(mixture, reference) for mixture in fits]
 changed = np.array([not np.array_equal(matching.order, range(3)) for matching in matchings])
 print(f"draws in which some number has changed its owner: {changed.sum()} of {len(fits)}")
-owners = np.array([[np.sum([m.order[old] == new for m in matchings]) for old in range(3)] for new in range(3)])
+owners = np.array(
+    [
+        [np.sum([m.order[old] == new for m in matchings]) for old in range(3)]
+        for new in range(3)
+    ]
+)
 print("\nnumber in a draw   is component 0, 1, 2 of the fit")
 for number, line in enumerate(owners):
     print(f"{number:16d}   " + "".join(f"{count:6d}" for count in line))
@@ -67,7 +90,9 @@ assert (owners.sum(axis=0) == len(fits)).all()
 before = np.array([mixture.means for mixture in fits])  # draws, components, features
 after = np.array([align(mixture, reference).means for mixture in fits])
 figure, places = plt.subplots(2, 1, figsize=(9, 5), layout="constrained", sharex=True)
-for axes, means, name in zip(places, (before, after), ("as they come", "aligned"), strict=True):
+for axes, means, name in zip(
+    places, (before, after), ("as they come", "aligned"), strict=True
+):
     quiet_axes(axes)
     for component, marker in enumerate("o^s"):
         axes.plot(means[:60, component, 0], marker, color=PALETTE[component], markersize=5)
@@ -85,13 +110,23 @@ plt.show()
 # it is three. The longest petals show something else that only alignment brings out: component 2 has two clouds. Some
 # draws lead to another maximum of the likelihood, and no order of the names makes one out of two.
 
-figure, places = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True
+)
 shuffled = rng.permutation(3 * len(fits))
-for axes, means, name in zip(places, (before, after), ("as they come", "aligned"), strict=True):
+for axes, means, name in zip(
+    places, (before, after), ("as they come", "aligned"), strict=True
+):
     inks = quiet_axes(axes)
     axes.scatter(*X.T, s=8, color=inks.line, linewidths=0)
     colors = np.tile(PALETTE[:3], len(fits))
-    axes.scatter(*means.reshape(-1, 2)[shuffled].T, s=26, c="none", edgecolors=colors[shuffled], linewidths=1)
+    axes.scatter(
+        *means.reshape(-1, 2)[shuffled].T,
+        s=26,
+        c="none",
+        edgecolors=colors[shuffled],
+        linewidths=1,
+    )
     axes.set_xlabel(names[0])
     axes.set_title(name, loc="left", fontsize=11)
 places[0].set_ylabel(names[1])
@@ -117,7 +152,9 @@ for name, means in {"before": before, "after": after}.items():
     print(f"{name:20s} " + "   ".join(f"{mean:.2f} ± {error:.2f}" for mean, error in shown))
 assert (after.std(axis=0) < before.std(axis=0)).all()
 margins = np.array([matching.margin for matching in matchings])
-print(f"least margin of a matching: {margins.min():.1f} nats; half of them have more than {np.median(margins):.1f}")
+print(
+    f"least margin of a matching: {margins.min():.1f} nats; half of them have more than {np.median(margins):.1f}"
+)
 
 # %%
 # Two more ways out
@@ -131,5 +168,7 @@ by_length = [mixture.reordered(order_components(mixture, 0)).means for mixture i
 same = np.isclose(by_length, after[:, order_components(reference, 0)]).all(axis=(1, 2))
 print(f"ordered by {names[0]}, the same as aligned: {same.sum()} of {len(fits)}")
 near = bootstrap(gm, X, n_draws=200, random_state=0)
-print(f"standard errors of {names[0]} by bootstrap(): {near.standard_errors.means[:, 0].round(2)}")
+print(
+    f"standard errors of {names[0]} by bootstrap(): {near.standard_errors.means[:, 0].round(2)}"
+)
 assert (near.standard_errors.means[:, 0] < after.std(axis=0, ddof=1)[:, 0]).all()

@@ -35,7 +35,10 @@ from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 def draw(rng: np.random.Generator, n: int) -> np.ndarray:
     """Rows of two clusters: three fifths in the first."""
-    first, second = rng.normal([0, 0], [1, 0.6], (3 * n // 5, 2)), rng.normal([4, 2], [0.6, 1], (2 * n // 5, 2))
+    first, second = (
+        rng.normal([0, 0], [1, 0.6], (3 * n // 5, 2)),
+        rng.normal([4, 2], [0.6, 1], (2 * n // 5, 2)),
+    )
     return np.concatenate([first, second])
 
 
@@ -45,7 +48,11 @@ broad = np.cov(X, rowvar=False)
 variances = 10.0 ** np.arange(1, -21, -1)
 totals = np.array(
     [
-        Mixture.from_parameters([0.99, 0.01], [X.mean(axis=0), X[0]], [broad, v * np.eye(2)]).log_density(X).sum()
+        Mixture.from_parameters(
+            [0.99, 0.01], [X.mean(axis=0), X[0]], [broad, v * np.eye(2)]
+        )
+        .log_density(X)
+        .sum()
         for v in variances
     ]
 )
@@ -64,7 +71,14 @@ inks = quiet_axes(axes)
 axes.semilogx(variances, totals, "-o", color=PALETTE[0], markersize=4)
 axes.invert_xaxis()
 axes.axhline(totals[0], color=inks.quiet, linewidth=0.8, linestyle="--")
-axes.annotate("where it began", (variances[-1], totals[0]), (0, 4), textcoords="offset points", ha="right", va="bottom")
+axes.annotate(
+    "where it began",
+    (variances[-1], totals[0]),
+    (0, 4),
+    textcoords="offset points",
+    ha="right",
+    va="bottom",
+)
 axes.set(xlabel="variance of the component on one row", ylabel="log-likelihood, nats")
 plt.show()
 
@@ -77,7 +91,12 @@ plt.show()
 # every variance.
 
 ridges = [1e-6, 1e-9, 1e-12, 1e-15]
-settings = {"init_params": "random_from_data", "n_init": 10, "max_iter": 1000, "random_state": 0}
+settings = {
+    "init_params": "random_from_data",
+    "n_init": 10,
+    "max_iter": 1000,
+    "random_state": 0,
+}
 theirs = [SklearnMixture(6, reg_covar=ridge, **settings).fit(X) for ridge in ridges]
 print("reg_covar   log-likelihood   least variance   rows in that component")
 for ridge, model in zip(ridges, theirs, strict=True):
@@ -108,9 +127,13 @@ least = np.linalg.eigvalsh(gm.covariances_).min()
 print(f"log-likelihood {100 * gm.score(X):.2f}, least variance {least:.1e}")
 assert least > 1e-3
 
-figure, places = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4), layout="constrained", sharex=True, sharey=True
+)
 lone = int(theirs[-1].weights_.argmin())
-for axes, model, name in zip(places, (theirs[-1], gm), ("scikit-learn, reg_covar=1e-15", "gaussmix"), strict=True):
+for axes, model, name in zip(
+    places, (theirs[-1], gm), ("scikit-learn, reg_covar=1e-15", "gaussmix"), strict=True
+):
     axes.set(xlim=(-3.2, 6.4), ylim=(-2.2, 5.2))
     MixtureDisplay.from_estimator(model, X, ax=axes, density=False, boundaries=False)
     axes.set_title(name, loc="left", fontsize=11)
@@ -130,7 +153,9 @@ plt.show()
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    given = GaussianMixture(6, init_params="random_from_data", n_init=10, random_state=0).fit(X)
+    given = GaussianMixture(
+        6, init_params="random_from_data", n_init=10, random_state=0
+    ).fit(X)
 for one in caught:
     assert issubclass(one.category, DegenerateComponentWarning)
     print(textwrap.fill(f"{one.category.__name__}: {one.message}", 88), end="\n\n")

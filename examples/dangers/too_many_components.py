@@ -33,24 +33,42 @@ from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 def n_parameters(model: str, k: int, d: int) -> int:
     """Of a mixture of k components in d features."""
-    return Mixture(np.full(k, 1 / k), np.zeros((k, d)), MODELS[model].identity(k, d)).n_parameters
+    return Mixture(
+        np.full(k, 1 / k), np.zeros((k, d)), MODELS[model].identity(k, d)
+    ).n_parameters
 
 
 dimensions = [2, 5, 10, 20, 50, 100]
-print("parameters of three components in d features\nd    " + "".join(f"{d:8d}" for d in dimensions))
+print(
+    "parameters of three components in d features\nd    "
+    + "".join(f"{d:8d}" for d in dimensions)
+)
 for model in MODELS:
     print(f"{model:5s}" + "".join(f"{n_parameters(model, 3, d):8d}" for d in dimensions))
-assert all(n_parameters("VVV", 3, d) == 2 + 3 * d + 3 * d * (d + 1) // 2 for d in dimensions)
+assert all(
+    n_parameters("VVV", 3, d) == 2 + 3 * d + 3 * d * (d + 1) // 2 for d in dimensions
+)
 
 figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
 inks = quiet_axes(axes)
 many = np.unique(np.geomspace(2, 100, 40).astype(int))
 for model in MODELS:
-    axes.loglog(many, [n_parameters(model, 3, d) for d in many], color=inks.line, linewidth=1)
-for color, style, model in zip(PALETTE, ("-", "--", "-.", ":"), ("VVV", "EEE", "VVI", "EII"), strict=False):
+    axes.loglog(
+        many, [n_parameters(model, 3, d) for d in many], color=inks.line, linewidth=1
+    )
+for color, style, model in zip(
+    PALETTE, ("-", "--", "-.", ":"), ("VVV", "EEE", "VVI", "EII"), strict=False
+):
     counts = [n_parameters(model, 3, d) for d in many]
     axes.loglog(many, counts, linestyle=style, color=color)
-    axes.annotate(model, (many[-1], counts[-1]), xytext=(4, 0), textcoords="offset points", va="center", color=color)
+    axes.annotate(
+        model,
+        (many[-1], counts[-1]),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        color=color,
+    )
 axes.set(xlabel="features", ylabel="parameters of three components")
 plt.show()
 
@@ -69,7 +87,9 @@ def three_clusters(d: int) -> Mixture:
     means = np.zeros((3, d))
     means[1, 0] = means[2, 1] = 4
     covariance = np.diag(np.linspace(0.5, 1.5, d))
-    return Mixture.from_parameters([0.4, 0.35, 0.25], means, covariance, covariance_type="tied")
+    return Mixture.from_parameters(
+        [0.4, 0.35, 0.25], means, covariance, covariance_type="tied"
+    )
 
 
 truth = three_clusters(5)
@@ -78,7 +98,10 @@ search = GaussianMixtureIC(range(1, 9), covariance_types="VVV", random_state=0).
 table = search.results_
 fitted = table.log_likelihood / len(X)
 held_out = np.array(
-    [search.cells_[table.key_of(line)].mixture.log_density(unseen).mean() for line in range(len(table))]
+    [
+        search.cells_[table.key_of(line)].mixture.log_density(unseen).mean()
+        for line in range(len(table))
+    ]
 )
 best = search.best_n_components_
 print("components   parameters   fitted rows   unseen rows   BIC above the lowest")
@@ -95,12 +118,21 @@ for values, style, color, name, shift in (
     (held_out, "--s", PALETTE[3], "rows not seen", -16),
 ):
     axes.plot(table.n_components, values, style, color=color, markersize=5)
-    axes.annotate(name, (8, values[-1]), xytext=(0, shift), textcoords="offset points", ha="right", color=color)
+    axes.annotate(
+        name,
+        (8, values[-1]),
+        xytext=(0, shift),
+        textcoords="offset points",
+        ha="right",
+        color=color,
+    )
 axes.axhline(truth.log_density(unseen).mean(), color=inks.quiet, linewidth=0.8)
 axes.annotate("the truth, rows not seen", (8, truth.log_density(unseen).mean()), xytext=(0, -4), ha="right", va="top",
               textcoords="offset points", color=inks.quiet)  # fmt: skip
 axes.axvline(best, color=inks.ink, linewidth=0.8, linestyle=":")
-axes.annotate("BIC's choice", (best, axes.get_ylim()[0]), xytext=(4, 4), textcoords="offset points")
+axes.annotate(
+    "BIC's choice", (best, axes.get_ylim()[0]), xytext=(4, 4), textcoords="offset points"
+)
 axes.set(xlabel="components", ylabel="log-likelihood, nats per row")
 plt.show()
 
@@ -130,7 +162,9 @@ print(" d   parameters   chosen   unseen    parameters   chosen   unseen    trut
 for d in (2, 5, 10, 20):
     truth = three_clusters(d)
     X, unseen = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
-    searches[d] = GaussianMixtureIC(range(1, 6), covariance_types=models, random_state=0).fit(X)
+    searches[d] = GaussianMixtureIC(
+        range(1, 6), covariance_types=models, random_state=0
+    ).fit(X)
     alone = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(X)
     line = f"{d:2d}"
     for search in (alone, searches[d]):

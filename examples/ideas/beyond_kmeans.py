@@ -28,12 +28,20 @@ from gaussmix.plots.drawing import PALETTE
 
 truths = {
     "Stretched": Mixture.from_parameters(
-        [1 / 3, 1 / 3, 1 / 3], [[-1.6, 1.6], [0, 0], [1.6, -1.6]], [[4.6, 4.4], [4.4, 4.6]], covariance_type="tied"
+        [1 / 3, 1 / 3, 1 / 3],
+        [[-1.6, 1.6], [0, 0], [1.6, -1.6]],
+        [[4.6, 4.4], [4.4, 4.6]],
+        covariance_type="tied",
     ),
     "Unequal": Mixture.from_parameters(
-        [0.8, 0.1, 0.1], [[0, 0], [5, 1.5], [5, -1.5]], [4, 0.15, 0.15], covariance_type="spherical"
+        [0.8, 0.1, 0.1],
+        [[0, 0], [5, 1.5], [5, -1.5]],
+        [4, 0.15, 0.15],
+        covariance_type="spherical",
     ),
-    "Concentric": Mixture.from_parameters([0.5, 0.5], [[0, 0], [0, 0]], [0.1, 6], covariance_type="spherical"),
+    "Concentric": Mixture.from_parameters(
+        [0.5, 0.5], [[0, 0], [0, 0]], [0.1, 6], covariance_type="spherical"
+    ),
 }
 
 
@@ -41,7 +49,10 @@ def as_mixture(kmeans: KMeans) -> Mixture:
     """Spheres of one small size: the mixture that decides as k-means does."""
     k = kmeans.n_clusters
     return Mixture.from_parameters(
-        np.full(k, 1 / k), kmeans.cluster_centers_, np.full(k, 0.01), covariance_type="spherical"
+        np.full(k, 1 / k),
+        kmeans.cluster_centers_,
+        np.full(k, 0.01),
+        covariance_type="spherical",
     )
 
 
@@ -57,7 +68,9 @@ def as_mixture(kmeans: KMeans) -> Mixture:
 # the true mixture reaches; on the rows that it was fitted to, another may by chance reach a little more.
 
 print("            k-means   k-means, standardized   mixture   true mixture")
-figure, places = plt.subplots(2, 3, figsize=(9, 6), layout="constrained", sharex="col", sharey="col")
+figure, places = plt.subplots(
+    2, 3, figsize=(9, 6), layout="constrained", sharex="col", sharey="col"
+)
 for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
     X, cluster = truth.sample(1000, random_state=0)
     kmeans = KMeans(truth.n_components, n_init=10, random_state=0).fit(X)
@@ -69,7 +82,9 @@ for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
     ]
     print("{:12s}{:7.2f}{:24.2f}{:10.2f}{:15.2f}".format(name, *indices))
     assert indices[2] > max(indices[:2]) + 0.2
-    MixtureDisplay.from_estimator(as_mixture(kmeans), X, ax=upper, density=False, ellipses=False, axes=False)
+    MixtureDisplay.from_estimator(
+        as_mixture(kmeans), X, ax=upper, density=False, ellipses=False, axes=False
+    )
     MixtureDisplay.from_estimator(gm, X, ax=lower, masses=(0.95,), density=False)
     upper.set_title(f"{name}: k-means", loc="left")
     lower.set_title(f"{name}: mixture", loc="left")
@@ -89,7 +104,10 @@ plt.show()
 
 X, moon = make_moons(1000, noise=0.08, random_state=0)
 two = GaussianMixture(2, random_state=0).fit(X)
-for name, labels in (("k-means", KMeans(2, n_init=10, random_state=0).fit_predict(X)), ("mixture", two.predict(X))):
+for name, labels in (
+    ("k-means", KMeans(2, n_init=10, random_state=0).fit_predict(X)),
+    ("mixture", two.predict(X)),
+):
     agreement = adjusted_rand_score(moon, labels)
     print(f"{name}, two clusters: adjusted Rand index {agreement:.2f}")
     assert agreement < 0.5
@@ -103,14 +121,18 @@ fits = [GaussianMixture(k, random_state=0).fit(X) for k in range(2, 13)]
 best = min(fits, key=lambda fit: fit.bic(X))
 merged = merge_components(best.mixture_, X, method="demp").cut()
 agreement = adjusted_rand_score(moon, merged.predict(X))
-print(f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; index {agreement:.2f}")
+print(
+    f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; index {agreement:.2f}"
+)
 assert merged.n_clusters == 2
 assert agreement > 0.95
 
 # %%
 # On the right every component has the color of its cluster.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True)
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True
+)
 left.set(xlim=(-1.7, 2.7), ylim=(-1.3, 1.7))
 MixtureDisplay.from_estimator(two, X, ax=left, density=False)
 MixtureDisplay.from_estimator(best, ax=right, boundaries=False, ellipses=False, axes=False)
@@ -119,7 +141,9 @@ for cluster, color in enumerate(PALETTE[: merged.n_clusters]):
     means = best.means_[merged.component_clusters == cluster]
     right.plot(*means.T, "o", color=color, markeredgecolor="white", markersize=13, zorder=7)
 left.set_title("Two components", loc="left")
-right.set_title(f"{best.n_components} components, merged to {merged.n_clusters} clusters", loc="left")
+right.set_title(
+    f"{best.n_components} components, merged to {merged.n_clusters} clusters", loc="left"
+)
 for axes in (left, right):
     axes.set(xlabel="", ylabel="")
 plt.show()

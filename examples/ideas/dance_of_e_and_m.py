@@ -43,7 +43,10 @@ from gaussmix.plots import EMAnimation
 X, names = load_old_faithful()
 center, spread = X.mean(axis=0), X.std(axis=0)
 start = Mixture.from_parameters(
-    [0.5, 0.5], center + spread * [[-1.5, 1.0], [1.5, -1.0]], [np.diag(spread**2)] * 2, feature_names=names
+    [0.5, 0.5],
+    center + spread * [[-1.5, 1.0], [1.5, -1.0]],
+    [np.diag(spread**2)] * 2,
+    feature_names=names,
 )
 trace = trace_em(X, start, n_iter=20)
 dance = EMAnimation(trace, X)
@@ -57,7 +60,9 @@ dance = EMAnimation(trace, X)
 # makes two long ellipses of that, which share most rows. But small differences are enough: each component moves
 # toward the rows that are a little more its own, which makes them still more its own.
 
-figure, places = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    2, 3, figsize=(9, 6.4), layout="constrained", sharex=True, sharey=True
+)
 for axes, frame in zip(places.flat, (0, 1, 2, 6, 14, 40), strict=True):
     dance.draw(frame, axes)
     step, log_likelihood = dance.title(frame).split(": ")
@@ -77,7 +82,9 @@ print("pass   log-likelihood    means moved   rows the first component has")
 for at in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20):
     mixture, before = trace.mixtures[at], trace.mixtures[max(at - 1, 0)]
     moved = np.abs((mixture.means - before.means) / spread).max()
-    print(f"{at:4d} {trace.log_likelihood[at]:16.6f} {moved:14.6f} {len(X) * mixture.weights[0]:18.1f}")
+    print(
+        f"{at:4d} {trace.log_likelihood[at]:16.6f} {moved:14.6f} {len(X) * mixture.weights[0]:18.1f}"
+    )
 assert (np.diff(trace.log_likelihood) > -1e-12).all()
 
 # %%
@@ -89,7 +96,9 @@ responsibilities = end.responsibilities(X)
 counts = responsibilities.sum(axis=0)
 assert np.allclose(end.weights, counts / len(X), rtol=1e-10)
 assert np.allclose(end.means, responsibilities.T @ X / counts[:, None], rtol=1e-10)
-print(f"log-likelihood after 20 passes: {trace.log_likelihood[-1]:.10f}, at the end: {end.log_density(X).mean():.10f}")
+print(
+    f"log-likelihood after 20 passes: {trace.log_likelihood[-1]:.10f}, at the end: {end.log_density(X).mean():.10f}"
+)
 
 # %%
 # Why no step can make the fit worse is the subject of :doc:`the_bound`. That EM climbs does not mean that it finds the

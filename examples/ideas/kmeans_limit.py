@@ -32,14 +32,18 @@ from gaussmix.plots import MixtureDisplay
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 deviation = 1.2
-X, _ = make_blobs(n_samples=400, centers=[[-2, 0], [2, 0], [0, 3]], cluster_std=deviation, random_state=0)
+X, _ = make_blobs(
+    n_samples=400, centers=[[-2, 0], [2, 0], [0, 3]], cluster_std=deviation, random_state=0
+)
 start = X[:3]
 
 
 def spheres(means: np.ndarray, variance: float) -> Mixture:
     """Components of one weight and one variance."""
     k = len(means)
-    return Mixture.from_parameters(np.full(k, 1 / k), means, np.full(k, variance), covariance_type="spherical")
+    return Mixture.from_parameters(
+        np.full(k, 1 / k), means, np.full(k, variance), covariance_type="spherical"
+    )
 
 
 def fit_means(variance: float, passes: int = 500) -> Mixture:
@@ -47,7 +51,9 @@ def fit_means(variance: float, passes: int = 500) -> Mixture:
     mixture = spheres(start, variance)
     for _ in range(passes):
         responsibilities = mixture.responsibilities(X)
-        mixture = spheres(responsibilities.T @ X / responsibilities.sum(axis=0)[:, None], variance)
+        mixture = spheres(
+            responsibilities.T @ X / responsibilities.sum(axis=0)[:, None], variance
+        )
     return mixture
 
 
@@ -64,12 +70,16 @@ variances = 10.0 ** np.arange(0, -3.25, -0.25)
 fits = [fit_means(variance) for variance in variances]
 soft = [fit.responsibilities(X) for fit in fits]
 entropies = np.array([-xlogy(r, r).sum(axis=1).mean() / np.log(2) for r in soft])
-distances = np.array([np.linalg.norm(fit.means - kmeans.cluster_centers_, axis=1).max() for fit in fits])
+distances = np.array(
+    [np.linalg.norm(fit.means - kmeans.cluster_centers_, axis=1).max() for fit in fits]
+)
 doubtful = [np.mean(r.max(axis=1) < 0.99) for r in soft]
 
 print("variance   entropy, bits   rows below 99 %   means from k-means'")
 for number in range(0, len(variances), 2):
-    print(f"{variances[number]:8.1e} {entropies[number]:15.1e} {doubtful[number]:17.1%} {distances[number]:21.1e}")
+    print(
+        f"{variances[number]:8.1e} {entropies[number]:15.1e} {doubtful[number]:17.1%} {distances[number]:21.1e}"
+    )
 assert np.all(np.diff(entropies) < 0)
 assert distances[-1] < 1e-6
 assert entropies[-1] < 1e-12
@@ -79,9 +89,13 @@ assert np.array_equal(fits[-1].labels(X), kmeans.labels_)
 # The pale rows are shared between components. They are a belt along the boundaries, which narrows as the spheres
 # shrink. The boundaries hardly move: between spheres of one size they lie halfway, whatever the size.
 
-figure, places = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    1, 3, figsize=(9, 3.4), layout="constrained", sharex=True, sharey=True
+)
 for axes, variance, fit in zip(places, variances[:6:2], fits[:6:2], strict=True):
-    MixtureDisplay.from_estimator(fit, X, ax=axes, masses=(0.95,), density=False, axes=False)
+    MixtureDisplay.from_estimator(
+        fit, X, ax=axes, masses=(0.95,), density=False, axes=False
+    )
     axes.set(xlabel="", ylabel="", aspect="equal")
     axes.set_title(f"variance {variance:.2g}", loc="left")
 plt.show()
@@ -95,7 +109,9 @@ quiet_axes(axes)
 axes.loglog(variances, entropies, "-o", color=PALETTE[0], markersize=5)
 axes.loglog(variances, distances, "--s", color=PALETTE[3], markersize=5)
 axes.text(0.09, 0.04, "entropy, bits per row", color=PALETTE[0])
-axes.text(0.0039, 1e-14, "distance of the means, down to rounding", color=PALETTE[3], ha="right")
+axes.text(
+    0.0039, 1e-14, "distance of the means, down to rounding", color=PALETTE[3], ha="right"
+)
 axes.invert_xaxis()
 axes.set(ylim=(1e-16, 1), xlabel="variance of the spheres")
 plt.show()
@@ -111,7 +127,9 @@ n, d = X.shape
 for variance, fit in zip(variances[::4], fits[::4], strict=True):
     constants = n * np.log(3) + n * d / 2 * np.log(2 * np.pi * variance)
     limit = -2 * variance * (fit.log_density(X).sum() + constants)
-    print(f"variance {variance:7.3f}: {limit:9.3f}   inertia of k-means {kmeans.inertia_:9.3f}")
+    print(
+        f"variance {variance:7.3f}: {limit:9.3f}   inertia of k-means {kmeans.inertia_:9.3f}"
+    )
 assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
 
 # %%
@@ -127,5 +145,7 @@ within = kmeans.inertia_ / (n * d)
 print(f"variance that made the rows: {deviation**2:.2f}")
 print(f"fitted with the means (EII): {eii.covariances_[0]:.2f}")
 print(f"within clusters of k-means:  {within:.2f}")
-print(f"rows below 99 % in EII:      {np.mean(eii.predict_proba(X).max(axis=1) < 0.99):.1%}")
+print(
+    f"rows below 99 % in EII:      {np.mean(eii.predict_proba(X).max(axis=1) < 0.99):.1%}"
+)
 assert within < eii.covariances_[0]

@@ -39,23 +39,33 @@ X, species = iris.data[:, 2:], iris.target
 # Known labels are responsibilities of zero and one. One M-step turns them into weights, means and the tied
 # covariance. A fit with labels in ``init_params``, no iterations and no penalty is exactly that step.
 
-labeled = GaussianMixture(3, covariance_type="tied", init_params=species, max_iter=0, reg_covar=0).fit(X)
+labeled = GaussianMixture(
+    3, covariance_type="tied", init_params=species, max_iter=0, reg_covar=0
+).fit(X)
 
 
 def linear_form(model: GaussianMixture) -> tuple[np.ndarray, np.ndarray]:
     """The coefficients (k, d) and intercepts (k,) of the formula above."""
     coefficients = model.means_ @ model.precisions_
-    return coefficients, np.log(model.weights_) - np.sum(coefficients * model.means_, axis=1) / 2
+    return coefficients, np.log(model.weights_) - np.sum(
+        coefficients * model.means_, axis=1
+    ) / 2
 
 
 coefficients, intercepts = linear_form(labeled)
 lda = LinearDiscriminantAnalysis(solver="lsqr").fit(X, species)
-apart = max(np.abs(coefficients - lda.coef_).max(), np.abs(intercepts - lda.intercept_).max())
+apart = max(
+    np.abs(coefficients - lda.coef_).max(), np.abs(intercepts - lda.intercept_).max()
+)
 print(f"greatest coefficient:                      {np.abs(lda.coef_).max():.1f}")
 print(f"greatest difference from scikit-learn's:   {apart:.1e}")
-print(f"greatest difference of a probability:      {np.abs(labeled.predict_proba(X) - lda.predict_proba(X)).max():.1e}")
+print(
+    f"greatest difference of a probability:      {np.abs(labeled.predict_proba(X) - lda.predict_proba(X)).max():.1e}"
+)
 assert apart < 1e-8
-assert np.allclose(labeled.predict_proba(X), softmax(X @ coefficients.T + intercepts, axis=1), atol=1e-10)
+assert np.allclose(
+    labeled.predict_proba(X), softmax(X @ coefficients.T + intercepts, axis=1), atol=1e-10
+)
 
 # %%
 # The boundary between any two components is straight: the difference of two log-densities, weights included, is an
@@ -73,7 +83,9 @@ def log_odds(points: np.ndarray) -> np.ndarray:
 
 
 curved = np.abs(log_odds((here + there) / 2) - (log_odds(here) + log_odds(there)) / 2).max()
-print(f"greatest departure from a straight line: {curved:.1e}, of log-odds up to {np.abs(log_odds(here)).max():.0f}")
+print(
+    f"greatest departure from a straight line: {curved:.1e}, of log-odds up to {np.abs(log_odds(here)).max():.0f}"
+)
 assert curved < 1e-9
 
 # %%
@@ -88,14 +100,22 @@ assert curved < 1e-9
 n, k = len(X), 3
 svd = LinearDiscriminantAnalysis(solver="svd").fit(X, species)
 ratio = (svd.coef_[1] - svd.coef_[2]) / (lda.coef_[1] - lda.coef_[2])
-print(f"coefficients of svd over those of lsqr: {ratio[0]:.6f}; (n - k) / n = {(n - k) / n:.6f}")
+print(
+    f"coefficients of svd over those of lsqr: {ratio[0]:.6f}; (n - k) / n = {(n - k) / n:.6f}"
+)
 assert np.allclose(ratio, 1) or np.allclose(ratio, (n - k) / n)
 
 shrunk = softmax(
-    (n - k) / n * (X @ coefficients.T + intercepts - np.log(labeled.weights_)) + np.log(labeled.weights_), axis=1
+    (n - k) / n * (X @ coefficients.T + intercepts - np.log(labeled.weights_))
+    + np.log(labeled.weights_),
+    axis=1,
 )
-print(f"greatest difference that n - k makes to a probability: {np.abs(shrunk - lda.predict_proba(X)).max():.4f}")
-print(f"rows that get another label by it: {np.sum(shrunk.argmax(axis=1) != lda.predict(X))}")
+print(
+    f"greatest difference that n - k makes to a probability: {np.abs(shrunk - lda.predict_proba(X)).max():.4f}"
+)
+print(
+    f"rows that get another label by it: {np.sum(shrunk.argmax(axis=1) != lda.predict(X))}"
+)
 
 # %%
 # Without the labels
@@ -107,9 +127,14 @@ print(f"rows that get another label by it: {np.sum(shrunk.argmax(axis=1) != lda.
 
 found = GaussianMixture(3, covariance_type="tied", random_state=0).fit(X)
 clusters = align(found.mixture_, labeled.mixture_)
-figure, places = plt.subplots(1, 2, figsize=(9, 4.3), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.3), layout="constrained", sharex=True, sharey=True
+)
 for axes, mixture, title in zip(
-    places, (labeled.mixture_, clusters), ("Labels known: LDA", "Labels unknown: EM"), strict=True
+    places,
+    (labeled.mixture_, clusters),
+    ("Labels known: LDA", "Labels unknown: EM"),
+    strict=True,
 ):
     wrong = mixture.labels(X) != species
     MixtureDisplay.from_estimator(mixture, X, ax=axes)
@@ -127,4 +152,6 @@ plt.show()
 # Neither fit maximizes the number of right labels; both maximize a likelihood. All boundaries are straight. Without
 # the labels they turn, but few rows change sides.
 
-print(f"rows with another component than LDA gives them: {np.sum(clusters.labels(X) != lda.predict(X))} of {n}")
+print(
+    f"rows with another component than LDA gives them: {np.sum(clusters.labels(X) != lda.predict(X))} of {n}"
+)

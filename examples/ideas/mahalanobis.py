@@ -40,7 +40,11 @@ def mahalanobis(x: np.ndarray) -> np.ndarray:
 
 
 height = 1 / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
-assert np.allclose(np.exp(gaussian.log_density(rows)), height * np.exp(-(mahalanobis(rows) ** 2) / 2), rtol=1e-12)
+assert np.allclose(
+    np.exp(gaussian.log_density(rows)),
+    height * np.exp(-(mahalanobis(rows) ** 2) / 2),
+    rtol=1e-12,
+)
 
 # %%
 # Eigenvectors are the axes
@@ -50,10 +54,16 @@ assert np.allclose(np.exp(gaussian.log_density(rows)), height * np.exp(-(mahalan
 # of the rows along its axis, and the ellipse of Mahalanobis radius :math:`r` reaches :math:`r \sqrt{\lambda_i}` far
 # (Bishop 2006, section 2.3, figure 2.7).
 
-eigenvalues, eigenvectors = (part[..., ::-1] for part in np.linalg.eigh(covariance))  # the longest axis first
-eigenvectors = eigenvectors * np.sign(eigenvectors[1])  # columns; an axis has two directions: the one that points up
+eigenvalues, eigenvectors = (
+    part[..., ::-1] for part in np.linalg.eigh(covariance)
+)  # the longest axis first
+eigenvectors = eigenvectors * np.sign(
+    eigenvectors[1]
+)  # columns; an axis has two directions: the one that points up
 for value, axis in zip(eigenvalues, eigenvectors.T, strict=True):
-    print(f"along ({axis[0]:+.3f}, {axis[1]:+.3f}): variance {value:.3f}, standard deviation {np.sqrt(value):.3f}")
+    print(
+        f"along ({axis[0]:+.3f}, {axis[1]:+.3f}): variance {value:.3f}, standard deviation {np.sqrt(value):.3f}"
+    )
 tips = mean + 2 * (np.sqrt(eigenvalues) * eigenvectors).T
 assert np.allclose(mahalanobis(tips), 2)
 assert np.allclose(mahalanobis(ellipse(mean, covariance, radius=2)), 2)
@@ -72,7 +82,11 @@ many, _ = gaussian.sample(1_000_000, random_state=1)
 counted = np.array([np.mean(mahalanobis(many) < radius) for radius in radii])
 print("within   d = 1    d = 2    d = 3   d = 10   counted, d = 2")
 for radius, share in zip(radii, counted, strict=True):
-    print(f"{radius:.0f} sd  ", *(f"{chi2.cdf(radius**2, d):7.1%} " for d in (1, 2, 3, 10)), f"{share:12.2%}")
+    print(
+        f"{radius:.0f} sd  ",
+        *(f"{chi2.cdf(radius**2, d):7.1%} " for d in (1, 2, 3, 10)),
+        f"{share:12.2%}",
+    )
 held = chi2.cdf(radii**2, 2)
 assert np.allclose(held, 1 - np.exp(-(radii**2) / 2))
 assert np.all(np.abs(counted - held) < 5 * np.sqrt(held * (1 - held) / len(many)))
@@ -93,7 +107,9 @@ for wanted in (0.5, 0.95, 0.99):
     radius = np.sqrt(chi2.ppf(wanted, 2))
     long, short = radius * np.sqrt(eigenvalues)
     inside = np.mean(mahalanobis(many) < radius)
-    print(f"{wanted:.0%}: radius {radius:.3f}, semi-axes {long:.3f} and {short:.3f}; counted {inside:.2%}")
+    print(
+        f"{wanted:.0%}: radius {radius:.3f}, semi-axes {long:.3f} and {short:.3f}; counted {inside:.2%}"
+    )
 
 # %%
 # Two ways to see the same rows
@@ -115,11 +131,23 @@ for axes, turn, center, title in (
     quiet_axes(axes)
     axes.plot(*((rows - center) @ turn).T, ".", color="0.7", markersize=3)
     for radius in radii:
-        axes.plot(*((ellipse(mean, covariance, radius) - center) @ turn).T, color="0.4", linewidth=1)
+        axes.plot(
+            *((ellipse(mean, covariance, radius) - center) @ turn).T,
+            color="0.4",
+            linewidth=1,
+        )
     for name, point, color in zip("AB", points, PALETTE[::3], strict=False):
         ends = (np.array([mean, point]) - center) @ turn
         axes.plot(*ends.T, "-o", color=color, linewidth=2, markersize=5)
-        axes.annotate(name, ends[1], xytext=(7, 2), textcoords="offset points", color=color, weight="bold", size=13)
+        axes.annotate(
+            name,
+            ends[1],
+            xytext=(7, 2),
+            textcoords="offset points",
+            color=color,
+            weight="bold",
+            size=13,
+        )
     axes.set_title(title, loc="left")
     axes.set_aspect("equal", adjustable="datalim")
 plt.show()

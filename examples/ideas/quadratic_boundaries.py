@@ -37,11 +37,17 @@ from gaussmix.plots import MixtureDisplay
 def boundary(mixture: Mixture) -> tuple[np.ndarray, np.ndarray, float]:
     """The coefficients A, b and c of the boundary between two components."""
     quadratics, lines, constants = [], [], []
-    for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True):
+    for weight, mean, covariance in zip(
+        mixture.weights, mixture.means, mixture.covariance.dense(), strict=True
+    ):
         precision = np.linalg.inv(covariance)
         quadratics.append(-precision / 2)
         lines.append(precision @ mean)
-        constants.append(np.log(weight) + np.linalg.slogdet(precision)[1] / 2 - mean @ precision @ mean / 2)
+        constants.append(
+            np.log(weight)
+            + np.linalg.slogdet(precision)[1] / 2
+            - mean @ precision @ mean / 2
+        )
     return quadratics[0] - quadratics[1], lines[0] - lines[1], constants[0] - constants[1]
 
 
@@ -63,13 +69,21 @@ def name_of(quadratic: np.ndarray) -> str:
 # directions; and two of one shape.
 
 pairs = [
-    Mixture.from_parameters([0.5, 0.5], [[-0.8, 0], [0.8, 0]], [np.diag([0.3, 0.3]), np.diag([2.0, 1.5])]),
-    Mixture.from_parameters([0.5, 0.5], [[0, -1], [0, 1.5]], [np.diag([2.0, 0.4]), np.diag([0.2, 0.4])]),
-    Mixture.from_parameters([0.5, 0.5], [[-0.8, 0], [0.8, 0.5]], [np.diag([0.3, 2.0]), np.diag([2.0, 0.3])]),
+    Mixture.from_parameters(
+        [0.5, 0.5], [[-0.8, 0], [0.8, 0]], [np.diag([0.3, 0.3]), np.diag([2.0, 1.5])]
+    ),
+    Mixture.from_parameters(
+        [0.5, 0.5], [[0, -1], [0, 1.5]], [np.diag([2.0, 0.4]), np.diag([0.2, 0.4])]
+    ),
+    Mixture.from_parameters(
+        [0.5, 0.5], [[-0.8, 0], [0.8, 0.5]], [np.diag([0.3, 2.0]), np.diag([2.0, 0.3])]
+    ),
     Mixture.from_parameters([0.5, 0.5], [[-1, 0], [1, 0]], [[[1.0, 0.5], [0.5, 1.0]]] * 2),
 ]
 rng = np.random.default_rng(0)
-figure, places = plt.subplots(2, 2, figsize=(8, 7.9), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    2, 2, figsize=(8, 7.9), layout="constrained", sharex=True, sharey=True
+)
 for axes, pair in zip(places.flat, pairs, strict=True):
     A, b, c = boundary(pair)
     points = rng.normal(scale=3, size=(1000, 2))
@@ -108,13 +122,17 @@ labeled = GaussianMixture(3, init_params=species, max_iter=0, reg_covar=0).fit(X
 
 qda = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, species)
 counts = np.bincount(species)
-factors = np.trace(qda.covariance_, axis1=1, axis2=2) / np.trace(labeled.covariances_, axis1=1, axis2=2)
+factors = np.trace(qda.covariance_, axis1=1, axis2=2) / np.trace(
+    labeled.covariances_, axis1=1, axis2=2
+)
 assert np.allclose(factors, 1) or np.allclose(factors, counts / (counts - 1))
 
 
 def with_factors(factors: np.ndarray) -> Mixture:
     """The labeled mixture with its covariances multiplied."""
-    return Mixture.from_parameters(labeled.weights_, labeled.means_, factors[:, None, None] * labeled.covariances_)
+    return Mixture.from_parameters(
+        labeled.weights_, labeled.means_, factors[:, None, None] * labeled.covariances_
+    )
 
 
 difference = np.abs(with_factors(factors).responsibilities(X) - qda.predict_proba(X)).max()
@@ -122,7 +140,9 @@ unbiased = with_factors(counts / (counts - 1))
 moved = np.abs(unbiased.responsibilities(X) - labeled.predict_proba(X)).max()
 print(f"greatest difference of a probability from QDA's:  {difference:.1e}")
 print(f"greatest difference that the other divisor makes: {moved:.1e}")
-print(f"rows that get another label by it:                {np.sum(unbiased.labels(X) != labeled.predict(X))}")
+print(
+    f"rows that get another label by it:                {np.sum(unbiased.labels(X) != labeled.predict(X))}"
+)
 assert difference < 1e-10
 
 # %%
@@ -134,5 +154,7 @@ plt.show()
 
 for pair in ([0, 1], [1, 2]):
     shares = labeled.weights_[pair] / labeled.weights_[pair].sum()
-    A, _, _ = boundary(Mixture.from_parameters(shares, labeled.means_[pair], labeled.covariances_[pair]))
+    A, _, _ = boundary(
+        Mixture.from_parameters(shares, labeled.means_[pair], labeled.covariances_[pair])
+    )
     print(f"{iris.target_names[pair[0]]} and {iris.target_names[pair[1]]}: {name_of(A)}")

@@ -46,10 +46,14 @@ print(f"the row ({row[0, 0]:.3f}, {row[0, 1]:.3f}): {shares[0]:.1%} and {shares[
 # Bayes' rule by hand (Bishop 2006, equation 9.13): weight times density, for each component, and then as shares.
 
 joint = [
-    w * multivariate_normal.pdf(row[0], m, c) for w, m, c in zip(gm.weights_, gm.means_, gm.covariances_, strict=True)
+    w * multivariate_normal.pdf(row[0], m, c)
+    for w, m, c in zip(gm.weights_, gm.means_, gm.covariances_, strict=True)
 ]
 print(
-    "weight x density:", *(f"{value:.5f}" for value in joint), "  as shares:", *(f"{v / sum(joint):.3f}" for v in joint)
+    "weight x density:",
+    *(f"{value:.5f}" for value in joint),
+    "  as shares:",
+    *(f"{v / sum(joint):.3f}" for v in joint),
 )
 assert np.allclose(joint / np.sum(joint), shares, rtol=0, atol=1e-10)
 
@@ -72,7 +76,9 @@ for number, name, place in ((0, "the first", 0.16), (1, "the second", 0.84)):
     right.text(place, 0.93, name, color=PALETTE[number], ha="center")
 right.vlines(at, 0, 1, color="black", linewidth=0.8)
 right.plot([at, at], shares, "*", markersize=13, color="black", markeredgecolor="white")
-right.set(xlabel="the way from the first mean to the second", ylabel="responsibility", ylim=(0, 1))
+right.set(
+    xlabel="the way from the first mean to the second", ylabel="responsibility", ylim=(0, 1)
+)
 plt.show()
 
 # %%
@@ -140,10 +146,17 @@ by_labels = halves * (2 * norm.cdf(halves) - 1) + 2 * norm.pdf(halves)
 checked = np.arange(0.5, 2.6, 0.5)
 found = []
 for a in checked:
-    pair = Mixture.from_parameters([0.5, 0.5], [[-a], [a]], [1.0, 1.0], covariance_type="spherical")
+    pair = Mixture.from_parameters(
+        [0.5, 0.5], [[-a], [a]], [1.0, 1.0], covariance_type="spherical"
+    )
     rows, _ = pair.sample(200_000, random_state=2)
     r, labels = pair.responsibilities(rows)[:, 1], pair.labels(rows)
-    found.append((rows[labels == 1].mean() - rows[labels == 0].mean(), 2 * (r @ rows[:, 0]) / r.sum()))
+    found.append(
+        (
+            rows[labels == 1].mean() - rows[labels == 0].mean(),
+            2 * (r @ rows[:, 0]) / r.sum(),
+        )
+    )
 found = np.array(found)
 formula = 2 * (checked * (2 * norm.cdf(checked) - 1) + 2 * norm.pdf(checked))
 assert np.allclose(found[:, 0], formula, rtol=0, atol=0.02)

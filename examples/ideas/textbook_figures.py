@@ -26,7 +26,9 @@ from gaussmix.plots import MixtureDisplay
 stretch, shift = np.array([[0.374, 0.95], [0.732, 0.598]]), np.array([6, -8])
 centers = np.array([(4, -4), (0, 0)])
 two, which = make_blobs(n_samples=1000, centers=centers, random_state=42)
-third, _, center = make_blobs(n_samples=250, centers=1, random_state=42, return_centers=True)
+third, _, center = make_blobs(
+    n_samples=250, centers=1, random_state=42, return_centers=True
+)
 X = np.concatenate([two @ stretch, third + shift])
 blob = np.concatenate([which, np.full(250, 2)])
 truth = Mixture.from_parameters(
@@ -85,8 +87,12 @@ assert abs(total - 1) < 1e-6
 # ``"spherical"`` each component is a circle of its own size.
 
 tied = GaussianMixture(n_components=3, covariance_type="tied", random_state=42).fit(X)
-spherical = GaussianMixture(n_components=3, covariance_type="spherical", random_state=42).fit(X)
-figure, places = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True)
+spherical = GaussianMixture(
+    n_components=3, covariance_type="spherical", random_state=42
+).fit(X)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True
+)
 for axes, model in zip(places, (tied, spherical), strict=True):
     MixtureDisplay.from_estimator(align(model.mixture_, truth), X, ax=axes)
     axes.set(xlabel="$x_1$", ylabel="$x_2$")

@@ -41,16 +41,26 @@ from gaussmix.plots import TraceDisplay
 
 X, names = load_old_faithful()
 k = 3
-start = Mixture.from_parameters(np.full(k, 1 / k), X[[220, 23, 48]], [np.cov(X.T)] * k, feature_names=names)
+start = Mixture.from_parameters(
+    np.full(k, 1 / k), X[[220, 23, 48]], [np.cov(X.T)] * k, feature_names=names
+)
 trace = trace_em(X, start, n_iter=300)
 
 before, after = trace.log_likelihood[:-1], trace.log_likelihood[1:]
-log_likelihood = np.stack([before, before, after], axis=1)  # before the E-step, after it, after the M-step
+log_likelihood = np.stack(
+    [before, before, after], axis=1
+)  # before the E-step, after it, after the M-step
 print("pass  step      bound   divergence   log-likelihood")
 for number in range(3):
     for step, at in (("", 0), ("E", 1), ("M", 2)) if number == 0 else (("E", 1), ("M", 2)):
-        values = trace.bound[number, at], trace.divergence[number, at], log_likelihood[number, at]
-        print(f"{number + 1:4d}  {step:4s} {values[0]:10.6f} {values[1]:12.6f} {values[2]:16.6f}")
+        values = (
+            trace.bound[number, at],
+            trace.divergence[number, at],
+            log_likelihood[number, at],
+        )
+        print(
+            f"{number + 1:4d}  {step:4s} {values[0]:10.6f} {values[1]:12.6f} {values[2]:16.6f}"
+        )
 
 # %%
 # The identity holds to 1e-10 at every point of all 300 passes, the E-step closes the gap, and the bound never falls.
@@ -58,7 +68,9 @@ for number in range(3):
 assert np.allclose(trace.bound + trace.divergence, log_likelihood, rtol=0, atol=1e-10)
 assert np.allclose(trace.divergence[:, 1], 0, rtol=0, atol=1e-10)
 assert (np.diff(trace.bound.ravel()) > -1e-10).all()
-print(f"largest error of the sum: {np.abs(trace.bound + trace.divergence - log_likelihood).max():.0e} nats per row")
+print(
+    f"largest error of the sum: {np.abs(trace.bound + trace.divergence - log_likelihood).max():.0e} nats per row"
+)
 
 # %%
 # A staircase
@@ -89,12 +101,16 @@ plt.show()
 
 print("distance of the means   rate   passes for a factor of 1000")
 for distance in (6.0, 4.0, 3.0, 2.5):
-    truth = Mixture.from_parameters([0.5, 0.5], [[0.0], [distance]], [1.0, 1.0], covariance_type="spherical")
+    truth = Mixture.from_parameters(
+        [0.5, 0.5], [[0.0], [distance]], [1.0, 1.0], covariance_type="spherical"
+    )
     rows, _ = truth.sample(2000, random_state=0)
     left = trace_em(rows, truth, n_iter=600).log_likelihood
     left = left[-1] - left
     part = left[(left > 1e-10) & (left < 1e-6)]
-    rate = np.sqrt((part[-1] / part[0]) ** (1 / (len(part) - 1)))  # the log-likelihood is flat: its way left is squared
+    rate = np.sqrt(
+        (part[-1] / part[0]) ** (1 / (len(part) - 1))
+    )  # the log-likelihood is flat: its way left is squared
     print(f"{distance:21.1f} {rate:6.2f} {np.log(1e-3) / np.log(rate):29.0f}")
 
 # %%
@@ -119,7 +135,11 @@ def m_step(q: np.ndarray) -> Mixture:
     return Mixture.from_parameters(counts / len(X), means, parts)
 
 
-q, mixture, bounds = start.responsibilities(X), start, [bound(start.responsibilities(X), start)]
+q, mixture, bounds = (
+    start.responsibilities(X),
+    start,
+    [bound(start.responsibilities(X), start)],
+)
 for number in range(300):
     half = slice(number % 2, None, 2)
     q[half] = mixture.responsibilities(X[half])

@@ -17,7 +17,11 @@ in a pixel.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
+from nilearn.datasets import (
+    load_mni152_gm_template,
+    load_mni152_template,
+    load_mni152_wm_template,
+)
 
 from gaussmix import Mixture
 from gaussmix.imaging import GaussianMixtureSegmenter
@@ -45,10 +49,20 @@ maps = np.stack([1 - gray - white, gray, white], axis=-1)
 
 found = {}
 print(f"{'Dice':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'strength':>12}")
-for name, strength in {"pixels alone": 0, "neighbors, a little": 0.3, "neighbors, estimated": "auto"}.items():
-    found[name] = GaussianMixtureSegmenter(3, smoothing=strength, random_state=0).fit(brain, mask)
+for name, strength in {
+    "pixels alone": 0,
+    "neighbors, a little": 0.3,
+    "neighbors, estimated": "auto",
+}.items():
+    found[name] = GaussianMixtureSegmenter(3, smoothing=strength, random_state=0).fit(
+        brain, mask
+    )
     overlaps = dice(found[name].predict(brain, mask), maps.argmax(axis=-1), mask)[:3]
-    print(f"{name:22}" + "".join(f"{value:14.3f}" for value in overlaps) + f"{found[name].smoothing_:12.2f}")
+    print(
+        f"{name:22}"
+        + "".join(f"{value:14.3f}" for value in overlaps)
+        + f"{found[name].smoothing_:12.2f}"
+    )
 
 # %%
 # An average of many brains is so smooth that the strength estimated from it is too great: thin folds are lost. The
@@ -56,7 +70,9 @@ for name, strength in {"pixels alone": 0, "neighbors, a little": 0.3, "neighbors
 
 segmenter = found["neighbors, a little"]
 figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
-display = SegmentationDisplay.from_estimator(segmenter, brain, mask, ax=places[0], show="picture")
+display = SegmentationDisplay.from_estimator(
+    segmenter, brain, mask, ax=places[0], show="picture"
+)
 display.plot(places[1])
 places[1].set_title("Fluid, gray and white matter", loc="left", fontsize=11)
 display.plot(places[2], show="certainty")
@@ -72,7 +88,9 @@ plt.show()
 
 classes = segmenter.mixture_
 shares = np.bincount(segmenter.predict(brain, mask)[mask]) / mask.sum()
-shown = Mixture.from_parameters(shares, classes.means, classes.covariance.dense(), covariance_type="full")
+shown = Mixture.from_parameters(
+    shares, classes.means, classes.covariance.dense(), covariance_type="full"
+)
 display = HistogramDisplay.from_estimator(shown, brain[mask][:, None])
 display.ax_.set_xlabel("brightness")
 plt.show()
@@ -90,15 +108,28 @@ estimates = {
     "probabilities": segmenter.predict_proba(brain, mask),
     "fractions": segmenter.predict_fractions(brain, mask),
 }
-print(f"{'difference in area':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'in a pixel':>12}")
-errors = {name: np.sqrt(((estimate - maps)[mask] ** 2).mean()) for name, estimate in estimates.items()}
+print(
+    f"{'difference in area':22}"
+    + "".join(f"{tissue:>14}" for tissue in TISSUES)
+    + f"{'in a pixel':>12}"
+)
+errors = {
+    name: np.sqrt(((estimate - maps)[mask] ** 2).mean())
+    for name, estimate in estimates.items()
+}
 for name, estimate in estimates.items():
     areas = 100 * (estimate[mask].sum(axis=0) / maps[mask].sum(axis=0) - 1)
-    print(f"{name:22}" + "".join(f"{area:+12.1f} %" for area in areas) + f"{errors[name]:12.3f}")
+    print(
+        f"{name:22}"
+        + "".join(f"{area:+12.1f} %" for area in areas)
+        + f"{errors[name]:12.3f}"
+    )
 assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
 figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
-for axes, tissue, fraction in zip(places, TISSUES, np.moveaxis(estimates["fractions"], -1, 0), strict=True):
+for axes, tissue, fraction in zip(
+    places, TISSUES, np.moveaxis(estimates["fractions"], -1, 0), strict=True
+):
     axes.imshow(np.where(mask, fraction, np.nan), cmap="gray_r", vmin=0, vmax=1)
     axes.set_title(f"Fraction of {tissue}", loc="left", fontsize=11)
     axes.set_axis_off()

@@ -35,8 +35,18 @@ recolored = {
 }
 
 
-def show(axes: plt.Axes, picture: np.ndarray, name: str, part: tuple = np.s_[:, :], **options: object) -> None:
-    axes.imshow(picture.reshape(*photo.shape[:2], -1)[part] / 255, interpolation="nearest", **options)
+def show(
+    axes: plt.Axes,
+    picture: np.ndarray,
+    name: str,
+    part: tuple = np.s_[:, :],
+    **options: object,
+) -> None:
+    axes.imshow(
+        picture.reshape(*photo.shape[:2], -1)[part] / 255,
+        interpolation="nearest",
+        **options,
+    )
     axes.set_title(name, loc="left")
     axes.set_axis_off()
 
@@ -62,7 +72,9 @@ plt.show()
 detail = np.s_[150:300, 150:375]
 figure, places = plt.subplots(2, 2, figsize=(9, 6.6), layout="constrained")
 show(places[0, 0], pixels, "photograph, a part of it", detail)
-for axes, name in zip(places.ravel()[1:], ("mixture, labels", "mixture, probabilities"), strict=False):
+for axes, name in zip(
+    places.ravel()[1:], ("mixture, labels", "mixture, probabilities"), strict=False
+):
     show(axes, recolored[name], name, detail)
 certainty = probabilities.max(axis=1)
 show(places[1, 1], 255 * certainty, "certainty", detail, cmap="gray", vmin=0.25, vmax=1)
@@ -77,8 +89,12 @@ for axis in (0, 1):
     for step in (1, -1):
         border |= labels != np.roll(labels, step, axis)
 doubtful = certainty.reshape(labels.shape) < 0.9
-print(f"pixels whose best class has a probability below 0.9: {100 * doubtful.mean():.1f} % of all")
-print(f"{100 * doubtful[border].mean():.1f} % at a border, {100 * doubtful[~border].mean():.1f} % elsewhere")
+print(
+    f"pixels whose best class has a probability below 0.9: {100 * doubtful.mean():.1f} % of all"
+)
+print(
+    f"{100 * doubtful[border].mean():.1f} % at a border, {100 * doubtful[~border].mean():.1f} % elsewhere"
+)
 assert doubtful[border].mean() > 5 * doubtful[~border].mean()
 
 # %%
@@ -92,7 +108,10 @@ assert doubtful[border].mean() > 5 * doubtful[~border].mean()
 spheres = GaussianMixture(4, covariance_type="EII", random_state=0).fit(pixels)
 recolored["spheres, labels"] = spheres.means_[spheres.predict(pixels)]
 recolored["spheres, probabilities"] = spheres.predict_proba(pixels) @ spheres.means_
-errors = {name: np.sqrt(((pixels - picture) ** 2).sum(axis=1).mean()) for name, picture in recolored.items()}
+errors = {
+    name: np.sqrt(((pixels - picture) ** 2).sum(axis=1).mean())
+    for name, picture in recolored.items()
+}
 for name, error in errors.items():
     print(f"{name:24}{error:6.1f}")
 assert errors["spheres, probabilities"] < errors["k-means"] < errors["spheres, labels"]
@@ -120,7 +139,9 @@ share = gaussian_filter((from_edge < 0).astype(float), 2)
 clean = share[..., None] * ink + (1 - share[..., None]) * paper
 image = clean + np.random.default_rng(0).normal(scale=15, size=clean.shape)
 
-segmenter = GaussianMixtureSegmenter(2, smoothing=0, random_state=0).fit(image)  # class 0 is the darker one: ink
+segmenter = GaussianMixtureSegmenter(2, smoothing=0, random_state=0).fit(
+    image
+)  # class 0 is the darker one: ink
 means = segmenter.mixture_.means
 estimates = {
     "labels": np.eye(2)[segmenter.predict(image)],
@@ -130,9 +151,13 @@ estimates = {
 for name, estimate in estimates.items():
     distance = np.sqrt(((estimate @ means - clean) ** 2).sum(axis=-1).mean())
     error = np.sqrt(((estimate[..., 0] - share) ** 2).mean())
-    print(f"{name:14} distance to the disk without noise {distance:5.1f}, error of the share {error:.3f}")
+    print(
+        f"{name:14} distance to the disk without noise {distance:5.1f}, error of the share {error:.3f}"
+    )
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", width_ratios=(1, 1.8))
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3.4), layout="constrained", width_ratios=(1, 1.8)
+)
 left.imshow(image.clip(0, 255) / 255)
 left.set_axis_off()
 bins = np.arange(-8.5, 9)
@@ -142,7 +167,10 @@ curves = {
     "fraction": (estimates["fractions"][..., 0], "#0072B2", ":", (2.7, 0.16)),
 }
 for name, (values, color, line, at) in curves.items():
-    profile = [values[np.digitize(from_edge, bins) == number].mean() for number in range(1, len(bins))]
+    profile = [
+        values[np.digitize(from_edge, bins) == number].mean()
+        for number in range(1, len(bins))
+    ]
     right.plot(bins[:-1] + 0.5, profile, color=color, linestyle=line, linewidth=2)
     right.annotate(name, at, color=color, ha="right" if name == "truth" else "left")
 quiet_axes(right)

@@ -30,7 +30,9 @@ truth = np.zeros((192, 192), dtype=int)
 truth[(down > 120) & (across > 20) & (down + across < 220)] = 1
 for line, column, radius, level in ((60, 60, 46, 1), (60, 60, 24, 2), (144, 140, 34, 2)):
     truth[np.hypot(down - line, across - column) < radius] = level
-lines = dict(zip((1, 2, 3, 4, 6, 8), (118, 126, 135, 145, 156, 169), strict=True))  # width, where it begins
+lines = dict(
+    zip((1, 2, 3, 4, 6, 8), (118, 126, 135, 145, 156, 169), strict=True)
+)  # width, where it begins
 for width, column in lines.items():
     truth[20:100, column : column + width] = 1
 
@@ -49,16 +51,23 @@ def show(axes: plt.Axes, picture: np.ndarray, name: str, **options: object) -> N
 noise = 0.5
 image = observe(noise)
 ways = {"pixels alone": 0, "with neighbors": "auto"}
-fitted = {name: GaussianMixtureSegmenter(3, smoothing=how, random_state=0).fit(image) for name, how in ways.items()}
+fitted = {
+    name: GaussianMixtureSegmenter(3, smoothing=how, random_state=0).fit(image)
+    for name, how in ways.items()
+}
 found = {name: segmenter.predict(image) for name, segmenter in fitted.items()}
 
 figure, places = plt.subplots(2, 2, figsize=(9, 9), layout="constrained")
-for axes, (name, picture) in zip(places.ravel(), {"truth": truth, "seen": image, **found}.items(), strict=True):
+for axes, (name, picture) in zip(
+    places.ravel(), {"truth": truth, "seen": image, **found}.items(), strict=True
+):
     show(axes, picture, name, cmap="gray", vmin=-0.5, vmax=2.5)
 plt.show()
 for name, labels in found.items():
     print(f"{name}: {100 * (labels == truth).mean():.1f} % of pixels are right")
-print(f"strength of the neighbors, as estimated: {fitted['with neighbors'].smoothing_:.2f} nats")
+print(
+    f"strength of the neighbors, as estimated: {fitted['with neighbors'].smoothing_:.2f} nats"
+)
 
 # %%
 # The price
@@ -68,7 +77,10 @@ print(f"strength of the neighbors, as estimated: {fitted['with neighbors'].smoot
 
 print("width of the line " + "".join(f"{width:8}" for width in lines))
 for name, labels in found.items():
-    hits = [(labels[20:100, column : column + width] == 1).mean() for width, column in lines.items()]
+    hits = [
+        (labels[20:100, column : column + width] == 1).mean()
+        for width, column in lines.items()
+    ]
     print(f"{name:18}" + "".join(f"{100 * hit:7.1f}%" for hit in hits))
 
 # %%
@@ -89,9 +101,13 @@ for noise in noises:
         segmenter = GaussianMixtureSegmenter(3, smoothing=how, random_state=0).fit(image)
         accuracy[name].append(100 * (segmenter.predict(image) == truth).mean())
     density = np.bincount(truth.ravel()) * norm.pdf(image[..., None], [0, 1, 2], noise)
-    accuracy["the limit of pixels alone"].append(100 * (density.argmax(axis=-1) == truth).mean())
+    accuracy["the limit of pixels alone"].append(
+        100 * (density.argmax(axis=-1) == truth).mean()
+    )
     alone, neighbors, limit = (values[-1] for values in accuracy.values())
-    print(f"{noise:5}{alone:8.1f}%{limit:8.1f}%{neighbors:9.1f}%{segmenter.smoothing_:11.2f}")
+    print(
+        f"{noise:5}{alone:8.1f}%{limit:8.1f}%{neighbors:9.1f}%{segmenter.smoothing_:11.2f}"
+    )
     assert neighbors > limit > alone - 0.1
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
@@ -103,7 +119,14 @@ styles = {
 }
 for name, (color, line) in styles.items():
     axes.plot(noises, accuracy[name], line, color=color)
-    axes.annotate(name, (0.7, accuracy[name][-1]), (8, 0), textcoords="offset points", va="center", color=color)
+    axes.annotate(
+        name,
+        (0.7, accuracy[name][-1]),
+        (8, 0),
+        textcoords="offset points",
+        va="center",
+        color=color,
+    )
 axes.set_xlabel("noise, of classes that are 1 apart")
 axes.set_ylabel("% of pixels right")
 plt.show()
@@ -124,7 +147,9 @@ for axes, how in zip(places.ravel()[1:], (0, 0.5, "auto"), strict=True):
     segmenter = GaussianMixtureSegmenter(4, smoothing=how, random_state=0).fit(photo)
     labels = segmenter.predict(photo)
     show(axes, segmenter.mixture_.means[labels] / 255, f"smoothing={how!r}")
-    print(f"{how!s:12}{segmenter.smoothing_:8.2f}{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %")
+    print(
+        f"{how!s:12}{segmenter.smoothing_:8.2f}{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %"
+    )
 plt.show()
 
 # %%

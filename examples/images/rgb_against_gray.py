@@ -41,7 +41,9 @@ plt.show()
 
 
 def segment(image: np.ndarray, color_space: str) -> GaussianMixtureSegmenter:
-    return GaussianMixtureSegmenter(4, color_space=color_space, smoothing=0, random_state=0).fit(image)
+    return GaussianMixtureSegmenter(
+        4, color_space=color_space, smoothing=0, random_state=0
+    ).fit(image)
 
 
 figure, places = plt.subplots(1, 2, figsize=(9, 3.3), layout="constrained")
@@ -67,9 +69,14 @@ def distance(image: np.ndarray, segmenter: GaussianMixtureSegmenter) -> float:
     return np.sqrt(((image - means[labels]) ** 2).sum(axis=-1).mean())
 
 
-print(f"distance to the mean color of the class: {distance(photo, of_colors):.1f} with colors,", end=" ")
+print(
+    f"distance to the mean color of the class: {distance(photo, of_colors):.1f} with colors,",
+    end=" ",
+)
 print(f"{distance(photo, of_grays):.1f} with grays")
-print(f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_gray.labels.ravel()):.2f}")
+print(
+    f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_gray.labels.ravel()):.2f}"
+)
 
 # %%
 # One channel at a time
@@ -80,8 +87,12 @@ print(f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_g
 # green, but the red that it contains blurs what green has seen.
 
 figure, places = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
-for axes, feature, name in zip(places.ravel(), range(3), ("red", "green", "blue"), strict=False):
-    HistogramDisplay.from_estimator(of_colors, photo.reshape(-1, 3), feature=feature, ax=axes)
+for axes, feature, name in zip(
+    places.ravel(), range(3), ("red", "green", "blue"), strict=False
+):
+    HistogramDisplay.from_estimator(
+        of_colors, photo.reshape(-1, 3), feature=feature, ax=axes
+    )
     axes.set_xlabel(name)
 HistogramDisplay.from_estimator(of_grays, gray.reshape(-1, 1), ax=places[1, 1])
 places[1, 1].set_xlabel("gray")
@@ -94,11 +105,17 @@ plt.show()
 # Where do the pixels of the saucer and of the table, as colors have found them, go in the segmentation of grays?
 
 means, weights = of_colors.mixture_.means, of_colors.mixture_.weights
-saucer, table = (means[:, 0] - means[:, 1]).argmax(), weights.argmax()  # the reddest class, the largest one
+saucer, table = (
+    (means[:, 0] - means[:, 1]).argmax(),
+    weights.argmax(),
+)  # the reddest class, the largest one
 assert (saucer, table) == (1, 2)
 print("percent in gray class   0     1     2     3")
 for name, number in {"the saucer": saucer, "the table": table}.items():
-    shares = np.bincount(by_gray.labels[by_color.labels == number], minlength=4) / (by_color.labels == number).sum()
+    shares = (
+        np.bincount(by_gray.labels[by_color.labels == number], minlength=4)
+        / (by_color.labels == number).sum()
+    )
     print(f"{name:18}" + "".join(f"{100 * share:6.1f}" for share in shares))
 
 # %%
@@ -108,11 +125,23 @@ for name, number in {"the saucer": saucer, "the table": table}.items():
 
 either = np.isin(by_color.labels, (saucer, table))
 truth = by_color.labels[either] == saucer
-channels = {"red": photo[..., 0], "green": photo[..., 1], "blue": photo[..., 2], "gray": gray.round().astype(int)}
+channels = {
+    "red": photo[..., 0],
+    "green": photo[..., 1],
+    "blue": photo[..., 2],
+    "gray": gray.round().astype(int),
+}
 print(f"right by always saying table: {100 * (1 - truth.mean()):5.1f} %")
 for name, channel in channels.items():
-    counts = np.stack([np.bincount(channel[either][truth == each], minlength=256) for each in (True, False)])
-    print(f"right at best by {name + ':':13}{100 * counts.max(axis=0).sum() / counts.sum():5.1f} %")
+    counts = np.stack(
+        [
+            np.bincount(channel[either][truth == each], minlength=256)
+            for each in (True, False)
+        ]
+    )
+    print(
+        f"right at best by {name + ':':13}{100 * counts.max(axis=0).sum() / counts.sum():5.1f} %"
+    )
 
 # %%
 # Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more
@@ -124,7 +153,9 @@ for name, channel in channels.items():
 
 china = load_sample_image("china.jpg")
 for color_space, name in {"rgb": "colors", "gray": "grays"}.items():
-    print(f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)):.1f}")
+    print(
+        f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)):.1f}"
+    )
 
 # %%
 # :doc:`hard_against_soft` and :doc:`neighbors` go on from here.

@@ -24,16 +24,36 @@ from gaussmix.plots.drawing import PALETTE
 
 photo = load_sample_image("china.jpg")
 pixels = photo.reshape(-1, 3)
-plain = {"tol": 1e-3, "reg_covar": 1e-6, "max_iter": 1000, "n_init": 1, "acceleration": "none"}
-fits = [GaussianMixture(5, init_params="random", random_state=seed, **plain).fit(pixels) for seed in (1, 2, 0)]
+plain = {
+    "tol": 1e-3,
+    "reg_covar": 1e-6,
+    "max_iter": 1000,
+    "n_init": 1,
+    "acceleration": "none",
+}
+fits = [
+    GaussianMixture(5, init_params="random", random_state=seed, **plain).fit(pixels)
+    for seed in (1, 2, 0)
+]
 found = [fit.mixture_ for fit in fits]
-in_order = [mixture.reordered((mixture.means @ [0.299, 0.587, 0.114]).argsort()) for mixture in found]
+in_order = [
+    mixture.reordered((mixture.means @ [0.299, 0.587, 0.114]).argsort())
+    for mixture in found
+]
 
 classes = ListedColormap(PALETTE[:5])
 figure, places = plt.subplots(2, 3, figsize=(11, 5.1), layout="constrained")
-for line, mixtures, how in zip(places, (found, in_order), ("as it comes", "sorted"), strict=True):
-    for axes, mixture, name in zip(line, mixtures, ("first", "second", "third"), strict=True):
-        axes.imshow(mixture.labels(pixels).reshape(photo.shape[:2]), cmap=classes, interpolation="nearest")
+for line, mixtures, how in zip(
+    places, (found, in_order), ("as it comes", "sorted"), strict=True
+):
+    for axes, mixture, name in zip(
+        line, mixtures, ("first", "second", "third"), strict=True
+    ):
+        axes.imshow(
+            mixture.labels(pixels).reshape(photo.shape[:2]),
+            cmap=classes,
+            interpolation="nearest",
+        )
         axes.set_title(f"{name} start, {how}", loc="left")
         axes.set_axis_off()
 plt.show()
@@ -48,9 +68,13 @@ differ = {
     for name, mixture in zip(("second", "third"), mixtures[1:], strict=True)
 }
 for (how, name), percent in differ.items():
-    print(f"labels of the {name} start that differ from the first's, {how}: {percent:.1f} %")
+    print(
+        f"labels of the {name} start that differ from the first's, {how}: {percent:.1f} %"
+    )
 for name, mixture in zip(("first", "second", "third"), found, strict=True):
-    print(f"log-likelihood of the {name}: {mixture.log_density(pixels).mean():.4f} nats per pixel")
+    print(
+        f"log-likelihood of the {name}: {mixture.log_density(pixels).mean():.4f} nats per pixel"
+    )
 assert differ["sorted", "second"] < 5 < 10 < differ["sorted", "third"]
 
 # %%

@@ -28,18 +28,31 @@ NOISE = 0.2
 rng = np.random.default_rng(1)
 axes = np.meshgrid(*[(np.arange(SIZE) + 0.5) / SIZE] * 3, indexing="ij", sparse=True)
 materials = np.zeros((SIZE,) * 3, dtype=np.int8)
-for center, radius in zip(rng.uniform(0.1, 0.9, size=(16, 3)), rng.uniform(0.1, 0.22, size=16), strict=True):
+for center, radius in zip(
+    rng.uniform(0.1, 0.9, size=(16, 3)), rng.uniform(0.1, 0.22, size=16), strict=True
+):
     distance = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(axes, center, strict=True)))
-    np.maximum(materials, (distance < radius).astype(np.int8) + (distance < radius - 0.06), out=materials)
+    np.maximum(
+        materials,
+        (distance < radius).astype(np.int8) + (distance < radius - 0.06),
+        out=materials,
+    )
 
 depth, height, width = (SIZE // points for points in POINTS)
 blocks = materials.reshape(depth, POINTS[0], height, POINTS[1], width, POINTS[2])
-shares = np.stack([(blocks == material).mean(axis=(1, 3, 5)) for material in range(3)], axis=-1)
+shares = np.stack(
+    [(blocks == material).mean(axis=(1, 3, 5)) for material in range(3)], axis=-1
+)
 truth = shares.argmax(axis=-1)
 noise = np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)
 volume = (shares @ [0, 1, 2] + noise).astype(np.float32)
-print(f"{depth} x {height} x {width} = {volume.size:,} voxels of {np.prod(POINTS)} points each", end=", ")
-print(f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % of them with more than one class in them")
+print(
+    f"{depth} x {height} x {width} = {volume.size:,} voxels of {np.prod(POINTS)} points each",
+    end=", ",
+)
+print(
+    f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % of them with more than one class in them"
+)
 
 # %%
 # Labels
@@ -49,11 +62,17 @@ print(f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % of them with more than on
 # neighbors the diagonal ones count too. The Dice coefficient is twice what a class has in common with the truth,
 # divided by the sum of both.
 
-ways = {"voxels alone": {"smoothing": 0}, "6 neighbors": {}, "26 neighbors": {"n_neighbors": 26}}
+ways = {
+    "voxels alone": {"smoothing": 0},
+    "6 neighbors": {},
+    "26 neighbors": {"n_neighbors": 26},
+}
 found = {}
 print(f"{'Dice':14}{'outside':>10}{'coats':>10}{'cores':>10}{'strength':>12}")
 for name, how in ways.items():
-    segmenter = GaussianMixtureSegmenter(3, channel_axis=None, spacing=SPACING, random_state=0, **how).fit(volume)
+    segmenter = GaussianMixtureSegmenter(
+        3, channel_axis=None, spacing=SPACING, random_state=0, **how
+    ).fit(volume)
     found[name] = segmenter, segmenter.predict(volume)
     overlaps = "".join(f"{value:10.3f}" for value in dice(found[name][1], truth))
     print(f"{name:14}{overlaps}{segmenter.smoothing_:12.2f}")
@@ -71,11 +90,18 @@ estimates = {
     "probabilities": segmenter.predict_proba(volume),
     "fractions": segmenter.predict_fractions(volume),
 }
-print(f"{'6 neighbors':16}{'error in a voxel':>18}   error of the volume of outside, coats, cores")
-errors = {name: np.sqrt(((estimate - shares) ** 2).mean()) for name, estimate in estimates.items()}
+print(
+    f"{'6 neighbors':16}{'error in a voxel':>18}   error of the volume of outside, coats, cores"
+)
+errors = {
+    name: np.sqrt(((estimate - shares) ** 2).mean()) for name, estimate in estimates.items()
+}
 for name, estimate in estimates.items():
     volumes = 100 * (estimate.sum(axis=(0, 1, 2)) / shares.sum(axis=(0, 1, 2)) - 1)
-    print(f"{name:16}{errors[name]:18.3f}   " + "".join(f"{value:+10.1f} %" for value in volumes))
+    print(
+        f"{name:16}{errors[name]:18.3f}   "
+        + "".join(f"{value:+10.1f} %" for value in volumes)
+    )
 assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
 # %%

@@ -31,14 +31,18 @@ from gaussmix.plots.drawing import quiet_axes
 
 def enlarged(width: int, height: int) -> np.ndarray:
     small = Image.fromarray(load_sample_image("china.jpg"))
-    pixels = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).astype(np.float32)
+    pixels = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).astype(
+        np.float32
+    )
     pixels += 1.5 * np.random.default_rng(0).standard_normal(pixels.shape, dtype=np.float32)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
 photo = enlarged(1280, 854)
 pixels = photo.reshape(-1, 3)
-print(f"{len(pixels):,} pixels, {len(np.unique(pixels @ np.array([65536, 256, 1]))):,} different colors")
+print(
+    f"{len(pixels):,} pixels, {len(np.unique(pixels @ np.array([65536, 256, 1]))):,} different colors"
+)
 
 # %%
 # The same fit, twice
@@ -84,12 +88,18 @@ assert theirs.n_iter_ == ours.n_iter_ == of_bytes.n_iter_
 assert np.allclose(theirs.means_, ours.means_, rtol=1e-9)
 assert np.allclose(theirs.means_, of_bytes.means_, rtol=1e-6)
 print(f"passes of each: {ours.n_iter_}")
-print(f"scikit-learn took {times['scikit-learn'] / times['gaussmix']:.0f} times as long as gaussmix")
+print(
+    f"scikit-learn took {times['scikit-learn'] / times['gaussmix']:.0f} times as long as gaussmix"
+)
 
 figure, axes = plt.subplots(figsize=(8, 2), layout="constrained")
-axes.barh(list(times), list(times.values()), color=["#5f6368", "#0072B2", "#56B4E9"], height=0.6)
+axes.barh(
+    list(times), list(times.values()), color=["#5f6368", "#0072B2", "#56B4E9"], height=0.6
+)
 for place, taken in enumerate(times.values()):
-    axes.annotate(f"{taken:.3f} s", (taken, place), (5, 0), textcoords="offset points", va="center")
+    axes.annotate(
+        f"{taken:.3f} s", (taken, place), (5, 0), textcoords="offset points", va="center"
+    )
 axes.margins(x=0.12)
 axes.invert_yaxis()
 quiet_axes(axes)
@@ -106,8 +116,12 @@ plt.show()
 # * **Wide instructions.** Eight rows at a time where the processor has ``AVX-512``, four where it has ``AVX2``.
 # * **No copies.** Bytes are read as they are, and colors that repeat often are passed over once, with their number.
 
-print(f"the rows as numbers of 8 bytes: {numbers.nbytes / 1e6:.1f} MB; as bytes: {pixels.nbytes / 1e6:.1f} MB")
-print(f"a table of rows by components, which is not made: {len(pixels) * 5 * 8 / 1e6:.1f} MB")
+print(
+    f"the rows as numbers of 8 bytes: {numbers.nbytes / 1e6:.1f} MB; as bytes: {pixels.nbytes / 1e6:.1f} MB"
+)
+print(
+    f"a table of rows by components, which is not made: {len(pixels) * 5 * 8 / 1e6:.1f} MB"
+)
 
 # %%
 # Without any settings
@@ -117,9 +131,13 @@ print(f"a table of rows by components, which is not made: {len(pixels) * 5 * 8 /
 # splits components, and goes on until the top is an estimated ten thousandth of a nat ahead.
 
 default = GaussianMixture(5, random_state=0)
-for name, taken in seconds({"fit": lambda: default.fit(pixels), "labels": lambda: default.predict(pixels)}).items():
+for name, taken in seconds(
+    {"fit": lambda: default.fit(pixels), "labels": lambda: default.predict(pixels)}
+).items():
     print(f"default {name}: {taken:.3f} s")
-print(f"log-likelihood per pixel: {default.lower_bound_:.4f}; of the fits above: {ours.lower_bound_:.4f}")
+print(
+    f"log-likelihood per pixel: {default.lower_bound_:.4f}; of the fits above: {ours.lower_bound_:.4f}"
+)
 assert default.lower_bound_ > ours.lower_bound_
 
 figure, places = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
@@ -140,7 +158,9 @@ plt.show()
 # Beyond the starts, which need a sample alone, time grows no faster than the number of pixels.
 
 large = enlarged(4000, 3000)
-taken = seconds({"large": lambda: segment_image(large, 5, smoothing=0, random_state=0)}, rounds=1)
+taken = seconds(
+    {"large": lambda: segment_image(large, 5, smoothing=0, random_state=0)}, rounds=1
+)
 print(f"{large.shape[0] * large.shape[1]:,} pixels, fit and labels: {taken['large']:.2f} s")
 
 # %%

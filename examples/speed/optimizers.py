@@ -37,12 +37,18 @@ for name, distance in (("far apart", 5.0), ("overlapping", 2.0)):
     means = distance * np.array([[0.0, 0.0], [1.0, 0.2], [0.4, 1.0]])
     X, _ = Mixture.from_parameters([0.5, 0.3, 0.2], means, shapes).sample(n, random_state=0)
     problems[name] = X
-    starts[name] = Mixture.from_parameters(np.full(k, 1 / k), X[[0, 1, 2]], [np.cov(X.T)] * k)
+    starts[name] = Mixture.from_parameters(
+        np.full(k, 1 / k), X[[0, 1, 2]], [np.cov(X.T)] * k
+    )
 
 figure, places = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for axes, name in zip(places, problems, strict=True):
-    fitted = fit_em(NativeEngine(problems[name]), MaximumLikelihood(), starts[name], None, max_iter=2000).mixture
-    MixtureDisplay.from_estimator(fitted, problems[name], ax=axes, density=False, axes=False, boundaries=False)
+    fitted = fit_em(
+        NativeEngine(problems[name]), MaximumLikelihood(), starts[name], None, max_iter=2000
+    ).mixture
+    MixtureDisplay.from_estimator(
+        fitted, problems[name], ax=axes, density=False, axes=False, boundaries=False
+    )
     axes.set_title(name, loc="left")
 plt.show()
 
@@ -68,10 +74,14 @@ lower, diagonal = np.tril_indices(d), np.arange(d)
 def pack(mixture: Mixture) -> np.ndarray:
     roots = np.linalg.cholesky(mixture.covariance.dense())
     roots[:, diagonal, diagonal] = np.log(roots[:, diagonal, diagonal])
-    return np.concatenate([np.log(mixture.weights), mixture.means.ravel(), roots[:, *lower].ravel()])
+    return np.concatenate(
+        [np.log(mixture.weights), mixture.means.ravel(), roots[:, *lower].ravel()]
+    )
 
 
-def log_likelihood_and_gradient(theta: np.ndarray, X: np.ndarray) -> tuple[float, np.ndarray]:
+def log_likelihood_and_gradient(
+    theta: np.ndarray, X: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Both in nats per row."""
     logits, means = theta[:k], theta[k : k + k * d].reshape(k, d)
     roots = np.zeros((k, d, d))
@@ -81,27 +91,45 @@ def log_likelihood_and_gradient(theta: np.ndarray, X: np.ndarray) -> tuple[float
     inverses = np.linalg.inv(roots)
     y = np.einsum("kij,kjn->kin", inverses, X.T - means[:, :, None])
     log_weights = logits - logsumexp(logits)
-    scores = (log_weights - logs.sum(axis=1))[:, None] - 0.5 * (y**2).sum(axis=1) - 0.5 * d * np.log(2 * np.pi)
+    scores = (
+        (log_weights - logs.sum(axis=1))[:, None]
+        - 0.5 * (y**2).sum(axis=1)
+        - 0.5 * d * np.log(2 * np.pi)
+    )
     log_density = logsumexp(scores, axis=0)
     r = np.exp(scores - log_density)
-    counts, shifts, scatter = r.sum(axis=1), np.einsum("kn,kin->ki", r, y), np.einsum("kin,kjn->kij", r[:, None] * y, y)
+    counts, shifts, scatter = (
+        r.sum(axis=1),
+        np.einsum("kn,kin->ki", r, y),
+        np.einsum("kin,kjn->kij", r[:, None] * y, y),
+    )
     by_mean = np.einsum("kji,kj->ki", inverses, shifts)
-    by_root = np.einsum("kji,kjl->kil", inverses, scatter - counts[:, None, None] * np.eye(d))
+    by_root = np.einsum(
+        "kji,kjl->kil", inverses, scatter - counts[:, None, None] * np.eye(d)
+    )
     by_root[:, diagonal, diagonal] *= np.exp(logs)
-    gradient = np.concatenate([counts - len(X) * np.exp(log_weights), by_mean.ravel(), by_root[:, *lower].ravel()])
+    gradient = np.concatenate(
+        [counts - len(X) * np.exp(log_weights), by_mean.ravel(), by_root[:, *lower].ravel()]
+    )
     return float(log_density.mean()), gradient / len(X)
 
 
 for name, X in problems.items():
-    theta = pack(starts[name]) + 0.1 * np.random.default_rng(0).normal(size=k + k * d + k * len(lower[0]))
+    theta = pack(starts[name]) + 0.1 * np.random.default_rng(0).normal(
+        size=k + k * d + k * len(lower[0])
+    )
     error = check_grad(
-        lambda t, X=X: log_likelihood_and_gradient(t, X)[0], lambda t, X=X: log_likelihood_and_gradient(t, X)[1], theta
+        lambda t, X=X: log_likelihood_and_gradient(t, X)[0],
+        lambda t, X=X: log_likelihood_and_gradient(t, X)[1],
+        theta,
     )
     length = np.linalg.norm(log_likelihood_and_gradient(theta, X)[1])
     print(f"{name}: gradient of length {length:.3f}, off from differences by {error:.0e}")
     assert error < 1e-6
     value = starts[name].log_density(X).mean()
-    assert np.isclose(log_likelihood_and_gradient(pack(starts[name]), X)[0], value, rtol=1e-12)
+    assert np.isclose(
+        log_likelihood_and_gradient(pack(starts[name]), X)[0], value, rtol=1e-12
+    )
 
 # %%
 # The climbers
@@ -122,9 +150,18 @@ class Recorder(NativeEngine):
         return moments
 
 
-def em(X: np.ndarray, start: Mixture, passes: int, accelerated: bool = False) -> list[float]:
+def em(
+    X: np.ndarray, start: Mixture, passes: int, accelerated: bool = False
+) -> list[float]:
     engine, update = Recorder(X), MaximumLikelihood()
-    fit_em(engine, update, start, None, max_iter=passes, accelerator=Accelerator(update) if accelerated else None)
+    fit_em(
+        engine,
+        update,
+        start,
+        None,
+        max_iter=passes,
+        accelerator=Accelerator(update) if accelerated else None,
+    )
     return engine.path[:passes]
 
 
@@ -137,7 +174,9 @@ def adam(X: np.ndarray, start: Mixture, passes: int, rate: float) -> list[float]
         path.append(value)
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
-        theta = theta + rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        theta = theta + rate * (mean / (1 - 0.9**step)) / (
+            np.sqrt(square / (1 - 0.999**step)) + 1e-8
+        )
     return path
 
 
@@ -160,10 +199,17 @@ RATES = (0.01, 0.03, 0.1, 0.3)
 
 def climb(X: np.ndarray, start: Mixture, passes: int = 400) -> dict[str, np.ndarray]:
     """For each method, how far the best of its first passes is below the top of all: nats, over all rows."""
-    paths = {"EM": em(X, start, passes), "accelerated EM": em(X, start, passes, accelerated=True)}
-    paths |= {"L-BFGS": lbfgs(X, start, passes)} | {f"ADAM {rate}": adam(X, start, passes, rate) for rate in RATES}
+    paths = {
+        "EM": em(X, start, passes),
+        "accelerated EM": em(X, start, passes, accelerated=True),
+    }
+    paths |= {"L-BFGS": lbfgs(X, start, passes)} | {
+        f"ADAM {rate}": adam(X, start, passes, rate) for rate in RATES
+    }
     top = max(max(path) for path in paths.values())
-    return {name: len(X) * (top - np.maximum.accumulate(path)) for name, path in paths.items()}
+    return {
+        name: len(X) * (top - np.maximum.accumulate(path)) for name, path in paths.items()
+    }
 
 
 climbs = {name: climb(X, starts[name]) for name, X in problems.items()}
@@ -175,15 +221,29 @@ climbs = {name: climb(X, starts[name]) for name, X in problems.items()}
 # How far each is below the top after so many passes. ADAM is shown with four learning rates, and no one of them is the
 # best throughout: a small one is slow, a large one swings.
 
-figure, places = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True)
-styles = {"EM": (PALETTE[0], "-"), "accelerated EM": (PALETTE[2], "-"), "L-BFGS": (PALETTE[3], "--")}
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True
+)
+styles = {
+    "EM": (PALETTE[0], "-"),
+    "accelerated EM": (PALETTE[2], "-"),
+    "L-BFGS": (PALETTE[3], "--"),
+}
 for axes, (name, gaps) in zip(places, climbs.items(), strict=True):
     quiet_axes(axes)
     for method, gap in gaps.items():
         color, line = styles.get(method, (PALETTE[4], ":"))
-        label = method if method in styles else "ADAM, four rates" if method.endswith(" 0.1") else None
+        label = (
+            method
+            if method in styles
+            else "ADAM, four rates"
+            if method.endswith(" 0.1")
+            else None
+        )
         drawn = np.where(gap > 1e-9, gap, np.nan)
-        axes.plot(np.arange(1, len(gap) + 1), drawn, line, color=color, linewidth=1.6, label=label)
+        axes.plot(
+            np.arange(1, len(gap) + 1), drawn, line, color=color, linewidth=1.6, label=label
+        )
     axes.set(xscale="log", yscale="log", ylim=(1e-7, None), xlabel="passes over the data")
     axes.set_title(name, loc="left")
 places[0].set_ylabel("nats below the top")
@@ -200,10 +260,16 @@ print("passes until so many nats are left:")
 print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in climbs))
 print(f"{'':16s}" + "   ".join("".join(f"{nats:>7g}" for nats in nearness) for _ in climbs))
 for method in climbs["overlapping"]:
-    cells = ["".join(f"{passes_until(gaps[method], nats):>7s}" for nats in nearness) for gaps in climbs.values()]
+    cells = [
+        "".join(f"{passes_until(gaps[method], nats):>7s}" for nats in nearness)
+        for gaps in climbs.values()
+    ]
     print(f"{method:16s}" + "   ".join(cells))
 for name, gaps in climbs.items():
-    near = {method: int(np.argmax(gap < 0.01)) if (gap < 0.01).any() else np.inf for method, gap in gaps.items()}
+    near = {
+        method: int(np.argmax(gap < 0.01)) if (gap < 0.01).any() else np.inf
+        for method, gap in gaps.items()
+    }
     assert min(near, key=near.get) == "accelerated EM"
     assert (near["EM"] < near["L-BFGS"]) == (name == "far apart")
     assert near["EM"] < min(near[f"ADAM {rate}"] for rate in RATES)
@@ -221,7 +287,9 @@ for name, gaps in climbs.items():
 
 units = np.array([1.0, 10.0])
 X, start = problems["overlapping"], starts["overlapping"]
-scaled = Mixture.from_parameters(start.weights, start.means * units, start.covariance.dense() * units[:, None] * units)
+scaled = Mixture.from_parameters(
+    start.weights, start.means * units, start.covariance.dense() * units[:, None] * units
+)
 others = climb(X * units, scaled)
 print("                 as before:               in other units:")
 print("                 passes to 0.01   left    passes to 0.01   left after 400")

@@ -33,7 +33,9 @@ ordinary = factory.sample(2000, rng)[0]
 low, high = ordinary.min(axis=0), ordinary.max(axis=0)
 arrived = np.concatenate([factory.sample(1900, rng)[0], rng.uniform(low, high, (100, 2))])
 is_planted = np.arange(len(arrived)) >= 1900
-search = GaussianMixtureIC(range(1, 7), covariance_types="full", random_state=0).fit(ordinary)
+search = GaussianMixtureIC(range(1, 7), covariance_types="full", random_state=0).fit(
+    ordinary
+)
 print(f"components chosen by BIC: {search.best_n_components_}")
 assert search.best_n_components_ == 3
 
@@ -59,26 +61,40 @@ assert abs(false_alarms - rate) < 3 * np.sqrt(rate * (1 - rate) * (1 / 1900 + 1 
 # cuts features at random until a row is alone, at the same false alarm rate.
 
 
-def judge(name: str, ordinary_scores: np.ndarray, scores: np.ndarray, planted: np.ndarray) -> tuple[float, float]:
+def judge(
+    name: str, ordinary_scores: np.ndarray, scores: np.ndarray, planted: np.ndarray
+) -> tuple[float, float]:
     """Print what a threshold at the quantile finds, and how well the scores sort; low scores are unusual."""
     found = scores < np.quantile(ordinary_scores, rate)
     precision, recall = planted[found].mean(), found[planted].mean()
-    area, average = roc_auc_score(planted, -scores), average_precision_score(planted, -scores)
+    area, average = (
+        roc_auc_score(planted, -scores),
+        average_precision_score(planted, -scores),
+    )
     print(f"{name:17s} {precision:9.1%} {recall:8.1%} {average:18.3f} {area:20.3f}")
     return recall, area
 
 
 forest = IsolationForest(n_estimators=300, random_state=0).fit(ordinary)
 print("                  precision   recall   average precision   area under the ROC")
-models = {"mixture": search.score_samples, "isolation forest": forest.score_samples, "the truth": factory.log_density}
-recalls = {name: judge(name, by(ordinary), by(arrived), is_planted)[0] for name, by in models.items()}
+models = {
+    "mixture": search.score_samples,
+    "isolation forest": forest.score_samples,
+    "the truth": factory.log_density,
+}
+recalls = {
+    name: judge(name, by(ordinary), by(arrived), is_planted)[0]
+    for name, by in models.items()
+}
 assert recalls["mixture"] > recalls["isolation forest"]
 
 # %%
 # The line in the picture is the threshold. It follows the slanted clusters, and rows between them are found. The forest
 # cuts along the axes, and sees less of a slant.
 
-figure, places = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True
+)
 x, y = np.linspace(low[0] - 1, high[0] + 1, 300), np.linspace(low[1] - 1, high[1] + 1, 300)
 grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 for axes, (name, by) in zip(places, list(models.items())[:2], strict=True):
@@ -91,10 +107,26 @@ for axes, (name, by) in zip(places, list(models.items())[:2], strict=True):
         (~found & is_planted, PALETTE[3], "x", "missed"),
         (found & ~is_planted, inks.ink, "+", "false alarms"),
     ):
-        axes.scatter(*arrived[which].T, s=26, color=color, marker=marker, linewidths=1.2, label=f"{which.sum()} {said}")
-    axes.contour(x, y, by(grid).reshape(300, 300), levels=[limit], colors=inks.quiet, linewidths=1)
+        axes.scatter(
+            *arrived[which].T,
+            s=26,
+            color=color,
+            marker=marker,
+            linewidths=1.2,
+            label=f"{which.sum()} {said}",
+        )
+    axes.contour(
+        x, y, by(grid).reshape(300, 300), levels=[limit], colors=inks.quiet, linewidths=1
+    )
     axes.set_title(name, loc="left", fontsize=11)
-    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, handletextpad=0.1)
+    axes.legend(
+        frameon=False,
+        fontsize=9,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.08),
+        ncols=3,
+        handletextpad=0.1,
+    )
 plt.show()
 
 # %%
@@ -109,7 +141,9 @@ X, benign = load_breast_cancer(return_X_y=True)
 shuffled = rng.permutation(np.flatnonzero(benign))
 training, others = X[shuffled[:200]], np.concatenate([X[shuffled[200:]], X[benign == 0]])
 malignant = np.arange(len(others)) >= len(shuffled) - 200
-cells = GaussianMixtureIC(range(1, 5), covariance_types=["VVI", "EEE", "EEV", "VVV"], random_state=0).fit(training)
+cells = GaussianMixtureIC(
+    range(1, 5), covariance_types=["VVI", "EEE", "EEV", "VVV"], random_state=0
+).fit(training)
 forest = IsolationForest(n_estimators=300, random_state=0).fit(training)
 print(f"chosen by BIC: {cells.results_.name_of(cells.results_.best)}")
 print("                  precision   recall   average precision   area under the ROC")
@@ -122,13 +156,20 @@ assert abs(areas[0] - areas[1]) < 0.05
 # than at new ones of the same kind, and 200 rows are few for 30 features. A threshold should come from rows that the
 # fit has not seen. Here each tenth of the rows is scored by a model of the other nine.
 
-winner = GaussianMixture(cells.best_n_components_, covariance_type=cells.best_covariance_type_, random_state=0)
+winner = GaussianMixture(
+    cells.best_n_components_, covariance_type=cells.best_covariance_type_, random_state=0
+)
 unseen = np.empty(200)
 for fold in range(10):
     inside = np.arange(200) % 10 == fold
     unseen[inside] = clone(winner).fit(training[~inside]).score_samples(training[inside])
 new = cells.score_samples(others[~malignant])
-alarms = [np.mean(new < np.quantile(scores, rate)) for scores in (cells.score_samples(training), unseen)]
-print(f"false alarms with a threshold from the fitted rows:   {alarms[0]:.1%}; asked for {rate:.0%}")
+alarms = [
+    np.mean(new < np.quantile(scores, rate))
+    for scores in (cells.score_samples(training), unseen)
+]
+print(
+    f"false alarms with a threshold from the fitted rows:   {alarms[0]:.1%}; asked for {rate:.0%}"
+)
 print(f"false alarms with a threshold from rows left out:       {alarms[1]:.1%}")
 assert alarms[1] < alarms[0]

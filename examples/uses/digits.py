@@ -28,7 +28,9 @@ from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 digits = load_digits()
-seen, held_out, digit, _ = train_test_split(digits.data, digits.target, test_size=0.25, random_state=0)
+seen, held_out, digit, _ = train_test_split(
+    digits.data, digits.target, test_size=0.25, random_state=0
+)
 projection = PCA(0.99, random_state=0).fit(seen)
 X, unseen = projection.transform(seen), projection.transform(held_out)
 print(f"{len(X)} pictures to fit, {len(unseen)} held out, {X.shape[1]} features")
@@ -46,13 +48,19 @@ fits, warned = {}, {}
 for key in ((name, k) for name, ks in numbers.items() for k in ks):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fits[key] = GaussianMixture(key[1], covariance_type=key[0], init_params="kmeans", random_state=0).fit(X)
-    warned[key] = any(issubclass(one.category, DegenerateComponentWarning) for one in caught)
+        fits[key] = GaussianMixture(
+            key[1], covariance_type=key[0], init_params="kmeans", random_state=0
+        ).fit(X)
+    warned[key] = any(
+        issubclass(one.category, DegenerateComponentWarning) for one in caught
+    )
 held_out_scores = {key: model.score(unseen) for key, model in fits.items()}
 for (name, k), score in held_out_scores.items():
     share = fits[name, k].mixture_.n_parameters / X.size
     trouble = ", not sound" if warned[name, k] else ""
-    print(f"{name} {k:3d}: {score:8.2f} nats per picture, {share:.2f} parameters per number{trouble}")
+    print(
+        f"{name} {k:3d}: {score:8.2f} nats per picture, {share:.2f} parameters per number{trouble}"
+    )
 best = max(held_out_scores, key=held_out_scores.get)
 gm = fits[best]
 print(f"chosen: {best[0]} with {best[1]} components")
@@ -65,7 +73,14 @@ inks = quiet_axes(axes)
 for color, style, (name, ks) in zip(PALETTE, ("-o", "--s"), numbers.items(), strict=False):
     values = [held_out_scores[name, k] for k in ks]
     axes.semilogx(ks, values, style, color=color, markersize=5)
-    axes.annotate(name, (ks[-1], values[-1]), xytext=(7, 0), textcoords="offset points", color=color, va="center")
+    axes.annotate(
+        name,
+        (ks[-1], values[-1]),
+        xytext=(7, 0),
+        textcoords="offset points",
+        color=color,
+        va="center",
+    )
 axes.set_xticks([1, 2, 5, 10, 20, 50], [1, 2, 5, 10, 20, 50])
 axes.minorticks_off()
 axes.set(xlabel="components", ylabel="held-out log-likelihood, nats per picture")
@@ -82,7 +97,9 @@ counts = contingency_matrix(digit, gm.predict(X))  # digits by components
 majority = counts.argmax(axis=0)
 for component, (most, column) in enumerate(zip(majority, counts.T, strict=True)):
     share = column[most] / column.sum()
-    print(f"component {component:2d}: {column.sum():4d} pictures, {share:4.0%} show the digit {most}")
+    print(
+        f"component {component:2d}: {column.sum():4d} pictures, {share:4.0%} show the digit {most}"
+    )
 
 # %%
 # New digits
@@ -101,7 +118,9 @@ def show(axes: plt.Axes, values: np.ndarray, title: str = "") -> None:
 rows, labels = gm.sample(2000, random_state=0)
 pictures = projection.inverse_transform(rows)
 means = projection.inverse_transform(gm.means_)
-figure, places = plt.subplots(best[1], 11, figsize=(7, 0.66 * best[1] + 0.3), layout="constrained")
+figure, places = plt.subplots(
+    best[1], 11, figsize=(7, 0.66 * best[1] + 0.3), layout="constrained"
+)
 for component, line in enumerate(places):
     show(line[0], means[component], "mean" if component == 0 else "")
     for axes, picture in zip(line[1:], pictures[labels == component], strict=False):
@@ -125,7 +144,9 @@ for axes_new, axes_old, new in zip(*places, range(12), strict=True):
 plt.show()
 real = nearest.kneighbors(unseen)[0][:, 0]
 print("distance to the nearest fitted picture:   least   median")
-print(f"new digits                            {distances.min():9.1f} {np.median(distances):8.1f}")
+print(
+    f"new digits                            {distances.min():9.1f} {np.median(distances):8.1f}"
+)
 print(f"digits held out                       {real.min():9.1f} {np.median(real):8.1f}")
 assert np.median(distances) > np.median(real)
 

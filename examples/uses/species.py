@@ -20,7 +20,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_moons
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -45,7 +48,9 @@ plt.show()
 print(textwrap.fill(search.reason_, 88))
 table = search.results_
 three = next(line for line in table.ranked if table.n_components[line] == 3)
-print(f"the best with three: {table.name_of(three)}, BIC higher by {table.difference[three]:.2f}")
+print(
+    f"the best with three: {table.name_of(three)}, BIC higher by {table.difference[three]:.2f}"
+)
 assert table.difference[three] < 2
 
 # %%
@@ -56,7 +61,9 @@ assert table.difference[three] < 2
 # the species: 1 is perfect, 0 is chance (Hubert and Arabie 1985). k-means looks for round groups of one size, and
 # those of the irises are neither.
 
-best = GaussianMixture(3, covariance_type=str(table.covariance_type[three]), random_state=0).fit(X)
+best = GaussianMixture(
+    3, covariance_type=str(table.covariance_type[three]), random_state=0
+).fit(X)
 found = {
     "k-means": KMeans(3, n_init=10, random_state=0).fit_predict(X),
     "k-means, unit variances": KMeans(3, n_init=10, random_state=0).fit_predict(scale(X)),
@@ -85,13 +92,23 @@ known = Mixture.from_parameters(
 )
 order = [int(np.argmax(line)) for line in counts]  # the group of each species
 assert sorted(order) == [0, 1, 2]
-groups = Mixture(best.mixture_.weights, best.mixture_.means, best.mixture_.covariance, tuple(names)).reordered(order)
-figure, places = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True)
-for axes, mixture, title in zip(places, (known, groups), ("species known", "species found"), strict=True):
+groups = Mixture(
+    best.mixture_.weights, best.mixture_.means, best.mixture_.covariance, tuple(names)
+).reordered(order)
+figure, places = plt.subplots(
+    1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True
+)
+for axes, mixture, title in zip(
+    places, (known, groups), ("species known", "species found"), strict=True
+):
     points = mixture is groups
-    MixtureDisplay.from_estimator(mixture, X, features=petals, ax=axes, density=False, boundaries=False, points=points)
+    MixtureDisplay.from_estimator(
+        mixture, X, features=petals, ax=axes, density=False, boundaries=False, points=points
+    )
     axes.set_title(title, loc="left", fontsize=11)
-places[0].scatter(*X[:, petals].T, c=np.array(PALETTE)[species], s=22, linewidths=0, alpha=0.9)
+places[0].scatter(
+    *X[:, petals].T, c=np.array(PALETTE)[species], s=22, linewidths=0, alpha=0.9
+)
 plt.show()
 
 # %%
@@ -113,7 +130,10 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         """One fit for each class."""
         self.classes_, counts = np.unique(y, return_counts=True)
         self.log_shares_ = np.log(counts / len(y))
-        self.mixtures_ = [GaussianMixture(self.n_components, random_state=0).fit(X[y == one]) for one in self.classes_]
+        self.mixtures_ = [
+            GaussianMixture(self.n_components, random_state=0).fit(X[y == one])
+            for one in self.classes_
+        ]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -122,12 +142,19 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[(scores + self.log_shares_).argmax(axis=1)]
 
 
-def compare(X: np.ndarray, y: np.ndarray, numbers: tuple[int, ...]) -> dict[str, np.ndarray]:
+def compare(
+    X: np.ndarray, y: np.ndarray, numbers: tuple[int, ...]
+) -> dict[str, np.ndarray]:
     """Predict the rows of each of ten folds from the other nine, and print how many are right."""
     models = {"LDA": LinearDiscriminantAnalysis(), "QDA": QuadraticDiscriminantAnalysis()}
-    models |= {f"{k} component{'s' * (k > 1)} for each class": MixtureClassifier(k) for k in numbers}
+    models |= {
+        f"{k} component{'s' * (k > 1)} for each class": MixtureClassifier(k)
+        for k in numbers
+    }
     folds = StratifiedKFold(10, shuffle=True, random_state=0)
-    predicted = {name: cross_val_predict(model, X, y, cv=folds) for name, model in models.items()}
+    predicted = {
+        name: cross_val_predict(model, X, y, cv=folds) for name, model in models.items()
+    }
     for name, labels in predicted.items():
         share = np.mean(labels == y)
         print(f"{name:28s} {share:6.1%} ± {np.sqrt(share * (1 - share) / len(y)):.1%}")
