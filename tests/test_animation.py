@@ -16,7 +16,6 @@ from gaussmix.datasets import load_old_faithful
 from gaussmix.plots import EMAnimation, ellipse, radius_holding
 from gaussmix.plots.animation import MOST_ROWS
 from gaussmix.plots.drawing import PALETTE
-from gaussmix.plots.palette_png import encode_png
 
 ROWS = load_old_faithful()[0]
 
@@ -134,16 +133,3 @@ def test_what_cannot_be_drawn_is_refused(trace, animation, tmp_path):
     line = trace_em(ROWS[:, :1], Mixture.from_parameters([1.0], [[3.0]], [1.0], covariance_type="spherical"), 1)
     with pytest.raises(ValueError, match="one feature"):
         EMAnimation(line, ROWS[:, :1])
-
-
-def test_picture_of_few_colors_is_kept_exactly_and_of_many_nearly():
-    rng = np.random.default_rng(0)
-    few = rng.integers(0, 256, (16, 3), dtype=np.uint8)[rng.integers(0, 16, (30, 50))]
-    many = np.clip(few + rng.integers(-6, 6, few.shape), 0, 255).astype(np.uint8)
-    for pixels, error in ((few, 0), (many, 20)):
-        with Image.open(io.BytesIO(encode_png(pixels))) as image:
-            image.load()
-            assert image.mode == "P"
-            shown = np.asarray(image.convert("RGB"))
-        assert shown.shape == pixels.shape
-        assert np.abs(shown.astype(int) - pixels).max() <= error

@@ -20,8 +20,8 @@ from gaussmix.plots import (
     write_figure,
 )
 from gaussmix.plots.contact_sheet import MOST_PAIRS
-from gaussmix.plots.displays import MOST_MAPS
 from gaussmix.plots.drawing import PALETTE
+from gaussmix.plots.segmentation_figure import MOST_MAPS
 
 
 @pytest.fixture

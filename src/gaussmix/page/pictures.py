@@ -7,7 +7,7 @@ from gaussmix.page.html import Markup, picture
 from gaussmix.page.rows_seen import CERTAINTIES, RowsSeen
 from gaussmix.page.subject import Subject
 from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay
-from gaussmix.plots.inline import png_of
+from gaussmix.plots.output import png_of
 from gaussmix.selection.show import CRITERION_NAMES
 
 MOST_PAIRED = 4

@@ -3,7 +3,6 @@
 from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheet import contact_sheet
 from gaussmix.plots.criterion import CriterionDisplay
-from gaussmix.plots.displays import segmentation_figure, write_figure
 from gaussmix.plots.geometry import (
     density_surface,
     ellipse,
@@ -17,9 +16,11 @@ from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
 from gaussmix.plots.model_figure import model_figure, scatter_figure
+from gaussmix.plots.output import write_figure
 from gaussmix.plots.pairs import PairsDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.segmentation import SegmentationDisplay
+from gaussmix.plots.segmentation_figure import segmentation_figure
 from gaussmix.plots.trace import TraceDisplay
 from gaussmix.plots.uncertainty import UncertaintyDisplay
 

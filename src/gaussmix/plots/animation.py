@@ -17,7 +17,6 @@ from gaussmix.plots.components import draw_center, draw_ellipses, draw_rows, dra
 from gaussmix.plots.drawing import new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, radius_holding, view_range
 from gaussmix.plots.given import chosen_rows, feature_names
-from gaussmix.plots.palette_png import encode_png
 from gaussmix.rows import as_rows
 from gaussmix.trace import EMTrace
 
@@ -34,6 +33,7 @@ MASSES = (0.5, 0.95)
 _SIZE, _DPI = (6.0, 5.0), 100  # inches
 _PER_SECOND = 2  # frames
 _HELD = 4  # times as long is the last one seen
+_COLORS = 128  # of a picture in a page
 
 
 class EMAnimation:
@@ -196,11 +196,16 @@ class EMAnimation:
             yield figure
 
     def _pictures(self) -> Iterator[bytes]:
-        width, height = (round(_DPI * inches) for inches in _SIZE)
+        """PNGs of few colors: a third of the bytes."""
+        from PIL import Image
+
+        size = round(_DPI * _SIZE[0]), round(_DPI * _SIZE[1])
         for figure in self._figures():
-            raw = io.BytesIO()
-            figure.savefig(raw, format="raw", dpi=_DPI)
-            yield encode_png(np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4)[:, :, :3])
+            raw, png = io.BytesIO(), io.BytesIO()
+            figure.savefig(raw, format="rgba", dpi=_DPI)
+            pixels = Image.frombytes("RGBA", size, raw.getvalue()).convert("RGB")
+            pixels.quantize(_COLORS, dither=Image.Dither.NONE).save(png, format="png", optimize=True)
+            yield png.getvalue()
 
     def _write_gif(self, path: str) -> None:
         from matplotlib.animation import PillowWriter

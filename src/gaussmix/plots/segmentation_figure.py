@@ -1,6 +1,5 @@
-"""Figures of pictures and their segments."""
+"""The figure of a picture and its segments."""
 
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from gaussmix.mixture import Mixture
@@ -105,19 +104,6 @@ def segmentation_figure(
         left=MARGIN / WIDTH,
     )
     return figure
-
-
-def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
-    """Write a figure in the format of the path's suffix, 150 dots per inch.
-
-    Parameters
-    ----------
-    path : str or path
-        Ends with .png, .pdf, .svg or what else matplotlib writes.
-    figure : matplotlib.figure.Figure
-        Any.
-    """
-    figure.savefig(path, dpi=150)
 
 
 def _draw_map(axes: "Axes", probabilities: Rows, number: int, weight: float, color: Rows) -> None:
