@@ -69,6 +69,11 @@ def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
     -------
     float or array
         The criterion.
+
+    Examples
+    --------
+    >>> icl(-1126.3, 11, 272, entropy=1.5).round(2)
+    np.float64(2317.26)
     """
     return bic(log_likelihood, n_parameters, n) + 2.0 * np.asarray(entropy)
 
@@ -91,6 +96,11 @@ def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
     -------
     float or array
         The criterion.
+
+    Examples
+    --------
+    >>> aic(-1126.3, 11).round(2)
+    np.float64(2274.6)
     """
     return -2.0 * np.asarray(log_likelihood) + 2.0 * np.asarray(n_parameters)
 
@@ -113,6 +123,11 @@ def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Arra
     -------
     float or array
         The criterion.
+
+    Examples
+    --------
+    >>> aicc(-1126.3, 11, 272).round(2)
+    np.float64(2275.62)
     """
     p = np.asarray(n_parameters, dtype=np.float64)
     left = _counted(n) - p - 1.0
@@ -134,6 +149,11 @@ def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None =
     -------
     float
         In nats.
+
+    Examples
+    --------
+    >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
+    0.693
     """
     rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
     return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)

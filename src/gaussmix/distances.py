@@ -81,6 +81,15 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
         An argument is not a `Mixture`.
     ValueError
         The mixtures have different features.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import kullback_leibler
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> kullback_leibler(one, other).round(3)
+    array([[0.   , 0.818]])
     """
     require_comparable(first, second)
     roots, factors = dense_roots(first.covariance), dense_factors(second.covariance)
@@ -107,6 +116,15 @@ def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
     -------
     (k1, k2) array
         In nats.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import jeffreys
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> jeffreys(one, other).round(3)
+    array([[0.   , 3.625]])
     """
     return kullback_leibler(first, second) + kullback_leibler(second, first).T
 
@@ -132,6 +150,15 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
     ------
     TypeError, ValueError
         As `kullback_leibler`.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import bhattacharyya
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> bhattacharyya(one, other).round(3)
+    array([[0.   , 0.312]])
     """
     require_comparable(first, second)
     factors, roots = dense_factors(first.covariance), dense_roots(second.covariance)
@@ -161,6 +188,15 @@ def overlap(first: Mixture, second: Mixture) -> FloatArray:
     -------
     (k1, k2) array
         1 for equals, 0 for those that never meet.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import overlap
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> overlap(one, other).round(3)
+    array([[1.   , 0.732]])
     """
     return np.exp(-bhattacharyya(first, second))
 
@@ -187,6 +223,15 @@ def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
     ------
     TypeError, ValueError
         As `kullback_leibler`.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import squared_wasserstein
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> squared_wasserstein(one, other).round(3)
+    array([[0., 5.]])
     """
     require_comparable(first, second)
     roots, others = dense_roots(first.covariance), dense_roots(second.covariance)
@@ -227,6 +272,15 @@ def mixture_jeffreys(
     ------
     TypeError, ValueError
         As `kullback_leibler`; ValueError when there is nothing to draw.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import mixture_jeffreys
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> print(mixture_jeffreys(one, other))
+    1.42 ± 0.03
     """
     return _mean_of_both(first, second, lambda ratio: 2 * ratio * np.tanh(0.5 * ratio), n_draws, random_state)
 
@@ -252,6 +306,15 @@ def total_variation(
     -------
     MixtureDistance
         0 for equals, 1 for mixtures that never meet.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import total_variation
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> print(total_variation(one, other))
+    0.272 ± 0.001
     """
     return _mean_of_both(first, second, lambda ratio: np.abs(np.tanh(0.5 * ratio)), n_draws, random_state)
 
@@ -277,6 +340,15 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     ------
     TypeError, ValueError
         As `kullback_leibler`.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.distances import mixture_wasserstein
+    >>> one = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    >>> other = Mixture.from_parameters([0.5, 0.5], [[0.0], [2.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> round(mixture_wasserstein(one, other).distance, 3)
+    1.581
     """
     costs = squared_wasserstein(first, second)
     k1, k2 = costs.shape

@@ -294,6 +294,16 @@ def segment_picture(
     -------
     Segmentation
         Labels, probabilities, colors, ...
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix.imaging import GaussianMixtureSegmenter, Picture, segment_picture
+    >>> rng = np.random.default_rng(0)
+    >>> pixels = np.repeat([0.0, 1.0], 32)[None, :, None] + rng.normal(scale=0.2, size=(64, 64, 1))
+    >>> segmentation = segment_picture(Picture(pixels), GaussianMixtureSegmenter(2, random_state=0))
+    >>> segmentation.shares.round(2)
+    array([0.5, 0.5])
     """
     return Segmentation.of(picture, fit_pictures([picture], segmenter, [known]), known)
 

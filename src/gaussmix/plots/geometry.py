@@ -57,6 +57,16 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     -------
     (n_points, 2) array
         In the order of the line.
+
+    Examples
+    --------
+    >>> from gaussmix.plots import ellipse
+    >>> ellipse([0.0, 0.0], [[4.0, 0.0], [0.0, 1.0]], n_points=5).round(3) + 0.0
+    array([[ 2.,  0.],
+           [ 0.,  1.],
+           [-2.,  0.],
+           [ 0., -1.],
+           [ 2.,  0.]])
     """
     angles = np.linspace(0.0, 2 * np.pi, n_points)
     circle = radius * np.column_stack([np.cos(angles), np.sin(angles)])
@@ -80,6 +90,14 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
     -------
     (d, 2, d) array
         Axis, end, feature.
+
+    Examples
+    --------
+    >>> from gaussmix.plots import principal_axes
+    >>> axes = principal_axes([0.0, 0.0], [[4.0, 0.0], [0.0, 1.0]])
+    >>> abs(axes[:, 1])
+    array([[2., 0.],
+           [0., 1.]])
     """
     variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
     halves = (radius * np.sqrt(np.maximum(variances, 0.0)) * directions).T[::-1]  # below 0 by rounding alone

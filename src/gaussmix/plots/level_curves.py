@@ -40,6 +40,17 @@ def density_contours(
     -------
     list of lists of (points, 2) arrays
         For each level its lines; those that end inside of the grid have their first point again as the last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.plots import density_contours, mass_levels, radius_holding
+    >>> normal = Mixture.from_parameters([1.0], [[0.0, 0.0]], [1.0], covariance_type="spherical")
+    >>> grid = np.linspace(-3, 3, 61)
+    >>> ((circle,),) = density_contours(normal, grid, grid, mass_levels(normal, [0.5]))
+    >>> bool(np.allclose(np.linalg.norm(circle, axis=1), radius_holding(0.5), atol=1e-3))
+    True
     """
     scores = _Scores(mixture)
     grid_x, grid_y = _grid(x, y)
@@ -69,6 +80,17 @@ def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) ->
     list of (points, 2) arrays
         Stretches between two components, from end to end; a closed one has its first point again as the last.
         Components without weight have none, and equal components none between them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import Mixture
+    >>> from gaussmix.plots import decision_boundaries
+    >>> two = Mixture.from_parameters([0.5, 0.5], [[-1.0, 0.0], [1.0, 0.0]], [1.0, 1.0], covariance_type="spherical")
+    >>> grid = np.linspace(-3, 3, 61)
+    >>> (line,) = decision_boundaries(two, grid, grid)
+    >>> bool(np.allclose(line[:, 0], 0.0))
+    True
     """
     scores = _Scores(mixture)
     grid_x, grid_y = _grid(x, y)

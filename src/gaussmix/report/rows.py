@@ -44,6 +44,14 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     ------
     ValueError
         Names the first row and column that is not a finite number.
+
+    Examples
+    --------
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.report import inspect_rows
+    >>> report = inspect_rows(load_old_faithful()[0], n_components=2)
+    >>> round(report.facts["rows"]["rows_per_parameter"], 1)
+    24.7
     """
     names = getattr(X, "columns", None)
     given = np.asarray(X)

@@ -39,6 +39,17 @@ def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
     ------
     ValueError, OSError
         Says why the file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from gaussmix.imaging import read_picture, write_picture
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_picture(Path(folder) / "gray.png", np.zeros((4, 6), dtype=np.uint8))
+    ...     read_picture(Path(folder) / "gray.png").shape
+    (4, 6)
     """
     source = Path(path)
     if source.is_dir():

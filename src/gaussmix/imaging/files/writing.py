@@ -21,6 +21,17 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
         The file; its suffix names the format.
     pixels : (height, width) or (height, width, 3 or 4) array
         Gray of 8 or 16 bits, or colors of 8 bits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from gaussmix.imaging import read_picture, write_picture
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_picture(Path(folder) / "gray.png", np.zeros((4, 6), dtype=np.uint8))
+    ...     read_picture(Path(folder) / "gray.png").shape
+    (4, 6)
     """
     write_raster(Path(path), pixels)
 
