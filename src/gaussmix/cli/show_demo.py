@@ -46,6 +46,7 @@ def _closing_lines(folder: Path) -> list[str]:
         f"  {folder / 'china' / 'segment-0.png'} to segment-4.png: the cut-outs, from dark to bright",
         "Try next:",
         f"  {gaussmix} predict {place}/old_faithful.json {place}/old_faithful.csv --proba -o {place}/labels.csv",
+        f"  {gaussmix} report {place}/old_faithful.json {place}/old_faithful.csv -o {place}/old_faithful.html",
         f"  {gaussmix} sample {place}/old_faithful.json -n 5 --seed 1",
         f"  {gaussmix} segment {place}/china.png -k 3 -o {place}/china-3",
     ]
