@@ -138,6 +138,7 @@ plt.show()
 # among the malignant ones. Here the two are on a par.
 
 X, benign = load_breast_cancer(return_X_y=True)
+assert X.shape[1] == 30
 shuffled = rng.permutation(np.flatnonzero(benign))
 training, others = X[shuffled[:200]], np.concatenate([X[shuffled[200:]], X[benign == 0]])
 malignant = np.arange(len(others)) >= len(shuffled) - 200

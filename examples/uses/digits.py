@@ -28,6 +28,7 @@ from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 digits = load_digits()
+assert digits.data.shape[1] == 64
 seen, held_out, digit, _ = train_test_split(
     digits.data, digits.target, test_size=0.25, random_state=0
 )

@@ -35,6 +35,7 @@ from gaussmix.plots.drawing import PALETTE
 
 flowers = load_iris()
 X, species = flowers.data, flowers.target
+assert X.shape == (150, 4)
 names = [name.removesuffix(" (cm)") for name in flowers.feature_names]
 search = GaussianMixtureIC(random_state=0).fit(X)
 CriterionDisplay.from_estimator(search)
