@@ -1,5 +1,7 @@
 """Displays of mixtures: what they keep is what they draw, for any estimator and any number of rows and components."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,7 +14,14 @@ from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.plots import HistogramDisplay, MixtureDisplay, PairsDisplay, marginal_densities
+from gaussmix.plots import (
+    HistogramDisplay,
+    MixtureDisplay,
+    PairsDisplay,
+    ResponsibilityDisplay,
+    UncertaintyDisplay,
+    marginal_densities,
+)
 from gaussmix.plots.drawing import PALETTE
 from gaussmix.plots.given import MOST_POINTS
 
@@ -186,12 +195,46 @@ def test_what_has_not_been_fitted_is_refused(show):
         show.from_estimator(GaussianMixture(2))
 
 
-@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, np.asfortranarray, np.float32, list])
+@pytest.mark.parametrize(
+    "table", [pd.DataFrame, partial(pl.DataFrame, schema=NAMES[:2]), np.asfortranarray, np.float32, list]
+)
 def test_rows_of_any_kind(table, plane, rows):
     given = table(rows[:, :2])
     display = MixtureDisplay.from_estimator(plane, given)
     np.testing.assert_allclose(display.rows, rows[:, :2], rtol=1e-6)
     np.testing.assert_allclose(HistogramDisplay.from_estimator(plane, given).edges[0], rows[:, 0].min(), rtol=1e-6)
+
+
+def _numbers(display):
+    kept = {name: value for name, value in vars(display).items() if name[-1] != "_" and isinstance(value, np.ndarray)}
+    assert kept
+    return kept
+
+
+DISPLAYS = [MixtureDisplay, PairsDisplay, HistogramDisplay, ResponsibilityDisplay, UncertaintyDisplay]
+
+
+@pytest.mark.parametrize("show", DISPLAYS)
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_a_table_are_found_by_their_names(show, table, plane, rows):
+    names = ["width", "mass", "length"]
+    turned = table(dict(zip(names, (rows[:, 1], rows[:, 2], rows[:, 0]), strict=True)))
+    expected = _numbers(show.from_estimator(plane, rows[:, :2]))
+    for name, values in _numbers(show.from_estimator(plane, turned)).items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+@pytest.mark.parametrize("show", DISPLAYS)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pd.DataFrame(np.ones((3, 2)), columns=["length", "depth"]), r"no column 'width'.*\['length', 'depth'\]"),
+        (np.empty((0, 2)), "X has no rows"),
+    ],
+)
+def test_tables_without_a_feature_or_without_rows_are_refused(show, given, message, plane):
+    with pytest.raises(ValueError, match=message):
+        show.from_estimator(plane, given)
 
 
 @pytest.mark.parametrize("show", [MixtureDisplay, PairsDisplay, HistogramDisplay])

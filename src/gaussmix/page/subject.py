@@ -8,9 +8,9 @@ import numpy as np
 
 from gaussmix.estimators import GaussianMixture
 from gaussmix.mixture import Mixture
-from gaussmix.plots.given import mixture_of
+from gaussmix.plots.given import mixture_of, rows_of
 from gaussmix.report import FitRecord
-from gaussmix.rows import as_rows, check_sample_weight
+from gaussmix.rows import check_sample_weight
 from gaussmix.typing import FloatArray, Rows
 
 
@@ -37,18 +37,11 @@ class Subject:
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
         """From what a user has; ValueError says what does not fit together."""
         mixture = mixture_of(model)
-        columns = None if getattr(X, "columns", None) is None else [str(name) for name in X.columns]
+        rows = rows_of(mixture, X)
         names: Sequence[str] | None = mixture.feature_names
-        if names is not None and columns is not None:
-            missing = [name for name in names if name not in columns]
-            if missing:
-                raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
-            X = X[list(names)]
-        elif names is None:
-            names = columns if columns is not None else [f"column {at}" for at in range(mixture.n_features)]
-        rows = as_rows(X, mixture.n_features)
-        if not len(rows):
-            raise ValueError("X has no rows")
+        if names is None:
+            columns = getattr(X, "columns", None)
+            names = [f"column {at}" for at in range(mixture.n_features)] if columns is None else list(map(str, columns))
         row_weights = check_sample_weight(sample_weight, len(rows))
         return cls(replace(mixture, feature_names=tuple(names)), rows, row_weights, _record_of(model))
 

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from gaussmix.plots.components import draw_center, draw_ellipses, draw_rows, drawn_components, size_of_points
 from gaussmix.plots.drawing import new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, radius_holding, view_range
-from gaussmix.plots.given import chosen_rows, feature_names
-from gaussmix.rows import as_rows
+from gaussmix.plots.given import chosen_rows, feature_names, rows_of
 from gaussmix.trace import EMTrace
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class EMAnimation:
         start = trace.mixtures[0]
         if start.n_features == 1:
             raise ValueError("the mixture has one feature and the animation shows two")
-        rows = as_rows(X, start.n_features)
+        rows = rows_of(start, X)
         rows = np.asarray(rows[chosen_rows(len(rows), MOST_ROWS)], dtype=np.float64)
         positions = start.positions(features)
         if len(positions) != 2:

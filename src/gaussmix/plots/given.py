@@ -1,4 +1,4 @@
-"""What a display may be given: any fitted mixture, and rows of any number."""
+"""What a display may be given: any fitted mixture, and rows of any number, as an array or a table."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
-from gaussmix.typing import IntArray
+from gaussmix.rows import as_rows
+from gaussmix.typing import IntArray, Rows
 
 MOST_POINTS = 5_000
 """A display draws no more rows than this, chosen at random."""
@@ -48,6 +49,27 @@ def mixture_of(model: Any) -> Mixture:
         covariance_type=fitted.covariance_type,
         feature_names=getattr(fitted, "feature_names_in_", None),
     )
+
+
+def rows_of(mixture: Mixture, X: Any) -> Rows:
+    """The features of a mixture, in its order: of a table the columns that have their names, whatever the order there.
+
+    Raises
+    ------
+    ValueError
+        Says which column is missing, which shape was expected or where a number is not finite; or that X has no rows.
+    """
+    columns = list(getattr(X, "columns", ()))
+    names = mixture.feature_names
+    if names is not None and columns and all(isinstance(name, str) for name in columns):
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
+        X = X[list(names)]
+    rows = as_rows(X, mixture.n_features)
+    if not len(rows):
+        raise ValueError("X has no rows")
+    return rows
 
 
 def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:

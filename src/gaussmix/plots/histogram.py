@@ -11,9 +11,8 @@ from gaussmix.mixture import Mixture
 from gaussmix.plots.components import Range, drawn_components, views_of
 from gaussmix.plots.drawing import color_of, draw_densities, new_axes, quiet_axes
 from gaussmix.plots.geometry import marginal_densities, view_range
-from gaussmix.plots.given import feature_names, mixture_of
+from gaussmix.plots.given import feature_names, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
-from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class HistogramDisplay:
         """
         whole = mixture_of(model)
         [position] = whole.positions([feature])
-        given = None if X is None else as_rows(X, whole.n_features)
+        given = None if X is None else rows_of(whole, X)
         return histogram_of(whole, given, position).plot(ax, **shown)
 
     def plot(

@@ -23,10 +23,9 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes, radius_holding
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
-from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ class MixtureDisplay:
         whole = mixture_of(model)
         positions = two_positions(whole, features)
         mixture = whole.marginal(positions)
-        given = np.empty((0, whole.n_features)) if X is None else as_rows(X, whole.n_features)
+        given = np.empty((0, whole.n_features)) if X is None else rows_of(whole, X)
         rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
         responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
         covariances = mixture.covariance.dense()

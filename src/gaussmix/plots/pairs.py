@@ -21,9 +21,8 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import Inks, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels, radius_holding
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
-from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ class PairsDisplay:
         whole = mixture_of(model)
         positions = _some(whole, features)
         mixture = whole.marginal(positions)
-        given = np.empty((0, whole.n_features)) if X is None else as_rows(X, whole.n_features)
+        given = np.empty((0, whole.n_features)) if X is None else rows_of(whole, X)
         rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
         responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
         display = cls(

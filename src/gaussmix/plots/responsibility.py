@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
-from gaussmix.plots.given import mixture_of
-from gaussmix.rows import as_rows
+from gaussmix.plots.given import mixture_of, rows_of
 from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class ResponsibilityDisplay:
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be a probability, from 0 to 1; got {threshold}")
         mixture = mixture_of(model)
-        rows = as_rows(X, mixture.n_features)
+        rows = rows_of(mixture, X)
         k, n = mixture.n_components, len(rows)
         labels, certainty = np.empty(n, dtype=np.int64), np.empty(n)
         for where, responsibilities in _in_pieces(mixture, rows):

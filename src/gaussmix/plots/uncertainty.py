@@ -8,9 +8,8 @@ import numpy.typing as npt
 
 from gaussmix.plots.drawing import color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of
+from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.mixture import two_positions
-from gaussmix.rows import as_rows
 from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class UncertaintyDisplay:
         """
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
-        rows = as_rows(X, mixture.n_features)
+        rows = rows_of(mixture, X)
         n_rows = len(rows)
         rows = np.asarray(rows[chosen_rows(n_rows)], dtype=np.float64)
         responsibilities = mixture.responsibilities(rows)
