@@ -60,8 +60,8 @@ def as_mixture(kmeans: KMeans) -> Mixture:
 # k-means beside the mixture
 # --------------------------
 #
-# Both are told the number of clusters and nothing else. In the pictures k-means is a mixture of equal spheres, which it
-# is (:doc:`kmeans_limit`).
+# Both are told the number of clusters and nothing else. In the pictures k-means is drawn as a mixture of equal spheres,
+# which decides in the same way (:doc:`kmeans_limit`).
 #
 # The adjusted Rand index compares labels with the true clusters: one is agreement, zero is chance. Standardizing the
 # features before k-means is not enough. Where clusters overlap no rule is always right, so the last column shows what
@@ -122,7 +122,8 @@ best = min(fits, key=lambda fit: fit.bic(X))
 merged = merge_components(best.mixture_, X, method="demp").cut()
 agreement = adjusted_rand_score(moon, merged.predict(X))
 print(
-    f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; index {agreement:.2f}"
+    f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; "
+    f"index {agreement:.2f}"
 )
 assert merged.n_clusters == 2
 assert agreement > 0.95

@@ -32,7 +32,7 @@ from gaussmix.plots import MixtureDisplay
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 deviation = 1.2
-X, _ = make_blobs(
+X, blob = make_blobs(
     n_samples=400, centers=[[-2, 0], [2, 0], [0, 3]], cluster_std=deviation, random_state=0
 )
 start = X[:3]
@@ -78,7 +78,8 @@ doubtful = [np.mean(r.max(axis=1) < 0.99) for r in soft]
 print("variance   entropy, bits   rows below 99 %   means from k-means'")
 for number in range(0, len(variances), 2):
     print(
-        f"{variances[number]:8.1e} {entropies[number]:15.1e} {doubtful[number]:17.1%} {distances[number]:21.1e}"
+        f"{variances[number]:8.1e} {entropies[number]:15.1e} "
+        f"{doubtful[number]:17.1%} {distances[number]:21.1e}"
     )
 assert np.all(np.diff(entropies) < 0)
 assert distances[-1] < 1e-6
@@ -128,7 +129,8 @@ for variance, fit in zip(variances[::4], fits[::4], strict=True):
     constants = n * np.log(3) + n * d / 2 * np.log(2 * np.pi * variance)
     limit = -2 * variance * (fit.log_density(X).sum() + constants)
     print(
-        f"variance {variance:7.3f}: {limit:9.3f}   inertia of k-means {kmeans.inertia_:9.3f}"
+        f"variance {variance:7.3f}: {limit:9.3f}"
+        f"   inertia of k-means {kmeans.inertia_:9.3f}"
     )
 assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
 
@@ -137,15 +139,18 @@ assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
 # ---------------------------
 #
 # k-means has no variance, so it cannot say how sure a label is. The same spheres with a variance and weights that are
-# fitted are called EII (:doc:`/choosing`), and they tell how wide the clusters are. k-means finds them too narrow: it
+# fitted are called EII (:doc:`/choosing`), and they tell how wide the clusters are. k-means makes them too narrow: it
 # cuts off their tails at the boundaries and gives them to the neighbors.
 
 eii = GaussianMixture(3, covariance_type="EII", random_state=0).fit(X)
 within = kmeans.inertia_ / (n * d)
+own = np.mean([X[blob == each].var(axis=0) for each in range(3)])
 print(f"variance that made the rows: {deviation**2:.2f}")
+print(f"of these rows, within blobs: {own:.2f}")
 print(f"fitted with the means (EII): {eii.covariances_[0]:.2f}")
 print(f"within clusters of k-means:  {within:.2f}")
 print(
     f"rows below 99 % in EII:      {np.mean(eii.predict_proba(X).max(axis=1) < 0.99):.1%}"
 )
 assert within < eii.covariances_[0]
+assert within < own

@@ -60,7 +60,8 @@ apart = max(
 print(f"greatest coefficient:                      {np.abs(lda.coef_).max():.1f}")
 print(f"greatest difference from scikit-learn's:   {apart:.1e}")
 print(
-    f"greatest difference of a probability:      {np.abs(labeled.predict_proba(X) - lda.predict_proba(X)).max():.1e}"
+    "greatest difference of a probability:      "
+    f"{np.abs(labeled.predict_proba(X) - lda.predict_proba(X)).max():.1e}"
 )
 assert apart < 1e-8
 assert np.allclose(
@@ -84,7 +85,8 @@ def log_odds(points: np.ndarray) -> np.ndarray:
 
 curved = np.abs(log_odds((here + there) / 2) - (log_odds(here) + log_odds(there)) / 2).max()
 print(
-    f"greatest departure from a straight line: {curved:.1e}, of log-odds up to {np.abs(log_odds(here)).max():.0f}"
+    f"greatest departure from a straight line: {curved:.1e}, "
+    f"of log-odds up to {np.abs(log_odds(here)).max():.0f}"
 )
 assert curved < 1e-9
 
@@ -93,15 +95,16 @@ assert curved < 1e-9
 # -------------
 #
 # Maximum likelihood divides the squares within classes by :math:`n`, the unbiased estimate by :math:`n - k`.
-# scikit-learn's solver "lsqr" divides by :math:`n`; its default solver "svd" divided by :math:`n - k` until version
-# 1.8 and has agreed with the others since. The divisor enters in one place: it multiplies the covariance, and so it
-# divides the coefficients. All of the log-odds shrink a little but for the logarithms of the weights.
+# scikit-learn's solver "lsqr" divides by :math:`n`; its default solver "svd" divides by :math:`n - k` in version 1.8
+# and before, and by :math:`n` in the newest. The divisor enters in one place: with :math:`n - k` the covariance is
+# larger, so the coefficients are smaller. All of the log-odds shrink a little but for the logarithms of the weights.
 
 n, k = len(X), 3
 svd = LinearDiscriminantAnalysis(solver="svd").fit(X, species)
 ratio = (svd.coef_[1] - svd.coef_[2]) / (lda.coef_[1] - lda.coef_[2])
 print(
-    f"coefficients of svd over those of lsqr: {ratio[0]:.6f}; (n - k) / n = {(n - k) / n:.6f}"
+    f"coefficients of svd over those of lsqr: {ratio[0]:.6f}; "
+    f"(n - k) / n = {(n - k) / n:.6f}"
 )
 assert np.allclose(ratio, 1) or np.allclose(ratio, (n - k) / n)
 
@@ -111,7 +114,8 @@ shrunk = softmax(
     axis=1,
 )
 print(
-    f"greatest difference that n - k makes to a probability: {np.abs(shrunk - lda.predict_proba(X)).max():.4f}"
+    "greatest difference that n - k makes to a probability: "
+    f"{np.abs(shrunk - lda.predict_proba(X)).max():.4f}"
 )
 print(
     f"rows that get another label by it: {np.sum(shrunk.argmax(axis=1) != lda.predict(X))}"
@@ -153,5 +157,6 @@ plt.show()
 # the labels they turn, but few rows change sides.
 
 print(
-    f"rows with another component than LDA gives them: {np.sum(clusters.labels(X) != lda.predict(X))} of {n}"
+    "rows with another component than LDA gives them: "
+    f"{np.sum(clusters.labels(X) != lda.predict(X))} of {n}"
 )

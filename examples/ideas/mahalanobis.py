@@ -62,7 +62,8 @@ eigenvectors = eigenvectors * np.sign(
 )  # columns; an axis has two directions: the one that points up
 for value, axis in zip(eigenvalues, eigenvectors.T, strict=True):
     print(
-        f"along ({axis[0]:+.3f}, {axis[1]:+.3f}): variance {value:.3f}, standard deviation {np.sqrt(value):.3f}"
+        f"along ({axis[0]:+.3f}, {axis[1]:+.3f}): "
+        f"variance {value:.3f}, standard deviation {np.sqrt(value):.3f}"
     )
 tips = mean + 2 * (np.sqrt(eigenvalues) * eigenvectors).T
 assert np.allclose(mahalanobis(tips), 2)
@@ -108,7 +109,8 @@ for wanted in (0.5, 0.95, 0.99):
     long, short = radius * np.sqrt(eigenvalues)
     inside = np.mean(mahalanobis(many) < radius)
     print(
-        f"{wanted:.0%}: radius {radius:.3f}, semi-axes {long:.3f} and {short:.3f}; counted {inside:.2%}"
+        f"{wanted:.0%}: radius {radius:.3f}, semi-axes {long:.3f} and {short:.3f}; "
+        f"counted {inside:.2%}"
     )
 
 # %%
@@ -154,7 +156,8 @@ plt.show()
 
 for name, point in zip("AB", points, strict=True):
     print(
-        f"{name}: {np.linalg.norm(point - mean):.2f} by the ruler, {mahalanobis(point[None])[0]:.2f} by Mahalanobis; "
+        f"{name}: {np.linalg.norm(point - mean):.2f} by the ruler, "
+        f"{mahalanobis(point[None])[0]:.2f} by Mahalanobis; "
         f"rows farther out: {np.mean(mahalanobis(many) > mahalanobis(point[None])):.2%}"
     )
 

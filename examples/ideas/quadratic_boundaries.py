@@ -65,7 +65,7 @@ def name_of(quadratic: np.ndarray) -> str:
 # Four pairs
 # ----------
 #
-# One narrow component within a wide one; two that spread alike in one direction only; two that spread in different
+# A narrow component within a wide one; two that spread alike in one direction only; two that spread in different
 # directions; and two of one shape.
 
 pairs = [
@@ -117,8 +117,8 @@ labeled = GaussianMixture(3, init_params=species, max_iter=0, reg_covar=0).fit(X
 # %%
 # Quadratic discriminant analysis computes the same, up to what the squares are divided by. Maximum likelihood divides
 # by the rows of the class, :math:`n_k`; the unbiased estimate divides by :math:`n_k - 1`. scikit-learn's
-# ``QuadraticDiscriminantAnalysis`` was unbiased until version 1.8 and has been the other since. So the divisor is read
-# off its fit, and with it the probabilities agree to rounding.
+# ``QuadraticDiscriminantAnalysis`` is unbiased in version 1.8 and before, and the other in the newest. So the divisor is
+# read off its fit, and with it the probabilities agree to rounding.
 
 qda = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, species)
 counts = np.bincount(species)
@@ -141,7 +141,8 @@ moved = np.abs(unbiased.responsibilities(X) - labeled.predict_proba(X)).max()
 print(f"greatest difference of a probability from QDA's:  {difference:.1e}")
 print(f"greatest difference that the other divisor makes: {moved:.1e}")
 print(
-    f"rows that get another label by it:                {np.sum(unbiased.labels(X) != labeled.predict(X))}"
+    "rows that get another label by it:                "
+    f"{np.sum(unbiased.labels(X) != labeled.predict(X))}"
 )
 assert difference < 1e-10
 

@@ -108,7 +108,8 @@ plt.show()
 print("covariances   parameters   log-likelihood per row      BIC   adjusted Rand index")
 for model in (gm, tied, spherical):
     print(
-        f"{model.covariance_type:11s} {model.mixture_.n_parameters:12d} {model.score(X):24.4f} "
+        f"{model.covariance_type:11s} {model.mixture_.n_parameters:12d} "
+        f"{model.score(X):24.4f} "
         f"{model.bic(X):8.0f} {adjusted_rand_score(blob, model.predict(X)):21.3f}"
     )
 assert gm.bic(X) < min(tied.bic(X), spherical.bic(X))

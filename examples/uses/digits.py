@@ -10,7 +10,7 @@ pictures of handwritten digits, it writes digits that nobody wrote.
 # From pixels to fewer features
 # -----------------------------
 #
-# The pictures have 8 by 8 pixels. Some of the 64 never vary, and neighbors vary together. Principal components keep
+# The pictures have 8 by 8 pixels. Some of these never vary, and neighbors vary together. Principal components keep
 # 99 % of the variance in fewer numbers (Géron, *Hands-On Machine Learning*, chapter 9, does the same with faces).
 # A quarter of the pictures is held out.
 
@@ -134,7 +134,8 @@ plt.show()
 #
 # A model that has learned its pictures by heart would draw them again. Below each new digit (top) stands the picture
 # most like it among those that were fitted (bottom), and above it their distance. In the median, new digits are even
-# farther from the nearest picture than digits that people wrote and the model has not seen.
+# farther from the nearest picture than digits that people wrote and the model has not seen. So they are no copies.
+# Whether they are any good is another question, which comes next.
 
 nearest = NearestNeighbors(n_neighbors=1).fit(X)
 distances, neighbors = (found[:, 0] for found in nearest.kneighbors(rows))
@@ -153,7 +154,8 @@ assert np.median(distances) > np.median(real)
 
 # %%
 # Can they be read? A classifier that has learned the real digits reads the new ones. It agrees with the digit of the
-# component in most cases, and that is as it should be: some components have more than one digit.
+# component in most cases. More than that cannot be asked for: some components have more than one digit, as the second
+# number says. But this reader always names a digit, and the pictures above have some that people would not.
 
 reader = KNeighborsClassifier(3).fit(X, digit)
 agreement = np.mean(reader.predict(rows) == majority[labels])
