@@ -11,7 +11,8 @@ the same. Whoever averages, compares or tracks components over several fits has 
 # ------------------------
 #
 # Nothing in the likelihood tells components apart: with :math:`k` of them, :math:`k!` orders of the same numbers give
-# every row the same density (Bishop 2006, section 9.2.2). Here are three components of the petals of irises.
+# every row the same density (Bishop 2006, section 9.2.1). When the order changes from fit to fit, that is called *label
+# switching* (Redner and Walker 1984). Here are three components of the petals of irises.
 
 import math
 from itertools import permutations
@@ -97,7 +98,8 @@ for axes, means, name in zip(
     for component, marker in enumerate("o^s"):
         axes.plot(means[:60, component, 0], marker, color=PALETTE[component], markersize=5)
         axes.annotate(
-            str(component), (1, means[59, component, 0]), xycoords=("axes fraction", "data"), va="center",
+            str(component), (1, means[59, component, 0]),
+            xycoords=("axes fraction", "data"), va="center",
             color=PALETTE[component], fontweight="bold",
         )  # fmt: skip
     axes.set_title(name, loc="left", fontsize=11)
@@ -106,9 +108,9 @@ places[1].set_xlabel("draw")
 plt.show()
 
 # %%
-# The same means in the plane, of all draws, over the flowers. Each cloud on the right is one component; on the left
-# it is three. The longest petals show something else that only alignment brings out: component 2 has two clouds. Some
-# draws lead to another maximum of the likelihood, and no order of the names makes one out of two.
+# The same means in the plane, of all draws, over the flowers. Each cloud on the right belongs to one component; on the
+# left three share it. There is something that alignment does not mend: component 2 has two clouds. Some draws lead to
+# another maximum of the likelihood, and no order of the names makes one out of two.
 
 figure, places = plt.subplots(
     1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True
@@ -132,7 +134,8 @@ for axes, means, name in zip(
 places[0].set_ylabel(names[1])
 for component, shift in enumerate([(-18, 10), (28, -4), (-34, 24)]):
     places[1].annotate(
-        str(component), reference.means[component], xytext=shift, textcoords="offset points", ha="right",
+        str(component), reference.means[component],
+        xytext=shift, textcoords="offset points", ha="right",
         color=PALETTE[component], fontweight="bold", fontsize=12,
     )  # fmt: skip
 plt.show()
@@ -142,18 +145,24 @@ print(f"draws with component 2 beyond 6 cm: {np.sum(after[:, 2, 0] > 6)} of {len
 # What the crisis costs
 # ---------------------
 #
-# Before alignment, an average over the draws is an average of different things: the mean of component 0 lies where
-# there is no cluster, and its standard error is the distance between clusters. Matching is less
-# sure the nearer the second-best one comes, so each has a margin.
+# Before alignment, an average over the draws is an average of different things. The mean of component 1 lies in the gap
+# between two clusters, where no flower is, and its standard error says how far apart the clusters are, not how sure a
+# mean is. Matching is less sure the nearer the second-best one comes, so each has a margin.
 
 print(f"{names[0]:20s} component 0   component 1   component 2")
 for name, means in {"before": before, "after": after}.items():
     shown = zip(means.mean(axis=0)[:, 0], means.std(axis=0, ddof=1)[:, 0], strict=True)
-    print(f"{name:20s} " + "   ".join(f"{mean:.2f} ± {error:.2f}" for mean, error in shown))
+    cells = [f"{mean:.2f} ± {error:.2f}" for mean, error in shown]
+    print(f"{name:20s} " + "   ".join(cells))
 assert (after.std(axis=0) < before.std(axis=0)).all()
+lengths = np.sort(X[:, 0])
+gap = lengths[[np.diff(lengths).argmax(), np.diff(lengths).argmax() + 1]]
+print(f"no petals are between {gap[0]:.1f} and {gap[1]:.1f} cm long")
+assert gap[0] < before.mean(axis=0)[1, 0] < gap[1]
 margins = np.array([matching.margin for matching in matchings])
 print(
-    f"least margin of a matching: {margins.min():.1f} nats; half of them have more than {np.median(margins):.1f}"
+    f"least margin of a matching: {margins.min():.1f} nats; "
+    f"half of them have more than {np.median(margins):.1f}"
 )
 
 # %%
@@ -168,7 +177,6 @@ by_length = [mixture.reordered(order_components(mixture, 0)).means for mixture i
 same = np.isclose(by_length, after[:, order_components(reference, 0)]).all(axis=(1, 2))
 print(f"ordered by {names[0]}, the same as aligned: {same.sum()} of {len(fits)}")
 near = bootstrap(gm, X, n_draws=200, random_state=0)
-print(
-    f"standard errors of {names[0]} by bootstrap(): {near.standard_errors.means[:, 0].round(2)}"
-)
-assert (near.standard_errors.means[:, 0] < after.std(axis=0, ddof=1)[:, 0]).all()
+errors = near.standard_errors.means[:, 0]
+print(f"standard errors of {names[0]} by bootstrap(): {errors.round(2)}")
+assert (errors < after.std(axis=0, ddof=1)[:, 0]).all()

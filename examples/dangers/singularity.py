@@ -111,8 +111,8 @@ except ValueError as error:
     print(textwrap.fill(f"reg_covar=0: {error}", 88))
 
 # %%
-# One component has one row, and its variance is ``reg_covar``. So is the likelihood: a thousandth of ``reg_covar`` adds
-# the logarithm of a thousand, in every line of the table. Which value is right depends on the units of the
+# One component has one row, and its variance is ``reg_covar``. So ``reg_covar`` sets the likelihood, too: a thousandth
+# of it adds the logarithm of a thousand, in every line of the table. Which value is right depends on the units of the
 # data, and no value tells a real but small cluster from an accident.
 #
 # With safeguards
@@ -138,7 +138,10 @@ for axes, model, name in zip(
     MixtureDisplay.from_estimator(model, X, ax=axes, density=False, boundaries=False)
     axes.set_title(name, loc="left", fontsize=11)
 places[0].annotate(
-    f"component {lone} is on this row", theirs[-1].means_[lone], (-60, -36), textcoords="offset points",
+    f"component {lone} is on this row",
+    theirs[-1].means_[lone],
+    (-60, -36),
+    textcoords="offset points",
     arrowprops={"arrowstyle": "-", "shrinkB": 8},
 )  # fmt: skip
 plt.show()
@@ -166,8 +169,9 @@ assert np.isfinite(given.score_samples(unseen)).all()
 # -----------------------
 #
 # A fit without accidents can still have too many components for its rows, and rows that no model has seen tell. Both
-# models with six components lose to the one with two. The accident even helped on unseen rows: it left five
-# components to fit the others. Two made the rows, and two is what the Bayesian information criterion chooses
+# models with six components lose to the one with two. The one with the accident even loses less: on one row a component
+# does little harm to the others, and five are left for these. Two made the rows, and two is what the Bayesian
+# information criterion chooses
 # (:doc:`too_many_components`).
 
 best = GaussianMixtureIC(range(1, 7), covariance_types="full", random_state=0).fit(X)

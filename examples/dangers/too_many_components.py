@@ -2,9 +2,9 @@
 Too many components, too many parameters
 ========================================
 
-A mixture can always be given one more component, and it will always fit its rows better for it. This page counts what
-a model has to learn, shows what happens when that is too much for the rows, and how the Bayesian information criterion
-(BIC) holds against it.
+A mixture can always be given one more component, and will always fit its rows at least as well with it. This page counts
+what a model has to learn, shows what happens when that is too much for the rows, and how the Bayesian information
+criterion (BIC) holds against it.
 """
 
 # %%
@@ -127,8 +127,10 @@ for values, style, color, name, shift in (
         color=color,
     )
 axes.axhline(truth.log_density(unseen).mean(), color=inks.quiet, linewidth=0.8)
-axes.annotate("the truth, rows not seen", (8, truth.log_density(unseen).mean()), xytext=(0, -4), ha="right", va="top",
-              textcoords="offset points", color=inks.quiet)  # fmt: skip
+axes.annotate(
+    "the truth, rows not seen", (8, truth.log_density(unseen).mean()),
+    xytext=(0, -4), textcoords="offset points", ha="right", va="top", color=inks.quiet,
+)  # fmt: skip
 axes.axvline(best, color=inks.ink, linewidth=0.8, linestyle=":")
 axes.annotate(
     "BIC's choice", (best, axes.get_ylim()[0]), xytext=(4, 4), textcoords="offset points"
@@ -173,6 +175,7 @@ for d in (2, 5, 10, 20):
     print(line + f" {truth.log_density(unseen).mean():8.2f}")
     assert searches[d].best_n_components_ == 3
     assert searches[d].score(unseen) >= alone.score(unseen)
+    assert searches[d].best_covariance_type_ == "EEI"
 assert alone.best_n_components_ == 1
 
 # %%

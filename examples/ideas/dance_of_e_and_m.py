@@ -83,7 +83,8 @@ for at in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20):
     mixture, before = trace.mixtures[at], trace.mixtures[max(at - 1, 0)]
     moved = np.abs((mixture.means - before.means) / spread).max()
     print(
-        f"{at:4d} {trace.log_likelihood[at]:16.6f} {moved:14.6f} {len(X) * mixture.weights[0]:18.1f}"
+        f"{at:4d} {trace.log_likelihood[at]:16.6f} {moved:14.6f} "
+        f"{len(X) * mixture.weights[0]:18.1f}"
     )
 assert (np.diff(trace.log_likelihood) > -1e-12).all()
 
@@ -96,8 +97,13 @@ responsibilities = end.responsibilities(X)
 counts = responsibilities.sum(axis=0)
 assert np.allclose(end.weights, counts / len(X), rtol=1e-10)
 assert np.allclose(end.means, responsibilities.T @ X / counts[:, None], rtol=1e-10)
+for shares, count, mean, covariance in zip(
+    responsibilities.T, counts, end.means, end.covariance.dense(), strict=True
+):
+    assert np.allclose(covariance, (shares * (X - mean).T) @ (X - mean) / count, rtol=1e-8)
 print(
-    f"log-likelihood after 20 passes: {trace.log_likelihood[-1]:.10f}, at the end: {end.log_density(X).mean():.10f}"
+    f"log-likelihood after 20 passes: {trace.log_likelihood[-1]:.10f}, "
+    f"at the end: {end.log_density(X).mean():.10f}"
 )
 
 # %%

@@ -139,8 +139,8 @@ assert np.isclose(limit, kmeans.inertia_, rtol=1e-12)
 # ---------------------------
 #
 # k-means has no variance, so it cannot say how sure a label is. The same spheres with a variance and weights that are
-# fitted are called EII (:doc:`/choosing`), and they tell how wide the clusters are. k-means makes them too narrow: it
-# cuts off their tails at the boundaries and gives them to the neighbors.
+# fitted are called EII (:doc:`/choosing`), and come nearer to the width of the clusters. k-means makes them too narrow:
+# it cuts off their tails at the boundaries and gives them to the neighbors.
 
 eii = GaussianMixture(3, covariance_type="EII", random_state=0).fit(X)
 within = kmeans.inertia_ / (n * d)

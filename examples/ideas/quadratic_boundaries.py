@@ -117,8 +117,8 @@ labeled = GaussianMixture(3, init_params=species, max_iter=0, reg_covar=0).fit(X
 # %%
 # Quadratic discriminant analysis computes the same, up to what the squares are divided by. Maximum likelihood divides
 # by the rows of the class, :math:`n_k`; the unbiased estimate divides by :math:`n_k - 1`. scikit-learn's
-# ``QuadraticDiscriminantAnalysis`` is unbiased in version 1.8 and before, and the other in the newest. So the divisor is
-# read off its fit, and with it the probabilities agree to rounding.
+# ``QuadraticDiscriminantAnalysis`` is unbiased in version 1.8 and before, and the other in the newest. So the divisor
+# is read off its fit, and with it the probabilities agree to rounding.
 
 qda = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, species)
 counts = np.bincount(species)

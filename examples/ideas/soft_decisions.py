@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.plots import MixtureDisplay, ResponsibilityDisplay
+from gaussmix.plots import MixtureDisplay, ResponsibilityDisplay, UncertaintyDisplay
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 truth = Mixture.from_parameters(
@@ -99,16 +99,32 @@ for share in (0.1, 0.3, 0.5, 0.6, 0.8, 0.95):
     assert abs(found - share) < 4 * error + 0.002
 
 # %%
-# So the mixture knows how many labels will be wrong, before anybody has seen a true one: each row's label is wrong
-# with one minus its largest responsibility.
+# So the true mixture knows how many labels will be wrong, before anybody has seen one of them: each row's label is
+# wrong with a probability of one minus its largest responsibility, the row's uncertainty. A fitted mixture knows it
+# only as well as it has found the truth. The fit to few rows above takes its components to overlap more than they do.
 
 expected = np.mean(1 - truth.responsibilities(many).max(axis=1))
 wrong = np.mean(truth.labels(many) != origin)
 print(f"labels that are expected to be wrong: {expected:.2%}, that are: {wrong:.2%}")
 assert abs(expected - wrong) < 0.002
+print(f"the same for the {len(X)} rows:     expected       are")
+expected_of = {}
+for name, mixture in {"the true mixture": truth, "the fitted mixture": gm.mixture_}.items():
+    expected_of[name] = np.mean(1 - mixture.responsibilities(X).max(axis=1))
+    print(
+        f"{name:27s} {expected_of[name]:10.2%} {np.mean(mixture.labels(X) != component):10.2%}"
+    )
+assert expected_of["the fitted mixture"] > expected_of["the true mixture"]
 
 # %%
-# In this picture each of the 600 rows is a line, divided into its shares; bars below it mark the doubtful rows.
+# Where are the doubtful rows? The larger a point, the less sure its label; the darker the plane, the less sure a label
+# would be there.
+
+UncertaintyDisplay.from_estimator(gm, X)
+plt.show()
+
+# %%
+# In the next picture each of the 600 rows is a line, divided into its shares; bars below it mark the doubtful rows.
 
 ResponsibilityDisplay.from_estimator(gm, X)
 plt.show()
@@ -187,6 +203,6 @@ for a, (hard, soft) in zip(checked, found, strict=True):
     print(f"true distance {2 * a:.0f}: by labels {hard:.3f}, by shares {soft:.3f}")
 
 # %%
-# k-means rounds in every pass, which :doc:`kmeans_limit` follows up. Where a label is needed in the end, take it in the
+# k-means rounds in every pass (:doc:`kmeans_limit`). Where a label is needed in the end, take it in the
 # end: compute with shares for as long as possible, and let the costs of an error decide, for 60 % is enough to choose a
 # color and not enough to choose a treatment.

@@ -47,20 +47,14 @@ start = Mixture.from_parameters(
 trace = trace_em(X, start, n_iter=300)
 
 before, after = trace.log_likelihood[:-1], trace.log_likelihood[1:]
-log_likelihood = np.stack(
-    [before, before, after], axis=1
-)  # before the E-step, after it, after the M-step
+# before the E-step, after it, after the M-step
+log_likelihood = np.stack([before, before, after], axis=1)
 print("pass  step      bound   divergence   log-likelihood")
 for number in range(3):
     for step, at in (("", 0), ("E", 1), ("M", 2)) if number == 0 else (("E", 1), ("M", 2)):
-        values = (
-            trace.bound[number, at],
-            trace.divergence[number, at],
-            log_likelihood[number, at],
-        )
-        print(
-            f"{number + 1:4d}  {step:4s} {values[0]:10.6f} {values[1]:12.6f} {values[2]:16.6f}"
-        )
+        below, gap = trace.bound[number, at], trace.divergence[number, at]
+        total = log_likelihood[number, at]
+        print(f"{number + 1:4d}  {step:4s} {below:10.6f} {gap:12.6f} {total:16.6f}")
 
 # %%
 # The identity holds to 1e-10 at every point of all 300 passes, the E-step closes the gap, and the bound never falls.
@@ -68,9 +62,8 @@ for number in range(3):
 assert np.allclose(trace.bound + trace.divergence, log_likelihood, rtol=0, atol=1e-10)
 assert np.allclose(trace.divergence[:, 1], 0, rtol=0, atol=1e-10)
 assert (np.diff(trace.bound.ravel()) > -1e-10).all()
-print(
-    f"largest error of the sum: {np.abs(trace.bound + trace.divergence - log_likelihood).max():.0e} nats per row"
-)
+error = np.abs(trace.bound + trace.divergence - log_likelihood).max()
+print(f"largest error of the sum: {error:.0e} nats per row")
 
 # %%
 # A staircase
@@ -84,20 +77,36 @@ TraceDisplay.from_trace(trace, ax=axes)
 plt.show()
 
 # %%
-# On a log scale of what is left to the top, the stairs go on in the same way. Near the top each pass takes the same
-# share of what is left, and so does the divergence.
+# On a log scale of what is left to the top, the stairs go on where the eye sees none any more. EM runs at first, and
+# then it creeps.
 
 figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
 TraceDisplay.from_trace(trace, ax=axes, distance=True, passes=12)
 plt.show()
 
 # %%
+# In the table is the share of what is left that a pass leaves behind. It differs as long as the fit turns corners. Near
+# the top it settles, and the divergence that an M-step opens becomes a fixed share of what is left, too.
+
+left = trace.log_likelihood[-1] - trace.log_likelihood
+print("pass   nats left per row   left behind   divergence")
+for number in (1, 2, 5, 10, 20, 40, 60, 80, 100):
+    behind, gap = (
+        left[number] / left[number - 1],
+        trace.divergence[number - 1, 2] / left[number],
+    )
+    print(f"{number:4d} {left[number]:19.1e} {behind:13.3f} {gap:12.3f}")
+assert np.allclose(left[61:101] / left[60:100], left[100] / left[99], atol=0.01)
+
+# %%
 # How slow EM is
 # --------------
 #
-# The share of the remaining way that a pass leaves behind is the rate of convergence. It is the share of information
-# that the unknown labels hide (Dempster, Laird and Rubin 1977, section 3). With clusters far apart the labels are as
-# good as known, and a few passes are enough; with clusters that overlap, EM is slow.
+# The share of the remaining way of the parameters that a pass leaves behind is the rate of convergence. It is the share
+# of the information about them that the unknown labels hide, in the direction in which they hide the most (Dempster,
+# Laird and Rubin 1977, section 3). With clusters far apart the labels are as good as known, and a few passes are
+# enough; with clusters that overlap, EM is slow. The log-likelihood is flat at its top, so what is left of it falls
+# with the square of that rate.
 
 print("distance of the means   rate   passes for a factor of 1000")
 for distance in (6.0, 4.0, 3.0, 2.5):
@@ -108,9 +117,7 @@ for distance in (6.0, 4.0, 3.0, 2.5):
     left = trace_em(rows, truth, n_iter=600).log_likelihood
     left = left[-1] - left
     part = left[(left > 1e-10) & (left < 1e-6)]
-    rate = np.sqrt(
-        (part[-1] / part[0]) ** (1 / (len(part) - 1))
-    )  # the log-likelihood is flat: its way left is squared
+    rate = np.sqrt((part[-1] / part[0]) ** (1 / (len(part) - 1)))
     print(f"{distance:21.1f} {rate:6.2f} {np.log(1e-3) / np.log(rate):29.0f}")
 
 # %%

@@ -65,8 +65,9 @@ for name, strength in {
     )
 
 # %%
-# An average of many brains is so smooth that the strength estimated from it is too great: thin folds are lost. The
-# pictures are of the small strength.
+# The strength estimated is too great here: thin folds are lost. (An average of many brains is smooth, which neighbors
+# take for agreement.) The pictures are of the small strength. It was chosen by this table, so it is no estimate, and
+# its overlaps are flattered.
 
 segmenter = found["neighbors, a little"]
 figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")

@@ -14,7 +14,7 @@ the difference, what k-means makes of the same pixels, and what probabilities ar
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_sample_image
 
@@ -84,16 +84,16 @@ plt.show()
 # Doubt lives at the borders. A border pixel, here, is one whose label is not that of all its four neighbors.
 
 labels = probabilities.argmax(axis=1).reshape(photo.shape[:2])
-border = np.zeros(labels.shape, dtype=bool)
-for axis in (0, 1):
-    for step in (1, -1):
-        border |= labels != np.roll(labels, step, axis)
+cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
+border = maximum_filter(labels, footprint=cross) > minimum_filter(labels, footprint=cross)
 doubtful = certainty.reshape(labels.shape) < 0.9
 print(
-    f"pixels whose best class has a probability below 0.9: {100 * doubtful.mean():.1f} % of all"
+    "pixels whose best class has a probability below 0.9: "
+    f"{100 * doubtful.mean():.1f} % of all"
 )
 print(
-    f"{100 * doubtful[border].mean():.1f} % at a border, {100 * doubtful[~border].mean():.1f} % elsewhere"
+    f"{100 * doubtful[border].mean():.1f} % at a border, "
+    f"{100 * doubtful[~border].mean():.1f} % elsewhere"
 )
 assert doubtful[border].mean() > 5 * doubtful[~border].mean()
 
@@ -152,7 +152,8 @@ for name, estimate in estimates.items():
     distance = np.sqrt(((estimate @ means - clean) ** 2).sum(axis=-1).mean())
     error = np.sqrt(((estimate[..., 0] - share) ** 2).mean())
     print(
-        f"{name:14} distance to the disk without noise {distance:5.1f}, error of the share {error:.3f}"
+        f"{name:14} distance to the disk without noise {distance:5.1f}, "
+        f"error of the share {error:.3f}"
     )
 
 figure, (left, right) = plt.subplots(

@@ -66,21 +66,24 @@ plt.show()
 for name, labels in found.items():
     print(f"{name}: {100 * (labels == truth).mean():.1f} % of pixels are right")
 print(
-    f"strength of the neighbors, as estimated: {fitted['with neighbors'].smoothing_:.2f} nats"
+    "strength of the neighbors, as estimated: "
+    f"{fitted['with neighbors'].smoothing_:.2f} nats"
 )
 
 # %%
 # The price
 # ---------
 #
-# What is thinner than the neighbors' reach looks like noise to them. Of the pixels of each line, so many are found:
+# What is thinner than the neighbors' reach looks like noise to them. Of the pixels of each line, so many are found. The
+# last column has the pixels of the background that are called a line, too.
 
-print("width of the line " + "".join(f"{width:8}" for width in lines))
+print("width of the line " + "".join(f"{width:8}" for width in lines) + "   background")
 for name, labels in found.items():
     hits = [
         (labels[20:100, column : column + width] == 1).mean()
         for width, column in lines.items()
     ]
+    hits.append((labels[truth == 0] == 1).mean())
     print(f"{name:18}" + "".join(f"{100 * hit:7.1f}%" for hit in hits))
 
 # %%

@@ -70,21 +70,21 @@ def distance(image: np.ndarray, segmenter: GaussianMixtureSegmenter) -> float:
 
 
 print(
-    f"distance to the mean color of the class: {distance(photo, of_colors):.1f} with colors,",
+    "distance to the mean color of the class:",
+    f"{distance(photo, of_colors):.1f} with colors,",
     end=" ",
 )
 print(f"{distance(photo, of_grays):.1f} with grays")
-print(
-    f"agreement of the two: {adjusted_rand_score(by_color.labels.ravel(), by_gray.labels.ravel()):.2f}"
-)
+agreement = adjusted_rand_score(by_color.labels.ravel(), by_gray.labels.ravel())
+print(f"agreement of the two: {agreement:.2f}")
 
 # %%
 # One channel at a time
 # ---------------------
 #
-# The pixels of each channel, the densities of the four components, and their sum. The saucer is the orange curve, class
-# 1, the table the green one, class 2. In red they share one range; in green and in blue they part. Gray is mostly
-# green, but the red that it contains blurs what green has seen.
+# The pixels of each channel, the densities of the four components, and their sum. Class 1 is the saucer and class 2 the
+# table. In red they share one range; in green and in blue they part. Gray is mostly green, but the red that it contains
+# blurs what green has seen. (On the last picture the numbers are those of the classes of grays.)
 
 figure, places = plt.subplots(2, 2, figsize=(9, 5), layout="constrained")
 for axes, feature, name in zip(
@@ -139,23 +139,21 @@ for name, channel in channels.items():
             for each in (True, False)
         ]
     )
-    print(
-        f"right at best by {name + ':':13}{100 * counts.max(axis=0).sum() / counts.sum():5.1f} %"
-    )
+    best = counts.max(axis=0).sum() / counts.sum()
+    print(f"right at best by {name + ':':13}{100 * best:5.1f} %")
 
 # %%
-# Red alone says next to nothing, although the saucer is red: so is the light that the table reflects. Gray knows more
-# than nothing, and less than green. But even what it knows does not help the mixture of grays: saucer and table run
-# together into one hill of its histogram, and the likelihood has better uses for four components than to cut it.
+# Red alone says next to nothing, although the saucer is red: the table reflects as much of it. Gray knows more than
+# nothing, and less than green. But even what it knows does not help the mixture of grays: the saucer is a bump on the
+# slope of the table's hill, and the likelihood has better uses for four components than to fit it.
 #
 # Color is not always better by the distance. A mixture looks for the most probable classes, not for the least distance,
 # and where a photograph has little color, its channels repeat each other:
 
 china = load_sample_image("china.jpg")
 for color_space, name in {"rgb": "colors", "gray": "grays"}.items():
-    print(
-        f"{name} of the Summer Palace: distance {distance(china, segment(china, color_space)):.1f}"
-    )
+    apart = distance(china, segment(china, color_space))
+    print(f"{name} of the Summer Palace: distance {apart:.1f}")
 
 # %%
 # :doc:`hard_against_soft` and :doc:`neighbors` go on from here.

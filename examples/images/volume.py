@@ -47,12 +47,11 @@ truth = shares.argmax(axis=-1)
 noise = np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)
 volume = (shares @ [0, 1, 2] + noise).astype(np.float32)
 print(
-    f"{depth} x {height} x {width} = {volume.size:,} voxels of {np.prod(POINTS)} points each",
+    f"{depth} x {height} x {width} = {volume.size:,} voxels",
+    f"of {np.prod(POINTS)} points each",
     end=", ",
 )
-print(
-    f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % of them with more than one class in them"
-)
+print(f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % with more than one class in them")
 
 # %%
 # Labels
@@ -106,8 +105,8 @@ assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
 # %%
 # In a voxel fractions are much nearer to the truth. In the sums over the volume nothing is gained here: a border of a
-# ball takes as many voxels from one side as it gives to the other, and the errors of labels cancel. Where borders are
-# not so fair, as in the folds of :doc:`brain_slice`, they do not.
+# ball takes about as much from one side as it gives to the other, so the errors of labels cancel, and fractions have
+# small errors of their own. Where borders are not so fair, as in the folds of :doc:`brain_slice`, labels do not cancel.
 #
 # Two cuts through the middle
 # ---------------------------

@@ -198,7 +198,7 @@ RATES = (0.01, 0.03, 0.1, 0.3)
 
 
 def climb(X: np.ndarray, start: Mixture, passes: int = 400) -> dict[str, np.ndarray]:
-    """For each method, how far the best of its first passes is below the top of all: nats, over all rows."""
+    """For each method, how far the best of its first passes is below the top: nats, over all rows."""
     paths = {
         "EM": em(X, start, passes),
         "accelerated EM": em(X, start, passes, accelerated=True),
@@ -218,8 +218,8 @@ climbs = {name: climb(X, starts[name]) for name, X in problems.items()}
 # The race
 # --------
 #
-# How far each is below the top after so many passes. ADAM is shown with four learning rates, and no one of them is the
-# best throughout: a small one is slow, a large one swings.
+# How far each is below the top after so many passes. ADAM is shown with four learning rates: small ones are slow, and
+# the largest is not always the fastest.
 
 figure, places = plt.subplots(
     1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True

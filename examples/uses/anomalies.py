@@ -71,7 +71,10 @@ for table in range(50):
     counted[table] = np.mean(model.score_samples(new) < limit)
 error = np.sqrt(rate * (1 - rate) * (1 / 2000 + 1 / 1900))
 deviation = counted.std(ddof=1)
-print(f"false alarms of 50 tables: mean {counted.mean():.2%}, from {counted.min():.2%}", end=" ")
+print(
+    f"false alarms of 50 tables: mean {counted.mean():.2%}, from {counted.min():.2%}",
+    end=" ",
+)
 print(f"to {counted.max():.2%}")
 print(f"standard deviation {deviation:.2%}; by the formula {error:.2%}")
 assert abs(counted.mean() - rate) < 4 * deviation / np.sqrt(50)
