@@ -2,9 +2,9 @@
 Too many components, too many parameters
 ========================================
 
-A mixture can always be given one more component, and will always fit its rows at least as well with it. This page counts
-what a model has to learn, shows what happens when that is too much for the rows, and how the Bayesian information
-criterion (BIC) holds against it.
+A mixture can always be given one more component, and will always fit its rows at least as well with it. This page
+counts what a model has to learn, shows what happens when that is too much for the rows, and how the Bayesian
+information criterion (BIC) holds against it.
 """
 
 # %%

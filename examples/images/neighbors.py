@@ -151,7 +151,8 @@ for axes, how in zip(places.ravel()[1:], (0, 0.5, "auto"), strict=True):
     labels = segmenter.predict(photo)
     show(axes, segmenter.mixture_.means[labels] / 255, f"smoothing={how!r}")
     print(
-        f"{how!s:12}{segmenter.smoothing_:8.2f}{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %"
+        f"{how!s:12}{segmenter.smoothing_:8.2f}"
+        f"{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %"
     )
 plt.show()
 
