@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from tables import COVARIANCE_TYPES, read_only
 
-from gaussmix import DegenerateComponentWarning, GaussianMixture
+from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, GaussianMixture
 from gaussmix.errors import RidgeWarning
 
 # scikit-learn's way: what the default fit makes of such data is in test_adversarial.py
@@ -120,6 +120,18 @@ def test_empty_component_is_told():
         gm = GaussianMixture(2, init_params=labels).fit(BASE)
     assert gm.weights_[1] == 0
     assert (gm.predict(BASE) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n_components", [2, 3, 4])
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+def test_a_table_laid_on_its_side_gives_a_model_and_says_so(seed, n_components):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((4, 6)) * 10.0 ** rng.integers(-3, 3, 6)
+    with pytest.warns(DegenerateDataWarning, match=r"with 6 columns and 4 rows, X\.T may be what is meant"):
+        gm = GaussianMixture(n_components, random_state=0).fit(rows)
+    assert np.isfinite(gm.score_samples(rows)).all()
+    np.testing.assert_allclose(gm.weights_.sum(), 1)
 
 
 @pytest.mark.parametrize(

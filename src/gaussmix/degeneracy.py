@@ -130,6 +130,8 @@ def examine(
     )
     if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
+    if not whiten.any():  # all are flat together: none is thin beside the others
+        return soundness
     directions = np.arange(1, d + 1)
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
     if shape != "V" and orientation != "V":
@@ -190,6 +192,8 @@ def _in_units_of(mixture: Mixture, target_root: FloatArray | None) -> tuple[Floa
         if covariance.form == "tied":
             return np.ones(mixture.means.shape), np.eye(d)
         target_root = lower_root((mixture.weights @ covariance.dense().reshape(-1, d * d)).reshape(1, d, d))[0]
+    if not target_root.diagonal().all():  # no volume: beside it nothing varies
+        return np.zeros(mixture.means.shape), np.zeros((d, d))
     whiten = inverse_transposed(target_root[None])[0]
     values = np.linalg.svd(whiten.T @ roots, compute_uv=False)[:, ::-1] ** 2
     return np.broadcast_to(values, mixture.means.shape), whiten

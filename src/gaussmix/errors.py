@@ -39,11 +39,14 @@ class DegenerateDataWarning(UserWarning):
         Their positions.
     """
 
-    def __init__(self, columns: Iterable[int], sentences: Iterable[str]) -> None:
+    def __init__(self, columns: Iterable[int], sentences: Iterable[str], shape: tuple[int, ...] | None = None) -> None:
         self.columns = tuple(int(column) for column in columns)
         shown = list(sentences)
         said = "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")
-        super().__init__(f"{said[0].upper()}{said[1:]}. Components were fitted without: leave such columns out.")
+        text = f"{said[0].upper()}{said[1:]}. Components were fitted without: leave such columns out."
+        if shape is not None and shape[1] > shape[0]:
+            text += f" A row is one observation; with {shape[1]} columns and {shape[0]} rows, X.T may be what is meant."
+        super().__init__(text)
 
 
 class DoubtfulModelWarning(UserWarning):

@@ -323,7 +323,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if data_range is not None:
-            warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe()), stacklevel=3)
+            warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe(), rows.shape), stacklevel=3)
         self._warn(found)
         return engine
 

@@ -262,7 +262,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             )
         if given.data_range is not None:
             dropped, sentences = given.data_range.dropped, given.data_range.describe()
-            warnings.warn(DegenerateDataWarning(dropped, sentences), stacklevel=4)
+            warnings.warn(DegenerateDataWarning(dropped, sentences, given.rows.shape), stacklevel=4)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
