@@ -244,8 +244,14 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
     [
         ("", "table.csv is empty."),
         ("a,b\n", "table.csv has no rows."),
-        ("a,b\n1,2\n3,four\n5,6\n", "column 'b' has 'four' in row 2 where a number belongs; choose columns with --col"),
-        ("a,b\n1,2\n3,\n5,6\n", "column 'b' has no number (NaN) in row 2; drop such rows or fill them in."),
+        (
+            "a,b\n1,2\n3,four\n5,6\n",
+            "column 'b' has 'four' in row 1 (line 3) where a number belongs; choose columns with --col",
+        ),
+        (
+            "a,b\n1,2\n3,\n5,6\n",
+            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in such cells, or delete",
+        ),
         ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
         ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),
     ],

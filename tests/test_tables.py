@@ -63,6 +63,32 @@ def test_csv_with_a_byte_order_mark_quotes_and_spaces_is_read(tmp_path):
     np.testing.assert_array_equal(table.rows, [[1, 2]])
 
 
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("a;b\n1,5;2\n-3;4,25e2\n", ("a", "b"), [[1.5, 2], [-3, 425]]),
+        ('a, net;b\n1,5;2,5\n3;"4"\n', ("a, net", "b"), [[1.5, 2.5], [3, 4]]),
+        ("1,5;2\n3;4,5\n", ("0", "1"), [[1.5, 2], [3, 4.5]]),
+        ("a;b\n1.5;2\n3;4\n", ("a", "b"), [[1.5, 2], [3, 4]]),
+        ("a\tb\n1,5\t2\n3\t4\n", ("a", "b"), [[1.5, 2], [3, 4]]),
+        ("price; EUR,b\n1.5,2\n3,4\n", ("price; EUR", "b"), [[1.5, 2], [3, 4]]),
+        ('"a;b","c\td"\n1,2\n3,4\n', ("a;b", "c\td"), [[1, 2], [3, 4]]),
+    ],
+)
+def test_csv_as_spreadsheets_write_it_is_read(content, names, rows, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(content, encoding="utf-8-sig")
+    table = read_table(path)
+    assert table.names == names
+    np.testing.assert_array_equal(table.rows, rows)
+
+
+def test_other_encodings_are_refused_with_a_remedy(tmp_path):
+    (tmp_path / "table.csv").write_text("Größe;b\n1;2\n", encoding="cp1252")
+    with pytest.raises(ValueError, match="is not a CSV table in UTF-8; save it as such, in a spreadsheet as CSV UTF-8"):
+        read_table(tmp_path / "table.csv")
+
+
 def test_text_in_a_column_that_is_not_asked_for_does_not_matter(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("a,b\n1,one\n2,two\n")
@@ -91,13 +117,21 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
     [
         ("", "table.csv is empty"),
         ("a,b\n", "table.csv has no rows"),
-        ("a,b\n1,2\n3,x\n", "column 'b' has 'x' in row 2 where a number belongs; choose columns with --col"),
-        ("a,b\n1,2\n3,\n", r"column 'b' has no number \(NaN\) in row 2; drop"),
-        ("a,b\n1,-inf\n", "column 'b' has infinity in row 1"),
+        (
+            "a,b\n1,2\n3,x\n",
+            r"column 'b' has 'x' in row 1 \(line 3\) where a number belongs; choose columns with --col",
+        ),
+        (
+            "a,b\n1,2\n3,\n",
+            r"has no finite number in 1 of 2 rows: 'b' in row 1 \(line 3\); fill in such cells, or delete",
+        ),
+        ("a,b\n1,-inf\n", r"infinity for 'b' in row 0 \(line 2\)"),
+        ("1,2\n\n3,\n", r"'1' in row 1 \(line 3\)"),
+        ('"a\n(cm)",b\n1,"2"\n,4\n', r"in row 1 \(line 4\)"),
+        ("a,b\n" + 9 * ",\n", r"in 9 of 9 rows: 'a' in row 0 .*'a' in row 4 \(line 6\) and 4 more; fill"),
+        ("a;b\n1,5;2\n1;x\n", r"column 'b' has 'x' in row 1 \(line 3\) where .* --columns \"a\""),
         ("a,b\n1,2\n3,4,5\n", "is not a CSV table: expected 2 fields in line 3, saw 3"),
         ("a,b\n1,2,3\n", "is not a CSV table: its rows have more cells than its header"),
-        ("a;b\n1;2\n", "is separated by semicolons; separate it by commas"),
-        ("a\tb\n1\t2\n", "is separated by tabs"),
         ("a,a\n1,2\n", "has two columns named 'a'"),
         (",a\n0,1\n", "has a column without a name"),
     ],
@@ -124,7 +158,7 @@ def test_bytes_that_are_no_table_are_refused_by_name(suffix, tmp_path):
         (np.zeros((2, 2, 2)), r"holds an array of shape \(2, 2, 2\)"),
         (np.empty((0, 2)), "has no rows"),
         (np.empty((2, 0)), "has no columns"),
-        (np.array([[0.0, np.nan]]), r"column '1' has no number \(NaN\) in row 1"),
+        (np.array([[0.0, np.nan]]), "has no finite number in 1 of 1 rows: '1' in row 0; fill"),
     ],
 )
 def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, tmp_path):
@@ -137,9 +171,9 @@ def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, t
     ("column", "message"),
     [
         (pd.to_datetime(["2020-01-01"]), "column 'a' holds datetime64.*, not numbers; choose columns"),
-        (["text"], "column 'a' has 'text' in row 1 where a number belongs"),
-        ([[1, 2]], "column 'a' has '.1 2.' in row 1 where a number belongs"),
-        ([None], r"column 'a' has no number \(NaN\) in row 1"),
+        (["text"], "column 'a' has 'text' in row 0 where a number belongs"),
+        ([[1, 2]], "column 'a' has '.1 2.' in row 0 where a number belongs"),
+        ([None], "has no finite number in 1 of 1 rows: 'a' in row 0"),
     ],
 )
 def test_parquet_column_that_is_not_numbers_is_refused_by_name(column, message, tmp_path):
@@ -159,6 +193,12 @@ def test_columns_of_numbers_are_offered_where_they_can_be_typed(header, offered,
     assert str(caught.value).endswith(f"--columns{offered}")
 
 
+def test_a_column_that_numbers_the_rows_is_not_offered(tmp_path):
+    (tmp_path / "table.csv").write_text("number,name,width\n7,x,2\n8,y,4\n9,z,3\n")
+    with pytest.raises(ValueError, match=r'--columns "width"$'):
+        read_table(tmp_path / "table.csv")
+
+
 def test_missing_columns_are_named_beside_those_there_are(tmp_path):
     write_table(tmp_path / "table.csv", {"a": np.zeros(2), "b": np.zeros(2)})
     with pytest.raises(ValueError, match="has no columns 'c', 'd'; its columns are 'a', 'b'"):
@@ -166,6 +206,8 @@ def test_missing_columns_are_named_beside_those_there_are(tmp_path):
 
 
 def test_other_suffixes_are_refused_for_reading_and_writing(tmp_path):
+    with pytest.raises(ValueError, match=r"the tables that gaussmix knows; save the sheet as CSV UTF-8 first"):
+        read_table(tmp_path / "table.xlsx")
     with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
         read_table(tmp_path / "table.txt")
     with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):

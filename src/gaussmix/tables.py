@@ -1,8 +1,11 @@
 """Tables on disk: CSV, Parquet and .npy to rows of numbers and back. The one room that knows pandas and pyarrow.
 
-Rows are counted from 1 in what users are told, below the header where there is one.
+Rows are counted from 0 in what users are told, as everywhere; for a CSV file the line is told too, as editors and
+spreadsheets count it.
 """
 
+import csv
+import itertools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,9 @@ from gaussmix.rows import KEPT_TYPES
 from gaussmix.typing import Rows
 
 SUFFIXES = (".csv", ".parquet", ".npy")
+
+_SHOWN = 5  # rows that an error names
+_DECIMAL_COMMA = r"[+-]?\d+,\d*(?:[eE][+-]?\d+)?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,9 @@ def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
 def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Table:
     """Read a table, or some of its columns in the order given.
 
+    A CSV table may be separated by semicolons or tabs, as spreadsheets write it where the comma is the decimal sign;
+    then numbers may have a decimal comma.
+
     Parameters
     ----------
     path : path to a .csv, .parquet or .npy file
@@ -90,8 +99,9 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
             frame = _csv_frame(source, names, named)
             kinds = zip(names, frame.dtypes, strict=True)
             usable = [name for name, dtype in kinds if name and dtype.kind in "iuf"]
+            offered = [name for name in usable if not _is_running_number(frame.iloc[:, names.index(name)])]
             arrays = [
-                _numbers(source, chosen[at], frame.iloc[:, position], usable) for at, position in enumerate(positions)
+                _numbers(source, chosen[at], frame.iloc[:, position], offered) for at, position in enumerate(positions)
             ]
         case ".parquet":
             frame = _parquet_frame(source, chosen)
@@ -131,18 +141,16 @@ def require_table_suffix(path: Path) -> str:
     """The suffix in lower case; ValueError unless it is that of a table."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"{path} does not end in .csv, .parquet or .npy, the tables that gaussmix knows")
+        remedy = "; save the sheet as CSV UTF-8 first" if suffix in (".xlsx", ".xls", ".ods") else ""
+        raise ValueError(f"{path} does not end in .csv, .parquet or .npy, the tables that gaussmix knows{remedy}")
     return suffix
 
 
 def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
     first = _read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, na_filter=False)
     cells = [str(cell).strip() for cell in first.iloc[0]]
-    if len(cells) == 1:
-        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-            if separator in cells[0]:
-                raise ValueError(f"{path} is separated by {name}; separate it by commas")
-    if all(_is_number(cell) for cell in cells):
+    commas = _separator(path) != ","
+    if all(_is_number(cell.replace(",", ".") if commas else cell) for cell in cells):
         return tuple(map(str, range(len(cells)))), False
     for position, cell in enumerate(cells):
         if cells.index(cell) < position:
@@ -153,7 +161,47 @@ def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
 def _csv_frame(path: Path, names: Sequence[str], named: bool) -> Any:
     version = tuple(map(int, _import_pandas().__version__.split(".")[:2]))
     precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # always so from 3.1 on
-    return _read_csv(path, header=0 if named else None, names=range(len(names)), **precision)
+    frame = _read_csv(path, header=0 if named else None, names=range(len(names)), **precision)
+    if _separator(path) != ",":
+        for position, kind in enumerate(frame.dtypes):
+            if kind.kind not in "biuf":
+                frame[position] = _with_decimal_points(frame[position])
+    return frame
+
+
+def _with_decimal_points(column: Any) -> Any:
+    """A column of text as numbers where each cell is a number with a decimal comma or point; else as it is."""
+    text = column.astype(str)
+    commas = text.str.fullmatch(_DECIMAL_COMMA)
+    pointed = _import_pandas().to_numeric(column.where(~commas, text.str.replace(",", ".")), errors="coerce")
+    return pointed if (pointed.notna() | column.isna()).all() else column
+
+
+def _is_running_number(column: Any) -> bool:
+    """Whether it numbers the rows, as an identifier does."""
+    return column.dtype.kind in "iu" and len(column) > 2 and bool((column.diff().iloc[1:] == 1).all())
+
+
+def _separator(path: Path) -> str:
+    """What separates cells: semicolons or tabs where they cut the first two lines alike, else commas."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        lines = [re.sub('"[^"]*"', "", line) for line in itertools.islice(filter(str.strip, file), 2)]
+    for separator in ";\t":
+        counts = {line.count(separator) for line in lines}
+        if len(counts) == 1 and counts != {0}:
+            return separator
+    return ","
+
+
+def _line(path: Path, row: int) -> str:
+    """The line of a CSV file that a row ends on, as text to put behind it."""
+    if path.suffix.lower() != ".csv":
+        return ""
+    named = _csv_names(path)[1]
+    with path.open(encoding="utf-8-sig") as file:
+        reader = csv.reader(file, delimiter=_separator(path))
+        ends = (reader.line_num for cells in reader if cells)
+        return f" (line {next(itertools.islice(ends, row + named, None))})"
 
 
 def _read_csv(path: Path, **options: Any) -> Any:
@@ -162,12 +210,20 @@ def _read_csv(path: Path, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             return pandas.read_csv(
-                path, encoding="utf-8-sig", index_col=False, skipinitialspace=True, low_memory=False, **options
+                path,
+                sep=_separator(path),
+                encoding="utf-8-sig",
+                index_col=False,
+                skipinitialspace=True,
+                low_memory=False,
+                **options,
             )
     except pandas.errors.EmptyDataError:
         raise ValueError(f"{path} is empty") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a CSV table: it is not text in UTF-8") from None
+        raise ValueError(
+            f"{path} is not a CSV table in UTF-8; save it as such, in a spreadsheet as CSV UTF-8"
+        ) from None
     except pandas.errors.ParserWarning:
         raise ValueError(f"{path} is not a CSV table: its rows have more cells than its header") from None
     except pandas.errors.ParserError as error:
@@ -210,8 +266,8 @@ def _npy_array(path: Path) -> Rows:
     return array
 
 
-def _numbers(path: Path, name: str, column: Any, usable: Sequence[str] = ()) -> Rows:
-    """A column of a data frame as numbers; NaN where it is empty. ``usable`` are columns that hold numbers."""
+def _numbers(path: Path, name: str, column: Any, offered: Sequence[str] = ()) -> Rows:
+    """A column of a data frame as numbers; NaN where it is empty. ``offered`` are columns to take in its place."""
     kind = column.dtype.kind
     if kind in "biuf":
         return np.asarray(column.to_numpy())
@@ -223,8 +279,8 @@ def _numbers(path: Path, name: str, column: Any, usable: Sequence[str] = ()) -> 
         value = str(column.iloc[text[0]])
         shown = value if len(value) <= 40 else value[:37] + "..."
         raise ValueError(
-            f"{path}: column {name!r} has {shown!r} in row {text[0] + 1} where a number belongs; "
-            f"choose columns with --columns{_as_typed(usable)}"
+            f"{path}: column {name!r} has {shown!r} in row {text[0]}{_line(path, text[0])} where a number belongs; "
+            f"choose columns with --columns{_as_typed(offered)}"
         )
     return np.asarray(numbers)
 
@@ -232,16 +288,22 @@ def _numbers(path: Path, name: str, column: Any, usable: Sequence[str] = ()) -> 
 def _checked(path: Path, table: Table) -> Table:
     if not len(table.rows):
         raise ValueError(f"{path} has no rows")
-    for start in range(0, len(table.rows), 65536):
-        bad = np.argwhere(~np.isfinite(table.rows[start : start + 65536]))
-        if bad.size:
-            row, column = bad[0]
-            value = "no number (NaN)" if np.isnan(table.rows[start + row, column]) else "infinity"
-            raise ValueError(
-                f"{path}: column {table.names[column]!r} has {value} in row {start + row + 1}; "
-                "drop such rows or fill them in"
-            )
-    return table
+    blocks = range(0, len(table.rows), 65536)
+    bad = [np.argwhere(~np.isfinite(table.rows[start : start + 65536])) + np.array([start, 0]) for start in blocks]
+    cells = np.concatenate(bad)
+    if not len(cells):
+        return table
+    rows, first = np.unique(cells[:, 0], return_index=True)
+    said = [
+        f"{'infinity for ' if np.isinf(table.rows[row, column]) else ''}{table.names[column]!r} in row {row}"
+        f"{_line(path, row)}"
+        for row, column in cells[first[:_SHOWN]].tolist()
+    ]
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    raise ValueError(
+        f"{path} has no finite number in {len(rows)} of {len(table.rows)} rows: {', '.join(said)}{more}; fill in such "
+        "cells, or delete the rows (in pandas: table.dropna())"
+    )
 
 
 def _is_number(text: str) -> bool:

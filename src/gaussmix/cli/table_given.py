@@ -57,7 +57,5 @@ def _checked_weights(path: Path, column: str, values: Rows) -> FloatArray:
     row_weights = np.asarray(values, dtype=np.float64)
     if (row_weights < 0).any():
         row = int(np.flatnonzero(row_weights < 0)[0])
-        raise ValueError(
-            f"{path}: column {column!r} has the weight {row_weights[row]:g} in row {row + 1}; use 0 or more"
-        )
+        raise ValueError(f"{path}: column {column!r} has the weight {row_weights[row]:g} in row {row}; use 0 or more")
     return row_weights

@@ -216,7 +216,7 @@ def _overlap(table: SelectionTable) -> str:
     return (
         f"ICL, which asks that clusters be separate, takes {_in_full(table, line)}: some of the "
         f"{table.n_components[table.best]} components overlap, and describe one cluster together. Where clusters are "
-        "wanted, `merge_components(search.mixture_, X)` finds them; nothing is left out."
+        "wanted, `merge_components(search.mixture_, X)` finds them, and so does `gaussmix report`; nothing is left out."
     )
 
 
