@@ -12,6 +12,7 @@ from gaussmix import GaussianMixture, Mixture
 from gaussmix.covariance import COVARIANCES
 from gaussmix.report import FitRecord, inspect_fit, inspect_rows
 from gaussmix.report import sampled as sampled_module
+from gaussmix.report.text import _runs
 from gaussmix.updates import MaximumLikelihood
 
 STOPPED = FitRecord("Converged.", converged=True, n_iter=3)
@@ -263,6 +264,26 @@ def test_a_component_that_does_not_pay_for_itself():
     assert any("unpaid" in found["troubles"] for found in facts["components"])
     assert facts["components"][0]["own_parameters"] == 6
     assert facts["advice"][0] == "Fewer components: n_components=2."
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+def test_components_in_the_same_trouble_are_told_together():
+    rows = normal(120, 2)
+    report = GaussianMixture(60, random_state=0).fit(rows).report(rows)
+    assert len(report.lines()) < 30
+    told = [line for line in report.lines() if line.name.endswith(" components")]
+    assert told
+    for line in told:
+        assert "each" in line.text
+        assert int(line.name.split()[0]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([3], "3"), ([0, 1, 2, 5], "0 to 2, 5"), (list(range(0, 20, 2)), "0, 2, 4, 6, 8 and more")],
+)
+def test_numbers_in_a_row_are_shortened(numbers, text):
+    assert _runs(numbers) == text
 
 
 def test_the_loss_is_that_of_a_fit_without_the_component():

@@ -159,6 +159,7 @@ def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
 
 
 def test_best_goes_on_as_any_estimator(search, eruptions):
+    assert search.best_estimator_.stop_reason_.startswith("Found by a search over models, from ")
     again = clone(search.best_estimator_).fit(eruptions)
     assert again.score(eruptions) == pytest.approx(search.score(eruptions), abs=1e-6)
     warm = pickle.loads(pickle.dumps(search.best_estimator_)).set_params(warm_start=True).fit(eruptions)

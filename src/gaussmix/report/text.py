@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 _SHOWN = 5
+_ALIKE = 3  # components that are told together
 _OVERLAP = 0.05
 _CONDITION = 1e4
 _BYTES = 100e6
@@ -175,7 +176,8 @@ def _fit_lines(facts: dict[str, Any]) -> list[Line]:
         text = f"{ridge['value']:g} is {ridge['share']:.0%} of the variance of {ridge['column']} within components"
         lines.append(Line("reg_covar", text))
     if fit["time"] is not None:
-        text = f"{fit['time']['iterations']:,} iterations in {fit['time']['seconds']:.3g} seconds"
+        n_iter = fit["time"]["iterations"]
+        text = f"{n_iter:,} iteration{'s' if n_iter != 1 else ''} in {fit['time']['seconds']:.3g} seconds"
         lines.append(Line("time", text, unusual=False))
     return lines
 
@@ -183,13 +185,19 @@ def _fit_lines(facts: dict[str, Any]) -> list[Line]:
 def _component_lines(facts: dict[str, Any]) -> list[Line]:
     components = facts["components"]
     lines = [_counts(components)]
+    alike: dict[str, list[int]] = {}
     for at, found in enumerate(components):
         why = [
             _TROUBLES[name].format(loss=found["loss_without"], own=found.get("own_parameters"))
             for name in found["troubles"]
         ]
         if why:
-            lines.append(Line(f"component {at}", "; ".join(why)))
+            alike.setdefault("; ".join(why), []).append(at)
+    for text, which in alike.items():
+        if len(which) < _ALIKE:
+            lines += [Line(f"component {at}", text) for at in which]
+        else:
+            lines.append(Line(f"{len(which)} components", f"{_runs(which)}, each {text}"))
     worst = max(range(len(components)), key=lambda at: components[at]["correlation_condition"])
     condition = components[worst]["correlation_condition"]
     if condition > _CONDITION and not components[worst]["troubles"]:
@@ -206,6 +214,17 @@ def _component_lines(facts: dict[str, Any]) -> list[Line]:
             text += f"; taken for each other: {', '.join(pairs)}"
         lines.append(Line("certainty", text, unusual=False))
     return lines
+
+
+def _runs(numbers: list[int]) -> str:
+    """Ascending numbers, those in a row by the first and the last: 1, 4 to 9."""
+    starts = [at for at, number in enumerate(numbers) if at == 0 or number > numbers[at - 1] + 1]
+    ends = [*(start - 1 for start in starts[1:]), len(numbers) - 1]
+    shown = [
+        str(numbers[start]) if start == end else f"{numbers[start]} to {numbers[end]}"
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return ", ".join(shown[:_SHOWN]) + (" and more" if len(shown) > _SHOWN else "")
 
 
 def _counts(components: list[dict[str, Any]]) -> Line:

@@ -259,7 +259,8 @@ class Ascent:
 
 
 def _as(peak: Peak) -> str:
-    return f"{peak.mixture.n_components} components of {peak.mixture.covariance.letters}"
+    k = peak.mixture.n_components
+    return f"{k} component{'s' if k > 1 else ''} of {peak.mixture.covariance.letters}"
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:

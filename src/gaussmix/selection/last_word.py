@@ -144,4 +144,5 @@ class LastWord:
 
 
 def _as(word: Word) -> str:
-    return f"{word.fit.mixture.n_components} components of {word.fit.mixture.covariance.letters}"
+    k = word.fit.mixture.n_components
+    return f"{k} component{'s' if k > 1 else ''} of {word.fit.mixture.covariance.letters}"

@@ -56,5 +56,6 @@ def estimator_of(
         estimator.feature_names_in_ = feature_names
     found = Found(fit, cell.update, cell.soundness, (fit.moments.log_likelihood,))
     estimator._keep(found, mixture, log_likelihood)
+    estimator.stop_reason_ = f"Found by a search over models, from {cell.origin}. Last run: {fit.reason}"
     estimator._data_range, estimator._reduced = data_range, fit.mixture
     return estimator
