@@ -73,7 +73,7 @@ def test_demo_prints_both_summaries(demo):
 def test_demo_names_files_to_look_at_that_exist(demo):
     folder, out = demo
     lines = out[out.index("Look at:") : out.index("Try next:")].splitlines()[1:]
-    assert len(lines) == 4
+    assert len(lines) == 3
     for line in lines:
         assert Path(line.strip().split(": ")[0].split(" to ")[0]).is_relative_to(folder)
         assert Path(line.strip().split(": ")[0].split(" to ")[0]).is_file()
