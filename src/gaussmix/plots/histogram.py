@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _FEWEST_BARS, _MOST_BARS, _POINTS = 10, 64, 512
+_EVERY_HALF = 2.0**52  # numbers below have halves between them
 
 
 @dataclass(kw_only=True, eq=False)
@@ -209,13 +210,14 @@ def _bars(values: Rows, deviation: float) -> tuple[FloatArray, FloatArray]:
     values = np.asarray(values, dtype=np.float64)
     least, greatest = float(values.min()), float(values.max())
     width = 3.49 * deviation * len(values) ** (-1 / 3)
-    whole = bool((values == np.rint(values)).all())
-    length = greatest - least + (1.0 if whole else 0.0) or 1.0
+    farthest = max(abs(least), abs(greatest))
+    whole = farthest < _EVERY_HALF and bool((values == np.rint(values)).all())
+    length = greatest - least + (1.0 if whole else 0.0) or max(1.0, _MOST_BARS * float(np.spacing(farthest)))
     n_bars = int(np.clip(math.ceil(length / width), _FEWEST_BARS, _MOST_BARS))
     if whole:
         step = math.ceil(length / n_bars)
         edges = least - 0.5 + step * np.arange(math.ceil(length / step) + 1)
     else:
-        edges = np.linspace(least, least + length, n_bars + 1)
+        edges = np.unique(np.linspace(least, max(greatest, least + length), n_bars + 1))  # the sum is rounded
     counts = np.histogram(values, edges)[0]
     return np.asarray(edges), np.asarray(counts / (len(values) * np.diff(edges)))
