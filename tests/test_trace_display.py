@@ -61,6 +61,12 @@ def test_lines_and_the_gap_between_them_are_the_numbers(trace, axes, distance, p
     assert {text.get_text() for text in axes.texts} >= {"log-likelihood", "bound"}
 
 
+def test_up_is_better_however_often_it_is_drawn(trace, axes):
+    display = TraceDisplay.from_trace(trace, ax=axes, distance=True)
+    display.plot(axes, distance=True)
+    assert axes.yaxis_inverted()
+
+
 def test_few_passes_have_letters_and_many_have_numbers(trace, axes):
     TraceDisplay.from_trace(trace, ax=axes, passes=4)
     assert [label.get_text() for label in axes.get_xticklabels(minor=True)] == ["E"] * 4 + ["M"] * 4

@@ -187,7 +187,7 @@ class ResponsibilityDisplay:
         axes.set_ylim(-0.045, 1)
         axes.set_yticks(sorted({0.0, 0.5, 1.0, self.threshold}))
         axes.spines["bottom"].set_visible(False)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("rows, by component, the surest first", color=inks.ink)
         axes.set_ylabel("responsibility", color=inks.ink)
         share = 100 * self.n_doubtful / max(self.n_rows, 1)

@@ -250,7 +250,7 @@ class TraceDisplay:
             room = 0.08 * (high - low) or 0.5
             axes.set_ylim(max(low - 2.5 * room, float(lower.min()) - room), high + 1.6 * room)
         else:
-            axes.invert_yaxis()  # up is better
+            axes.yaxis.set_inverted(True)  # up is better
         _name_lines(axes, inks, x, upper, lower)
         _name_steps(axes, inks, n_passes)
 
