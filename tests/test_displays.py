@@ -1,5 +1,7 @@
 """Displays of searches, responsibilities, uncertainty and segmentations: their numbers, and artists that show them."""
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -253,6 +255,13 @@ def test_components_without_rows_take_no_room():
     assert display.n_doubtful == 0
 
 
+def test_a_drawn_display_can_be_copied(mixture):
+    display = ResponsibilityDisplay.from_estimator(mixture, mixture.sample(2_000, 0)[0])
+    copied = pickle.loads(pickle.dumps(display))
+    np.testing.assert_array_equal(copied.bands, display.bands)
+    assert copied.ax_.xaxis.get_major_formatter()(1500) == "1,500"
+
+
 def test_threshold_must_be_a_probability(mixture):
     with pytest.raises(ValueError, match="threshold must be a probability"):
         ResponsibilityDisplay.from_estimator(mixture, np.zeros((1, 2)), threshold=80)
@@ -449,6 +458,18 @@ def test_outlines_lie_between_segments():
     assert not alone.ax_.collections
 
 
+def test_one_line_of_pixels_has_no_outlines():
+    display = _display(picture=np.zeros((1, 24, 3)), labels=HALF[:1], probabilities=np.eye(2)[HALF[:1]])
+    assert not display.plot(outlines=True).ax_.collections
+
+
+def test_what_is_true_is_white():
+    image = HALF.astype(bool)
+    segmenter = GaussianMixtureSegmenter(2, random_state=0).fit(_gray(np.random.default_rng(0)))
+    display = SegmentationDisplay.from_estimator(segmenter, image, show="picture")
+    np.testing.assert_array_equal(_image_of(display), 255 * HALF[..., None].repeat(3, axis=-1))
+
+
 def test_mask_leaves_its_pixels_out():
     image = _color(np.random.default_rng(0))
     mask = np.ones(HALF.shape, dtype=bool)
@@ -468,7 +489,9 @@ def test_what_cannot_be_shown_is_refused(show):
 def test_segmentation_display_takes_one_image_and_a_fitted_segmenter():
     image = _gray(np.random.default_rng(0))
     segmenter = GaussianMixtureSegmenter(2, random_state=0)
-    with pytest.raises(TypeError, match="fitted segmenter"):
+    with pytest.raises(NotFittedError):
         SegmentationDisplay.from_estimator(segmenter, image)
+    with pytest.raises(TypeError, match="fitted segmenter, got GaussianMixture"):
+        SegmentationDisplay.from_estimator(GaussianMixture(2), image)
     with pytest.raises(ValueError, match="must be one array"):
         SegmentationDisplay.from_estimator(segmenter.fit(image), [image, image])

@@ -116,7 +116,7 @@ class SegmentationDisplay:
         """
         if isinstance(image, list | tuple):
             raise ValueError("image must be one array: a display shows one image")
-        if not hasattr(segmenter, "predict_proba") or not hasattr(segmenter, "smoothing_"):
+        if not hasattr(segmenter, "smoothing"):
             raise TypeError(f"a display of segments needs a fitted segmenter, got {type(segmenter).__name__}")
         values = np.asarray(image)
         labels = np.asarray(segmenter.predict(values, mask))
@@ -196,6 +196,8 @@ class SegmentationDisplay:
 
         step = shown_step(self.labels)
         labels = self.labels[::step, ::step]
+        if min(labels.shape) < 2:
+            return  # contours need two lines of pixels
         for number in np.unique(labels)[1:].tolist():
             lines = self.ax_.contour(labels == number, levels=[0.5], colors="white", linewidths=0.9)
             lines.set(path_effects=[withStroke(linewidth=2.2, foreground=INK)])
@@ -243,6 +245,8 @@ def _shown(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
         values = values[..., :3]
     if values.shape[-1] not in (1, 3):
         values = values.mean(axis=-1, keepdims=True)
+    if values.dtype == np.bool_:
+        values = 255 * values.astype(np.uint8)
     if values.dtype != np.uint8:
         black, white = np.percentile(values[visible], _STRETCH)
         shares = (np.where(visible[..., None], values, black) - black) / ((white - black) or 1.0)
