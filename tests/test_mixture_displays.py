@@ -14,6 +14,7 @@ from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 from gaussmix import GaussianMixture, Mixture
+from gaussmix.covariance import covariance_class
 from gaussmix.plots import (
     HistogramDisplay,
     MixtureDisplay,
@@ -130,6 +131,33 @@ def test_parts_can_be_left_out(plane, rows, left_out):
 def test_without_masses_there_are_centers_and_axes_but_no_ellipses(plane):
     display = MixtureDisplay.from_estimator(plane, masses=(), density=False)
     assert [text.get_text() for text in display.ax_.texts] == ["0", "1", "2"]
+
+
+def test_masses_are_shown_from_the_innermost_on(plane):
+    display = MixtureDisplay.from_estimator(plane, masses=(0.95, 0.5))
+    expected = MixtureDisplay.from_estimator(plane, masses=(0.5, 0.95))
+    assert display.masses == (0.5, 0.95)
+    np.testing.assert_array_equal(display.ellipses, expected.ellipses)
+    np.testing.assert_array_equal(display.axes, expected.axes)
+
+
+@pytest.mark.parametrize("mass", [0, 1, 95, -0.1, np.nan])
+def test_masses_that_are_no_shares_are_refused(plane, mass):
+    with pytest.raises(ValueError, match=f"masses must be above 0 and below 1, got {mass}"):
+        MixtureDisplay.from_estimator(plane, masses=(0.5, mass))
+    with pytest.raises(ValueError, match=f"mass must be above 0 and below 1, got {mass}"):
+        PairsDisplay.from_estimator(plane, mass=mass)
+
+
+@pytest.mark.parametrize("show", [MixtureDisplay, PairsDisplay])
+def test_components_that_are_lines_but_for_rounding_are_drawn(show):
+    roots = np.array([[[1.0, 0.0], [0.5, 1e-9]], [[1.0, 0.0], [0.0, 1.0]]])
+    mixture = Mixture(np.array([0.5, 0.5]), np.array([[0.0, 0.0], [4.0, 4.0]]), covariance_class("full")(roots, 2, 2))
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.cholesky(mixture.covariance.dense())
+    display = show.from_estimator(mixture, mixture.sample(50, 0)[0])
+    display.figure_.canvas.draw()
+    assert {"0", "1"} <= {text.get_text() for axes in display.figure_.axes for text in axes.texts}
 
 
 def test_view_holds_rows_and_nearly_all_of_each_component(plane, rows):
@@ -301,6 +329,27 @@ def test_bars_never_cut_whole_numbers_apart(values):
     np.testing.assert_array_equal(np.mod(display.edges, 1), 0.5)
     assert len(set(np.diff(display.edges))) == 1
     assert display.heights @ np.diff(display.edges) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "deviation"),
+    [
+        (np.array([0.3, 0.7, 2.9]), 1.0),
+        *((np.random.default_rng(seed).standard_normal(20), 1.0) for seed in range(20)),
+        (1e30 * np.random.default_rng(0).standard_normal(300), 1e30),
+        (1e17 + 100 * np.arange(30.0), 1e3),
+        (np.full(30, 1e17), 1e3),
+        (np.full(30, 0.1), 1e-3),
+        (np.array([1.0, 1.0 + 2e-16]) - 0.3, 1e-16),
+    ],
+)
+def test_every_row_is_in_a_bar(values, deviation):
+    mixture = Mixture.from_parameters([1.0], [[values.mean()]], [deviation**2], covariance_type="spherical")
+    display = HistogramDisplay.from_estimator(mixture, values[:, None])
+    widths = np.diff(display.edges)
+    assert (widths > 0).all()
+    assert display.edges[0] <= values.min() <= values.max() <= display.edges[-1]
+    assert display.heights @ widths == pytest.approx(1.0, rel=1e-12)
 
 
 def test_pairs_have_every_pair_of_features_below_and_each_alone_on_the_diagonal(mixture, rows):

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.plots.components import draw_center, draw_ellipses, draw_rows, drawn_components, size_of_points
+from gaussmix.plots.components import (
+    draw_center,
+    draw_ellipses,
+    draw_rows,
+    drawn_components,
+    radii_of,
+    size_of_points,
+)
 from gaussmix.plots.drawing import new_axes, new_figure, quiet_axes
-from gaussmix.plots.geometry import ellipse, radius_holding, view_range
+from gaussmix.plots.geometry import ellipse, view_range
 from gaussmix.plots.given import chosen_rows, feature_names, rows_of
 from gaussmix.trace import EMTrace
 
@@ -144,7 +151,7 @@ class EMAnimation:
             labels, certainty = responsibilities.argmax(axis=1), responsibilities.max(axis=1)
             draw_rows(ax, self.rows, labels, certainty, mixture.n_components, inks)
         shapes = zip(mixture.means, mixture.covariance.dense(), strict=True)
-        radii = [radius_holding(mass) for mass in MASSES]
+        radii = radii_of(MASSES)
         ellipses = np.array([[ellipse(mean, covariance, radius) for radius in radii] for mean, covariance in shapes])
         drawn = drawn_components(mixture)
         draw_ellipses(ax, ellipses, drawn, inks)

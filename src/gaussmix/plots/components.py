@@ -35,6 +35,14 @@ def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
     return [view_range(values, 0.02) for values in ends.T]
 
 
+def radii_of(masses: Sequence[float], name: str = "masses") -> list[float]:
+    """Of the ellipses that hold these shares of their component; ValueError where one is no share."""
+    for mass in masses:
+        if not 0 < mass < 1:
+            raise ValueError(f"{name} must be above 0 and below 1, got {mass}")
+    return [radius_holding(mass) for mass in masses]
+
+
 def draw_rows(
     axes: "Axes",
     rows: FloatArray,

@@ -70,8 +70,9 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     """
     angles = np.linspace(0.0, 2 * np.pi, n_points)
     circle = radius * np.column_stack([np.cos(angles), np.sin(angles)])
-    root = np.linalg.cholesky(np.asarray(covariance, dtype=np.float64))
-    return np.asarray(np.asarray(mean, dtype=np.float64) + circle @ root.T)
+    variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
+    root = directions * np.sqrt(np.maximum(variances, 0.0)) @ directions.T  # below 0 by rounding alone
+    return np.asarray(np.asarray(mean, dtype=np.float64) + circle @ root)
 
 
 def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0) -> FloatArray:

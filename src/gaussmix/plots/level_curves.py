@@ -120,7 +120,8 @@ class _Scores:
         same = np.isclose(known[:, None], known, rtol=1e-12, atol=0).all(axis=2)
         chosen = np.flatnonzero((mixture.weights > 0) & ~np.tril(same, -1).any(axis=1))
         self.means = mixture.means[chosen]
-        self.roots = np.linalg.inv(np.linalg.cholesky(covariances[chosen]))  # (k, 2, 2), lower triangles
+        roots = [mixture.covariance.color(np.eye(2), int(component)).T for component in chosen]
+        self.roots = np.linalg.inv(roots)  # (k, 2, 2), lower triangles
         self.offsets = np.log(mixture.weights[chosen] / (2 * np.pi)) + np.log(np.diagonal(self.roots, 0, 1, 2)).sum(1)
 
     def of(self, points: FloatArray, components: Sequence[int] | slice = slice(None)) -> FloatArray:

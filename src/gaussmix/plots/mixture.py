@@ -18,11 +18,12 @@ from gaussmix.plots.components import (
     draw_shades,
     drawn_components,
     fineness,
+    radii_of,
     share_text,
     views_of,
 )
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
-from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes, radius_holding
+from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
@@ -62,7 +63,7 @@ class MixtureDisplay:
     certainty : (m,) array
         Its probability.
     masses : tuple of float
-        The share of a component that each of its ellipses holds.
+        The share of a component that each of its ellipses holds, ascending.
     ellipses : (k, len(masses), points, 2) array
         Their points.
     axes : (k, 2, 2, 2) array
@@ -157,7 +158,8 @@ class MixtureDisplay:
         rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
         responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
         covariances = mixture.covariance.dense()
-        radii = [radius_holding(mass) for mass in masses]
+        masses = tuple(sorted(masses))
+        radii = radii_of(masses)
         components = list(zip(mixture.means, covariances, strict=True))
         view = _fixed_view(ax, views_of(mixture, rows[:, positions]))
         x, y = (np.linspace(*ends, fineness(mixture, view, _COARSEST, _FINEST)) for ends in view)
@@ -171,7 +173,7 @@ class MixtureDisplay:
             rows=rows[:, positions],
             labels=responsibilities.argmax(axis=1),
             certainty=responsibilities.max(axis=1, initial=0.0),
-            masses=tuple(masses),
+            masses=masses,
             ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
             axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),
             x=x,

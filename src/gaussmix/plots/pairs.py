@@ -17,10 +17,11 @@ from gaussmix.plots.components import (
     draw_shades,
     drawn_components,
     fineness,
+    radii_of,
     views_of,
 )
 from gaussmix.plots.drawing import Inks, color_of, quiet_axes, shown_figure
-from gaussmix.plots.geometry import ellipse, mass_levels, radius_holding
+from gaussmix.plots.geometry import ellipse, mass_levels
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
 from gaussmix.typing import FloatArray, IntArray
@@ -187,7 +188,8 @@ class PairsDisplay:
         if len(self.rows):
             draw_rows(axes, self.rows[:, [x, y]], self.labels, self.certainty, pair.n_components, inks, largest=8)
         shapes = zip(pair.means, pair.covariance.dense(), strict=True)
-        curves = np.array([[ellipse(mean, covariance, radius_holding(self.mass))] for mean, covariance in shapes])
+        [radius] = radii_of([self.mass], "mass")
+        curves = np.array([[ellipse(mean, covariance, radius)] for mean, covariance in shapes])
         draw_ellipses(axes, curves, drawn_components(pair), inks, 1.0)
         self._draw_centers(axes, pair, inks)
 
