@@ -199,16 +199,19 @@ class ResponsibilityDisplay:
 
     def _draw_block(self, component: int, begin: int, end: int, inks: Inks) -> None:
         """The bands of the rows of one component, its own at the bottom."""
+        from matplotlib.patches import StepPatch
+
         first, last = np.searchsorted(self.edges, [begin, end])
         bands, edges = self.bands[first:last], self.edges[first : last + 1]
         base = np.zeros(len(bands))
         for other in [component, *(at for at in range(bands.shape[1]) if at != component)]:
             top = base + bands[:, other]
             if bands[:, other].max() > _SEEN:
-                self.ax_.stairs(
+                band = StepPatch(
                     top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,
                     label=f"component {other} in {component}",
                 )  # fmt: skip
+                self.ax_.add_artist(band)  # what add_patch finds out about limits takes longer than all else
             base = top
 
 
