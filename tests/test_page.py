@@ -284,6 +284,17 @@ def test_weights_count_as_rows(written):
     assert "181 rows (total weight 271)" in one.texts["header"]
 
 
+def test_rows_of_weight_zero_are_in_no_picture(drawn, written):
+    table = eruptions()
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    far = pd.concat([table, table + 300])
+    one, other = (
+        assert_complete(written(gm.mixture_, rows, sample_weight=each, n_components=()))
+        for rows, each in ((far, np.repeat([1, 0], 272)), (table, None))
+    )
+    assert one.attributes("src") == other.attributes("src")
+
+
 def test_names_with_markup_are_shown_and_do_nothing(written):
     rows = TABLES["iris"][0]
     table = pd.DataFrame(rows, columns=NASTY)

@@ -18,7 +18,7 @@ _PIXELS = 96  # CSS pixels in an inch
 
 def of_mixture(subject: Subject) -> Markup:
     """The mixture and the rows, in all features or in those that tell components apart most."""
-    mixture, rows, names = subject.mixture, subject.rows, subject.names
+    mixture, rows, names = subject.mixture, subject.rows_there, subject.names
     what = f"{mixture.n_components} components"
     if mixture.n_features == 1:
         return _drawn(
@@ -51,7 +51,7 @@ def of_mixture(subject: Subject) -> Markup:
 
 def of_certainty(subject: Subject, seen: RowsSeen) -> Markup:
     """The responsibilities of all rows."""
-    mixture, rows, threshold = subject.mixture, subject.rows, CERTAINTIES[1]
+    mixture, rows, threshold = subject.mixture, subject.rows_there, CERTAINTIES[1]
     return _drawn(
         lambda figure: ResponsibilityDisplay.from_estimator(
             mixture, rows, threshold=threshold, ax=figure.add_subplot()

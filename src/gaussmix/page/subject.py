@@ -51,6 +51,11 @@ class Subject:
         return self.mixture.feature_names
 
     @property
+    def rows_there(self) -> Rows:
+        """(m, d) those of some weight."""
+        return self.rows if self.row_weights is None else self.rows[self.row_weights > 0]
+
+    @property
     def separation(self) -> FloatArray:
         """(d,) the share of a feature's variance, in the mixture, that lies between the components."""
         mixture = self.mixture

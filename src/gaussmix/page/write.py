@@ -47,7 +47,7 @@ def write_report(
     X : (n, d) array-like or table
         Of a table the columns that have the names of the features.
     sample_weight : (n,) array-like, optional
-        Numbers of rows, as in a fit. Pictures show each row once.
+        Numbers of rows, as in a fit. Pictures show each row once, and those of weight 0 not at all.
     n_components : iterable of int or int, optional
         The numbers of components to compare with; by default 1 to three more than the model has, and for many
         components those nearby. Empty: nothing is compared.

@@ -208,7 +208,7 @@ class ResponsibilityDisplay:
             top = base + bands[:, other]
             if bands[:, other].max() > _SEEN:
                 band = StepPatch(
-                    top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,
+                    top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,  # type: ignore[arg-type]
                     label=f"component {other} in {component}",
                 )  # fmt: skip
                 self.ax_.add_artist(band)  # what add_patch finds out about limits takes longer than all else
