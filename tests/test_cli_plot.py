@@ -63,6 +63,12 @@ def test_figure_depends_on_the_number_of_features(n_features, n_axes, model):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.parametrize(("k", "n", "words"), [(1, 1, "1 component, 1 row"), (2, 1500, "2 components, 1,500 rows")])
+def test_title_counts_components_and_rows(k, n, words):
+    mixture = Mixture.from_parameters(np.full(k, 1 / k), np.eye(k, 1), np.ones(k), covariance_type="spherical")
+    assert model_figure(mixture, np.zeros((n, 1))).texts[0].get_text() == words
+
+
 def test_plot_shows_all_rows_of_the_table_in_the_features_of_the_model(model, asked, tmp_path):
     path, table = model(3)
     frame = pd.read_csv(table)

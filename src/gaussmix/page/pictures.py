@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gaussmix.page.html import Markup, picture
+from gaussmix.page.html import Markup, counted, picture
 from gaussmix.page.rows_seen import CERTAINTIES, RowsSeen
 from gaussmix.page.subject import Subject
 from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay
@@ -19,7 +19,7 @@ _PIXELS = 96  # CSS pixels in an inch
 def of_mixture(subject: Subject) -> Markup:
     """The mixture and the rows, in all features or in those that tell components apart most."""
     mixture, rows, names = subject.mixture, subject.rows_there, subject.names
-    what = f"{mixture.n_components} components"
+    what = counted(mixture.n_components, "component")
     if mixture.n_features == 1:
         return _drawn(
             lambda figure: HistogramDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()),

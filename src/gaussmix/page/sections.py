@@ -8,7 +8,7 @@ from scipy.special import chdtrc
 from gaussmix.merging import merge_components
 from gaussmix.mixture import Mixture
 from gaussmix.page.alternatives import Alternatives, Fitness
-from gaussmix.page.html import Markup, bullets, data_table, element, joined, names_and_values, paragraph
+from gaussmix.page.html import Markup, bullets, counted, data_table, element, joined, names_and_values, paragraph
 from gaussmix.page.rows_seen import CERTAINTIES, RARE, RowsSeen
 from gaussmix.page.subject import Subject
 from gaussmix.plots.drawing import color_of
@@ -52,7 +52,7 @@ def lead(subject: Subject, seen: RowsSeen) -> Markup:
     k, d = mixture.n_components, mixture.n_features
     weight = "" if seen.weight == seen.n_rows else f" (total weight {seen.weight:g})"
     return paragraph(
-        f"{seen.n_rows:,} rows{weight}, {_counted(d, 'feature')}, {_counted(k, 'component')} "
+        f"{counted(seen.n_rows, 'row')}{weight}, {counted(d, 'feature')}, {counted(k, 'component')} "
         f"of structure {structure_in_words(mixture)}"
     )
 
@@ -336,10 +336,6 @@ def _fixed(value: float, digits: int) -> str:
 def _number(count: float) -> str:
     """Of rows, or of their weights."""
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _in_words(names: Iterable[object]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import gaussmix._native as _native
 from gaussmix.page import pictures, sections
 from gaussmix.page.alternatives import Alternatives, Fitness, beside, default_numbers, find_alternatives, was_made_of
-from gaussmix.page.html import Markup, joined, page, paragraph
+from gaussmix.page.html import Markup, counted, joined, page, paragraph
 from gaussmix.page.rows_seen import look_at_rows
 from gaussmix.page.subject import Subject
 from gaussmix.report import inspect_fit
@@ -101,7 +101,7 @@ def write_report(
     if found is not None:
         compared = sections.alternatives(found, subject.names, seen.n_rows)
         parts.append(("models", "Other models", joined([pictures.of_criterion(found.search), compared])))
-    heading = title or f"A mixture of {mixture.n_components} components"
+    heading = title or f"A mixture of {counted(mixture.n_components, 'component')}"
     text = page(heading, sections.lead(subject, seen), parts, _provenance())
     Path(path).write_text(text, encoding="utf-8")
     if interrupt is not None:

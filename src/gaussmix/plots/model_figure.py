@@ -128,5 +128,5 @@ def _paper(width: float, height: float, dark: bool) -> "Figure":
 
 
 def _what(mixture: Mixture, X: npt.ArrayLike | None) -> str:
-    components = "1 component" if mixture.n_components == 1 else f"{mixture.n_components} components"
-    return components if X is None else f"{components}, {len(np.asarray(X)):,} rows"
+    counts = {"component": mixture.n_components} | ({} if X is None else {"row": len(np.asarray(X))})
+    return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
