@@ -1,5 +1,6 @@
 """Displays of mixtures: what they keep is what they draw, for any estimator and any number of rows and components."""
 
+import itertools
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -365,6 +366,17 @@ def test_pairs_have_every_pair_of_features_below_and_each_alone_on_the_diagonal(
     assert [axes.get_xlabel() for axes in display.axes_[-1]] == NAMES
     assert [axes.get_ylabel() for axes in display.axes_[:, 0]] == NAMES
     assert [histogram.name for histogram in display.histograms] == NAMES
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(45e3, 12e3), (0.0, 1e-2), (1000.0, 1.0), (0.0, 1e6), (0.0, 0.3)])
+def test_numbers_of_an_axis_do_not_touch(offset, spread):
+    rows = offset + spread * np.random.default_rng(0).standard_normal((200, 5))
+    figure = PairsDisplay.from_estimator(GaussianMixture(1).fit(rows), rows).figure_
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_visible()]
+        seen = sorted((box.x0, box.x1) for box in boxes if axes.bbox.x0 <= (box.x0 + box.x1) / 2 <= axes.bbox.x1)
+        assert all(one[1] + 3 < other[0] for one, other in itertools.pairwise(seen))
 
 
 def test_pairs_go_into_a_figure_that_is_given(mixture):

@@ -1,5 +1,6 @@
 """Several features of a mixture: every pair of them, and each alone."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -225,7 +226,7 @@ class PairsDisplay:
         if line != column:
             axes.set_ylim(self.views[line])
             axes.locator_params(axis="y", nbins=4)
-        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="x", nbins=_steps(*self.views[column]))
         inks = quiet_axes(axes) if line != column else None
         if line < len(self.names) - 1:
             axes.tick_params(labelbottom=False)
@@ -236,6 +237,13 @@ class PairsDisplay:
             axes.tick_params(labelleft=False)
         else:
             axes.set_ylabel(self.names[line], color=inks.ink if inks else axes.xaxis.label.get_color())
+
+
+def _steps(low: float, high: float) -> int:
+    """How many steps an axis may have so that its numbers lie side by side: fewer where they are long."""
+    decimals = max(0, -math.floor(math.log10((high - low) / 4)))
+    length = max(len(f"{edge:.{decimals}f}") for edge in (low, high))
+    return 4 if length <= 4 else 3 if length <= 6 else 2
 
 
 def _some(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
