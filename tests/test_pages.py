@@ -9,6 +9,7 @@ from textwrap import dedent
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+from sklearn.datasets import load_sample_image
 
 from gaussmix import plots
 
@@ -30,7 +31,7 @@ PAGES = {
     "when-it-goes-wrong": 0,
     "images": 0,
     "speed": 0,
-    "from-scikit-learn": 1,
+    "from-scikit-learn": 2,
     "from-mclust": 3,
 }
 """Page -> how many texts it shows that its examples print."""
@@ -49,6 +50,17 @@ def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
             assert printed.getvalue() == text
             shown += 1
     assert shown == PAGES[name]
+
+
+def test_what_the_readme_says_runs(tmp_path, monkeypatch):
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sklearn.datasets.load_sample_image", lambda name: load_sample_image(name)[::4, ::4])
+    blocks = BLOCK.findall((DOCS.parent / "README.md").read_text(encoding="utf-8"))
+    assert [language for language, _ in blocks] == ["python"]
+    with redirect_stdout(StringIO()):
+        exec(compile(blocks[0][1], "README.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"eruptions.png", "model.json"}
 
 
 def test_every_display_draws_as_the_page_of_pictures_says():
