@@ -1,6 +1,7 @@
 """Data that break mixtures: a finite, valid model with a warning that names the component, or an error that helps."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +144,8 @@ def test_a_table_laid_on_its_side_gives_a_model_and_says_so(seed, n_components):
         (np.where(BASE > 6, np.inf, BASE), "X has infinity at row"),
         (np.where(BASE > 6, np.nan, BASE), "X has NaN at row"),
         (BASE[:, 0], "Expected 2D array"),
+        ("my rows.csv", r"X must be rows of numbers, got a path: read it first, pandas.read_csv\('my rows.csv'\)"),
+        (Path("rows.csv"), "got a path: read it first"),
         (np.empty((0, 3)), "0 sample"),
         (np.empty((5, 0)), "0 feature"),
     ],

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ def naming_columns(X: Any) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
+        if isinstance(X, str | PathLike):
+            raise ValueError(
+                f"X must be rows of numbers, got a path: read it first, pandas.read_csv({str(X)!r})"
+            ) from error
         for name in getattr(X, "columns", ()):
             try:
                 np.asarray(X[name], dtype=np.float64)
