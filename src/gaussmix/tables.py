@@ -23,7 +23,7 @@ from gaussmix.typing import Rows
 SUFFIXES = (".csv", ".parquet", ".npy")
 
 _SHOWN = 5  # rows that an error names
-_DECIMAL_COMMA = r"[+-]?\d+,\d*(?:[eE][+-]?\d+)?"
+_DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +68,8 @@ def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
 def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Table:
     """Read a table, or some of its columns in the order given.
 
-    A CSV table may be separated by semicolons or tabs, as spreadsheets write it where the comma is the decimal sign;
-    then numbers may have a decimal comma.
+    A CSV table may be separated by tabs, or by semicolons, as spreadsheets do where the comma is the decimal sign: then
+    numbers may have decimal commas, and when some have, none has a point.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     positions = [names.index(name) for name in chosen]
     match source.suffix.lower():
         case ".csv":
-            frame = _csv_frame(source, names, named)
+            frame = _csv_frame(source, names, named, positions)
             kinds = zip(names, frame.dtypes, strict=True)
             usable = [name for name, dtype in kinds if name and dtype.kind in "iuf"]
             offered = [name for name in usable if not _is_running_number(frame.iloc[:, names.index(name)])]
@@ -149,7 +149,7 @@ def require_table_suffix(path: Path) -> str:
 def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
     first = _read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, na_filter=False)
     cells = [str(cell).strip() for cell in first.iloc[0]]
-    commas = _separator(path) != ","
+    commas = _separator(path) == ";"
     if all(_is_number(cell.replace(",", ".") if commas else cell) for cell in cells):
         return tuple(map(str, range(len(cells)))), False
     for position, cell in enumerate(cells):
@@ -158,23 +158,36 @@ def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
     return tuple(cells), True
 
 
-def _csv_frame(path: Path, names: Sequence[str], named: bool) -> Any:
+def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequence[int]) -> Any:
     version = tuple(map(int, _import_pandas().__version__.split(".")[:2]))
     precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # always so from 3.1 on
-    frame = _read_csv(path, header=0 if named else None, names=range(len(names)), **precision)
-    if _separator(path) != ",":
-        for position, kind in enumerate(frame.dtypes):
-            if kind.kind not in "biuf":
-                frame[position] = _with_decimal_points(frame[position])
+    given = {"header": 0 if named else None, "names": range(len(names)), **precision}
+    frame = _read_csv(path, **given)
+    if _separator(path) != ";":
+        return frame
+    pointed = {at: _with_decimal_points(frame[at]) for at, kind in enumerate(frame.dtypes) if kind.kind not in "biuf"}
+    pointed = {at: column for at, column in pointed.items() if column is not None}
+    floats = [at for at in positions if frame.dtypes.iloc[at].kind == "f"] if pointed else []
+    if floats:
+        cells = _read_csv(path, **given, dtype=str)
+        for at in floats:
+            rows = np.flatnonzero(cells[at].str.contains(".", regex=False, na=False))
+            if rows.size:
+                raise ValueError(
+                    f"{path} has decimal commas, and points in column {names[at]!r} ({cells[at].iloc[rows[0]]} in row "
+                    f"{rows[0]}{_line(path, rows[0])}): write all numbers in one way"
+                )
+    for at, column in pointed.items():
+        frame[at] = column
     return frame
 
 
 def _with_decimal_points(column: Any) -> Any:
-    """A column of text as numbers where each cell is a number with a decimal comma or point; else as it is."""
-    text = column.astype(str)
-    commas = text.str.fullmatch(_DECIMAL_COMMA)
-    pointed = _import_pandas().to_numeric(column.where(~commas, text.str.replace(",", ".")), errors="coerce")
-    return pointed if (pointed.notna() | column.isna()).all() else column
+    """A column of text as numbers where all are whole or have a decimal comma, else None."""
+    text = column[column.notna()].astype(str)
+    if not text.str.fullmatch(_DECIMAL_COMMA).all():
+        return None
+    return column.astype(str).where(column.notna()).str.replace(",", ".").astype(np.float64)
 
 
 def _is_running_number(column: Any) -> bool:
