@@ -82,7 +82,7 @@ assert abs(counted.mean() - rate) < 4 * deviation / np.sqrt(50)
 # %%
 # A planted row can land where ordinary rows are, and then nothing tells it apart. So even the density that made the
 # rows does not find all; the table has it as the last line. The forest is scikit-learn's ``IsolationForest``, which
-# cuts features at random until a row is alone, at the same false alarm rate.
+# cuts features at random until a row is alone, with a threshold at the same quantile of its own scores.
 
 
 def judge(
