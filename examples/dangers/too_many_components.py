@@ -148,8 +148,29 @@ plt.show()
 #
 #    \mathrm{BIC} = -2 \log L + p \log n
 #
-# It needs no rows set aside, and here it chooses the number that is best for unseen rows.
-#
+# It needs no rows set aside, and on the table above it chooses the number that is best for unseen rows. That is not
+# always so: its charge is a high one, and where rows are few it can be higher than what a cluster brings. Here are the
+# numbers that it chooses, and those that are best for unseen rows, in ten tables of each size.
+
+print("rows    best for unseen rows (ten tables)    chosen by BIC")
+chosen = {}
+for n in (200, 300, 600):
+    wanted, chosen[n] = [], []
+    for seed in range(10):
+        rows = truth.sample(n, seed)[0]
+        search = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(
+            rows
+        )
+        cells = [search.cells_[search.results_.key_of(line)].mixture for line in range(5)]
+        wanted.append(
+            1 + int(np.argmax([cell.log_density(unseen).mean() for cell in cells]))
+        )
+        chosen[n].append(search.best_n_components_)
+    print(f"{n:4d}    {' '.join(map(str, wanted)):37s}{' '.join(map(str, chosen[n]))}")
+    assert max(chosen[n]) <= 3
+assert set(chosen[600]) == {3}
+
+# %%
 # The curse
 # ---------
 #
