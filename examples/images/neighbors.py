@@ -39,7 +39,7 @@ for width, column in lines.items():
 
 def observe(noise: float) -> np.ndarray:
     """The drawing under normal noise."""
-    return truth + np.random.default_rng(0).normal(scale=noise, size=truth.shape)
+    return truth + np.random.default_rng(1).normal(scale=noise, size=truth.shape)
 
 
 def show(axes: plt.Axes, picture: np.ndarray, name: str, **options: object) -> None:
