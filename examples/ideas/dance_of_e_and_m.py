@@ -75,8 +75,9 @@ plt.show()
 # Never down
 # ----------
 #
-# The log-likelihood rises in every pass, fast or slowly, until nothing moves any more. The table has it in nats per
-# row, with how far the means went in the pass, in standard deviations of the data.
+# The log-likelihood rises in every pass, fast or slowly, until nothing moves any more. The table has its mean over the
+# rows, in nats (the unit of natural logarithms), and how far the means went in the pass, in standard deviations of the
+# data.
 
 print("pass   log-likelihood    means moved   rows the first component has")
 for at in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20):

@@ -30,7 +30,8 @@ number by number.
 # The numbers of a fit
 # --------------------
 #
-# `~gaussmix.trace_em` computes the three from their own formulas, before and after each step. They add up.
+# `~gaussmix.trace_em` computes the three from their own formulas, before and after each step, as means over the rows.
+# They add up.
 
 import matplotlib.pyplot as plt
 import numpy as np

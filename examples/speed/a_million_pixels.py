@@ -112,7 +112,8 @@ plt.show()
 # * **One sweep.** scikit-learn computes a table of log probabilities, a table of responsibilities, then sums, each over
 #   all rows. Here a block of rows is scored, normalized and summed while it is in the cache, and the table is never
 #   made.
-# * **Wide instructions.** Eight rows at a time where the processor has ``AVX-512``, four where it has ``AVX2``.
+# * **Wide instructions.** In double precision eight rows at a time where the processor has ``AVX-512``, four where it
+#   has ``AVX2``.
 # * **No copies.** Bytes are read as they are, and colors that repeat often are passed over once, with their number.
 
 for name, size in (

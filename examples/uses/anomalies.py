@@ -83,6 +83,11 @@ assert abs(counted.mean() - rate) < 4 * deviation / np.sqrt(50)
 # A planted row can land where ordinary rows are, and then nothing tells it apart. So even the density that made the
 # rows does not find all; the table has it as the last line. The forest is scikit-learn's ``IsolationForest``, which
 # cuts features at random until a row is alone, with a threshold at the same quantile of its own scores.
+#
+# *Precision* is the share of anomalies among the rows that were flagged, *recall* the share of the anomalies that were
+# flagged. The other two columns ask how well the scores sort, whatever the threshold: both are 1 when all anomalies
+# score lower than all ordinary rows. Without any skill the area under the ROC is one half, and the average precision
+# the share of anomalies.
 
 
 def judge(
