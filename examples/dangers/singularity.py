@@ -2,9 +2,9 @@
 The singularity trap
 ====================
 
-The likelihood of a Gaussian mixture has no maximum. Put one component on one row, let its variance shrink, and the
-likelihood grows without bound, while the model learns nothing. A program that looks for the highest likelihood finds
-such places, and the more it tries the surer.
+The likelihood of a Gaussian mixture has no maximum, unless its components share their covariance. Put one component on
+one row, let its variance shrink, and the likelihood grows without bound, while the model learns nothing. A program that
+looks for the highest likelihood finds such places, and the more it tries the surer.
 """
 
 # %%
