@@ -74,7 +74,7 @@ for axes, (name, segmenter) in zip(places, fitted.items(), strict=True):
     axes.imshow(shown / 255)
     axes.set_title(name, loc="left")
     axes.set_axis_off()
-    print(f"{name:15} {100 * blue.mean():5.1f} % of the section is blue;", end=" ")
+    print(f"{name:14} {100 * blue.mean():5.1f} % of the section is blue;", end=" ")
     print(
         f"{large.sum():4} objects, median {np.median(sizes[large]):.0f} pixels; "
         f"{n_objects - large.sum():5} specks"

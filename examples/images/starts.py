@@ -85,7 +85,8 @@ assert differ["sorted", "second"] < 5 < 10 < differ["sorted", "third"]
 #
 # :func:`~gaussmix.imaging.compare` counts. The second block of its table has a line for each kind of start: the passes
 # of EM until it stops, on average and at most; the log-likelihood that it reaches, its mean, the worst and the best of
-# the seeds; and the share of labels that differ from the first seed's, as they come and in order of brightness.
+# the seeds; the share of labels that differ from the first seed's, as they come and in order of brightness; and how
+# many fits warned of components that are not to be trusted.
 
 compared = compare(photo, 5, n_seeds=10, random_state=0)
 print(compared)
