@@ -38,6 +38,7 @@ def advice_for_fit(facts: dict[str, Any]) -> list[str]:
 def _columns(rows: dict[str, Any]) -> list[str]:
     dropped = [*rows["constant"], *(found["column"] for found in rows["duplicates"])]
     dropped = dropped or [found["column"] for found in rows["collinear"]]
+    dropped += rows["ordered"]
     return [f"Leave out {in_words(dropped)}."] if dropped else []
 
 

@@ -9,6 +9,7 @@ from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
 
 _REPEATS = 1e-10  # 1 - |correlation| that is rounding
 _COLLINEAR = 1e3  # variance inflation: all but a thousandth is a linear function of the others
+_ORDERED_ROWS = 20  # chance orders no more than two in 20! columns
 _MOST_FEATURES = 1_000  # a correlation matrix of more is not looked at
 _SHARE = 0.05  # of the greatest coefficient: columns with less are not named
 _FEW_VALUES, _COMMON = 20, 0.2
@@ -25,6 +26,7 @@ def column_facts(some: Sampled, all_rows: Rows) -> dict[str, Any]:
     deviations = np.sqrt(shares @ centered**2)
     varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)
     facts: dict[str, Any] = {"constant": [names[at] for at in np.flatnonzero(constant)]}
+    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and _is_ordered(rows[:, at])]
     facts["spreads"] = _spreads(deviations, varying, names)
     facts["discrete"] = [found for at in varying if (found := _discrete(rows[:, at], names[at]))]
     facts.update(duplicates=[], collinear=[], condition=None)
@@ -35,6 +37,13 @@ def column_facts(some: Sampled, all_rows: Rows) -> dict[str, Any]:
         some_names = tuple(names[at] for at in varying[kept])
         _collinear(facts, correlations[np.ix_(kept, kept)], len(rows), some_names)
     return facts
+
+
+def _is_ordered(values: FloatArray) -> bool:
+    """Whether they are whole numbers that ascend, or descend, from each row to the next, as identifiers do."""
+    steps = np.diff(values)
+    monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
+    return monotone and bool((values == np.floor(values)).all())
 
 
 def _spreads(deviations: FloatArray, varying: IntArray, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -103,6 +103,10 @@ def _row_lines(rows: dict[str, Any]) -> list[Line]:
             lines.append(Line(name, separator.join(texts[:_SHOWN] + more)))
 
     say("constant", [in_words(rows["constant"])] if rows["constant"] else [])
+    say(
+        "ordered",
+        [f"{name} ascends or descends from row to row, as a number of the row does" for name in rows["ordered"]],
+    )
     say("repeated", [f"{found['column']} is {_as(found)} {found['repeats']}" for found in rows["duplicates"]])
     say(
         "collinear",
