@@ -78,6 +78,7 @@ def test_criterion_display_marks_and_names_the_winner(search):
     name = f"{search.best_covariance_type_} {search.best_n_components_}"
     assert name in [text.get_text() for text in display.ax_.texts]
     assert display.ax_.get_ylabel() == f"BIC above that of {name}, {search.best_score_:.2f} (lower is better)"
+    assert {text.get_text() for text in display.ax_.texts if text.get_fontweight() == "bold"} == {name, name[:-2]}
     assert display.figure_ is display.ax_.figure
 
 

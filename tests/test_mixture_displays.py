@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from matplotlib.colors import same_color, to_rgba
 from matplotlib.path import Path
+from scipy.stats import chi2
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirMixture
@@ -24,8 +25,10 @@ from gaussmix.plots import (
     UncertaintyDisplay,
     marginal_densities,
 )
+from gaussmix.plots.components import SHADES
 from gaussmix.plots.drawing import PALETTE
 from gaussmix.plots.given import MOST_POINTS
+from gaussmix.plots.labels import CurveLabels
 
 NAMES = ["length", "width", "height"]
 
@@ -140,6 +143,10 @@ def test_masses_are_shown_from_the_innermost_on(plane):
     assert display.masses == (0.5, 0.95)
     np.testing.assert_array_equal(display.ellipses, expected.ellipses)
     np.testing.assert_array_equal(display.axes, expected.axes)
+    for mean, covariance, ends in zip(plane.means, plane.covariance.dense(), display.axes, strict=True):
+        away = (ends - mean).reshape(-1, 2)
+        distances = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
+        np.testing.assert_allclose(distances, chi2.ppf(0.5, 2))
 
 
 @pytest.mark.parametrize("mass", [0, 1, 95, -0.1, np.nan])
@@ -162,7 +169,8 @@ def test_components_that_are_lines_but_for_rounding_are_drawn(show):
 
 
 def test_view_holds_rows_and_nearly_all_of_each_component(plane, rows):
-    far = np.vstack([rows[:, :2], [[40.0, 0.0]]])
+    assert MixtureDisplay.from_estimator(plane, rows[:1, :2]).view == MixtureDisplay.from_estimator(plane).view
+    far = np.vstack([plane.means, [[40.0, 0.0]]])
     display = MixtureDisplay.from_estimator(plane, far)
     drawn, _ = plane.sample(20_000, 3)
     (left, right), (bottom, top) = display.ax_.get_xlim(), display.ax_.get_ylim()
@@ -332,6 +340,14 @@ def test_bars_never_cut_whole_numbers_apart(values):
     assert display.heights @ np.diff(display.edges) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("n", [300, 3000])
+def test_bars_are_as_wide_as_suits_a_component(n):
+    values = 4 * np.random.default_rng(0).standard_normal(n)
+    mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [0.0]], [4.0, 16.0], covariance_type="spherical")
+    display = HistogramDisplay.from_estimator(mixture, values[:, None])
+    assert len(display.heights) == np.ceil(np.ptp(values) / (3.49 * 3 * n ** (-1 / 3)))
+
+
 @pytest.mark.parametrize(
     ("values", "deviation"),
     [
@@ -379,9 +395,41 @@ def test_numbers_of_an_axis_do_not_touch(offset, spread):
         assert all(one[1] + 3 < other[0] for one, other in itertools.pairwise(seen))
 
 
+def test_pairs_have_ellipses_and_shades_of_their_own_two_features(mixture):
+    drawn, labels = mixture.sample(20_000, 5)
+    display = PairsDisplay.from_estimator(mixture, mass=0.8)
+    for line, column in np.ndindex(3, 3):
+        if line == column:
+            continue
+        axes, rows = display.axes_[line, column], drawn[:, [column, line]]
+        centers = np.array([center.get_xydata()[0] for center in axes.lines])
+        np.testing.assert_array_equal(centers, mixture.means[:, [column, line]])
+        [curves] = axes.collections
+        if line > column:
+            for component, curve in enumerate(curves.get_paths()):
+                assert curve.contains_points(rows[labels == component]).mean() == pytest.approx(0.8, abs=0.03)
+        else:
+            assert curves.get_paths()[-1].contains_points(rows).mean() == pytest.approx(min(SHADES), abs=0.02)
+
+
 def test_pairs_go_into_a_figure_that_is_given(mixture):
     figure = plt.figure()
     display = PairsDisplay.from_estimator(mixture, features=["height", "length"], figure=figure, density=False)
     assert display.figure_ is figure
     assert len(figure.axes) == 4
     assert not display.axes_[0, 1].axison
+
+
+def test_words_stand_where_there_is_room():
+    axes = plt.subplots()[1]
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    curve = np.column_stack([np.linspace(0.1, 0.9, 81), np.full(81, 0.5)])
+    labels = CurveLabels(axes)
+    labels.avoid(curve[:60] + np.array([0.0, 0.01]))
+    assert labels.write("50 %", curve, "black")
+    assert axes.texts[0].get_position() == tuple(curve[-1])
+    assert labels.write("95 %", curve[:66], "black")
+    assert axes.texts[1].get_position() == tuple(curve[65])
+    labels.avoid(curve)
+    assert not labels.write("99 %", curve, "black")
+    assert not labels.write("99 %", curve + 1, "black")

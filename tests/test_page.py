@@ -235,6 +235,17 @@ def test_shares_of_less_dense_rows_are_those_of_a_normal_distribution():
     assert seen.rare_share == 0.25  # |x| > 2.576
 
 
+def test_weights_count_in_the_share_of_rare_rows():
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+    assert look_at_rows(mixture, np.array([[0.0], [3.0]]), np.array([3.0, 1.0])).rare_share == 0.25
+
+
+def test_means_are_shaded_by_their_side(written):
+    mixture = Mixture.from_parameters([0.5, 0.5], [[-9.0], [9.0]], [1.0, 1.0], covariance_type="spherical")
+    text = written(mixture, mixture.sample(50, 0)[0], n_components=())
+    assert re.findall(r'<td class="(above|below)\d">(-?9)', text) == [("below", "-9"), ("above", "9")]
+
+
 def test_a_planted_anomaly_is_named_with_its_feature(written):
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_

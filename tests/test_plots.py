@@ -101,7 +101,7 @@ def _points(axes, n):
 
 
 def test_scatter_has_a_mixture_and_a_histogram_on_both_sides(mixture):
-    rows, _ = mixture.sample(200, 1)
+    rows = np.rint(mixture.sample(200, 1)[0])
     figure = scatter_figure(mixture, rows, title="Title")
     main, top, side = figure.axes
     np.testing.assert_array_equal(_points(main, 200).get_offsets(), rows)
@@ -160,6 +160,7 @@ def test_segmentation_shows_picture_segments_maps_and_channels(n_components):
         grid, drawn = axes.lines[-1].get_data()
         total = marginal_densities(mixture, feature, grid).sum(axis=0)
         np.testing.assert_allclose(drawn[np.isfinite(drawn)], total[np.isfinite(drawn)])
+        assert axes.yaxis.get_transform().transform(np.array([9.0])) == 3
         heights, edges, _ = axes.patches[0].get_data()
         assert heights @ np.diff(edges) == pytest.approx(1.0)
 

@@ -124,6 +124,15 @@ def test_a_weight_counts_equal_rows():
         np.testing.assert_allclose(getattr(once, name), getattr(often, name), rtol=1e-10, atol=1e-12)
 
 
+def test_a_weight_of_zero_leaves_even_an_impossible_row_out():
+    start = Mixture.from_parameters([1.0], [[0.0, 0.0]], [np.eye(2) * 1e-30])
+    rows, far = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([[1e145, 0.0]])
+    trace = trace_em(np.vstack([rows, far]), start, 3, sample_weight=[1, 1, 1, 0])
+    np.testing.assert_array_equal(trace.bound, trace_em(rows, start, 3).bound)
+    with np.errstate(over="ignore"), pytest.raises(FloatingPointError):
+        trace_em(np.vstack([rows, far]), start, 3)
+
+
 def test_many_rows_in_pieces_have_the_sums_of_all():
     rows, n_components = TABLES["overlapping"]
     start = start_for(rows, n_components, "full")
