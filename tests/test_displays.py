@@ -295,7 +295,7 @@ def test_the_plane_is_shaded_by_the_uncertainty_there(mixture):
     for line, column in ((0, 0), (100, 30), (199, 120)):
         at = _responsibilities(mixture, [[display.x[column], display.y[line]]] * 2)[0]
         assert display.surface[line, column] == pytest.approx(1 - at.max(), abs=1e-10)
-    assert display.feature_names == ("length", "width")
+    assert display.names == ["length", "width"]
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("length", "width")
 
 
@@ -304,7 +304,7 @@ def test_turned_features_turn_the_plane(mixture):
     upright = UncertaintyDisplay.from_estimator(mixture, rows)
     turned = UncertaintyDisplay.from_estimator(mixture, rows, features=("width", "length"))
     np.testing.assert_allclose(turned.surface, upright.surface.T, atol=1e-12)
-    np.testing.assert_array_equal(turned.points, rows[:, ::-1])
+    np.testing.assert_array_equal(turned.rows, rows[:, ::-1])
     np.testing.assert_array_equal(turned.uncertainty, upright.uncertainty)
 
 
@@ -312,15 +312,15 @@ def test_of_more_features_only_points_are_drawn(iris):
     gm = GaussianMixture(3, random_state=0).fit(iris)
     display = UncertaintyDisplay.from_estimator(gm, iris, features=(2, -1))
     assert display.surface is None
-    np.testing.assert_array_equal(display.points, iris[:, [2, 3]])
+    np.testing.assert_array_equal(display.rows, iris[:, [2, 3]])
     np.testing.assert_allclose(display.uncertainty, 1 - gm.predict_proba(iris).max(axis=1), atol=1e-12)
-    assert display.feature_names == ("feature 2", "feature 3")
+    assert display.names == ["feature 2", "feature 3"]
 
 
 def test_very_many_points_are_thinned_and_said_to_be(mixture):
     rows, _ = mixture.sample(MOST_POINTS + 1, 0)
     display = UncertaintyDisplay.from_estimator(mixture, rows)
-    assert len(display.points) == MOST_POINTS
+    assert len(display.rows) == MOST_POINTS
     assert f"5,000 of {MOST_POINTS + 1:,} rows" in display.ax_.get_title(loc="left")
 
 

@@ -30,16 +30,16 @@ class UncertaintyDisplay:
 
     Parameters
     ----------
-    points : (m, 2) array-like
-        The rows that are drawn, of the two features.
+    rows : (m, 2) array-like
+        Those that are drawn, of the two features.
     uncertainty : (m,) array-like
-        One minus the largest responsibility of each point.
+        One minus the largest responsibility of each.
     labels : (m,) array-like of int
         The most probable component of each.
-    feature_names : two str
-        For the axes.
+    names : two str
+        Of the features.
     n_rows : int, optional
-        All rows, where the points are some of them.
+        All rows, where some are drawn.
     x, y : (w,) and (h,) array-like, optional
         Where the plane was looked at.
     surface : (h, w) array-like, optional
@@ -77,20 +77,20 @@ class UncertaintyDisplay:
     def __init__(
         self,
         *,
-        points: npt.ArrayLike,
+        rows: npt.ArrayLike,
         uncertainty: npt.ArrayLike,
         labels: npt.ArrayLike,
-        feature_names: Sequence[str],
+        names: Sequence[str],
         n_rows: int | None = None,
         x: npt.ArrayLike | None = None,
         y: npt.ArrayLike | None = None,
         surface: npt.ArrayLike | None = None,
     ) -> None:
-        self.points: FloatArray = np.asarray(points, dtype=np.float64)
+        self.rows: FloatArray = np.asarray(rows, dtype=np.float64)
         self.uncertainty: FloatArray = np.asarray(uncertainty, dtype=np.float64)
         self.labels: IntArray = np.asarray(labels)
-        self.feature_names = tuple(feature_names)
-        self.n_rows = len(self.points) if n_rows is None else int(n_rows)
+        self.names = list(names)
+        self.n_rows = len(self.rows) if n_rows is None else int(n_rows)
         self.x = None if x is None else np.asarray(x, dtype=np.float64)
         self.y = None if y is None else np.asarray(y, dtype=np.float64)
         self.surface = None if surface is None else np.asarray(surface, dtype=np.float64)
@@ -131,18 +131,17 @@ class UncertaintyDisplay:
         n_rows = len(rows)
         rows = np.asarray(rows[chosen_rows(n_rows)], dtype=np.float64)
         responsibilities = mixture.responsibilities(rows)
-        points = rows[:, positions]
         plane: dict[str, FloatArray] = {}
         if mixture.n_features == 2:
-            x, y = (np.linspace(*view_range(values), _GRID) for values in points.T)
+            x, y = (np.linspace(*view_range(values), _GRID) for values in rows[:, positions].T)
             grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
             uncertain = 1 - mixture.marginal(positions).responsibilities(grid).max(axis=1)
             plane = {"x": x, "y": y, "surface": uncertain.reshape(_GRID, _GRID)}
         display = cls(
-            points=points,
+            rows=rows[:, positions],
             uncertainty=1 - responsibilities.max(axis=1),
             labels=responsibilities.argmax(axis=1),
-            feature_names=feature_names(mixture, positions),
+            names=feature_names(mixture, positions),
             n_rows=n_rows,
             **plane,
         )
@@ -170,16 +169,16 @@ class UncertaintyDisplay:
             shades = LinearSegmentedColormap.from_list("uncertainty", [inks.paper, inks.line, inks.quiet])
             axes.contourf(self.x, self.y, self.surface, levels=_LEVELS, cmap=shades, vmin=0, vmax=0.7, zorder=0)
         colors = [color_of(label, inks) for label in range(int(self.labels.max(initial=0)) + 1)]
-        scale = min(1.0, max(0.3, (_FEW / max(len(self.points), 1)) ** 0.5))
+        scale = min(1.0, max(0.3, (_FEW / max(len(self.rows), 1)) ** 0.5))
         order = np.argsort(self.uncertainty, kind="stable")  # the doubtful ones on top
         axes.scatter(
-            self.points[order, 0], self.points[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
+            self.rows[order, 0], self.rows[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
             c=[colors[label] for label in self.labels[order].tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,
         )  # fmt: skip
-        axes.set_xlim(view_range(self.points[:, 0]))
-        axes.set_ylim(view_range(self.points[:, 1]))
-        axes.set_xlabel(self.feature_names[0], color=inks.ink)
-        axes.set_ylabel(self.feature_names[1], color=inks.ink)
+        axes.set_xlim(view_range(self.rows[:, 0]))
+        axes.set_ylim(view_range(self.rows[:, 1]))
+        axes.set_xlabel(self.names[0], color=inks.ink)
+        axes.set_ylabel(self.names[1], color=inks.ink)
         sizes = [
             axes.scatter([], [], s=scale * _areas(np.array(value)), color=inks.quiet, label=f"{value:g}")
             for value in (0.0, 0.1, 0.3, 0.5)
@@ -189,7 +188,7 @@ class UncertaintyDisplay:
             handletextpad=0.2, columnspacing=0.9, borderaxespad=0.1, labelcolor=inks.quiet,
         )  # fmt: skip
         key.set_in_layout(True)
-        some = "" if self.n_rows == len(self.points) else f"; {len(self.points):,} of {self.n_rows:,} rows"
+        some = "" if self.n_rows == len(self.rows) else f"; {len(self.rows):,} of {self.n_rows:,} rows"
         axes.set_title(f"1 - largest responsibility{some}", loc="left", fontsize=10, color=inks.quiet)
         return self
 
