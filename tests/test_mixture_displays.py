@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirMixture
 
-from gaussmix import GaussianMixture, Mixture
+from gaussmix import GaussianMixture, Mixture, merge_components
 from gaussmix.covariance import covariance_class
 from gaussmix.plots import (
     HistogramDisplay,
@@ -230,6 +230,14 @@ def test_any_estimator(show, estimator, covariance_type, rows):
 def test_what_has_not_been_fitted_is_refused(show):
     with pytest.raises(NotFittedError):
         show.from_estimator(GaussianMixture(2))
+
+
+def test_what_is_no_mixture_but_has_one_is_refused_with_a_remedy(plane):
+    merged = merge_components(plane, method="ridgeline-unimodal").cut()
+    with pytest.raises(TypeError, match="got MergedMixture: pass its mixture"):
+        MixtureDisplay.from_estimator(merged)
+    with pytest.raises(TypeError, match=r"got list$"):
+        MixtureDisplay.from_estimator([plane])
 
 
 @pytest.mark.parametrize(

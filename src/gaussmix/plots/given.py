@@ -32,7 +32,8 @@ def mixture_of(model: Any) -> Mixture:
     if isinstance(model, Mixture):
         return model
     if not hasattr(model, "fit"):
-        raise TypeError(f"a display needs a Mixture or a fitted estimator, got {type(model).__name__}")
+        within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
+        raise TypeError(f"a display needs a Mixture or a fitted estimator, got {type(model).__name__}{within}")
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
