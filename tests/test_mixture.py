@@ -6,6 +6,7 @@ import pickle
 from operator import attrgetter
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.special import logsumexp
@@ -181,3 +182,17 @@ def test_bad_rows_are_named(rows, message):
 def test_number_of_parameters():
     mixture = random_mixture(covariance_class("full"), 3, 4, np.random.default_rng(0))
     assert mixture.n_parameters == 2 + 3 * 4 + 3 * 10
+
+
+def test_columns_of_a_table_are_found_by_name():
+    rng = np.random.default_rng(3)
+    mixture = dataclasses.replace(
+        random_mixture(covariance_class("full"), 3, 2, rng), feature_names=("width", "height")
+    )
+    rows = mixture.sample(50, 0)[0]
+    table = pd.DataFrame({"name": "x", "height": rows[:, 1], "width": rows[:, 0]})
+    for ask in (mixture.labels, mixture.log_density, mixture.responsibilities):
+        np.testing.assert_array_equal(ask(table), ask(rows))
+        np.testing.assert_array_equal(ask(pd.DataFrame(rows)), ask(rows))  # without names: by position
+    with pytest.raises(ValueError, match="X has no column 'width', a feature of the model; its columns are"):
+        mixture.labels(table[["height"]])

@@ -319,7 +319,7 @@ class Mixture:
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
     def _engine(self, X: npt.ArrayLike) -> NativeEngine:
-        return NativeEngine(as_rows(X, self.n_features))
+        return NativeEngine(as_rows(X, self.n_features, self.feature_names))
 
     def _position(self, feature: int | str) -> int:
         if isinstance(feature, str):

@@ -1,7 +1,7 @@
 """From what a user has to rows of numbers."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any
@@ -19,14 +19,18 @@ LARGEST = 1e150
 _BLOCK = 1 << 14  # rows that are looked at while they are in cache
 
 
-def as_rows(X: Any, n_features: int) -> Rows:
+def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows:
     """X as a finite (n, n_features) array, not copied when it already is one of the kept types.
+
+    Of a table whose columns have names, those in ``names`` are taken, in that order.
 
     Raises
     ------
     ValueError
-        Says which shape was expected, or names the first row and column that is not finite.
+        Says which shape was expected or which column is missing, or names the first row and column that is not finite.
     """
+    if names is not None:
+        X = _columns_named(X, names)
     rows = np.asarray(X)
     if rows.dtype.type not in KEPT_TYPES:
         try:
@@ -38,6 +42,17 @@ def as_rows(X: Any, n_features: int) -> Rows:
         raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
     require_finite(rows, X)
     return rows
+
+
+def _columns_named(X: Any, names: Sequence[str]) -> Any:
+    """Of a table whose columns have names those that are asked for, in that order; anything else as it is."""
+    columns = list(getattr(X, "columns", ()))
+    if not columns or not all(isinstance(name, str) for name in columns):
+        return X
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
+    return X[list(names)]
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def trace_em(
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
-    rows = np.asarray(as_rows(X, start.n_features), dtype=np.float64)
+    rows = np.asarray(as_rows(X, start.n_features, start.feature_names), dtype=np.float64)
     if len(rows) == 0:
         raise ValueError("X has no rows")
     row_weights = check_sample_weight(sample_weight, len(rows))

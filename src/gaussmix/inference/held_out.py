@@ -73,6 +73,7 @@ def cross_validated_log_likelihood(
     )
     if fitted.data_range is None:
         return held_out
-    rows = as_rows(X, fitted.mixture.n_features)  # columns that follow from others: the same density in every component
+    # columns that follow from others have the same density in every component
+    rows = as_rows(X, fitted.mixture.n_features, fitted.mixture.feature_names)
     shift = fitted.mixture.log_density(rows) - fitted.reduced.log_density(fitted.rows)
     return replace(held_out, log_density=held_out.log_density + shift)

@@ -60,7 +60,7 @@ class Fitted:
             mixture, reduced, update, data_range = model, model, default_update(model), None
         else:
             raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
-        rows = as_rows(X, mixture.n_features)
+        rows = as_rows(X, mixture.n_features, mixture.feature_names)
         row_weights = check_sample_weight(sample_weight, len(rows))
         if data_range is not None:
             rows = data_range.reduce(rows)

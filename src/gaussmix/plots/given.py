@@ -60,14 +60,7 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
     ValueError
         Says which column is missing, which shape was expected or where a number is not finite; or that X has no rows.
     """
-    columns = list(getattr(X, "columns", ()))
-    names = mixture.feature_names
-    if names is not None and columns and all(isinstance(name, str) for name in columns):
-        missing = [name for name in names if name not in columns]
-        if missing:
-            raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
-        X = X[list(names)]
-    rows = as_rows(X, mixture.n_features)
+    rows = as_rows(X, mixture.n_features, mixture.feature_names)
     if not len(rows):
         raise ValueError("X has no rows")
     return rows
