@@ -23,6 +23,7 @@ from gaussmix.typing import Rows
 SUFFIXES = (".csv", ".parquet", ".npy")
 
 _SHOWN = 5  # rows that an error names
+_MANY = 20  # rows that chance does not put in order
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
@@ -191,8 +192,10 @@ def _with_decimal_points(column: Any) -> Any:
 
 
 def _is_running_number(column: Any) -> bool:
-    """Whether it numbers the rows, as an identifier does."""
-    return column.dtype.kind in "iu" and len(column) > 2 and bool((column.diff().iloc[1:] == 1).all())
+    """Whether it numbers the rows, as an identifier does: one more in each, or just more in each of many."""
+    steps = column.diff().iloc[1:]
+    whole = column.dtype.kind in "iu" and len(column) > 2
+    return whole and bool((steps == 1).all() or (len(column) >= _MANY and (steps > 0).all()))
 
 
 def _separator(path: Path) -> str:

@@ -225,7 +225,10 @@ def _edge(table: SelectionTable) -> str:
     if len(tried) < 2:
         return ""
     if k == max(tried):
-        return f"no more than {k} components were fitted: extend(X, n_components=range({k + 1}, {k + 5})) adds more."
+        return (
+            f"no more than {k} components were fitted: extend(X, n_components=range({k + 1}, {k + 5})) adds more (in a "
+            f"terminal, -k {min(tried)}:{k + 4})."
+        )
     if k == min(tried) and k > 1:
         return f"no fewer than {k} components were fitted: extend(X, n_components=range(1, {k})) adds fewer."
     return ""
