@@ -89,7 +89,10 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
         Names the argument, what was found and the remedy.
     """
     if isinstance(image, str | PathLike):
-        raise ValueError(f"image must be an array; that of a file is imaging.read_picture({str(image)!r}).pixels")
+        raise ValueError(
+            f"image must be an array; of a file, picture = imaging.read_picture({str(image)!r}) has picture.pixels, and "
+            "in picture.alpha the mask of what is not transparent"
+        )
     values = np.asarray(image)
     if values.dtype.type not in _KEPT_TYPES:
         if values.dtype.kind not in "iub":
