@@ -233,7 +233,7 @@ def test_the_same_seed_gives_the_same_bits_and_clones_fit():
         (np.ones((3, 4, 5, 6, 7)), {}, None, "image must have 2 or 3 axes"),
         (np.ones((0, 4)), {}, None, "image has no pixels"),
         (np.array([["a", "b"], ["c", "d"]]), {}, None, "image must have numbers"),
-        ("photo.jpg", {}, None, r"picture = imaging.read_picture\('photo.jpg'\) has picture.pixels, and in"),
+        ("photo.jpg", {}, None, r"picture = imaging.read_picture\('photo.jpg'\) has picture.pixels, and"),
         (np.diag([1e200, 1.0]), {}, None, "squares overflow"),
         ([], {}, None, "empty list"),
         ([np.eye(4)], {}, [None, None], "1 images and 2 masks"),

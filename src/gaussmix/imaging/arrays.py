@@ -90,8 +90,8 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     """
     if isinstance(image, str | PathLike):
         raise ValueError(
-            f"image must be an array; of a file, picture = imaging.read_picture({str(image)!r}) has picture.pixels, and "
-            "in picture.alpha the mask of what is not transparent"
+            f"image must be an array; of a file, picture = imaging.read_picture({str(image)!r}) has picture.pixels, "
+            "and in picture.alpha the mask of what is not transparent"
         )
     values = np.asarray(image)
     if values.dtype.type not in _KEPT_TYPES:
