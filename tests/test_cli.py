@@ -320,7 +320,7 @@ def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     line = fails("fit", table, "-k", 2)
-    assert line.endswith("tables needs pandas: pip install pandas (it comes with the extra [tables]).")
+    assert line.endswith('tables needs pandas: pip install "gaussmix[tables]"')
 
 
 def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):

@@ -441,3 +441,14 @@ def test_words_stand_where_there_is_room():
     labels.avoid(curve)
     assert not labels.write("99 %", curve, "black")
     assert not labels.write("99 %", curve + 1, "black")
+
+
+def test_a_name_is_no_formula():
+    name = r"$\frac{a}$"
+    mixture = Mixture.from_parameters([1.0], [[0.0, 0.0, 0.0]], [np.eye(3)], feature_names=[name, "b", "c"])
+    for display, options in ((MixtureDisplay, {"features": (0, 1)}), (HistogramDisplay, {}), (PairsDisplay, {})):
+        figure = display.from_estimator(mixture, **options).figure_
+        figure.canvas.draw()  # a formula that is none ends in an error
+        label = next(axes.xaxis.label for axes in figure.axes if axes.get_xlabel())
+        assert label.get_text() == name.replace("$", r"\$")
+        plt.close(figure)

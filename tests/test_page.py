@@ -463,7 +463,7 @@ def test_command_refuses_in_one_sentence(files, tmp_path):
 def test_command_names_the_library_that_is_missing(drawn, files, monkeypatch):
     model, table, output = files
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "pip install matplotlib (it comes with the extra [plots])" in fails("report", model, table, "-o", output)
+    assert 'pip install "gaussmix[plots]"' in fails("report", model, table, "-o", output)
     assert not output.exists()
 
 

@@ -10,7 +10,6 @@ from scipy.stats import chi2, norm
 from gaussmix import Mixture
 from gaussmix.plots import (
     contact_sheet,
-    density_surface,
     ellipse,
     marginal_densities,
     radius_holding,
@@ -82,13 +81,6 @@ def test_marginal_densities_integrate_to_the_weights(mixture):
     areas = np.trapezoid(marginal_densities(mixture, 0, grid), grid, axis=1)
     np.testing.assert_allclose(areas, mixture.weights, rtol=1e-9)
     assert areas.sum() == pytest.approx(1.0, rel=1e-9)
-
-
-def test_density_surface_has_the_density_of_each_point(mixture):
-    x, y = np.linspace(-5, 5, 4), np.linspace(-3, 3, 3)
-    surface = density_surface(mixture, x, y)
-    assert surface.shape == (3, 4)
-    assert surface[2, 1] == pytest.approx(np.exp(mixture.log_density([[x[1], y[2]]])[0]), rel=1e-12)
 
 
 def test_view_range_leaves_room_and_is_never_empty():

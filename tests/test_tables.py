@@ -223,3 +223,13 @@ def test_other_suffixes_are_refused_for_reading_and_writing(tmp_path):
         read_table(tmp_path / "table.txt")
     with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
         write_table(tmp_path / "table.txt", {"a": np.zeros(2)})
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_other_columns_are_advised_where_they_may_be_chosen(tmp_path, fixed):
+    path = tmp_path / "words.csv"
+    path.write_text("a,b\n1,x\n2,y\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="column 'b'") as raised:
+        read_table(path, ["b"], fixed=fixed)
+    assert ("--columns" in str(raised.value)) is not fixed
+    assert ("the model was fitted to numbers there" in str(raised.value)) is fixed

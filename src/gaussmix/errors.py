@@ -58,7 +58,7 @@ class ModelFileError(ValueError):
 
 
 class MissingDependencyError(ImportError):
-    """An optional library is needed; the message says what to install, and which extra has it."""
+    """An optional library is needed; the message says which extra to install."""
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {library}: pip install {library} (it comes with the extra [{extra}])")
+        super().__init__(f'{purpose} needs {library}: pip install "gaussmix[{extra}]"')

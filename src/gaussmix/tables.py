@@ -23,6 +23,7 @@ from gaussmix.typing import Rows
 SUFFIXES = (".csv", ".parquet", ".npy")
 
 _SHOWN = 5  # rows that an error names
+_CHOOSE, _ITS_OWN = "choose columns with --columns", "the model was fitted to numbers there"
 _MANY = 20  # rows that chance does not put in order
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
@@ -66,7 +67,7 @@ def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
             return tuple(map(str, range(_npy_array(source).shape[1]))), False
 
 
-def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Table:
+def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, *, fixed: bool = False) -> Table:
     """Read a table, or some of its columns in the order given.
 
     A CSV table may be separated by tabs, or by semicolons, as spreadsheets do where the comma is the decimal sign: then
@@ -77,6 +78,8 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     path : path to a .csv, .parquet or .npy file
     columns : sequence of str, optional
         Names, or positions as text where the file has no names. Columns that are left out may hold anything.
+    fixed : bool
+        Whether the columns are a model's, so that no error advises to choose others.
 
     Raises
     ------
@@ -101,12 +104,13 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
             kinds = zip(names, frame.dtypes, strict=True)
             usable = [name for name, dtype in kinds if name and dtype.kind in "iuf"]
             offered = [name for name in usable if not _is_running_number(frame.iloc[:, names.index(name)])]
+            advice = _ITS_OWN if fixed else f"{_CHOOSE}{_as_typed(offered)}"
             arrays = [
-                _numbers(source, chosen[at], frame.iloc[:, position], offered) for at, position in enumerate(positions)
+                _numbers(source, chosen[at], frame.iloc[:, position], advice) for at, position in enumerate(positions)
             ]
         case ".parquet":
             frame = _parquet_frame(source, chosen)
-            arrays = [_numbers(source, name, frame[name]) for name in chosen]
+            arrays = [_numbers(source, name, frame[name], _ITS_OWN if fixed else _CHOOSE) for name in chosen]
         case _:
             array = _npy_array(source)
             whole = positions == list(range(array.shape[1]))
@@ -282,13 +286,13 @@ def _npy_array(path: Path) -> Rows:
     return array
 
 
-def _numbers(path: Path, name: str, column: Any, offered: Sequence[str] = ()) -> Rows:
-    """A column of a data frame as numbers; NaN where it is empty. ``offered`` are columns to take in its place."""
+def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
+    """A column of a data frame as numbers; NaN where it is empty."""
     kind = column.dtype.kind
     if kind in "biuf":
         return np.asarray(column.to_numpy())
     if kind != "O":
-        raise ValueError(f"{path}: column {name!r} holds {column.dtype}, not numbers; choose columns with --columns")
+        raise ValueError(f"{path}: column {name!r} holds {column.dtype}, not numbers; {advice}")
     numbers = _import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     text = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
     if text.size:
@@ -296,7 +300,7 @@ def _numbers(path: Path, name: str, column: Any, offered: Sequence[str] = ()) ->
         shown = value if len(value) <= 40 else value[:37] + "..."
         raise ValueError(
             f"{path}: column {name!r} has {shown!r} in row {text[0]}{_line(path, text[0])} where a number belongs; "
-            f"choose columns with --columns{_as_typed(offered)}"
+            f"{advice}"
         )
     return np.asarray(numbers)
 

@@ -41,11 +41,11 @@ def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = Non
     names, named = column_names(path)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):
-        return read_table(path, wanted).rows
+        return read_table(path, wanted, fixed=True).rows
     left = [name for name in names if name != leaving_out]
     if len(left) != mixture.n_features:
         raise ValueError(f"{path} has {len(left)} columns; the model has {mixture.n_features} features")
-    return read_table(path, None if len(left) == len(names) else left).rows
+    return read_table(path, None if len(left) == len(names) else left, fixed=True).rows
 
 
 def read_weights(path: Path, column: str) -> FloatArray:

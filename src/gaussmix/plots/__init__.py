@@ -4,7 +4,6 @@ from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheet import contact_sheet
 from gaussmix.plots.criterion import CriterionDisplay
 from gaussmix.plots.geometry import (
-    density_surface,
     ellipse,
     marginal_densities,
     mass_levels,
@@ -37,7 +36,6 @@ __all__ = [
     "contact_sheet",
     "decision_boundaries",
     "density_contours",
-    "density_surface",
     "ellipse",
     "marginal_densities",
     "mass_levels",

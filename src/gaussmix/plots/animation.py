@@ -21,7 +21,7 @@ from gaussmix.plots.components import (
     radii_of,
     size_of_points,
 )
-from gaussmix.plots.drawing import new_axes, new_figure, quiet_axes
+from gaussmix.plots.drawing import as_written, new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, view_range
 from gaussmix.plots.given import chosen_rows, feature_names, rows_of
 from gaussmix.trace import EMTrace
@@ -139,8 +139,8 @@ class EMAnimation:
         ax = new_axes(*_SIZE) if ax is None else ax
         inks = quiet_axes(ax)
         ax.set(xlim=self._view[0], ylim=self._view[1])
-        ax.set_xlabel(self.names[0], color=inks.ink)
-        ax.set_ylabel(self.names[1], color=inks.ink)
+        ax.set_xlabel(as_written(self.names[0]), color=inks.ink)
+        ax.set_ylabel(as_written(self.names[1]), color=inks.ink)
         ax.set_title(self.title(frame), loc="left", color=inks.ink, fontsize=11)
         mixture = self._shown[frame // 2]
         if frame == 0:

@@ -152,6 +152,11 @@ def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, uprigh
     axes.add_collection(PolyCollection(areas, facecolors=colors, alpha=0.22, linewidths=0, zorder=2), autolim=False)
 
 
+def as_written(name: str) -> str:
+    """A user's name for matplotlib: no formula, whatever signs it has."""
+    return name.replace("$", r"\$")
+
+
 def color_of(component: int, inks: Inks = LIGHT) -> str:
     """A component's color; on dark paper black is white, and blue a little brighter."""
     color = PALETTE[component % len(PALETTE)]

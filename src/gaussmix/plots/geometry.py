@@ -177,26 +177,6 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
     return np.asarray(heights * np.exp(-0.5 * distances**2))
 
 
-def density_surface(mixture: Mixture, x: FloatArray, y: FloatArray) -> FloatArray:
-    """The density of a mixture of two features over a grid.
-
-    Parameters
-    ----------
-    mixture : Mixture
-        Of two features.
-    x, y : (m,) and (l,) arrays
-        Values of the first and of the second feature.
-
-    Returns
-    -------
-    (l, m) array
-        Per unit of both features.
-    """
-    columns, lines = np.meshgrid(x, y)
-    density = np.exp(mixture.log_density(np.column_stack([columns.ravel(), lines.ravel()])))
-    return np.asarray(density.reshape(columns.shape))
-
-
 def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
     """The least and the greatest value, with some room on both sides.
 

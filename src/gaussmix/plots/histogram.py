@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
 from gaussmix.plots.components import Range, drawn_components, views_of
-from gaussmix.plots.drawing import color_of, draw_densities, new_axes, quiet_axes
+from gaussmix.plots.drawing import as_written, color_of, draw_densities, new_axes, quiet_axes
 from gaussmix.plots.geometry import marginal_densities, view_range
 from gaussmix.plots.given import feature_names, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
@@ -148,7 +148,7 @@ class HistogramDisplay:
             sum_line = (total, self.grid) if upright else (self.grid, total)
             ax.plot(*sum_line, color=inks.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
         self._set_limits(ax, upright, max(total.max(), self.heights.max(initial=0)))
-        (ax.set_ylabel if upright else ax.set_xlabel)(self.name, color=inks.ink)
+        (ax.set_ylabel if upright else ax.set_xlabel)(as_written(self.name), color=inks.ink)
         if numbers and len(self.densities) > 1:
             labels = CurveLabels(ax)
             for component in drawn_components(self.mixture):

@@ -22,7 +22,7 @@ from gaussmix.plots.components import (
     share_text,
     views_of,
 )
-from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
+from gaussmix.plots.drawing import Inks, as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
@@ -223,8 +223,8 @@ class MixtureDisplay:
             ax.set_xlim(self.view[0])
         if ax.get_autoscaley_on():
             ax.set_ylim(self.view[1])
-        ax.set_xlabel(self.names[0], color=inks.ink)
-        ax.set_ylabel(self.names[1], color=inks.ink)
+        ax.set_xlabel(as_written(self.names[0]), color=inks.ink)
+        ax.set_ylabel(as_written(self.names[1]), color=inks.ink)
         if density:
             self._draw_density(ax, inks)
         if points and len(self.rows):

@@ -21,7 +21,7 @@ from gaussmix.plots.components import (
     radii_of,
     views_of,
 )
-from gaussmix.plots.drawing import Inks, color_of, quiet_axes, shown_figure
+from gaussmix.plots.drawing import Inks, as_written, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
@@ -232,11 +232,11 @@ class PairsDisplay:
             axes.tick_params(labelbottom=False)
             axes.set_xlabel("")
         else:
-            axes.set_xlabel(self.names[column])
+            axes.set_xlabel(as_written(self.names[column]))
         if column > 0:
             axes.tick_params(labelleft=False)
         else:
-            axes.set_ylabel(self.names[line], color=inks.ink if inks else axes.xaxis.label.get_color())
+            axes.set_ylabel(as_written(self.names[line]), color=inks.ink if inks else axes.xaxis.label.get_color())
 
 
 def _steps(low: float, high: float) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.plots.drawing import color_of, new_axes, quiet_axes
+from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
 from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
 from gaussmix.plots.mixture import two_positions
@@ -177,8 +177,8 @@ class UncertaintyDisplay:
         )  # fmt: skip
         axes.set_xlim(view_range(self.rows[:, 0]))
         axes.set_ylim(view_range(self.rows[:, 1]))
-        axes.set_xlabel(self.names[0], color=inks.ink)
-        axes.set_ylabel(self.names[1], color=inks.ink)
+        axes.set_xlabel(as_written(self.names[0]), color=inks.ink)
+        axes.set_ylabel(as_written(self.names[1]), color=inks.ink)
         sizes = [
             axes.scatter([], [], s=scale * _areas(np.array(value)), color=inks.quiet, label=f"{value:g}")
             for value in (0.0, 0.1, 0.3, 0.5)
