@@ -24,6 +24,7 @@ from gaussmix.plots import (
     ResponsibilityDisplay,
     UncertaintyDisplay,
     marginal_densities,
+    model_figure,
 )
 from gaussmix.plots.components import SHADES
 from gaussmix.plots.drawing import PALETTE
@@ -452,3 +453,5 @@ def test_a_name_is_no_formula():
         label = next(axes.xaxis.label for axes in figure.axes if axes.get_xlabel())
         assert label.get_text() == name.replace("$", r"\$")
         plt.close(figure)
+    figure = model_figure(mixture, features=(0, 1), title=name)
+    figure.canvas.draw()

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -19,7 +18,7 @@ from gaussmix.covariance import covariance_class, free_of
 from gaussmix.data_range import DataRange
 from gaussmix.em import Fit, Progress, Stop
 from gaussmix.engines import NativeEngine, distinct_rows
-from gaussmix.errors import DegenerateComponentWarning, DegenerateDataWarning, RidgeWarning
+from gaussmix.errors import DegenerateDataWarning
 from gaussmix.estimators.checks import (
     require_integer,
     require_nonnegative,
@@ -27,6 +26,7 @@ from gaussmix.estimators.checks import (
     with_given_parameters,
 )
 from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_from_starts
+from gaussmix.estimators.troubles import warn_of
 from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.mixture import Mixture
 from gaussmix.moments import Moments
@@ -324,7 +324,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
             raise KeyboardInterrupt
         if data_range is not None:
             warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe(), rows.shape), stacklevel=3)
-        self._warn(found)
+        warn_of(found, self.reg_covar)
         return engine
 
     def _previous(self, n_features: int) -> Mixture | None:
@@ -384,56 +384,6 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         self._update = found.update
         self.start_log_likelihoods_ = np.array(found.optima)
         self._last_log_likelihood = log_likelihood - fit.change  # what a warm start goes on from
-
-    def _warn(self, found: Found) -> None:
-        fit, soundness = found.fit, found.soundness
-        if not fit.stop.is_converged and fit.stop is not Stop.START:
-            remedy = (
-                "Best performing initialization did not converge. Try different init parameters, or increase "
-                "max_iter, tol, or check for degenerate data. "
-            )
-            warnings.warn(
-                fit.reason if fit.stop.is_cut_short else remedy + fit.reason,
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
-        collapsed, ridged, empty = nobody, nobody, soundness.empty
-        if fit.last_step is not None:
-            collapsed, ridged, empty = fit.last_step.collapsed, fit.last_step.ridged, empty | fit.last_step.empty
-        regular = isinstance(self.reg_covar, str)
-        held = ridged & ~empty
-        for which, trouble in (
-            (
-                collapsed & ~empty,
-                "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
-                "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
-                "leave out constant and duplicate columns.",
-            ),
-            (
-                held,
-                f"kept regular by reg_covar={self.reg_covar} alone: in some direction the rows vary no more than "
-                "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
-            ),
-            (
-                soundness.collapsed & ~empty & regular,
-                "collapsed: in some direction the rows do not vary, and a penalty alone keeps the covariance regular. "
-                'Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
-            ),
-            (
-                soundness.few & ~soundness.collapsed & ~empty & regular,
-                "short of rows: fewer than the covariance needs. Use fewer components or a simpler covariance_type.",
-            ),
-            (
-                soundness.spurious & ~soundness.collapsed & ~soundness.few & ~empty & regular,
-                "may be spurious: few rows that lie close together by chance. Use fewer components, more rows or "
-                'reg_covar="inverse-wishart".',
-            ),
-            (empty, "left without rows: the weight is 0. Use fewer components or another start."),
-        ):
-            if which.any():
-                kind = RidgeWarning if which is held else DegenerateComponentWarning
-                warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
 
     def _print_end(self, fit: Fit) -> None:
         if self.verbose:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussmix.mixture import Mixture
-from gaussmix.plots.drawing import Inks, color_of
+from gaussmix.plots.drawing import Inks, color_of, words_on
 from gaussmix.plots.geometry import radius_holding, view_range
 from gaussmix.typing import FloatArray, IntArray
 
@@ -89,13 +89,10 @@ def draw_lines(axes: "Axes", lines: Sequence[FloatArray], **look: Any) -> None:
 
 def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:
     """A disc in the component's color with its number, ``size`` points wide."""
-    from matplotlib.colors import to_rgb
-
     (x, y), color = center, color_of(component, inks)
     axes.plot(x, y, marker="o", markersize=size, color=color, markeredgecolor=inks.paper, markeredgewidth=1.2, zorder=5)
-    bright = float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color))) > 0.55
     axes.text(
-        x, y, str(component), color="black" if bright else "white", fontsize=0.62 * size, fontweight="bold",
+        x, y, str(component), color=words_on(color), fontsize=0.62 * size, fontweight="bold",
         ha="center", va="center_baseline", zorder=5, clip_on=True,
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 INK, QUIET, LINE, BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
 WIDTH, MARGIN, GAP, HEAD, LABEL, HISTOGRAM, FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
 
+_LIGHT_PAPER, _BRIGHT = 0.4, 0.5  # luminances: of paper for dark inks, of a color for black words
 _SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
 
 
@@ -49,10 +50,14 @@ def inks_of(axes: "Axes") -> Inks:
 
 
 def _inks_on(paper: Any) -> Inks:
+    return LIGHT if _luminance(paper) > _LIGHT_PAPER else DARK
+
+
+def _luminance(color: Any) -> float:
+    """Of the eye's sensitivity to red, green and blue (ITU-R BT.709)."""
     from matplotlib.colors import to_rgb
 
-    red, green, blue = to_rgb(paper)
-    return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4 else DARK
+    return float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color)))
 
 
 def new_axes(width: float = 6.4, height: float = 4.8) -> "Axes":
@@ -94,7 +99,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 def write_title(figure: "Figure", title: str, subtitle: str, left: float) -> None:
     height, inks = figure.get_size_inches()[1], _inks_on(figure.get_facecolor())
-    figure.text(left, 1 - 0.42 / height, title, color=inks.ink, fontsize=16, fontweight="bold", va="center")
+    figure.text(left, 1 - 0.42 / height, as_written(title), color=inks.ink, fontsize=16, fontweight="bold", va="center")
     figure.text(left, 1 - 0.75 / height, subtitle, color=inks.quiet, fontsize=10, va="center")
 
 
@@ -117,8 +122,9 @@ def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> li
 def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
     """A name above axes, ``indent`` points from their left edge."""
     axes.annotate(
-        text, (0, 1), xycoords="axes fraction", xytext=(indent, 6), textcoords="offset points", color=INK, fontsize=11
-    )
+        as_written(text), (0, 1), xycoords="axes fraction", xytext=(indent, 6), textcoords="offset points",
+        color=INK, fontsize=11,
+    )  # fmt: skip
 
 
 def shown_step(pixels: Rows) -> int:
@@ -150,6 +156,11 @@ def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, uprigh
         axes.plot(*(line[:, ::-1] if upright else line).T, color=color, linewidth=1.7, zorder=3)
     areas = [curve[:, ::-1] if upright else curve for curve in curves]
     axes.add_collection(PolyCollection(areas, facecolors=colors, alpha=0.22, linewidths=0, zorder=2), autolim=False)
+
+
+def words_on(color: str) -> str:
+    """Black or white, whichever is to be read on a color."""
+    return "black" if _luminance(color) > _BRIGHT else "white"
 
 
 def as_written(name: str) -> str:

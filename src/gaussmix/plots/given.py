@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
 from gaussmix.rows import as_rows
-from gaussmix.typing import IntArray, Rows
+from gaussmix.typing import FloatArray, IntArray, Rows
 
 MOST_POINTS = 5_000
 """A display draws no more rows than this, chosen at random."""
@@ -77,3 +77,12 @@ def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray
     if n_rows <= most:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
+
+
+def labeled_rows(mixture: Mixture, given: Rows | None) -> tuple[FloatArray, IntArray, FloatArray]:
+    """(m, d) the rows to draw, (m,) the most probable component of each, and (m,) its probability."""
+    if given is None:
+        return np.empty((0, mixture.n_features)), np.empty(0, dtype=np.int64), np.empty(0)
+    rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
+    responsibilities = mixture.responsibilities(rows)
+    return rows, responsibilities.argmax(axis=1), responsibilities.max(axis=1)

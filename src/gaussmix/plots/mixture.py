@@ -24,7 +24,7 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import Inks, as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
+from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.labels import CurveLabels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.typing import FloatArray, IntArray
@@ -154,9 +154,8 @@ class MixtureDisplay:
         whole = mixture_of(model)
         positions = two_positions(whole, features)
         mixture = whole.marginal(positions)
-        given = np.empty((0, whole.n_features)) if X is None else rows_of(whole, X)
-        rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
-        responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
+        given = None if X is None else rows_of(whole, X)
+        rows, labels, certainty = labeled_rows(whole, given)
         covariances = mixture.covariance.dense()
         masses = tuple(sorted(masses))
         radii = radii_of(masses)
@@ -171,8 +170,8 @@ class MixtureDisplay:
             names=feature_names(whole, positions),
             view=view,
             rows=rows[:, positions],
-            labels=responsibilities.argmax(axis=1),
-            certainty=responsibilities.max(axis=1, initial=0.0),
+            labels=labels,
+            certainty=certainty,
             masses=masses,
             ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
             axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
-from gaussmix.plots.drawing import DARK, LIGHT, Inks, new_figure, write_title
+from gaussmix.plots.drawing import DARK, LIGHT, Inks, as_written, new_figure, write_title
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.mixture import MixtureDisplay
 from gaussmix.plots.pairs import PairsDisplay
@@ -110,7 +110,7 @@ def scatter_figure(
         (margin.set_ylim if number else margin.set_xlim)(display.view[number])
         margin.set_axis_off()
     for name, axis in zip(labels or display.names, (main.xaxis, main.yaxis), strict=True):
-        axis.set_label_text(name, fontsize=11.5)
+        axis.set_label_text(as_written(name), fontsize=11.5)
     write_title(
         figure,
         title or _what(mixture, X),

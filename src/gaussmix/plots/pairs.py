@@ -23,7 +23,7 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import Inks, as_written, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
+from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
 from gaussmix.typing import FloatArray, IntArray
 
@@ -134,18 +134,17 @@ class PairsDisplay:
         whole = mixture_of(model)
         positions = _some(whole, features)
         mixture = whole.marginal(positions)
-        given = np.empty((0, whole.n_features)) if X is None else rows_of(whole, X)
-        rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
-        responsibilities = whole.responsibilities(rows) if len(rows) else np.empty((0, whole.n_components))
+        given = None if X is None else rows_of(whole, X)
+        rows, labels, certainty = labeled_rows(whole, given)
         display = cls(
             mixture=mixture,
             names=feature_names(whole, positions),
             views=views_of(mixture, rows[:, positions]),
             rows=rows[:, positions],
-            labels=responsibilities.argmax(axis=1),
-            certainty=responsibilities.max(axis=1, initial=0.0),
+            labels=labels,
+            certainty=certainty,
             mass=mass,
-            histograms=[histogram_of(whole, None if X is None else given, feature) for feature in positions],
+            histograms=[histogram_of(whole, given, feature) for feature in positions],
         )
         return display.plot(figure, **shown)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.mixture import Mixture
-from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
+from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes, words_on
 from gaussmix.plots.given import mixture_of, rows_of
 from gaussmix.typing import FloatArray, IntArray
 
@@ -20,7 +20,6 @@ MOST_BINS = 1_000
 
 _PIECE = 1 << 16  # rows whose responsibilities are in memory at a time
 _SEEN = 1e-3  # a band that is nowhere higher is not drawn
-_DARK = 0.45  # luminance of a color, below which words on it are white
 
 
 class ResponsibilityDisplay:
@@ -178,7 +177,7 @@ class ResponsibilityDisplay:
             if end - begin >= 0.02 * self.n_rows:
                 axes.annotate(
                     str(component), ((begin + end) / 2, 0.08), ha="center", va="center", fontsize=11,
-                    color=_words_on(color_of(component, inks)), fontweight="bold",
+                    color=words_on(color_of(component, inks)), fontweight="bold",
                 )  # fmt: skip
         for end in ends[:-1]:
             axes.axvline(end, color=inks.paper, linewidth=1.0)
@@ -230,9 +229,3 @@ def _edges(counts: IntArray) -> IntArray:
         n_bins = count if n <= MOST_BINS else -(-count * MOST_BINS // n)
         edges += (edges[-1] + np.linspace(0, count, n_bins + 1).round().astype(int)[1:]).tolist()
     return np.array(edges)
-
-
-def _words_on(color: str) -> str:
-    from matplotlib.colors import to_rgb
-
-    return "white" if np.dot((0.2126, 0.7152, 0.0722), to_rgb(color)) < _DARK else "black"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
-from gaussmix.plots.given import chosen_rows, feature_names, mixture_of, rows_of
+from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.mixture import two_positions
 from gaussmix.typing import FloatArray, IntArray
 
@@ -127,10 +127,8 @@ class UncertaintyDisplay:
         """
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
-        rows = rows_of(mixture, X)
-        n_rows = len(rows)
-        rows = np.asarray(rows[chosen_rows(n_rows)], dtype=np.float64)
-        responsibilities = mixture.responsibilities(rows)
+        given = rows_of(mixture, X)
+        rows, labels, certainty = labeled_rows(mixture, given)
         plane: dict[str, FloatArray] = {}
         if mixture.n_features == 2:
             x, y = (np.linspace(*view_range(values), _GRID) for values in rows[:, positions].T)
@@ -139,10 +137,10 @@ class UncertaintyDisplay:
             plane = {"x": x, "y": y, "surface": uncertain.reshape(_GRID, _GRID)}
         display = cls(
             rows=rows[:, positions],
-            uncertainty=1 - responsibilities.max(axis=1),
-            labels=responsibilities.argmax(axis=1),
+            uncertainty=1 - certainty,
+            labels=labels,
             names=feature_names(mixture, positions),
-            n_rows=n_rows,
+            n_rows=len(given),
             **plane,
         )
         return display.plot(ax, **shown)

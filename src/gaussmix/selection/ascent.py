@@ -20,6 +20,7 @@ from gaussmix.degeneracy import Soundness
 from gaussmix.lattice import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.mixture import Mixture
 from gaussmix.selection.landscape import Landscape, Start
+from gaussmix.selection.models import as_origin
 from gaussmix.selection.proposals import merges, nudged_splits, splits
 from gaussmix.typing import FloatArray
 
@@ -183,14 +184,14 @@ class Ascent:
             if peak is None or not peak.is_sound:
                 continue
             if other[0] == size:
-                starts.append((_as(peak), peak.responsibilities))
+                starts.append((as_origin(peak.mixture), peak.responsibilities))
             else:
                 starts += nudged_splits(self._landscape.rows, peak.mixture, peak.responsibilities)
         self._climb(place, starts)
 
     def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
         peaks = [self._preferred((size, structure)) for structure in structures]
-        return [(_as(peak), peak.responsibilities) for peak in peaks if peak is not None]
+        return [(as_origin(peak.mixture), peak.responsibilities) for peak in peaks if peak is not None]
 
     def _preferred(self, place: Place) -> Peak | None:
         return self.peaks[place].preferred if place in self.peaks else None
@@ -256,11 +257,6 @@ class Ascent:
                     table = ended.responsibilities[at]
                     peaks.add(Peak(mixture, objective, log_likelihood, soundness, starts[at][0], table))
         peaks.seconds += time.perf_counter() - began
-
-
-def _as(peak: Peak) -> str:
-    k = peak.mixture.n_components
-    return f"{k} component{'s' if k > 1 else ''} of {peak.mixture.covariance.letters}"
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:

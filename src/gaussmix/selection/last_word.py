@@ -22,6 +22,7 @@ from gaussmix.mixture import Mixture
 from gaussmix.selection.ascent import LESS, Ascent, Peak, Place
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.landscape import Landscape
+from gaussmix.selection.models import as_origin
 from gaussmix.selection.proposals import doubled, lifted
 
 _PLAIN = 6  # iterations without acceleration: most fits are at the top after three
@@ -100,12 +101,12 @@ class LastWord:
         floor = -math.inf if highest is None else highest.log_likelihood
         word = self._judged(self._run(place, peak.mixture, _PLAIN), peak.origin)
         if highest is not None and word.log_likelihood < floor - LESS:
-            again = self._judged(self._run(place, self._raised(highest, place), _PLAIN), _as(highest))
+            again = self._judged(self._run(place, self._raised(highest, place), _PLAIN), as_origin(highest.fit.mixture))
             word = again if again.log_likelihood > word.log_likelihood else word
         if word.fit.stop is Stop.LIMIT and not word.soundness.n_unsound:
             word = self._judged(self._run(place, word.fit.mixture, _MOST, word.fit), word.origin)
         if highest is not None and (word.soundness.n_unsound or word.log_likelihood < floor - LESS):
-            word = self._judged(self._run(place, self._raised(highest, place), 0), _as(highest))
+            word = self._judged(self._run(place, self._raised(highest, place), 0), as_origin(highest.fit.mixture))
         self.words[place] = word
         self.seconds[place] = time.perf_counter() - began
 
@@ -141,8 +142,3 @@ class LastWord:
         while mixture.n_components < size:
             mixture = doubled(mixture)
         return lifted(mixture, structure)
-
-
-def _as(word: Word) -> str:
-    k = word.fit.mixture.n_components
-    return f"{k} component{'s' if k > 1 else ''} of {word.fit.mixture.covariance.letters}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gaussmix.covariance import COVARIANCES, MODELS, covariance_class
+from gaussmix.mixture import Mixture
 
 ONE_COLUMN = ("E", "V")
 """What is left of the fourteen in one dimension: equal or variable variances."""
@@ -62,3 +63,9 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
     if n_components > 1:
         return code
     return "X" if n_features == 1 else "XII" if code.endswith("II") else "XXI" if code.endswith("I") else "XXX"
+
+
+def as_origin(mixture: Mixture) -> str:
+    """A model that another one was started from, in words."""
+    k = mixture.n_components
+    return f"{k} component{'' if k == 1 else 's'} of {mixture.covariance.letters}"
