@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit adversarial optima climb shared_axes alignment coverage plots
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp)
 
 SANITIZED := build/sanitized
 # The sanitizers' runtime comes first in the process; leaks are not looked for, because Python keeps memory at its end.
@@ -25,7 +25,7 @@ test: $(VENV)/.test
 lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
+	$(BIN)/clang-format --dry-run --Werror cpp/*.?pp cpp/*/*.?pp benchmarks/*.cpp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check_docstrings.py
@@ -33,7 +33,7 @@ lint: $(VENV)/.test $(VENV)/.lint
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i cpp/*.hpp cpp/*.cpp benchmarks/*.cpp
+	$(BIN)/clang-format -i cpp/*.?pp cpp/*/*.?pp benchmarks/*.cpp
 
 bench: $(VENV)/.bench
 	@failed=; for name in $(BENCHMARKS); do \
@@ -70,10 +70,10 @@ docs/auto_examples/.of_this_code: $(SOURCES) $(shell find src -name "*.py") docs
 	@touch $@
 
 sanitize: $(SANITIZED)/.test
-	$(CHECKED) -c "from gaussmix import _native; assert '-fsanitize=address' in _native.build_description()"
+	$(CHECKED) -c "from gaussmix.core import _native; assert '-fsanitize=address' in _native.build_description()"
 	$(CHECKED) -m pytest --capture=sys
-	for name in $$($(CHECKED) -c "from gaussmix import _native; print(*_native.instruction_sets()[1:])"); do \
-	  GAUSSMIX_ISA=$$name $(CHECKED) -m pytest --capture=sys tests/test_engines.py tests/test_kernels.py tests/test_em.py || exit 1; \
+	for name in $$($(CHECKED) -c "from gaussmix.core import _native; print(*_native.instruction_sets()[1:])"); do \
+	  GAUSSMIX_ISA=$$name $(CHECKED) -m pytest --capture=sys tests/core/test_engines.py tests/core/test_kernels.py tests/fitting/test_em.py || exit 1; \
 	done
 
 clean:

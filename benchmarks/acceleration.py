@@ -35,15 +35,15 @@ from performance_profile import draw_profile
 from threadpoolctl import threadpool_limits
 
 from gaussmix import Mixture
-from gaussmix.acceleration import Accelerator
-from gaussmix.covariance import covariance_class
-from gaussmix.em import Ahead, fit_em
-from gaussmix.engines import NativeEngine
-from gaussmix.initial import draw_membership, mixture_from_membership
-from gaussmix.moments import Moments
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood, Step
-from gaussmix.whitened import WhitenedMixture
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray
+from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
+from gaussmix.fitting.m_step import MaximumLikelihood, Step
 
 STILL = 1e-9  # nats
 NEAR = 1e-3  # nats

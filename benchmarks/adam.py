@@ -10,9 +10,9 @@ the sums N, ``b = sum r y``, ``C = sum r y y'``:
 import numpy as np
 
 from gaussmix import Mixture
-from gaussmix.covariance import AbstractCovariance
-from gaussmix.moments import Moments
-from gaussmix.typing import FloatArray
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray
 
 FORGETTING = 0.9, 0.999  # Kingma and Ba, Adam (2015), algorithm 1
 LEAST = 1e-8

@@ -22,11 +22,11 @@ from overlaps import Setting, draw_mixture
 from sklearn.datasets import load_iris
 
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.alignment import match_costs
-from gaussmix.distances import jeffreys
+from gaussmix.components.distances import jeffreys
+from gaussmix.components.matching import match_costs
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.fitting.refit import FitFailedError, refit, search_anew, stream
 from gaussmix.inference.refitting import Fitted
-from gaussmix.refits import FitFailedError, refit, search_anew, stream
-from gaussmix.typing import FloatArray, IntArray
 
 DESIGNS = {
     "overlap 0.1, d=2, k=3, n=1000": Setting("full", 1000, 2, 3, 0.1),

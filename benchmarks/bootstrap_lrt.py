@@ -30,11 +30,11 @@ import numpy as np
 from machine import describe_machine, print_machine
 
 from gaussmix import GaussianMixture, Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.refit import refit, stream
 from gaussmix.inference import LikelihoodRatioTest, likelihood_ratio_test
-from gaussmix.inference.alternatives import fit_one_more
+from gaussmix.inference.alternative_fits import fit_one_more
 from gaussmix.inference.refitting import Fitted
-from gaussmix.refits import refit, stream
-from gaussmix.typing import FloatArray
 
 COLUMNS = ("glucose", "insulin", "sspg")
 PUBLISHED = (361.17, 123.50, 16.76)

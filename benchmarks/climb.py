@@ -1,8 +1,8 @@
 """Short runs of EM on few rows: time of a pass, and passes to the top, of the fourteen covariance models.
 
-What is claimed: `gaussmix.climb` takes less than 15 microseconds a pass for full covariances of 150 rows, 4 features
-and 3 components on one thread, all included; it is at least ten times as fast as `gaussmix.em.fit_em` from the same
-starts; and extrapolation takes less than 0.6 of the passes (geometric mean over tables and models).
+What is claimed: `gaussmix.fitting.batch` takes less than 15 microseconds a pass for full covariances of 150 rows, 4
+features and 3 components on one thread, all included; it is at least ten times as fast as `gaussmix.fitting.em.fit_em`
+from the same starts; and extrapolation takes less than 0.6 of the passes (geometric mean over tables and models).
 
 How it is measured: from the same tables of responsibilities (rows to the nearest of k rows drawn at random) to 1e-4
 nats of the top, plain and extrapolated, with the default prior of the search. Time is that of the processor, of all
@@ -21,13 +21,13 @@ from machine import describe_machine, print_machine, warn_when_unfair, write_res
 from sklearn.datasets import load_iris, load_wine
 from threadpoolctl import threadpool_limits
 
-from gaussmix.climb import Climbed, climb
-from gaussmix.covariance import MODELS
-from gaussmix.em import Ahead, fit_em
-from gaussmix.engines import NativeEngine
-from gaussmix.prior import Prior
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.covariance import MODELS
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.batch import Climbed, climb
+from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.prior import Prior
 
 NATS = 1e-4
 MOST_PASSES = 5000

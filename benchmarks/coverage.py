@@ -20,13 +20,13 @@ import numpy as np
 from machine import describe_machine
 
 from gaussmix import Mixture
-from gaussmix.acceleration import Accelerator
-from gaussmix.alignment import align
-from gaussmix.em import Ahead, fit_em
-from gaussmix.engines import NativeEngine
+from gaussmix.components.matching import align
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.inference import Parameters, bootstrap, standard_errors
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
 
 LEVEL, WANTED = 0.95, (0.93, 0.97)
 KINDS = ("weights", "means", "variances", "covariances")

@@ -23,7 +23,7 @@ from sklearn.datasets import load_iris
 from sklearn.mixture import GaussianMixture as Theirs
 
 from gaussmix import GaussianMixture as Ours
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 MOST_MILLISECONDS, MOST_TIMES = 25.0, 2.0
 PAUSE = 0.3  # seconds

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix import Mixture
-from gaussmix.degeneracy import examine
-from gaussmix.engines import NativeEngine
-from gaussmix.moments import Moments
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 PLAIN = 20  # iterations before the first extrapolation
 LEAST_GAIN = 1e-8  # nats, of all rows together

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gaussmix.versions import describe_versions, installed_version
+from gaussmix.core.environment import describe_versions, installed_version
 
 RESULTS = Path(__file__).parent / "results"
 DISTURBED = 0.1  # cores

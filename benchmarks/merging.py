@@ -23,9 +23,9 @@ from machine import describe_machine, print_machine, warn_when_unfair
 from overlaps import Setting, draw_mixture
 
 from gaussmix import GaussianMixture, Mixture, merge_components
-from gaussmix.merging import MergeTree
-from gaussmix.merging.tree import Method
-from gaussmix.typing import FloatArray
+from gaussmix.components.merging import MergeTree
+from gaussmix.components.merging.tree import Method
+from gaussmix.core.typing import FloatArray
 
 SCRIPT = Path(__file__).with_suffix(".R")
 FILES = ("baudry_ex4.1", "baudry_ex4.2", "baudry_ex4.3", "baudry_ex4.4.1", "baudry_ex4.4.2", "faithful", "iris")

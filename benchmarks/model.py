@@ -21,7 +21,7 @@ caches.
 from peak import Peak
 from problems import Shape
 
-from gaussmix import _native
+from gaussmix.core import _native
 
 EXPONENTIAL = 40.0
 

@@ -10,8 +10,8 @@ draw. One judge (judge.py) computes the log-likelihood of what they return ("ret
 where plain EM goes from there ("basin"). The best known is the greatest sound value among all these optima, the
 optimum above the true parameters, the published value where there is one, and a long search by random swaps
 (swaps.py); it is kept in benchmarks/results/optima-known.json, so that the next run need not search. Values that are
-higher but unsound (gaussmix.degeneracy) are listed, and so are optima above a published value, with the likelihood of
-rows held out.
+higher but unsound (gaussmix.fitting.degeneracy) are listed, and so are optima above a published value, with the
+likelihood of rows held out.
 
 ``--quick`` takes every eighth problem and three seeds.
 """
@@ -36,7 +36,7 @@ from real_tables import FITS_OF_FILES, FITS_OF_SKLEARN, REFERENCE, file_table, r
 from swaps import search
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 KNOWN = RESULTS / "optima-known.json"
 SLOW = 0.1  # seconds of a fit: a contender that has slow_seeds then runs with those only

@@ -17,7 +17,7 @@ from peak import find_compiler
 from peers import STRUCTURES, Outcome, Peer, Start, TimedFit, timed
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0  # seconds, for one fit

@@ -16,7 +16,7 @@ from itertools import cycle, product
 import numpy as np
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 PAIR_DRAWS = 400_000  # of all pairs together
 MOST_DRAWS = 40_000  # of one component

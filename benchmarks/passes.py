@@ -40,8 +40,9 @@ from peak import Peak, larger, measure_peak, print_peak
 from peers import OTHERS, USUAL, Outcome, Peer, Start, find_peers
 from problems import Shape, choose_shapes, draw_problem
 
-from gaussmix import Mixture, _native
-from gaussmix.typing import FloatArray
+from gaussmix import Mixture
+from gaussmix.core import _native
+from gaussmix.core.typing import FloatArray
 
 FIRST = 1
 PAUSE = 0.05  # seconds

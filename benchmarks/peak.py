@@ -21,7 +21,7 @@ from typing import Any
 
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
 
-from gaussmix import _native
+from gaussmix.core import _native
 
 FLAGS = {  # of gaussmix_kernels in CMakeLists.txt
     "baseline": [],

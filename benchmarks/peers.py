@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from machine import RESULTS
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 STYLES = {"EM": "0.35", "SQUAREM": "#0072b2", "Newton": "#d55e00", "hybrid": "black", "ADAM": "#009e73"}
 FARTHEST = 64.0

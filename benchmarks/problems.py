@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 SEED = 20
 LEAST_SHARE = 1e-16  # kNegligible in cpp/softmax.hpp

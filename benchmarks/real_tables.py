@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 FITS_OF_SKLEARN = (
     ("iris", "full", (3, 4)),

@@ -24,8 +24,8 @@ from peak import Peak, larger, measure_peak, print_peak
 from problems import Problem, Shape, choose_shapes, draw_problem
 from timing import time_in_turns
 
-from gaussmix import _native
-from gaussmix.engines import NativeEngine
+from gaussmix.core import _native
+from gaussmix.core.engines import NativeEngine
 
 ROWS = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 COMPONENTS = (2, 5, 10, 20, 50, 100, 200)

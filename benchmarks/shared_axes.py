@@ -20,9 +20,9 @@ import numpy as np
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
 from timing import time_in_turns
 
-from gaussmix.engines import NativeEngine
-from gaussmix.typing import FloatArray
-from gaussmix.whitened import CommonBasis, WhitenedMixture
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 DISTANCES = {"near": 0.3, "apart": 3.0}
 

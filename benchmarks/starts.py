@@ -18,10 +18,10 @@ from machine import describe_machine, print_machine, warn_when_unfair, write_res
 from problems import Shape, choose_shapes, draw_problem
 from timing import time_in_turns
 
-from gaussmix.covariance import covariance_class
-from gaussmix.engines import NativeEngine
-from gaussmix.initial import draw_membership, mixture_from_membership
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
+from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 
 def measure(shape: Shape, seeds: int) -> dict[str, Any]:

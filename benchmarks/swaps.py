@@ -8,8 +8,8 @@ import numpy as np
 from judge import SAME, Judge, Optimum, least_count
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 TRIES = 25  # and as many as there are components
 FIRST, THEN = 15, 40  # iterations

@@ -16,13 +16,13 @@
 #endif
 
 #include "build.hpp"
-#include "climb.hpp"
-#include "common_axes.hpp"
-#include "distinct.hpp"
-#include "field.hpp"
-#include "fractions.hpp"
-#include "pass.hpp"
-#include "structures.hpp"
+#include "em/common_axes.hpp"
+#include "em/em_batch.hpp"
+#include "em/structures.hpp"
+#include "imaging/field.hpp"
+#include "imaging/fractions.hpp"
+#include "pass/distinct.hpp"
+#include "pass/pass.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;

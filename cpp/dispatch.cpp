@@ -4,9 +4,9 @@
 #include <cpuid.h>
 #endif
 
-#include "field_kernels.hpp"
-#include "fraction_kernels.hpp"
-#include "kernels.hpp"
+#include "imaging/field_kernels.hpp"
+#include "imaging/fraction_kernels.hpp"
+#include "kernels/kernels.hpp"
 
 namespace gaussmix {
 

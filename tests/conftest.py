@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussmix import _native
+from gaussmix.core import _native
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.imaging.arrays import Pixels
+from gaussmix.imaging.images.pixels import Pixels
 
 MEANS = np.array([[50.0, 200.0], [115.0, 120.0], [165.0, 85.0]])
 FINE = 4

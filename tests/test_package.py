@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gaussmix
-import gaussmix.versions
+import gaussmix.core.environment
 
 
 def test_import_is_light():
@@ -33,11 +33,11 @@ def test_version_is_that_of_the_metadata():
 
 def test_versions_are_printed(capsys, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr(gaussmix.versions, "OPTIONAL", ("pandas", "absent-thing"))
+    monkeypatch.setattr(gaussmix.core.environment, "OPTIONAL", ("pandas", "absent-thing"))
     gaussmix.show_versions()
     printed = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert printed["gaussmix"] == version("gaussmix")
-    assert printed["instructions"] == gaussmix._native.selected_instruction_set()
+    assert printed["instructions"] == gaussmix.core._native.selected_instruction_set()
     assert printed["numpy"] == version("numpy")
     assert printed["pandas"] == version("pandas")
     assert printed["absent-thing"] == "not installed"
@@ -47,13 +47,13 @@ def test_versions_are_printed(capsys, monkeypatch):
 
 def test_types_are_shipped():
     assert (Path(gaussmix.__file__).parent / "py.typed").exists()
-    assert (Path(gaussmix.__file__).parent / "_native.pyi").exists()
+    assert (Path(gaussmix.__file__).parent / "core" / "_native.pyi").exists()
 
 
 def test_stubs_describe_the_compiled_module():
-    from gaussmix import _native
+    from gaussmix.core import _native
 
-    stub = ast.parse((Path(gaussmix.__file__).parent / "_native.pyi").read_text())
+    stub = ast.parse((Path(gaussmix.__file__).parent / "core" / "_native.pyi").read_text())
     described = {}
     for node in stub.body:
         for function in node.body if isinstance(node, ast.ClassDef) else [node]:

@@ -1,6 +1,6 @@
 """An engine that turns rows whenever it may, for tests of the way itself."""
 
-from gaussmix.engines import NativeEngine
+from gaussmix.core.engines import NativeEngine
 
 
 class TurningEngine(NativeEngine):

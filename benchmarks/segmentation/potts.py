@@ -27,10 +27,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import GaussianMixtureSegmenter
-from gaussmix.imaging.field import Field
-from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.typing import FloatArray, IntArray, Rows
+from gaussmix.imaging.random_field.field import Field
+from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 CLAIMED = [((128, 128), 3, 1.2, noise) for noise in (0.5, 0.8, 1.2)]
 WIDE = [

@@ -9,8 +9,8 @@ counts are equal.
 How it is measured: mclust's ``me`` runs until an iteration changes the log-likelihood by less than 1e-10 of it
 (``--tol``), ours until less than 1e-9 nats are ahead, plainly for the first iterations and then accelerated; no ridge,
 no prior. Both take the M-step of the same responsibilities first. Cells that mclust does not fit are left out, and so
-are those where either ends in an unsound mixture (gaussmix.degeneracy): there the likelihood has no maximum. Tables are
-simulated ones, and those in the folder.
+are those where either ends in an unsound mixture (gaussmix.fitting.degeneracy): there the likelihood has no maximum.
+Tables are simulated ones, and those in the folder.
 
 A cell is ``equal`` to 1e-6, ``higher`` where mclust stopped early (EM from its end leads to ours), at ``another top``
 (higher, from the same start), or ``lower``. Of EVE and VVE the first claim is not made: their M-step has several
@@ -40,13 +40,13 @@ from shared import (
 )
 
 from gaussmix import Mixture
-from gaussmix.acceleration import Accelerator
-from gaussmix.covariance import AbstractCovariance, covariance_class
-from gaussmix.degeneracy import examine
-from gaussmix.em import Ahead, Fit, fit_em
-from gaussmix.engines import NativeEngine
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.em import Ahead, Fit, fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 SAME = 1e-6  # nats
 PLAIN, MOST = 3_000, 20_000  # iterations: two tops may lie so near that acceleration changes from one to the other

@@ -13,7 +13,7 @@ import numpy as np
 from shared import find_scale
 
 from gaussmix import Mixture
-from gaussmix.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray, IntArray
 
 MOST_ECCENTRIC = 0.9
 ROWS_EACH = 100

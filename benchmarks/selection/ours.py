@@ -8,7 +8,7 @@ import numpy as np
 from peers import Choice
 
 from gaussmix import GaussianMixtureIC, Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

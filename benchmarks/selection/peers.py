@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 HERE = Path(__file__).resolve().parent
 

@@ -26,7 +26,7 @@ from ours import search
 from peers import Choice, Mclust, loop_of_sklearn, r_versions
 from shared import Verdicts, describe_machine, parser_for, print_machine, warn_when_unfair, write_results
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 OVERLAPS, KINDS, EACH, EACH_QUICK = (0.01, 0.05), ("average", "maximal"), 50, 3
 K_MAX, FASTER = 10, 5.0

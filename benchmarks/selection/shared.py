@@ -10,10 +10,10 @@ import numpy as np
 from models import n_parameters
 
 from gaussmix import Mixture
-from gaussmix.covariance import AbstractCovariance
-from gaussmix.initial import Membership, mixture_from_membership
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.initialization import Membership, mixture_from_membership
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 

@@ -10,7 +10,8 @@ How it is measured: the folder has tables and ``mclust_bic_all.csv``, mclust's B
 what the log-likelihood is. That both saw the same rows and columns is checked first: of one component with a full
 covariance the value is known in closed form. Our cells come from one search of each table. Where R is installed,
 
-* cells below are fitted again by mclust, and its mixture is examined (gaussmix.degeneracy): an unsound one is no
+* cells below are fitted again by mclust, and its mixture is examined (gaussmix.fitting.degeneracy): an unsound one is
+no
   optimum that anybody wants, and such cells are left out of the count;
 * cells above whose mixture is unsound count as below where mclust's is sound, and are left out where it is not;
 * cells above are computed again by SciPy from our parameters, and given to mclust: its EM, from our responsibilities,
@@ -48,10 +49,10 @@ from shared import (
 )
 
 from gaussmix import Mixture
-from gaussmix.covariance import covariance_class
-from gaussmix.degeneracy import examine
-from gaussmix.engines import NativeEngine
-from gaussmix.typing import FloatArray
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.degeneracy import examine
 
 SAME = 1e-3  # nats
 SHARE = 0.995

@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from gaussmix import GaussianMixtureIC, Mixture
-from gaussmix.covariance import MODELS
+from gaussmix.core.covariance import MODELS
 from gaussmix.plots import CriterionDisplay
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 

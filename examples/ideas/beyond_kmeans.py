@@ -23,7 +23,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from gaussmix import GaussianMixture, Mixture, merge_components
-from gaussmix.merging import MergedMixture
+from gaussmix.components.merging import MergedMixture
 from gaussmix.plots import MixtureDisplay
 from gaussmix.plots.drawing import PALETTE
 

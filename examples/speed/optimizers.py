@@ -22,13 +22,13 @@ from scipy.optimize import check_grad, minimize
 from scipy.special import logsumexp
 
 from gaussmix import Mixture
-from gaussmix.acceleration import Accelerator
-from gaussmix.em import fit_em
-from gaussmix.engines import NativeEngine
-from gaussmix.moments import Moments
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.moments import Moments
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.em import fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.plots import MixtureDisplay
 from gaussmix.plots.drawing import PALETTE, quiet_axes
-from gaussmix.updates import MaximumLikelihood
 
 k, d, n = 3, 2, 2000
 shapes = [[[1.0, 0.6], [0.6, 1.0]], [[0.5, 0.0], [0.0, 2.0]], [[1.5, -0.7], [-0.7, 0.8]]]

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.errors import (
+from gaussmix.core.errors import (
     DegenerateComponentWarning,
     DegenerateDataWarning,
     DoubtfulModelWarning,
@@ -15,12 +15,15 @@ from gaussmix.errors import (
     MissingDependencyError,
     ModelFileError,
 )
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
 
 if TYPE_CHECKING:
-    from gaussmix.alignment import align, match_components, order_components
-    from gaussmix.drift import compare_mixtures
-    from gaussmix.estimators import GaussianMixture
+    from gaussmix.components.matching import align, match_components, order_components
+    from gaussmix.components.merging import merge_components
+    from gaussmix.components.mixture_comparison import compare_mixtures
+    from gaussmix.core.environment import show_versions
+    from gaussmix.diagnostics.em_trace import trace_em
+    from gaussmix.estimators import GaussianMixture, GaussianMixtureIC
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -29,10 +32,6 @@ if TYPE_CHECKING:
         stability,
         standard_errors,
     )
-    from gaussmix.merging import merge_components
-    from gaussmix.selection import GaussianMixtureIC
-    from gaussmix.trace import trace_em
-    from gaussmix.versions import show_versions
 
 __version__ = version("gaussmix")
 
@@ -67,20 +66,20 @@ __all__ = [
 
 _LATER = {
     "GaussianMixture": "gaussmix.estimators",
-    "GaussianMixtureIC": "gaussmix.selection",
-    "compare_mixtures": "gaussmix.drift",
-    "merge_components": "gaussmix.merging",
-    "align": "gaussmix.alignment",
+    "GaussianMixtureIC": "gaussmix.estimators",
+    "compare_mixtures": "gaussmix.components.mixture_comparison",
+    "merge_components": "gaussmix.components.merging",
+    "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",
     "choose_n_components": "gaussmix.inference",
     "cross_validated_log_likelihood": "gaussmix.inference",
     "likelihood_ratio_test": "gaussmix.inference",
-    "match_components": "gaussmix.alignment",
-    "order_components": "gaussmix.alignment",
-    "show_versions": "gaussmix.versions",
+    "match_components": "gaussmix.components.matching",
+    "order_components": "gaussmix.components.matching",
+    "show_versions": "gaussmix.core.environment",
     "stability": "gaussmix.inference",
     "standard_errors": "gaussmix.inference",
-    "trace_em": "gaussmix.trace",
+    "trace_em": "gaussmix.diagnostics.em_trace",
 }
 
 

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
-from gaussmix.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
-from gaussmix.covariance.full import Full
-from gaussmix.engines import AbstractEngine, ReferenceEngine
-from gaussmix.mixture import Mixture
-from gaussmix.moments import Moments, scatter_of
-from gaussmix.typing import FloatArray, Rows
-from gaussmix.whitened import CommonBasis, WhitenedMixture
+from gaussmix.core.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
+from gaussmix.core.covariance.full import Full
+from gaussmix.core.engines import AbstractEngine, ReferenceEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 MakeEngine = Callable[[Rows, FloatArray | None], AbstractEngine]
 _SIZES = ((1, 1), (2, 3), (3, 2), (4, 5), (2, 9))  # (n_components, n_features)

@@ -5,14 +5,7 @@ from typing import Annotated
 import typer
 
 import gaussmix
-from gaussmix.cli.compare_picture import compare
-from gaussmix.cli.fit_table import fit
-from gaussmix.cli.plot_model import plot
-from gaussmix.cli.segment_picture import segment
-from gaussmix.cli.select_model import select
-from gaussmix.cli.show_demo import demo
-from gaussmix.cli.use_model import predict, sample, score
-from gaussmix.cli.write_report import report
+from gaussmix.cli import apply, compare, demo, fit, plot, report, segment, select
 
 app = typer.Typer(
     name="gaussmix",
@@ -22,16 +15,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog="Example: gaussmix fit old_faithful.csv -k 2 -o model.json")(fit)
-app.command(epilog="Example: gaussmix select old_faithful.csv -k 1:6 -o results.csv --model model.json")(select)
-app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(predict)
-app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(score)
-app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(sample)
-app.command(epilog="Example: gaussmix plot model.json old_faithful.csv -o figure.png")(plot)
-app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report)
-app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment)
-app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare)
-app.command(epilog="Example: gaussmix demo -o demo-output")(demo)
+app.command(epilog="Example: gaussmix fit old_faithful.csv -k 2 -o model.json")(fit.fit)
+app.command(epilog="Example: gaussmix select old_faithful.csv -k 1:6 -o results.csv --model model.json")(select.select)
+app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --proba -o labels.csv")(apply.predict)
+app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(apply.score)
+app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(apply.sample)
+app.command(epilog="Example: gaussmix plot model.json old_faithful.csv -o figure.png")(plot.plot)
+app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report.report)
+app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment.segment)
+app.command(epilog="Example: gaussmix compare photo.jpg -k 3 -o comparison")(compare.compare)
+app.command(epilog="Example: gaussmix demo -o demo-output")(demo.demo)
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from gaussmix.em import Progress
-from gaussmix.errors import MissingDependencyError
+from gaussmix.core.errors import MissingDependencyError
+from gaussmix.fitting.em import Progress
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture

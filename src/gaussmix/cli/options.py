@@ -12,7 +12,7 @@ Components = Annotated[int, typer.Option("--components", "-k", min=1, help="How 
 
 
 class CovarianceType(StrEnum):
-    """The names of `gaussmix.covariance.COVARIANCES`."""
+    """The names of `gaussmix.core.covariance.COVARIANCES`."""
 
     FULL = "full"
     TIED = "tied"
@@ -21,7 +21,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """Those, and the letters of `gaussmix.covariance.MODELS`."""
+    """Those, and the letters of `gaussmix.core.covariance.MODELS`."""
 
     FULL = "full"
     TIED = "tied"
@@ -44,7 +44,7 @@ class ModelName(StrEnum):
 
 
 class Init(StrEnum):
-    """The names of `gaussmix.initial.METHODS`."""
+    """The names of `gaussmix.fitting.initialization.METHODS`."""
 
     KMEANS = "kmeans"
     KMEANS_PLUS_PLUS = "k-means++"

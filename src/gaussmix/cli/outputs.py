@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
-from gaussmix.tables import require_table_suffix
+from gaussmix.cli.tables import require_table_suffix
 
 
 def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:

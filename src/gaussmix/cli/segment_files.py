@@ -12,8 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
-from gaussmix.cli.pictures_given import Given
+from gaussmix.cli.picture_input import Given
 from gaussmix.cli.summary import facts, files_summary, segments_summary
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
     Segmentation,
@@ -24,10 +26,8 @@ from gaussmix.imaging import (
     segmentation_files,
     write_segmentation,
 )
-from gaussmix.imaging.arrays import MOST_CLASSES
-from gaussmix.mixture import Mixture
+from gaussmix.imaging.images.pixels import MOST_CLASSES
 from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
-from gaussmix.typing import FloatArray, IntArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gaussmix.cli.console import results
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.diagnostics.means import means_in_words
 from gaussmix.imaging import Segmentation
-from gaussmix.mixture import Mixture
-from gaussmix.report.means import means_in_words
-from gaussmix.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture

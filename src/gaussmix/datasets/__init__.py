@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 
 def load_old_faithful() -> tuple[FloatArray, tuple[str, ...]]:

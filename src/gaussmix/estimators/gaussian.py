@@ -11,30 +11,36 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Density
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gaussmix import criteria
-from gaussmix.alignment import order_components
-from gaussmix.blas import one_blas_thread
-from gaussmix.covariance import covariance_class, free_of
-from gaussmix.data_range import DataRange
-from gaussmix.em import Fit, Progress, Stop
-from gaussmix.engines import NativeEngine, distinct_rows
-from gaussmix.errors import DegenerateDataWarning
-from gaussmix.estimators.checks import (
+from gaussmix.components.matching import order_components
+from gaussmix.core.covariance import covariance_class, free_of
+from gaussmix.core.engines import NativeEngine, distinct_rows
+from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.errors import DegenerateDataWarning
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
+from gaussmix.core.validation import KEPT_TYPES, check_sample_weight, naming_columns, require_finite
+from gaussmix.diagnostics import FitRecord, Report, inspect_fit
+from gaussmix.estimators.fit_warnings import warn_of
+from gaussmix.estimators.parameter_checks import (
     require_integer,
     require_nonnegative,
     require_order,
     with_given_parameters,
 )
-from gaussmix.estimators.fitting import PENALTIES, Settings, fit_by_search, fit_from_starts
-from gaussmix.estimators.troubles import warn_of
-from gaussmix.initial import METHODS, Method, draw_membership, membership_from_user, mixture_from_membership
-from gaussmix.mixture import Mixture
-from gaussmix.moments import Moments
-from gaussmix.report import FitRecord, Report, inspect_fit
-from gaussmix.rows import KEPT_TYPES, check_sample_weight, naming_columns, require_finite
-from gaussmix.search import Found
-from gaussmix.typing import FloatArray, IntArray, Random, Rows
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.fitting.em import Fit, Progress, Stop
+from gaussmix.fitting.initialization import (
+    METHODS,
+    Method,
+    draw_membership,
+    membership_from_user,
+    mixture_from_membership,
+)
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import Found
+from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.settings import PENALTIES, Settings, fit_by_search, fit_from_starts
+from gaussmix.selection import criteria
 
 
 class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -87,15 +93,15 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     verbose_interval : int, default=10
         Iterations between two that are printed.
     callback : callable, optional
-        Called with a `gaussmix.em.Progress` at every start and after every iteration.
+        Called with a `gaussmix.fitting.em.Progress` at every start and after every iteration.
     acceleration : {"auto", "none"}, default="auto"
         "none" takes plain EM steps: with numbers for the others, the iterations of scikit-learn.
     time_budget : float, optional
         Seconds after which the best model so far is returned.
     order_by : "auto", "weight", "principal", or a feature's name or position, default="auto"
-        The order of the components (`gaussmix.alignment.order_components`). "auto" is by descending weight after a
-        search, and the order of the start where there is a start. A warm start keeps the order of the model it goes on
-        from, whatever this says: the names stay.
+        The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
+        after a search, and the order of the start where there is a start. A warm start keeps the order of the model it
+        goes on from, whatever this says: the names stay.
 
     Attributes
     ----------
@@ -508,7 +514,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         return self._moments(X, sample_weight).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion: lower is better (`gaussmix.criteria.bic`).
+        """Bayesian information criterion: lower is better (`gaussmix.selection.criteria.bic`).
 
         Weights count rows: ``n`` in ``log n`` is their sum.
 
@@ -527,7 +533,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         return self._criterion("bic", X, sample_weight)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood, BIC plus twice the entropy: lower is better (`gaussmix.criteria.icl`).
+        """Integrated completed likelihood, BIC plus twice the entropy: lower is better
+        (`gaussmix.selection.criteria.icl`).
 
         Parameters
         ----------
@@ -561,7 +568,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         return self._criterion("aic", X, sample_weight)
 
     def aicc(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike's criterion corrected for few rows: lower is better (`gaussmix.criteria.aicc`).
+        """Akaike's criterion corrected for few rows: lower is better (`gaussmix.selection.criteria.aicc`).
 
         Parameters
         ----------

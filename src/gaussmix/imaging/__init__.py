@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gaussmix.imaging.export import segmentation_files, write_segmentation
 from gaussmix.imaging.files import (
     SUFFIXES,
     read_labels,
@@ -12,13 +13,12 @@ from gaussmix.imaging.files import (
     write_maps,
     write_picture,
 )
-from gaussmix.imaging.pictures import Picture
-from gaussmix.imaging.results import segmentation_files, write_segmentation
-from gaussmix.imaging.segments import Segmentation, View, fit_pictures, named_mixture, segment_picture
+from gaussmix.imaging.images.picture import Picture
+from gaussmix.imaging.segmentation import Segmentation, View, fit_pictures, named_mixture, segment_picture
 
 if TYPE_CHECKING:
-    from gaussmix.imaging.comparing import compare
-    from gaussmix.imaging.comparison import Comparison
+    from gaussmix.imaging.comparison_result import Comparison
+    from gaussmix.imaging.method_comparison import compare
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter, segment_image
 
 __all__ = [
@@ -45,9 +45,9 @@ __all__ = [
 
 
 _LATER = {
-    "Comparison": "gaussmix.imaging.comparison",
+    "Comparison": "gaussmix.imaging.comparison_result",
     "GaussianMixtureSegmenter": "gaussmix.imaging.segmenter",
-    "compare": "gaussmix.imaging.comparing",
+    "compare": "gaussmix.imaging.method_comparison",
     "segment_image": "gaussmix.imaging.segmenter",
 }
 

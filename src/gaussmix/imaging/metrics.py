@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
-from gaussmix.errors import MissingDependencyError
-from gaussmix.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 TOLERANCE: Final = 0.0075
 """Boundaries match within this share of the image's diagonal (Martin, Fowlkes, Malik 2004, section 3)."""

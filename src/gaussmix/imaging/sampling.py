@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from gaussmix.engines import distinct_rows
-from gaussmix.engines.distinct import LEAST_ROWS
-from gaussmix.imaging.arrays import Pixels
-from gaussmix.imaging.contrast import contrast_edges
-from gaussmix.imaging.features import Features
-from gaussmix.imaging.lattice import Lattice
-from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.core.engines import distinct_rows
+from gaussmix.core.engines.distinct import LEAST_ROWS
+from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.imaging.images.features import Features
+from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.random_field.contrast import contrast_edges
+from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 MOST_PIXELS = 1 << 20
 """A field is fitted to no more pixels than about this: to blocks of larger images."""

@@ -9,22 +9,22 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import IntArray, Rows
 from gaussmix.estimators import GaussianMixture
-from gaussmix.estimators.checks import require_integer, require_nonnegative
-from gaussmix.imaging.arrays import MOST_CLASSES, UNLABELED, Pixels, as_known, as_pixels
-from gaussmix.imaging.colors import COLOR_SPACES
-from gaussmix.imaging.contrast import contrast_scale
-from gaussmix.imaging.features import Features
-from gaussmix.imaging.fitting import field_of, fields_of, fit_classes, require_colors, without_fields
-from gaussmix.imaging.guided import STRENGTH, GuidedLabeler, fit_guided
-from gaussmix.imaging.labeling import Labeler
-from gaussmix.imaging.neighborhood import Neighborhood
-from gaussmix.imaging.number import number_of_classes
-from gaussmix.imaging.ordering import class_order
+from gaussmix.estimators.parameter_checks import require_integer, require_nonnegative
+from gaussmix.imaging.images.class_order import class_order
+from gaussmix.imaging.images.colors import COLOR_SPACES
+from gaussmix.imaging.images.features import Features
+from gaussmix.imaging.images.pixels import MOST_CLASSES, UNLABELED, Pixels, as_known, as_pixels
+from gaussmix.imaging.n_classes import number_of_classes
+from gaussmix.imaging.partial_volume.estimate import tissue_of
+from gaussmix.imaging.random_field.contrast import contrast_scale
+from gaussmix.imaging.random_field.labeling import Labeler
+from gaussmix.imaging.random_field.neighborhood import Neighborhood
 from gaussmix.imaging.sampling import colors_of, rounding_variance
-from gaussmix.imaging.tissue import tissue_of
-from gaussmix.mixture import Mixture
-from gaussmix.typing import IntArray, Rows
+from gaussmix.imaging.seeded import STRENGTH, GuidedLabeler, fit_guided
+from gaussmix.imaging.unsupervised import field_of, fields_of, fit_classes, require_colors, without_fields
 
 
 class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]

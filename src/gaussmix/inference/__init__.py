@@ -1,7 +1,7 @@
 """How sure a fitted mixture is."""
 
-from gaussmix.inference.agreement import Stability, stability
-from gaussmix.inference.curvature import StandardErrors, standard_errors
+from gaussmix.inference.bootstrapping import Bootstrap, bootstrap
+from gaussmix.inference.cluster_stability import Stability, stability
 from gaussmix.inference.held_out import cross_validated_log_likelihood
 from gaussmix.inference.likelihood_ratio import (
     LikelihoodRatioTest,
@@ -10,7 +10,7 @@ from gaussmix.inference.likelihood_ratio import (
     likelihood_ratio_test,
 )
 from gaussmix.inference.parameters import Parameters
-from gaussmix.inference.resampling import Bootstrap, bootstrap
+from gaussmix.inference.standard_error_estimation import StandardErrors, standard_errors
 
 __all__ = [
     "Bootstrap",

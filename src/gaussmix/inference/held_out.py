@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any, Literal
 
-from gaussmix.cross_validation import HeldOut, hold_out
+from gaussmix.core.typing import Seed
+from gaussmix.core.validation import as_rows
+from gaussmix.fitting.refit import seed_of
 from gaussmix.inference.refitting import Fitted
-from gaussmix.refits import seed_of
-from gaussmix.rows import as_rows
-from gaussmix.typing import Seed
+from gaussmix.selection.cross_validation import HeldOut, hold_out
 
 
 def cross_validated_log_likelihood(
@@ -41,14 +41,14 @@ def cross_validated_log_likelihood(
 
     Returns
     -------
-    gaussmix.cross_validation.HeldOut
+    gaussmix.selection.cross_validation.HeldOut
         Its ``mean`` with its ``standard_error``, and ``criterion``: lower is better.
 
     Raises
     ------
     ValueError
         When there are not so many rows, or too few are left for the components.
-    gaussmix.refits.FitFailedError
+    gaussmix.fitting.refit.FitFailedError
         When a component collapses without one of the folds.
 
     Examples

@@ -18,8 +18,8 @@ from typing import Self
 
 import numpy as np
 
-from gaussmix.inference.chart import Chart
-from gaussmix.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.inference.parametrization import Chart
 
 _BLOCK = 1 << 22  # numbers that are held at once
 _FARTHEST = 1e75  # deviations: their fourth power is a number

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.engines import NativeEngine
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.estimators import GaussianMixture
-from gaussmix.inference.alternatives import fit_one_more
+from gaussmix.fitting.refit import FitFailedError, Refit, refit, seed_of, stream
+from gaussmix.inference.alternative_fits import fit_one_more
 from gaussmix.inference.refitting import Fitted, draw_each
-from gaussmix.mixture import Mixture
-from gaussmix.refits import FitFailedError, Refit, refit, seed_of, stream
-from gaussmix.typing import FloatArray, Seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +100,10 @@ def likelihood_ratio_test(
     The likelihood ratio has no chi-squared distribution here, because the weight of the additional component is zero
     under the null. So tables are drawn from the fitted null, and both models are fitted to each: the null from the
     parameters that the table was drawn with, the alternative from some dozens of starts
-    (`gaussmix.inference.alternatives`), as for the observed table itself: with a worse search the draws' statistics
-    would be too small, and so would be the p-value. Optima with unsound components (`gaussmix.degeneracy`) do not
-    count. Where no other is found, or it lies below the null, the statistic is zero: the alternative contains the null.
+    (`gaussmix.inference.alternative_fits`), as for the observed table itself: with a worse search the draws' statistics
+    would be too small, and so would be the p-value. Optima with unsound components (`gaussmix.fitting.degeneracy`) do
+    not count. Where no other is found, or it lies below the null, the statistic is zero: the alternative contains the
+    null.
 
     Parameters
     ----------

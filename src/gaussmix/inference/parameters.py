@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gaussmix.typing import FloatArray
+from gaussmix.core.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,14 +6,14 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from gaussmix.blas import one_blas_thread
-from gaussmix.data_range import DataRange
+from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.estimators import GaussianMixture
-from gaussmix.mixture import Mixture
-from gaussmix.refits import FitFailedError, default_update
-from gaussmix.rows import as_rows, check_sample_weight
-from gaussmix.typing import FloatArray
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.refit import FitFailedError, default_update
 
 Drawn = TypeVar("Drawn")
 

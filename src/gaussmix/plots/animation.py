@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
     draw_center,
     draw_ellipses,
@@ -23,8 +24,7 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import as_written, new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, view_range
-from gaussmix.plots.given import chosen_rows, feature_names, rows_of
-from gaussmix.trace import EMTrace
+from gaussmix.plots.inputs import chosen_rows, feature_names, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

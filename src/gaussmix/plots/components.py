@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, words_on
 from gaussmix.plots.geometry import radius_holding, view_range
-from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

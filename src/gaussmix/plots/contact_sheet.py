@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.typing import Rows
 from gaussmix.plots.drawing import GAP, HEAD, LABEL, MARGIN, WIDTH, name_axes, new_figure, show_picture, write_title
-from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

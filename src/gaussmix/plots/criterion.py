@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
-from gaussmix.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +206,7 @@ class CriterionDisplay:
         axes.set_ylim(low, high)
         self._set_ticks(low, high)
         axes.set_xlabel("number of components", color=inks.ink)
-        from gaussmix.selection.show import CRITERION_NAMES
+        from gaussmix.selection.rendering import CRITERION_NAMES
 
         name = CRITERION_NAMES.get(self.criterion, self.criterion)
         winner = f"{self.best_covariance_type} {self.best_n_components}"

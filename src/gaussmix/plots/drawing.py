@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.errors import MissingDependencyError
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.typing import FloatArray, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
-from gaussmix.mixture import Mixture
-from gaussmix.typing import FloatArray
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
 
 
 def radius_holding(probability: float, n_features: int = 2) -> float:

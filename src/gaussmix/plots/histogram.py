@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.plots.components import Range, drawn_components, views_of
+from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import as_written, color_of, draw_densities, new_axes, quiet_axes
 from gaussmix.plots.geometry import marginal_densities, view_range
-from gaussmix.plots.given import feature_names, mixture_of, rows_of
-from gaussmix.plots.labels import CurveLabels
-from gaussmix.typing import FloatArray, Rows
+from gaussmix.plots.inputs import feature_names, mixture_of, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

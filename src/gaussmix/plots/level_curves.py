@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
-from gaussmix.typing import BoolArray, FloatArray, IntArray
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _STEPS = 8  # of Newton's method; three are enough but where a curve turns within a cell
 _HALVINGS = 30  # of a segment, to find where a third component comes between two

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -22,12 +23,11 @@ from gaussmix.plots.components import (
     share_text,
     views_of,
 )
+from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import Inks, as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
-from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
-from gaussmix.plots.labels import CurveLabels
+from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
-from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
 from gaussmix.plots.drawing import DARK, LIGHT, Inks, as_written, new_figure, write_title
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.mixture import MixtureDisplay

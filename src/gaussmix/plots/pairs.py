@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -23,9 +24,8 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import Inks, as_written, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels
-from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
-from gaussmix.typing import FloatArray, IntArray
+from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes, words_on
-from gaussmix.plots.given import mixture_of, rows_of
-from gaussmix.typing import FloatArray, IntArray
+from gaussmix.plots.inputs import mixture_of, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

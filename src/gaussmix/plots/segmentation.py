@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
-from gaussmix.typing import BoolArray, FloatArray, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from gaussmix.mixture import Mixture
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import Rows
 from gaussmix.plots.drawing import (
     FOOT,
     GAP,
@@ -20,7 +21,6 @@ from gaussmix.plots.drawing import (
     write_title,
 )
 from gaussmix.plots.histogram import draw_channel
-from gaussmix.typing import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.typing import FloatArray
+from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.drawing import PALETTE, Inks, color_of, new_axes, quiet_axes
-from gaussmix.trace import EMTrace
-from gaussmix.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ class TraceDisplay:
     log_likelihood : (m + 1,) array-like
         Of the start and after each of m iterations, in nats per row.
     bound, divergence : (m, 3) array-like, optional
-        Before the E-step, after it and after the M-step, as `gaussmix.trace.EMTrace` has them.
+        Before the E-step, after it and after the M-step, as `gaussmix.diagnostics.em_trace.EMTrace` has them.
     accelerated : (m,) array-like of bool, optional
         Whether an accelerator took part in an iteration; by default in none.
 

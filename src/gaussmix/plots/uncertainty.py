@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
-from gaussmix.plots.given import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
 from gaussmix.plots.mixture import two_positions
-from gaussmix.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

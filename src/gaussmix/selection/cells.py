@@ -5,10 +5,10 @@ from typing import Self
 
 import numpy as np
 
-from gaussmix.degeneracy import Soundness
-from gaussmix.em import Fit, Stop
-from gaussmix.mixture import Mixture
-from gaussmix.updates import MaximumLikelihood
+from gaussmix.core.mixture import Mixture
+from gaussmix.fitting.degeneracy import Soundness
+from gaussmix.fitting.em import Fit, Stop
+from gaussmix.fitting.m_step import MaximumLikelihood
 
 Key = tuple[int, str]
 """Number of components and covariance type."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from gaussmix import criteria
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.selection import criteria
 from gaussmix.selection.cells import Cell, Key
-from gaussmix.selection.models import family_of
-from gaussmix.typing import BoolArray, FloatArray, IntArray
+from gaussmix.selection.model_names import family_of
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -324,17 +324,17 @@ class SelectionTable:
         return _written(json.dumps(content, indent=1, allow_nan=False) + "\n", path)
 
     def __str__(self) -> str:
-        from gaussmix.selection.show import as_text
+        from gaussmix.selection.rendering import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from gaussmix.selection.show import as_html
+        from gaussmix.selection.rendering import as_html
 
         return as_html(self)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        from gaussmix.selection.show import as_rich
+        from gaussmix.selection.rendering import as_rich
 
         yield as_rich(self, options.max_width)
 

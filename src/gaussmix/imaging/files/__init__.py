@@ -4,7 +4,7 @@ Results are written in the format that keeps the geometry: NIfTI beside NIfTI, T
 PNG beside all other pictures.
 """
 
-from gaussmix.imaging.files.hints import read_labels, read_mask
+from gaussmix.imaging.files.annotations import read_labels, read_mask
 from gaussmix.imaging.files.reading import SUFFIXES, read_picture
 from gaussmix.imaging.files.writing import write_labels, write_maps, write_picture
 

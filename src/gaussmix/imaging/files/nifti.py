@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.errors import MissingDependencyError
-from gaussmix.imaging.pictures import Picture, narrowed
-from gaussmix.typing import Rows
+from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.typing import Rows
+from gaussmix.imaging.images.picture import Picture, narrowed
 
 
 def read_nifti(path: Path) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 from gaussmix.imaging.files.nifti import read_nifti
 from gaussmix.imaging.files.raster import read_raster, with_alpha_apart
 from gaussmix.imaging.files.tiff import read_tiff
-from gaussmix.imaging.pictures import Picture, narrowed
+from gaussmix.imaging.images.picture import Picture, narrowed
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",

@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.errors import MissingDependencyError
+from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.raster import opacity
-from gaussmix.imaging.pictures import Picture, narrowed
-from gaussmix.typing import Rows
+from gaussmix.imaging.images.picture import Picture, narrowed
 
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie points, transformation, keys
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
 from gaussmix.imaging.files.raster import write_raster
 from gaussmix.imaging.files.tiff import write_tiff
-from gaussmix.imaging.pictures import Picture
-from gaussmix.typing import Rows
+from gaussmix.imaging.images.picture import Picture
 
 
 def write_picture(path: str | PathLike[str], pixels: Rows) -> None:

@@ -1,0 +1,298 @@
+// Runs shared among threads; in a run, passes and M-steps in turn.
+#include "em/em_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "em/acceleration.hpp"
+#include "em/m_step.hpp"
+#include "em/units.hpp"
+#include "kernels/kernels.hpp"
+#include "pass/in_order.hpp"
+
+namespace gaussmix {
+
+const Kernels& selected_kernels(bool rough);  // dispatch.cpp
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int kPlain = 3;                    // passes that are never worth extrapolation
+constexpr double kSoon = 10.0;               // nor are so many steps to the top
+constexpr double kFarAhead = 30.0;           // times the nats that end a run: no M-step only to measure what is ahead
+constexpr double kLeastShare = 0.1;          // as in acceleration.py
+constexpr double kRounding = 16 * kEpsilon;  // of an objective
+
+class Run : private Sized {
+ public:
+  explicit Run(const Mountain& m)
+      : Sized{form_of(m.model), m.n_components, m.n_features},
+        m_(m),
+        n_(m.n_rows),
+        m_step_(m, *this),
+        units_(*this),
+        kernels_(selected_kernels(false)),
+        layout_(kernels_.layout(mixture_of(now_))),
+        block_(block_rows(form_, k_, d_)),
+        packed_(layout_.packed),
+        scratch_(layout_.scratch),
+        total_(layout_.partial),
+        partial_(n_ > block_ ? layout_.partial : 0),
+        extrapolation_(units_.groups(), k_ + (form_ == Form::tied)),
+        point_(units_.groups().size()),
+        between_(d_) {
+    for (Parameters* p : {&now_, &next_, &tried_}) {
+      p->weights.resize(k_), p->log_det.resize(k_), p->offsets.resize(k_);
+      p->means.resize(static_cast<std::size_t>(k_) * d_);
+      p->roots.resize(size()), p->factors.resize(size());
+    }
+    moments_ = {std::vector<double>(k_), std::vector<double>(now_.means.size()), std::vector<double>(size())};
+    before_ = other_ = moments_;
+  }
+
+  void climb(const double* responsibilities) {
+    n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity;
+    m_step_.begin(responsibilities, now_, moments_);
+    if (!m_step_.maximize(now_, moments_, now_.axes, now_)) return;
+    pass();
+    extrapolation_.clear();
+    double last_gain = kInfinity;
+    bool near = false, slow = false;
+    while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
+      const bool proposes = slow && propose();
+      // Half the square of the residual is the gain, to second order and if structures were free.
+      const bool is_far =
+          proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
+      if (is_far) {
+        near = false;
+      } else {
+        if (!m_step_.maximize(now_, moments_, now_.axes, next_)) return fail();
+        const double gain = m_step_.gain(now_, moments_, next_);
+        const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
+        const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
+        const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+        if (is_rounding || (ahead < m_.nats && near)) break;
+        near = ahead < m_.nats;
+        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kSoon));
+        last_gain = gain;
+      }
+      if (proposes) {
+        if (take_proposal()) continue;
+        if (n_passes_ >= m_.max_iter) break;
+        if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
+      }
+      std::swap(now_, next_);
+      pass();
+    }
+    if (!std::isfinite(objective_)) fail();
+  }
+
+  void report(std::size_t i, const Tops& to) {
+    to.objectives[i] = objective_;
+    to.log_likelihoods[i] = log_likelihood_;
+    to.n_passes[i] = n_passes_;
+    const std::size_t full = static_cast<std::size_t>(k_) * d_ * d_;
+    double* roots = to.roots + i * full;
+    std::fill(to.weights + i * k_, to.weights + (i + 1) * k_, 0.0);
+    std::fill(to.means + i * k_ * d_, to.means + (i + 1) * k_ * d_, 0.0);
+    std::fill(roots, roots + full, 0.0);
+    if (objective_ == -kInfinity) return;
+    std::copy(now_.weights.begin(), now_.weights.end(), to.weights + i * k_);
+    std::copy(now_.means.begin(), now_.means.end(), to.means + i * k_ * d_);
+    for (int c = 0; c < k_; ++c) {
+      double* own = roots + static_cast<std::size_t>(c) * d_ * d_;
+      const double* root = root_of(now_, c);
+      for (int a = 0; a < d_; ++a) {
+        if (is_triangular()) {
+          std::copy(root + a * d_, root + a * d_ + a + 1, own + a * d_);
+        } else {
+          own[a * d_ + a] = root[form_ == Form::diagonal ? a : 0];
+        }
+      }
+    }
+    if (to.responsibilities) score(to.responsibilities + i * n_ * k_);
+  }
+
+ private:
+  Mixture mixture_of(const Parameters& p) const {
+    return {form_, k_, d_, p.offsets.data(), p.means.data(), p.factors.data()};
+  }
+
+  void fail() { objective_ = log_likelihood_ = -kInfinity; }
+
+  static double stretch(double gain, double last_gain) {
+    if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 1.0 : kInfinity;
+    return 1 / (1 - std::sqrt(gain / last_gain));
+  }
+
+  // Of plain EM, until it is sure to be at the top.
+  double steps_left(double gain, double last_gain) const {
+    if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
+    const double ahead = gain * stretch(gain, last_gain);
+    return ahead <= m_.nats ? 0.0 : std::log(ahead / m_.nats) / std::log(last_gain / gain);
+  }
+
+  void set_anchor(const std::vector<double>& counts) {
+    anchor_ = now_;
+    anchor_counts_ = counts;
+    extrapolation_.set_counts(counts);
+  }
+
+  // Whether `tried_` has parameters that may be better than the M-step's.
+  bool propose() {
+    if (extrapolation_.is_empty()) {
+      set_anchor(moments_.counts);
+      units_.flatten(moments_, anchor_counts_, point_.data());
+      extrapolation_.begin(point_.data());
+      return false;
+    }
+    if (units_.is_far(now_, anchor_)) {
+      std::swap(anchor_, old_anchor_);
+      std::swap(anchor_counts_, old_counts_);
+      set_anchor(moments_.counts);
+      extrapolation_.move([&](double* point) {
+        units_.unflatten(point, old_counts_, other_);
+        units_.change_units(old_anchor_, anchor_, other_);
+        units_.flatten(other_, anchor_counts_, point);
+      });
+    }
+    other_ = moments_;
+    units_.change_units(now_, anchor_, other_);
+    units_.flatten(other_, anchor_counts_, point_.data());
+    extrapolation_.remember(point_.data());
+    extrapolation_.learn(objective_);
+    return extrapolation_.propose([&](double* point) {
+      units_.unflatten(point, anchor_counts_, other_);
+      for (int c = 0; c < k_; ++c) {
+        if (!(other_.counts[c] > kLeastShare * moments_.counts[c])) return false;
+      }
+      return m_step_.maximize(anchor_, other_, now_.axes, tried_);
+    });
+  }
+  // The pass at the proposal; false, and all as before but for the moments, which are in `before_`, if the objective
+  // falls.
+  bool take_proposal() {
+    const double objective = objective_, log_likelihood = log_likelihood_;
+    std::swap(now_, tried_);
+    std::swap(moments_, before_);
+    pass();
+    if (objective_ >= objective - kRounding * std::abs(objective)) {
+      extrapolation_.accept();
+      return true;
+    }
+    extrapolation_.refuse();
+    std::swap(now_, tried_);
+    objective_ = objective, log_likelihood_ = log_likelihood;
+    return false;
+  }
+
+  // The responsibilities at the parameters of now, (n, k).
+  void score(double* responsibilities) {
+    const Mixture mixture = mixture_of(now_);
+    packed_.clear();
+    kernels_.pack(mixture, packed_.data());
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
+    const Scores wanted{nullptr, responsibilities, nullptr, nullptr};
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), wanted);
+    }
+  }
+
+  // The pass at the parameters of now: moments, log-likelihood, objective.
+  void pass() {
+    ++n_passes_;
+    const Mixture mixture = mixture_of(now_);
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, m_.row_weights, nullptr};
+    packed_.clear();  // packing adds to it
+    kernels_.pack(mixture, packed_.data());
+    total_.clear();
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      const std::size_t end = std::min(n_, begin + block_);
+      Buffer& to = begin == 0 ? total_ : partial_;
+      if (begin > 0) partial_.clear();
+      kernels_.accumulate(rows, mixture, packed_.data(), begin, end, scratch_.data(), to.data());
+      if (begin > 0) total_.add(partial_);
+    }
+    const Places at = places_in_partial(mixture, kernels_.pad);
+    const double* sums = total_.data();
+    log_likelihood_ = sums[0];
+    std::copy(sums + at.counts, sums + at.counts + k_, moments_.counts.begin());
+    for (int c = 0; c < k_; ++c) {
+      std::copy(sums + at.shifts + c * at.dp, sums + at.shifts + c * at.dp + d_, moments_.shifts.begin() + c * d_);
+    }
+    const double* scatter = sums + at.scatter;
+    if (form_ == Form::spherical) {
+      std::copy(scatter, scatter + k_, moments_.scatter.begin());
+    } else if (form_ == Form::diagonal) {
+      for (int c = 0; c < k_; ++c) {
+        std::copy(scatter + c * at.dp, scatter + c * at.dp + d_, moments_.scatter.begin() + c * d_);
+      }
+    } else {
+      for (int c = 0; c < (form_ == Form::tied ? 1 : k_); ++c) {
+        for (int i = 0; i < d_; ++i) {
+          const double* line = scatter + (c * at.dp + i) * at.dp;
+          std::copy(line, line + i + 1, moments_.scatter.begin() + c * each() + i * d_);
+        }
+      }
+    }
+    if (form_ == Form::tied) add_overlap(sums + at.overlap, padded(k_, kernels_.pad));
+    objective_ = log_likelihood_ + m_step_.log_prior(now_);
+  }
+
+  // Of a tied covariance: sum over pairs of overlap[a, b] (nu_a - nu_b)(nu_a - nu_b)', nu the whitened means.
+  void add_overlap(const double* overlap, std::size_t width) {
+    double* between = between_.data();
+    for (int a = 0; a < k_; ++a) {
+      for (int b = 0; b < k_; ++b) {
+        const double share = overlap[a * width + b];
+        if (a == b || share == 0.0) continue;
+        for (int j = 0; j < d_; ++j) {
+          between[j] = 0.0;
+          for (int i = 0; i <= j; ++i) {
+            between[j] += (now_.means[a * d_ + i] - now_.means[b * d_ + i]) * now_.factors[i * d_ + j];
+          }
+        }
+        for (int i = 0; i < d_; ++i) {
+          for (int j = 0; j <= i; ++j) moments_.scatter[i * d_ + j] += share * between[i] * between[j];
+        }
+      }
+    }
+  }
+
+  const Mountain& m_;
+  std::size_t n_;
+  MStep m_step_;
+  Units units_;
+  const Kernels& kernels_;
+  Parameters now_, next_, tried_, anchor_, old_anchor_;
+  Layout layout_;
+  std::size_t block_;
+  Buffer packed_, scratch_, total_, partial_;
+  Moments moments_, before_, other_;
+  Extrapolation extrapolation_;
+  std::vector<double> anchor_counts_, old_counts_, point_, between_;
+  double objective_ = -kInfinity, log_likelihood_ = -kInfinity;
+  std::int64_t n_passes_ = 0;
+};
+
+}  // namespace
+
+void climb(const Mountain& mountain, std::size_t n_runs, const double* responsibilities, int n_threads,
+           const Tops& tops) {
+  const std::size_t table = mountain.n_rows * mountain.n_components;
+  n_threads = static_cast<int>(std::clamp<std::size_t>(n_runs, 1, n_threads));
+#pragma omp parallel num_threads(n_threads)
+  {
+    Run run(mountain);
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(n_runs); ++i) {
+      run.climb(responsibilities + i * table);
+      run.report(i, tops);
+    }
+  }
+}
+
+}  // namespace gaussmix

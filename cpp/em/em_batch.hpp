@@ -1,0 +1,46 @@
+// Many short runs of EM on a few rows, each from a table of responsibilities to the top near it.
+//
+// Plain C++: no Python, no exceptions but std::bad_alloc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "em/structures.hpp"
+
+namespace gaussmix {
+
+// What all runs share. The objective is the log-likelihood plus, with precisions P_k,
+//
+//   sum_k 1/2 [pseudo_rows log det P_k - tr(pseudo_scatter P_k)].
+struct Mountain {
+  const double* rows;         // (n, d)
+  const double* row_weights;  // (n,) or null: every row counts once
+  std::size_t n_rows;
+  int n_features, n_components;
+  Model model;
+  const double* pseudo_scatter;  // (d, d)
+  double pseudo_rows;            // of each component
+  double ridge;                  // added to every variance before the structure
+  int max_iter;                  // passes of a run
+  double nats;                   // a run ends when two passes in a row see less ahead
+  bool accelerate;
+};
+
+// Where the runs ended: of run i, the parameters and what the last pass gave at them.
+struct Tops {
+  double* weights;           // (m, k)
+  double* means;             // (m, k, d)
+  double* roots;             // (m, k, d, d) lower triangular, of the covariances
+  double* objectives;        // (m,) -inf for a run that came to a singular covariance or an empty component
+  double* log_likelihoods;   // (m,) the same
+  std::int64_t* n_passes;    // (m,)
+  double* responsibilities;  // (m, n, k) at these parameters, or null
+};
+
+// `responsibilities` (m, n, k): each run begins with the M-step of its table. Whatever the number of threads, the bits
+// are the same.
+void climb(const Mountain& mountain, std::size_t n_runs, const double* responsibilities, int n_threads,
+           const Tops& tops);
+
+}  // namespace gaussmix

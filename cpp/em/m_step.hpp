@@ -1,0 +1,256 @@
+// From sums to parameters: what updates.py does, for many small problems.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "em/dense.hpp"
+#include "em/em_batch.hpp"
+#include "em/parameters.hpp"
+
+namespace gaussmix {
+
+class MStep : private Sized {
+ public:
+  MStep(const Mountain& m, const Sized& sized)
+      : Sized(sized),
+        m_(m),
+        structure_(m.model, k_, d_, is_about_axes(m.model) ? kAngle : kInner, kSweeps),
+        rows_of_(k_),
+        variances_(k_ * each()),
+        room_(3 * static_cast<std::size_t>(d_) * d_ + d_),
+        weight_(static_cast<double>(m.n_rows)) {
+    if (!m.row_weights) return;
+    weight_ = 0.0;
+    for (std::size_t n = 0; n < m.n_rows; ++n) weight_ += m.row_weights[n];
+  }
+
+  // Moments of a table of responsibilities, about its means in the units of the rows: parameters with unit factors.
+  void begin(const double* responsibilities, Parameters& at, Moments& sums) {
+    structure_.forget();
+    at.axes.clear();
+    std::fill(at.means.begin(), at.means.end(), 0.0);
+    std::fill(at.roots.begin(), at.roots.end(), 0.0);
+    std::fill(sums.counts.begin(), sums.counts.end(), 0.0);
+    std::fill(sums.shifts.begin(), sums.shifts.end(), 0.0);
+    std::fill(sums.scatter.begin(), sums.scatter.end(), 0.0);
+    for (int c = 0; c < n_roots(); ++c) {
+      double* root = at.roots.data() + c * each();
+      for (int j = 0; j < d_; ++j) root[diagonal(j)] = 1.0;
+    }
+    for (std::size_t n = 0; n < m_.n_rows; ++n) {
+      for (int c = 0; c < k_; ++c) {
+        const double r = weight_of(n) * responsibilities[n * k_ + c];
+        sums.counts[c] += r;
+        for (int j = 0; j < d_; ++j) at.means[c * d_ + j] += r * m_.rows[n * d_ + j];
+      }
+    }
+    for (int c = 0; c < k_; ++c) {
+      for (int j = 0; j < d_; ++j) at.means[c * d_ + j] /= sums.counts[c] > 0 ? sums.counts[c] : 1.0;
+    }
+    double* centered = room_.data();
+    for (std::size_t n = 0; n < m_.n_rows; ++n) {
+      for (int c = 0; c < k_; ++c) {
+        const double r = weight_of(n) * responsibilities[n * k_ + c];
+        if (r == 0.0) continue;
+        double* scatter = sums.scatter.data() + place_of(c);
+        for (int j = 0; j < d_; ++j) {
+          centered[j] = m_.rows[n * d_ + j] - at.means[c * d_ + j];
+          sums.shifts[c * d_ + j] += r * centered[j];
+        }
+        for (int i = 0; i < d_; ++i) {
+          if (is_triangular()) {
+            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += r * centered[i] * centered[j];
+          } else {
+            scatter[form_ == Form::diagonal ? i : 0] += r * centered[i] * centered[i];
+          }
+        }
+      }
+    }
+  }
+
+  double weight_of(std::size_t n) const { return m_.row_weights ? m_.row_weights[n] : 1.0; }
+
+  // The M-step: sums about the means and in the whitened units of `at` to the next parameters, which may be the same.
+  // Common axes are looked for from those given, if there are any.
+  // False for an empty component or a singular covariance.
+  bool maximize(const Parameters& at, const Moments& sums, const std::vector<double>& axes, Parameters& to) {
+    double total = 0.0, rows = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      if (!(sums.counts[c] > kEmpty * weight_)) return false;
+      total += sums.counts[c];
+      rows_of_[c] = sums.counts[c] + m_.pseudo_rows;
+      rows += rows_of_[c];
+    }
+    const std::size_t dd = static_cast<std::size_t>(d_) * d_;
+    double *scatter = room_.data(), *room = scatter + dd, *colored = room + dd, *center = colored + dd;
+    if (form_ == Form::tied) std::copy(sums.scatter.begin(), sums.scatter.end(), scatter);
+    double pseudo_trace = 0.0;
+    for (int j = 0; j < d_; ++j) pseudo_trace += m_.pseudo_scatter[j * d_ + j];
+    for (int c = 0; c < k_; ++c) {
+      const double count = sums.counts[c];
+      const double* shift = sums.shifts.data() + c * d_;
+      const double* own = sums.scatter.data() + place_of(c);
+      const double* root = root_of(at, c);
+      double* variances = variances_.data() + place_of(c);
+      for (int j = 0; j < d_; ++j) center[j] = shift[j] / count;
+      switch (form_) {
+        case Form::full:
+          for (int i = 0; i < d_; ++i) {
+            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] = own[i * d_ + j] - shift[i] * center[j];
+          }
+          color(root, scatter, d_, room, colored);
+          for (std::size_t i = 0; i < dd; ++i) variances[i] = (colored[i] + m_.pseudo_scatter[i]) / rows_of_[c];
+          for (int j = 0; j < d_; ++j) variances[j * d_ + j] += m_.ridge;
+          break;
+        case Form::tied:
+          for (int i = 0; i < d_; ++i) {
+            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] -= shift[i] * center[j];
+          }
+          break;
+        case Form::diagonal:
+          for (int j = 0; j < d_; ++j) {
+            const double inside = root[j] * root[j] * (own[j] - shift[j] * center[j]);
+            variances[j] = (inside + m_.pseudo_scatter[j * d_ + j]) / rows_of_[c] + m_.ridge;
+          }
+          break;
+        case Form::spherical: {
+          double inside = own[0];
+          for (int j = 0; j < d_; ++j) inside -= shift[j] * center[j];
+          variances[0] = (root[0] * root[0] * inside + pseudo_trace) / (rows_of_[c] * d_) + m_.ridge;
+          break;
+        }
+      }
+      to.weights[c] = count / total;
+      for (int i = 0; i < d_; ++i) {
+        double moved = 0.0;
+        if (is_triangular()) {
+          for (int j = 0; j <= i; ++j) moved += root[i * d_ + j] * center[j];
+        } else {
+          moved = root[form_ == Form::diagonal ? i : 0] * center[i];
+        }
+        to.means[c * d_ + i] = at.means[c * d_ + i] + moved;
+      }
+    }
+    if (form_ == Form::tied) {
+      color(at.roots.data(), scatter, d_, room, colored);
+      for (std::size_t i = 0; i < dd; ++i) variances_[i] = (colored[i] + k_ * m_.pseudo_scatter[i]) / rows;
+      for (int j = 0; j < d_; ++j) variances_[j * d_ + j] += m_.ridge;
+    } else {
+      if (structure_.has_common_axes() && !axes.empty()) structure_.begin_at(axes);
+      if (!structure_.constrain(rows_of_.data(), variances_.data())) return false;
+      if (structure_.has_common_axes()) to.axes = structure_.axes();
+    }
+    return factor(to);
+  }
+
+  double log_prior(const Parameters& p) const {
+    if (!has_prior()) return 0.0;
+    double sum = 0.0;
+    for (int c = 0; c < k_; ++c) sum += p.log_det[c];
+    return m_.pseudo_rows * sum - 0.5 * pseudo_distances(p);
+  }
+
+  // The least that a step from `now`, where the moments are from, to `next` raises the objective by: gain in
+  // updates.py.
+  double gain(const Parameters& now, const Moments& moments, const Parameters& next) const {
+    double gain = 0.0, rows = 0.0, trace = 0.0, ridged = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      gain += moments.counts[c] * std::log(next.weights[c] / now.weights[c]);
+      gain += rows_of_[c] * (next.log_det[c] - now.log_det[c]);
+      rows += rows_of_[c];
+      if (m_.ridge > 0) ridged += rows_of_[c] * precision_trace(next, c);
+      if (form_ == Form::tied && c > 0) continue;
+      const double* scatter = moments.scatter.data() + place_of(c);
+      if (is_triangular()) {
+        for (int j = 0; j < d_; ++j) trace += scatter[j * d_ + j];
+      } else {
+        for (std::size_t j = 0; j < each(); ++j) trace += scatter[j];
+      }
+    }
+    if (has_prior()) trace += pseudo_distances(now);
+    return gain + 0.5 * (trace - (d_ * rows - m_.ridge * ridged));
+  }
+
+ private:
+  static constexpr double kLogTwoPi = 1.8378770664093454836;
+  static constexpr double kInner = 1e-10;          // what iterations of a structure may leave, relative to volumes
+  static constexpr double kAngle = 1e-6;           // and as an angle, whose square is what the objective sees
+  static constexpr int kSweeps = 4;                // of rotations in an M-step: the next one goes on
+  static constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
+
+  static bool is_about_axes(Model model) { return model == Model::EVE || model == Model::VVE; }
+
+  // Roots, factors and what follows from them. False where a covariance is singular to rounding.
+  bool factor(Parameters& to) {
+    for (int c = 0; c < n_roots(); ++c) {
+      const double* variances = variances_.data() + c * each();
+      double *root = to.roots.data() + c * each(), *factor = to.factors.data() + c * each();
+      double log_det = 0.0;
+      if (is_triangular()) {
+        if (!find_root(variances, d_, root)) return false;
+        invert_transposed(root, d_, factor);
+        for (int j = 0; j < d_; ++j) log_det -= std::log(root[j * d_ + j]);
+      } else {
+        for (std::size_t j = 0; j < each(); ++j) {
+          if (!(variances[j] > 0) || !std::isfinite(variances[j])) return false;
+          root[j] = std::sqrt(variances[j]);
+          factor[j] = 1 / root[j];
+          log_det -= std::log(root[j]);
+        }
+        if (form_ == Form::spherical) log_det *= d_;
+      }
+      to.log_det[c] = log_det;
+    }
+    for (int c = 0; c < k_; ++c) {
+      if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
+      const double* root = root_of(to, c);
+      for (int j = 0; j < d_; ++j) {  // what is left of a variance must be above the square of its mean's last digit
+        const double pivot = root[diagonal(j)];
+        if (!(pivot > 4 * kEpsilon * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j]))
+          return false;
+      }
+      to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
+    }
+    return true;
+  }
+
+  // tr(pseudo_scatter P_k), P the precision.
+  double pseudo_distance(const Parameters& p, int c) const {
+    const double* factor = p.factors.data() + place_of(c);
+    double sum = 0.0;
+    if (is_triangular()) {
+      for (int j = 0; j < d_; ++j) {
+        for (int a = 0; a <= j; ++a) {
+          for (int b = 0; b <= j; ++b) sum += factor[a * d_ + j] * factor[b * d_ + j] * m_.pseudo_scatter[a * d_ + b];
+        }
+      }
+      return sum;
+    }
+    for (int j = 0; j < d_; ++j) {
+      const double scale = factor[form_ == Form::diagonal ? j : 0];
+      sum += scale * scale * m_.pseudo_scatter[j * d_ + j];
+    }
+    return sum;
+  }
+  double pseudo_distances(const Parameters& p) const {
+    double sum = 0.0;
+    for (int c = 0; c < k_; ++c) sum += pseudo_distance(p, c);
+    return sum;
+  }
+  bool has_prior() const { return m_.pseudo_rows != 0.0; }
+  double precision_trace(const Parameters& p, int c) const {
+    const double* factor = p.factors.data() + place_of(c);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < each(); ++i) sum += factor[i] * factor[i];
+    return form_ == Form::spherical ? d_ * sum : sum;
+  }
+
+  const Mountain& m_;
+  Structure structure_;
+  std::vector<double> rows_of_, variances_, room_;  // (k,), (k, ...), three matrices and a row
+  double weight_;
+};
+
+}  // namespace gaussmix

@@ -1,0 +1,295 @@
+// The M-steps of the fourteen structures. Names of the models: volume, shape, orientation.
+#include "em/structures.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "em/dense.hpp"
+
+namespace gaussmix {
+
+namespace {
+
+constexpr const char* kNames[] = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
+                                  "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
+constexpr int kMostIterations = 500;
+
+double sum_of(const double* values, int count) {
+  double sum = 0.0;
+  for (int i = 0; i < count; ++i) sum += values[i];
+  return sum;
+}
+
+double geometric_mean(const double* values, int count) {
+  double sum = 0.0;
+  for (int i = 0; i < count; ++i) sum += std::log(values[i]);
+  return std::exp(sum / count);
+}
+
+// to = q diag(values) q'
+void compose(const double* q, const double* values, int d, double* to) {
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j <= i; ++j) {
+      double sum = 0.0;
+      for (int p = 0; p < d; ++p) sum += q[i * d + p] * values[p] * q[j * d + p];
+      to[i * d + j] = to[j * d + i] = sum;
+    }
+  }
+}
+
+bool are_positive(const double* values, int count) {
+  for (int i = 0; i < count; ++i) {
+    if (!(values[i] > 0) || !std::isfinite(values[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool find_model(const char* name, Model& model) {
+  for (int i = 0; i < 14; ++i) {
+    if (std::strcmp(name, kNames[i]) != 0) continue;
+    model = static_cast<Model>(i);
+    return true;
+  }
+  return false;
+}
+
+Form form_of(Model model) {
+  if (model <= Model::VII) return Form::spherical;
+  if (model <= Model::VVI) return Form::diagonal;
+  return model == Model::EEE ? Form::tied : Form::full;
+}
+
+Structure::Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps)
+    : model_(model),
+      k_(n_components),
+      d_(n_features),
+      tolerance_(tolerance),
+      sweeps_(most_sweeps),
+      volumes_(n_components),
+      shape_(n_features),
+      axes_(static_cast<std::size_t>(n_components) * n_features * n_features),
+      turned_(axes_.size()),
+      variances_(static_cast<std::size_t>(n_components) * n_features),
+      room_(3 * static_cast<std::size_t>(n_features) * n_features) {}
+
+bool Structure::constrain(const double* counts, double* variances) {
+  const double total = sum_of(counts, k_);
+  const std::size_t size = static_cast<std::size_t>(d_) * d_;
+  bool found = true;
+  switch (model_) {
+    case Model::VII:
+    case Model::VVI:
+    case Model::VVV:
+      break;
+    case Model::EII:
+    case Model::EEI:
+    case Model::EEE: {
+      const std::size_t each = model_ == Model::EII ? 1 : model_ == Model::EEI ? d_ : size;
+      for (std::size_t i = 0; i < each; ++i) {
+        double sum = 0.0;
+        for (int c = 0; c < k_; ++c) sum += counts[c] * variances[c * each + i];
+        for (int c = 0; c < k_; ++c) variances[c * each + i] = sum / total;
+      }
+      break;
+    }
+    case Model::EVI:
+      found = are_positive(variances, k_ * d_);
+      if (found) share_volume(counts, variances);
+      break;
+    case Model::VEI:
+      found = share_shape(counts, variances);
+      break;
+    case Model::VEE:
+      found = vee(counts, variances);
+      break;
+    case Model::EVE:
+    case Model::VVE:
+      found = common_axes(counts, variances);
+      break;
+    case Model::EEV:
+    case Model::VEV:
+      found = own_axes(counts, variances);
+      break;
+    case Model::EVV:
+      found = share_determinant(counts, variances);
+      break;
+  }
+  known_ = found;
+  return found;
+}
+
+// Variances (k, d) of one volume: those given, scaled to the mean of their geometric means.
+void Structure::share_volume(const double* counts, double* variances) const {
+  double volume = 0.0;
+  for (int c = 0; c < k_; ++c) {
+    double* own = variances + c * d_;
+    const double mean = geometric_mean(own, d_);
+    volume += counts[c] * mean;
+    for (int j = 0; j < d_; ++j) own[j] /= mean;
+  }
+  volume /= sum_of(counts, k_);
+  for (int i = 0; i < k_ * d_; ++i) variances[i] *= volume;
+}
+
+// Variances (k, d) that are volume times shape: each in turn, given the other.
+bool Structure::share_shape(const double* counts, double* variances) {
+  const double total = sum_of(counts, k_);
+  if (!known_) {
+    for (int c = 0; c < k_; ++c) volumes_[c] = sum_of(variances + c * d_, d_) / d_;
+  }
+  double change = 1.0;
+  for (int iteration = 0; iteration < kMostIterations && change > tolerance_; ++iteration) {
+    if (!are_positive(volumes_.data(), k_)) return false;
+    for (int j = 0; j < d_; ++j) {
+      shape_[j] = 0.0;
+      for (int c = 0; c < k_; ++c) shape_[j] += counts[c] * variances[c * d_ + j] / volumes_[c];
+      shape_[j] /= total;
+    }
+    if (!are_positive(shape_.data(), d_)) return false;
+    change = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      double sum = 0.0;
+      for (int j = 0; j < d_; ++j) sum += variances[c * d_ + j] / shape_[j];
+      change = std::max(change, std::abs(sum / d_ / volumes_[c] - 1));
+      volumes_[c] = sum / d_;
+    }
+  }
+  if (!are_positive(volumes_.data(), k_)) return false;
+  for (int c = 0; c < k_; ++c) {
+    for (int j = 0; j < d_; ++j) variances[c * d_ + j] = volumes_[c] * shape_[j];
+  }
+  return true;
+}
+
+bool Structure::vee(const double* counts, double* covariances) {
+  const std::size_t size = static_cast<std::size_t>(d_) * d_;
+  const double total = sum_of(counts, k_);
+  double *pooled = room_.data(), *root = pooled + size, *factor = root + size;
+  if (!known_) {
+    for (int c = 0; c < k_; ++c) {
+      volumes_[c] = 0.0;
+      for (int j = 0; j < d_; ++j) volumes_[c] += covariances[c * size + j * d_ + j] / d_;
+    }
+  }
+  double change = 1.0;
+  for (int iteration = 0; iteration < kMostIterations && change > tolerance_; ++iteration) {
+    if (!are_positive(volumes_.data(), k_)) return false;
+    std::fill(pooled, pooled + size, 0.0);
+    for (int c = 0; c < k_; ++c) {
+      const double share = counts[c] / (total * volumes_[c]);
+      for (std::size_t i = 0; i < size; ++i) pooled[i] += share * covariances[c * size + i];
+    }
+    if (!find_root(pooled, d_, root)) return false;
+    invert_transposed(root, d_, factor);
+    double* precision = root;
+    for (int i = 0; i < d_; ++i) {
+      for (int j = 0; j <= i; ++j) {
+        double sum = 0.0;
+        for (int p = i; p < d_; ++p) sum += factor[i * d_ + p] * factor[j * d_ + p];
+        precision[i * d_ + j] = precision[j * d_ + i] = sum;
+      }
+    }
+    change = 0.0;
+    for (int c = 0; c < k_; ++c) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < size; ++i) sum += precision[i] * covariances[c * size + i];
+      change = std::max(change, std::abs(sum / d_ / volumes_[c] - 1));
+      volumes_[c] = sum / d_;
+    }
+  }
+  if (!are_positive(volumes_.data(), k_)) return false;
+  for (int c = 0; c < k_; ++c) {
+    for (std::size_t i = 0; i < size; ++i) covariances[c * size + i] = volumes_[c] * pooled[i];
+  }
+  return true;
+}
+
+bool Structure::common_axes(const double* counts, double* covariances) {
+  const std::size_t size = static_cast<std::size_t>(d_) * d_;
+  const bool one_volume = model_ == Model::EVE;
+  if (!known_) {  // from the axes of the pooled covariance
+    double* pooled = room_.data();
+    std::fill(pooled, pooled + size, 0.0);
+    for (int c = 0; c < k_; ++c) {
+      for (std::size_t i = 0; i < size; ++i) pooled[i] += counts[c] * covariances[c * size + i];
+    }
+    set_identity(axes_.data(), d_);
+    diagonalize(pooled, d_, axes_.data(), 0.0);
+  }
+  const Search search{!known_, known_ ? sweeps_ : kMostSweeps, tolerance_};
+  if (!find_common_axes(k_, d_, counts, covariances, one_volume, search, axes_.data(), variances_.data())) return false;
+  if (one_volume) share_volume(counts, variances_.data());
+  for (int c = 0; c < k_; ++c) compose(axes_.data(), variances_.data() + c * d_, d_, covariances + c * size);
+  return true;
+}
+
+bool Structure::own_axes(const double* counts, double* covariances) {
+  const std::size_t size = static_cast<std::size_t>(d_) * d_;
+  for (int c = 0; c < k_; ++c) {
+    double *axes = axes_.data() + c * size, *turned = turned_.data() + c * size;
+    if (!known_ || !make_orthonormal(axes, d_)) set_identity(axes, d_);
+    turn(axes, covariances + c * size, d_, room_.data(), turned);
+    diagonalize(turned, d_, axes, tolerance_);
+    for (int j = 0; j < d_; ++j) variances_[c * d_ + j] = turned[j * d_ + j];
+  }
+  if (model_ == Model::VEV) {
+    if (!share_shape(counts, variances_.data())) return false;
+  } else {
+    const double total = sum_of(counts, k_);
+    for (int j = 0; j < d_; ++j) {
+      double sum = 0.0;
+      for (int c = 0; c < k_; ++c) sum += counts[c] * variances_[c * d_ + j];
+      for (int c = 0; c < k_; ++c) variances_[c * d_ + j] = sum / total;
+    }
+    if (!are_positive(variances_.data(), d_)) return false;
+  }
+  for (int c = 0; c < k_; ++c) {
+    compose(axes_.data() + c * size, variances_.data() + c * d_, d_, covariances + c * size);
+  }
+  return true;
+}
+
+// EVV: each covariance scaled to one determinant, the mean of their d-th roots.
+bool Structure::share_determinant(const double* counts, double* covariances) {
+  const std::size_t size = static_cast<std::size_t>(d_) * d_;
+  double volume = 0.0;
+  for (int c = 0; c < k_; ++c) {
+    double* own = covariances + c * size;
+    if (!find_root(own, d_, room_.data())) return false;
+    double sum = 0.0;
+    for (int j = 0; j < d_; ++j) sum += std::log(room_[j * d_ + j]);
+    const double mean = std::exp(2 * sum / d_);
+    volume += counts[c] * mean;
+    for (std::size_t i = 0; i < size; ++i) own[i] /= mean;
+  }
+  volume /= sum_of(counts, k_);
+  for (std::size_t i = 0; i < k_ * size; ++i) covariances[i] *= volume;
+  return true;
+}
+
+bool find_nearest(Model model, int k, int d, const double* counts, const double* free, double* covariances) {
+  Structure structure(model, k, d, kTightest, kMostSweeps);
+  const std::size_t size = static_cast<std::size_t>(d) * d;
+  const Form form = structure.form();
+  if (form == Form::tied || form == Form::full) {
+    std::copy(free, free + k * size, covariances);
+    return structure.constrain(counts, covariances);
+  }
+  const int each = form == Form::diagonal ? d : 1;
+  std::vector<double> variances(static_cast<std::size_t>(k) * each);
+  for (int c = 0; c < k; ++c) {
+    for (int j = 0; j < d; ++j) {
+      variances[c * each + j % each] += free[c * size + j * d + j] / (form == Form::diagonal ? 1 : d);
+    }
+  }
+  if (!structure.constrain(counts, variances.data())) return false;
+  std::fill(covariances, covariances + k * size, 0.0);
+  for (int c = 0; c < k; ++c) {
+    for (int j = 0; j < d; ++j) covariances[c * size + j * d + j] = variances[c * each + j % each];
+  }
+  return true;
+}
+
+}  // namespace gaussmix

@@ -1,0 +1,34 @@
+// The shares of the classes in every pixel of an image, given its neighbors' shares: mean field.
+//
+// Plain C++: no Python, no exceptions but std::bad_alloc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "imaging/fraction_kernels.hpp"
+
+namespace gaussmix {
+
+// Pixels are n = 0, 1, ... in C order of the shape.
+struct FractionGrid {
+  int n_axes;
+  const std::int64_t* shape;     // (n_axes,)
+  const double* weights;         // (n_axes,): of the neighbors along each axis
+  const float* rows;             // (n, features)
+  const double* origin;          // (features,): what is taken off rows before they meet the factor
+  const double* factor;          // (features, features): (row - origin) factor is in units of the noise
+  const std::uint8_t* standing;  // (n,): 0 not seen, 1 seen, 2 counted in the sums too
+  float* fractions;              // (classes, n)
+};
+
+// With m the means, f the shares of a state, w its weight, t the strengths, h the weighted sums of the shares of the
+// nearest and of the second neighbors along the axes, gives each pixel the expected shares sum_s q[s] f[s] of
+//
+//   q[s] is proportional to w[s] exp(-|row - m[s]|^2 / 2 + f[s] (t[0] h[0] + t[1] h[1])),
+//
+// in place, and adds to sums (fraction_kernels.hpp). No two pixels that change at once are neighbors, and sums are
+// added in one order: whatever the number of threads, the bits are the same.
+void update_fractions(const FractionStates& states, const FractionGrid& grid, int n_threads, double* sums);
+
+}  // namespace gaussmix

@@ -1,0 +1,93 @@
+// One variance per component: squared distances with one lane per row, kept for the scatter; shifts with one lane per
+// feature. All is measured in a power of two between the greatest and the least deviation, so that no square
+// underflows.
+#pragma once
+
+#include "kernels/distance.hpp"
+#include "kernels/shifts.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+class Spherical {
+ public:
+  Spherical(const Mixture& m, const Real* packed, Arena& arena, bool)
+      : mixture_(m),
+        dp_(static_cast<int>(padded(m.n_features))),
+        packed_(packed),
+        tile(kTileRows, m.n_components, arena),
+        shares_(tile.size, arena) {
+    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * tile.size);
+    rows_ = arena.take(static_cast<std::size_t>(dp_) * tile.size);
+    squares_ = arena.take(static_cast<std::size_t>(m.n_components) * tile.size);
+  }
+
+  // (k,) offsets | (k,) W | means (k, dp) | the unit
+  static std::size_t packed_size(const Mixture& m) {
+    return 2 * padded(m.n_components) + padded(m.n_features) * m.n_components + kPad;
+  }
+  static void pack(const Mixture& m, Real* to) {
+    const std::size_t d = m.n_features, dp = padded(d), kp = padded(m.n_components);
+    const int exponent = middle_exponent(m);
+    const double unit = __builtin_ldexp(1.0, exponent);
+    for (int k = 0; k < m.n_components; ++k) {
+      to[k] = static_cast<Real>(m.offsets[k]);
+      to[kp + k] = static_cast<Real>(__builtin_ldexp(m.factors[k], -exponent));
+      for (std::size_t j = 0; j < d; ++j) to[2 * kp + k * dp + j] = static_cast<Real>(m.means[k * d + j] * unit);
+    }
+    to[2 * kp + m.n_components * dp] = static_cast<Real>(unit);
+  }
+
+  void load(const Rows& rows, std::size_t first, int count) {
+    load_rows(rows, first, count, tile.size, rows_);
+    const Real unit = mean(mixture_.n_components)[0];
+    for (int i = 0; i < tile.size * dp_; i += kLanes) store(rows_ + i, fetch(rows_ + i) * unit);
+    load_columns(rows_, dp_, tile.size, tile.size, mixture_.n_features, columns_);
+  }
+
+  void score() {
+    measure_distances(columns_, tile.size, mixture_.n_features, mean(0), dp_, mixture_.n_components,
+                      [&](int k, int n, Pack square) {
+                        const Real scale = factor(k)[0];
+                        square = square * scale * scale;
+                        store(squares_ + static_cast<std::size_t>(k) * tile.size + n, square);
+                        store(tile.of(k) + n, score_of(packed_[k], square));
+                      });
+  }
+
+  void add(const Partial& partial) {
+    Shares::for_groups(mixture_.n_components, [&](auto together, int k) {
+      constexpr int wide = decltype(together)::value;
+      Pack scatter[wide] = {};
+      const Real* squares = squares_ + static_cast<std::size_t>(k) * tile.size;
+      shares_.find<wide>(tile, k, partial.counts, [&](int c, int n, Pack w) {
+        // Nothing of an infinite distance is nothing.
+        scatter[c] += select(w > Pack{}, w * fetch(squares + c * tile.size + n), Pack{});
+      });
+      GAUSSMIX_UNROLL
+      for (int c = 0; c < wide; ++c) partial.scatter[k + c] += sum_lanes(scatter[c]);
+      shares_.add_shifts<wide>(rows_, dp_, mean(k), factor(k), partial.shifts + static_cast<std::size_t>(k) * dp_);
+    });
+  }
+
+  void finish(const Partial&) {}
+
+ private:
+  const Real* factor(int k) const { return packed_ + padded(mixture_.n_components) + k; }
+  const Real* mean(int k) const {
+    return packed_ + 2 * padded(mixture_.n_components) + static_cast<std::size_t>(k) * dp_;
+  }
+
+  const Mixture& mixture_;
+  int dp_;
+  const Real* packed_;
+
+ public:
+  Tile tile;
+
+ private:
+  Shares shares_;
+  Real *columns_, *rows_;
+  Real* squares_;  // (k, size) squared lengths of y
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA

@@ -1,0 +1,217 @@
+// A tile: the few rows that are worked on at once, held as doubles so that they and their scores stay in cache.
+#pragma once
+
+#include <utility>
+
+#include "kernels/kernels.hpp"
+#include "kernels/simd.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+GAUSSMIX_INLINE int smaller(int a, int b) { return a < b ? a : b; }
+
+// Columns are kept in whole packs, and in whole cache lines of doubles.
+inline constexpr int kPad = kLanes > 8 ? kLanes : 8;
+inline std::size_t padded(std::size_t size) { return gaussmix::padded(size, kPad); }
+
+inline constexpr int kTileRows = kLanes > 8 ? 128 : 64;  // eight packs or more
+
+// Hands out consecutive pieces of a buffer; with no buffer it only counts.
+class Arena {
+ public:
+  explicit Arena(double* base) : base_(base) {}
+  Real* take(std::size_t size) {
+    Real* piece = base_ ? reinterpret_cast<Real*>(base_ + used_) : nullptr;
+    used_ += (size * sizeof(Real) + 63) / 64 * 8;
+    return piece;
+  }
+  std::size_t used() const { return used_; }
+
+ private:
+  double* base_;
+  std::size_t used_ = 0;
+};
+
+// The pieces of a partial (kernels.hpp).
+struct Partial {
+  double* log_likelihood;
+  double* entropy;
+  double* counts;
+  double* shifts;
+  double* scatter;
+  double* overlap;
+
+  Partial(const Mixture& m, double* sums) {
+    const Places at = places_in_partial(m, kPad);
+    log_likelihood = sums;
+    entropy = sums + 1;
+    counts = sums + at.counts;
+    shifts = sums + at.shifts;
+    scatter = sums + at.scatter;
+    overlap = m.form == Form::tied ? sums + at.overlap : nullptr;
+  }
+};
+
+// What every form keeps of a tile: one column per row, one line per component.
+struct Tile {
+  int size;  // rows it holds: a multiple of the lanes
+  int n_components;
+  Real* scores;       // (k, size): scores, then exp(score - greatest)
+  Real* weight;       // (size,)
+  Real* normal;       // (size,) 1 / sum_k exp(score - greatest); 0 for a row without density or weight
+  Real* greatest;     // (size,) the greatest score
+  Real* information;  // (size,) sum_k exp(score - greatest) (score - greatest)
+
+  Tile(int size, int n_components, Arena& arena) : size(size), n_components(n_components) {
+    scores = arena.take(static_cast<std::size_t>(n_components) * size);
+    weight = arena.take(size);
+    normal = arena.take(size);
+    greatest = arena.take(size);
+    information = arena.take(size);
+  }
+  Real* of(int component) const { return scores + static_cast<std::size_t>(component) * size; }
+};
+
+// Calls use(const T*) with the rows' data in their own type.
+template <class Use>
+GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
+  switch (rows.scalar) {
+    case Scalar::float32:
+      return use(static_cast<const float*>(rows.data));
+    case Scalar::float64:
+      return use(static_cast<const double*>(rows.data));
+    case Scalar::uint8:
+      return use(static_cast<const std::uint8_t*>(rows.data));
+    case Scalar::uint16:
+      return use(static_cast<const std::uint16_t*>(rows.data));
+  }
+}
+
+// Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one and weigh nothing.
+inline void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
+  const int d = rows.n_features, dp = static_cast<int>(padded(d));
+  with_data(rows, [&](auto* data) {
+    for (int n = 0; n < size; ++n) {
+      const auto* from = data + (first + (n < count ? n : 0)) * d;
+      Real* row = to + static_cast<std::size_t>(n) * dp;
+      for (int j = 0; j < d; ++j) row[j] = static_cast<Real>(from[j]);
+      for (int j = d; j < dp; ++j) row[j] = 0.0;
+    }
+  });
+}
+
+// Asks for the rows of the next tile while this one is worked on.
+inline void prefetch_rows(const Rows& rows, std::size_t first, std::size_t end, int size) {
+  with_data(rows, [&](auto* data) {
+    const std::size_t count = end - first < static_cast<std::size_t>(size) ? end - first : size;
+    const auto* from = reinterpret_cast<const char*>(data + first * rows.n_features);
+    const std::size_t bytes = count * rows.n_features * sizeof(*data);
+    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at, 0, 2);
+  });
+}
+
+// Where lane i of a column comes from when pack q joins what earlier packs have given: number i d + j of d packs.
+template <int d, int j, int q>
+constexpr int source_of_lane(int i) {
+  const int at = i * d + j;
+  if (q == 1) return at < 2 * kLanes ? at : 0;
+  return at / kLanes == q ? kLanes + at % kLanes : i;
+}
+
+template <int d, int j, int q, int... lanes>
+GAUSSMIX_INLINE Pack column_of_packs(const Pack* packs, std::integer_sequence<int, lanes...> all) {
+  if constexpr (q == 0) {
+    return packs[0];
+  } else {
+    const Pack before = column_of_packs<d, j, q - 1>(packs, all);
+    return __builtin_shufflevector(before, packs[q], source_of_lane<d, j, q>(lanes)...);
+  }
+}
+
+// Fewer features than lanes: d packs of a row-major table are turned into d columns in registers.
+template <int d, class T>
+inline void load_few_columns(const T* data, int size, Real* to) {
+  for (int n = 0; n < size; n += kLanes, data += d * kLanes) {
+    Pack packs[d];
+    GAUSSMIX_UNROLL
+    for (int q = 0; q < d; ++q) packs[q] = fetch_converted(data + q * kLanes);
+    const auto store_columns = [&]<int... j>(std::integer_sequence<int, j...>) {
+      (store(to + static_cast<std::size_t>(j) * size + n,
+             column_of_packs<d, j, d - 1>(packs, std::make_integer_sequence<int, kLanes>{})),
+       ...);
+    };
+    store_columns(std::make_integer_sequence<int, d>{});
+  }
+}
+
+// Column-major (d, size) from `count` rows of d numbers, `stride` apart; rows past the end repeat the first one.
+template <class T>
+inline void load_columns(const T* data, std::size_t stride, int count, int size, int d, Real* to) {
+  if (d < kLanes) {
+    for (int n = 0; n < size; ++n) {
+      const T* from = data + (n < count ? n : 0) * stride;
+      for (int j = 0; j < d; ++j) to[static_cast<std::size_t>(j) * size + n] = static_cast<Real>(from[j]);
+    }
+    return;
+  }
+  for (int n = 0; n < size; n += kLanes) {
+    const T* row[kLanes];
+    for (int i = 0; i < kLanes; ++i) row[i] = data + (n + i < count ? n + i : 0) * stride;
+    for (int j = 0; j < d; j += kLanes) {
+      const int first = smaller(j, d - kLanes);  // the last square overlaps the one before
+      Pack square[kLanes];
+      GAUSSMIX_UNROLL
+      for (int i = 0; i < kLanes; ++i) square[i] = fetch_converted(row[i] + first);
+      transpose(square);
+      GAUSSMIX_UNROLL
+      for (int i = 0; i < kLanes; ++i) store(to + static_cast<std::size_t>(first + i) * size + n, square[i]);
+    }
+  }
+}
+
+// Column-major tile (d, size): a lane is a row.
+inline void load_columns(const Rows& rows, std::size_t first, int count, int size, Real* to) {
+  const int d = rows.n_features;
+  with_data(rows, [&](auto* data) {
+    const auto* from = data + first * d;
+    if (count == size) {
+      switch (d) {
+        case 1:
+          return load_few_columns<1>(from, size, to);
+        case 2:
+          return load_few_columns<2>(from, size, to);
+        case 3:
+          return load_few_columns<3>(from, size, to);
+        case 4:
+          return load_few_columns<4>(from, size, to);
+        case 5:
+          return load_few_columns<5>(from, size, to);
+        case 6:
+          return load_few_columns<6>(from, size, to);
+        case 7:
+          return load_few_columns<7>(from, size, to);
+      }
+    }
+    load_columns(from, d, count, size, d, to);
+  });
+}
+
+inline void load_weights(const Rows& rows, std::size_t first, int count, Tile& tile) {
+  if (rows.weights) {
+    for (int n = 0; n < count; ++n) tile.weight[n] = static_cast<Real>(rows.weights[first + n]);
+  } else {
+    for (int n = 0; n < tile.size; n += kLanes) store(tile.weight + n, broadcast(1.0));
+  }
+  for (int n = count; n < tile.size; ++n) tile.weight[n] = 0.0;
+}
+
+inline void add_log_prior(const Rows& rows, std::size_t first, int count, Tile& tile) {
+  if (!rows.log_prior) return;
+  const int k = tile.n_components;
+  for (int n = 0; n < count; ++n) {
+    const double* prior = rows.log_prior + (first + n) * static_cast<std::size_t>(k);
+    for (int c = 0; c < k; ++c) tile.of(c)[n] += static_cast<Real>(prior[c]);
+  }
+}
+
+}  // namespace gaussmix::GAUSSMIX_ISA

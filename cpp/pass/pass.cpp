@@ -1,0 +1,158 @@
+// The pass: blocks of rows shared among threads, their sums added in the order of the blocks.
+#include "pass/pass.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "kernels/kernels.hpp"
+#include "pass/in_order.hpp"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace gaussmix {
+
+const Kernels& selected_kernels(bool rough);  // dispatch.cpp
+
+namespace {
+
+// One buffer per thread.
+class Buffers {
+ public:
+  Buffers(int n_threads, std::size_t size) {
+    buffers_.reserve(n_threads);
+    for (int t = 0; t < n_threads; ++t) buffers_.push_back(std::make_unique<Buffer>(size));
+  }
+  std::vector<double*> all() const {
+    std::vector<double*> pointers;
+    for (const auto& buffer : buffers_) pointers.push_back(buffer->data());
+    return pointers;
+  }
+  double* mine() {
+#ifdef _OPENMP
+    return buffers_[omp_get_thread_num()]->data();
+#else
+    return buffers_[0]->data();
+#endif
+  }
+
+ private:
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+};
+
+// Calls visit(double in the partial, double of the caller) for every number that a pass sums.
+template <class Visit>
+void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit visit) {
+  const Places at = places_in_partial(m, pad);
+  const std::size_t k = m.n_components, d = m.n_features;
+  visit(partial[0], *sums.log_likelihood);
+  visit(partial[1], *sums.entropy);
+  for (std::size_t c = 0; c < k; ++c) {
+    visit(partial[at.counts + c], sums.counts[c]);
+    for (std::size_t j = 0; j < d; ++j) visit(partial[at.shifts + c * at.dp + j], sums.shifts[c * d + j]);
+  }
+  const Form form = form_of_sums(m);
+  const std::size_t matrices = form == Form::full ? k : form == Form::tied ? 1 : 0;
+  for (std::size_t c = 0; c < matrices; ++c) {
+    for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        visit(partial[at.scatter + (c * at.dp + i) * at.dp + j], sums.scatter[(c * d + i) * d + j]);
+      }
+    }
+  }
+  if (form == Form::diagonal) {
+    for (std::size_t c = 0; c < k; ++c) {
+      for (std::size_t j = 0; j < d; ++j) visit(partial[at.scatter + c * at.dp + j], sums.scatter[c * d + j]);
+    }
+  }
+  if (form == Form::spherical) {
+    for (std::size_t c = 0; c < k; ++c) visit(partial[at.scatter + c], sums.scatter[c]);
+  }
+  if (form == Form::tied) {
+    for (std::size_t a = 0; a < k; ++a) {
+      for (std::size_t b = 0; b < k; ++b) visit(partial[at.overlap + a * padded(k, pad) + b], sums.overlap[a * k + b]);
+    }
+  }
+}
+
+// Waking a thread costs some ten microseconds: not for less work than that.
+int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
+  const double per_pair = 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
+  const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
+  const double most = std::min<double>(enough, static_cast<double>(n_blocks));
+  return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
+}
+
+void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
+  const std::size_t d = m.n_features;
+  const Form form = form_of_sums(m);
+  const std::size_t matrices = form == Form::full ? m.n_components : form == Form::tied ? 1 : 0;
+  for (std::size_t c = 0; c < matrices; ++c) {
+    double* matrix = sums.scatter + c * d * d;
+    for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t block_rows(Form form, int n_components, int n_features) {
+  if (is_wide(form, n_features)) return kWideRows;
+  // About a thousand rows; more when they are over at once, fewer when they would take a noticeable time.
+  const double width = form == Form::full ? n_features : 1.0;
+  const double work = static_cast<double>(n_components) * n_features * width;
+  return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
+}
+
+void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums) {
+  const Kernels& kernels = selected_kernels(rough);
+  const Layout layout = kernels.layout(mixture);
+  const std::size_t block = block_rows(form_of_sums(mixture), mixture.n_components, mixture.n_features);
+  const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
+  n_threads = useful_threads(mixture, rows.n_rows, layout.shared ? n_threads : n_blocks, n_threads);
+
+  Buffer packed(layout.packed), total(layout.partial);
+  kernels.pack(mixture, packed.data());
+  for_each_sum(mixture, kernels.pad, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
+
+  Buffers scratch(n_threads, layout.scratch);
+  if (layout.shared) {
+    Buffer shared(layout.shared);
+    kernels.accumulate_together(rows, mixture, packed.data(), shared.data(), scratch.all().data(), n_threads,
+                                total.data());
+  } else {
+    InOrder in_order(total, layout.partial, n_threads);
+    std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
+#pragma omp parallel num_threads(n_threads)
+    for (std::int64_t b = next++; b < n_blocks; b = next++) {
+      const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
+      kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
+      in_order.submit(b);
+    }
+  }
+  for_each_sum(mixture, kernels.pad, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
+  mirror_lower_triangles(mixture, sums);
+}
+
+void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores) {
+  const Kernels& kernels = selected_kernels(false);
+  const Layout layout = kernels.layout(mixture);
+  // Nothing is summed here, so any blocks will do: small ones, for all threads to have some.
+  const std::size_t block = is_wide(mixture.form, mixture.n_features) ? 256 : 1024;
+  const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
+  n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
+
+  Buffer packed(layout.packed);
+  kernels.pack(mixture, packed.data());
+  Buffers scratch(n_threads, layout.scratch);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
+    const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
+    kernels.score(rows, mixture, packed.data(), begin, end, scratch.mine(), scores);
+  }
+}
+
+}  // namespace gaussmix

@@ -1,0 +1,87 @@
+"""``gaussmix fit``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gaussmix.cli.console import command, notes, run_fit, shown_progress
+from gaussmix.cli.options import (
+    Components,
+    Init,
+    ModelName,
+    ModelOption,
+    RegCovar,
+    SeedOption,
+    Starts,
+    TablePath,
+    TimeBudget,
+    given,
+    number_or_name,
+)
+from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart
+from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.diagnostics import FitRecord, inspect_fit
+
+
+@command
+def fit(
+    table: TablePath,
+    components: Components,
+    covariance_type: ModelOption = ModelName.FULL,
+    n_init: Starts = None,
+    max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
+    tol: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Stop when the mean log-likelihood changes by less; if not given, when the top is 1e-4 nats ahead.",
+        ),
+    ] = None,
+    reg_covar: RegCovar = None,
+    init: Annotated[Init | None, typer.Option(help="One way to start; if not given, several race.")] = None,
+    time_budget: TimeBudget = None,
+    seed: SeedOption = 0,
+    columns: ColumnsOption = None,
+    weights: WeightsOption = None,
+    report: Annotated[bool, typer.Option("--report", help="Say what is unusual about the rows and the fit.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
+) -> None:
+    """Fit a mixture to a table, print a summary, write the model."""
+    check_output(output, table)
+    chosen, row_weights = read_rows(table, columns, weights)
+    least = max(2, components)
+    if len(chosen.rows) < least:
+        raise ValueError(f"{table} has {len(chosen.rows)} rows; {components} components need at least {least}")
+    from gaussmix.estimators import GaussianMixture
+
+    with shown_progress(notes()) as callback:
+        estimator = GaussianMixture(
+            components,
+            covariance_type=covariance_type.value,
+            random_state=seed,
+            callback=callback,
+            **given(
+                n_init=n_init,
+                max_iter=max_iter,
+                tol=tol,
+                reg_covar=number_or_name(reg_covar),
+                init_params=init and init.value,
+                time_budget=time_budget,
+            ),
+        )
+        interrupt = run_fit(estimator, lambda: estimator.fit(chosen.rows, sample_weight=row_weights))
+    mixture = estimator.mixture_
+    if chosen.named or columns is not None:
+        mixture = replace(mixture, feature_names=chosen.names)
+    lines = fit_facts(estimator, chosen.rows, row_weights)
+    if output is not None:
+        with complete_file(output) as partial:
+            mixture.save(partial)
+        lines.append(("model", str(output)))
+    said = [inspect_fit(mixture, FitRecord.of(estimator), chosen.rows, row_weights)] if report else []
+    print_apart(mixture_summary(mixture), facts(lines), *said)
+    if interrupt:
+        raise interrupt

@@ -1,0 +1,61 @@
+"""``gaussmix plot``."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gaussmix.cli.console import command
+from gaussmix.cli.options import ModelPath
+from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.table_input import read_features
+from gaussmix.core.mixture import Mixture
+
+SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@command
+def plot(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .pdf or .svg file to write.")],
+    table: Annotated[
+        Path | None, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; without it, no rows.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="The features to show, by name or position; all if not given.")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Light on dark paper.")] = False,
+) -> None:
+    """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
+    check_output(output, model, *([] if table is None else [table]))
+    if output.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the figures that gaussmix writes")
+    mixture = Mixture.load(model)
+    shown = _features(mixture, model, features)
+    rows = None if table is None else read_features(mixture, table)
+    from gaussmix.plots import model_figure, write_figure
+
+    with complete_file(output) as partial:
+        write_figure(partial, model_figure(mixture, rows, features=shown, dark=dark))
+    print_apart(facts([("figure", str(output))]))
+
+
+def _features(mixture: Mixture, model: Path, features: str | None) -> list[int]:
+    """The positions of the features to show."""
+    from gaussmix.plots.pairs import MOST_FEATURES
+
+    if features is None:
+        chosen = list(range(mixture.n_features))
+    else:
+        names = [name.strip() for name in next(csv.reader([features]), [])]
+        known = mixture.feature_names or ()
+        chosen = mixture.positions([int(name) if name.isdecimal() and name not in known else name for name in names])
+    if len(chosen) > MOST_FEATURES:
+        example = ",".join((mixture.feature_names or tuple(map(str, chosen)))[:3])
+        raise ValueError(
+            f"{model} has {mixture.n_features} features, and a figure shows up to {MOST_FEATURES}; "
+            f"choose some, such as --features {example}"
+        )
+    return chosen

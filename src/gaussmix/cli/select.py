@@ -1,0 +1,112 @@
+"""``gaussmix select``."""
+
+import csv
+import re
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gaussmix.cli.console import command, run_fit
+from gaussmix.cli.options import RegCovar, SeedOption, TablePath, TimeBudget, given, number_or_name
+from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.summary import facts, mixture_summary, print_apart
+from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+
+_RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
+_MOST = 10_000  # components, where a slip of the finger is likelier than a wish
+
+
+class Criterion(StrEnum):
+    """The names of `gaussmix.selection.table.CRITERIA`."""
+
+    BIC = "bic"
+    ICL = "icl"
+    AIC = "aic"
+    AICC = "aicc"
+    CV = "cv"
+
+
+@command
+def select(
+    table: TablePath,
+    components: Annotated[
+        str, typer.Option("--components", "-k", metavar="RANGE", help="Numbers of components, such as 1:9 or 2,4,8.")
+    ] = "1:9",
+    covariance_type: Annotated[
+        str,
+        typer.Option(
+            metavar="all|sklearn|A,B,C", help="The fourteen models EII to VVV, scikit-learn's four, or some by name."
+        ),
+    ] = "all",
+    criterion: Annotated[Criterion, typer.Option(help="What is least for the best model.")] = Criterion.BIC,
+    reg_covar: RegCovar = None,
+    time_budget: TimeBudget = None,
+    seed: SeedOption = 0,
+    jobs: Annotated[int | None, typer.Option(help="How many threads work; one per processor if not given.")] = None,
+    columns: ColumnsOption = None,
+    weights: WeightsOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the table of models to this .csv or .json file.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Write the best model to this file (JSON).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table and the reason.")] = False,
+) -> None:
+    """Compare numbers of components and covariance models, say which is best and why."""
+    check_output(output, table)
+    check_output(model, table)
+    if output is not None and output.suffix.lower() not in (".csv", ".json"):
+        raise ValueError(f"{output} should end with .csv or .json")
+    if output is not None and model is not None and output.absolute() == model.absolute():
+        raise ValueError(f"{output} cannot be both the table (-o) and the model (--model)")
+    numbers, types = numbers_in(components), _types_in(covariance_type)
+    chosen, row_weights = read_rows(table, columns, weights)
+    if len(chosen.rows) < 2:
+        raise ValueError(f"{table} has 1 row; models are compared on at least 2")
+    from gaussmix.estimators import GaussianMixtureIC
+
+    options: dict[str, Any] = given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
+    search = GaussianMixtureIC(
+        numbers, covariance_types=types, criterion=criterion.value, random_state=seed, progress=True, **options
+    )
+    interrupt = run_fit(search, lambda: search.fit(chosen.rows, sample_weight=row_weights))
+    mixture = search.mixture_
+    if chosen.named or columns is not None:
+        mixture = replace(mixture, feature_names=chosen.names)
+    results, reason = search.results_, search.why()
+    content = results.to_json(reason=search.reason_, warnings=list(reason.warnings))
+    written = []
+    if output is not None:
+        with complete_file(output) as partial:
+            text = results.to_csv() if output.suffix.lower() == ".csv" else content
+            partial.write_text(text, encoding="utf-8")
+        written.append(("models", str(output)))
+    if model is not None:
+        with complete_file(model) as partial:
+            mixture.save(partial)
+        written.append(("model", str(model)))
+    if as_json:
+        typer.echo(content, nl=False)
+    else:
+        print_apart(results, reason, mixture_summary(mixture), *([facts(written)] if written else []))
+    if interrupt:
+        raise interrupt
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """Numbers of components from "1:9" (both ends count) or "2,4,8", or both."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        found = _RANGE.fullmatch(part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= _MOST:
+            raise ValueError(f"-k must be numbers of components, at least 1, such as 1:9 or 2,4,8; got {text!r}")
+        numbers.update(range(first, last + 1))
+    return tuple(sorted(numbers))
+
+
+def _types_in(text: str) -> str | list[str]:
+    names = [name.strip() for name in next(csv.reader([text]), [])]
+    return names[0] if len(names) == 1 else names

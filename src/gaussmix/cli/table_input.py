@@ -1,0 +1,61 @@
+"""The table that a command is given: its features, and the weights of its rows."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from gaussmix.cli.tables import Table, column_names, read_table
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, Rows
+
+ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")]
+WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")]
+
+
+def read_rows(path: Path, columns: str | None, weights: str | None) -> tuple[Table, Rows | None]:
+    """The features, and the weights of the rows."""
+    if columns is not None:
+        features = [name.strip() for name in next(csv.reader([columns]), [])]
+        if len(set(features)) < len(features):
+            raise ValueError(f"--columns names a column twice: {columns}")
+        if weights in features:
+            raise ValueError(f"The column {weights!r} cannot be a feature (--columns) and the weights (--weights)")
+    elif weights is None:
+        return read_table(path), None
+    else:
+        features = [name for name in column_names(path)[0] if name != weights]
+    if not features:
+        raise ValueError(f"{path} has no column left to fit")
+    if weights is None:
+        return read_table(path, features), None
+    table = read_table(path, [*features, weights])
+    row_weights = _checked_weights(path, weights, table.rows[:, -1])
+    return Table(np.ascontiguousarray(table.rows[:, :-1]), tuple(features), table.named), row_weights
+
+
+def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:
+    """The columns of a model, by name where both have names, else by position among those that are not left out."""
+    names, named = column_names(path)
+    wanted = mixture.feature_names
+    if wanted is not None and (named or set(wanted) <= set(names)):
+        return read_table(path, wanted, fixed=True).rows
+    left = [name for name in names if name != leaving_out]
+    if len(left) != mixture.n_features:
+        raise ValueError(f"{path} has {len(left)} columns; the model has {mixture.n_features} features")
+    return read_table(path, None if len(left) == len(names) else left, fixed=True).rows
+
+
+def read_weights(path: Path, column: str) -> FloatArray:
+    """The weights of the rows."""
+    return _checked_weights(path, column, read_table(path, [column]).rows[:, 0])
+
+
+def _checked_weights(path: Path, column: str, values: Rows) -> FloatArray:
+    row_weights = np.asarray(values, dtype=np.float64)
+    if (row_weights < 0).any():
+        row = int(np.flatnonzero(row_weights < 0)[0])
+        raise ValueError(f"{path}: column {column!r} has the weight {row_weights[row]:g} in row {row}; use 0 or more")
+    return row_weights

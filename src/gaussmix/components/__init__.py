@@ -1,0 +1,1 @@
+"""Relations between components and between mixtures: distances, matching, comparison, merging."""

@@ -1,0 +1,6 @@
+"""Components are not clusters: which components make a cluster together."""
+
+from gaussmix.components.merging.merge import merge_components
+from gaussmix.components.merging.tree import MergedMixture, MergeTree
+
+__all__ = ["MergeTree", "MergedMixture", "merge_components"]

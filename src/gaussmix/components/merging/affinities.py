@@ -1,0 +1,193 @@
+"""How much clusters belong together, and what becomes of them when two are made one.
+
+The clusters are a frozen value: `table` says which two belong together most, `merged` returns the next clusters.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from scipy.special import entr, xlogy
+
+from gaussmix.components.distances import dense_roots, overlap
+from gaussmix.components.merging.ridgeline import Ridgeline
+from gaussmix.core.covariance import Full
+from gaussmix.core.covariance.triangular import root_of_rows
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
+
+_BLOCK = 1 << 11  # rows that are looked at while they are in cache
+
+
+class AbstractClusters(ABC):
+    """Some clusters, and the affinity of each two of them."""
+
+    @property
+    @abstractmethod
+    def n_clusters(self) -> int: ...
+
+    @abstractmethod
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        """The affinity of one cluster to some others. A cluster without rows belongs to any other: ``inf``."""
+
+    @abstractmethod
+    def merged(self, first: int, second: int) -> Self:
+        """The clusters with the second in the first, which stands before it; those behind move one place ahead."""
+
+    def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
+        """(m, m) symmetric; only one cluster has changed since the table before. The diagonal means nothing."""
+        clusters = np.arange(self.n_clusters)
+        if before is not None:
+            table, others = before.copy(), np.delete(clusters, changed)
+            table[changed, others] = table[others, changed] = self.affinities(changed, others)
+            return table
+        table = np.zeros((self.n_clusters, self.n_clusters))
+        for cluster in clusters[:-1]:
+            table[cluster, cluster + 1 :] = self.affinities(cluster, clusters[cluster + 1 :])
+        return table + table.T
+
+
+@dataclass(frozen=True, eq=False)
+class SoftClusters(AbstractClusters):
+    """Responsibilities of clusters: the affinity is the entropy that merging takes away, in nats.
+
+    Baudry, Raftery, Celeux, Lo and Gottardo, Combining mixture components for clustering, Journal of Computational and
+    Graphical Statistics 19 (2010), 332-353.
+
+    Attributes
+    ----------
+    responsibilities : (n, m) array
+    row_weights : (n,) array
+    """
+
+    responsibilities: FloatArray
+    row_weights: FloatArray
+
+    @property
+    def n_clusters(self) -> int:
+        return self.responsibilities.shape[1]
+
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        gained = np.zeros(len(others))
+        for start in range(0, len(self.responsibilities), _BLOCK):
+            part = self.responsibilities[start : start + _BLOCK]
+            gained += self.row_weights[start : start + _BLOCK] @ _entropy_between(part[:, [cluster]], part[:, others])
+        empty = self.row_weights @ self.responsibilities == 0
+        return np.where(empty[others] | empty[cluster], np.inf, gained)
+
+    def merged(self, first: int, second: int) -> Self:
+        responsibilities = np.delete(self.responsibilities, second, axis=1)
+        responsibilities[:, first] += self.responsibilities[:, second]
+        return type(self)(responsibilities, self.row_weights)
+
+    def entropy(self) -> float:
+        """Sum of ``-r log r`` over rows and clusters, in nats."""
+        return float(self.row_weights @ entr(self.responsibilities).sum(axis=1))
+
+    def n_rows_of(self, first: int, second: int) -> float:
+        """How many rows are most probably of one of two clusters."""
+        labels = self.responsibilities.argmax(axis=1)
+        return float(self.row_weights[(labels == first) | (labels == second)].sum())
+
+
+def _entropy_between(one: FloatArray, other: FloatArray) -> FloatArray:
+    """``(a + b) log(a + b) - a log a - b log b``, which is not negative, as a sum of terms that are not."""
+    more, less = np.maximum(one, other), np.minimum(one, other)
+    ratio = less / np.where(more > 0, more, 1.0)
+    return (more + less) * np.log1p(ratio) - xlogy(less, ratio)
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusedClusters(AbstractClusters):
+    """Responsibilities: the affinity is the greater probability of taking a row of one cluster for one of the other.
+
+    Rows are taken for the cluster of greatest responsibility. DEMP, the directly estimated misclassification
+    probabilities of Hennig (2010).
+
+    Attributes
+    ----------
+    rows : SoftClusters
+    """
+
+    rows: SoftClusters
+
+    @property
+    def n_clusters(self) -> int:
+        return self.rows.n_clusters
+
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        return self.table()[cluster, others]
+
+    def merged(self, first: int, second: int) -> Self:
+        return type(self)(self.rows.merged(first, second))
+
+    def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
+        """All of it: merging changes what the rows are taken for."""
+        labels = self.rows.responsibilities.argmax(axis=1)
+        weighted = self.rows.row_weights[:, None] * self.rows.responsibilities
+        taken = np.stack([weighted[labels == cluster].sum(axis=0) for cluster in range(self.n_clusters)])
+        counts = taken.sum(axis=0)
+        shares = np.divide(taken, counts, out=np.full(taken.shape, np.inf), where=counts > 0)
+        return np.maximum(shares, shares.T)
+
+
+Closeness = Literal["bhattacharyya", "ridgeline"]
+
+
+@dataclass(frozen=True, eq=False)
+class NormalClusters(AbstractClusters):
+    """Clusters that are normal, with the mean and covariance of all that was merged into them (Hennig 2010).
+
+    The affinity "bhattacharyya" is the overlap coefficient, "ridgeline" the ratio of the least density between the two
+    modes and the lower of them: 1 for a pair that has one mode, and above 1 by its overlap coefficient, so that the
+    closest of such pairs comes first.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        A component for each cluster.
+    closeness : {"bhattacharyya", "ridgeline"}
+    """
+
+    mixture: Mixture
+    closeness: Closeness
+
+    @property
+    def n_clusters(self) -> int:
+        return self.mixture.n_components
+
+    def affinities(self, cluster: int, others: IntArray) -> FloatArray:
+        mixture, roots = self.mixture, dense_roots(self.mixture.covariance)
+        found = overlap(self._only([cluster]), self._only(others))[0]
+        for at, other in enumerate(others):
+            pair = [cluster, int(other)]
+            if not mixture.weights[pair].all():
+                found[at] = np.inf
+            elif self.closeness == "ridgeline":
+                ratio = Ridgeline.between(mixture.means[pair], roots[pair], mixture.weights[pair]).ratio()
+                found[at] = ratio if ratio < 1 else 1 + found[at]
+        return found
+
+    def _only(self, some: IntArray | list[int]) -> Mixture:
+        roots = dense_roots(self.mixture.covariance)[some]
+        covariance = Full(roots, len(some), self.mixture.n_features)
+        return Mixture(self.mixture.weights[some], self.mixture.means[some], covariance)
+
+    def merged(self, first: int, second: int) -> Self:
+        mixture = self.mixture
+        pair = [first, second]
+        weights = mixture.weights[pair]
+        total = float(weights.sum())
+        shares = weights / total if total > 0 else np.full(2, 0.5)
+        apart = mixture.means[second] - mixture.means[first]
+        roots = dense_roots(mixture.covariance)
+        tall = [np.sqrt(share) * roots[at].T for share, at in zip(shares, pair, strict=True)]
+        between = np.sqrt(shares.prod()) * apart
+        kept = np.delete(np.arange(self.n_clusters), second)
+        all_weights, means, roots = mixture.weights.copy(), mixture.means.copy(), roots.copy()
+        all_weights[first] = total
+        means[first] = mixture.means[first] + shares[1] * apart
+        roots[first] = root_of_rows(np.concatenate([*tall, between[None]]))
+        covariance = Full(roots[kept], len(kept), mixture.n_features)
+        return type(self)(Mixture(all_weights[kept], means[kept], covariance), self.closeness)

@@ -1,0 +1,41 @@
+"""The place where a curve bends, by straight pieces."""
+
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from gaussmix.core.typing import FloatArray
+
+
+def find_elbow(x: FloatArray, y: FloatArray, n_bends: int) -> int | None:
+    """The position (from 0) of the first bend of the best fit by straight pieces, each by least squares.
+
+    Neighboring pieces share the point at which they meet, as in mclust's ``clustCombiOptim``, and need not agree there.
+    None when there are fewer than ``n_bends + 2`` points.
+
+    Parameters
+    ----------
+    x, y : (m,) arrays
+        The points, with x in ascending order.
+    n_bends : int
+    """
+    last = len(x) - 1
+    fits = [(_misfit(x, y, (0, *bends, last)), bends[0]) for bends in combinations(range(1, last), n_bends)]
+    return min(fits)[1] if fits else None
+
+
+def _misfit(x: FloatArray, y: FloatArray, ends: tuple[int, ...]) -> float:
+    return sum(
+        _residuals(x[start : stop + 1], y[start : stop + 1])
+        for start, stop in pairwise(ends)
+        if stop > start + 1  # two points are on a line
+    )
+
+
+def _residuals(x: FloatArray, y: FloatArray) -> float:
+    """The sum of squares about the line through some points."""
+    x, y = x - x.mean(), y - y.mean()
+    spread = float(x @ x)
+    slope = float(x @ y) / spread if spread > 0 else 0.0
+    rest = y - slope * x
+    return float(np.dot(rest, rest))

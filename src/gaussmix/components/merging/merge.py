@@ -1,0 +1,174 @@
+"""Components are not clusters: the greedy merging of components that belong together."""
+
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
+from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+
+_DRAWS = 100_000
+
+
+def merge_components(
+    mixture: Mixture,
+    X: npt.ArrayLike | None = None,
+    *,
+    method: Method = "entropy",
+    responsibilities: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+) -> MergeTree:
+    """Merge the components of a mixture two by two, those first that belong together most.
+
+    A cluster that is not normal takes several components. The density stays as it is; what changes is what is called a
+    cluster. Methods:
+
+    ======================  ===========================================================================================
+    ``entropy``             the two whose union takes most entropy from the responsibilities of the rows; an elbow says
+                            when to stop (Baudry, Raftery, Celeux, Lo and Gottardo 2010). Needs rows.
+    ``ridgeline-unimodal``  two whose mixture has a single mode
+    ``ridgeline-ratio``     two between whose modes the density falls least; not below 0.2 of the lower mode
+    ``bhattacharyya``       two of greatest overlap coefficient, the integral of sqrt(p q); not below 0.1
+    ``demp``                two that are taken for each other; not below a probability of 0.025. By the responsibilities
+                            of the rows, or without rows by those of 100,000 rows drawn from the mixture
+    ======================  ===========================================================================================
+
+    The last four are of Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and
+    Classification 4 (2010), 3-34, with the tuning constants of his R package fpc. The first three of these see
+    parameters only, and stand for a cluster by one normal distribution of its mean and covariance.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Of a fit, ``gm.mixture_``.
+    X : (n, d) array-like, optional
+        The rows of the fit.
+    method : str
+        One of the five above.
+    responsibilities : (n, k) array-like, optional
+        In place of X: the probability of each component for each row.
+    sample_weight : (n,) array-like, optional
+        How often each row counts.
+
+    Returns
+    -------
+    MergeTree
+        All steps; ``cut`` gives the clusters.
+
+    Raises
+    ------
+    TypeError
+        ``mixture`` is not a `Mixture`.
+    ValueError
+        Says which argument is missing or has another shape.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture, merge_components
+    >>> means = [[0.0], [1.0], [8.0]]
+    >>> three = Mixture.from_parameters([0.4, 0.3, 0.3], means, [1.0, 1.0, 1.0], covariance_type="spherical")
+    >>> merge_components(three, method="ridgeline-unimodal").cut().component_clusters
+    array([0, 0, 1])
+    """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}: pass its mixture_")
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {', '.join(map(repr, get_args(Method)))}, got {method!r}")
+    rows = _soft_clusters(mixture, X, responsibilities, sample_weight)
+    return _merge_all(mixture, method, _clusters(mixture, method, rows), rows)
+
+
+def _soft_clusters(
+    mixture: Mixture,
+    X: npt.ArrayLike | None,
+    responsibilities: npt.ArrayLike | None,
+    sample_weight: npt.ArrayLike | None,
+) -> SoftClusters | None:
+    """What is known of the rows, if there are any."""
+    if X is None and responsibilities is None:
+        if sample_weight is not None:
+            raise ValueError("sample_weight has no rows to belong to: pass X or responsibilities")
+        return None
+    if X is not None and responsibilities is not None:
+        raise ValueError("pass X or responsibilities, not both")
+    if responsibilities is None:
+        shares = mixture.responsibilities(X)  # type: ignore[arg-type]
+    else:
+        shares = _check_responsibilities(responsibilities, mixture.n_components)
+    if sample_weight is None:
+        return SoftClusters(shares, np.ones(len(shares)))
+    row_weights = np.asarray(sample_weight, dtype=np.float64)
+    if row_weights.shape != (len(shares),):
+        raise ValueError(f"sample_weight must have the shape ({len(shares)},), got {row_weights.shape}")
+    if not (np.isfinite(row_weights) & (row_weights >= 0)).all():
+        row = int(np.flatnonzero(~(np.isfinite(row_weights) & (row_weights >= 0)))[0])
+        raise ValueError(f"sample_weight must be finite and not negative, got {row_weights[row]} at row {row}")
+    return SoftClusters(shares, row_weights)
+
+
+def _check_responsibilities(values: npt.ArrayLike, n_components: int) -> FloatArray:
+    shares = np.asarray(values, dtype=np.float64)
+    if shares.ndim != 2 or shares.shape[1] != n_components:
+        raise ValueError(f"responsibilities must have the shape (n, {n_components}), got {shares.shape}")
+    wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 1e-6))
+    if wrong.any():
+        raise ValueError(f"responsibilities must be probabilities: those of row {np.flatnonzero(wrong)[0]} are not")
+    return shares
+
+
+def _clusters(mixture: Mixture, method: Method, rows: SoftClusters | None) -> AbstractClusters:
+    match method:
+        case "entropy":
+            if rows is None:
+                raise ValueError("method 'entropy' needs rows: pass X or responsibilities")
+            return rows
+        case "demp":
+            if rows is None:
+                drawn, _ = mixture.sample(_DRAWS, 0)
+                return ConfusedClusters(SoftClusters(mixture.responsibilities(drawn), np.ones(_DRAWS)))
+            return ConfusedClusters(rows)
+        case "bhattacharyya":
+            return NormalClusters(mixture, "bhattacharyya")
+        case _:
+            return NormalClusters(mixture, "ridgeline")
+
+
+def _merge_all(mixture: Mixture, method: Method, clusters: AbstractClusters, rows: SoftClusters | None) -> MergeTree:
+    k = mixture.n_components
+    nodes = list(range(k))
+    merges, affinities, entropies, rows_merged = [], [], [], []
+    table = clusters.table()
+    while clusters.n_clusters > 1:
+        first, second = _closest(table)
+        if rows is not None:
+            entropies.append(rows.entropy())
+            rows_merged.append(rows.n_rows_of(first, second))
+            rows = rows.merged(first, second)
+        merges.append([nodes[first], nodes[second]])
+        affinities.append(float(table[first, second]))
+        nodes[first] = k + len(merges) - 1
+        del nodes[second]
+        clusters = clusters.merged(first, second)
+        table = clusters.table(np.delete(np.delete(table, second, axis=0), second, axis=1), first)
+    # What lies above says in which order.
+    numbers = np.array(affinities)
+    numbers = np.where(numbers == np.inf, 0.0, numbers) if method == "entropy" else np.minimum(numbers, 1.0)
+    return MergeTree(
+        mixture,
+        method,
+        np.array(merges, dtype=np.int64).reshape(-1, 2),
+        numbers,
+        THRESHOLDS[method],
+        None if rows is None else np.array([rows.entropy(), *entropies[::-1]]),
+        None if rows is None else np.array(rows_merged),
+    )
+
+
+def _closest(table: FloatArray) -> tuple[int, int]:
+    """The first pair of greatest affinity, in the order of its second, then of its first cluster, as in mclust."""
+    upper = np.where(np.triu(np.ones(table.shape, dtype=np.bool_), 1), table, -np.inf)
+    second, first = divmod(int(upper.T.argmax()), len(table))
+    return first, second

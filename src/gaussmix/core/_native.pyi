@@ -1,0 +1,150 @@
+"""The compiled pass over the rows (cpp/pass.hpp)."""
+
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+
+def accumulate(
+    rows: Rows,
+    row_weights: FloatArray | None,
+    log_prior: FloatArray | None,
+    form: str,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    basis: FloatArray | None,
+    counts: FloatArray,
+    shifts: FloatArray,
+    scatter: FloatArray,
+    overlap: FloatArray | None,
+    totals: FloatArray,
+    rough: bool,
+) -> None:
+    """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
+
+def score_rows(
+    rows: Rows,
+    log_prior: FloatArray | None,
+    form: str,
+    offsets: FloatArray,
+    means: FloatArray,
+    factors: FloatArray,
+    basis: FloatArray | None,
+    log_density: FloatArray | None,
+    responsibilities: FloatArray | None,
+    labels: IntArray | None,
+    scores: FloatArray | None,
+) -> None:
+    """Fill the arrays that are given."""
+
+class DistinctRows:
+    """Collects distinct rows and their weights (cpp/distinct.hpp)."""
+
+    def __init__(self, n_rows: int, kept: Rows, weights: FloatArray, weighted: bool) -> None:
+        """Will write to kept and weights, which set the limit."""
+
+    def add(self, rows: Rows, row_weights: FloatArray | None) -> bool:
+        """Add the next rows; False when they do not repeat enough for the limit."""
+
+    def finish(self) -> int:
+        """Write what is left to write; how many distinct rows there are."""
+
+class Field:
+    """Class probabilities of the pixels of an image (cpp/field.hpp)."""
+
+    def __init__(
+        self,
+        shape: IntArray,
+        n_classes: int,
+        offsets: IntArray,
+        weights: FloatArray,
+        visible: Rows | None,
+        edges: Rows | None,
+    ) -> None:
+        """Reads all arguments, keeps none."""
+
+    def load(self, first: int, scores: FloatArray, keep: bool) -> None:
+        """Scores of the pixels from the first on."""
+
+    def pool(self) -> None:
+        """Probabilities of blocks, from their scores together."""
+
+    def sweep(self, strength: float, times: int) -> None:
+        """Mean-field updates of every pixel, in place."""
+
+    def draw(self, strength: float, seed: int) -> None:
+        """Draw every pixel given its neighbors."""
+
+    def free_energy(self, strength: float) -> float:
+        """What sweeps raise."""
+
+    def probabilities(self, first: int, to: Rows) -> None:
+        """Fill a table of pixels by classes."""
+
+    def condition(self, strength: float, preferences: FloatArray, to: Rows, totals: FloatArray) -> None:
+        """What pixels would be given their neighbors, and how well the field explains them."""
+
+    def labels(self, first: int, to: Rows, elsewhere: int) -> None:
+        """The most probable classes."""
+
+def update_fractions(
+    shape: IntArray,
+    weights: FloatArray,
+    rows: Rows,
+    origin: FloatArray,
+    factor: FloatArray,
+    standing: Rows,
+    fractions_of_states: Rows,
+    means: Rows,
+    log_weights: Rows,
+    strengths: FloatArray,
+    fractions: Rows,
+    sums: FloatArray,
+) -> None:
+    """Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp)."""
+
+def nearest(model: str, counts: FloatArray, covariances: FloatArray, out: FloatArray) -> bool:
+    """The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none."""
+
+def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
+    """The axes that covariances nearly have in common, in place (cpp/common_axes.hpp)."""
+
+def climb(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    model: str,
+    responsibilities: FloatArray,
+    pseudo_scatter: FloatArray,
+    pseudo_rows: float,
+    ridge: float,
+    max_iter: int,
+    nats: float,
+    accelerate: bool,
+    weights: FloatArray,
+    means: FloatArray,
+    roots: FloatArray,
+    objectives: FloatArray,
+    log_likelihoods: FloatArray,
+    n_passes: IntArray,
+    ended: FloatArray | None,
+) -> None:
+    """Many short runs of EM (cpp/climb.hpp)."""
+
+def block_rows(form: str, n_components: int, n_features: int) -> int:
+    """Rows per block: splits at its multiples leave every bit as it is."""
+
+def instruction_sets() -> list[str]:
+    """The compiled instruction sets that this processor has, best first."""
+
+def selected_instruction_set() -> str:
+    """The one in use."""
+
+def select_instruction_set(name: str) -> None:
+    """Use another one."""
+
+def build_description() -> str:
+    """The compiler, the standard, OpenMP and the flags."""
+
+def after_fork() -> None:
+    """From now on, one thread: this is a forked child."""
+
+def max_threads() -> int:
+    """Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""

@@ -1,0 +1,71 @@
+"""Covariances parallel to the axes that share volumes or shapes: EII, EEI, VEI and EVI in mclust's letters.
+
+The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995),
+781-793, sections 3.2 and 3.3.
+"""
+
+import numpy as np
+
+from gaussmix.core.covariance.constrained import AbstractConstrained, common_shape
+from gaussmix.core.covariance.diagonal import Diagonal
+from gaussmix.core.covariance.spherical import Spherical
+from gaussmix.core.typing import FloatArray
+
+
+class EII(AbstractConstrained):
+    """One variance for all components and features: soft k-means."""
+
+    name = letters = "EII"
+    form = "spherical"
+    free = Spherical
+
+    def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
+        return np.full_like(roots, np.sqrt(counts @ roots**2 / counts.sum()))
+
+
+class EEI(AbstractConstrained):
+    """One variance for each feature, the same in all components."""
+
+    name = letters = "EEI"
+    form = "diagonal"
+    free = Diagonal
+
+    def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
+        return np.tile(np.sqrt(counts @ roots**2 / counts.sum()), (len(roots), 1))
+
+
+class VEI(AbstractConstrained):
+    """Variances that differ by one factor from component to component."""
+
+    name = letters = "VEI"
+    form = "diagonal"
+    free = Diagonal
+
+    def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
+        if not (roots > 0).any(axis=1).all() or not (roots > 0).any(axis=0).all():
+            return roots
+        volumes, shape = common_shape(counts, roots**2, np.exp(-2 * self.log_det() / self.n_features))
+        return np.sqrt(np.outer(volumes, shape))
+
+
+class EVI(AbstractConstrained):
+    """Variances whose product is the same in all components."""
+
+    name = letters = "EVI"
+    form = "diagonal"
+    free = Diagonal
+
+    def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
+        return with_equal_volumes(counts, roots, roots)
+
+
+def with_equal_volumes(counts: FloatArray, roots: FloatArray, pivots: FloatArray) -> FloatArray:
+    """Roots times a factor each, for the products of their pivots (k, d) to be the same, as the likelihood wants it.
+
+    The common volume is the mean of the free ones (Celeux and Govaert 1995, section 3.2, model [lambda C_k]).
+    """
+    if not (pivots > 0).all():
+        return roots
+    sizes = np.exp(np.log(pivots).mean(axis=1))
+    size = np.sqrt(counts @ sizes**2 / counts.sum())
+    return roots * (size / sizes).reshape(-1, *[1] * (roots.ndim - 1))

@@ -1,0 +1,185 @@
+"""Structures whose components share something: what the ten of them have in common."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+
+from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.typing import FloatArray
+
+MOST_TURNS, SETTLED = 200, 1e-12
+"""Turns of an inner loop, and the relative change of volumes at which it ends."""
+_NOBODY = 1e-30  # rows of a component that has none: it does not bear on the others
+_SAME = 1e-6  # of two deviations: what rounding of known covariances may look like
+
+
+class AbstractConstrained(AbstractCovariance):
+    """A structure that is a free one, each component by itself, under a constraint across components.
+
+    Its M-step is that of the free structure, and then the nearest covariances that obey the constraint: the likelihood
+    of normal rows sees no more of them than their counts and the free covariances. The algebra is the free one's.
+    """
+
+    free: ClassVar[type[AbstractCovariance]]
+
+    @abstractmethod
+    def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
+        """The roots of `nearest`, starting from this structure where there is something to iterate.
+
+        Parameters
+        ----------
+        counts : (k,) array
+            Positive.
+        roots : array
+            Of free covariances, none of them singular in all components.
+
+        Returns
+        -------
+        array
+            In the same shape.
+        """
+
+    def nearest(self, counts: FloatArray, roots: FloatArray) -> Self:
+        """The structure that fits free covariances ``S_k = root_k root_k'`` of so many rows best.
+
+        It maximizes ``sum_k counts_k [log det W_k - 1/2 tr(inverse(covariance_k) S_k)]``. Where free covariances are
+        singular in a way that leaves no maximum, it is as singular as they are.
+
+        Parameters
+        ----------
+        counts : (k,) array
+            Positive.
+        roots : array
+            In the shape of the roots.
+
+        Returns
+        -------
+        AbstractConstrained
+            Of this class.
+        """
+        return type(self)(self.nearest_roots(counts, roots), self.n_components, self.n_features)
+
+    @cached_property
+    def _free(self) -> AbstractCovariance:
+        return self.free(self.roots, self.n_components, self.n_features)
+
+    def is_kept(self) -> bool:
+        """Whether the roots obey the constraint.
+
+        Returns
+        -------
+        bool
+            To rounding.
+        """
+        dense = self.dense()
+        apart = np.abs(self.nearest(np.ones(self.n_components), self.roots).dense() - dense)
+        deviations = np.sqrt(self.variances())
+        return bool((apart <= _SAME * deviations[:, :, None] * deviations[:, None, :]).all())
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return cls.free.root_shape(n_components, n_features)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(cls.free.identity(n_components, n_features).roots, n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        return cls._checked(cls.free.from_covariances(covariances, n_components, n_features), "covariances")
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        return cls._checked(cls.free.from_precisions(precisions, n_components, n_features), "precisions")
+
+    @classmethod
+    def _checked(cls, free: AbstractCovariance, what: str) -> Self:
+        given = cls(free.roots, free.n_components, free.n_features)
+        if not given.is_kept():
+            raise ValueError(
+                f"the {what} given do not share what those of {cls.name!r} share: use covariance_type={cls.free.name!r}"
+            )
+        return given
+
+    def factors(self) -> FloatArray:
+        return self._free.factors()
+
+    def log_det(self) -> FloatArray:
+        return self._free.log_det()
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
+        """As always; the ridge is added to the free covariances."""
+        roots = self._free.maximize(counts, scatter, ridge).roots
+        return self.nearest(np.where(counts > 0, counts, _NOBODY), roots)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        """The nearest structure, from an inner loop that starts anew: this one may be singular."""
+        roots = self._free.inflated(variances).roots
+        return self.identity(self.n_components, self.n_features).nearest(np.ones(self.n_components), roots)
+
+    def pivots(self) -> FloatArray:
+        return self._free.pivots()
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return self._free.color(noise, component)
+
+    def color_each(self, noise: FloatArray) -> FloatArray:
+        return self._free.color_each(noise)
+
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return self._free.whiten_each(rows)
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        return self._free.whitened_scatter(root)
+
+    def precision_traces(self) -> FloatArray:
+        return self._free.precision_traces()
+
+    def variances(self) -> FloatArray:
+        return self._free.variances()
+
+    def dense(self) -> FloatArray:
+        return self._free.dense()
+
+    def marginal(self, features: Sequence[int]) -> AbstractCovariance:
+        """Of the same class if every covariance is a multiple of one, or diagonal in the same way; else free."""
+        free = self._free.marginal(features)
+        same = type(self)(free.roots, free.n_components, free.n_features)
+        return same if self._marginals_are_kept() else free
+
+    @classmethod
+    def _marginals_are_kept(cls) -> bool:
+        """Whether shapes are shared and orientations too: of covariances that differ by a factor, so do their parts."""
+        return cls.letters[1] != "V" and cls.letters[2] != "V"
+
+    def reordered(self, order: Sequence[int]) -> Self:
+        return type(self)(self._free.reordered(order).roots, self.n_components, self.n_features)
+
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        return self.nearest(weights, self._free.with_average(component, weights).roots)
+
+    @property
+    def covariances(self) -> FloatArray:
+        return self._free.covariances
+
+    @property
+    def precisions(self) -> FloatArray:
+        return self._free.precisions
+
+
+def common_shape(counts: FloatArray, variances: FloatArray, volumes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Volumes (k,) and the one shape (d,) that fit free variances (k, d), by turns from volumes (k,) to begin with.
+
+    The shape is ``sum_k counts_k variances_k / volume_k`` over its geometric mean, a volume the mean of
+    ``variances_k / shape`` (Celeux and Govaert 1995, section 3.2, model [lambda_k B]).
+    """
+    for _ in range(MOST_TURNS):
+        shape = (counts / volumes) @ variances
+        shape = shape / np.exp(np.log(shape).mean())
+        before, volumes = volumes, (variances / shape).mean(axis=1)
+        if np.abs(volumes / before - 1).max() < SETTLED:
+            break
+    return volumes, shape

@@ -1,0 +1,103 @@
+"""Each component has its own variance for every feature."""
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.typing import FloatArray
+
+
+class Diagonal(AbstractCovariance):
+    """Variances (k, d) (VVI in mclust's letters)."""
+
+    name = "diag"
+    letters = "VVI"
+    form = "diagonal"
+
+    @classmethod
+    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    @classmethod
+    def identity(cls, n_components: int, n_features: int) -> Self:
+        return cls(np.ones((n_components, n_features)), n_components, n_features)
+
+    @classmethod
+    def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(covariances, "covariance")
+        return cls(np.sqrt(covariances), n_components, n_features)
+
+    @classmethod
+    def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
+        _require_positive(precisions, "precision")
+        return cls(1.0 / np.sqrt(precisions), n_components, n_features)
+
+    def factors(self) -> FloatArray:
+        return 1.0 / self.roots
+
+    def log_det(self) -> FloatArray:
+        return -np.log(self.roots).sum(axis=1)
+
+    def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
+        kept = counts == 0
+        # Rounding can leave a scatter of nothing just below zero; as zero it is found singular and repaired.
+        change = np.maximum(scatter, 0.0) / np.where(kept, 1.0, counts)[:, None]
+        roots = np.hypot(self.roots * np.sqrt(change), math.sqrt(ridge))
+        roots[kept] = self.roots[kept]
+        return type(self)(roots, self.n_components, self.n_features)
+
+    def inflated(self, variances: FloatArray) -> Self:
+        return type(self)(np.hypot(self.roots, np.sqrt(variances)), self.n_components, self.n_features)
+
+    def pivots(self) -> FloatArray:
+        return self.roots**2
+
+    def color(self, noise: FloatArray, component: int) -> FloatArray:
+        return noise * self.roots[component]
+
+    def color_each(self, noise: FloatArray) -> FloatArray:
+        return noise * self.roots
+
+    def whiten_each(self, rows: FloatArray) -> FloatArray:
+        return rows * self.factors()
+
+    def whitened_scatter(self, root: FloatArray) -> FloatArray:
+        return (root**2).sum(axis=1) * self.factors() ** 2
+
+    def precision_traces(self) -> FloatArray:
+        return (self.factors() ** 2).sum(axis=1)
+
+    def variances(self) -> FloatArray:
+        return self.roots**2
+
+    def dense(self) -> FloatArray:
+        return self.variances()[:, :, None] * np.eye(self.n_features)
+
+    def marginal(self, features: Sequence[int]) -> Self:
+        return type(self)(self.roots[:, list(features)], self.n_components, len(features))
+
+    def reordered(self, order: Sequence[int]) -> Self:
+        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+
+    def with_average(self, component: int, weights: FloatArray) -> Self:
+        roots = self.roots.copy()
+        roots[component] = np.sqrt(weights @ self.roots**2)
+        return type(self)(roots, self.n_components, self.n_features)
+
+    @property
+    def covariances(self) -> FloatArray:
+        return self.variances()
+
+    @property
+    def precisions(self) -> FloatArray:
+        return self.factors() ** 2
+
+
+def _require_positive(variances: FloatArray, what: str) -> None:
+    bad = np.argwhere(~((variances > 0) & np.isfinite(variances)))
+    if bad.size:
+        component, feature = bad[0]
+        raise ValueError(f"'diag {what}' should be positive: that of component {component}, feature {feature} is not")

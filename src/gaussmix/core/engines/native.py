@@ -1,0 +1,220 @@
+"""The fast pass: rows in memory, read as they are by the compiled code (cpp/pass.hpp)."""
+
+import os
+import time
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+import gaussmix.core._native as _native
+from gaussmix.core.engines.base import AbstractEngine, draw_rows
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray, Random, Rows, Want
+from gaussmix.core.whitened import CommonBasis, WhitenedMixture
+
+_READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
+_CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
+_COLUMN_ROWS = 4096  # rows that are turned into columns at a time
+_FEW_ROWS = 500  # a call for so few is quick whatever they are
+_ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
+_ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
+_FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
+_QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
+
+# Where rows that are turned once, about the center of the means, are sooner scored and summed than by one triangle per
+# component (benchmarks/shared_axes.py). To sum them takes as long either way, and the sums are turned back.
+_LEAST_TURNED, _LEAST_TURNED_PAIRS = (3, 5), 32  # components and features, and their product
+_LEAST_SUMMED, _MOST_SUMMED, _MOST_SUMS = (8, 16), 96, 300_000  # components and features; features; k d^2
+_LEAST_ROWS = 256  # for each feature
+_MOST_APART = 1e3  # standard deviations: a mean so far from the center costs three digits of what is near it
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.after_fork)
+
+
+def _use_instruction_set_of_environment() -> None:
+    """GAUSSMIX_ISA is obeyed or refused: other kernels than those asked for would make a measurement lie."""
+    wanted = os.environ.get("GAUSSMIX_ISA")
+    if not wanted:
+        return
+    available = _native.instruction_sets()
+    if wanted not in available:
+        raise ImportError(
+            f"GAUSSMIX_ISA={wanted} is not an instruction set that this processor has and gaussmix was compiled for: "
+            f"choose one of {', '.join(available)}, or unset it for the best"
+        )
+    _native.select_instruction_set(wanted)
+
+
+_use_instruction_set_of_environment()
+
+
+class NativeEngine(AbstractEngine):
+    """Rows in memory.
+
+    C-contiguous rows of float64, float32, uint8 or uint16 are read in place; any other array is converted piece by
+    piece. Sums are in float64. The pieces end at the engine's own blocks, so the results are the same to the last
+    bit for every layout and every number of threads.
+
+    Parameters
+    ----------
+    rows : (n, d) array of numbers
+        Finite numbers.
+    row_weights : (n,) array, optional
+        How many rows each row counts as.
+    """
+
+    def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
+        self._rows = rows
+        self._in_place = rows.flags.c_contiguous and rows.dtype in _READ_AS_THEY_ARE
+        self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
+        self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
+        self.n_rows, self.n_features = rows.shape
+        small = rows.dtype in _READ_AS_THEY_ARE and rows.dtype.itemsize < 8
+        self.rough_helps = small and row_weights is None and len(rows) >= _ROUGH_ROWS
+
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
+        common = self._basis_for(mixture, sums=True)
+        rough = rough and self.rough_helps and _reach(self._greatest, mixture, common) <= _ROUGH_REACH
+        counts = np.zeros(mixture.n_components)
+        shifts = np.zeros(mixture.means.shape)
+        scatter = np.zeros(mixture.factors.shape)
+        overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
+        totals = np.zeros(2)
+        for part, rows in self._pieces(mixture.form, mixture.n_components):
+            _native.accumulate(
+                rows,
+                None if self._row_weights is None else self._row_weights[part],
+                _piece_of(log_prior, part),
+                *_lowered(mixture, common),
+                counts,
+                shifts,
+                scatter,
+                overlap,
+                totals,
+                rough,
+            )
+        if overlap is not None:
+            scatter += _scatter_of_overlap(mixture, overlap)
+        if common is not None and common.form == "diagonal":
+            turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
+            shifts = (shifts[:, None, :] @ turns)[:, 0]
+            scatter = turns.transpose(0, 2, 1) @ scatter @ turns
+        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
+
+    def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
+        result: Rows = np.empty(shape, dtype=np.int64 if want == "labels" else np.float64)
+        common = self._basis_for(mixture, sums=False)
+        for part, rows in self._pieces(mixture.form, mixture.n_components):
+            _native.score_rows(
+                rows,
+                _piece_of(log_prior, part),
+                *_lowered(mixture, common),
+                log_density=result[part] if want == "log_density" else None,
+                responsibilities=result[part] if want == "responsibilities" else None,
+                labels=result[part] if want == "labels" else None,
+                scores=result[part] if want == "scores" else None,
+            )
+        return result
+
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
+
+    def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
+        """What the factors have in common, if rows that are turned once are as good and sooner done."""
+        common = mixture.common
+        if common is None or not self._turning_is_quicker(*mixture.means.shape, sums=sums):
+            return None
+        turned = (mixture.means - mixture.means.mean(axis=0)) @ common.basis
+        apart = np.abs(turned).max(axis=0) * common.scales.max(axis=0)
+        return common if apart.max() <= _MOST_APART else None
+
+    def _turning_is_quicker(self, k: int, d: int, *, sums: bool) -> bool:
+        if k < _LEAST_TURNED[0] or d < _LEAST_TURNED[1] or k * d < _LEAST_TURNED_PAIRS:
+            return False
+        if not sums:
+            return True
+        small = d <= _MOST_SUMMED and k * d * d <= _MOST_SUMS
+        return small and k >= _LEAST_SUMMED[0] and d >= _LEAST_SUMMED[1] and self.n_rows >= _LEAST_ROWS * d
+
+    @cached_property
+    def _greatest(self) -> FloatArray:
+        """(d,) the greatest absolute value of each feature, by columns: NumPy is slow across short rows."""
+        if self._rows.dtype.kind == "u":
+            return np.full(self.n_features, float(np.iinfo(self._rows.dtype).max))
+        greatest = np.zeros(self.n_features, dtype=self._rows.dtype)
+        for start in range(0, self.n_rows, _COLUMN_ROWS):
+            columns = np.ascontiguousarray(self._rows[start : start + _COLUMN_ROWS].T)
+            np.maximum(greatest, np.maximum(columns.max(axis=1), -columns.min(axis=1)), out=greatest)
+        return greatest.astype(np.float64)
+
+    def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
+        """The rows in order, in pieces that the compiled code can read and that end at its blocks.
+
+        Pieces grow while the caller is quick: the sums are the same for any pieces.
+        """
+        if self._in_place and self.n_rows <= _FEW_ROWS:
+            yield slice(None), self._rows
+            return
+        block = _native.block_rows(form, n_components, self.n_features)
+        work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
+        most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
+        most_blocks = max(1, most // block)
+        step = block * min(most_blocks, max(1, int(_FLOPS_PER_CALL / (work_per_row * block))))
+        start = 0
+        while start < self.n_rows:
+            part = slice(start, min(start + step, self.n_rows))
+            rows = self._rows[part]
+            began = time.perf_counter()
+            yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
+            if time.perf_counter() - began < _QUICK_CALL:
+                step = min(2 * step, block * most_blocks)
+            start = part.stop
+
+
+def _lowered(
+    mixture: WhitenedMixture, common: CommonBasis | None
+) -> tuple[str, FloatArray, FloatArray, FloatArray, FloatArray | None]:
+    """Form, offsets, means, factors and basis of the compiled pass."""
+    if common is None:
+        return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
+    return common.form, mixture.offsets, mixture.means, common.scales, common.basis
+
+
+def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis | None) -> float:
+    """A bound on the terms that are added up to a whitened row, over all rows and components."""
+    if common is not None:  # rows are turned about a center among the means
+        turned = (greatest + np.abs(mixture.means).max(axis=0)) @ np.abs(common.basis)
+        return float((turned * common.scales.max(axis=0)).max())
+    reach = greatest + np.abs(mixture.means)
+    factors = np.abs(mixture.factors)
+    match mixture.form:
+        case "full":
+            return float(np.einsum("ki,kij->kj", reach, factors).max())
+        case "tied":
+            return float((reach @ factors).max())
+        case "diagonal":
+            return float((reach * factors).max())
+        case "spherical":
+            return float((reach * factors[:, None]).max())
+
+
+def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
+    return None if log_prior is None else np.ascontiguousarray(log_prior[part], dtype=np.float64)
+
+
+def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
+    """Sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
+    whitened = (mixture.means - mixture.means.mean(axis=0)) @ mixture.factors
+    scatter = np.zeros(mixture.factors.shape)
+    for component in np.flatnonzero(overlap.any(axis=1)):
+        others = overlap[component].nonzero()[0]
+        scaled = (whitened[component] - whitened[others]) * np.sqrt(overlap[component, others])[:, None]
+        scatter += scaled.T @ scaled
+    return scatter

@@ -1,0 +1,89 @@
+"""The readable pass, in NumPy. Every other engine is tested against it.
+
+Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (2006), section 9.2.
+"""
+
+import numpy as np
+from scipy.special import logsumexp, xlogy
+
+from gaussmix.core.engines.base import AbstractEngine, draw_rows
+from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.typing import FloatArray, Random, Rows, Want
+from gaussmix.core.whitened import WhitenedMixture
+
+
+class ReferenceEngine(AbstractEngine):
+    """Rows in memory, all at once: for learning and for tests, not for speed.
+
+    Parameters
+    ----------
+    rows : (n, d) array of numbers
+        Finite numbers.
+    row_weights : (n,) array, optional
+        How many rows each row counts as.
+    """
+
+    def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
+        self._rows = rows
+        self._row_weights = row_weights
+        self.n_rows, self.n_features = rows.shape
+
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
+        weights = np.ones(self.n_rows) if self._row_weights is None else self._row_weights
+        scores = self._scores(mixture, log_prior)
+        log_density = logsumexp(scores, axis=1)
+        responsibilities = _responsibilities(scores, log_density)
+        weighted = weights[:, None] * responsibilities
+        counted = weights > 0
+        whitened = [self._whiten(mixture, k) for k in range(mixture.n_components)]
+        scatter = [scatter_of(mixture.form, whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
+        return Moments(
+            mixture.form,
+            counts=weighted.sum(axis=0),  # (9.18)
+            shifts=np.stack([weighted[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
+            scatter=np.sum(scatter, axis=0) if mixture.form == "tied" else np.stack(scatter),  # (9.19)
+            log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
+            entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
+            weight=float(weights.sum()),
+        )
+
+    def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        scores = self._scores(mixture, log_prior)
+        match want:
+            case "scores":
+                return scores
+            case "labels":
+                return scores.argmax(axis=1)
+            case "log_density":
+                return logsumexp(scores, axis=1)
+            case "responsibilities":
+                return _responsibilities(scores, logsumexp(scores, axis=1))
+
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
+
+    def _whiten(self, mixture: WhitenedMixture, component: int) -> FloatArray:
+        difference = self._rows.astype(float) - mixture.means[component]
+        match mixture.form:
+            case "full":
+                return difference @ mixture.factors[component]
+            case "tied":
+                return difference @ mixture.factors
+            case "diagonal" | "spherical":
+                return difference * mixture.factors[component]
+
+    def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
+        """(n, k) log w_k N(x | k)."""
+        distances = [(self._whiten(mixture, k) ** 2).sum(axis=1) for k in range(mixture.n_components)]
+        scores: FloatArray = mixture.offsets - 0.5 * np.stack(distances, axis=1)
+        return scores if log_prior is None else scores + log_prior
+
+
+def _responsibilities(scores: FloatArray, log_density: FloatArray) -> FloatArray:
+    """(n, k) equation (9.13); zero for every component where the density itself is zero."""
+    reference = np.where(np.isfinite(log_density), log_density, np.inf)
+    return np.exp(scores - reference[:, None])

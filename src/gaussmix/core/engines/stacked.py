@@ -1,0 +1,71 @@
+"""Several mixtures that pass over the same rows together."""
+
+import math
+
+import numpy as np
+
+from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray, Random, Rows, Want
+from gaussmix.core.whitened import WhitenedMixture
+
+
+class StackedEngine(AbstractEngine):
+    """The rows of an engine, once for each of several mixtures of as many components.
+
+    A stack of R mixtures is one mixture of R k components, each with the R-th part of its weight. What is not the pass,
+    such as the M-step, is then done for all R at once, which on few rows is most of the time. Components of different
+    mixtures must have nothing in common: only structures without an E in their letters can be stacked.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+        The rows.
+    n_mixtures : int
+        R, how many mixtures are stacked.
+
+    Attributes
+    ----------
+    passes : list of tuple of Moments
+        What each pass gave each mixture.
+    """
+
+    def __init__(self, engine: AbstractEngine, n_mixtures: int) -> None:
+        self._engine = engine
+        self._n_mixtures = n_mixtures
+        self.n_rows, self.n_features = engine.n_rows, engine.n_features
+        self.passes: list[tuple[Moments, ...]] = []
+
+    def accumulate(
+        self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
+    ) -> Moments:
+        parts = tuple(self._engine.accumulate(part, log_prior, rough=rough) for part in self._parts(mixture))
+        self.passes.append(parts)
+        return Moments(
+            mixture.form,
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate([part.shifts for part in parts]),
+            np.concatenate([part.scatter for part in parts]),
+            sum(part.log_likelihood for part in parts),
+            sum(part.entropy for part in parts),
+            sum(part.weight for part in parts),
+        )
+
+    def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
+        """(R n, ...) one mixture after the other."""
+        return np.concatenate([self._engine.score_rows(part, want, log_prior) for part in self._parts(mixture)])
+
+    def sample_rows(
+        self, limit: int, rng: Random, odds: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        return self._engine.sample_rows(limit, rng, odds)
+
+    def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
+        if mixture.form == "tied" or mixture.common is not None:
+            raise ValueError("mixtures whose components have a covariance or axes in common cannot be stacked")
+        k = mixture.n_components // self._n_mixtures
+        offsets = mixture.offsets + math.log(self._n_mixtures)
+        slices = [slice(start, start + k) for start in range(0, mixture.n_components, k)]
+        return [
+            WhitenedMixture(mixture.form, offsets[part], mixture.means[part], mixture.factors[part]) for part in slices
+        ]

@@ -1,0 +1,97 @@
+"""Software versions, processor and thread settings."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gaussmix.core._native as _native
+
+REQUIRED = ("numpy", "scipy", "scikit-learn", "typer", "rich")
+OPTIONAL = ("pandas", "pyarrow", "pillow", "matplotlib")
+SETTINGS = ("GAUSSMIX_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "DAAL_", "TBB_")
+"""How the names of the environment begin that choose threads or kernels."""
+_SINGLE_NUMBERS, _SINGLE_FEATURES = 10_000, 32  # up to here BLAS takes one thread of its own accord
+
+
+def show_versions() -> None:
+    """Print the versions, the compiled core, the processor and the threads: the first lines of a report of a bug.
+
+    Examples
+    --------
+    >>> import gaussmix
+    >>> gaussmix.show_versions()  # doctest: +ELLIPSIS
+    gaussmix ...
+    """
+    for name, value in describe_versions().items():
+        print(f"{name:<14}{', '.join(value) or 'none' if isinstance(value, list) else value}")
+
+
+def describe_versions() -> dict[str, Any]:
+    """The facts that `show_versions` prints, by name; lists where there may be several."""
+    packages = {name: installed_version(name) for name in REQUIRED + OPTIONAL}
+    return {
+        "gaussmix": installed_version("gaussmix"),
+        "compiled by": _native.build_description(),
+        "instructions": _native.selected_instruction_set(),
+        "available": _native.instruction_sets(),
+        "threads": _native.max_threads(),
+        "environment": [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)],
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
+        **packages,
+        "thread pools": thread_pools(),
+    }
+
+
+def installed_version(package: str) -> str:
+    """Its version, or "not installed"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def processor_name() -> str:
+    """The model of the processor and, because the name of a virtual one says little, its family."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name", platform.machine())
+    return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else name
+
+
+def thread_pools() -> list[str]:
+    """The thread pools in this process, as threadpoolctl sees them; none without it."""
+    if find_spec("threadpoolctl") is None:
+        return []
+    from threadpoolctl import threadpool_info
+
+    pools = (
+        f"{pool['internal_api']} {pool.get('architecture') or ''}".strip() + f" x{pool['num_threads']}"
+        for pool in threadpool_info()
+    )
+    return sorted(set(pools))
+
+
+@contextmanager
+def one_blas_thread(n_rows: int, n_features: int) -> Iterator[None]:
+    """Limit NumPy's and SciPy's BLAS to one thread, where data of this shape would make it take more."""
+    if n_rows * n_features <= _SINGLE_NUMBERS and n_features <= _SINGLE_FEATURES:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield

@@ -1,0 +1,167 @@
+"""Model files: arrays to JSON and back, exact to the last bit (docs/model-file.md).
+
+JSON numbers are written with the fewest digits that give the same double back, so any JSON reader gets the same bits.
+Reading trusts nothing: not the syntax, not the types, not the shapes, not the numbers.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, covariance_class
+from gaussmix.core.errors import ModelFileError
+from gaussmix.core.typing import FloatArray
+
+FORMAT = "gaussmix mixture"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMixture:
+    """What a model file holds."""
+
+    weights: FloatArray
+    means: FloatArray
+    covariance: AbstractCovariance
+    feature_names: tuple[str, ...] | None
+
+
+def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
+    """Write a model file; an older file of that name is replaced only when the new one is complete."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "covariance_type": model.covariance.name,
+        "n_components": model.covariance.n_components,
+        "n_features": model.covariance.n_features,
+        "feature_names": None if model.feature_names is None else list(model.feature_names),
+        "weights": model.weights.tolist(),
+        "means": model.means.tolist(),
+        "covariances": model.covariance.covariances.tolist(),
+        "roots": model.covariance.roots.tolist(),
+    }
+    target = Path(path)
+    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file, allow_nan=False, indent=1)
+            file.write("\n")
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, target)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def read_model(path: str | PathLike[str]) -> StoredMixture:
+    """Read a model file.
+
+    Raises
+    ------
+    FileNotFoundError
+    ModelFileError
+        Says what is wrong with the file.
+    """
+    try:
+        return _model_of(_document_in(Path(path)))
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} is not a gaussmix model: {error}") from error
+
+
+def _document_in(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise ModelFileError("it is not text") from error
+    except RecursionError as error:
+        raise ModelFileError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ModelFileError(f"it is not JSON ({error})") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ModelFileError(f'it does not say "format": "{FORMAT}"')
+    if document.get("version") != VERSION:
+        raise ModelFileError(f"its version is {document.get('version')!r}, this gaussmix reads version {VERSION}")
+    return document
+
+
+def _refuse_constant(name: str) -> float:
+    raise ModelFileError(f"it contains {name}")
+
+
+def _model_of(document: dict[str, Any]) -> StoredMixture:
+    covariance_type = document.get("covariance_type")
+    try:
+        structure = covariance_class(covariance_type)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    n_components, n_features = (_size(document, name) for name in ("n_components", "n_features"))
+    shape = structure.root_shape(n_components, n_features)
+    weights = _numbers(document, "weights", (n_components,))
+    if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
+        raise ModelFileError("its weights are not nonnegative with sum one")
+    means = _numbers(document, "means", (n_components, n_features))
+    covariance = structure(_numbers(document, "roots", shape), n_components, n_features)
+    if structure.form in ("full", "tied") and np.triu(covariance.roots, 1).any():
+        raise ModelFileError("its roots are not lower triangular")
+    roots = covariance.roots
+    diagonal = np.diagonal(roots, axis1=-2, axis2=-1) if structure.form in ("full", "tied") else roots
+    if (diagonal <= 0).any():
+        raise ModelFileError("its roots do not have a positive diagonal")
+    if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
+        raise ModelFileError(f"its covariances do not share what those of {covariance.name} share")
+    stated = _numbers(document, "covariances", shape)
+    scale = np.abs(covariance.covariances).max()
+    if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):
+        raise ModelFileError("its covariances are not those of its roots")
+    return StoredMixture(weights, means, covariance, _names(document, n_features))
+
+
+def _size(document: dict[str, Any], name: str) -> int:
+    value = document.get(name)
+    if type(value) is not int or value < 1:
+        raise ModelFileError(f"{name} is {value!r}, not a positive whole number")
+    return value
+
+
+def _numbers(document: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:
+    values = document.get(name)
+    _require_shape(values, name, shape, shape)
+    try:
+        array = np.array(values, dtype=np.float64)
+    except OverflowError as error:
+        raise ModelFileError(f"{name} has a number too large") from error
+    if not np.isfinite(array).all():
+        raise ModelFileError(f"{name} has a number too large")
+    return array
+
+
+def _require_shape(values: Any, name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> None:
+    if not shape:
+        if type(values) not in (int, float):
+            raise ModelFileError(f"{name} has {str(values)[:40]!r} where a number belongs")
+    elif not isinstance(values, list) or len(values) != shape[0]:
+        raise ModelFileError(f"{name} does not have the shape {whole}")
+    else:
+        for value in values:
+            _require_shape(value, name, shape[1:], whole)
+
+
+def _names(document: dict[str, Any], n_features: int) -> tuple[str, ...] | None:
+    names = document.get("feature_names")
+    if names is None:
+        return None
+    if not isinstance(names, list) or len(names) != n_features or not all(isinstance(name, str) for name in names):
+        raise ModelFileError(f"feature_names is not a list of {n_features} names")
+    return tuple(names)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,128 @@
+"""From what a user has to rows of numbers."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.typing import FloatArray, Rows
+
+KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
+"""Types that the engines read as they are."""
+
+LARGEST = 1e150
+"""Numbers from here on overflow when squared and summed."""
+
+_BLOCK = 1 << 14  # rows that are looked at while they are in cache
+
+
+def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows:
+    """X as a finite (n, n_features) array, not copied when it already is one of the kept types.
+
+    Of a table whose columns have names, those in ``names`` are taken, in that order.
+
+    Raises
+    ------
+    ValueError
+        Says which shape was expected or which column is missing, or names the first row and column that is not finite.
+    """
+    if names is not None:
+        X = _columns_named(X, names)
+    rows = np.asarray(X)
+    if rows.dtype.type not in KEPT_TYPES:
+        try:
+            with naming_columns(X):
+                rows = rows.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"X must be numbers: {error}") from error
+    if rows.ndim != 2 or rows.shape[1] != n_features:
+        raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
+    require_finite(rows, X)
+    return rows
+
+
+def _columns_named(X: Any, names: Sequence[str]) -> Any:
+    """Of a table whose columns have names those that are asked for, in that order; anything else as it is."""
+    columns = list(getattr(X, "columns", ()))
+    if not columns or not all(isinstance(name, str) for name in columns):
+        return X
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
+    return X[list(names)]
+
+
+@contextmanager
+def naming_columns(X: Any) -> Iterator[None]:
+    """Where the columns of a table do not all become numbers: ValueError that names the first that does not."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if isinstance(X, str | PathLike):
+            raise ValueError(
+                f"X must be rows of numbers, got a path: read it first, pandas.read_csv({str(X)!r})"
+            ) from error
+        for name in getattr(X, "columns", ()):
+            try:
+                np.asarray(X[name], dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"column {name!r} of X does not hold numbers ({error}): choose columns that do, such as "
+                    'X.select_dtypes("number") in pandas'
+                ) from error
+        raise
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
+    """(n,) weights, at least zero and not all zero; None stays None."""
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must be numbers: {error}") from error
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
+    if len(weights) != n_rows:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected ({n_rows},)")
+    bad = np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))
+    if bad.size:
+        raise ValueError(
+            f"sample_weight must be finite and at least 0; row {bad[0]} has {weights[bad[0]]} (0 leaves a row out)"
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not math.isfinite(total):
+        raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row: nothing to fit")
+    return weights
+
+
+def require_finite(rows: Rows, table: Any = None) -> None:
+    """ValueError that names the first row and column with NaN, infinity or a number whose square overflows.
+
+    Where the rows come from a table, its name of the column too. No BLAS here: its threads would go on spinning beside
+    the first passes.
+    """
+    if rows.dtype.kind != "f" or rows.size == 0:
+        return
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        if not (float(part.min()) > -LARGEST and float(part.max()) < LARGEST):
+            _complain(part, start, getattr(table, "columns", None))
+
+
+def _complain(part: Rows, start: int, names: Any) -> None:
+    row, column = np.argwhere(~(np.abs(part.astype(np.float64)) < LARGEST))[0]
+    name = "" if names is None else f" ({names[column]!r})"
+    value, where = float(part[row, column]), f"at row {start + row}, column {column}{name}"
+    if np.isfinite(value):
+        raise ValueError(f"X has {value:g} {where}: its square overflows. Divide the column by its scale")
+    found = "NaN" if np.isnan(value) else "infinity"
+    raise ValueError(f"X has {found} {where}: leave such rows out or fill them in first")

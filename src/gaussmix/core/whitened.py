@@ -1,0 +1,65 @@
+"""What goes into a pass over the rows."""
+
+from dataclasses import dataclass
+
+from gaussmix.core.typing import FloatArray, Form
+
+
+@dataclass(frozen=True, eq=False)
+class CommonBasis:
+    """What full factors have in common: ``W[k] = basis diag(scales[k]) U[k]`` with some orthogonal ``U[k]``.
+
+    ``|x W[k]| = |x basis diag(scales[k])|``, so rows that are turned once need d numbers of a component, not d^2.
+
+    Attributes
+    ----------
+    form : {"diagonal", "spherical"}
+        The shape of the scales.
+    basis : (d, d) array
+        Of diagonal scales orthogonal; of spherical ones an upper triangular factor itself: ``U[k]`` is the identity.
+    scales : array
+        Positive: diagonal (k, d), spherical (k,).
+    """
+
+    form: Form
+    basis: FloatArray
+    scales: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedMixture:
+    """A mixture in the form every engine reads, whatever structure or prior it came from.
+
+    ``score[n, k] = offsets[k] - 1/2 |(x[n] - means[k]) W[k]|^2`` is ``log w_k N(x_n | k)``.
+
+    Attributes
+    ----------
+    form : {"full", "tied", "diagonal", "spherical"}
+        The shape of the factors.
+    offsets : (k,) array
+        ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component without weight.
+    means : (k, d) array
+        Where each component lies.
+    factors : array
+        ``W``, upper triangular with ``W W' = inverse(covariance)``: full (k, d, d), tied (d, d), diagonal (k, d),
+        spherical (k,).
+    common : CommonBasis, optional
+        With full factors that have a basis in common: another way to the same scores, which an engine may take where it
+        is quicker. Moments are in the units of the factors in any case.
+    """
+
+    form: Form
+    offsets: FloatArray
+    means: FloatArray
+    factors: FloatArray
+    common: CommonBasis | None = None
+
+    @property
+    def n_components(self) -> int:
+        """How many components there are."""
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """How many features a row has."""
+        return self.means.shape[1]

@@ -1,0 +1,110 @@
+"""Columns that say nothing, say it twice, or say little."""
+
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.diagnostics.subsample import Sampled
+
+_REPEATS = 1e-10  # 1 - |correlation| that is rounding
+_COLLINEAR = 1e3  # variance inflation: all but a thousandth is a linear function of the others
+_ORDERED_ROWS = 20  # chance orders no more than two in 20! columns
+_MOST_FEATURES = 1_000  # a correlation matrix of more is not looked at
+_SHARE = 0.05  # of the greatest coefficient: columns with less are not named
+_FEW_VALUES, _COMMON = 20, 0.2
+
+
+def column_facts(some: Sampled, all_rows: Rows) -> dict[str, Any]:
+    """Constant, repeated, collinear and discrete columns, and the greatest ratio of spreads."""
+    rows, names = some.rows, some.names
+    constant = np.asarray(rows.min(axis=0) == rows.max(axis=0))
+    for at in np.flatnonzero(constant):  # in all rows?
+        constant[at] = all_rows[:, at].min() == all_rows[:, at].max()
+    shares = some.row_weights / some.row_weights.sum()
+    centered = rows - shares @ rows
+    deviations = np.sqrt(shares @ centered**2)
+    varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)
+    facts: dict[str, Any] = {"constant": [names[at] for at in np.flatnonzero(constant)]}
+    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and _is_ordered(rows[:, at])]
+    facts["spreads"] = _spreads(deviations, varying, names)
+    facts["discrete"] = [found for at in varying if (found := _discrete(rows[:, at], names[at]))]
+    facts.update(duplicates=[], collinear=[], condition=None)
+    if 2 <= len(varying) <= _MOST_FEATURES:
+        standard = centered[:, varying] / deviations[varying]
+        correlations = (standard * shares[:, None]).T @ standard
+        kept = _duplicates(facts["duplicates"], rows, varying, correlations, names)
+        some_names = tuple(names[at] for at in varying[kept])
+        _collinear(facts, correlations[np.ix_(kept, kept)], len(rows), some_names)
+    return facts
+
+
+def _is_ordered(values: FloatArray) -> bool:
+    """Whether they are whole numbers that ascend, or descend, from each row to the next, as identifiers do."""
+    steps = np.diff(values)
+    monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
+    return monotone and bool((values == np.floor(values)).all())
+
+
+def _spreads(deviations: FloatArray, varying: IntArray, names: tuple[str, ...]) -> dict[str, Any] | None:
+    if len(varying) < 2:
+        return None
+    least, greatest = (int(varying[pick(deviations[varying])]) for pick in (np.argmin, np.argmax))
+    return {
+        "ratio": float(deviations[greatest] / deviations[least]),
+        "greatest": names[greatest],
+        "least": names[least],
+        "standard_deviations": [float(deviations[greatest]), float(deviations[least])],
+    }
+
+
+def _discrete(column: FloatArray, name: str) -> dict[str, Any] | None:
+    values, counts = np.unique(column, return_counts=True)
+    common = counts.argmax()
+    share = float(counts[common] / len(column))
+    few = len(values) <= _FEW_VALUES and len(column) >= 5 * len(values)
+    if not few and not (share >= _COMMON and counts[common] >= 10):
+        return None
+    return {"column": name, "n_distinct": len(values), "commonest": float(values[common]), "share": share}
+
+
+def _duplicates(
+    found: list[dict[str, str]], rows: FloatArray, varying: IntArray, correlations: FloatArray, names: tuple[str, ...]
+) -> BoolArray:
+    """(v,) which of the varying columns do not repeat an earlier one; the others are appended to what was found."""
+    kept = np.ones(len(varying), dtype=np.bool_)
+    for second in range(1, len(varying)):
+        alike = np.flatnonzero(kept[:second] & (np.abs(correlations[:second, second]) > 1 - _REPEATS))
+        if alike.size:
+            kept[second] = False
+            first, again = rows[:, varying[alike[0]]], rows[:, varying[second]]
+            sign = "another" if correlations[alike[0], second] > 0 else "a negative"
+            how = "equal" if np.array_equal(first, again) else f"the same but for {sign} scale or offset"
+            found.append({"column": names[varying[second]], "repeats": names[varying[alike[0]]], "how": how})
+    return kept
+
+
+def _collinear(facts: dict[str, Any], correlations: FloatArray, n: int, names: tuple[str, ...]) -> None:
+    """The condition of the correlations, and columns that the others all but determine, the worst first.
+
+    With ``P = inverse(correlations)``, column c is predicted by ``-P[c, o] / P[c, c]`` times the others, with
+    ``1 - R^2 = 1 / P[c, c]``: Belsley, Kuh and Welsch, Regression Diagnostics (1980), chapter 3.
+    """
+    if len(correlations) < 2 or n <= len(correlations):
+        return
+    values = np.linalg.eigvalsh(correlations)
+    facts["condition"] = float(values[-1] / max(values[0], np.finfo(np.float64).eps))
+    left = np.arange(len(correlations))
+    while len(left) > 1:
+        rounding = 1e-14 * len(left) * np.eye(len(left))
+        precision = np.linalg.inv(correlations[np.ix_(left, left)] + rounding)
+        worst = int(np.diagonal(precision).argmax())
+        inflation = float(precision[worst, worst])
+        if inflation < _COLLINEAR:
+            return
+        coefficients = np.abs(np.delete(precision[worst], worst))
+        others = np.delete(left, worst)
+        named = np.argsort(-coefficients)[: int((coefficients > _SHARE * coefficients.max()).sum())]
+        of = [names[others[at]] for at in sorted(named)]
+        facts["collinear"].append({"column": names[left[worst]], "of": of, "unexplained": 1 / inflation})
+        left = others

@@ -1,0 +1,216 @@
+"""The two steps of EM, pass by pass: how the bound rises, and what lies between it and the log-likelihood."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax
+
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.errors import DegenerateComponentWarning
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray
+from gaussmix.core.validation import as_rows, check_sample_weight
+from gaussmix.fitting.em import Stop, fit_em
+from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
+
+_PIECE = 1 << 14  # rows whose responsibilities are in memory at a time
+
+
+@dataclass(frozen=True, eq=False)
+class EMTrace:
+    """What each pass of EM does to the bound, the divergence and the log-likelihood.
+
+    With responsibilities q (n, k) that the E-step sets and the M-step keeps, and means over the rows (weighted, where
+    rows have weights) on both sides,
+
+        log p(x)   =   bound + divergence
+        bound      =   sum_k q_k (log w_k N(x given k) - log q_k)
+        divergence =   sum_k q_k (log q_k - log p(k given x))
+
+    The E-step makes the divergence zero, which lifts the bound to the log-likelihood. The M-step raises the bound
+    as far as it goes with these responsibilities, and the log-likelihood by more.
+
+    Attributes
+    ----------
+    mixtures : tuple of Mixture
+        The start, and the mixture after each pass: m + 1 for m passes.
+    log_likelihood : (m + 1,) array
+        Of these mixtures, in nats per row.
+    bound : (m, 3) array
+        For each pass before the E-step, after it, and after the M-step, in nats per row.
+    divergence : (m, 3) array
+        The Kullback-Leibler divergence from the posterior probabilities to the responsibilities at the same three
+        points, in nats per row. Before the first E-step the responsibilities are the start's weights: nothing is known
+        of any row.
+
+    See Also
+    --------
+    gaussmix.trace_em : Makes one.
+    """
+
+    mixtures: tuple[Mixture, ...]
+    log_likelihood: FloatArray
+    bound: FloatArray
+    divergence: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("log_likelihood", "bound", "divergence"):
+            array = np.array(getattr(self, name), dtype=np.float64)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is as read-only as the original."""
+        return type(self), (self.mixtures, self.log_likelihood, self.bound, self.divergence)
+
+    @property
+    def n_iter(self) -> int:
+        """The number of passes, m."""
+        return len(self.bound)
+
+
+def trace_em(
+    X: npt.ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: npt.ArrayLike | None = None
+) -> EMTrace:
+    """Plain EM from a mixture, with the bound and the divergence before and after both steps of every pass.
+
+    Maximum likelihood in the start's own structure: no prior, no extrapolation, no end before ``n_iter`` passes.
+    Bishop, Pattern Recognition and Machine Learning (2006), section 9.4, equations 9.70 to 9.74; Neal and Hinton, A
+    view of the EM algorithm that justifies incremental, sparse, and other variants, Learning in Graphical Models
+    (1998), 355-368.
+
+    Parameters
+    ----------
+    X : (n, d) array-like
+        Rows; finite.
+    start : Mixture
+        Its structure is kept.
+    n_iter : int, default=20
+        Passes, at least 1.
+    sample_weight : (n,) array-like, optional
+        Nonnegative; a weight of 2 counts as two equal rows.
+
+    Returns
+    -------
+    EMTrace
+        Numbers of every pass, and the mixtures.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Names the argument.
+    FloatingPointError
+        If a row is so far from all components that its density is zero.
+
+    Warns
+    -----
+    DegenerateComponentWarning
+        When components collapse, their variances are raised to a millionth of those of the others, which is no longer
+        the maximum: the bound may fall there. When components lose their rows, their weight is 0 from there on. The
+        trace goes on, and its sums hold, in both cases.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture, trace_em
+    >>> start = Mixture.from_parameters([0.5, 0.5], [[0.0], [3.0]], [1.0, 1.0], covariance_type="spherical")
+    >>> trace = trace_em([[-1.0], [0.0], [0.5], [2.0], [3.0], [4.5]], start, n_iter=3)
+    >>> trace.log_likelihood.round(3)
+    array([-1.942, -1.901, -1.888, -1.881])
+    >>> (trace.bound + trace.divergence).round(3)
+    array([[-1.942, -1.942, -1.901],
+           [-1.901, -1.901, -1.888],
+           [-1.888, -1.888, -1.881]])
+    """
+    if not isinstance(start, Mixture):
+        raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
+    if n_iter != int(n_iter) or n_iter < 1:
+        raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
+    rows = np.asarray(as_rows(X, start.n_features, start.feature_names), dtype=np.float64)
+    if len(rows) == 0:
+        raise ValueError("X has no rows")
+    row_weights = check_sample_weight(sample_weight, len(rows))
+    if row_weights is not None:
+        rows, row_weights = rows[row_weights > 0], row_weights[row_weights > 0]
+    engine, recorder = NativeEngine(rows, row_weights), _Recorder()
+    fit = fit_em(engine, recorder, start, None, max_iter=int(n_iter))
+    if fit.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    _warn(recorder.steps, start)
+
+    mixtures = (start, *(step.mixture for step in recorder.steps))
+    weights = np.ones(len(rows)) if row_weights is None else row_weights
+    sums = np.zeros((len(recorder.steps), 3, 2))
+    for first in range(0, len(rows), _PIECE):
+        part = slice(first, first + _PIECE)
+        sums += _sums(rows[part], weights[part], mixtures)
+    bound, divergence = np.moveaxis(sums / weights.sum(), 2, 0)
+    return EMTrace(mixtures, np.array([record.log_likelihood for record in fit.history]), bound, divergence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Recorder(AbstractUpdate):
+    """Maximum likelihood that remembers its steps."""
+
+    steps: list[Step] = field(default_factory=list)
+    _update: MaximumLikelihood = field(default_factory=MaximumLikelihood)
+
+    def maximize(self, mixture: Mixture, moments: Moments) -> Step:
+        self.steps.append(self._update.maximize(mixture, moments))
+        return self.steps[-1]
+
+    def log_prior(self, mixture: Mixture) -> float:
+        return 0.0
+
+    def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
+        return self._update.gain(mixture, moments, step)
+
+
+def _sums(rows: FloatArray, weights: FloatArray, mixtures: tuple[Mixture, ...]) -> FloatArray:
+    """(m, 3, 2) for each pass and each point in it the bound and the divergence, summed over the rows."""
+    engine, sums = NativeEngine(rows), []
+    with np.errstate(divide="ignore"):
+        log_q = np.broadcast_to(np.log(mixtures[0].weights), (len(rows), mixtures[0].n_components))
+    scores = engine.score_rows(mixtures[0].whitened(), "scores")
+    log_posterior = log_softmax(scores, axis=1)
+    for mixture in mixtures[1:]:
+        before = _parts(log_q, scores, log_posterior)
+        log_q = log_posterior
+        after = _parts(log_q, scores, log_posterior)
+        scores = engine.score_rows(mixture.whitened(), "scores")
+        log_posterior = log_softmax(scores, axis=1)
+        sums.append((before @ weights, after @ weights, _parts(log_q, scores, log_posterior) @ weights))
+    return np.array(sums)
+
+
+def _parts(log_q: FloatArray, scores: FloatArray, log_posterior: FloatArray) -> FloatArray:
+    """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
+
+    All are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). A component of weight 0 has
+    no part in either: with its last rows, less than rounding of them all, q becomes 0, and 0 log 0 is 0.
+    """
+    held = np.isfinite(log_q) & np.isfinite(scores)
+    q = np.exp(log_q, where=held, out=np.zeros(scores.shape))
+    gaps = np.subtract(scores, log_q, where=held, out=np.zeros(scores.shape))
+    excess = np.subtract(log_q, log_posterior, where=held, out=np.zeros(scores.shape))
+    return np.stack([(q * gaps).sum(axis=1), (q * excess).sum(axis=1)])
+
+
+def _warn(steps: list[Step], start: Mixture) -> None:
+    empty, collapsed = start.weights == 0, np.zeros(start.n_components, dtype=np.bool_)
+    for number, step in enumerate(steps, start=1):
+        lost, fallen = step.empty & ~empty, step.collapsed & ~step.empty & ~collapsed
+        if fallen.any():
+            trouble = (
+                f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised to a "
+                "millionth of those of the other components, so the bound may fall. Start elsewhere, or with fewer "
+                "components."
+            )
+            warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
+        if lost.any():
+            trouble = f"left without rows in pass {number}: the weight is 0 from there on. Start elsewhere."
+            warnings.warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
+        empty, collapsed = empty | step.empty, collapsed | step.collapsed

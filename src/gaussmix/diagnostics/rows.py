@@ -1,0 +1,167 @@
+"""Rows before a fit: what may go wrong with them."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines.distinct import estimated_distinct
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.validation import KEPT_TYPES, as_rows
+from gaussmix.diagnostics.advice import advice_for_rows
+from gaussmix.diagnostics.columns import column_facts
+from gaussmix.diagnostics.report import Report
+from gaussmix.diagnostics.subsample import Sampled, sample
+
+_FAR, _NEIGHBORS = 5.0, 3
+_COMPARED = 2_000  # rows that a candidate is compared with
+_START_ROWS = 100_000
+
+
+def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
+    """What a fit to these rows may suffer from.
+
+    Parameters
+    ----------
+    X : (n, d) array-like or table
+        Of large data, about 100,000 rows are looked at, and the report says so.
+    sample_weight : (n,) array-like, optional
+        How many rows each row counts as.
+    n_components : int, default=1
+        How many components the fit is to have.
+    covariance_type : str, default="full"
+        A name that `GaussianMixture` knows.
+
+    Returns
+    -------
+    Report
+        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
+
+    Raises
+    ------
+    ValueError
+        Names the first row and column that is not a finite number.
+
+    Examples
+    --------
+    >>> from gaussmix.datasets import load_old_faithful
+    >>> from gaussmix.diagnostics import inspect_rows
+    >>> report = inspect_rows(load_old_faithful()[0], n_components=2)
+    >>> round(report.facts["rows"]["rows_per_parameter"], 1)
+    24.7
+    """
+    names = getattr(X, "columns", None)
+    given = np.asarray(X)
+    if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
+        raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")
+    rows = as_rows(given, given.shape[1])
+    weights = None if sample_weight is None else _weights(sample_weight, len(rows))
+    covariance_class(covariance_type)
+    if n_components < 1:
+        raise ValueError(f"n_components must be at least 1, got {n_components}")
+    facts = row_facts(rows, weights, n_components, covariance_type, None if names is None else list(names))
+    facts["memory"] = _memory(given, n_components, covariance_type)
+    return Report({"rows": facts, "advice": advice_for_rows(facts)})
+
+
+def row_facts(
+    rows: Rows, weights: FloatArray | None, n_components: int, covariance_type: str, names: Iterable[str] | None
+) -> dict[str, Any]:
+    """What is to be known of the rows, as numbers."""
+    n, d = rows.shape
+    some = sample(rows, weights, names)
+    structure = covariance_class(covariance_type)
+    parameters = n_components - 1 + n_components * d + structure.count_parameters(n_components, d)
+    return {
+        "n_rows": n,
+        "n_features": d,
+        "total_weight": some.total,
+        "n_without_weight": 0 if weights is None else int(n - np.count_nonzero(weights)),
+        "looked_at": len(some.rows),
+        "complete": some.complete,
+        "n_components": n_components,
+        "covariance_type": covariance_type,
+        "n_parameters": parameters,
+        "rows_per_parameter": some.total / parameters,
+        **column_facts(some, rows),
+        "n_distinct": _n_distinct(rows, some),
+        "outliers": _outliers(some),
+    }
+
+
+def _weights(sample_weight: Any, n: int) -> FloatArray:
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have the shape ({n},), got {weights.shape}")
+    if not ((weights >= 0) & np.isfinite(weights)).all() or not weights.any():
+        raise ValueError("sample_weight must be finite, at least 0, and not 0 for every row")
+    return weights
+
+
+def _n_distinct(rows: Rows, some: Sampled) -> int:
+    """Exact where all rows are looked at, else estimated."""
+    if not some.complete:
+        return round(min(estimated_distinct(rows), len(rows)))
+    with np.errstate(over="ignore"):  # equal rows have equal sums of products, and other rows hardly ever
+        mixed = (some.rows * np.random.default_rng(0).standard_normal(some.rows.shape[1])).sum(axis=1)
+    return len(np.unique(mixed))
+
+
+def _outliers(some: Sampled) -> dict[str, Any]:
+    """Rows that differ from all but two others by more than five robust standard deviations in some column.
+
+    Spread is the distance between the quartiles over 1.349, the standard deviation of a normal distribution; a column
+    whose quartiles are equal is measured by its standard deviation.
+    """
+    low, middle, high = np.quantile(some.rows, [0.25, 0.5, 0.75], axis=0)
+    spread = (high - low) / 1.349
+    spread = np.where(spread > 0, spread, some.rows.std(axis=0))
+    scaled = (some.rows - middle) / np.where(spread > 0, spread, 1.0)
+    reach = np.abs(scaled).max(axis=1)
+    candidates = np.flatnonzero(reach > _FAR).astype(np.int64)
+    candidates = candidates[np.argsort(-reach[candidates], kind="stable")][:_COMPARED]
+    none: dict[str, Any] = {"n": 0, "worst_row": None, "column": None, "deviations": None}
+    if not candidates.size:
+        return none
+    others = scaled
+    if len(scaled) > _COMPARED:  # what is near a candidate among all rows has a share of them, unless it is one of few
+        others = scaled[np.random.default_rng(0).choice(len(scaled), _COMPARED, replace=False)]
+        others = np.concatenate([others, scaled[candidates]])
+    distances = np.concatenate([_near(scaled[piece], others) for piece in _pieces(candidates, others)])
+    far = candidates[distances > _FAR]
+    if not far.size:
+        return none
+    worst = int(far[reach[far].argmax()])
+    column = int(np.abs(scaled[worst]).argmax())
+    return {
+        "n": len(far),
+        "worst_row": int(some.positions[worst]),
+        "column": some.names[column],
+        "deviations": float(abs(scaled[worst, column])),
+    }
+
+
+def _pieces(candidates: IntArray, others: FloatArray) -> list[IntArray]:
+    return np.array_split(candidates, 1 + candidates.size * len(others) // 5_000_000)
+
+
+def _near(rows: FloatArray, others: FloatArray) -> FloatArray:
+    """(m,) the greatest difference in any column to the third-nearest of the others; each row is its own nearest."""
+    nth = min(_NEIGHBORS, len(others) - 1)
+    return np.asarray(np.partition(cdist(rows, others, "chebyshev"), nth, axis=1)[:, nth])
+
+
+def _memory(given: Rows, k: int, covariance_type: str) -> dict[str, Any]:
+    """Bytes that a fit needs: what is copied of the rows, and the sums and factors."""
+    n, d = given.shape
+    kept = given.dtype.type in KEPT_TYPES
+    factors = math.prod(covariance_class(covariance_type).root_shape(k, d))
+    drawn = min(n, _START_ROWS) * d
+    return {
+        "rows": int(given.nbytes),
+        "copied": 0 if kept else 8 * n * d,
+        "statistics": 8 * (4 * (factors + k * d + k) + drawn),
+    }

@@ -1,0 +1,62 @@
+"""What may be wrong with a fit, as warnings that name the components."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
+from gaussmix.fitting.em import Stop
+from gaussmix.fitting.multistart import Found
+
+
+def warn_of(found: Found, reg_covar: float | str) -> None:
+    """Warn of each trouble, in the name of whoever called ``fit``."""
+    fit, soundness = found.fit, found.soundness
+    if not fit.stop.is_converged and fit.stop is not Stop.START:
+        remedy = (
+            "Best performing initialization did not converge. Try different init parameters, or increase "
+            "max_iter, tol, or check for degenerate data. "
+        )
+        warnings.warn(
+            fit.reason if fit.stop.is_cut_short else remedy + fit.reason,
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
+    collapsed, ridged, empty = nobody, nobody, soundness.empty
+    if fit.last_step is not None:
+        collapsed, ridged, empty = fit.last_step.collapsed, fit.last_step.ridged, empty | fit.last_step.empty
+    regular = isinstance(reg_covar, str)
+    held = ridged & ~empty
+    for which, trouble in (
+        (
+            collapsed & ~empty,
+            "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
+            "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
+            "leave out constant and duplicate columns.",
+        ),
+        (
+            held,
+            f"kept regular by reg_covar={reg_covar} alone: in some direction the rows vary no more than "
+            "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
+        ),
+        (
+            soundness.collapsed & ~empty & regular,
+            "collapsed: in some direction the rows do not vary, and a penalty alone keeps the covariance regular. "
+            'Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
+        ),
+        (
+            soundness.few & ~soundness.collapsed & ~empty & regular,
+            "short of rows: fewer than the covariance needs. Use fewer components or a simpler covariance_type.",
+        ),
+        (
+            soundness.spurious & ~soundness.collapsed & ~soundness.few & ~empty & regular,
+            "may be spurious: few rows that lie close together by chance. Use fewer components, more rows or "
+            'reg_covar="inverse-wishart".',
+        ),
+        (empty, "left without rows: the weight is 0. Use fewer components or another start."),
+    ):
+        if which.any():
+            kind = RidgeWarning if which is held else DegenerateComponentWarning
+            warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)

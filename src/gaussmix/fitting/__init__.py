@@ -1,0 +1,1 @@
+"""From rows to parameters: expectation-maximization, its M-step, starts, and the multistart search."""

@@ -1,0 +1,375 @@
+"""Fewer passes: extrapolation of the sums that EM iterates on.
+
+EM is the fixed point iteration ``s -> F(s)``: from sums ``s`` follow parameters (the M-step), from these, in a pass,
+new sums ``F(s)``. The sums of exponential families average: any affine combination of ``F(s)`` seen before, with
+positive counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior.
+Two such combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of
+EM:
+
+* Newton's step in the span of the last moves, whose curvature their residuals ``F(s) - s`` show (the Galerkin kind of
+  Anderson's mixing, type I in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute
+  eigenvalues as in Dauphin et al., NeurIPS 27 (2014), so that no saddle attracts it), and a longer EM step across it.
+  Its length is that of a trust region (Conn, Gould and Toint, Trust-Region Methods (2000), section 6.1), in deviations
+  of the component that moves farthest, which follows how well the gains were predicted; so do the moves kept.
+* SQUAREM (Varadhan and Roland, Scandinavian Journal of Statistics 35 (2008), 335-353, scheme S3): a squared
+  Barzilai-Borwein step along two EM steps.
+
+Newton comes first; SQUAREM has its turn where Newton's step cannot be taken. Other lengths are those of the Fisher
+metric of independent components, in which the guaranteed gain of a step is half its squared length (to second order).
+"""
+
+import math
+
+import numpy as np
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray, Form
+from gaussmix.fitting.m_step import AbstractUpdate
+
+MEMORY = 12
+"""Moves that span the space of Newton's step."""
+
+_LARGEST_HISTORY = 2**24  # numbers kept; with many and large components the memory is shorter
+_FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of deviations, and deviations: beyond, the metric is another one
+_LEAST_CURVATURE = 0.003  # of EM's own, which is 1: a flatter direction is not believed
+_STIFFER = 1.5  # the least curvature is raised by this factor until the step is within the radius
+_RADIUS, _WIDEST, _NARROWEST = 0.3, 2.0, 0.01  # deviations: beyond half a one, most steps are refused
+_WIDER, _NARROWER, _REFUSED = 1.5, 2.0, 3.0  # factors, after a gain as predicted, one far less, and a fall
+_GOOD, _BAD = 0.5, 0.1  # of the predicted gain: from here the radius grows, and below it shrinks
+_STRAIGHT = (0.9, 1.8)  # of the predicted gain: outside, old moves belong to another curvature. Above 1 is across it
+_BENT_HISTORY, _REFUSED_HISTORY = 3, 2  # points kept then
+_DIGITS = 1e-12  # of the objective: gains below are rounding and show nothing
+_ACROSS = 1.5  # times the EM step across the span: up to 2 it converges wherever EM does
+_INDEPENDENT = 1e-10  # what is left of a move beside newer ones, as a share of it
+_LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
+
+
+class Accelerator:
+    """Proposes where to go instead of the next EM step. Lives as long as one run of EM.
+
+    Parameters
+    ----------
+    update : AbstractUpdate
+        The M-step of the run.
+    memory : int, default=12
+        Moves that span the space of Newton's step; 0 leaves SQUAREM alone.
+    squared : bool, default=True
+        Whether SQUAREM takes part.
+    """
+
+    def __init__(self, update: AbstractUpdate, *, memory: int = MEMORY, squared: bool = True) -> None:
+        self._update = update
+        self._memory = memory
+        self._squared = squared
+        self._longest = 4.0  # of SQUAREM's steps
+        self._clear()
+
+    def _clear(self) -> None:
+        self._anchor: Mixture | None = None
+        self._scale: FloatArray = np.empty(0)
+        self._sums: list[FloatArray] = []  # s, about the means and in the whitened units of the anchor
+        self._results: list[FloatArray] = []  # F(s)
+        self._next: FloatArray | None = None  # the s that the parameters of the next pass follow from
+        self._proposed: FloatArray | None = None
+        self._curved = False  # whether Newton's step proposed it
+        self._plain = 0  # EM steps since the last proposal that was taken
+        self._radius = _RADIUS
+        self._length = 0.0  # of Newton's step, as the radius counts
+        self._predicted = 0.0  # its gain, in nats; 0: nobody predicted
+        self._objective = -math.inf  # before it
+
+    def restart(self) -> None:
+        """Forget what was seen: the passes to come are of another kind."""
+        self._clear()
+
+    def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
+        """After a pass: a mixture to try instead of the M-step's. `accept` or `refuse` has to follow.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The parameters of the pass.
+        moments : Moments
+            What it gave.
+        objective : float
+            Log-likelihood plus log prior of the parameters, in nats.
+
+        Returns
+        -------
+        Mixture or None
+            None when the M-step's is the best there is: then nothing has to follow.
+        """
+        self._remember(mixture, moments)
+        if self._predicted > _DIGITS * abs(objective):
+            self._learn((objective - self._objective) / self._predicted)
+        self._objective, self._predicted = objective, 0.0
+        candidate = None
+        if self._memory:
+            looked_back = len(self._sums)
+            while candidate is None and looked_back > 1:  # a shorter look back is a smaller step
+                self._curved = True
+                candidate = self._mixture(self._newton(looked_back))
+                looked_back = (looked_back + 1) // 2 if looked_back > 2 else 1
+        if candidate is None and self._squared:
+            self._curved, self._predicted = False, 0.0
+            candidate = self._mixture(self._square())
+        if candidate is None:
+            self._plain, self._predicted = self._plain + 1, 0.0
+        return candidate
+
+    def accept(self) -> None:
+        """The proposal was taken."""
+        self._next, self._plain = self._proposed, 0
+
+    def refuse(self) -> None:
+        """The proposal was not taken: the next parameters are the M-step's."""
+        self._plain = 1
+        if self._curved:
+            self._radius = max(min(self._length, self._radius) / _REFUSED, _NARROWEST)
+            self._predicted = 0.0
+            self._forget(_REFUSED_HISTORY)
+        else:
+            self._longest = max(1.0, self._longest / 4)
+
+    @property
+    def stretch(self) -> float:
+        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest move kept.
+
+        The secant along a move, ``|s - s'| / |f - f'|`` with ``f = F(s) - s``, is Aitken's estimate, for any moves.
+        Infinite before there are any.
+        """
+        if len(self._sums) < 2:
+            return math.inf
+        sums = np.stack(self._sums) * self._scale
+        moves = np.diff(sums, axis=0)
+        changes = np.diff(np.stack(self._results) * self._scale - sums, axis=0)
+        lengths = np.linalg.norm(changes, axis=1)
+        moved = lengths > 0
+        return float((np.linalg.norm(moves[moved], axis=1) / lengths[moved]).max(initial=1.0))
+
+    @property
+    def step_length(self) -> float:
+        """The length of the next EM step: half its square is the gain, to second order, and it has more digits."""
+        if not self._sums:
+            return math.inf
+        return float(np.linalg.norm((self._results[-1] - self._sums[-1]) * self._scale))
+
+    def _remember(self, mixture: Mixture, moments: Moments) -> None:
+        if self._anchor is None or self._next is None:
+            self._anchor, self._scale, self._next = mixture, _metric(moments), _flat(moments)
+            return
+        if _is_far(mixture, self._anchor):
+            self._move_anchor(mixture)
+        self._sums.append(self._next)
+        self._results.append(_flat(_in_units_of(self._anchor, moments, mixture)))
+        self._next = self._results[-1]
+        most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
+        self._forget(most)
+
+    def _learn(self, ratio: float) -> None:
+        """From the gain of a step of Newton's that was taken, over what was predicted."""
+        if ratio < _BAD:
+            self._radius = max(self._length / _NARROWER, _NARROWEST)
+        elif ratio > _GOOD and self._length > self._radius / 2:
+            self._radius = min(self._radius * _WIDER, _WIDEST)
+        if not _STRAIGHT[0] <= ratio <= _STRAIGHT[1]:
+            self._forget(_BENT_HISTORY)
+
+    def _forget(self, kept: int) -> None:
+        del self._sums[:-kept], self._results[:-kept]
+
+    def _move_anchor(self, mixture: Mixture) -> None:
+        """The same history in the units of a mixture nearer by: an exact affine map."""
+        old = self._anchor
+        assert old is not None
+        assert self._next is not None
+
+        def moved(vector: FloatArray) -> FloatArray:
+            return _flat(_in_units_of(mixture, _unflat(vector, old), old))
+
+        self._sums = [moved(vector) for vector in self._sums]
+        self._results = [moved(vector) for vector in self._results]
+        self._next = moved(self._next)
+        self._anchor, self._scale = mixture, _metric(_unflat(self._next, mixture))
+
+    def _newton(self, looked_back: int) -> FloatArray | None:
+        """Newton's step in the span Q of the last moves, and EM's, longer, on what residual it leaves.
+
+        With ``f = F(s) - s`` and H its negative Jacobian, symmetric in this metric at the top, moves give H Q and so
+
+            s + Q c + 1.5 (f - H Q c),  |Q' H Q| c = Q' f
+
+        where the absolute value is that of the eigenvalues, none below `_LEAST_CURVATURE`, nor below what
+        it takes for the step to be within the radius, up to 1, EM's own.
+        """
+        sums = np.stack(self._sums[-looked_back:]) * self._scale
+        residuals = np.stack(self._results[-looked_back:]) * self._scale - sums
+        moves, changes = (np.diff(points, axis=0)[::-1][: points.shape[1]] for points in (sums, residuals))
+        span, turn = np.linalg.qr(moves.T)  # the newest first
+        old = np.abs(turn.diagonal()) <= _INDEPENDENT * np.linalg.norm(moves, axis=1)
+        used = int(old.argmax()) if old.any() else len(moves)
+        if used == 0:
+            return None
+        span = span[:, :used]
+        bent = -np.linalg.solve(turn[:used, :used].T, changes[:used])  # (H Q)'
+        projected = bent @ span
+        curvature, axes = np.linalg.eigh(0.5 * (projected + projected.T))
+        slope = axes.T @ (span.T @ residuals[-1])
+        least, self._length = _LEAST_CURVATURE, math.inf
+        while self._length > self._radius and least < 1:
+            held = np.maximum(np.abs(curvature), least)
+            along = axes @ (slope / held)
+            left = residuals[-1] - along @ bent
+            step = span @ along + _ACROSS * left
+            self._length = self._deviations(step)
+            least *= _STIFFER
+        across = left - span @ (span.T @ left)
+        gain = (slope / held) @ (slope - 0.5 * curvature * slope / held)
+        self._predicted = float(gain + _ACROSS * (1 - 0.5 * _ACROSS) * (across @ across))
+        return np.asarray(self._sums[-1] + step / self._scale)
+
+    def _deviations(self, step: FloatArray) -> float:
+        """How far a step in the metric moves the component that it moves farthest, in deviations."""
+        assert self._anchor is not None
+        k, d = self._anchor.means.shape
+        counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
+        parts = step**2
+        moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
+        if self._anchor.covariance.form == "tied":
+            return math.sqrt(max((moved / counts).max(), parts[k + k * d :].sum() / counts.sum()))
+        return math.sqrt(((moved + parts[k + k * d :].reshape(k, -1).sum(axis=1)) / counts).max())
+
+    def _square(self) -> FloatArray | None:
+        """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""
+        if self._plain < 1 or len(self._sums) < 2:
+            return None
+        first = self._sums[-2]
+        step = self._results[-2] - first
+        bend = self._results[-1] - self._sums[-1] - step
+        bent = float(np.linalg.norm(bend * self._scale))
+        if bent == 0:
+            return None
+        length = float(np.linalg.norm(step * self._scale)) / bent
+        if length >= self._longest:
+            length, self._longest = self._longest, 4 * self._longest
+        if length <= 1:
+            return None
+        return np.asarray(first + 2 * length * step + length**2 * bend)
+
+    def _mixture(self, proposed: FloatArray | None) -> Mixture | None:
+        """The M-step at the proposed sums, if these could be sums of some rows."""
+        if proposed is None:
+            return None
+        assert self._anchor is not None
+        moments, k = _unflat(proposed, self._anchor), self._anchor.n_components
+        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all() or not _is_definite(moments):
+            return None
+        step = self._update.maximize(self._anchor, moments)
+        if step.collapsed.any():
+            return None
+        self._proposed = proposed
+        return step.mixture
+
+
+def _flat(moments: Moments) -> FloatArray:
+    """Counts, shifts, and the scatter less its expectation: uncorrelated, where the scatter itself is not."""
+    excess = moments.scatter - _expected_scatter(moments.form, moments.counts, moments.shifts.shape[1])
+    return np.concatenate([moments.counts, moments.shifts.ravel(), excess.ravel()])
+
+
+def _expected_scatter(form: Form, counts: FloatArray, n_features: int) -> FloatArray:
+    """Of standard normal rows."""
+    match form:
+        case "full":
+            return counts[:, None, None] * np.eye(n_features)
+        case "tied":
+            return counts.sum() * np.eye(n_features)
+        case "diagonal":
+            return np.repeat(counts[:, None], n_features, axis=1)
+        case "spherical":
+            return n_features * counts
+
+
+def _unflat(vector: FloatArray, anchor: Mixture) -> Moments:
+    k, d = anchor.means.shape
+    counts = vector[:k]
+    excess = vector[k + k * d :].reshape(anchor.covariance.roots.shape)
+    scatter = excess + _expected_scatter(anchor.covariance.form, counts, d)
+    return Moments(
+        anchor.covariance.form,
+        counts,
+        vector[k : k + k * d].reshape(k, d),
+        scatter,
+        log_likelihood=math.nan,
+        entropy=math.nan,
+        weight=float(counts.sum()),
+    )
+
+
+def _metric(moments: Moments) -> FloatArray:
+    """What to multiply flat sums by, for Euclidean lengths to be those of the Fisher metric near the anchor."""
+    counts = np.maximum(moments.counts, np.finfo(np.float64).eps * moments.counts.sum())
+    per_component = 1 / np.sqrt(counts)
+    shifts = np.repeat(per_component, moments.shifts.shape[1])
+    match moments.form:
+        case "tied":
+            scatter = np.full(moments.scatter.size, 1 / math.sqrt(2 * counts.sum()))
+        case "spherical":
+            scatter = per_component / math.sqrt(2 * moments.shifts.shape[1])
+        case _:
+            scatter = np.repeat(per_component, moments.scatter[0].size) / math.sqrt(2)
+    return np.concatenate([per_component, shifts, scatter])
+
+
+def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
+    ratios = mixture.covariance.pivots() / anchor.covariance.pivots()
+    if ratios.max() > _FAR_SCALE**2 or ratios.min() < _FAR_SCALE**-2:
+        return True
+    return bool(np.abs(anchor.covariance.whiten_each(mixture.means - anchor.means)).max() > _FAR_SHIFT)
+
+
+def _in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
+    """The same sums about the means and in the whitened units of the anchor.
+
+    With ``y`` whitened by the mixture and ``z`` by the anchor, ``z = A y + c`` where ``A = W' L`` and ``c`` is the
+    shift of the mean: ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
+    """
+    if anchor is mixture:
+        return moments
+    c = anchor.covariance.whiten_each(mixture.means - anchor.means)
+    roots, factors, counts = mixture.covariance.roots, anchor.covariance.factors(), moments.counts
+    match moments.form:
+        case "full":
+            turn = factors.transpose(0, 2, 1) @ roots
+            turned = (turn @ moments.shifts[:, :, None])[:, :, 0]
+            half = turned + 0.5 * counts[:, None] * c
+            cross = half[:, :, None] * c[:, None, :]
+            scatter = turn @ moments.scatter @ turn.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
+        case "tied":
+            turn = factors.T @ roots
+            turned = moments.shifts @ turn.T
+            cross = (turned + 0.5 * counts[:, None] * c).T @ c
+            scatter = turn @ moments.scatter @ turn.T + cross + cross.T
+        case "diagonal":
+            turn = factors * roots
+            turned = turn * moments.shifts
+            scatter = turn**2 * moments.scatter + (2 * turned + counts[:, None] * c) * c
+        case "spherical":
+            turn = factors * roots
+            turned = turn[:, None] * moments.shifts
+            scatter = turn**2 * moments.scatter + ((2 * turned + counts[:, None] * c) * c).sum(axis=1)
+    shifts = turned + counts[:, None] * c
+    return Moments(moments.form, counts, shifts, scatter, moments.log_likelihood, moments.entropy, moments.weight)
+
+
+def _is_definite(moments: Moments) -> bool:
+    """Whether every covariance that follows from the sums is positive-definite."""
+    scatter = moments.scatter_about(moments.shifts / moments.counts[:, None])
+    if moments.form in ("diagonal", "spherical"):
+        return bool((scatter > 0).all())
+    try:
+        np.linalg.cholesky(scatter)
+    except np.linalg.LinAlgError:
+        return False
+    return True

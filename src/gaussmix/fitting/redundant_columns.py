@@ -1,0 +1,379 @@
+"""The range of the data: which columns are constant, or functions of others, and so tell components nothing.
+
+Such columns make the covariance of every component singular in the same way. A fit leaves them out and is lifted back:
+with x_K the kept columns, x_D the others and c the centers, in every component
+
+    x_D = c_D + (x_K - c_K) B + noise,    noise ~ N(0, diag(deviations^2)),
+
+so a root L of the kept columns becomes ``[[L, 0], [B' L, diag(deviations)]]``, and the density of a row gains a factor
+that is the same in every component: responsibilities and labels are those of the kept columns.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.linalg import lapack, solve_triangular
+
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.covariance.triangular import root_of_some
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.core.whitened import WhitenedMixture
+
+_EPSILON = float(np.finfo(np.float64).eps)
+_SHARE = math.sqrt(1e-9)  # of a column's deviation, for a dropped direction: the covariance stays regular when squared
+_LEAST_DEVIATION = 1e-153  # its square and the inverse of its square are normal numbers
+_LEAST_EXPONENT = -1000  # 2 to its negative is finite
+_SAMPLE = 256  # rows that the first centers and scales are taken from
+_DOUBTFUL = 1e-12  # a share of variance: in sums of squares, rounding and an honest residual look alike below it
+_MOST = 1e-3  # of the deviation: no column with a greater residual is called a function of others
+_PIVOT = 0.1  # of the greatest residual: the first column that has as much is chosen, whatever the last digits say
+_BLOCK = 1 << 16  # numbers that are factorized at a time
+
+
+@dataclass(frozen=True, eq=False)
+class DataRange:
+    """Columns that tell nothing the others do not, and how they follow from the others.
+
+    Attributes
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Of the mixture of all columns.
+    kept, dropped : (r,), (d - r,) arrays of int
+        Positions of columns, ascending. Where all rows are equal, column 0 is kept although it is constant: a mixture
+        has at least one feature.
+    centers, scales : (d,) arrays
+        The mean of each column, and a power of two about as large as its spread.
+    coefficients : (r, d - r) array
+        B in units of the scales: ``(x_D - c_D) / scales_D = (x_K - c_K) / scales_K @ coefficients``.
+    deviations : (d - r,) array
+        Of a dropped column about its function: the root of 1e-9 of its variance. A constant column has none: then of
+        1e-9 of its square, and for zeros of 1e-9. At least 1e-153, whose square has an inverse.
+    """
+
+    covariance_type: str
+    kept: IntArray
+    dropped: IntArray
+    centers: FloatArray
+    scales: FloatArray
+    coefficients: FloatArray
+    deviations: FloatArray
+
+    @classmethod
+    def of(cls, rows: Rows, row_weights: FloatArray | None, covariance_type: str) -> Self | None:
+        """The range of rows; None when no column can be left out, which takes one pass to see.
+
+        With epsilon that of the type of the rows, ``u = epsilon / 2 * root mean square / deviation`` bounds how much
+        of a column's deviation is rounding. A column is constant when u is 1/2 or more (1/8 in double precision, as for
+        a collapsed component), or when its deviation is below 1e-153, whose square is no normal number. For "full" and
+        "tied" a column is a function of others when its residual, relative to its deviation, is at most
+        ``4 (u_j + sum_i |B_ij| u_i)``, four times what correctly rounded values of the function leave, and at most
+        1e-3. Residuals are those of an orthogonal factorization of the rows, to which 1e-9 is far from nothing; it is
+        made only when the correlations, sums of squares that cannot tell a residual below 1e-6 from rounding, are
+        doubtful.
+
+        "diag" leaves out constant columns only, and "spherical" nothing, unless all columns are constant.
+
+        Parameters
+        ----------
+        rows : (n, d) array of finite numbers
+            The rows of a fit.
+        row_weights : (n,) array, optional
+            Nonnegative. Rows of weight zero do not count.
+        covariance_type : {"full", "tied", "diag", "spherical"}
+
+        Returns
+        -------
+        DataRange or None
+            None when no column can be left out.
+        """
+        if row_weights is not None:  # sums of weights times squares neither overflow nor vanish
+            row_weights = np.ldexp(row_weights, -np.frexp(row_weights.max())[1])
+        correlated = covariance_type in ("full", "tied")
+        epsilon = float(np.finfo(rows.dtype).eps) if rows.dtype.kind == "f" else _EPSILON
+        engine = NativeEngine(rows, row_weights)
+        columns, sound = _columns(engine, *_units_of_sample(rows), epsilon, correlated)
+        if sound and not columns.may_be_dependent():
+            return None
+        if row_weights is not None and not row_weights.all():
+            rows, row_weights = rows[row_weights > 0], row_weights[row_weights > 0]
+            engine = NativeEngine(rows, row_weights)
+        centers, scales = _units_of_all(rows)
+        columns, _ = _columns(engine, centers, scales, epsilon, correlated)
+        columns, _ = _columns(engine, columns.means, scales, epsilon, correlated)
+        constant = columns.constant
+        varying = np.flatnonzero(~constant)
+        kept = varying
+        coefficients, limits = np.zeros((len(kept), len(constant))), np.zeros(len(constant))
+        if not varying.size:
+            kept, coefficients = np.zeros(1, dtype=np.int64), np.zeros((1, len(constant)))
+        elif covariance_type == "spherical":
+            return None
+        elif columns.may_be_dependent(varying):
+            chosen, functions, limits[varying] = _choose(
+                _orthogonal_factor(rows, row_weights, columns, varying), columns.rounding[varying]
+            )
+            kept = varying[chosen]
+            coefficients = np.zeros((len(kept), len(constant)))
+            coefficients[:, varying] = functions
+        dropped = np.setdiff1d(np.arange(len(constant)), kept)
+        if not dropped.size:
+            return None
+        size = np.where(constant, np.abs(columns.means), columns.deviations * columns.scales)
+        deviations = np.clip(1000 * limits, _SHARE, 0.1) * np.where(size > 0, size, 1.0)
+        return cls(
+            covariance_type,
+            kept,
+            dropped,
+            columns.means,
+            columns.scales,
+            coefficients[:, dropped],
+            np.maximum(deviations, _LEAST_DEVIATION)[dropped],
+        )
+
+    def reduce(self, rows: Rows) -> Rows:
+        """The kept columns.
+
+        Parameters
+        ----------
+        rows : (n, d) array
+            With all columns.
+
+        Returns
+        -------
+        (n, r) array
+            Of the same type, C-contiguous.
+        """
+        return np.ascontiguousarray(rows[:, self.kept])
+
+    def lift(self, mixture: Mixture) -> Mixture:
+        """The mixture of all columns that a mixture of the kept ones stands for.
+
+        Of the kept columns it has the same means and, but for the rounding of roots whose rows change places, the same
+        covariances. A "spherical" mixture, of rows that are all equal, keeps its variances for all columns.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Of the kept columns.
+
+        Returns
+        -------
+        Mixture
+            Of all columns.
+        """
+        shifts = (mixture.means - self.centers[self.kept]) / self.scales[self.kept]
+        means = np.empty((mixture.n_components, len(self.centers)))
+        means[:, self.kept] = mixture.means
+        means[:, self.dropped] = self.centers[self.dropped] + shifts @ self.coefficients * self.scales[self.dropped]
+        structure = covariance_class(self.covariance_type)  # what components share ends with the kept columns
+        match self.covariance_type:
+            case "full":
+                roots = self._lift_roots(mixture.covariance.roots)
+            case "tied":
+                roots = self._lift_roots(mixture.covariance.roots[None])[0]
+            case "diag":
+                roots = np.empty(means.shape)
+                roots[:, self.kept], roots[:, self.dropped] = mixture.covariance.roots, self.deviations
+            case _:
+                structure, roots = type(mixture.covariance), mixture.covariance.roots
+        return Mixture(mixture.weights, means, structure(roots, *means.shape))
+
+    def _lift_roots(self, roots: FloatArray) -> FloatArray:
+        """(k, d, d) from (k, r, r); triangular as it is when each dropped column comes after those it follows from."""
+        n_features = len(self.centers)
+        lifted = np.zeros((len(roots), n_features, n_features))
+        lifted[:, self.kept[:, None], self.kept] = roots
+        follows = self.coefficients.T @ (roots / self.scales[self.kept, None])
+        lifted[:, self.dropped[:, None], self.kept] = follows * self.scales[self.dropped, None]
+        lifted[:, self.dropped, self.dropped] = self.deviations
+        return root_of_some(lifted, range(n_features)) if np.triu(lifted, 1).any() else lifted
+
+    def describe(self) -> list[str]:
+        """What each column that was left out is.
+
+        Returns
+        -------
+        list of str
+            One sentence for each.
+        """
+        return [self._describe(place, column) for place, column in enumerate(self.dropped.tolist())]
+
+    def _describe(self, place: int, column: int) -> str:
+        factors = self.coefficients[:, place]
+        others = self.kept[factors != 0]
+        if not others.size:
+            return f"column {column} is constant"
+        if others.size == 1:
+            other, slope = others[0], factors[factors != 0][0]
+            gap = abs(self.centers[column] - self.centers[other])
+            near = max(1e-9 * self.scales[other], 4 * _EPSILON * abs(self.centers[other]))
+            if slope * self.scales[column] == self.scales[other] and gap <= near:
+                return f"column {column} repeats column {other}"
+        shown = ", ".join(map(str, others[:10])) + (" and more" if others.size > 10 else "")
+        return f"column {column} is a linear function of column{'s' if others.size > 1 else ''} {shown}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What a pass tells of each column.
+
+    ``means`` (d,) in units of the rows; ``scales`` (d,); in units of the scales ``deviations`` (d,) and, unless
+    correlations do not matter, ``covariances`` (d, d); ``epsilon`` of the type of the rows.
+    """
+
+    means: FloatArray
+    scales: FloatArray
+    deviations: FloatArray
+    covariances: FloatArray | None
+    epsilon: float
+
+    @property
+    def rounding(self) -> FloatArray:
+        """(d,) u of `DataRange.of`; no more than 1/2."""
+        size = np.hypot(self.means / self.scales, self.deviations)
+        least = np.maximum(self.epsilon * size, _LEAST_DEVIATION)
+        return 0.5 * self.epsilon * size / np.maximum(self.deviations, least)
+
+    @property
+    def constant(self) -> BoolArray:
+        size = np.hypot(self.means / self.scales, self.deviations)
+        rounding = max(self.epsilon, 4 * _EPSILON) * size
+        return (self.deviations <= rounding) | (self.deviations < _LEAST_DEVIATION / self.scales)
+
+    def may_be_dependent(self, which: IntArray | None = None) -> bool:
+        """Whether columns may follow from others: a pivot of the correlations (of some) is as small as rounding."""
+        if self.covariances is None:
+            return False
+        deviations, rounding, covariances = self.deviations, self.rounding, self.covariances
+        if which is not None:
+            deviations, rounding = deviations[which], rounding[which]
+            covariances = covariances[np.ix_(which, which)]
+        doubtful = _DOUBTFUL + (64 * rounding.max()) ** 2 + 16 * len(deviations) * _EPSILON
+        factor, _, rank, _ = lapack.dpstrf(covariances / deviations / deviations[:, None], tol=doubtful)
+        return bool(rank < len(deviations) or factor.diagonal().min() ** 2 <= doubtful)
+
+
+def _units_of_sample(rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Centers and scales (d,) of some rows."""
+    some = rows[:: max(1, len(rows) // _SAMPLE)].astype(np.float64)
+    centers = some.mean(axis=0)
+    return centers, _power_of_two(np.abs(some - centers).max(axis=0))
+
+
+def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Centers and scales (d,): the middle and the half of the reach of each column."""
+    step = max(1, _BLOCK // rows.shape[1])
+    blocks = [np.ascontiguousarray(rows[start : start + step].T) for start in range(0, len(rows), step)]
+    lowest = np.min([block.min(axis=1) for block in blocks], axis=0).astype(np.float64)
+    highest = np.max([block.max(axis=1) for block in blocks], axis=0).astype(np.float64)
+    return lowest + (highest - lowest) / 2, _power_of_two((highest - lowest) / 2)
+
+
+def _power_of_two(sizes: FloatArray) -> FloatArray:
+    """The next power of two above; 1 for nothing."""
+    return np.where(sizes > 0, np.ldexp(1.0, np.maximum(np.frexp(sizes)[1], _LEAST_EXPONENT)), 1.0)
+
+
+def _columns(
+    engine: NativeEngine, centers: FloatArray, scales: FloatArray, epsilon: float, correlated: bool
+) -> tuple[_Columns, bool]:
+    """What one pass about the centers tells, and whether no digits that matter were lost."""
+    factors = 1.0 / scales
+    whitened = WhitenedMixture(
+        "full" if correlated else "diagonal",
+        np.zeros(1),
+        centers[None],
+        (np.diag(factors) if correlated else factors)[None],
+    )
+    moments = engine.accumulate(whitened)
+    count = moments.counts[0]
+    if not (count > 0 and np.isfinite(moments.scatter).all()):
+        return _Columns(centers, scales, np.zeros(len(scales)), None, epsilon), False
+    shift, second = moments.shifts[0] / count, moments.scatter[0] / count
+    about = second - np.outer(shift, shift) if correlated else second - shift**2
+    before, variances = (second.diagonal(), about.diagonal()) if correlated else (second, about)
+    columns = _Columns(
+        centers + scales * shift, scales, np.sqrt(np.maximum(variances, 0.0)), about if correlated else None, epsilon
+    )
+    sound = (variances > 1e-10 * before) & (variances > 1e-20) & ~columns.constant
+    return columns, bool(sound.all())
+
+
+def _orthogonal_factor(rows: Rows, row_weights: FloatArray | None, columns: _Columns, which: IntArray) -> FloatArray:
+    """Upper triangular R with R'R the scatter of some columns in their scales, block by block and never squared.
+
+    Golub and Van Loan, Matrix Computations (2013), 5.2; a block is factorized together with the R of those before it.
+    """
+    means, scales = columns.means[which], columns.scales[which]
+    factor = np.zeros((0, len(which)))
+    step = max(4 * len(which), _BLOCK // len(which))
+    for start in range(0, len(rows), step):
+        block = (rows[start : start + step, which] - means) / scales
+        if row_weights is not None:
+            block *= np.sqrt(row_weights[start : start + step])[:, None]
+        factor = np.asarray(np.linalg.qr(np.concatenate([factor, block]), mode="r"))
+    return factor
+
+
+def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Columns that the others follow from: the first ones that will do, by pivoted Gram-Schmidt.
+
+    Parameters
+    ----------
+    factor : (m, v) array
+        With the scatter of the columns as its square.
+    rounding : (v,) array
+        u of `DataRange.of`.
+
+    Returns
+    -------
+    chosen : (r,) array of int, ascending
+    coefficients : (r, v) array
+        ``columns = columns[chosen] @ coefficients`` to rounding.
+    limits : (v,) array
+        The residuals, relative to the deviations, up to which a column follows from the chosen ones.
+    """
+    norms = np.sqrt((factor**2).sum(axis=0))
+    unit = factor / norms
+    rounding = rounding + 4 * len(norms) * _EPSILON
+    chosen: list[int] = []
+    basis = np.zeros((len(factor), 0))
+    residual = unit.copy()
+    while len(chosen) < min(factor.shape):
+        sizes = np.sqrt((residual**2).sum(axis=0))
+        sizes[chosen] = 0.0
+        least: FloatArray | float = _MOST
+        if sizes.max() <= _MOST:
+            least = _limits(_solve(basis, unit, chosen), rounding, chosen)
+        sizes[sizes <= least] = 0.0
+        if not sizes.any():
+            break
+        chosen.append(int((sizes >= _PIVOT * sizes.max()).argmax()))
+        direction = residual[:, chosen[-1]]
+        direction = direction - basis @ (basis.T @ direction)  # once more: it was a small difference
+        direction /= np.sqrt(direction @ direction)
+        basis = np.column_stack([basis, direction])
+        residual -= np.outer(direction, direction @ residual)
+    chosen.sort()
+    basis = np.linalg.qr(unit[:, chosen])[0]
+    coefficients = _solve(basis, unit, chosen)
+    limits = _limits(coefficients, rounding, chosen)
+    coefficients[np.abs(coefficients) <= limits] = 0.0
+    coefficients[:, chosen] = np.eye(len(chosen))
+    coefficients *= norms / norms[chosen][:, None]
+    coefficients[np.abs(coefficients - 1.0) <= limits] = 1.0
+    return np.array(chosen), coefficients, limits
+
+
+def _solve(basis: FloatArray, columns: FloatArray, chosen: list[int]) -> FloatArray:
+    """(r, v) the columns as functions of the chosen ones, which the basis spans one after the other."""
+    return np.asarray(solve_triangular(basis.T @ columns[:, chosen], basis.T @ columns))
+
+
+def _limits(coefficients: FloatArray, rounding: FloatArray, chosen: list[int]) -> FloatArray:
+    """(v,) what the rounding of a column and of its function may leave, relative to its deviation."""
+    return np.minimum(4 * (rounding + rounding[chosen] @ np.abs(coefficients)), _MOST)

@@ -1,0 +1,153 @@
+"""EM once more, on other rows: what resampling and cross-validation do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.core.covariance.triangular import lower_root
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, Seed
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import climb
+from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import find_optimum
+from gaussmix.fitting.prior import WEAKEST, Prior
+
+NEAR = Ahead(1e-3)
+"""In nats: far less than resampling moves the parameters."""
+MAX_ITER = 5_000
+
+_STARTS = 8
+_FEW_ROWS = 20_000  # up to here the compiled loop is faster than the one whose passes are compiled
+
+
+class FitFailedError(ArithmeticError):
+    """A refit has no sound model to show."""
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """Where EM ended on other rows, and the log-likelihood there."""
+
+    mixture: Mixture
+    log_likelihood: float
+
+
+def refit(rows: FloatArray, row_weights: FloatArray | None, update: MaximumLikelihood, start: Mixture) -> Refit:
+    """EM from a start to its top.
+
+    Parameters
+    ----------
+    rows : (n, d) array of float64
+    row_weights : (n,) array or None
+    update : MaximumLikelihood
+    start : Mixture
+
+    Raises
+    ------
+    FitFailedError
+        When a component has lost its rows or collapsed, or a row has no density.
+    """
+    if len(rows) > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
+        accelerator = Accelerator(update)
+        engine = NativeEngine(rows, row_weights)
+        return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
+    shares = start.responsibilities(rows)[None]
+    runs = climb(rows, row_weights, type(start.covariance), shares, update, max_iter=MAX_ITER, nats=NEAR.nats)
+    if not np.isfinite(runs.objectives[0]):
+        raise FitFailedError("a component collapsed or lost its rows")
+    mixture = runs.mixture(0)
+    n = float(len(rows) if row_weights is None else row_weights.sum())
+    _require_sound(mixture, n * mixture.weights, n)
+    return Refit(mixture, float(runs.log_likelihoods[0]))
+
+
+def search_anew(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    update: MaximumLikelihood,
+    like: Mixture,
+    rng: np.random.Generator,
+) -> Refit:
+    """Starts that race, and moves from the best: the estimator's default, which knows nothing of other fits.
+
+    Parameters
+    ----------
+    rows : (n, d) array of float64
+    row_weights : (n,) array or None
+    update : MaximumLikelihood
+    like : Mixture
+        Of the same structure and size.
+    rng : Generator
+
+    Raises
+    ------
+    FitFailedError
+        As `refit`.
+    """
+
+    def search() -> Fit:
+        return find_optimum(
+            NativeEngine(rows, row_weights),
+            type(like.covariance),
+            like.n_components,
+            lambda data, root: update,
+            n_starts=_STARTS,
+            seed=int(rng.integers(2**31)),
+            rule=NEAR,
+            max_iter=MAX_ITER,
+            accelerate=True,
+        ).fit
+
+    return _of_fit(search)
+
+
+def default_update(mixture: Mixture) -> MaximumLikelihood:
+    """The M-step that goes with a mixture of which no other is known: the estimator's weakest penalty."""
+    return MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
+
+
+def pooled_root(mixture: Mixture) -> FloatArray:
+    """(d, d) lower root of the covariance within components."""
+    k, d = mixture.means.shape
+    weights = mixture.weights / mixture.weights.sum()
+    return lower_root((weights @ mixture.covariance.dense().reshape(k, -1)).reshape(1, d, d))[0]
+
+
+def seed_of(random_state: Seed) -> int:
+    """A whole number that all streams follow from."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise ValueError(f"random_state must not be negative; got {random_state}")
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    return int(np.random.default_rng(random_state).integers(2**31))
+
+
+def stream(seed: int, draw: int) -> np.random.Generator:
+    """The random numbers of one draw, whichever thread makes it."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, draw], dtype=np.uint64)))
+
+
+def _of_fit(run: Callable[[], Fit]) -> Refit:
+    try:
+        fit = run()
+    except FloatingPointError as error:
+        raise FitFailedError("a row has no density") from error
+    if fit.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    if fit.last_step is not None and fit.last_step.collapsed.any():
+        raise FitFailedError("a component collapsed or lost its rows")
+    _require_sound(fit.mixture, fit.moments.counts, fit.moments.weight)
+    return Refit(fit.mixture, fit.moments.log_likelihood)
+
+
+def _require_sound(mixture: Mixture, counts: FloatArray, n: float) -> None:
+    soundness = examine(mixture, counts, n)
+    if soundness.empty.any() or soundness.collapsed.any():
+        raise FitFailedError("a component collapsed or lost its rows")

@@ -1,0 +1,153 @@
+"""Leaving a bad optimum: merge two components and split a third, or put one elsewhere.
+
+Where EM ends too low, one component covers several clusters while several share one (Chen, Song, Lin and Liu, IEEE
+Transactions on Information Theory 70 (2024)). The move that repairs it is that of Ueda, Nakano, Ghahramani and Hinton
+(Neural Computation 12 (2000), 2109-2128); what a merge costs and a split gains take the place of their criteria.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.fitting.em import fit_em
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.starts import Sample, kurtosis_axes, start_from_labels, start_from_responsibilities
+
+_SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
+_LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split
+_MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
+
+
+def propose_moves(
+    data: Sample, mixture: Mixture, moments: Moments, update: MaximumLikelihood, unsound: BoolArray
+) -> Iterator[Mixture]:
+    """Mixtures to go on from, those first that promise the most: what the split gains less what the merge costs.
+
+    Parameters
+    ----------
+    data : Sample
+    mixture : Mixture
+        Where EM ended on these rows.
+    moments : Moments
+        The sums there.
+    update : MaximumLikelihood
+    unsound : (k,) array of bool
+        Components that are to be merged away, whatever it costs.
+
+    Yields
+    ------
+    Mixture
+    """
+    responsibilities = mixture.responsibilities(data.rows)
+    costs = merge_costs(mixture, moments.counts)
+    costs[unsound] -= 1e300
+    costs[:, unsound] -= 1e300
+    splits = {
+        component: split
+        for component in np.flatnonzero(~unsound).tolist()
+        if (split := _split(data, mixture, responsibilities[:, component], update)) is not None
+    }
+    first, second = np.triu_indices(mixture.n_components, 1)
+    cheapest = np.argsort(costs[first, second], kind="stable")
+    widest = sorted(splits, key=lambda component: -splits[component][0])
+    moves = []
+    for component in widest[: max(_MERGES, mixture.n_components // 4)]:
+        pairs = [(first[at], second[at]) for at in cheapest if component not in (first[at], second[at])]
+        for i, j in pairs[: max(_MERGES, mixture.n_components // 4)]:
+            moves.append((costs[i, j] - splits[component][0], (int(i), int(j), int(component))))
+    for _, (i, j, component) in sorted(moves):
+        moved = responsibilities.copy()
+        moved[:, i] += moved[:, j]
+        moved[:, j] = responsibilities[:, component] * splits[component][1]
+        moved[:, component] -= moved[:, j]
+        yield start_from_responsibilities(data, moved, type(mixture.covariance))
+
+
+def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:
+    """One component taken away, and put about a row drawn at random, as wide as components are on the average.
+
+    Zhao, Hautamaki, Karkkainen and Franti, Random swap EM algorithm for Gaussian mixture models, Pattern Recognition
+    Letters 33 (2012), 2120-2126.
+    """
+    k = mixture.n_components
+    by_weight = np.argsort(-mixture.weights, kind="stable")  # whatever order the components are in
+    while True:
+        gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(len(data.rows)))
+        weights, means = mixture.weights.copy(), mixture.means.copy()
+        weights[gone] = 1 / k
+        means[gone] = data.rows[row]
+        covariance = mixture.covariance.with_average(gone, mixture.weights)
+        yield Mixture(weights / weights.sum(), means, covariance)
+
+
+def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
+    """(k, k) log-likelihood that one normal component in place of two may lose at most, in nats.
+
+    Runnalls, IEEE Transactions on Aerospace and Electronic Systems 43 (2007), 989-999, equation 16, with the covariance
+    of the two together as the structure sees it.
+    """
+    k, d = mixture.means.shape
+    covariance = mixture.covariance
+    first, second = np.triu_indices(k, 1)
+    n = counts[first] + counts[second]
+    share = np.divide(counts[first], n, out=np.full(len(n), 0.5), where=n > 0)
+    apart = share * (1 - share)
+    shift = mixture.means[first] - mixture.means[second]
+    costs = np.zeros((k, k))
+    if covariance.form == "tied":
+        whitened = shift @ covariance.factors()
+        cost = 0.5 * n * apart * (whitened**2).sum(axis=1)
+    else:
+        if covariance.form == "full":
+            dense = covariance.dense()
+            both = share[:, None, None] * dense[first] + (1 - share)[:, None, None] * dense[second]
+            log_det = np.linalg.slogdet(both + apart[:, None, None] * shift[:, :, None] * shift[:, None, :])[1]
+        else:
+            variances = covariance.variances()
+            both = share[:, None] * variances[first] + (1 - share)[:, None] * variances[second]
+            both += apart[:, None] * shift**2
+            log_det = np.log(both).sum(axis=1) if covariance.form == "diagonal" else d * np.log(both.mean(axis=1))
+        own = -2 * covariance.log_det()
+        cost = 0.5 * (n * log_det - counts[first] * own[first] - counts[second] * own[second])
+    costs[first, second] = costs[second, first] = cost
+    return costs
+
+
+def _split(
+    data: Sample, mixture: Mixture, shares: FloatArray, update: MaximumLikelihood
+) -> tuple[float, FloatArray] | None:
+    """What two components in place of one would gain, in nats, and the share of each row that goes to the first.
+
+    They start from the two sides of the mean, along the direction in which the component is widest, in units of all
+    rows, and along the one of least kurtosis.
+    """
+    held = shares > _LEAST_SHARE
+    if np.count_nonzero(held) < 4:
+        return None
+    rows = data.rows[held]
+    weights = shares[held] if data.row_weights is None else shares[held] * data.row_weights[held]
+    own = Sample(rows, weights, data.center, data.root)
+    structure = type(mixture.covariance)
+    engine = NativeEngine(rows, weights)
+    nobody = np.zeros(len(rows), dtype=np.int64)
+    one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1)
+    root = lower_root(one.mixture.covariance.dense())[0]
+    centered = rows - one.mixture.means[0]
+    own_units, units = inverse_transposed(np.stack([root, data.root]))
+    widest = units @ np.linalg.svd(units.T @ root)[0][:, 0]
+    whitened = centered @ own_units
+    directions = [centered @ widest]
+    if rows.shape[1] > 1:
+        directions.append(whitened @ kurtosis_axes(whitened, weights)[:, 0])
+    starts = [start_from_labels(own, (along > 0).astype(np.int64), structure, 2) for along in directions]
+    short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
+    best = max(short, key=lambda fit: fit.objective)
+    best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)
+    first = np.zeros(len(shares))
+    first[held] = best.mixture.responsibilities(rows)[:, 0]
+    return best.objective - one.objective, first

@@ -1,0 +1,138 @@
+"""HTML by small builders: whatever is not markup already is escaped."""
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a page may load: nothing but what lies in it."""
+
+_VOID = frozenset({"br", "img", "meta"})
+_WIDE = 6  # columns, from which a table may have to be scrolled
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def escaped(value: object) -> Markup:
+    """Markup as it is, anything else as text."""
+    return value if isinstance(value, Markup) else Markup(html.escape(str(value)))
+
+
+def joined(parts: Iterable[object], separator: str = "") -> Markup:
+    """Parts one after the other, each escaped unless it is markup."""
+    return Markup(html.escape(separator).join(escaped(part) for part in parts))
+
+
+def element(name: str, /, *children: object, **attributes: object) -> Markup:
+    """An element; ``class_`` is the attribute class, ``aria_label`` is aria-label, and None leaves one out."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{given}>" if name in _VOID else f"<{name}{given}>{joined(children)}</{name}>")
+
+
+def section(identifier: str, title: str, *children: object) -> Markup:
+    """A part of the page with a heading of its own."""
+    heading = f"{identifier}-title"
+    return element(
+        "section", element("h2", title, id=heading), joined(children, "\n"), id=identifier, aria_labelledby=heading
+    )
+
+
+def counted(n: int, what: str) -> str:
+    """One or more of something, in words."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def paragraph(*children: object, quiet: bool = False) -> Markup:
+    return element("p", *children, class_="quiet" if quiet else None)
+
+
+def bullets(items: Iterable[object]) -> Markup:
+    return element("ul", *(element("li", item) for item in items))
+
+
+def names_and_values(lines: Iterable[tuple[object, object]]) -> Markup:
+    """Facts below each other."""
+    return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in lines))
+
+
+def data_table(
+    caption: object, columns: Sequence[object], lines: Iterable[Sequence[object]], *, words: Iterable[int] = ()
+) -> Markup:
+    """A table whose first column names the lines.
+
+    Parameters
+    ----------
+    caption : text or markup
+    columns : sequence
+        Their names; the first is that of the column of names.
+    lines : iterable of sequences
+        A cell is text or markup, or one of these and the name of a class.
+    words : iterable of int
+        Positions of columns that hold words, which begin on the left; numbers end on the right.
+    """
+    left = {0, *words}
+
+    def cell(position: int, given: object) -> Markup:
+        value, kind = given if isinstance(given, tuple) else (given, None)
+        kind = " ".join(filter(None, [kind, "words" if position in left else None])) or None
+        return element("td", value, class_=kind) if position else element("th", value, scope="row", class_=kind)
+
+    head = (
+        element("th", name, scope="col", class_="words" if position in left else None)
+        for position, name in enumerate(columns)
+    )
+    body = (element("tr", *(cell(position, value) for position, value in enumerate(line))) for line in lines)
+    table = element(
+        "table",
+        element("caption", element("span", caption)),
+        element("thead", element("tr", *head)),
+        element("tbody", joined(body)),
+    )
+    if len(columns) < _WIDE:
+        return element("div", table, class_="scroll")
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label="A table that may be wide")
+
+
+def picture(png: bytes, alt: str, caption: object, width: float, height: float) -> Markup:
+    """A picture within the page, so many CSS pixels wide and high where there is room."""
+    address = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    image = element("img", src=address, alt=alt, width=round(width), height=round(height))
+    return element("figure", image, element("figcaption", caption))
+
+
+def page(title: str, lead: object, sections: Sequence[tuple[str, str, Markup]], foot: object) -> str:
+    """A whole document: sections are identifiers, titles and contents."""
+    style = files("gaussmix.html_report").joinpath("page.css").read_text(encoding="utf-8")
+    links = [element("li", element("a", name, href=f"#{identifier}")) for identifier, name, _ in sections]
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Markup(style)),
+    )
+    body = element(
+        "body",
+        element("a", "Skip to the contents", href="#contents", class_="skip"),
+        element("header", element("h1", title), lead),
+        element("nav", element("ul", *links), aria_label="Sections"),
+        element(
+            "main",
+            *(section(identifier, name, content) for identifier, name, content in sections),
+            id="contents",
+            tabindex=-1,
+        ),
+        element("footer", foot),
+    )
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"

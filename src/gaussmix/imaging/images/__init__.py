@@ -1,0 +1,1 @@
+"""Images in memory: pixels, colors, features and the order of classes."""

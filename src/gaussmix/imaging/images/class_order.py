@@ -1,0 +1,48 @@
+"""Numbers of classes that do not change from run to run, or from image to image."""
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.imaging.images.colors import LUMA
+
+
+def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int) -> IntArray:
+    """(k,) the components in the order that is asked for.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Its first features are channels.
+    order : "brightness", "weight", int or (k, channels) array-like
+        Brightness: the brightest last. Weight: the heaviest first. A channel: the greatest mean last. Means: each
+        component where the mean is that it is matched to, so that the sum of the squared distances is least.
+    color_space : {"rgb", "gray", "lab"}
+    n_channels : int
+        Of the features.
+    """
+    means = mixture.means[:, :n_channels]
+    if isinstance(order, str):
+        if order == "weight":
+            return np.argsort(-mixture.weights, kind="stable")
+        if order == "brightness":
+            return np.argsort(_brightness(means, color_space), kind="stable")
+        raise ValueError(f'order must be "brightness", "weight", a channel or an array of means; got {order!r}')
+    if isinstance(order, int | np.integer):
+        if not -n_channels <= order < n_channels:
+            raise ValueError(f"order names channel {order}; there are {n_channels}")
+        return np.argsort(means[:, order], kind="stable")
+    wanted = np.asarray(order, dtype=np.float64)
+    if wanted.shape != means.shape:
+        raise ValueError(f"order must be means of the shape {means.shape}, (classes, channels); got {wanted.shape}")
+    distances = ((wanted[:, None] - means) ** 2).sum(axis=2)
+    return linear_sum_assignment(distances)[1].astype(np.int64)
+
+
+def _brightness(means: FloatArray, color_space: str) -> FloatArray:
+    if means.shape[1] == 3:
+        return means[:, 0] if color_space == "lab" else means @ LUMA
+    return means.mean(axis=1)

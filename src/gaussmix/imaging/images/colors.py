@@ -1,0 +1,109 @@
+"""Color spaces: the same pixels, measured otherwise."""
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.core.typing import Rows
+
+COLOR_SPACES = ("rgb", "gray", "lab")
+
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue in brightness (ITU-R BT.601)."""
+
+_THOUSANDTHS = np.array([299, 587, 114], dtype=np.uint32)
+
+# CIE XYZ of sRGB's primaries (ITU-R BT.709), and of its white, D65 seen at 2 degrees.
+_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+
+_BLOCK = 1 << 16  # pixels that are converted at a time
+
+
+def to_color_space(values: Rows, color_space: str) -> Rows:
+    """Pixels in a color space.
+
+    Parameters
+    ----------
+    values : (..., channels) array
+        Three channels are red, green and blue (sRGB): uint8, uint16, or floats from 0 to 1. Pixels of one channel are
+        gray, and stay as they are.
+    color_space : {"rgb", "gray", "lab"}
+        "rgb" leaves any number of channels as it is. "gray" is luma (ITU-R BT.601), of the type of the colors, rounded
+        where these are integers. "lab" is CIE 1976 L*a*b* (L* from 0 to 100), in which equal distances look about
+        equal, as float32.
+
+    Returns
+    -------
+    (..., channels) array
+        One channel for "gray", three for "lab".
+
+    Raises
+    ------
+    ValueError
+        If the color space is not one of those, or asks for colors that the pixels do not have.
+
+    References
+    ----------
+    IEC 61966-2-1 (1999), section 5.2 (sRGB to XYZ); CIE 15:2004, equations 8.3 to 8.8 (XYZ to L*a*b*).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> orange = np.array([[255, 128, 0]], dtype=np.uint8)
+    >>> to_color_space(orange, "gray")
+    array([[151]], dtype=uint8)
+    >>> to_color_space(orange, "lab").round()
+    array([[67., 43., 74.]], dtype=float32)
+    """
+    if color_space not in COLOR_SPACES:
+        raise ValueError(f"color_space must be one of {', '.join(map(repr, COLOR_SPACES))}; got {color_space!r}")
+    n_channels = values.shape[-1]
+    if color_space == "rgb" or n_channels == 1:
+        return values
+    if n_channels != 3:
+        raise ValueError(
+            f'color_space={color_space!r} needs red, green and blue; got {n_channels} channels: use "rgb" (as they are)'
+        )
+    rows = values.reshape(-1, 3)
+    if color_space == "gray":
+        converted = np.empty((len(rows), 1), dtype=values.dtype)
+        convert = _luma
+    else:
+        converted = np.empty((len(rows), 3), dtype=np.float32)
+        convert = _Lab(values.dtype)
+    for start in range(0, len(rows), _BLOCK):
+        piece = slice(start, start + _BLOCK)
+        converted[piece] = convert(rows[piece])
+    return converted.reshape(*values.shape[:-1], converted.shape[1])
+
+
+def _luma(rows: Rows) -> Rows:
+    """(n, 1)"""
+    luma = (rows @ _THOUSANDTHS + 500) // 1000 if rows.dtype.kind == "u" else rows @ LUMA.astype(rows.dtype)
+    return np.asarray(luma)[:, None]
+
+
+class _Lab:
+    """Rows of sRGB to L*a*b*."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._linear = None
+        if np.dtype(dtype).kind == "u":
+            greatest = np.iinfo(np.dtype(dtype)).max
+            self._linear = _to_linear(np.arange(greatest + 1) / greatest).astype(np.float32)
+        self._primaries = (_XYZ / _WHITE[:, None]).astype(np.float32)
+
+    def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """(n, 3); no matrix products, whose threads would cost more than they save."""
+        linear = _to_linear(rows) if self._linear is None else self._linear.take(rows)
+        red, green, blue = np.ascontiguousarray(linear.T, dtype=np.float32)
+        x, y, z = (_root(red * row[0] + green * row[1] + blue * row[2]) for row in self._primaries)
+        return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def _root(t: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.where(t > np.float32(0.008856), np.cbrt(t), np.float32(7.787) * t + np.float32(16 / 116))
+
+
+def _to_linear(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    return np.where(values > 0.04045, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4, values / 12.92)

@@ -1,0 +1,1 @@
+"""Shares of classes within a pixel, and smooth bias fields."""

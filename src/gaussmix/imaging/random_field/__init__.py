@@ -1,0 +1,1 @@
+"""The hidden Potts random field: classes of pixels that depend on their neighbors."""

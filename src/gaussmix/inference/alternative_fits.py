@@ -1,0 +1,124 @@
+"""One component more: many starts from a fit without it, run at once in compiled code."""
+
+import numpy as np
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.fitting.batch import Climbed, climb
+from gaussmix.fitting.degeneracy import examine, rounding_variances
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.refit import MAX_ITER, NEAR, Refit
+
+_DIRECTIONS = 3  # that each component is cut across
+_PLACES = 24  # where rows that lie close together become a component
+_LOCAL_ROWS = (1.0, 2.0, 4.0)  # so many, times d + 2
+_CELLS = 16  # starts that know nothing of the fit
+_TABLE = 20_000_000  # numbers in the responsibilities of the starts that run at once
+
+
+def fit_one_more(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    null: Mixture,
+    update: MaximumLikelihood,
+    rng: np.random.Generator,
+    also: Mixture | None = None,
+) -> Refit | None:
+    """The best sound mixture with one component more that starts of several kinds lead to.
+
+    Each component of the fit is cut in two across random directions, and into an inner and an outer part; some rows
+    that lie close together become a component; cells about rows drawn at random know nothing of the fit. All run to
+    the top.
+
+    Parameters
+    ----------
+    rows : (n, d) array of float64
+    row_weights : (n,) array or None
+    null : Mixture
+        The fit to these rows.
+    update : MaximumLikelihood
+    rng : Generator
+    also : Mixture, optional
+        One more start.
+
+    Returns
+    -------
+    Refit or None
+        None when components of all runs are unsound: `gaussmix.fitting.degeneracy.examine`.
+    """
+    structure = type(null.covariance)
+    shares = null.responsibilities(rows)
+    tables = [*_cuts(rows, null, shares, rng), *_places(rows, null, shares, rng), *_cells(rows, null, rng)]
+    if also is not None:
+        tables.append(also.responsibilities(rows))
+    n = float(len(rows) if row_weights is None else row_weights.sum())
+    rounding = rounding_variances(rows)
+    step = max(1, _TABLE // tables[0].size)
+    best: Refit | None = None
+    for start in range(0, len(tables), step):
+        some = np.stack(tables[start : start + step])
+        runs = climb(rows, row_weights, structure, some, update, max_iter=MAX_ITER, nats=NEAR.nats)
+        for run in _by_objective(runs):
+            if best is not None and runs.log_likelihoods[run] <= best.log_likelihood:
+                break
+            mixture = runs.mixture(run)
+            if not examine(mixture, n * mixture.weights, n, rounding=rounding).n_unsound:
+                best = Refit(mixture, float(runs.log_likelihoods[run]))
+                break
+    return best
+
+
+def _by_objective(runs: Climbed) -> list[int]:
+    """Those that did not fail, the best first."""
+    order = np.argsort(-runs.objectives, kind="stable")
+    return [int(run) for run in order if np.isfinite(runs.objectives[run])]
+
+
+def _cuts(rows: FloatArray, null: Mixture, shares: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
+    tables = []
+    for component in range(null.n_components):
+        whitened = _whitened(rows, null, component)
+        sides = [whitened @ rng.standard_normal(null.n_features) > 0 for _ in range(_DIRECTIONS)]
+        lengths = (whitened**2).sum(axis=1)
+        sides.append(lengths < 0.7 * null.n_features)
+        tables += [_divided(shares, component, side) for side in sides]
+    return tables
+
+
+def _places(rows: FloatArray, null: Mixture, shares: FloatArray, rng: np.random.Generator) -> list[FloatArray]:
+    labels = shares.argmax(axis=1)
+    tables = []
+    for place, row in enumerate(rng.integers(len(rows), size=_PLACES)):
+        whitened = _whitened(rows, null, int(labels[row]))
+        lengths = ((whitened - whitened[row]) ** 2).sum(axis=1)
+        n_rows = min(len(rows) - 1, int(_LOCAL_ROWS[place % len(_LOCAL_ROWS)] * (null.n_features + 2)))
+        near = lengths <= np.partition(lengths, n_rows)[n_rows]
+        tables.append(np.column_stack([np.where(near[:, None], 0.0, shares), near]))
+    return tables
+
+
+def _cells(rows: FloatArray, null: Mixture, rng: np.random.Generator) -> list[FloatArray]:
+    k = null.n_components + 1
+    tables = []
+    for _ in range(_CELLS):
+        component = rng.choice(null.n_components, p=null.weights / null.weights.sum())
+        whitened = _whitened(rows, null, int(component))
+        centers = whitened[rng.choice(len(rows), k, replace=False)]
+        nearest = ((whitened[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+        tables.append(np.eye(k)[nearest])
+    return tables
+
+
+def _whitened(rows: FloatArray, mixture: Mixture, component: int) -> FloatArray:
+    """(n, d) rows about the mean of a component, in units of its deviations."""
+    factors, form = mixture.covariance.factors(), mixture.covariance.form
+    own = factors if form == "tied" else factors[component]
+    centered = rows - mixture.means[component]
+    return centered @ own if form in ("full", "tied") else centered * own
+
+
+def _divided(shares: FloatArray, component: int, side: BoolArray) -> FloatArray:
+    own = shares[:, component]
+    table = np.column_stack([shares, np.where(side, 0.0, own)])
+    table[:, component] = np.where(side, own, 0.0)
+    return table

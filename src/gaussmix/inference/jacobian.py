@@ -1,0 +1,54 @@
+"""How weights, means and covariances move with the coordinates of a chart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.inference.parametrization import Chart
+
+
+@dataclass(frozen=True, eq=False)
+class Derivative:
+    """The derivatives of some parameters by the coordinates they depend on.
+
+    Attributes
+    ----------
+    where : (m,) array of int
+        Which parameters, in the order of weights (k), means (k d) and covariances (k d d).
+    places : (q,) array of int
+        Which coordinates.
+    slopes : (m, q) array
+        In units of ``scale``: nothing is squared in the units of the data.
+    scale : (m,) array
+    """
+
+    where: IntArray
+    places: IntArray
+    slopes: FloatArray
+    scale: FloatArray
+
+
+def derivatives(chart: Chart, components: IntArray, features: IntArray, shape: tuple[int, int]) -> Iterator[Derivative]:
+    """Of all parameters of a chart.
+
+    Parameters
+    ----------
+    chart : Chart
+    components, features : arrays of int
+        What its components and features are called in a mixture that may have more of them.
+    shape : (k, d)
+        Of the means of that mixture.
+    """
+    k, d = shape
+    weights = chart.mixture.weights
+    yield Derivative(components, np.arange(len(weights) - 1), chart.contrasts, weights)
+    for at, component in enumerate(components.tolist()):
+        deviations = np.sqrt(chart.mixture.covariance.variances()[at])
+        root, tangent = chart.roots[at] / deviations[:, None], chart.tangents[at]
+        mean = chart.mean_places(at)
+        yield Derivative(k + component * d + features, mean, root / np.sqrt(weights[at]), deviations)
+        pairs = (component * d + features)[:, None] * d + features
+        slopes = (root @ tangent.slopes @ root.T).reshape(len(tangent.places), -1).T
+        yield Derivative(k + k * d + pairs.ravel(), tangent.places, slopes, np.outer(deviations, deviations).ravel())

@@ -1,0 +1,51 @@
+"""Parameters with what is known of them, as text."""
+
+from typing import Protocol
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+
+
+class PerParameter(Protocol):
+    """Anything with a number for each weight (k,), mean (k, d) and covariance (k, d, d)."""
+
+    @property
+    def weights(self) -> FloatArray: ...
+    @property
+    def means(self) -> FloatArray: ...
+    @property
+    def covariances(self) -> FloatArray: ...
+
+
+def table_of_parameters(
+    title: str, mixture: Mixture, errors: PerParameter, lower: PerParameter, upper: PerParameter
+) -> str:
+    """Lines with estimate, standard error and interval of each weight, mean and variance."""
+    names = mixture.feature_names or tuple(f"x{feature}" for feature in range(mixture.n_features))
+    lines = [("component", "", "estimate", "error", "from", "to")]
+    variances = mixture.covariance.variances()
+    for k in range(mixture.n_components):
+        at: tuple[int, ...] = (k,)
+        lines.append(
+            _line(f"{k}", "weight", mixture.weights[k], *(part.weights[at] for part in (errors, lower, upper)))
+        )
+        for d, name in enumerate(names):
+            values = (part.means[k, d] for part in (errors, lower, upper))
+            lines.append(_line("", f"mean {name}", mixture.means[k, d], *values))
+        for d, name in enumerate(names):
+            values = (part.covariances[k, d, d] for part in (errors, lower, upper))
+            lines.append(_line("", f"variance {name}", variances[k, d], *values))
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    aligned = (
+        "  ".join(
+            text.ljust(width) if column < 2 else text.rjust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+    return "\n".join([title, *(line.rstrip() for line in aligned)])
+
+
+def _line(first: str, second: str, *numbers: float) -> tuple[str, str, str, str, str, str]:
+    estimate, error, lower, upper = (f"{number:.4g}" for number in numbers)
+    return first, second, estimate, error, lower, upper

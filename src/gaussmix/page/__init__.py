@@ -1,5 +1,0 @@
-"""A report as one HTML page: what a mixture is, and what it says of some rows."""
-
-from gaussmix.page.write import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,88 @@
+"""What a display may be given: any fitted mixture, and rows of any number, as an array or a table."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.validation import as_rows
+
+MOST_POINTS = 5_000
+"""A display draws no more rows than this, chosen at random."""
+
+
+def mixture_of(model: Any) -> Mixture:
+    """The mixture of an estimator.
+
+    Parameters
+    ----------
+    model : Mixture or fitted estimator
+        `GaussianMixture`, `GaussianMixtureIC` (its best model), a segmenter, or scikit-learn's ``GaussianMixture`` and
+        ``BayesianGaussianMixture``.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        When an estimator has not been fitted.
+    TypeError
+        For anything else.
+    """
+    if isinstance(model, Mixture):
+        return model
+    if not hasattr(model, "fit"):
+        within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
+        raise TypeError(f"a display needs a Mixture or a fitted estimator, got {type(model).__name__}{within}")
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    fitted = getattr(model, "best_estimator_", model)
+    if isinstance(getattr(fitted, "mixture_", None), Mixture):
+        return fitted.mixture_
+    if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
+        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ and covariances_ are what is shown")
+    weights = np.asarray(fitted.weights_, dtype=np.float64)
+    return Mixture.from_parameters(
+        weights / weights.sum(),
+        fitted.means_,
+        fitted.covariances_,
+        covariance_type=fitted.covariance_type,
+        feature_names=getattr(fitted, "feature_names_in_", None),
+    )
+
+
+def rows_of(mixture: Mixture, X: Any) -> Rows:
+    """The features of a mixture, in its order: of a table the columns that have their names, whatever the order there.
+
+    Raises
+    ------
+    ValueError
+        Says which column is missing, which shape was expected or where a number is not finite; or that X has no rows.
+    """
+    rows = as_rows(X, mixture.n_features, mixture.feature_names)
+    if not len(rows):
+        raise ValueError("X has no rows")
+    return rows
+
+
+def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
+    """Names of all features or of some, for axes."""
+    names = mixture.feature_names or tuple(f"feature {position}" for position in range(mixture.n_features))
+    return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]
+
+
+def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray:
+    """Positions of the rows to draw, in order: all, or so many at random."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
+
+
+def labeled_rows(mixture: Mixture, given: Rows | None) -> tuple[FloatArray, IntArray, FloatArray]:
+    """(m, d) the rows to draw, (m,) the most probable component of each, and (m,) its probability."""
+    if given is None:
+        return np.empty((0, mixture.n_features)), np.empty(0, dtype=np.int64), np.empty(0)
+    rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)
+    responsibilities = mixture.responsibilities(rows)
+    return rows, responsibilities.argmax(axis=1), responsibilities.max(axis=1)

@@ -1,0 +1,216 @@
+"""Criteria to choose a model by. Of all of them, lower is better.
+
+``log_likelihood`` is that of all rows together, in nats, and ``n`` their number: the sum of the weights where rows have
+weights. Numbers or arrays, as NumPy broadcasts them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import entr
+
+from gaussmix.core.typing import FloatArray
+
+_STEPS = (2.0, 6.0, 10.0)
+WORDS = ("weak", "positive", "strong", "decisive")
+"""What `differences_in_words` says, by rising difference."""
+
+
+def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
+    """Bayesian information criterion (Schwarz, Annals of Statistics 6 (1978), 461-464): lower is better.
+
+    ``-2 log_likelihood + n_parameters log n``; mclust's BIC is the same with the other sign.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
+
+    Returns
+    -------
+    float or array
+        The criterion.
+
+    Examples
+    --------
+    >>> bic(-1126.3, 11, 272).round(2)
+    np.float64(2314.26)
+    """
+    return -2.0 * np.asarray(log_likelihood) + np.asarray(n_parameters) * np.log(_counted(n))
+
+
+def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike, entropy: npt.ArrayLike) -> Any:
+    """Integrated completed likelihood, by BIC: lower is better.
+
+    ``bic + 2 entropy`` (McLachlan and Peel, Finite Mixture Models (2000), section 6.10.3, ICL-BIC): components that
+    overlap are charged for it. Biernacki, Celeux and Govaert (IEEE Transactions on Pattern Analysis and Machine
+    Intelligence 22 (2000), 719-725), and mclust after them, have -log p(label | x), each row's most probable label
+    alone, where the entropy has the average over all labels; it is at most the entropy. The entropy is smooth in the
+    parameters, and a pass over the rows gives it beside the likelihood.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
+    entropy : array-like
+        Of the responsibilities, over all rows: `entropy`, or that of `gaussmix.core.moments.Moments`.
+
+    Returns
+    -------
+    float or array
+        The criterion.
+
+    Examples
+    --------
+    >>> icl(-1126.3, 11, 272, entropy=1.5).round(2)
+    np.float64(2317.26)
+    """
+    return bic(log_likelihood, n_parameters, n) + 2.0 * np.asarray(entropy)
+
+
+def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike | None = None) -> Any:
+    """Akaike's information criterion (IEEE Transactions on Automatic Control 19 (1974), 716-723): lower is better.
+
+    ``-2 log_likelihood + 2 n_parameters``.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like, optional
+        Not used: so that all criteria are called alike.
+
+    Returns
+    -------
+    float or array
+        The criterion.
+
+    Examples
+    --------
+    >>> aic(-1126.3, 11).round(2)
+    np.float64(2274.6)
+    """
+    return -2.0 * np.asarray(log_likelihood) + 2.0 * np.asarray(n_parameters)
+
+
+def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
+    """AIC corrected for few rows (Hurvich and Tsai, Biometrika 76 (1989), 297-307): lower is better.
+
+    ``aic + 2 p (p + 1) / (n - p - 1)`` with ``p = n_parameters``; infinite where there are no more rows than p + 1.
+
+    Parameters
+    ----------
+    log_likelihood : array-like
+        Of all rows together, in nats.
+    n_parameters : array-like
+        Free parameters.
+    n : array-like
+        How many rows: the sum of their weights.
+
+    Returns
+    -------
+    float or array
+        The criterion.
+
+    Examples
+    --------
+    >>> aicc(-1126.3, 11, 272).round(2)
+    np.float64(2275.62)
+    """
+    p = np.asarray(n_parameters, dtype=np.float64)
+    left = _counted(n) - p - 1.0
+    correction = np.where(left > 0, 2.0 * p * (p + 1.0) / np.where(left > 0, left, 1.0), np.inf)
+    return aic(log_likelihood, n_parameters) + correction
+
+
+def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None = None) -> float:
+    """Sum over rows of ``-sum_k r log r``, in nats: zero when every row belongs to one component.
+
+    Parameters
+    ----------
+    responsibilities : (n, k) array-like
+        The probability of each component for each row.
+    row_weights : (n,) array-like, optional
+        How many rows each counts as.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Examples
+    --------
+    >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
+    0.693
+    """
+    rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
+    return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)
+
+
+CRITERIA: dict[str, Callable[..., Any]] = {
+    "bic": lambda log_likelihood, n_parameters, n, entropy: bic(log_likelihood, n_parameters, n),
+    "icl": icl,
+    "aic": lambda log_likelihood, n_parameters, n, entropy: aic(log_likelihood, n_parameters),
+    "aicc": lambda log_likelihood, n_parameters, n, entropy: aicc(log_likelihood, n_parameters, n),
+}
+"""By name, all as functions of log_likelihood, n_parameters, n and entropy."""
+
+
+def differences_in_words(differences: npt.ArrayLike) -> Any:
+    """How much a difference of BIC says, of a worse model from the best one (lower is better, so differences are >= 0).
+
+    "weak" below 2, "positive" below 6, "strong" up to 10, "decisive" above: the steps of Kass and Raftery (Journal of
+    the American Statistical Association 90 (1995), 773-795, section 3.2), whose words for the first and the last are
+    "not worth more than a bare mention" and "very strong". As odds they are 3, 20 and 150 to 1.
+
+    Parameters
+    ----------
+    differences : number or array-like
+        At least 0: those of two models' criteria.
+
+    Returns
+    -------
+    str, or an array of str
+        An infinite difference, of a model that could not be fitted, is decisive.
+
+    Raises
+    ------
+    ValueError
+        When a difference is negative or NaN.
+
+    Examples
+    --------
+    >>> differences_in_words(3.1)
+    'positive'
+    >>> differences_in_words([0.5, 12.0]).tolist()
+    ['weak', 'decisive']
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    bad = np.flatnonzero(~(values >= 0))
+    if bad.size:
+        raise ValueError(
+            f"differences must be at least 0, the criterion less that of the best model; number {bad[0]} is "
+            f"{values.reshape(-1)[bad[0]]}"
+        )
+    steps = (values >= _STEPS[0]).astype(np.int64) + (values >= _STEPS[1]) + (values > _STEPS[2])
+    words = np.asarray(WORDS)[steps]
+    return str(words) if values.ndim == 0 else words
+
+
+def _counted(n: npt.ArrayLike) -> FloatArray:
+    counts = np.asarray(n, dtype=np.float64)
+    if not (counts > 0).all():
+        raise ValueError(f"n must be positive, the number of rows or the sum of their weights; got {n!r}")
+    return counts

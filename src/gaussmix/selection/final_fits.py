@@ -1,0 +1,144 @@
+"""EM on all rows from the peaks that a search has settled on, and the order among the cells that results have.
+
+A mixture is one of every richer structure, and with a component doubled one of more components. So the likelihood of a
+cell can be no lower than that of a cell below it, and where it is, the search has missed something. Where nothing sound
+is as high as the sound fits below, the highest of these stands in the place of the cell, as it is: what is above it has
+components that are accidents, whose likelihood says nothing.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gaussmix.core.engines import AbstractEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.degeneracy import Soundness
+from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
+from gaussmix.selection.cells import Cell
+from gaussmix.selection.grid_sweep import LESS, Ascent, Peak, Place
+from gaussmix.selection.model_names import as_origin
+from gaussmix.selection.partitions import Landscape
+from gaussmix.selection.warm_starts import doubled, lifted
+
+_PLAIN = 6  # iterations without acceleration: most fits are at the top after three
+_MOST = 500  # iterations more, of sound components
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """What is said of a cell.
+
+    Attributes
+    ----------
+    fit : Fit
+    soundness : Soundness
+    origin : str
+        What it was started from.
+    """
+
+    fit: Fit
+    soundness: Soundness
+    origin: str
+
+    @cached_property
+    def is_sound(self) -> bool:
+        return not self.soundness.n_unsound and self.fit.stop.is_converged
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.fit.moments.log_likelihood
+
+
+class LastWord:
+    """The fits of all cells.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+        All rows.
+    landscape : Landscape
+    ascent : Ascent
+    known : mapping from (int, structure) to Cell
+        Cells that stay as they are.
+    deadline : float
+        As ``time.perf_counter()`` counts.
+
+    Attributes
+    ----------
+    words : dict from (int, structure) to Word
+        Of the cells that were fitted, and of those that were known.
+    seconds : dict from (int, structure) to float
+        What each fit took.
+    interrupted : bool
+        Whether Ctrl-C has ended a fit: then the others stay where they start.
+    """
+
+    def __init__(
+        self,
+        engine: AbstractEngine,
+        landscape: Landscape,
+        ascent: Ascent,
+        known: Mapping[Place, Cell],
+        deadline: float,
+    ) -> None:
+        self._engine, self._landscape, self._ascent, self._deadline = engine, landscape, ascent, deadline
+        self.words: dict[Place, Word] = {}
+        for place, cell in known.items():
+            if cell.fit is not None and cell.soundness is not None:
+                self.words[place] = Word(cell.fit, cell.soundness, cell.origin)
+        self.seconds: dict[Place, float] = {}
+        self.interrupted = False
+
+    def fit(self, place: Place, peak: Peak) -> None:
+        """A fit of a cell; they come from few components and simple structures to many and rich ones."""
+        began = time.perf_counter()
+        highest = self._highest_below(place)
+        floor = -math.inf if highest is None else highest.log_likelihood
+        word = self._judged(self._run(place, peak.mixture, _PLAIN), peak.origin)
+        if highest is not None and word.log_likelihood < floor - LESS:
+            again = self._judged(self._run(place, self._raised(highest, place), _PLAIN), as_origin(highest.fit.mixture))
+            word = again if again.log_likelihood > word.log_likelihood else word
+        if word.fit.stop is Stop.LIMIT and not word.soundness.n_unsound:
+            word = self._judged(self._run(place, word.fit.mixture, _MOST, word.fit), word.origin)
+        if highest is not None and (word.soundness.n_unsound or word.log_likelihood < floor - LESS):
+            word = self._judged(self._run(place, self._raised(highest, place), 0), as_origin(highest.fit.mixture))
+        self.words[place] = word
+        self.seconds[place] = time.perf_counter() - began
+
+    def _run(self, place: Place, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
+        """Plain EM; a run that goes on is accelerated."""
+        update = self._landscape.update(*place)
+        fit = fit_em(
+            self._engine,
+            update,
+            start,
+            Ahead(),
+            max_iter=0 if self.interrupted else max_iter,
+            accelerator=Accelerator(update) if earlier else None,
+            earlier=earlier,
+            deadline=self._deadline,
+        )
+        self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
+        return fit
+
+    def _judged(self, fit: Fit, origin: str) -> Word:
+        fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
+        return Word(fit, self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
+
+    def _highest_below(self, place: Place) -> Word | None:
+        """The highest sound one."""
+        below = [self.words[other] for other in self._ascent.under(place) if other in self.words]
+        return max((word for word in below if word.is_sound), key=lambda word: word.log_likelihood, default=None)
+
+    def _raised(self, word: Word, place: Place) -> Mixture:
+        """The mixture of a cell below as one of the place."""
+        size, structure = place
+        mixture = word.fit.mixture
+        while mixture.n_components < size:
+            mixture = doubled(mixture)
+        return lifted(mixture, structure)

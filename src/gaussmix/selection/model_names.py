@@ -1,0 +1,71 @@
+"""The names of the covariance models that a search compares, and which of them are the same."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gaussmix.core.covariance import COVARIANCES, MODELS, covariance_class
+from gaussmix.core.mixture import Mixture
+
+ONE_COLUMN = ("E", "V")
+"""What is left of the fourteen in one dimension: equal or variable variances."""
+
+
+def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
+    """The names of different models, as the user spelled them.
+
+    In one dimension a code is its first letter, and of names that mean the same there the first one stays.
+
+    Raises
+    ------
+    ValueError
+        Names what is no model.
+    """
+    match covariance_types:
+        case "all":
+            return tuple(MODELS) if n_features > 1 else ONE_COLUMN
+        case "sklearn":
+            names: Iterable[Any] = COVARIANCES
+        case str():
+            names = (covariance_types,)
+        case _:
+            try:
+                names = tuple(covariance_types)
+            except TypeError:
+                names = (covariance_types,)
+    chosen: dict[str, str] = {}
+    for name in names:
+        if not isinstance(name, str) or name not in (*MODELS, *COVARIANCES, *ONE_COLUMN):
+            raise ValueError(
+                f'covariance_types must be "all", "sklearn", or some of {", ".join((*COVARIANCES, *MODELS))} '
+                f"(in one dimension E, V); got {name!r}"
+            )
+        if name in ONE_COLUMN and n_features > 1:
+            raise ValueError(
+                f"covariance_types has {name!r}, a model of one column; X has {n_features}: "
+                f"use three letters, such as {'EEE' if name == 'E' else 'VVV'!r}"
+            )
+        code = code_of(name, n_features)
+        chosen.setdefault(code, name if name in COVARIANCES else code)
+    if not chosen:
+        raise ValueError("covariance_types is empty: name at least one model")
+    return tuple(chosen.values())
+
+
+def code_of(name: str, n_features: int) -> str:
+    """Three letters, in one dimension one: names with the same code are the same model."""
+    code = covariance_class(name).letters
+    return code[0] if n_features == 1 else code
+
+
+def family_of(name: str, n_components: int, n_features: int) -> str:
+    """A key that names of equal models share: with one component nothing can be variable, which leaves three models."""
+    code = code_of(name, n_features)
+    if n_components > 1:
+        return code
+    return "X" if n_features == 1 else "XII" if code.endswith("II") else "XXI" if code.endswith("I") else "XXX"
+
+
+def as_origin(mixture: Mixture) -> str:
+    """A model that another one was started from, in words."""
+    k = mixture.n_components
+    return f"{k} component{'' if k == 1 else 's'} of {mixture.covariance.letters}"

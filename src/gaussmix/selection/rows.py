@@ -1,0 +1,88 @@
+"""The rows of a search: which columns count, how many rows are different, and whether they are the rows of before."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.selection.cells import Key
+
+_HASHED_ROWS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRows:
+    """What a search needs to know of its rows.
+
+    Attributes
+    ----------
+    rows : (n, d) array
+    row_weights : (n,) array or None
+    data_range : DataRange or None
+        Where columns are left out of all models: constant ones, and functions of others. Where there are no more
+        different rows than columns every column is a function of others: then constant ones alone.
+    n_different : int
+        Different rows that have a weight; not counted any further than what is asked.
+    """
+
+    rows: FloatArray
+    row_weights: FloatArray | None
+    data_range: DataRange | None
+    n_different: int
+
+    @classmethod
+    def of(cls, rows: FloatArray, row_weights: FloatArray | None, most_components: int) -> Self:
+        """What is to be known for numbers of components up to the one given."""
+        weighted = rows if row_weights is None else rows[row_weights > 0]
+        n_different = _count_different(weighted, max(most_components, rows.shape[1] + 1))
+        kind = "full" if n_different > rows.shape[1] else "diag"
+        return cls(rows, row_weights, DataRange.of(rows, row_weights, kind), n_different)
+
+    @property
+    def kept(self) -> FloatArray:
+        """(n, r) the columns that count."""
+        return self.rows if self.data_range is None else self.data_range.reduce(self.rows)
+
+    @property
+    def n_features(self) -> int:
+        """How many columns count."""
+        return self.rows.shape[1] if self.data_range is None else len(self.data_range.kept)
+
+    @property
+    def weight(self) -> float:
+        return float(len(self.rows)) if self.row_weights is None else float(self.row_weights.sum())
+
+    @property
+    def n_weighted(self) -> int:
+        """Rows that have a weight."""
+        return len(self.rows) if self.row_weights is None else int(np.count_nonzero(self.row_weights))
+
+    def refusal(self, key: Key) -> str:
+        """Why a model cannot be fitted to the rows; empty when it can."""
+        k, name = key
+        if k > self.n_different:
+            return f"{k} components need as many different rows; there are {self.n_different}"
+        if 1 < self.n_features >= self.n_different and covariance_class(name).letters[2] != "I":
+            return f"{self.n_different} different rows in {self.n_features} columns are too few for correlations"
+        return ""
+
+    def fingerprint(self) -> tuple[tuple[int, ...], str]:
+        """What tells data apart that are not the same: the shape, and a hash of some rows with their weights."""
+        some = np.unique(np.linspace(0, len(self.rows) - 1, _HASHED_ROWS).astype(np.int64))
+        digest = hashlib.blake2b(np.ascontiguousarray(self.rows[some]).tobytes(), digest_size=16)
+        if self.row_weights is not None:
+            digest.update(np.ascontiguousarray(self.row_weights[some]).tobytes())
+        return self.rows.shape, digest.hexdigest()
+
+
+def _count_different(rows: FloatArray, enough: int) -> int:
+    """How many rows are different; no more are counted than are enough."""
+    for n in (min(len(rows), 4 * enough), len(rows)):
+        count = len(np.unique(rows[:n], axis=0))
+        if count >= enough:
+            return enough
+    return count

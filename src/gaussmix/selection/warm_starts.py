@@ -1,0 +1,73 @@
+"""Where a cell of the table may start from, given what its neighbors have found."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance, free_of
+from gaussmix.core.covariance.triangular import lower_root
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.split_merge import merge_costs
+from gaussmix.selection.partitions import Start
+
+_SPLITS = 8  # components, those of greatest weight first
+_MERGES = 6  # pairs, the cheapest first
+_NUDGE = 0.02  # of a component's rows, from one half to the other, where both halves are to begin alike
+
+
+def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float = 1.0) -> Iterator[Start]:
+    """One component cut in two, at its mean and across the direction in which it is widest.
+
+    ``table`` (n, k) has the responsibilities of the rows. With a share below one the halves differ so little that what
+    they start from is as likely as the mixture itself.
+    """
+    dense = mixture.covariance.dense()
+    for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
+        widest = np.linalg.eigh(dense[component])[1][:, -1]
+        side = np.where((rows - mixture.means[component]) @ widest > 0, share, -share)
+        own = 0.5 * table[:, component]
+        halves = np.stack([own * (1 + side), own * (1 - side)], axis=1)
+        others = np.delete(table, component, axis=1)
+        yield f"{mixture.n_components} components, one split", np.concatenate([others, halves], axis=1)
+
+
+def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
+    """The same, almost as likely as the mixture."""
+    return splits(rows, mixture, table, _NUDGE)
+
+
+def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start]:
+    """Two components as one, those first whose merging costs the least likelihood; ``weight`` is that of all rows."""
+    costs = merge_costs(mixture, mixture.weights * weight)
+    first, second = np.triu_indices(mixture.n_components, 1)
+    for at in np.argsort(costs[first, second], kind="stable")[:_MERGES]:
+        merged = np.delete(table, second[at], axis=1)
+        merged[:, first[at]] += table[:, second[at]]
+        yield f"{mixture.n_components} components, two merged", merged
+
+
+def lifted(mixture: Mixture, structure: type[AbstractCovariance]) -> Mixture:
+    """The same mixture as one of a structure that its own is a special case of."""
+    dense = mixture.covariance.dense()
+    match free_of(structure).form:
+        case "full":
+            roots = lower_root(dense)
+        case "tied":
+            roots = lower_root(dense[:1])[0]
+        case "diagonal":
+            roots = np.sqrt(mixture.covariance.variances())
+        case "spherical":
+            roots = np.sqrt(mixture.covariance.variances()[:, 0])
+    return Mixture(mixture.weights, mixture.means, structure(roots, *mixture.means.shape))
+
+
+def doubled(mixture: Mixture) -> Mixture:
+    """The same density with one component more: that of greatest weight, twice, each with half of the weight."""
+    component = int(mixture.weights.argmax())
+    order = [*range(mixture.n_components), component]
+    weights = mixture.weights[order]
+    weights[[component, -1]] /= 2
+    covariance = mixture.covariance
+    roots: FloatArray = covariance.roots if covariance.form == "tied" else covariance.roots[order]
+    return Mixture(weights, mixture.means[order], type(covariance)(roots, len(order), mixture.n_features))

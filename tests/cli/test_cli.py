@@ -1,0 +1,409 @@
+"""The command line, end to end: what it prints, what it writes, and one clear sentence when the input is wrong."""
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import fails, run, succeeds
+from rich.console import Console
+
+import gaussmix
+from gaussmix import GaussianMixture, Mixture
+from gaussmix.cli.console import shown_progress
+from gaussmix.cli.options import CovarianceType, Init, ModelName
+from gaussmix.cli.summary import mixture_summary
+from gaussmix.cli.tables import write_table
+from gaussmix.core.covariance import COVARIANCES, MODELS
+from gaussmix.fitting.em import Progress
+from gaussmix.fitting.initialization import METHODS
+
+CHOOSE = ["--columns", "length"]
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    means = np.array([[0.0, 10.0], [8.0, 30.0], [-9.0, -20.0]])
+    return means[rng.integers(0, 3, 120)] + rng.normal(size=(120, 2))
+
+
+@pytest.fixture
+def table(rows, tmp_path):
+    path = tmp_path / "table.csv"
+    columns = {"length": rows[:, 0], "name": np.array(["x"] * 120), "width": rows[:, 1], "w": np.arange(120) % 4}
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def model(rows, tmp_path):
+    mixture = GaussianMixture(3, random_state=0).fit(pd.DataFrame(rows, columns=["length", "width"])).mixture_
+    mixture.save(tmp_path / "model.json")
+    return tmp_path / "model.json"
+
+
+# fit
+
+
+def test_fit_gives_the_model_that_python_gives(table, rows, tmp_path):
+    succeeds("fit", table, "-k", 3, "--columns", "length,width", "--seed", 5, "-o", tmp_path / "out.json")
+    expected = GaussianMixture(3, random_state=5).fit(rows)
+    mixture = gaussmix.load(tmp_path / "out.json")
+    np.testing.assert_array_equal(mixture.means, expected.means_)
+    np.testing.assert_array_equal(mixture.covariance.covariances, expected.covariances_)
+    assert mixture.feature_names == ("length", "width")
+
+
+def test_fit_reports_when_asked(table):
+    assert "certainty" not in succeeds("fit", table, "-k", "3", "--columns", "length,width").stdout
+    printed = succeeds("fit", table, "-k", "3", "--columns", "length,width,w", "--report").stdout
+    assert "w has 4 different values" in printed
+    assert "certainty" in printed
+
+
+def test_fit_prints_weights_means_likelihood_criteria_and_why_it_stopped(table, rows):
+    out = succeeds("fit", table, "-k", 3, "--columns", "length,width").stdout
+    expected = GaussianMixture(3, random_state=0).fit(rows)
+    joined = " ".join(out.split())
+    assert "component weight length width" in joined
+    for weight, mean in zip(expected.weights_, expected.means_, strict=True):
+        assert f"{weight:.4f} {mean[0]:.3f} ±" in joined
+    assert f"log-likelihood {expected.lower_bound_ * 120:.4f} ({expected.lower_bound_:.6f} per row)" in joined
+    assert f"BIC {expected.bic(rows):.3f} (lower is better)" in joined
+    assert f"AIC {expected.aic(rows):.3f}" in joined
+    assert f"iterations {expected.n_iter_} why it stopped {expected.stop_reason_}" in joined
+
+
+def test_fit_passes_every_option_on(table, rows, tmp_path):
+    options = ["--covariance-type", "diag", "--n-init", 2, "--max-iter", 7, "--tol", 1e-9, "--reg-covar", 0.01]
+    succeeds(
+        "fit", table, "-k", 2, "--columns", "width,length", *options, "--init", "random", "-o", tmp_path / "out.json"
+    )
+    expected = GaussianMixture(
+        2, covariance_type="diag", n_init=2, max_iter=7, tol=1e-9, reg_covar=0.01, init_params="random", random_state=0
+    )
+    with pytest.warns(UserWarning, match="did not converge"):
+        expected.fit(rows[:, ::-1])
+    mixture = Mixture.load(tmp_path / "out.json")
+    np.testing.assert_array_equal(mixture.means, expected.means_)
+    np.testing.assert_array_equal(mixture.covariance.covariances, expected.covariances_)
+
+
+def test_fit_leaves_to_the_estimator_what_is_not_given(table, monkeypatch):
+    seen = {}
+    untouched = GaussianMixture.__init__
+
+    def init(self, *args, **options):
+        seen.update(options)
+        untouched(self, *args, **options)
+
+    monkeypatch.setattr(GaussianMixture, "__init__", init)
+    succeeds("fit", table, "-k", 2, "--columns", "length")
+    assert set(seen) == {"covariance_type", "random_state", "callback"}
+    succeeds("fit", table, "-k", 2, "--columns", "length", "--reg-covar", "chen-tan", "--max-iter", 900)
+    assert (seen["reg_covar"], seen["max_iter"]) == ("chen-tan", 900)
+    result = succeeds("fit", table, "-k", 2, "--columns", "length", "--time-budget", 0)
+    assert "why it stopped  Stopped by time_budget" in result.stdout
+    assert "'inverse-wishart'); got 'wishart'." in fails("fit", table, "-k", 2, "--reg-covar", "wishart", *CHOOSE)
+
+
+def test_fit_with_row_weights_leaves_their_column_out_of_the_features(table, rows, tmp_path):
+    table_of_numbers = tmp_path / "numbers.csv"
+    pd.read_csv(table).drop(columns="name").to_csv(table_of_numbers, index=False)
+    out = succeeds("fit", table_of_numbers, "-k", 2, "--weights", "w", "-o", tmp_path / "out.json").stdout
+    expected = GaussianMixture(2, random_state=0).fit(rows, sample_weight=np.arange(120) % 4)
+    mixture = Mixture.load(tmp_path / "out.json")
+    np.testing.assert_array_equal(mixture.means, expected.means_)
+    assert mixture.feature_names == ("length", "width")
+    assert "120 (total weight 180)" in out
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_fit_of_other_formats_agrees_with_csv(suffix, rows, tmp_path):
+    for path in (tmp_path / "t.csv", tmp_path / f"t{suffix}"):
+        write_table(path, {"length": rows[:, 0], "width": rows[:, 1]})
+        succeeds("fit", path, "-k", 3, "-o", f"{path}.json")
+    first, second = (json.loads((tmp_path / f"t{end}.json").read_text()) for end in (".csv", suffix))
+    assert first.pop("feature_names") == ["length", "width"]
+    assert second.pop("feature_names") == (None if suffix == ".npy" else ["length", "width"])
+    assert first == second
+
+
+def test_fit_without_output_writes_nothing(table, tmp_path):
+    succeeds("fit", table, "-k", 2, "--columns", "length")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
+    result = succeeds("fit", table, "-k", 3, "--columns", "length", "--init", "kmeans", "--max-iter", 1)
+    assert result.stderr.startswith("Warning: Best performing initialization did not converge.")
+    assert result.stderr.count("\n") == 1
+    (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
+    result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0, "--tol", 1e-3)
+    assert result.stderr.startswith("Warning: Components 0, 1 collapsed")
+    assert result.stderr.count("\n") == 1
+
+
+def test_summary_of_many_columns_is_readable_or_says_what_it_leaves_out():
+    def printed(k, d):
+        mixture = Mixture.from_parameters(
+            np.full(k, 1 / k), np.zeros((k, d)), np.ones((k, d)), covariance_type="diag",
+            feature_names=[f"column number {position}" for position in range(d)],
+        )  # fmt: skip
+        console = Console(file=io.StringIO(), width=80)
+        console.print(mixture_summary(mixture, 80))
+        return console.file.getvalue()
+
+    for k, d in ((1, 1), (3, 3), (3, 40), (12, 3), (12, 40), (2, 200)):
+        text = printed(k, d)
+        assert max(map(len, text.splitlines())) <= 80
+        assert "…" not in text
+        shown = sum(f"column number {position} " in f"{text} ".replace("\n", " ") for position in range(d))
+        assert shown == d or f"(the first {shown} of {d} columns)" in text
+
+
+def test_fit_of_markup_in_names_prints_the_names(rows, tmp_path):
+    pd.DataFrame(rows, columns=["[red]a", "[/b]"]).to_csv(tmp_path / "[x].csv", index=False)
+    out = succeeds("fit", tmp_path / "[x].csv", "-k", 2, "-o", tmp_path / "[bold].json").stdout
+    assert "[red]a" in out
+    assert "[/b]" in out
+    assert "[bold].json" in out.replace("\n", "").replace(" ", "")
+    assert "'[c]'" in fails("fit", tmp_path / "[x].csv", "-k", 2, "--columns", "[c]")
+
+
+# predict, score, sample
+
+
+def test_predict_prints_labels_and_probabilities_in_row_order(model, table, rows):
+    mixture = Mixture.load(model)
+    frame = pd.read_csv(io.StringIO(succeeds("predict", model, table, "--proba").stdout))
+    assert list(frame.columns) == ["label", "p0", "p1", "p2"]
+    np.testing.assert_array_equal(frame["label"], mixture.labels(rows))
+    np.testing.assert_array_equal(frame[["p0", "p1", "p2"]], mixture.responsibilities(rows))
+
+
+def test_fit_then_predict_gives_the_labels_that_python_gives(table, rows, tmp_path):
+    succeeds("fit", table, "-k", 3, "--columns", "width,length", "-o", tmp_path / "m.json")
+    succeeds("predict", tmp_path / "m.json", table, "-o", tmp_path / "labels.csv")
+    expected = GaussianMixture(3, random_state=0).fit_predict(rows[:, ::-1])
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "labels.csv")["label"], expected)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_predict_agrees_for_every_format_in_and_out(suffix, model, rows, tmp_path):
+    path, out = tmp_path / f"table{suffix}", tmp_path / f"out{suffix}"
+    write_table(path, {"length": rows[:, 0], "width": rows[:, 1]})
+    assert succeeds("predict", model, path, "-o", out).stdout == ""
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".npy": np.load}[suffix]
+    np.testing.assert_array_equal(np.ravel(read(out)), Mixture.load(model).labels(rows))
+
+
+def test_columns_chosen_by_position_are_chosen_again(rows, tmp_path):
+    wide = np.column_stack([rows[:, 1], np.zeros(120), rows[:, 0]])
+    np.save(tmp_path / "wide.npy", wide)
+    succeeds("fit", tmp_path / "wide.npy", "-k", 3, "--columns", "2,0", "-o", tmp_path / "m.json")
+    frame = pd.read_csv(io.StringIO(succeeds("predict", tmp_path / "m.json", tmp_path / "wide.npy").stdout))
+    np.testing.assert_array_equal(frame["label"], GaussianMixture(3, random_state=0).fit_predict(rows))
+
+
+def test_score_prints_likelihood_and_bic_and_writes_densities(model, table, rows, tmp_path):
+    joined = " ".join(succeeds("score", model, table, "-o", tmp_path / "d.csv").stdout.split())
+    density = Mixture.load(model).log_density(rows)
+    estimator = GaussianMixture(3, random_state=0).fit(rows)
+    assert f"log-likelihood {density.sum():.4f} ({density.mean():.6f} per row)" in joined
+    assert f"BIC {estimator.bic(rows):.3f} (lower is better)" in joined
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "d.csv")["log_density"], density)
+
+
+def test_sample_draws_the_rows_of_its_seed(model, tmp_path):
+    expected, labels = Mixture.load(model).sample(50, 3)
+    frame = pd.read_csv(io.StringIO(succeeds("sample", model, "-n", 50, "--seed", 3, "--labels").stdout))
+    assert list(frame.columns) == ["length", "width", "label"]
+    np.testing.assert_array_equal(frame[["length", "width"]], expected)
+    np.testing.assert_array_equal(frame["label"], labels)
+    for suffix in (".npy", ".parquet"):
+        succeeds("sample", model, "-n", 50, "--seed", 3, "-o", tmp_path / f"sample{suffix}")
+    np.testing.assert_array_equal(np.load(tmp_path / "sample.npy"), expected)
+    np.testing.assert_array_equal(pd.read_parquet(tmp_path / "sample.parquet"), expected)
+
+
+def test_sample_without_a_seed_differs_from_call_to_call(model):
+    assert succeeds("sample", model, "-n", 3).stdout != succeeds("sample", model, "-n", 3).stdout
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "table.csv is empty."),
+        ("a,b\n", "table.csv has no rows."),
+        (
+            "a,b\n1,2\n3,four\n5,6\n",
+            "column 'b' has 'four' in row 1 (line 3) where a number belongs; choose columns with --col",
+        ),
+        (
+            "a,b\n1,2\n3,\n5,6\n",
+            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in such cells, or delete",
+        ),
+        ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
+        ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),
+    ],
+)
+def test_fit_refuses_bad_tables_in_one_sentence(content, message, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    assert message in fails("fit", tmp_path / "table.csv", "-k", 3, "-o", tmp_path / "m.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.npy"])
+def test_fit_of_a_missing_file_says_so(name, tmp_path):
+    assert fails("fit", tmp_path / name, "-k", 2) == f"Error: There is no file {tmp_path / name}."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--columns", "length,depth"], "has no column 'depth'; its columns are 'length', 'name', 'width', 'w'."),
+        (["--columns", "length,length"], "--columns names a column twice"),
+        (
+            ["--columns", "length,w", "--weights", "w"],
+            "'w' cannot be a feature (--columns) and the weights (--weights)",
+        ),
+        (["--columns", "length", "--weights", "v"], "has no column 'v'"),
+        (["--columns", "width", "--weights", "length"], "column 'length' has the weight -"),
+        (["--columns", ""], "has no column left to fit"),
+    ],
+)
+def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
+    assert message in fails("fit", table, "-k", 2, *options)
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(table, model, tmp_path):
+    choose = ["--columns", "length"]
+    assert "there is no folder" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
+    assert "is a folder; give the name of a file" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
+    assert "is an input; write the output to another file" in fails("fit", table, "-k", 2, *choose, "-o", table)
+    assert "is an input" in fails("predict", model, table, "-o", table)
+    assert "does not end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
+    assert "there is no folder" in fails("demo", "-o", tmp_path / "none" / "out")
+
+
+def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(model.read_text()[:200])
+    for command in (["predict", damaged, table], ["score", damaged, table], ["sample", damaged]):
+        assert "damaged.json is not a gaussmix model: it is not JSON" in fails(*command)
+    assert "is not a gaussmix model" in fails("predict", table, table)
+    assert fails("sample", tmp_path / "none.json") == f"Error: There is no file {tmp_path / 'none.json'}."
+
+
+def test_predict_names_the_columns_that_are_missing(model, tmp_path):
+    (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
+    line = fails("predict", model, tmp_path / "other.csv")
+    assert "other.csv has no column 'width'; its columns are 'length', 'depth'." in line
+    np.save(tmp_path / "three.npy", np.zeros((2, 3)))
+    assert "three.npy has 3 columns; the model has 2 features." in fails("predict", model, tmp_path / "three.npy")
+
+
+def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
+    Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
+    assert "has a feature named 'label' already" in fails("sample", tmp_path / "m.json", "--labels")
+
+
+def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    line = fails("fit", table, "-k", 2)
+    assert line.endswith('tables needs pandas: pip install "gaussmix[tables]"')
+
+
+def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
+    def interrupted(self, X, y=None, sample_weight=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GaussianMixture, "fit", interrupted)
+    result = run("fit", table, "-k", 2, "--columns", "length")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
+
+
+@pytest.fixture
+def ctrl_c_in_the_search(monkeypatch):
+    @contextmanager
+    def presses(console):
+        seen = []
+
+        def press(progress):
+            seen.append(progress)
+            if len(seen) == 8:
+                raise KeyboardInterrupt
+
+        yield press
+
+    monkeypatch.setattr("gaussmix.cli.fit.shown_progress", presses)
+
+
+def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
+    result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
+    assert "why it stopped  Interrupted after" in result.stdout
+    assert Mixture.load(tmp_path / "m.json").n_components == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["fit", "t.csv"], ["fit", "t.csv", "-k", "0"], ["fit", "t.csv", "-k", "2", "--covariance-type", "round"], ["x"]],
+)
+def test_usage_errors_exit_with_2(args):
+    result = run(*args)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+
+
+# the rest
+
+
+def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
+    def shown(console, after):
+        with shown_progress(console, after) as callback:
+            callback(Progress(start=1, n_iter=37, log_likelihood=-3.25, gain=0.1))
+        return console.file.getvalue()
+
+    terminal = {"force_terminal": True, "width": 120}
+    assert "Start 2, iteration 37: mean log-likelihood -3.25" in shown(Console(file=io.StringIO(), **terminal), 0)
+    assert shown(Console(file=io.StringIO(), **terminal), 1e9) == ""
+    assert shown(Console(file=io.StringIO()), 0) == ""
+
+
+def test_choices_are_those_of_the_package():
+    assert [choice.value for choice in CovarianceType] == list(COVARIANCES)
+    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
+    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
+    assert [choice.value for choice in Init] == list(METHODS)
+
+
+def test_version_is_that_of_the_package():
+    assert succeeds("--version").stdout == f"gaussmix {gaussmix.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["fit", "predict", "score", "sample", "plot", "segment", "demo"])
+def test_help_has_an_example(command):
+    assert f"Example: gaussmix {command}" in succeeds(command, "--help").stdout
+
+
+def test_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "gaussmix", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"gaussmix {gaussmix.__version__}\n"
+
+
+def test_command_line_imports_no_heavy_library_before_it_is_needed():
+    heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL"}
+    code = f"import sys, gaussmix.cli, gaussmix.cli.demo_run; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

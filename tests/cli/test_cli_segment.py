@@ -1,0 +1,294 @@
+"""``gaussmix segment``: what it writes and prints, and one clear sentence when the input is wrong."""
+
+import nibabel
+import numpy as np
+import pytest
+import tifffile
+from commands import fails, run, succeeds
+from PIL import Image
+
+from gaussmix import Mixture
+from gaussmix.imaging import GaussianMixtureSegmenter
+
+COLORS = np.array([[200, 190, 60], [20, 40, 90], [120, 60, 50]])
+
+
+def stripes(seed=0, height=20, width=30):
+    """Three noisy stripes: bright, dark, between."""
+    noise = np.random.default_rng(seed).integers(0, 20, (height, width, 3))
+    return (COLORS[np.arange(width) * 3 // width][None] + noise).astype(np.uint8)
+
+
+def labels_in(path):
+    return np.asarray(Image.open(path))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Stripes that are transparent at the top."""
+    pixels = np.dstack([stripes(), np.full((20, 30), 255, dtype=np.uint8)])
+    pixels[:5, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures of one kind."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, name in enumerate(["a.png", "b.png", "c.bmp"]):
+        Image.fromarray(stripes(number, height=20 + number)).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def volume(tmp_path):
+    rng = np.random.default_rng(0)
+    values = (np.repeat([900, 100, 500], 5)[None, None].repeat(8, axis=0).repeat(9, axis=1)).astype(np.int16)
+    values += rng.integers(0, 60, values.shape, dtype=np.int16)
+    affine = np.diag([2.0, 1.0, 1.0, 1.0])
+    affine[:3, 3] = [5, -6, 7]
+    nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / "t1.nii.gz")
+    return tmp_path / "t1.nii.gz"
+
+
+# one file
+
+
+def test_a_picture_gives_labels_cut_outs_maps_a_figure_and_the_model(picture, tmp_path):
+    out = succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out").stdout
+    folder = tmp_path / "out"
+    numbered = {f"{kind}-{number}.png" for kind in ("segment", "probability") for number in range(3)}
+    assert {path.name for path in folder.iterdir()} == numbered | {
+        "labels.png", "segments.png", "uncertainty.png", "figure.png", "model.json",
+    }  # fmt: skip
+    pixels, labels = np.asarray(Image.open(picture)), labels_in(folder / "labels.png")
+    segmenter = GaussianMixtureSegmenter(3, random_state=0).fit(pixels)
+    np.testing.assert_array_equal(labels, segmenter.predict(pixels))
+    np.testing.assert_array_equal(labels[-1], np.repeat([2, 0, 1], 10))
+    assert (labels[:5] == 255).all()
+    mixture = Mixture.load(folder / "model.json")
+    np.testing.assert_array_equal(mixture.means, segmenter.mixture_.means)
+    assert mixture.feature_names == ("red", "green", "blue")
+    assert "pixels     450" in out
+    for number in range(3):
+        line = next(line for line in out.splitlines() if line.strip().startswith(f"{number} "))
+        red, green, blue = np.rint(pixels[labels == number][:, :3].mean(axis=0)).astype(int)
+        assert "33.3 %" in line
+        assert line.rstrip().endswith(f"#{red:02x}{green:02x}{blue:02x}")
+
+
+def test_options_are_those_of_the_segmenter(picture, tmp_path):
+    options = ["--color", "gray", "--covariance-type", "tied", "--smoothing", 0.25, "--no-maps"]
+    out = succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out", *options).stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "labels.png", "segments.png", "figure.png", "model.json",
+    }  # fmt: skip
+    mixture = Mixture.load(tmp_path / "out" / "model.json")
+    assert (mixture.feature_names, mixture.covariance_type, mixture.n_components) == (("gray",), "tied", 2)
+    assert "smoothing  0.25" in out
+
+
+def test_classes_can_be_counted(picture, tmp_path):
+    succeeds("segment", picture, "-k", "auto", "-o", tmp_path / "out")
+    assert Mixture.load(tmp_path / "out" / "model.json").n_components == 3
+
+
+def test_a_volume_gives_volumes_in_its_place(volume, tmp_path):
+    out = succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out").stdout
+    names = {"labels.nii.gz", "probabilities.nii.gz", "uncertainty.nii.gz", "contact-sheet.png", "model.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    labels = nibabel.load(tmp_path / "out" / "labels.nii.gz")
+    np.testing.assert_array_equal(labels.affine, nibabel.load(volume).affine)
+    np.testing.assert_array_equal(np.asanyarray(labels.dataobj)[0, 0], np.repeat([2, 0, 1], 5))
+    assert out.count("0.7 ml") == 3  # 8 * 9 * 5 voxels of 2 mm^3
+
+
+def test_only_pixels_inside_of_the_mask_count(volume, tmp_path):
+    mask = np.zeros((8, 9, 15), dtype=np.uint8)
+    mask[2:6] = 1
+    nibabel.save(nibabel.Nifti1Image(mask, nibabel.load(volume).affine), tmp_path / "m.nii")
+    succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out", "--mask", tmp_path / "m.nii")
+    labels = np.asanyarray(nibabel.load(tmp_path / "out" / "labels.nii.gz").dataobj)
+    np.testing.assert_array_equal(labels == 255, mask == 0)
+
+
+def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
+    out = succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out", "--fractions", "--no-maps").stdout
+    fractions = nibabel.load(tmp_path / "out" / "fractions.nii.gz")
+    values = np.asanyarray(nibabel.load(volume).dataobj)
+    segmenter = GaussianMixtureSegmenter(3, spacing=(2.0, 1.0, 1.0), random_state=0).fit(values)
+    expected = segmenter.predict_fractions(values)
+    np.testing.assert_array_equal(np.asanyarray(fractions.dataobj), expected)
+    np.testing.assert_array_equal(fractions.affine, nibabel.load(volume).affine)
+    for volume_of_class in expected.reshape(-1, 3).sum(axis=0, dtype=float) * 2 / 1000:
+        assert f"{volume_of_class:.1f} ml" in out
+
+
+def test_a_field_is_asked_of_the_segmenter(tmp_path):
+    tifffile.imwrite(tmp_path / "p.tif", np.stack([stripes()[..., 0]] * 2), photometric="minisblack", metadata=None)
+    line = fails("segment", tmp_path / "p.tif", "-k", 2, "-o", tmp_path / "out", "--bias-field")
+    assert "p.tif: bias_field=True is for images that have one field each" in line
+
+
+def scribbles(path, height=20):
+    """A few pixels in two colors on a transparent ground: the bright stripe, dark red, and the two others, yellow."""
+    painted = np.zeros((height, 30, 4), dtype=np.uint8)
+    painted[8:12, 3:7] = [180, 0, 0, 255]
+    painted[8:12, 13:17] = painted[8:12, 23:27] = [255, 255, 0, 255]
+    Image.fromarray(painted).save(path)
+    return path
+
+
+def test_known_pixels_name_the_classes(picture, tmp_path):
+    labels = scribbles(tmp_path / "s.png")
+    succeeds("segment", picture, "-o", tmp_path / "out", "--labels", labels)
+    found = labels_in(tmp_path / "out" / "labels.png")
+    np.testing.assert_array_equal(found[5:], np.repeat([0, 1, 1], 10)[None].repeat(15, axis=0))
+    assert (found[:5] == 255).all()
+    assert Mixture.load(tmp_path / "out" / "model.json").n_components == 10  # five of each class
+
+
+@pytest.mark.parametrize("as_volume", [False, True])
+def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
+    pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
+    tifffile.imwrite(tmp_path / "p.tif", pages, photometric="minisblack", metadata=None)
+    succeeds("segment", tmp_path / "p.tif", "-k", 2, "-o", tmp_path / "out", *["--volume"] * as_volume)
+    with tifffile.TiffFile(tmp_path / "out" / "labels.tif") as file:
+        assert file.series[0].axes == ("ZYX" if as_volume else "TYX")
+    assert (tmp_path / "out" / "contact-sheet.png").is_file()
+
+
+def test_files_of_an_earlier_run_that_stay_are_named(picture, tmp_path):
+    succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out")
+    result = succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    assert "still has files of an earlier run: probability-2.png, segment-2.png" in result.stderr
+
+
+# several files
+
+
+def test_a_folder_is_segmented_with_one_model(folder, tmp_path):
+    out = succeeds("segment", folder, "-k", 3, "-o", tmp_path / "out").stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "model.json", "contact-sheet.png"}
+    images = [np.asarray(Image.open(folder / name)) for name in ("a.png", "b.png", "c.bmp")]
+    segmenter = GaussianMixtureSegmenter(3, random_state=0).fit(images)
+    for name, labels in zip("abc", segmenter.predict(images), strict=True):
+        assert {path.name for path in (tmp_path / "out" / name).iterdir()} == {"labels.png", "segments.png"}
+        np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png"), labels)
+        assert any(line.split()[:2] == [name, "33.3"] for line in out.splitlines())
+    model = Mixture.load(tmp_path / "out" / "model.json")
+    np.testing.assert_array_equal(model.means, segmenter.mixture_.means)
+
+
+def test_each_file_can_have_its_own_model_whatever_its_kind(folder, volume, tmp_path):
+    succeeds("segment", folder, volume, "-k", 2, "-o", tmp_path / "out", "--each", "--maps")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "t1", "contact-sheet.png"}
+    alone = GaussianMixtureSegmenter(2, random_state=0).fit(np.asarray(Image.open(folder / "b.png")))
+    np.testing.assert_array_equal(Mixture.load(tmp_path / "out" / "b" / "model.json").means, alone.mixture_.means)
+    assert (tmp_path / "out" / "b" / "probability-1.png").is_file()
+    assert (tmp_path / "out" / "t1" / "probabilities.nii.gz").is_file()
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
+    whole = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2])
+    result = run("segment", folder, "-k", 3, "-o", tmp_path / "out", *["--each"] * each)
+    assert result.exit_code == 2
+    assert "1 of 3 files are left out: " in result.stderr
+    assert "b.png is a damaged picture: " in result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "c"}
+    assert " 33.3 " in result.stdout
+
+
+def test_masks_of_a_folder_go_by_name(folder, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for number, name in enumerate("abc"):
+        mask = np.zeros((20 + number, 30), dtype=np.uint8)
+        mask[number + 2 :] = 1
+        Image.fromarray(mask).save(masks / f"{name}.png")
+    succeeds("segment", folder, "-k", 3, "-o", tmp_path / "out", "--mask", masks)
+    for number, name in enumerate("abc"):
+        labels = labels_in(tmp_path / "out" / name / "labels.png")
+        np.testing.assert_array_equal((labels == 255).all(axis=1), np.arange(20 + number) < number + 2)
+    (masks / "c.png").unlink()
+    line = fails("segment", folder, "-k", 3, "-o", tmp_path / "out", "--mask", masks)
+    assert f"masks has no mask for {folder / 'c.bmp'}: it would be named c.*" in line
+
+
+def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
+    (tmp_path / "labels").mkdir()
+    scribbles(tmp_path / "labels" / "b.png", height=21)
+    succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    for name in "abc":
+        np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
+    (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")
+    line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    assert "has no labels for any of the files" in line
+    line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels" / "d.png")
+    assert "d.png can be of one picture only" in line
+
+
+def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
+    Image.fromarray(stripes()).save(folder / "a.bmp")
+    succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a.bmp", "a.png", "b", "c"}
+
+
+# errors
+
+
+def test_what_cannot_be_segmented_is_refused_in_one_sentence(picture, tmp_path):
+    def says(path, *options):
+        return fails("segment", path, "-o", tmp_path / "out", *(options or ("-k", 2)))
+
+    (tmp_path / "text.png").write_text("hello")
+    assert "text.png is not a picture that pillow can read." in says(tmp_path / "text.png")
+    whole = picture.read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    assert "half.png is a damaged picture" in says(tmp_path / "half.png")
+    assert "There is no file" in says(tmp_path / "none.png")
+    Image.fromarray(np.full((9, 9, 3), 7, dtype=np.uint8)).save(tmp_path / "flat.png")
+    assert "flat.png: image has one color only" in says(tmp_path / "flat.png")
+    Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).save(tmp_path / "tiny.png")
+    assert "tiny.png: image has 4 different colors; n_components=5" in says(tmp_path / "tiny.png", "-k", 5)
+    Image.fromarray(np.zeros((4, 4, 4), dtype=np.uint8)).save(tmp_path / "clear.png")
+    assert "clear.png has no visible pixel" in says(tmp_path / "clear.png")
+    Image.fromarray(np.ones((30, 20), dtype=np.uint8)).save(tmp_path / "m.png")
+    line = says(picture, "-k", 2, "--mask", tmp_path / "m.png")
+    assert "m.png has the shape (30, 20), the picture (20, 30); they must be equal" in line
+    for k in (0, 256, "some"):
+        assert f"-k is a number from 1 to 255 (a label is one byte), or auto; got '{k}'" in says(picture, "-k", k)
+    assert "--smoothing is a number, or auto; got 'much'" in says(picture, "-k", 2, "--smoothing", "much")
+    assert "smoothing must be" in says(picture, "-k", 2, "--smoothing", -1)
+    assert "was given twice" in says(picture, picture, "-k", 2)
+    (tmp_path / "empty").mkdir()
+    assert "has no pictures (.png, .jpg" in says(tmp_path / "empty")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_model_is_of_pictures_of_one_kind(folder, volume, tmp_path):
+    line = fails("segment", folder, volume, "-k", 2, "-o", tmp_path / "out")
+    assert f"{volume} has 3 axes and 1 channels, {folder / 'a.png'} 2 axes and 3 channels" in line
+    assert "use --each" in line
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(picture, folder, tmp_path):
+    assert "there is no folder" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
+    assert "is a file; give the name of a folder" in fails("segment", picture, "-k", 2, "-o", picture)
+    picture.rename(tmp_path / "segments.png")
+    assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
+
+
+def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatch):
+    def no_room(path, figure):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("gaussmix.cli.segment_files.write_figure", no_room)
+    assert "no space left on device" in fails("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -1,0 +1,235 @@
+"""Tables: three formats, the same numbers; everything else is refused by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gaussmix.cli.tables import column_names, read_table, table_as_csv, write_table
+
+
+@pytest.fixture
+def numbers():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(50, 2)) * 10.0 ** rng.integers(-20, 20, size=(50, 2))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy", ".CSV"])
+def test_what_is_written_comes_back_to_the_last_bit(suffix, numbers, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    write_table(path, {"a": numbers[:, 0], "b, c": numbers[:, 1]})
+    table = read_table(path)
+    np.testing.assert_array_equal(table.rows, numbers)
+    assert table.named == (suffix != ".npy")
+    assert table.names == (("0", "1") if suffix == ".npy" else ("a", "b, c"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_columns_come_in_the_order_asked_for(suffix, numbers, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    write_table(path, {"0": numbers[:, 0], "between": numbers[:, 0], "2": numbers[:, 1]})
+    names, _ = column_names(path)
+    table = read_table(path, [names[2], names[0]])
+    np.testing.assert_array_equal(table.rows, numbers[:, ::-1])
+    assert table.names == ("2", "0")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".npy", "uint8"), (".npy", "float32"), (".parquet", "float32")])
+def test_types_that_engines_read_are_kept(suffix, kind, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    column = np.arange(6).astype(kind)
+    write_table(path, {"a": column, "b": column})
+    assert read_table(path).rows.dtype == kind
+
+
+def test_whole_numbers_become_float64(tmp_path):
+    path = tmp_path / "table.parquet"
+    write_table(path, {"a": np.arange(3)})
+    assert read_table(path).rows.dtype == np.float64
+
+
+def test_csv_without_a_header_keeps_its_first_row(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("1,2\n3,4\n")
+    table = read_table(path)
+    np.testing.assert_array_equal(table.rows, [[1, 2], [3, 4]])
+    assert not table.named
+
+
+def test_csv_with_a_byte_order_mark_quotes_and_spaces_is_read(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('"a", "b"\r\n1, 2\r\n', encoding="utf-8-sig")
+    table = read_table(path)
+    assert table.names == ("a", "b")
+    np.testing.assert_array_equal(table.rows, [[1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("a;b\n1,5;2\n-3;4,25e2\n", ("a", "b"), [[1.5, 2], [-3, 425]]),
+        ('a, net;b\n1,5;2,5\n3;"4"\n', ("a, net", "b"), [[1.5, 2.5], [3, 4]]),
+        ("1,5;2\n3;4,5\n", ("0", "1"), [[1.5, 2], [3, 4.5]]),
+        ("a;b\n1.5;2\n3;4\n", ("a", "b"), [[1.5, 2], [3, 4]]),
+        ("a\tb\n1.5\t2\n3\t4\n", ("a", "b"), [[1.5, 2], [3, 4]]),
+        ("a;b\n123456789,123456789;1e-300\n0,1;2\n", ("a", "b"), [[123456789.123456789, 1e-300], [0.1, 2]]),
+        ("price; EUR,b\n1.5,2\n3,4\n", ("price; EUR", "b"), [[1.5, 2], [3, 4]]),
+        ('"a;b","c\td"\n1,2\n3,4\n', ("a;b", "c\td"), [[1, 2], [3, 4]]),
+    ],
+)
+def test_csv_as_spreadsheets_write_it_is_read(content, names, rows, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(content, encoding="utf-8-sig")
+    table = read_table(path)
+    assert table.names == names
+    np.testing.assert_array_equal(table.rows, rows)
+
+
+def test_other_encodings_are_refused_with_a_remedy(tmp_path):
+    (tmp_path / "table.csv").write_text("Größe;b\n1;2\n", encoding="cp1252")
+    with pytest.raises(ValueError, match="is not a CSV table in UTF-8; save it as such, in a spreadsheet as CSV UTF-8"):
+        read_table(tmp_path / "table.csv")
+
+
+def test_text_in_a_column_that_is_not_asked_for_does_not_matter(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n1,one\n2,two\n")
+    np.testing.assert_array_equal(read_table(path, ["a"]).rows, [[1], [2]])
+
+
+def test_saved_index_of_a_data_frame_is_no_column_of_a_parquet_table(tmp_path):
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 9]).to_parquet(path)
+    assert column_names(path) == (("a",), True)
+
+
+def test_one_dimensional_npy_is_one_column(tmp_path):
+    np.save(tmp_path / "table.npy", np.arange(3.0))
+    assert read_table(tmp_path / "table.npy").rows.shape == (3, 1)
+
+
+def test_csv_text_is_what_the_csv_file_holds(tmp_path):
+    columns = {"a": np.array([0.1, 1e300]), "label": np.array([0, 1])}
+    write_table(tmp_path / "table.csv", columns)
+    assert table_as_csv(columns) == (tmp_path / "table.csv").read_text() == "a,label\n0.1,0\n1e+300,1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "table.csv is empty"),
+        ("a,b\n", "table.csv has no rows"),
+        (
+            "a,b\n1,2\n3,x\n",
+            r"column 'b' has 'x' in row 1 \(line 3\) where a number belongs; choose columns with --col",
+        ),
+        (
+            "a,b\n1,2\n3,\n",
+            r"has no finite number in 1 of 2 rows: 'b' in row 1 \(line 3\); fill in such cells, or delete",
+        ),
+        ("a,b\n1,-inf\n", r"infinity for 'b' in row 0 \(line 2\)"),
+        ("1,2\n\n3,\n", r"'1' in row 1 \(line 3\)"),
+        ('"a\n(cm)",b\n1,"2"\n,4\n', r"in row 1 \(line 4\)"),
+        ("a,b\n" + 9 * ",\n", r"in 9 of 9 rows: 'a' in row 0 .*'a' in row 4 \(line 6\) and 4 more; fill"),
+        (
+            "a;b\n1,5;1.234\n1;2\n",
+            r"has decimal commas, and points in column 'b' \(1.234 in row 0 \(line 2\)\): write all",
+        ),
+        ("a;b\n1,5;2\n1.234;3\n", r"column 'a' has '1,5' in row 0"),
+        ("a;b\n1.234,5;2\n1;3\n", r"column 'a' has '1.234,5' in row 0"),
+        ("a\tb\n1,234\t2\n1\t3\n", r"column 'a' has '1,234' in row 0"),
+        ("a;b\n1,5;2\n;3\n", r"has no finite number in 1 of 2 rows: 'a' in row 1 \(line 3\)"),
+        ("a;b\n1,5;2\n1;x\n", r"column 'b' has 'x' in row 1 \(line 3\) where .* --columns \"a\""),
+        ("a,b\n1,2\n3,4,5\n", "is not a CSV table: expected 2 fields in line 3, saw 3"),
+        ("a,b\n1,2,3\n", "is not a CSV table: its rows have more cells than its header"),
+        ("a,a\n1,2\n", "has two columns named 'a'"),
+        (",a\n0,1\n", "has a column without a name"),
+    ],
+)
+def test_csv_that_is_not_a_table_of_numbers_is_refused_by_name(content, message, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+def test_bytes_that_are_no_table_are_refused_by_name(suffix, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match=f"table{suffix} is not a"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([["a"]]), "is not a .npy file of numbers"),
+        (np.array([[None]]), "is not a .npy file of numbers"),
+        (np.zeros((2, 2, 2)), r"holds an array of shape \(2, 2, 2\)"),
+        (np.empty((0, 2)), "has no rows"),
+        (np.empty((2, 0)), "has no columns"),
+        (np.array([[0.0, np.nan]]), "has no finite number in 1 of 1 rows: '1' in row 0; fill"),
+    ],
+)
+def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, tmp_path):
+    np.save(tmp_path / "table.npy", array, allow_pickle=True)
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / "table.npy")
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.to_datetime(["2020-01-01"]), "column 'a' holds datetime64.*, not numbers; choose columns"),
+        (["text"], "column 'a' has 'text' in row 0 where a number belongs"),
+        ([[1, 2]], "column 'a' has '.1 2.' in row 0 where a number belongs"),
+        ([None], "has no finite number in 1 of 1 rows: 'a' in row 0"),
+    ],
+)
+def test_parquet_column_that_is_not_numbers_is_refused_by_name(column, message, tmp_path):
+    pd.DataFrame({"a": column}).to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize(
+    ("header", "offered"),
+    [("name,length (cm),width", ' "length (cm),width"'), ('name,"a,b",width', ""), ("name,$HOME,width", "")],
+)
+def test_columns_of_numbers_are_offered_where_they_can_be_typed(header, offered, tmp_path):
+    (tmp_path / "table.csv").write_text(f"{header}\nx,1,2\ny,3,4\n")
+    with pytest.raises(ValueError, match="belongs; choose columns with --columns") as caught:
+        read_table(tmp_path / "table.csv")
+    assert str(caught.value).endswith(f"--columns{offered}")
+
+
+@pytest.mark.parametrize("numbers", [(7, 8, 9), [3 * row + row % 2 for row in range(20)]])
+def test_a_column_that_numbers_the_rows_is_not_offered(numbers, tmp_path):
+    lines = [f"{number},x,{3 * number % 5}\n" for number in numbers]
+    (tmp_path / "table.csv").write_text("".join(["number,name,width\n", *lines]))
+    with pytest.raises(ValueError, match=r'--columns "width"$'):
+        read_table(tmp_path / "table.csv")
+
+
+def test_missing_columns_are_named_beside_those_there_are(tmp_path):
+    write_table(tmp_path / "table.csv", {"a": np.zeros(2), "b": np.zeros(2)})
+    with pytest.raises(ValueError, match="has no columns 'c', 'd'; its columns are 'a', 'b'"):
+        read_table(tmp_path / "table.csv", ["c", "b", "d"])
+
+
+def test_other_suffixes_are_refused_for_reading_and_writing(tmp_path):
+    with pytest.raises(ValueError, match=r"the tables that gaussmix knows; save the sheet as CSV UTF-8 first"):
+        read_table(tmp_path / "table.xlsx")
+    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
+        read_table(tmp_path / "table.txt")
+    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
+        write_table(tmp_path / "table.txt", {"a": np.zeros(2)})
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_other_columns_are_advised_where_they_may_be_chosen(tmp_path, fixed):
+    path = tmp_path / "words.csv"
+    path.write_text("a,b\n1,x\n2,y\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="column 'b'") as raised:
+        read_table(path, ["b"], fixed=fixed)
+    assert ("--columns" in str(raised.value)) is not fixed
+    assert ("the model was fitted to numbers there" in str(raised.value)) is fixed

@@ -1,0 +1,198 @@
+"""`Mixture`: known numbers in, SciPy's numbers out."""
+
+import copy
+import dataclasses
+import pickle
+from operator import attrgetter
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+from tables import COVARIANCE_TYPES
+
+from gaussmix import Mixture
+from gaussmix.core.covariance import covariance_class
+from gaussmix.testing import random_mixture
+
+
+def scipy_scores(mixture, rows):
+    dense = mixture.covariance.dense()
+    normals = [stats.multivariate_normal(mixture.means[k], dense[k]) for k in range(mixture.n_components)]
+    return np.stack(
+        [np.log(mixture.weights[k]) + normal.logpdf(rows).reshape(len(rows)) for k, normal in enumerate(normals)],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize(("n_components", "n_features"), [(1, 1), (3, 2), (4, 6), (2, 20)])
+def test_log_density_and_responsibilities_are_scipys(covariance_type, n_components, n_features):
+    rng = np.random.default_rng(n_features)
+    mixture = random_mixture(covariance_class(covariance_type), n_components, n_features, rng)
+    rows = mixture.sample(200, rng)[0]
+    scores = scipy_scores(mixture, rows)
+    log_density = logsumexp(scores, axis=1)
+    np.testing.assert_allclose(mixture.log_density(rows), log_density, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        mixture.responsibilities(rows), np.exp(scores - log_density[:, None]), rtol=0, atol=1e-12
+    )
+    np.testing.assert_array_equal(mixture.labels(rows), scores.argmax(axis=1))
+
+
+def test_float32_rows_stay_within_1e_5_of_float64():
+    rng = np.random.default_rng(1)
+    mixture = random_mixture(covariance_class("full"), 3, 4, rng)
+    rows = mixture.sample(500, rng)[0]
+    single = rows.astype(np.float32)
+    np.testing.assert_allclose(mixture.log_density(single), mixture.log_density(rows), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(mixture.log_density(single), mixture.log_density(single.astype(float)))
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_sample_has_the_moments_of_the_mixture(covariance_type):
+    rng = np.random.default_rng(2)
+    mixture = random_mixture(covariance_class(covariance_type), 3, 2, rng)
+    n = 60_000
+    rows, labels = mixture.sample(n, 0)
+    assert rows.shape == (n, 2)
+    dense = mixture.covariance.dense()
+    for k in range(3):
+        part = rows[labels == k]
+        # five standard errors of a proportion, a mean and a variance
+        assert abs(len(part) / n - mixture.weights[k]) < 5 * np.sqrt(mixture.weights[k] / n)
+        deviation = np.sqrt(np.diag(dense[k]))
+        assert (abs(part.mean(axis=0) - mixture.means[k]) < 5 * deviation / np.sqrt(len(part))).all()
+        scale = np.outer(deviation, deviation)
+        assert (abs(np.cov(part.T) - dense[k]) < 5 * scale * np.sqrt(2 / len(part))).all()
+
+
+def test_sample_is_shuffled():
+    mixture = random_mixture(covariance_class("diag"), 4, 2, np.random.default_rng(3))
+    labels = mixture.sample(2000, 0)[1]
+    assert (np.diff(labels) < 0).sum() > 300
+
+
+def test_sample_repeats_with_an_int_and_moves_on_with_a_generator():
+    mixture = random_mixture(covariance_class("full"), 2, 2, np.random.default_rng(4))
+    np.testing.assert_array_equal(mixture.sample(10, 7)[0], mixture.sample(10, 7)[0])
+    for rng in (np.random.default_rng(7), np.random.RandomState(7)):
+        assert (mixture.sample(10, rng)[0] != mixture.sample(10, rng)[0]).all()
+    with pytest.raises(ValueError, match="at least one row"):
+        mixture.sample(0)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_marginal_is_the_mixture_of_some_features(covariance_type):
+    rng = np.random.default_rng(5)
+    mixture = dataclasses.replace(
+        random_mixture(covariance_class(covariance_type), 3, 4, rng), feature_names=("a", "b", "c", "d")
+    )
+    part = mixture.marginal(["d", 1])
+    assert part.feature_names == ("d", "b")
+    dense = mixture.covariance.dense()[:, [3, 1]][:, :, [3, 1]]
+    rows = rng.standard_normal((50, 2))
+    expected = [
+        np.log(mixture.weights[k]) + stats.multivariate_normal(mixture.means[k, [3, 1]], dense[k]).logpdf(rows)
+        for k in range(3)
+    ]
+    np.testing.assert_allclose(part.log_density(rows), logsumexp(expected, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("features", [[], ["z"], [4], [-5], [0, 0], ["a", 0]])
+def test_marginal_of_features_that_are_not_there_is_refused(features):
+    mixture = random_mixture(covariance_class("diag"), 2, 4, np.random.default_rng(0))
+    named = dataclasses.replace(mixture, feature_names=("a", "b", "c", "d"))
+    with pytest.raises(ValueError, match="feature"):
+        named.marginal(features)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_reordered_mixture_is_the_same_density(covariance_type):
+    rng = np.random.default_rng(6)
+    mixture = random_mixture(covariance_class(covariance_type), 3, 2, rng)
+    rows = rng.standard_normal((20, 2))
+    other = mixture.reordered([2, 0, 1])
+    np.testing.assert_allclose(other.log_density(rows), mixture.log_density(rows), rtol=1e-14)
+    np.testing.assert_allclose(other.responsibilities(rows), mixture.responsibilities(rows)[:, [2, 0, 1]], rtol=1e-13)
+    with pytest.raises(ValueError, match="permutation"):
+        mixture.reordered([0, 0, 1])
+
+
+def test_parameters_are_copied_and_read_only():
+    weights, means = np.array([0.4, 0.6]), np.zeros((2, 2))
+    mixture = Mixture.from_parameters(weights, means, np.ones((2, 2)), covariance_type="diag")
+    weights[0], means[0, 0] = 9.0, 9.0
+    assert mixture.weights[0] == 0.4
+    assert mixture.means[0, 0] == 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        mixture.means[0, 0] = 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        mixture.weights = weights
+
+
+def test_copies_are_read_only_too():
+    mixture = random_mixture(covariance_class("tied"), 2, 3, np.random.default_rng(0))
+    for other in (pickle.loads(pickle.dumps(mixture)), copy.deepcopy(mixture)):
+        for name in ("weights", "means", "covariance.roots"):
+            array, same = attrgetter(name)(other), attrgetter(name)(mixture)
+            assert not array.flags.writeable
+            np.testing.assert_array_equal(array, same)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": [0.5, 0.6]}, "normalized"),
+        ({"weights": [-0.5, 1.5]}, r"range \[0, 1\], but got max value 1.50000, min value -0.50000"),
+        ({"weights": [1.0]}, "shape"),
+        ({"weights": ["a", "b"]}, "weights must be numbers"),
+        ({"means": [0.0, 1.0]}, "means must have the shape"),
+        ({"means": [[0.0], [np.nan]]}, "means must be finite"),
+        ({"covariances": [[[1.0]], [[-1.0]]]}, "component 1"),
+        ({"covariances": [1.0, 1.0]}, r"shape \(2, 1, 1\), got \(2,\)"),
+        ({"covariance_type": "round"}, "covariance_type must be one of"),
+        ({"feature_names": ["a", "b"]}, "feature_names must name 1"),
+    ],
+)
+def test_from_parameters_says_what_is_wrong(change, message):
+    good = {"weights": [0.5, 0.5], "means": [[0.0], [1.0]], "covariances": [[[1.0]], [[1.0]]]}
+    Mixture.from_parameters(**good)
+    with pytest.raises(ValueError, match=message):
+        Mixture.from_parameters(**(good | change))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[0.0, 1.0]], r"shape \(n, 1\), got \(1, 2\)"),
+        ([0.0, 1.0], r"got \(2,\)"),
+        ([[0.0], [np.nan]], "NaN at row 1, column 0"),
+        ([[0.0], [1.0], [np.inf]], "infinity at row 2, column 0"),
+        ([["a"]], "X must be numbers"),
+    ],
+)
+def test_bad_rows_are_named(rows, message):
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    with pytest.raises(ValueError, match=message):
+        mixture.log_density(rows)
+
+
+def test_number_of_parameters():
+    mixture = random_mixture(covariance_class("full"), 3, 4, np.random.default_rng(0))
+    assert mixture.n_parameters == 2 + 3 * 4 + 3 * 10
+
+
+def test_columns_of_a_table_are_found_by_name():
+    rng = np.random.default_rng(3)
+    mixture = dataclasses.replace(
+        random_mixture(covariance_class("full"), 3, 2, rng), feature_names=("width", "height")
+    )
+    rows = mixture.sample(50, 0)[0]
+    table = pd.DataFrame({"name": "x", "height": rows[:, 1], "width": rows[:, 0]})
+    for ask in (mixture.labels, mixture.log_density, mixture.responsibilities):
+        np.testing.assert_array_equal(ask(table), ask(rows))
+        np.testing.assert_array_equal(ask(pd.DataFrame(rows)), ask(rows))  # without names: by position
+    with pytest.raises(ValueError, match="X has no column 'width', a feature of the model; its columns are"):
+        mixture.labels(table[["height"]])

@@ -1,0 +1,78 @@
+"""The examples of the pages run, and print what the pages say they print."""
+
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from textwrap import dedent
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+from sklearn.datasets import load_sample_image
+
+from gaussmix import plots
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)
+PLOT = re.compile(r"^\.\. plot::\n(?:   :.*\n)+\n((?:   .*\n|\n)+)", re.MULTILINE)
+
+
+PAGES = {
+    "what-a-mixture-is": 1,
+    "guide": 2,
+    "choosing": 2,
+    "criteria": 1,
+    "merging": 1,
+    "sureness": 1,
+    "standard-errors": 1,
+    "comparing": 1,
+    "report": 0,
+    "when-it-goes-wrong": 0,
+    "images": 0,
+    "speed": 0,
+    "from-scikit-learn": 2,
+    "from-mclust": 3,
+}
+"""Page -> how many texts it shows that its examples print."""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # they write files
+    names, printed, shown = {}, StringIO(), 0
+    for language, text in BLOCK.findall((DOCS / f"{name}.md").read_text(encoding="utf-8")):
+        if language == "python":
+            printed = StringIO()
+            with redirect_stdout(printed):
+                exec(compile(text, f"{name}.md", "exec"), names)
+        else:
+            assert printed.getvalue() == text
+            shown += 1
+    assert shown == PAGES[name]
+
+
+def test_what_the_readme_says_runs(tmp_path, monkeypatch):
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sklearn.datasets.load_sample_image", lambda name: load_sample_image(name)[::4, ::4])
+    blocks = BLOCK.findall((DOCS.parent / "README.md").read_text(encoding="utf-8"))
+    assert [language for language, _ in blocks] == ["python"]
+    with redirect_stdout(StringIO()):
+        exec(compile(blocks[0][1], "README.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"eruptions.png", "model.json"}
+
+
+def test_every_display_draws_as_the_page_of_pictures_says():
+    matplotlib.use("agg")
+    text = (DOCS / "plots.rst").read_text(encoding="utf-8")
+    blocks = [dedent(block) for block in PLOT.findall(text)]
+    assert len(blocks) == text.count(".. plot::")
+    names = {}
+    for block in blocks:
+        plt.close("all")
+        exec(compile(block, "plots.rst", "exec"), names)
+        assert len(plt.get_fignums()) == ("plots." in block)
+    plt.close("all")
+    displays = {name for name in plots.__all__ if name.endswith("Display")}
+    assert displays == set(re.findall(r"plots\.(\w+Display)", text))

@@ -1,0 +1,328 @@
+"""The default fit: it finds the best optimum known, from any seed, and stops when it is told to."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
+
+from gaussmix import GaussianMixture
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
+from gaussmix.fitting.em import Ahead
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import Search
+from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.starts import Sample, draw_starts, start_from_labels
+
+
+def clusters(means, shapes, counts, seed):
+    """Rows of normal clusters with the given lower roots."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        mean + rng.standard_normal((count, len(mean))) @ np.asarray(shape).T
+        for mean, shape, count in zip(means, shapes, counts, strict=True)
+    ]
+    return read_only(np.concatenate(parts))
+
+
+# k-means cuts these across: the clusters are longer than they are apart
+STRETCHED = clusters([[0.0, y] for y in (0, 4, 8, 12)], [np.diag([25.0, 0.6])] * 4, [150] * 4, 0)
+UNBALANCED = clusters(
+    [[0, 0], [12, 0], [0, 12], [8, 8]],
+    [2 * np.eye(2), 0.4 * np.eye(2), np.eye(2), 0.5 * np.eye(2)],
+    [600, 30, 60, 25],
+    1,
+)
+GRID = clusters([[6.0 * x, 6.0 * y] for x in range(3) for y in range(3)], [np.eye(2)] * 9, [60] * 9, 2)
+
+# name -> (rows, components, structure, log-likelihood of the best optimum known)
+# The recipe is `best_of_scikit_learn` below: the best of 400 starts and of one from the true clusters, which alone
+# finds the two of stretched clusters (`python tests/test_search.py` prints the numbers).
+OPTIMA = {
+    "iris full": (TABLES["iris"][0], 3, "full", -180.18547713),
+    "iris tied": (TABLES["iris"][0], 3, "tied", -256.35404313),
+    "iris diag": (TABLES["iris"][0], 3, "diag", -306.86046051),
+    "stretched": (STRETCHED, 4, "full", -4120.98595165),
+    "stretched tied": (STRETCHED, 4, "tied", -4125.18511186),
+    "unbalanced": (UNBALANCED, 4, "full", -3205.69534300),
+    "grid": (GRID, 9, "spherical", -2719.23178624),
+    "grid full": (GRID, 9, "full", -2711.42632735),
+}
+TRUE_COUNTS = {
+    "stretched": [150] * 4, "stretched tied": [150] * 4, "unbalanced": [600, 30, 60, 25], "grid": [60] * 9,
+    "grid full": [60] * 9,
+}  # fmt: skip
+every_optimum = pytest.mark.parametrize("name", OPTIMA)
+
+
+def best_of_scikit_learn(rows, k, covariance_type, true_counts, n_starts=400):
+    """The greatest log-likelihood that scikit-learn reaches from many starts, optima on few rows left out."""
+    import warnings
+
+    from sklearn.mixture import GaussianMixture as Theirs
+
+    warnings.simplefilter("ignore")
+    settings = {"covariance_type": covariance_type, "reg_covar": 0, "max_iter": 1000, "tol": 1e-4}
+    methods = ("kmeans", "random_from_data", "k-means++", "random")
+    starts = [{"init_params": methods[seed % 4], "random_state": seed} for seed in range(n_starts)]
+    if true_counts:
+        labels = np.repeat(np.arange(k), true_counts)
+        covariances = np.array([np.cov(rows[labels == component].T) for component in range(k)])
+        precisions = {
+            "full": lambda: np.linalg.inv(covariances),
+            "tied": lambda: np.linalg.inv(covariances.mean(axis=0)),
+            "spherical": lambda: rows.shape[1] / np.trace(covariances, axis1=1, axis2=2),
+        }[covariance_type]()
+        means = [rows[labels == component].mean(axis=0) for component in range(k)]
+        weights = np.array(true_counts) / len(rows)
+        starts.append({"weights_init": weights, "means_init": means, "precisions_init": precisions})
+    best = -np.inf
+    volume = math.exp(np.linalg.slogdet(np.cov(rows.T))[1] / rows.shape[1])
+    for start in starts:
+        gm = Theirs(k, **settings, **start)
+        try:
+            gm.fit(rows)
+        except ValueError:  # collapsed
+            continue
+        dense = np.linalg.eigvalsh(gm.covariances_) if covariance_type in ("full", "tied") else gm.covariances_
+        score = gm.score(rows) * len(rows)
+        if score > best and dense.min() > 1e-4 * volume and (gm.weights_ * len(rows)).min() > 5:
+            gm.set_params(warm_start=True, tol=1e-13, max_iter=20_000).fit(rows)
+            best = max(best, gm.score(rows) * len(rows))
+    return best
+
+
+def log_likelihood(gm, rows):
+    return gm.lower_bound_ * len(rows)
+
+
+@every_optimum
+def test_the_best_optimum_known_is_found_from_any_seed(name):
+    rows, k, covariance_type, best = OPTIMA[name]
+    fits = [GaussianMixture(k, covariance_type=covariance_type, random_state=seed).fit(rows) for seed in range(4)]
+    for gm in fits:
+        assert log_likelihood(gm, rows) == pytest.approx(best, abs=2e-5)
+        assert (np.diff(gm.weights_) <= 0).all(), "components come by descending weight"
+        assert gm.converged_
+        np.testing.assert_allclose(gm.weights_, fits[0].weights_, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(gm.means_, fits[0].means_, rtol=0, atol=1e-8 * rows.std())
+        np.testing.assert_allclose(gm.covariances_, fits[0].covariances_, rtol=0, atol=1e-8 * rows.var())
+        assert gm.start_log_likelihoods_[0] == gm.start_log_likelihoods_.max()
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+def test_one_start_of_k_means_is_not_enough_there():
+    rows, k, _, best = OPTIMA["stretched"]
+    gm = GaussianMixture(k, init_params="kmeans", random_state=0).fit(rows)
+    assert log_likelihood(gm, rows) < best - 5
+
+
+def streams(seed):
+    return (np.random.default_rng([seed, at]) for at in itertools.count())
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_more_starts_do_not_change_the_others(covariance_type):
+    rows, k = TABLES["blobs"]
+    structure = covariance_class(covariance_type)
+    data = Sample.of(rows, None, structure.form)
+    few, more = (list(draw_starts(data, structure, k, n, streams(7))) for n in (3, 19))
+    assert (len(few), len(more)) == (3, 19)
+    for one, other in zip(few, more, strict=False):
+        np.testing.assert_array_equal(one.means, other.means)
+        np.testing.assert_array_equal(one.covariance.roots, other.covariance.roots)
+    assert len({start.means.tobytes() for start in more}) > 10
+
+
+def search_for(rows, structure):
+    data = Sample.of(rows, None, structure.form)
+    root = data.root_within(3, structure.form, np.random.default_rng(0))
+    update = MaximumLikelihood(prior=Prior.chen_tan(1e-10, root))
+    settings = {
+        "accelerate": True,
+        "max_iter": 1000,
+        "deadline": math.inf,
+        "watch": None,
+        "near": Ahead(1e-3),
+    }
+    return Search(NativeEngine(rows), data, update, root, **settings)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
+    rows, k = TABLES["overlapping"]
+    structure = covariance_class(covariance_type)
+    for seed in range(3):
+        search = search_for(rows, structure)
+        starts = list(draw_starts(search.data, structure, k, 8, streams(seed)))
+        short = search.short_runs(starts)
+        runs = search.race(starts)
+        assert [run.rank for run in runs] == sorted(run.rank for run in runs)
+        assert runs[0].rank <= min(run.rank for run in short)
+        refined = search.refine(runs[0], np.random.default_rng(seed))
+        assert refined.rank <= runs[0].rank
+        polished = search.polish(refined)
+        assert polished.fit.objective >= refined.fit.objective - 1e-9 * abs(refined.fit.objective)
+
+
+def test_a_bad_optimum_is_left_by_refinement():
+    # two components on one cluster, one over two: EM alone stays there
+    rows, k, covariance_type, best = OPTIMA["grid"]
+    structure = covariance_class(covariance_type)
+    search = search_for(rows, structure)
+    centers = np.array([[6.0 * x, 6.0 * y] for x in range(3) for y in range(3)])
+    centers[0], centers[1] = [0.0, 3.0], [12.0, 12.5]
+    labels = ((rows[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+    stuck = search.run(start_from_labels(search.data, labels, structure, k), 1000)
+    assert stuck.fit.objective < best - 50
+    refined = search.refine(stuck, np.random.default_rng(0))
+    assert search.polish(refined).fit.moments.log_likelihood == pytest.approx(best, abs=1e-3)
+
+
+# deadlines and interrupts
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
+    rows = TABLES["blobs"][0]
+    gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=0, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="time_budget"):
+        gm.fit(rows)
+    assert not gm.converged_
+    assert gm.stop_reason_.startswith("Stopped by time_budget")
+    assert gm.weights_.sum() == pytest.approx(1)
+    assert gm.lower_bound_ == pytest.approx(gm.score(rows), rel=1e-13)
+    assert np.isfinite(gm.score_samples(rows)).all()
+
+
+def test_time_runs_out_during_the_search(monkeypatch):
+    rows, k, covariance_type, _ = OPTIMA["grid full"]
+    reached = []
+    for passes in (3, 30, 100, 200):
+        ticks = itertools.count()
+        monkeypatch.setattr("time.perf_counter", lambda ticks=ticks: float(next(ticks)))
+        gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=passes, random_state=0)
+        with pytest.warns(ConvergenceWarning, match="time_budget"):
+            gm.fit(rows)
+        monkeypatch.undo()
+        assert gm.stop_reason_.startswith("Stopped by time_budget")
+        reached.append(log_likelihood(gm, rows))
+        assert reached[-1] == pytest.approx(gm.score(rows) * len(rows), rel=1e-12)
+    assert reached == sorted(reached)
+    assert reached[-1] > reached[0] + 1
+
+
+def test_enough_time_changes_nothing():
+    rows, k = TABLES["blobs"]
+    hurried, patient = (GaussianMixture(k, time_budget=budget, random_state=0).fit(rows) for budget in (3600, None))
+    np.testing.assert_array_equal(hurried.means_, patient.means_)
+
+
+class InterruptAt:
+    """Ctrl-C at a certain call of the callback; before it, what the best was."""
+
+    def __init__(self, call):
+        self.call, self.calls, self.best = call, 0, -np.inf
+
+    def __call__(self, progress):
+        self.calls += 1
+        if self.calls == self.call:
+            raise KeyboardInterrupt
+        if progress.n_iter:
+            self.best = max(self.best, progress.log_likelihood)
+
+
+def n_calls(rows, k, **settings):
+    counted = InterruptAt(-1)
+    GaussianMixture(k, random_state=0, callback=counted, **settings).fit(rows)
+    return counted.calls
+
+
+@pytest.mark.parametrize("fitted_before", [False, True])
+def test_an_interrupt_before_there_is_a_model_changes_nothing(fitted_before):
+    rows, k = TABLES["blobs"]
+    gm = GaussianMixture(k, random_state=0)
+    if fitted_before:
+        gm.fit(rows[:, :2])
+    gm.set_params(callback=InterruptAt(1))
+    before = vars(gm).copy()
+    with pytest.raises(KeyboardInterrupt):
+        gm.fit(rows)
+    assert vars(gm) == before
+
+
+@pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans", "n_init": 3}], ids=["search", "starts"])
+@pytest.mark.parametrize("when", [0.1, 0.5, 0.9, 1.0])
+def test_an_interrupt_keeps_the_best_so_far(settings, when):
+    rows, k = TABLES["blobs"]
+    stop = InterruptAt(max(8, int(when * n_calls(rows, k, **settings))))
+    gm = GaussianMixture(k, random_state=0, callback=stop, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        gm.fit(rows)
+    assert stop.calls == stop.call
+    assert gm.stop_reason_.startswith("Interrupted")
+    assert not gm.converged_
+    assert gm.lower_bound_ == pytest.approx(gm.score(rows), rel=1e-13)
+    if when > 0.2:
+        assert gm.lower_bound_ >= stop.best - 1e-9
+    assert (gm.predict(rows) < k).all()
+    assert not any(np.isnan(gm.history_["log_likelihood"]))
+
+
+# samples
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatch):
+    rows = blobs(6000, 3, 4, seed=5)
+    whole = GaussianMixture(4, covariance_type=covariance_type, random_state=0).fit(rows)
+    monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
+    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    seen = []
+    gm = GaussianMixture(4, covariance_type=covariance_type, random_state=0, callback=seen.append).fit(rows)
+    assert gm.converged_
+    assert log_likelihood(gm, rows) == pytest.approx(log_likelihood(whole, rows), abs=1e-3)
+    assert (np.diff(gm.weights_) <= 0).all()
+    np.testing.assert_allclose(gm.means_, whole.means_, atol=1e-3)
+    assert gm.start_log_likelihoods_[0] > 0.5 * log_likelihood(whole, rows), "those of the part that was searched"
+
+
+@pytest.mark.parametrize("call", [20, 200])
+def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, monkeypatch):
+    monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
+    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    rows = blobs(6000, 3, 4, seed=5)
+    total = n_calls(rows, 4)
+    gm = GaussianMixture(4, random_state=0, callback=InterruptAt(min(call, total)))
+    with pytest.raises(KeyboardInterrupt):
+        gm.fit(rows)
+    assert gm.lower_bound_ == pytest.approx(gm.score(rows), rel=1e-13)
+
+
+# history
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans"}, {"init_params": "kmeans", "acceleration": "none"}])
+def test_history_is_that_of_the_run_that_was_kept(covariance_type, settings):
+    rows, k = TABLES["overlapping"]
+    began = time.perf_counter()
+    gm = GaussianMixture(k, covariance_type=covariance_type, random_state=0, **settings).fit(rows)
+    took = time.perf_counter() - began
+    history = gm.history_
+    assert {len(values) for values in history.values()} == {gm.n_iter_ + 1}
+    assert (np.diff(history["log_likelihood"]) >= -1e-12 * abs(gm.lower_bound_)).all()
+    assert (np.diff(history["seconds"]) >= 0).all()
+    assert 0 < history["seconds"][-1] < took
+    assert history["log_likelihood"][-1] == gm.lower_bound_
+    assert gm.lower_bounds_ == list(history["log_likelihood"][1:])
+
+
+if __name__ == "__main__":
+    for name, (rows, k, covariance_type, _) in OPTIMA.items():
+        print(name, f"{best_of_scikit_learn(rows, k, covariance_type, TRUE_COUNTS.get(name)):.8f}", flush=True)

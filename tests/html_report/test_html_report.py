@@ -1,0 +1,531 @@
+"""The report as one HTML page: nothing outside it, the numbers of the mixture, names that cannot do harm."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import fails, run, succeeds
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture as TheirMixture
+from tables import TABLES
+
+import gaussmix.diagnostics.subsample
+import gaussmix.estimators.gaussian_ic
+import gaussmix.html_report.figures
+from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix.datasets import load_old_faithful
+from gaussmix.diagnostics.means import means_in_words
+from gaussmix.html_report import write_report
+from gaussmix.html_report.elements import Markup, data_table, element, joined
+from gaussmix.html_report.model_and_rows import Subject
+from gaussmix.html_report.model_comparison import default_numbers
+from gaussmix.html_report.row_scores import look_at_rows
+from gaussmix.html_report.sections import anomalies
+
+VOID = {"meta", "img", "br"}
+NASTY = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b's", "</title></style>"]
+
+
+class Reader(HTMLParser):
+    """What a page has: its tags in order, tables as texts, and faults of nesting."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.faults, self.tables, self.texts = [], [], [], [], {}
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if len(dict(attributes)) < len(attributes):
+            self.faults.append(f"{tag} has an attribute twice")
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append({"caption": "", "lines": []})
+        elif tag == "tr":
+            self.tables[-1]["lines"].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1]["lines"][-1].append("")
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> closes another element")
+
+    def handle_data(self, data):
+        for tag in set(self.open):
+            self.texts[tag] = self.texts.get(tag, "") + data
+        if "table" in self.open:
+            if "caption" in self.open:
+                self.tables[-1]["caption"] += data
+            elif self.open and {"td", "th"} & set(self.open):
+                self.tables[-1]["lines"][-1][-1] += data
+
+    def attributes(self, name):
+        return [attributes[name] for _, attributes in self.tags if name in attributes]
+
+    def table(self, words):
+        return next(table["lines"] for table in self.tables if words in table["caption"])
+
+
+def read(text):
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.faults == []
+    assert reader.open == []
+    return reader
+
+
+def assert_complete(text):
+    """Well-formed, and nothing in it refers to anything outside it."""
+    reader = read(text)
+    identifiers = reader.attributes("id")
+    assert len(set(identifiers)) == len(identifiers)
+    assert all(source.startswith("data:image/png;base64,") for source in reader.attributes("src"))
+    assert all(link[0] == "#" and link[1:] in identifiers for link in reader.attributes("href"))
+    for name in ("srcset", "srcdoc", "action", "data", "background", "poster", "onerror", "onload"):
+        assert reader.attributes(name) == []
+    assert not {tag for tag, _ in reader.tags} & {"script", "link", "iframe", "object", "embed", "form", "base", "svg"}
+    styles = reader.texts["style"] + " ".join(reader.attributes("style"))
+    assert not re.search(r"url\s*\(|@import|expression|image-set", styles)
+    assert [attributes["alt"] for tag, attributes in reader.tags if tag == "img" if not attributes["alt"]] == []
+    labels = reader.attributes("aria-labelledby")
+    assert set(labels) <= set(identifiers)
+    return reader
+
+
+def eruptions():
+    rows, names = load_old_faithful()
+    return pd.DataFrame(rows, columns=list(names))
+
+
+@pytest.fixture(autouse=True)
+def _pictures_are_not_drawn(request, monkeypatch):
+    """Where a test does not look at them."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(gaussmix.html_report.figures, "png_of", lambda draw, width, height: b"")
+
+
+@pytest.fixture
+def drawn():
+    """Pictures are drawn."""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(*args, **options):
+        write_report(tmp_path / "report.html", *args, n_jobs=1, **options)
+        return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    return write
+
+
+# the page
+
+
+def test_markup_is_kept_and_all_else_is_escaped():
+    assert element("p", "<b>", Markup("<i>x</i>"), class_='a"b') == '<p class="a&quot;b">&lt;b&gt;<i>x</i></p>'
+    assert element("img", alt="<") == '<img alt="&lt;">'
+    assert element("p", hidden=None) == "<p></p>"
+    assert joined(["<", Markup("<br>")], " & ") == "&lt; &amp; <br>"
+    table = data_table("<c>", ["<a>", "b"], [["<x>", ("<y>", "k")]])
+    assert '<th scope="row" class="words">&lt;x&gt;</th><td class="k">&lt;y&gt;</td>' in table
+
+
+@pytest.mark.parametrize(("name", "k"), [("line", 2), ("iris", 3), ("overlapping", 1), ("wide", 4)])
+def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
+    rows = TABLES[name][0]
+    text = written(GaussianMixture(k, random_state=0).fit(rows).mixture_, rows, n_components=(1, 2))
+    reader = assert_complete(text)
+    assert len(text) < 3e6
+    headings = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
+    assert headings == ["short", "picture", "components", "certainty", "anomalies", "fit", "overlap", "models"]
+    assert sum(tag == "img" for tag, _ in reader.tags) == (3 if k > 1 else 2)
+    assert f"{len(rows):,} rows" in reader.texts["header"]
+
+
+def test_numbers_are_those_of_the_mixture(written):
+    table = eruptions()
+    gm = GaussianMixture(3, random_state=0).fit(table)
+    reader = assert_complete(written(gm, table, n_components=()))
+    lines = reader.table("Mean ± standard deviation")
+    assert lines[0] == ["component", "weight", "rows", "eruptions", "waiting"]
+    counts = np.bincount(gm.predict(table), minlength=3)
+    for at, line in enumerate(lines[1:4]):
+        assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *means_in_words(gm.mixture_)[at]]
+        for feature, cell in enumerate(line[3:]):
+            mean, deviation = map(float, cell.split(" ± "))
+            assert mean == pytest.approx(gm.means_[at, feature], abs=0.01)
+            assert deviation == pytest.approx(np.sqrt(gm.covariances_[at, feature, feature]), abs=0.01)
+    facts = reader.texts["dl"]
+    assert f"{gm.lower_bound_ * 272:.4f} ({gm.lower_bound_:.6f} per row)" in facts
+    for value in (gm.bic(table), gm.icl(table), gm.aic(table)):
+        assert f"{value:.3f}" in facts
+    assert gm.stop_reason_ in facts
+    assert "models" not in reader.attributes("id")
+
+
+def test_criteria_of_other_models_are_those_of_the_search(written):
+    table = eruptions()
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    reader = assert_complete(written(mixture, table, n_components=(2, 3)))
+    types = ["full", "tied", "diag", "spherical"]
+    search = GaussianMixtureIC((2, 3), covariance_types=types, random_state=0, n_jobs=1).fit(table)
+    results = search.results_
+    lines = reader.table("This model, and the best five")
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    assert lines[1][:2] == ["this model", "full 2"]
+    assert lines[1][4:] == [f"{value:.2f}" for value in (gm.bic(table), gm.icl(table), gm.aic(table))]
+    for line, at in zip(lines[2:], results.ranked, strict=False):
+        assert line[1] == results.name_of(at)
+        assert line[3:] == [
+            str(results.n_parameters[at]), f"{results.bic[at]:.2f}", f"{results.icl[at]:.2f}", f"{results.aic[at]:.2f}"
+        ]  # fmt: skip
+    cells = reader.table("BIC above that of")
+    assert cells[0] == ["K", *types]
+    shown = np.array([[float(cell.strip("*?")) for cell in line[1:]] for line in cells[1:]])
+    np.testing.assert_allclose(shown, results.difference.reshape(2, 4), atol=0.051)
+    assert search.reason_ in reader.texts["main"]
+
+
+def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
+    table = eruptions()
+    search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
+    monkeypatch.setattr(GaussianMixtureIC, "fit", lambda *_: pytest.fail("fitted again"))
+    reader = assert_complete(written(search, table))
+    assert reader.table("BIC above that of")[0] == ["K", "EEE", "VVV"]
+    monkeypatch.undo()
+    reader = assert_complete(written(search, table[:200], title="of other rows"))
+    assert reader.table("BIC above that of")[0] == ["K", "tied", "full", "diag", "spherical"]
+
+
+def test_doubtful_and_unlikely_rows_are_those_of_an_oracle():
+    rows = TABLES["overlapping"][0]
+    mixture = GaussianMixture(3, random_state=0).fit(rows).mixture_
+    seen = look_at_rows(mixture, rows)
+    densities = np.column_stack(
+        [
+            weight * multivariate_normal(mean, covariance).pdf(rows)
+            for weight, mean, covariance in zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True)
+        ]
+    )
+    log_density = np.log(densities.sum(axis=1))
+    shares = densities / densities.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(seen.unlikely, np.argsort(log_density)[:10])
+    np.testing.assert_allclose(seen.unlikely_log_density, np.sort(log_density)[:10])
+    np.testing.assert_array_equal(seen.doubtful, np.argsort(shares.max(axis=1))[:10])
+    np.testing.assert_allclose(seen.doubtful_responsibilities, shares[seen.doubtful], atol=1e-9)
+    edges = [0, 0.6, 0.9, 0.99, 1 + 1e-9]
+    for component in range(3):
+        own = shares.max(axis=1)[shares.argmax(axis=1) == component]
+        np.testing.assert_array_equal(seen.certainty_counts[component], np.histogram(own, edges)[0][::-1])
+    assert seen.moments.log_likelihood == pytest.approx(log_density.sum())
+
+
+def test_shares_of_less_dense_rows_are_those_of_a_normal_distribution():
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+    seen = look_at_rows(mixture, np.array([[0.0], [2.5], [-3.0], [1.0]]))
+    np.testing.assert_array_equal(seen.unlikely, [2, 1, 3, 0])
+    np.testing.assert_allclose(seen.unlikely_shares, [0.0027, 0.0124, 0.3173, 1.0], atol=0.005)
+    assert seen.rare_share == 0.25  # |x| > 2.576
+
+
+def test_weights_count_in_the_share_of_rare_rows():
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+    assert look_at_rows(mixture, np.array([[0.0], [3.0]]), np.array([3.0, 1.0])).rare_share == 0.25
+
+
+def test_means_are_shaded_by_their_side(written):
+    mixture = Mixture.from_parameters([0.5, 0.5], [[-9.0], [9.0]], [1.0, 1.0], covariance_type="spherical")
+    text = written(mixture, mixture.sample(50, 0)[0], n_components=())
+    assert re.findall(r'<td class="(above|below)\d">(-?9)', text) == [("below", "-9"), ("above", "9")]
+
+
+def test_a_planted_anomaly_is_named_with_its_feature(written):
+    table = eruptions()
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    planted = pd.concat([table, pd.DataFrame({"eruptions": [3.0], "waiting": [200.0]})], ignore_index=True)
+    line = assert_complete(written(mixture, planted, n_components=())).table("The least dense rows")[1]
+    assert line[0] == "272"
+    assert line[2] == "< 0.001 %"
+    assert line[4].startswith("waiting is 200, ")
+    assert line[4].endswith("standard deviations above")
+
+
+def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
+    mixture = Mixture.from_parameters([0.9, 0.1], [[0, 0], [50, 50]], [[[1, 0.95], [0.95, 1]], 9 * np.eye(2)])
+    rows = np.array([[0.0, 0.0], [1.9, -1.9], [-2.5, -2.5], [51.0, 51.0]])
+    subject = Subject.of(mixture, rows, None)
+    reader = read(anomalies(subject, look_at_rows(mixture, rows)))
+    assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
+        "1": "no feature alone: their combination",
+        "2": "column 0 is -2.5, 2.5 standard deviations below",
+        "3": "little: it lies well within its component",
+        "0": "little: it lies well within its component",
+    }
+
+
+def test_of_many_rows_some_are_compared(written, monkeypatch):
+    monkeypatch.setattr(gaussmix.diagnostics.subsample, "MOST", 100)
+    table = eruptions()
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    reader = assert_complete(written(mixture, table, n_components=(2,)))
+    assert "Compared on 100 of the 272 rows" in reader.texts["section"]
+    line = reader.table("This model")[1]
+    assert float(line[2]) > -600  # that of 272 rows is -1130
+    assert f"{GaussianMixture(2, random_state=0).fit(table).bic(table):.3f}" in reader.texts["dl"]
+
+
+def test_weights_count_as_rows(written):
+    table = eruptions()
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    weights = np.arange(272) % 3
+    repeated = table.loc[table.index.repeat(weights)]
+    one, other = (
+        assert_complete(written(gm.mixture_, rows, sample_weight=each, n_components=(2,)))
+        for rows, each in ((table, weights), (repeated, None))
+    )
+    for words in ("Mean ± standard deviation", "by its probability", "This model"):
+        assert one.table(words) == other.table(words)
+    assert "181 rows (total weight 271)" in one.texts["header"]
+
+
+def test_one_row_and_one_component_are_not_spoken_of_as_several(written):
+    reader = assert_complete(written(Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]]), np.zeros((1, 1))))
+    assert reader.texts["h1"] == "A mixture of 1 component"
+    assert reader.texts["header"].count("1 row, 1 feature, 1 component of structure") == 1
+    said = " ".join([reader.texts["body"], *reader.attributes("alt")])
+    assert not re.search(r"\b1 (rows|features|components)\b", said)
+
+
+def test_rows_of_weight_zero_are_in_no_picture(drawn, written):
+    table = eruptions()
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    far = pd.concat([table, table + 300])
+    one, other = (
+        assert_complete(written(gm.mixture_, rows, sample_weight=each, n_components=()))
+        for rows, each in ((far, np.repeat([1, 0], 272)), (table, None))
+    )
+    assert one.attributes("src") == other.attributes("src")
+
+
+def test_names_with_markup_are_shown_and_do_nothing(written):
+    rows = TABLES["iris"][0]
+    table = pd.DataFrame(rows, columns=NASTY)
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    reader = assert_complete(written(mixture, table, title="<script>x</script>", n_components=()))
+    assert reader.table("Mean ± standard deviation")[0][3:] == NASTY
+    assert reader.texts["title"] == reader.texts["h1"] == "<script>x</script>"
+    assert "<script>alert(1)</script>" in " ".join(reader.attributes("alt"))
+
+
+def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
+    rng = np.random.default_rng(0)
+    k, d = 20, 40
+    means = 4 * rng.standard_normal((k, d))
+    names = [f"measurement {feature}" for feature in range(d)]
+    mixture = Mixture.from_parameters(
+        np.full(k, 1 / k), means, np.ones((k, d)), covariance_type="diag", feature_names=names
+    )
+    text = written(mixture, mixture.sample(500, 0)[0], n_components=())
+    reader = assert_complete(text)
+    assert len(text) < 3e6
+    tables = [table["lines"] for table in reader.tables if table["lines"][0][0] == "feature"]
+    assert all(len(table[0]) <= 7 for table in tables)
+    assert [name for table in tables for name in table[0][2:]] == [str(component) for component in range(k)]
+    words = means_in_words(mixture)
+    for table in tables:
+        assert [line[0] for line in table[3:]] == names
+        for position, component in enumerate(map(int, table[0][2:]), 2):
+            assert tuple(line[position] for line in table[3:]) == words[component]
+
+
+def test_the_same_input_gives_the_same_bytes(drawn, written):
+    table = eruptions()
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    assert written(gm.mixture_, table, n_components=(1, 2)) == written(gm.mixture_, table, n_components=(1, 2))
+
+
+def test_models_of_scikit_learn_are_reported(written):
+    rows = TABLES["iris"][0]
+    theirs = TheirMixture(2, covariance_type="tied", random_state=0).fit(rows)
+    reader = assert_complete(written(theirs, rows, n_components=()))
+    assert f"{theirs.bic(rows):.3f}" in reader.texts["dl"]
+    assert "why it stopped" not in reader.texts["dl"]
+
+
+def test_a_model_below_the_optimum_is_told_so(written):
+    table = eruptions()
+    gm = GaussianMixture(2, random_state=0).fit(table)
+    moved = Mixture.from_parameters(gm.weights_, gm.means_ + np.array([0.1, 0.0]), gm.covariances_)
+    behind = gm.score(table) - moved.log_density(table).mean()
+    reader = assert_complete(written(moved, table, n_components=(2,)))
+    assert f"has a log-likelihood {272 * behind:.4g} nats higher" in reader.texts["section"]
+    assert "nats higher" not in read(written(gm.mixture_, table, n_components=(2,))).texts["section"]
+
+
+def test_components_with_one_peak_are_named_and_overlap_is_listed(written):
+    mixture = Mixture.from_parameters(
+        [0.4, 0.2, 0.3, 0.1], [[0.0], [30.0], [1.0], [40.0]], np.ones(4), covariance_type="spherical"
+    )
+    reader = assert_complete(written(mixture, mixture.sample(500, 0)[0], n_components=()))
+    assert "One peak together: components 0 and 2." in reader.texts["section"]
+    assert "3 clusters in place of 4 components" in reader.texts["section"]
+    assert reader.table("Overlap of two components")[1][0] == "0 and 2"
+
+
+def test_columns_that_tell_nothing_are_left_out_of_the_comparison(written):
+    rows, _ = load_old_faithful()
+    table = pd.DataFrame(rows, columns=["a", "b"]).assign(c=7.0, twice=2 * rows[:, 0])
+    with pytest.warns(UserWarning, match="constant"):
+        mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    reader = assert_complete(written(mixture, table, n_components=(2,)))
+    assert "Compared without c and twice" in reader.texts["section"]
+    assert "collapsed" not in reader.texts["dl"]
+    plain = GaussianMixture(2, random_state=0).fit(table[["a", "b"]])
+    line = reader.table("This model")[1]
+    assert float(line[4]) == pytest.approx(plain.bic(table[["a", "b"]]), abs=0.01)
+
+
+def test_columns_are_taken_by_name():
+    table = eruptions()
+    mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
+    subject = Subject.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
+    np.testing.assert_array_equal(subject.rows, table)
+    with pytest.raises(ValueError, match="no column 'waiting', a feature of the model"):
+        Subject.of(mixture, table[["eruptions"]], None)
+    with pytest.raises(ValueError, match="row 1, column 0"):
+        Subject.of(mixture, np.array([[1.0, 2.0], [np.nan, 1.0]]), None)
+    with pytest.raises(ValueError, match="no rows"):
+        Subject.of(mixture, np.empty((0, 2)), None)
+
+
+def test_numbers_compared_are_those_around_the_model():
+    assert default_numbers(1) == (1, 2, 3, 4)
+    assert default_numbers(5) == tuple(range(1, 9))
+    assert default_numbers(20) == (1, 17, 18, 19, 20, 21, 22, 23)
+
+
+def test_separation_is_the_share_of_variance_between_components():
+    gm = GaussianMixture(3, random_state=0).fit(eruptions())
+    rows, labels = gm.mixture_.sample(200_000, 0)
+    between = np.array([rows[labels == at].mean(axis=0) for at in range(3)])[labels].var(axis=0)
+    np.testing.assert_allclose(Subject.of(gm, rows, None).separation, between / rows.var(axis=0), atol=0.01)
+
+
+# the command
+
+
+@pytest.fixture
+def files(tmp_path):
+    table = eruptions().assign(count=np.arange(272) % 3)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    GaussianMixture(2, random_state=0).fit(eruptions()).mixture_.save(tmp_path / "m.json")
+    return tmp_path / "m.json", tmp_path / "t.csv", tmp_path / "r.html"
+
+
+def test_command_writes_the_page_that_python_writes(files, tmp_path):
+    model, table, output = files
+    assert "r.html" in "".join(succeeds("report", model, table, "-k", "1:2", "--seed", 3, "-o", output).stdout.split())
+    write_report(
+        tmp_path / "p.html",
+        Mixture.load(model),
+        eruptions(),
+        n_components=(1, 2),
+        random_state=3,
+        title="m.json on t.csv",
+    )
+    assert output.read_text() == (tmp_path / "p.html").read_text()
+    succeeds("report", model, table, "--weights", "count", "--no-compare", "-o", output)
+    reader = assert_complete(output.read_text(encoding="utf-8"))
+    assert "total weight 271" in reader.texts["header"]
+    assert reader.texts["title"] == "m.json on t.csv"
+    assert str(tmp_path) not in output.read_text()
+
+
+def test_command_refuses_in_one_sentence(files, tmp_path):
+    model, table, output = files
+    assert "should end with .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
+    assert "there is no folder" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
+    assert "-k must be numbers of components" in fails("report", model, table, "-k", "x", "-o", output)
+    assert "leave one out" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
+    assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
+    (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
+    assert "no columns 'eruptions', 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
+    assert not output.exists()
+
+
+def test_command_names_the_library_that_is_missing(drawn, files, monkeypatch):
+    model, table, output = files
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert 'pip install "gaussmix[plots]"' in fails("report", model, table, "-o", output)
+    assert not output.exists()
+
+
+def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatch):
+    model, table, output = files
+
+    untouched = gaussmix.estimators.gaussian_ic.search_models
+
+    def interrupted(rows, row_weights, cells, **options):
+        untouched(rows, row_weights, set(sorted(cells)[:2]), **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
+    result = run("report", model, table, "-k", "1:3", "-o", output)
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted: the report has what had been compared by then.\n"
+    assert_complete(output.read_text(encoding="utf-8"))
+
+
+# the browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def browse(path, folder):
+    """The page as the browser has it, the requests that the page made, and what it had to say on its console."""
+    log = folder / "net.json"
+    done = subprocess.run(
+        [
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+            "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--enable-logging=stderr", "--v=0",
+            "--dump-dom", path.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    content = json.loads(log.read_text(encoding="utf-8"))
+    started = content["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
+    params = [event.get("params", {}) for event in content["events"] if event["type"] == started]
+    asked = [each for each in params if "url" in each]
+    # The browser has requests of its own, for updates of itself; those of a page bear the page's origin.
+    ours = [each["url"] for each in asked if "file://" in each.get("network_isolation_key", "file://")]
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return done.stdout, ours, console
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
+    model, table, output = files
+    succeeds("report", model, table, "-k", "1:3", "-o", output)
+    shown, requests, console = browse(output, tmp_path)
+    assert requests == []
+    assert console == []
+    reader = read(shown)
+    assert "models" in [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
+    assert reader.table("BIC above that of")[0] == ["K", "full", "tied", "diag", "spherical"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_requests_and_complaints_of_a_page_would_be_seen(tmp_path):
+    page = tmp_path / "asks.html"
+    page.write_text("<img src='http://canary.invalid/a.png'><script>console.error('trouble')</script>")
+    _, requests, console = browse(page, tmp_path)
+    assert requests == ["http://canary.invalid/a.png"]
+    assert len(console) == 1
