@@ -18,7 +18,7 @@ padding, logarithms, comparisons and copies count for nothing. The rows are read
 caches.
 """
 
-from peak import Peak
+from peak import PeakRates
 from problems import Shape
 
 from gaussmix.core import _native
@@ -42,7 +42,7 @@ def pass_bytes(shape: Shape) -> float:
     return 8.0 * shape.n_rows * shape.n_features
 
 
-def bound_seconds(shape: Shape, pairs: float, peak: Peak, threads: str = "all") -> tuple[float, str]:
+def bound_seconds(shape: Shape, pairs: float, peak: PeakRates, threads: str = "all") -> tuple[float, str]:
     """The least seconds of a pass with the instruction set in use, and whether arithmetic or reading decides."""
     limits = peak[_native.selected_instruction_set()][threads]
     arithmetic = pass_flops(shape, pairs) / (1e9 * limits["float64"])

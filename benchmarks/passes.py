@@ -36,7 +36,7 @@ from typing import Any
 
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
 from model import bound_seconds, pass_bytes, pass_flops
-from peak import Peak, larger, measure_peak, print_peak
+from peak import PeakRates, larger, measure_peak, print_peak
 from peers import OTHERS, USUAL, Outcome, Peer, Start, find_peers
 from problems import Shape, choose_shapes, draw_problem
 
@@ -157,7 +157,7 @@ def time_iris(rounds: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def compare_with_bound(shape: Shape, result: dict[str, Any], peak: Peak) -> dict[str, Any]:
+def compare_with_bound(shape: Shape, result: dict[str, Any], peak: PeakRates) -> dict[str, Any]:
     """GFLOP/s and GB/s of ours, from the median, and its share of the bound."""
     seconds = 1e-3 * result["median"]["gaussmix"]
     bound, limit = bound_seconds(shape, result["pairs"], peak)
@@ -169,7 +169,7 @@ def compare_with_bound(shape: Shape, result: dict[str, Any], peak: Peak) -> dict
     }
 
 
-def print_bounds(shapes: list[Shape], results: list[dict[str, Any]], peak: Peak) -> None:
+def print_bounds(shapes: list[Shape], results: list[dict[str, Any]], peak: PeakRates) -> None:
     print("\nOurs beside the bound of this machine (model.py)")
     print(f"{'rows x features':32}{'GFLOP/s':>10}{'GB/s':>8}{'of the bound':>14}  {'bound by':12}{'pairs':>6}")
     for shape, result in zip(shapes, results, strict=True):

@@ -31,7 +31,7 @@ FLAGS = {  # of gaussmix_kernels in CMakeLists.txt
 BUFFER_MEGABYTES = 1000
 ATTEMPTS = 3
 
-Peak = dict[str, dict[str, dict[str, float]]]
+PeakRates = dict[str, dict[str, dict[str, float]]]
 """Instruction set, "one" or "all" threads, "float64" and "float32" (GFLOP/s) or "reading" (GB/s)."""
 
 
@@ -39,13 +39,13 @@ def find_compiler() -> str | None:
     return shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 
 
-def measure_peak(instruction_sets: list[str] | None = None) -> Peak:
+def measure_peak(instruction_sets: list[str] | None = None) -> PeakRates:
     """The peaks of these instruction sets, of all that this processor has by default; empty without a compiler."""
     compiler = find_compiler()
     if compiler is None:
         print("The peak is left out: there is no C++ compiler (c++, g++ or clang++). Install one to see shares of it.")
         return {}
-    peak: Peak = {}
+    peak: PeakRates = {}
     threads = _native.max_threads()
     with tempfile.TemporaryDirectory() as folder:
         for name in instruction_sets or _native.instruction_sets():
@@ -74,7 +74,7 @@ def run_peak(program: Path, threads: int) -> dict[str, float]:
     return {name: float(value) for name, value in (line.split() for line in run.stdout.splitlines())}
 
 
-def larger(first: Peak, second: Peak) -> Peak:
+def larger(first: PeakRates, second: PeakRates) -> PeakRates:
     """The larger of two measurements of the same peaks: what other programs disturbed less."""
     return {
         name: {
@@ -85,7 +85,7 @@ def larger(first: Peak, second: Peak) -> Peak:
     }
 
 
-def print_peak(peak: Peak) -> None:
+def print_peak(peak: PeakRates) -> None:
     threads = _native.max_threads()
     print(f"{'peak':12}{'threads':>8}{'float64 GFLOP/s':>17}{'float32 GFLOP/s':>17}{'reading GB/s':>14}")
     for name, measured in peak.items():

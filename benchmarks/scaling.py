@@ -20,7 +20,7 @@ from typing import Any
 
 from machine import RESULTS, describe_machine, print_machine, warn_when_unfair, write_results
 from model import bound_seconds, pass_flops
-from peak import Peak, larger, measure_peak, print_peak
+from peak import PeakRates, larger, measure_peak, print_peak
 from problems import Problem, Shape, choose_shapes, draw_problem
 from timing import time_in_turns
 
@@ -98,7 +98,7 @@ def shape_of_features(n_features: int, structure: str, operations: float) -> Sha
     return Shape(int(n_rows), n_features, 8, structure)
 
 
-def add_shares(points: list[dict[str, Any]], peak: Peak) -> None:
+def add_shares(points: list[dict[str, Any]], peak: PeakRates) -> None:
     for point in points:
         shape = Shape(**point["shape"])
         point["gigaflops"] = 1e-9 * pass_flops(shape, point["pairs"]) / point["seconds"]

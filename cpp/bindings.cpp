@@ -319,43 +319,44 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
                                     equal_volume, search, axes.data(), variances.data());
 }
 
-void climb(const In& rows, const std::optional<In>& row_weights, const std::string& model, const In& responsibilities,
-           const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter, double nats, bool accelerate,
-           const Out& weights, const Out& means, const Out& roots, const Out& objectives, const Out& log_likelihoods,
-           const Labels& n_passes, const std::optional<Out>& ended) {
+void em_batch(const In& rows, const std::optional<In>& row_weights, const std::string& model,
+              const In& responsibilities, const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter,
+              double nats, bool accelerate, const Out& weights, const Out& means, const Out& roots,
+              const Out& objectives, const Out& log_likelihoods, const Labels& n_passes,
+              const std::optional<Out>& ended) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = rows.shape(1);
-  if (d > kMostFeatures) throw nb::value_error("climb takes at most 96 features");
+  if (d > kMostFeatures) throw nb::value_error("em_batch takes at most 96 features");
   const std::size_t m = responsibilities.shape(0), k = responsibilities.shape(2);
   sized(responsibilities, m * n * k, "responsibilities");
-  const gaussmix::Mountain mountain{rows.data(),
-                                    sized_or_null(row_weights, n, "row_weights"),
-                                    n,
-                                    static_cast<int>(d),
-                                    static_cast<int>(k),
-                                    model_of(model),
-                                    sized(pseudo_scatter, d * d, "pseudo_scatter"),
-                                    pseudo_rows,
-                                    ridge,
-                                    max_iter,
-                                    nats,
-                                    accelerate};
-  const gaussmix::Tops tops{sized(weights, m * k, "weights"),
-                            sized(means, m * k * d, "means"),
-                            sized(roots, m * k * d * d, "roots"),
-                            sized(objectives, m, "objectives"),
-                            sized(log_likelihoods, m, "log_likelihoods"),
-                            sized(n_passes, m, "n_passes"),
-                            sized_or_null(ended, m * n * k, "ended")};
+  const gaussmix::Problem problem{rows.data(),
+                                  sized_or_null(row_weights, n, "row_weights"),
+                                  n,
+                                  static_cast<int>(d),
+                                  static_cast<int>(k),
+                                  model_of(model),
+                                  sized(pseudo_scatter, d * d, "pseudo_scatter"),
+                                  pseudo_rows,
+                                  ridge,
+                                  max_iter,
+                                  nats,
+                                  accelerate};
+  const gaussmix::Results results{sized(weights, m * k, "weights"),
+                                  sized(means, m * k * d, "means"),
+                                  sized(roots, m * k * d * d, "roots"),
+                                  sized(objectives, m, "objectives"),
+                                  sized(log_likelihoods, m, "log_likelihoods"),
+                                  sized(n_passes, m, "n_passes"),
+                                  sized_or_null(ended, m * n * k, "ended")};
   nb::gil_scoped_release release;
-  gaussmix::climb(mountain, m, responsibilities.data(), max_threads(), tops);
+  gaussmix::em_batch(problem, m, responsibilities.data(), max_threads(), results);
 }
 
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.doc() = "The compiled pass over the rows (cpp/pass.hpp).";
+  module.doc() = "The compiled pass over the rows (cpp/pass/pass.hpp).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
@@ -363,14 +364,14 @@ NB_MODULE(_native, module) {
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
              "labels"_a.none().noconvert(), "scores"_a.none().noconvert(), "Fill the arrays that are given.");
-  nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/distinct.hpp).")
+  nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/pass/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
            "Will write to kept and weights, which set the limit.")
       .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
            "Add the next rows; False when they do not repeat enough for the limit.")
       .def("finish", &DistinctRows::finish, "Write what is left to write; how many distinct rows there are.");
-  nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/field.hpp).")
+  nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/imaging/field.hpp).")
       .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
                     const std::optional<Bytes>&>(),
            "shape"_a, "n_classes"_a, "offsets"_a, "weights"_a, "visible"_a.none(), "edges"_a.none(),
@@ -384,21 +385,21 @@ NB_MODULE(_native, module) {
       .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
            "What pixels would be given their neighbors, and how well the field explains them.")
       .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
-  module.def(
-      "update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a, "factor"_a,
-      "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
-      "fractions"_a.noconvert(), "sums"_a.noconvert(),
-      "Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp).");
+  module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a,
+             "factor"_a, "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
+             "fractions"_a.noconvert(), "sums"_a.noconvert(),
+             "Give every pixel its expected shares given its neighbors', in place, and add to sums "
+             "(cpp/imaging/fractions.hpp).");
   module.def(
       "nearest", &nearest, "model"_a, "counts"_a, "covariances"_a, "out"_a.noconvert(),
-      "The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none.");
+      "The covariances of a structure that are nearest to free ones (cpp/em/structures.hpp); False if there are none.");
   module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
-             "The axes that covariances nearly have in common, in place (cpp/common_axes.hpp).");
-  module.def("climb", &climb, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a, "responsibilities"_a.noconvert(),
-             "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a, "accelerate"_a,
-             "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(), "objectives"_a.noconvert(),
-             "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(), "ended"_a.none().noconvert(),
-             "Many short runs of EM (cpp/climb.hpp).");
+             "The axes that covariances nearly have in common, in place (cpp/em/common_axes.hpp).");
+  module.def("em_batch", &em_batch, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a,
+             "responsibilities"_a.noconvert(), "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a,
+             "accelerate"_a, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
+             "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
+             "ended"_a.none().noconvert(), "Many short runs of EM (cpp/em/em_batch.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {

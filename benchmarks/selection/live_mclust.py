@@ -96,7 +96,7 @@ class Cell:
         )
 
 
-def climb(engine: NativeEngine, start: Mixture) -> Fit:
+def run_em(engine: NativeEngine, start: Mixture) -> Fit:
     """To the top above a mixture."""
     update = MaximumLikelihood()
     plain = fit_em(engine, update, start, TOP, max_iter=PLAIN)
@@ -142,8 +142,8 @@ def compare(name: str, rows: FloatArray, k_max: int, tol: float) -> tuple[list[C
             shares = np.fromfile(folder / f"z-{k}").reshape(k, n).T
             their_end = read_mixture(folder / f"end-{model}-{k}", structure, k, d)
             try:
-                fit = climb(engine, mixture_at(rows, shares, structure))
-                on = climb(engine, their_end)
+                fit = run_em(engine, mixture_at(rows, shares, structure))
+                on = run_em(engine, their_end)
             except (np.linalg.LinAlgError, FloatingPointError) as error:
                 failed.append(f"{name} {model} {k}: {error!r}")
                 continue

@@ -28,7 +28,7 @@ constexpr double kRounding = 16 * kEpsilon;  // of an objective
 
 class Run : private Sized {
  public:
-  explicit Run(const Mountain& m)
+  explicit Run(const Problem& m)
       : Sized{form_of(m.model), m.n_components, m.n_features},
         m_(m),
         n_(m.n_rows),
@@ -53,7 +53,7 @@ class Run : private Sized {
     before_ = other_ = moments_;
   }
 
-  void climb(const double* responsibilities) {
+  void run_em(const double* responsibilities) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity;
     m_step_.begin(responsibilities, now_, moments_);
     if (!m_step_.maximize(now_, moments_, now_.axes, now_)) return;
@@ -90,7 +90,7 @@ class Run : private Sized {
     if (!std::isfinite(objective_)) fail();
   }
 
-  void report(std::size_t i, const Tops& to) {
+  void report(std::size_t i, const Results& to) {
     to.objectives[i] = objective_;
     to.log_likelihoods[i] = log_likelihood_;
     to.n_passes[i] = n_passes_;
@@ -262,7 +262,7 @@ class Run : private Sized {
     }
   }
 
-  const Mountain& m_;
+  const Problem& m_;
   std::size_t n_;
   MStep m_step_;
   Units units_;
@@ -280,17 +280,17 @@ class Run : private Sized {
 
 }  // namespace
 
-void climb(const Mountain& mountain, std::size_t n_runs, const double* responsibilities, int n_threads,
-           const Tops& tops) {
-  const std::size_t table = mountain.n_rows * mountain.n_components;
+void em_batch(const Problem& problem, std::size_t n_runs, const double* responsibilities, int n_threads,
+              const Results& results) {
+  const std::size_t table = problem.n_rows * problem.n_components;
   n_threads = static_cast<int>(std::clamp<std::size_t>(n_runs, 1, n_threads));
 #pragma omp parallel num_threads(n_threads)
   {
-    Run run(mountain);
+    Run run(problem);
 #pragma omp for schedule(dynamic, 1)
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(n_runs); ++i) {
-      run.climb(responsibilities + i * table);
-      run.report(i, tops);
+      run.run_em(responsibilities + i * table);
+      run.report(i, results);
     }
   }
 }

@@ -13,7 +13,7 @@ namespace gaussmix {
 // What all runs share. The objective is the log-likelihood plus, with precisions P_k,
 //
 //   sum_k 1/2 [pseudo_rows log det P_k - tr(pseudo_scatter P_k)].
-struct Mountain {
+struct Problem {
   const double* rows;         // (n, d)
   const double* row_weights;  // (n,) or null: every row counts once
   std::size_t n_rows;
@@ -28,7 +28,7 @@ struct Mountain {
 };
 
 // Where the runs ended: of run i, the parameters and what the last pass gave at them.
-struct Tops {
+struct Results {
   double* weights;           // (m, k)
   double* means;             // (m, k, d)
   double* roots;             // (m, k, d, d) lower triangular, of the covariances
@@ -40,7 +40,7 @@ struct Tops {
 
 // `responsibilities` (m, n, k): each run begins with the M-step of its table. Whatever the number of threads, the bits
 // are the same.
-void climb(const Mountain& mountain, std::size_t n_runs, const double* responsibilities, int n_threads,
-           const Tops& tops);
+void em_batch(const Problem& problem, std::size_t n_runs, const double* responsibilities, int n_threads,
+              const Results& results);
 
 }  // namespace gaussmix

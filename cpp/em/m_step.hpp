@@ -13,7 +13,7 @@ namespace gaussmix {
 
 class MStep : private Sized {
  public:
-  MStep(const Mountain& m, const Sized& sized)
+  MStep(const Problem& m, const Sized& sized)
       : Sized(sized),
         m_(m),
         structure_(m.model, k_, d_, is_about_axes(m.model) ? kAngle : kInner, kSweeps),
@@ -247,7 +247,7 @@ class MStep : private Sized {
     return form_ == Form::spherical ? d_ * sum : sum;
   }
 
-  const Mountain& m_;
+  const Problem& m_;
   Structure structure_;
   std::vector<double> rows_of_, variances_, room_;  // (k,), (k, ...), three matrices and a row
   double weight_;

@@ -202,7 +202,9 @@ def lbfgs(X: np.ndarray, start: Mixture, passes: int) -> list[float]:
 RATES = (0.01, 0.03, 0.1, 0.3)
 
 
-def climb(X: np.ndarray, start: Mixture, passes: int = 400) -> dict[str, np.ndarray]:
+def run_to_the_top(
+    X: np.ndarray, start: Mixture, passes: int = 400
+) -> dict[str, np.ndarray]:
     """For each method, how far the best of its first passes is below the top: nats, over all rows."""
     paths = {
         "EM": em(X, start, passes),
@@ -217,7 +219,7 @@ def climb(X: np.ndarray, start: Mixture, passes: int = 400) -> dict[str, np.ndar
     }
 
 
-climbs = {name: climb(X, starts[name]) for name, X in problems.items()}
+gaps_by_problem = {name: run_to_the_top(X, starts[name]) for name, X in problems.items()}
 
 # %%
 # The race
@@ -234,7 +236,7 @@ styles = {
     "accelerated EM": (PALETTE[2], "-"),
     "L-BFGS": (PALETTE[3], "--"),
 }
-for axes, (name, gaps) in zip(places, climbs.items(), strict=True):
+for axes, (name, gaps) in zip(places, gaps_by_problem.items(), strict=True):
     quiet_axes(axes)
     for method, gap in gaps.items():
         color, line = styles.get(method, (PALETTE[4], ":"))
@@ -262,15 +264,18 @@ def passes_until(gap: np.ndarray, nats: float) -> str:
 
 nearness = (1, 0.01, 1e-4)
 print("passes until so many nats are left:")
-print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in climbs))
-print(f"{'':16s}" + "   ".join("".join(f"{nats:>7g}" for nats in nearness) for _ in climbs))
-for method in climbs["overlapping"]:
+print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in gaps_by_problem))
+print(
+    f"{'':16s}"
+    + "   ".join("".join(f"{nats:>7g}" for nats in nearness) for _ in gaps_by_problem)
+)
+for method in gaps_by_problem["overlapping"]:
     cells = [
         "".join(f"{passes_until(gaps[method], nats):>7s}" for nats in nearness)
-        for gaps in climbs.values()
+        for gaps in gaps_by_problem.values()
     ]
     print(f"{method:16s}" + "   ".join(cells))
-for name, gaps in climbs.items():
+for name, gaps in gaps_by_problem.items():
     near = {
         method: int(np.argmax(gap < 0.01)) if (gap < 0.01).any() else np.inf
         for method, gap in gaps.items()
@@ -292,13 +297,13 @@ for name, gaps in climbs.items():
 # have arrived.
 
 more = {
-    name: [climb(*draw(distance, seed)) for seed in range(1, 6)]
+    name: [run_to_the_top(*draw(distance, seed)) for seed in range(1, 6)]
     for name, distance in distances.items()
 }
 arrivals = {}
 print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in more))
 print(f"{'':16s}" + "   ".join(f"{'arrived':>10s}{'passes':>10s}" for _ in more))
-for method in climbs["overlapping"]:
+for method in gaps_by_problem["overlapping"]:
     cells = []
     for name, races in more.items():
         passes = [
@@ -308,7 +313,9 @@ for method in climbs["overlapping"]:
         typical = f"{np.median(passes):.0f}" if passes else "-"
         cells.append(f"{len(passes):>5d} of 5{typical:>10s}")
     print(f"{method:16s}" + "   ".join(cells))
-assert all(len(arrivals[method, "overlapping"]) < 5 for method in climbs["overlapping"])
+assert all(
+    len(arrivals[method, "overlapping"]) < 5 for method in gaps_by_problem["overlapping"]
+)
 for name in more:
     assert np.median(arrivals["accelerated EM", name]) < np.median(arrivals["EM", name])
     assert np.median(arrivals["accelerated EM", name]) < np.median(arrivals["L-BFGS", name])
@@ -329,14 +336,14 @@ X, start = problems["overlapping"], starts["overlapping"]
 scaled = Mixture.from_parameters(
     start.weights, start.means * units, start.covariance.dense() * units[:, None] * units
 )
-others = climb(X * units, scaled)
+others = run_to_the_top(X * units, scaled)
 print("                 as before:               in other units:")
 print("                 passes to 0.01   left    passes to 0.01   left after 400")
 for method, gap in others.items():
-    was = climbs["overlapping"][method]
+    was = gaps_by_problem["overlapping"][method]
     cells = [f"{passes_until(gaps, 0.01):>14s} {gaps[-1]:8.2f}" for gaps in (was, gap)]
     print(f"{method:16s} {cells[0]}  {cells[1]}")
-assert np.allclose(others["EM"], climbs["overlapping"]["EM"], rtol=1e-6, atol=1e-6)
+assert np.allclose(others["EM"], gaps_by_problem["overlapping"]["EM"], rtol=1e-6, atol=1e-6)
 
 # %%
 # What is left is in nats. Those that have not arrived are still on their way, or have ended on a lower top.

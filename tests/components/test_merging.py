@@ -177,7 +177,7 @@ def test_modes_on_a_line_are_those_of_a_grid(seed):
     assert ridgeline_of(mixture).ratio() == pytest.approx(ratio, rel=1e-6)
 
 
-def climb(mixture, start):
+def fit_em_batch(mixture, start):
     """The mode above a place, by Newton-like steps of SciPy."""
     found = minimize(lambda x: -mixture.log_density(x[None])[0], start, method="BFGS", options={"gtol": 1e-7})
     return np.round(found.x, 3) + 0.0
@@ -191,7 +191,7 @@ def climb(mixture, start):
 def test_two_components_can_have_more_than_two_modes(covariances, modes):
     mixture = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [1.0, 1.0]], covariances, covariance_type="diag")
     starts = np.random.default_rng(0).uniform(-0.3, 1.3, (60, 2))
-    tops = {tuple(climb(mixture, start)) for start in starts}
+    tops = {tuple(fit_em_batch(mixture, start)) for start in starts}
     distinct = [
         top for at, top in enumerate(tops) if all(np.hypot(*np.subtract(top, o)) > 0.01 for o in list(tops)[:at])
     ]

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.batch import climb
+from gaussmix.fitting.batch import fit_em_batch
 from gaussmix.fitting.em import Ahead, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
@@ -39,7 +39,7 @@ def updates(rows):
 
 def run(rows, letters, tables, update=None, row_weights=None, **options):
     settings = {"max_iter": 2000, "nats": 1e-6} | options
-    return climb(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), **settings)
+    return fit_em_batch(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), **settings)
 
 
 @pytest.mark.parametrize("belief", ["none", "ridge", "prior"])
@@ -212,7 +212,7 @@ def test_many_rows_are_summed_in_blocks():
 def test_what_it_cannot_do_is_refused():
     rows, k = TABLES["iris"]
     prior = Prior.inverse_wishart("full", np.eye(4), rows.mean(axis=0), k)
-    with pytest.raises(ValueError, match="a prior on the means is not for climb"):
+    with pytest.raises(ValueError, match="does not support a prior on the means"):
         run(rows, "VVV", memberships(rows, k), MaximumLikelihood(prior=prior))
     with pytest.raises(ValueError, match=r"responsibilities must have the shape \(m, 150, k\)"):
         run(rows, "VVV", memberships(rows, k)[0])

@@ -14,7 +14,7 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.em import Ahead
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import Search
+from gaussmix.fitting.multistart import Multistart
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.starts import Sample, draw_starts, start_from_labels
 
@@ -149,7 +149,7 @@ def search_for(rows, structure):
         "watch": None,
         "near": Ahead(1e-3),
     }
-    return Search(NativeEngine(rows), data, update, root, **settings)
+    return Multistart(NativeEngine(rows), data, update, root, **settings)
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

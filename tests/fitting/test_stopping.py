@@ -1,4 +1,4 @@
-"""When a fit ends: near the top, whatever the units and the number of rows; and what `DataRange` leaves out of it."""
+"""When a fit ends: near the top, whatever the units and the number of rows; and what `ColumnReduction` does to it."""
 
 import warnings
 

@@ -23,7 +23,7 @@ from gaussmix.datasets import load_old_faithful
 from gaussmix.diagnostics.means import means_in_words
 from gaussmix.html_report import write_report
 from gaussmix.html_report.elements import Markup, data_table, element, joined
-from gaussmix.html_report.model_and_rows import Subject
+from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import default_numbers
 from gaussmix.html_report.row_scores import look_at_rows
 from gaussmix.html_report.sections import anomalies
@@ -260,7 +260,7 @@ def test_a_planted_anomaly_is_named_with_its_feature(written):
 def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
     mixture = Mixture.from_parameters([0.9, 0.1], [[0, 0], [50, 50]], [[[1, 0.95], [0.95, 1]], 9 * np.eye(2)])
     rows = np.array([[0.0, 0.0], [1.9, -1.9], [-2.5, -2.5], [51.0, 51.0]])
-    subject = Subject.of(mixture, rows, None)
+    subject = ModelAndRows.of(mixture, rows, None)
     reader = read(anomalies(subject, look_at_rows(mixture, rows)))
     assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
         "1": "no feature alone: their combination",
@@ -395,14 +395,14 @@ def test_columns_that_tell_nothing_are_left_out_of_the_comparison(written):
 def test_columns_are_taken_by_name():
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
-    subject = Subject.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
+    subject = ModelAndRows.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
     np.testing.assert_array_equal(subject.rows, table)
     with pytest.raises(ValueError, match="no column 'waiting', a feature of the model"):
-        Subject.of(mixture, table[["eruptions"]], None)
+        ModelAndRows.of(mixture, table[["eruptions"]], None)
     with pytest.raises(ValueError, match="row 1, column 0"):
-        Subject.of(mixture, np.array([[1.0, 2.0], [np.nan, 1.0]]), None)
+        ModelAndRows.of(mixture, np.array([[1.0, 2.0], [np.nan, 1.0]]), None)
     with pytest.raises(ValueError, match="no rows"):
-        Subject.of(mixture, np.empty((0, 2)), None)
+        ModelAndRows.of(mixture, np.empty((0, 2)), None)
 
 
 def test_numbers_compared_are_those_around_the_model():
@@ -415,7 +415,7 @@ def test_separation_is_the_share_of_variance_between_components():
     gm = GaussianMixture(3, random_state=0).fit(eruptions())
     rows, labels = gm.mixture_.sample(200_000, 0)
     between = np.array([rows[labels == at].mean(axis=0) for at in range(3)])[labels].var(axis=0)
-    np.testing.assert_allclose(Subject.of(gm, rows, None).separation, between / rows.var(axis=0), atol=0.01)
+    np.testing.assert_allclose(ModelAndRows.of(gm, rows, None).separation, between / rows.var(axis=0), atol=0.01)
 
 
 # the command

@@ -12,7 +12,7 @@ from gaussmix.imaging import GaussianMixtureSegmenter, segment_image
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.contrast import contrast_edges, contrast_scale
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 from gaussmix.imaging.random_field.pyramid import Level, pyramid, spread, summed
 from gaussmix.imaging.seeded import _settled
@@ -260,7 +260,7 @@ def test_settled_fields_are_near_the_best_cut():
     neighborhood = Neighborhood.of(2, 8)
     edges = contrast_edges(Pixels(values, None), "rgb", neighborhood, np.inf)
     mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [[[2.25]], [[2.25]]])
-    lattice = Lattice(values.reshape(-1, 1), truth.shape, neighborhood, None, None, edges)
+    lattice = Grid(values.reshape(-1, 1), truth.shape, neighborhood, None, None, edges)
     levels = pyramid(Level(truth.shape, neighborhood, edges, None, (1, 1)))
     strength, unit = 1.0, 10_000
     settled = _settled(lattice, levels, Classes(mixture), strength).labels()

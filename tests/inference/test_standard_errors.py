@@ -18,7 +18,7 @@ from gaussmix.fitting.em import Exact, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.inference import standard_errors
 from gaussmix.inference.information import Information, score_rows
-from gaussmix.inference.parametrization import Chart
+from gaussmix.inference.parametrization import Parametrization
 from gaussmix.testing import random_mixture
 
 NAMES = ("weights", "means", "covariances")
@@ -89,21 +89,25 @@ def textbook_coordinates(mixture):
     return np.concatenate(start), parameters
 
 
-def path_of(chart):
-    """The function from the coordinates of a chart to parameters, as its documentation has it."""
-    mixture, (k, d) = chart.mixture, chart.mixture.means.shape
+def path_of(parametrization):
+    """The function from the coordinates of a parametrization to parameters, as its documentation has it."""
+    mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
 
     def parameters(coordinates):
-        weights = mixture.weights * np.exp(chart.contrasts @ coordinates[: k - 1])
+        weights = mixture.weights * np.exp(parametrization.contrasts @ coordinates[: k - 1])
         moves = coordinates[k - 1 : k - 1 + k * d].reshape(k, d) / np.sqrt(mixture.weights)[:, None]
         covariances = []
-        for root, tangent in zip(chart.roots, chart.tangents, strict=True):
+        for root, tangent in zip(parametrization.roots, parametrization.tangents, strict=True):
             stretch = np.tensordot(coordinates[tangent.places], tangent.stretches, 1)
             turn = expm(np.tensordot(coordinates[tangent.places], tangent.turns, 1))
             covariances.append(root @ turn @ expm(stretch) @ turn.T @ root.T)
-        return weights / weights.sum(), mixture.means + np.einsum("kij,kj->ki", chart.roots, moves), covariances
+        return (
+            weights / weights.sum(),
+            mixture.means + np.einsum("kij,kj->ki", parametrization.roots, moves),
+            covariances,
+        )
 
-    return np.zeros(chart.n_coordinates), parameters
+    return np.zeros(parametrization.n_coordinates), parameters
 
 
 def derivatives(function, at):
@@ -144,16 +148,16 @@ def test_standard_errors_are_those_in_textbook_coordinates(letters, n_components
 def test_scores_and_information_are_derivatives_away_from_the_top_too(letters):
     mixture = random_mixture(MODELS[letters], 2, 3, np.random.default_rng(5))
     rows = 1.1 * mixture.sample(50, 3)[0] + 0.1
-    chart = Chart.about(mixture)
-    at, parameters = path_of(chart)
-    information = Information.at(chart, rows)
+    parametrization = Parametrization.about(mixture)
+    at, parameters = path_of(parametrization)
+    information = Information.at(parametrization, rows)
 
     def total(here):
         return log_likelihood(rows, *parameters(here))
 
     assert_allclose(information.score, derivatives(total, at), rtol=1e-9, atol=1e-9)
     assert_allclose(information.observed, -second_derivatives(total, at), rtol=1e-6, atol=1e-6)
-    scores = score_rows(chart, rows)
+    scores = score_rows(parametrization, rows)
     alone = derivatives(lambda here: log_likelihood(rows[7:8], *parameters(here)), at)
     assert_allclose(scores[7], alone, rtol=1e-9, atol=1e-10)
     assert_allclose(information.squared_scores, scores.T @ scores, rtol=1e-11, atol=1e-11)
@@ -162,7 +166,7 @@ def test_scores_and_information_are_derivatives_away_from_the_top_too(letters):
 def test_rows_far_from_all_means_lose_no_digits():
     mixture = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [1.0, 1.0 + 1e-9], covariance_type="spherical")
     far = 3e4
-    chart = Chart.about(mixture)
+    parametrization = Parametrization.about(mixture)
     with mpmath.workdps(80):
 
         def log_density(*moved):
@@ -178,7 +182,7 @@ def test_rows_far_from_all_means_lose_no_digits():
             return mpmath.log(sum(parts))
 
         expected = -float(mpmath.diff(log_density, (0, 0), (1, 1)))
-    observed = Information.at(chart, np.array([[far]])).observed
+    observed = Information.at(parametrization, np.array([[far]])).observed
     assert_allclose(observed[1, 2], expected, rtol=1e-6)
 
 
@@ -220,12 +224,12 @@ def test_components_far_apart_are_estimated_by_themselves():
 
 def test_kinds_are_what_they_are_called():
     mixture, rows = fitted("VVV", 2, 2)
-    chart = Chart.about(mixture)
-    information, scores = Information.at(chart, rows), score_rows(chart, rows)
+    parametrization = Parametrization.about(mixture)
+    information, scores = Information.at(parametrization, rows), score_rows(parametrization, rows)
     assert_allclose(scores.sum(axis=0), 0, atol=1e-5)
     inverse, squares = np.linalg.inv(information.observed), scores.T @ scores
-    places = chart.mean_places(0)
-    slopes = chart.roots[0] / np.sqrt(mixture.weights[0])
+    places = parametrization.mean_places(0)
+    slopes = parametrization.roots[0] / np.sqrt(mixture.weights[0])
     for kind, covariance in (
         ("observed", inverse),
         ("opg", np.linalg.inv(squares)),

@@ -16,7 +16,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.starts import Sample
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.nesting import is_submodel
-from gaussmix.selection.partitions import Landscape
+from gaussmix.selection.partitions import SearchData
 from gaussmix.selection.warm_starts import doubled, lifted, merges, nudged_splits, splits
 from gaussmix.testing import random_mixture
 
@@ -30,7 +30,7 @@ def all_cells(sizes, models=tuple(MODELS)):
 
 def landscape_of(rows, sizes):
     data = Sample.of(rows, None, "full")
-    return Landscape(data, sizes, lambda *_: MaximumLikelihood(), np.random.default_rng(0))
+    return SearchData(data, sizes, lambda *_: MaximumLikelihood(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("rows", [IRIS, FAITHFUL], ids=["iris", "old faithful"])

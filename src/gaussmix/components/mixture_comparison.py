@@ -57,7 +57,7 @@ class Match:
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
+class MixtureComparison:
     """What has changed between two mixtures: ``str`` has it in words, ``facts`` as numbers.
 
     Attributes
@@ -95,7 +95,7 @@ class Drift:
     names: tuple[str, ...]
 
     @property
-    def has_drifted(self) -> bool | None:
+    def has_changed(self) -> bool | None:
         """Whether the rows have left the old mixture by more than three standard errors; None without rows."""
         change = self.density_change
         return None if change is None else abs(change.value) > _ERRORS * change.standard_error
@@ -110,7 +110,7 @@ class Drift:
                 "new_rows": self.density_levels[1],
                 "change": self.density_change.value,
                 "standard_error": self.density_change.standard_error,
-                "has_drifted": self.has_drifted,
+                "has_changed": self.has_changed,
             }
         return {
             "matches": [
@@ -173,7 +173,7 @@ class Drift:
         ]
         if self.density_change is not None and self.density_levels is not None:
             change, (before, after) = self.density_change, self.density_levels
-            verdict = "more than chance explains" if self.has_drifted else "no more than chance explains"
+            verdict = "more than chance explains" if self.has_changed else "no more than chance explains"
             said.append(
                 f"mean log density under the old mixture: {after:.4g} of the new rows, {before:.4g} of the old ones; "
                 f"change {change.value:+.3g} ± {change.standard_error:.1g} nats, {verdict}"
@@ -196,7 +196,7 @@ class Drift:
         for line in lines:
             table.add_row(*map(Text, line), style="yellow" if "-" in line[:2] else "")
         *plain, last = map(Text, self.sentences())
-        if self.has_drifted:
+        if self.has_changed:
             last.stylize("yellow")
         return Group(table, *plain, last)
 
@@ -209,7 +209,7 @@ def compare_mixtures(
     rows_new: npt.ArrayLike | None = None,
     held_out: bool = False,
     names: Sequence[str] | None = None,
-) -> Drift:
+) -> MixtureComparison:
     """What has changed from one mixture to another.
 
     Components are matched so that the sum of their Bhattacharyya distances is least (Hungarian method). Those that
@@ -232,7 +232,7 @@ def compare_mixtures(
 
     Returns
     -------
-    Drift
+    MixtureComparison
         ``print`` it for a table and sentences.
 
     Raises
@@ -262,7 +262,7 @@ def compare_mixtures(
         error = math.sqrt(before.var(ddof=1) / len(before) + after.var(ddof=1) / len(after))
         change = MixtureDistance(levels[1] - expected, error)
     matches = _match(old, new)
-    return Drift(
+    return MixtureComparison(
         matches,
         tuple(sorted(set(range(old.n_components)) - {match.old for match in matches})),
         tuple(sorted(set(range(new.n_components)) - {match.new for match in matches})),

@@ -1,4 +1,4 @@
-"""The compiled pass over the rows (cpp/pass.hpp)."""
+"""The compiled pass over the rows (cpp/pass/pass.hpp)."""
 
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
@@ -36,7 +36,7 @@ def score_rows(
     """Fill the arrays that are given."""
 
 class DistinctRows:
-    """Collects distinct rows and their weights (cpp/distinct.hpp)."""
+    """Collects distinct rows and their weights (cpp/pass/distinct.hpp)."""
 
     def __init__(self, n_rows: int, kept: Rows, weights: FloatArray, weighted: bool) -> None:
         """Will write to kept and weights, which set the limit."""
@@ -48,7 +48,7 @@ class DistinctRows:
         """Write what is left to write; how many distinct rows there are."""
 
 class Field:
-    """Class probabilities of the pixels of an image (cpp/field.hpp)."""
+    """Class probabilities of the pixels of an image (cpp/imaging/field.hpp)."""
 
     def __init__(
         self,
@@ -99,15 +99,15 @@ def update_fractions(
     fractions: Rows,
     sums: FloatArray,
 ) -> None:
-    """Give every pixel its expected shares given its neighbors', in place, and add to sums (cpp/fractions.hpp)."""
+    """Update the expected shares of every pixel in place and add to sums (cpp/imaging/fractions.hpp)."""
 
 def nearest(model: str, counts: FloatArray, covariances: FloatArray, out: FloatArray) -> bool:
-    """The covariances of a structure that are nearest to free ones (cpp/structures.hpp); False if there are none."""
+    """The covariances of a structure that are nearest to free ones (cpp/em/structures.hpp); False if there are none."""
 
 def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
-    """The axes that covariances nearly have in common, in place (cpp/common_axes.hpp)."""
+    """The axes that covariances nearly have in common, in place (cpp/em/common_axes.hpp)."""
 
-def climb(
+def em_batch(
     rows: FloatArray,
     row_weights: FloatArray | None,
     model: str,
@@ -126,7 +126,7 @@ def climb(
     n_passes: IntArray,
     ended: FloatArray | None,
 ) -> None:
-    """Many short runs of EM (cpp/climb.hpp)."""
+    """Many short runs of EM (cpp/em/em_batch.hpp)."""
 
 def block_rows(form: str, n_components: int, n_features: int) -> int:
     """Rows per block: splits at its multiples leave every bit as it is."""

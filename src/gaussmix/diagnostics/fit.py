@@ -17,7 +17,7 @@ from gaussmix.diagnostics.rows import row_facts
 from gaussmix.diagnostics.subsample import sample
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.redundant_columns import ColumnReduction
 
 _SAME_OPTIMUM = 1e-2  # nats
 
@@ -40,7 +40,7 @@ class FitRecord:
         Of the candidates that were finished, in nats, best first.
     history : dict of arrays, or None
         ``"seconds"`` since the fit began, at the start and after each iteration.
-    data_range : DataRange, or None
+    data_range : ColumnReduction, or None
         When columns were left out.
     reduced : Mixture, or None
         Then the mixture of the others.
@@ -52,7 +52,7 @@ class FitRecord:
     update: MaximumLikelihood = field(default_factory=MaximumLikelihood)
     start_log_likelihoods: FloatArray | None = None
     history: dict[str, FloatArray] | None = None
-    data_range: DataRange | None = None
+    data_range: ColumnReduction | None = None
     reduced: Mixture | None = None
 
     @classmethod
@@ -137,11 +137,11 @@ def inspect_fit(
     return Report(facts)
 
 
-def _data_range(mixture: Mixture, rows: Rows | None, row_weights: FloatArray | None) -> DataRange | None:
+def _data_range(mixture: Mixture, rows: Rows | None, row_weights: FloatArray | None) -> ColumnReduction | None:
     """What a fit of such covariances to the rows would leave out."""
     if rows is None:
         return None
-    return DataRange.of(rows, row_weights, free_of(type(mixture.covariance)).name)
+    return ColumnReduction.of(rows, row_weights, free_of(type(mixture.covariance)).name)
 
 
 def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:

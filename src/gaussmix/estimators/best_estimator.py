@@ -20,7 +20,7 @@ def estimator_of(
 ) -> GaussianMixture:
     """The estimator that holds the fit of a cell.
 
-    Where columns were left out, its mixture covers them all, in the structure of the `DataRange`.
+    Where columns were left out, its mixture covers them all, in the structure of the `ColumnReduction`.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ from gaussmix.fitting.initialization import (
 )
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Found
-from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.settings import PENALTIES, Settings, fit_by_search, fit_from_starts
 from gaussmix.selection import criteria
 
@@ -295,7 +295,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         )
         data_range = None
         if isinstance(self.reg_covar, str) and not given and previous is None:
-            data_range = DataRange.of(rows, row_weights, free_of(settings.structure).name)
+            data_range = ColumnReduction.of(rows, row_weights, free_of(settings.structure).name)
         fitted_rows = rows if data_range is None else data_range.reduce(rows)
         fitted_weights = None if row_weights is None else row_weights / min(1.0, row_weights[row_weights > 0].mean())
         all_rows = NativeEngine(fitted_rows, fitted_weights)
@@ -533,8 +533,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         return self._criterion("bic", X, sample_weight)
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Integrated completed likelihood, BIC plus twice the entropy: lower is better
-        (`gaussmix.selection.criteria.icl`).
+        """Integrated completed likelihood (ICL), BIC plus twice the entropy: lower is better.
 
         Parameters
         ----------
@@ -601,7 +600,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         """
         return self._moments(X, sample_weight).entropy
 
-    def fitted_parts(self) -> tuple[Mixture, Mixture, MaximumLikelihood, DataRange | None]:
+    def fitted_parts(self) -> tuple[Mixture, Mixture, MaximumLikelihood, ColumnReduction | None]:
         """What a refit needs; for the package itself (`gaussmix.inference`).
 
         Returns

@@ -26,7 +26,7 @@ _USUAL_PASSES = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Climbed:
+class BatchFit:
     """Where m runs ended.
 
     Attributes
@@ -77,7 +77,7 @@ class Climbed:
         return Mixture(self.weights[run], self.means[run], self.structure(roots, k, d))
 
 
-def climb(
+def fit_em_batch(
     rows: FloatArray,
     row_weights: FloatArray | None,
     structure: type[AbstractCovariance],
@@ -88,7 +88,7 @@ def climb(
     nats: float,
     accelerate: bool = True,
     with_responsibilities: bool = False,
-) -> Climbed:
+) -> BatchFit:
     """EM from each of m tables of responsibilities: the M-step of the table, then EM to the top.
 
     The runs are shared among threads; the number of threads leaves no trace in the results.
@@ -113,7 +113,7 @@ def climb(
 
     Returns
     -------
-    Climbed
+    BatchFit
 
     Raises
     ------
@@ -129,7 +129,9 @@ def climb(
     pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
     if update.prior is not None:
         if update.prior.mean_strength > 0:
-            raise ValueError("a prior on the means is not for climb: use em.fit_em, or a prior with mean_strength=0")
+            raise ValueError(
+                "fit_em_batch does not support a prior on the means: use fit_em, or a prior with mean_strength=0"
+            )
         shares = k if structure.form == "tied" else 1
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
@@ -137,7 +139,7 @@ def climb(
         runs = [
             _fit(rows, row_weights, structure, table, update, max_iter, nats, accelerate) for table in responsibilities
         ]
-        return _climbed(runs, structure, rows, with_responsibilities)
+        return _batch_fit(runs, structure, rows, with_responsibilities)
     center, exponent = _center_and_scale(rows)
     centered = np.ldexp(rows - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
@@ -150,7 +152,7 @@ def climb(
     together = _native.max_threads() * max(1, int(_FLOPS_PER_CALL / flops))
     for start in range(0, m, together):
         some = slice(start, start + together)
-        _native.climb(
+        _native.em_batch(
             np.ascontiguousarray(centered),
             row_weights,
             structure.letters,
@@ -178,7 +180,7 @@ def climb(
     log_likelihoods = log_likelihoods - total * logarithm
     objectives = objectives - (total + k * pseudo_rows) * logarithm
     roots = np.ldexp(roots, exponent)
-    return Climbed(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
+    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
 def _fit(
@@ -207,9 +209,9 @@ def _fit(
     return None if failed else fit
 
 
-def _climbed(
+def _batch_fit(
     runs: list[Fit | None], structure: type[AbstractCovariance], rows: FloatArray, with_responsibilities: bool
-) -> Climbed:
+) -> BatchFit:
     m, k = len(runs), next((fit.mixture.n_components for fit in runs if fit is not None), 1)
     n, d = rows.shape
     weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
@@ -231,7 +233,7 @@ def _climbed(
         n_passes[run] = fit.n_passes
         if tables is not None:
             tables[run] = NativeEngine(rows).score_rows(fit.mixture.whitened(), "responsibilities")
-    return Climbed(structure, weights, means, roots, objectives, log_likelihoods, n_passes, tables)
+    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, tables)
 
 
 def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:

@@ -103,7 +103,7 @@ class Found:
 
 
 @dataclass(eq=False)
-class Search:
+class Multistart:
     """What all runs of a search share, and the best of them so far.
 
     Attributes
@@ -332,7 +332,7 @@ def find_optimum(
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
-    search = Search(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch, near)
+    search = Multistart(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch, near)
     last = search
     runs: list[Run] = []
     try:

@@ -35,7 +35,7 @@ _BLOCK = 1 << 16  # numbers that are factorized at a time
 
 
 @dataclass(frozen=True, eq=False)
-class DataRange:
+class ColumnReduction:
     """Columns that tell nothing the others do not, and how they follow from the others.
 
     Attributes
@@ -87,7 +87,7 @@ class DataRange:
 
         Returns
         -------
-        DataRange or None
+        ColumnReduction or None
             None when no column can be left out.
         """
         if row_weights is not None:  # sums of weights times squares neither overflow nor vanish
@@ -233,7 +233,7 @@ class _Columns:
 
     @property
     def rounding(self) -> FloatArray:
-        """(d,) u of `DataRange.of`; no more than 1/2."""
+        """(d,) u of `ColumnReduction.of`; no more than 1/2."""
         size = np.hypot(self.means / self.scales, self.deviations)
         least = np.maximum(self.epsilon * size, _LEAST_DEVIATION)
         return 0.5 * self.epsilon * size / np.maximum(self.deviations, least)
@@ -327,7 +327,7 @@ def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatAr
     factor : (m, v) array
         With the scatter of the columns as its square.
     rounding : (v,) array
-        u of `DataRange.of`.
+        u of `ColumnReduction.of`.
 
     Returns
     -------

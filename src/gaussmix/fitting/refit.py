@@ -10,7 +10,7 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.batch import climb
+from gaussmix.fitting.batch import fit_em_batch
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -57,7 +57,7 @@ def refit(rows: FloatArray, row_weights: FloatArray | None, update: MaximumLikel
         engine = NativeEngine(rows, row_weights)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
     shares = start.responsibilities(rows)[None]
-    runs = climb(rows, row_weights, type(start.covariance), shares, update, max_iter=MAX_ITER, nats=NEAR.nats)
+    runs = fit_em_batch(rows, row_weights, type(start.covariance), shares, update, max_iter=MAX_ITER, nats=NEAR.nats)
     if not np.isfinite(runs.objectives[0]):
         raise FitFailedError("a component collapsed or lost its rows")
     mixture = runs.mixture(0)

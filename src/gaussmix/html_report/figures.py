@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gaussmix.html_report.elements import Markup, counted, picture
-from gaussmix.html_report.model_and_rows import Subject
-from gaussmix.html_report.row_scores import CERTAINTIES, RowsSeen
+from gaussmix.html_report.model_and_rows import ModelAndRows
+from gaussmix.html_report.row_scores import CERTAINTIES, RowScores
 from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay
 from gaussmix.plots.output import png_of
 from gaussmix.selection.rendering import CRITERION_NAMES
@@ -16,7 +16,7 @@ MOST_PAIRED = 4
 _PIXELS = 96  # CSS pixels in an inch
 
 
-def of_mixture(subject: Subject) -> Markup:
+def of_mixture(subject: ModelAndRows) -> Markup:
     """The mixture and the rows, in all features or in those that tell components apart most."""
     mixture, rows, names = subject.mixture, subject.rows_there, subject.names
     what = counted(mixture.n_components, "component")
@@ -49,7 +49,7 @@ def of_mixture(subject: Subject) -> Markup:
     )
 
 
-def of_certainty(subject: Subject, seen: RowsSeen) -> Markup:
+def of_certainty(subject: ModelAndRows, seen: RowScores) -> Markup:
     """The responsibilities of all rows."""
     mixture, rows, threshold = subject.mixture, subject.rows_there, CERTAINTIES[1]
     return _drawn(

@@ -15,7 +15,7 @@ from gaussmix.plots.inputs import mixture_of, rows_of
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ModelAndRows:
     """A mixture and rows of its features.
 
     Attributes

@@ -22,7 +22,7 @@ _DRAWS, _LEAST_DRAWS, _NUMBERS = 100_000, 10_000, 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class RowsSeen:
+class RowScores:
     """Rows are counted from 0; a row of weight zero is not there.
 
     Attributes
@@ -69,7 +69,7 @@ class RowsSeen:
         return self.moments.weight
 
 
-def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = None) -> RowsSeen:
+def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = None) -> RowScores:
     """Two passes over the rows, and one over rows that are drawn from the mixture, the same ones every time.
 
     Parameters
@@ -95,7 +95,7 @@ def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = 
     n_draws = max(_LEAST_DRAWS, min(_DRAWS, _NUMBERS // d))
     drawn = np.sort(mixture.log_density(mixture.sample(n_draws, 0)[0]))
     limit = float(drawn[int(RARE * n_draws)])
-    return RowsSeen(
+    return RowScores(
         len(present),
         moments,
         certainty_counts.sum(axis=1),

@@ -21,9 +21,9 @@ from gaussmix.html_report.elements import (
     names_and_values,
     paragraph,
 )
-from gaussmix.html_report.model_and_rows import Subject
+from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import Alternatives, Fitness
-from gaussmix.html_report.row_scores import CERTAINTIES, RARE, RowsSeen
+from gaussmix.html_report.row_scores import CERTAINTIES, RARE, RowScores
 from gaussmix.plots.drawing import color_of
 from gaussmix.selection.rendering import BEST, DOUBTFUL, FAILED, grid, legend, parts, title
 
@@ -55,7 +55,7 @@ def structure_in_words(mixture: Mixture) -> str:
     return f"{name}: {', '.join(said)}"
 
 
-def lead(subject: Subject, seen: RowsSeen) -> Markup:
+def lead(subject: ModelAndRows, seen: RowScores) -> Markup:
     """Below the title: how much of what."""
     mixture = subject.mixture
     k, d = mixture.n_components, mixture.n_features
@@ -66,7 +66,7 @@ def lead(subject: Subject, seen: RowsSeen) -> Markup:
     )
 
 
-def in_short(seen: RowsSeen, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
+def in_short(seen: RowScores, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
     """What to know when nothing else is read."""
     unusual = [line for line in report.lines() if line.unusual]
     rows_each = seen.weight / fitness.n_parameters
@@ -92,7 +92,7 @@ def in_short(seen: RowsSeen, fitness: Fitness, report: Report, found: Alternativ
     return joined([names_and_values(facts), element("div", paragraph("Unusual:"), notes, advice, class_="note")])
 
 
-def components(subject: Subject, seen: RowsSeen) -> Markup:
+def components(subject: ModelAndRows, seen: RowScores) -> Markup:
     """Weights, means and standard deviations: components are lines, or columns where features are many."""
     mixture, separation = subject.mixture, subject.separation
     k, d = mixture.n_components, mixture.n_features
@@ -132,7 +132,7 @@ def components(subject: Subject, seen: RowsSeen) -> Markup:
     return joined(tables)
 
 
-def certainty(subject: Subject, seen: RowsSeen) -> Markup:
+def certainty(subject: ModelAndRows, seen: RowScores) -> Markup:
     """How sure it is which component a row is of, and the rows of which it is not."""
     k = subject.mixture.n_components
     if k == 1:
@@ -168,7 +168,7 @@ def certainty(subject: Subject, seen: RowsSeen) -> Markup:
     )
 
 
-def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
+def anomalies(subject: ModelAndRows, seen: RowScores) -> Markup:
     """The least dense rows, and whether there are more of them than the mixture expects."""
     lines = []
     for row, log_density, share, label in zip(
@@ -193,7 +193,7 @@ def anomalies(subject: Subject, seen: RowsSeen) -> Markup:
     return joined([table, paragraph(expected)])
 
 
-def _what_is_far(subject: Subject, values: FloatArray, label: int) -> str:
+def _what_is_far(subject: ModelAndRows, values: FloatArray, label: int) -> str:
     """The feature in which a row lies far from the mean of its component; or that it is several together, or none."""
     mixture = subject.mixture
     covariance, away = mixture.covariance.dense()[label], values - mixture.means[label]
@@ -220,7 +220,7 @@ def fit_report(report: Report, recorded: bool) -> Markup:
     return joined([names_and_values(lines), "" if recorded else note])
 
 
-def overlap(subject: Subject, report: Report) -> Markup:
+def overlap(subject: ModelAndRows, report: Report) -> Markup:
     """Pairs that are taken for each other, and components that have one peak together."""
     mixture, facts = subject.mixture, report.facts["overlap"]
     if mixture.n_components == 1:

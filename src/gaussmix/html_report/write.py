@@ -15,7 +15,7 @@ from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.html_report import figures as pictures
 from gaussmix.html_report import sections
 from gaussmix.html_report.elements import Markup, counted, joined, page, paragraph
-from gaussmix.html_report.model_and_rows import Subject
+from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import (
     Alternatives,
     Fitness,
@@ -89,7 +89,7 @@ def write_report(
     >>> with TemporaryDirectory() as folder:
     ...     write_report(Path(folder, "report.html"), gm, eruptions, n_components=range(1, 4))
     """
-    subject = Subject.of(model, X, sample_weight)
+    subject = ModelAndRows.of(model, X, sample_weight)
     mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
     seen = look_at_rows(mixture, rows, row_weights)
     fitness = Fitness.of("", mixture.n_parameters, seen.moments)
@@ -117,7 +117,7 @@ def write_report(
 
 
 def _alternatives(
-    subject: Subject, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
+    subject: ModelAndRows, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
 ) -> tuple[Alternatives | None, KeyboardInterrupt | None]:
     """The search of the user's if it is one of these rows, or a new one; with what interrupted it."""
     mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights

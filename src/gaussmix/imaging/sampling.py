@@ -8,7 +8,7 @@ from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.contrast import contrast_edges
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 MOST_PIXELS = 1 << 20
@@ -101,7 +101,7 @@ def lattices_of(
     seed: int,
     most: int | None = None,
     contrast: float | None = None,
-) -> list[Lattice]:
+) -> list[Grid]:
     """The images with their neighbors, or blocks of them when they are large.
 
     Parameters
@@ -127,7 +127,7 @@ def lattices_of(
         if total <= most:
             neighbors = neighborhood.stacked() if stack else neighborhood
             edges = None if contrast is None else contrast_edges(pixels, features.color_space, neighbors, contrast)
-            lattices.append(Lattice(features.rows(pixels), pixels.shape, neighbors, pixels.visible, edges=edges))
+            lattices.append(Grid(features.rows(pixels), pixels.shape, neighbors, pixels.visible, edges=edges))
             continue
         share = most * int(np.prod(pixels.shape)) / total
         lattices.append(_blocks(pixels, features, neighborhood, share, stack, rng, contrast))
@@ -142,7 +142,7 @@ def _blocks(
     stack: bool,
     rng: np.random.Generator,
     contrast: float | None,
-) -> Lattice:
+) -> Grid:
     """Blocks of about as many pixels as the share, from the darkest to the brightest that have visible ones."""
     n_axes = len(pixels.shape) - stack
     size = [1] * stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[stack:]]
@@ -167,4 +167,4 @@ def _blocks(
         inside = neighborhood.stacked() if stack else neighborhood
         each = [contrast_edges(part, features.color_space, inside, contrast) for _, _, part in chosen]
         edges = np.stack(each, axis=1).reshape(-1, *shape)
-    return Lattice(rows, shape, neighborhood.stacked(), None if seen.all() else seen.reshape(shape), edges=edges)
+    return Grid(rows, shape, neighborhood.stacked(), None if seen.all() else seen.reshape(shape), edges=edges)

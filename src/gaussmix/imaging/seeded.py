@@ -19,7 +19,7 @@ from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.contrast import contrast_edges, contrast_scale
 from gaussmix.imaging.random_field.field import Field, pieces
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.mean_field import FieldFit, troubles
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 from gaussmix.imaging.random_field.pyramid import Level, pyramid, spread, summed
@@ -140,20 +140,20 @@ class GuidedLabeler:
 
 def _lattice(
     pixels: Pixels, known: IntArray | None, features: Features, neighborhood: Neighborhood, contrast: bool
-) -> Lattice:
+) -> Grid:
     """A whole image with its known pixels and the contrast of neighbors."""
     scale = contrast_scale([pixels], features.color_space, neighborhood) if contrast else math.inf
     edges = contrast_edges(pixels, features.color_space, neighborhood, scale)
-    return Lattice(features.rows(pixels), pixels.shape, neighborhood, pixels.visible, known, edges)
+    return Grid(features.rows(pixels), pixels.shape, neighborhood, pixels.visible, known, edges)
 
 
-def _pyramid(lattice: Lattice) -> list[Level]:
+def _pyramid(lattice: Grid) -> list[Level]:
     assert lattice.edges is not None
     ones = (1,) * len(lattice.shape)
     return pyramid(Level(lattice.shape, lattice.neighborhood, lattice.edges, lattice.visible, ones))
 
 
-def _settled(lattice: Lattice, levels: list[Level], classes: Classes, strength: float) -> Field:
+def _settled(lattice: Grid, levels: list[Level], classes: Classes, strength: float) -> Field:
     """The field of the finest grid, annealed.
 
     At a temperature T scores and strength are divided by T. A grid is as hot at first as its neighbors can bear, and
@@ -179,7 +179,7 @@ def _settled(lattice: Lattice, levels: list[Level], classes: Classes, strength: 
     return field
 
 
-def _tables(lattice: Lattice, levels: list[Level], classes: Classes, strength: float) -> list[npt.NDArray[np.float32]]:
+def _tables(lattice: Grid, levels: list[Level], classes: Classes, strength: float) -> list[npt.NDArray[np.float32]]:
     """Scores (n, c) on each grid, up to a constant of each pixel.
 
     On coarse grids a known pixel weighs as much as all its neighbors could; on the finest it has its class alone.

@@ -13,7 +13,7 @@ from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import UNLABELED, Pixels
 from gaussmix.imaging.partial_volume.estimate import tissue_of, without_field
 from gaussmix.imaging.random_field.classes import Classes
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.labeling import Labeler
 from gaussmix.imaging.random_field.mean_field import fit_field, troubles
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
@@ -93,7 +93,7 @@ def fit_classes(
     energies: tuple[float, ...] = ()
     narrowed, update = estimator._data_range, estimator._update  # columns that tell nothing new stay out
 
-    def lattices(most: int) -> list[Lattice]:
+    def lattices(most: int) -> list[Grid]:
         found = lattices_of(images, features, neighborhood, stack=stack, seed=0, most=most, contrast=contrast)
         if narrowed is None:
             return found

@@ -4,7 +4,7 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray
-from gaussmix.fitting.batch import Climbed, climb
+from gaussmix.fitting.batch import BatchFit, fit_em_batch
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.refit import MAX_ITER, NEAR, Refit
@@ -57,7 +57,7 @@ def fit_one_more(
     best: Refit | None = None
     for start in range(0, len(tables), step):
         some = np.stack(tables[start : start + step])
-        runs = climb(rows, row_weights, structure, some, update, max_iter=MAX_ITER, nats=NEAR.nats)
+        runs = fit_em_batch(rows, row_weights, structure, some, update, max_iter=MAX_ITER, nats=NEAR.nats)
         for run in _by_objective(runs):
             if best is not None and runs.log_likelihoods[run] <= best.log_likelihood:
                 break
@@ -68,7 +68,7 @@ def fit_one_more(
     return best
 
 
-def _by_objective(runs: Climbed) -> list[int]:
+def _by_objective(runs: BatchFit) -> list[int]:
     """Those that did not fail, the best first."""
     order = np.argsort(-runs.objectives, kind="stable")
     return [int(run) for run in order if np.isfinite(runs.objectives[run])]

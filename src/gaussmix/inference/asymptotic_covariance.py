@@ -13,7 +13,7 @@ _MATTERS = 0.01  # of a variance
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class AsymptoticCovariance:
     """The covariance of the coordinates over the tables that might have been: ``root root'``.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Scores and observed information: the first two derivatives of a log-likelihood by the coordinates of a chart.
+"""Scores and observed information: the first two derivatives of the log-likelihood.
 
 The information is what rows of known component would carry, less what is missing because the component is not known
 (Louis, Finding the observed information matrix when using the EM algorithm, Journal of the Royal Statistical Society B
@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.inference.parametrization import Chart
+from gaussmix.inference.parametrization import Parametrization
 
 _BLOCK = 1 << 22  # numbers that are held at once
 _FARTHEST = 1e75  # deviations: their fourth power is a number
@@ -48,7 +48,14 @@ class Information:
     squared_scores: FloatArray | None
 
     @classmethod
-    def at(cls, chart: Chart, rows: Rows, row_weights: FloatArray | None = None, *, squares: bool = True) -> Self:
+    def at(
+        cls,
+        parametrization: Parametrization,
+        rows: Rows,
+        row_weights: FloatArray | None = None,
+        *,
+        squares: bool = True,
+    ) -> Self:
         """Of rows (n, d) with weights (n,), which count as rows; ``squares`` is whether the squared scores are wanted.
 
         Raises
@@ -56,11 +63,11 @@ class Information:
         FloatingPointError
             If a row is more than 1e75 deviations from a mean.
         """
-        p, k, d = chart.n_coordinates, *chart.mixture.means.shape
-        places = [_places(chart, component) for component in range(k)]
+        p, k, d = parametrization.n_coordinates, *parametrization.mixture.means.shape
+        places = [_places(parametrization, component) for component in range(k)]
         score, squared, missing = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
         counts, shifts, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-        for block in _blocks(chart, rows, row_weights):
+        for block in _blocks(parametrization, rows, row_weights):
             if squares:
                 each = block.scores(p, places)
                 squared += each.T @ (block.row_weights[:, None] * each)
@@ -76,16 +83,18 @@ class Information:
         complete[: k - 1, : k - 1] = counts.sum() * np.eye(k - 1)
         for component in range(k):
             complete[np.ix_(places[component][k - 1 :], places[component][k - 1 :])] += _complete(
-                chart, component, float(counts[component]), shifts[component], scatter[component]
+                parametrization, component, float(counts[component]), shifts[component], scatter[component]
             )
         observed = complete - missing
         return cls(float(counts.sum()), score, 0.5 * (observed + observed.T), squared if squares else None)
 
 
-def score_rows(chart: Chart, rows: Rows) -> FloatArray:
+def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
     """(n, p) the gradient of the log density of each row."""
-    places = [_places(chart, component) for component in range(len(chart.roots))]
-    return np.concatenate([block.scores(chart.n_coordinates, places) for block in _blocks(chart, rows, None)])
+    places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
+    return np.concatenate(
+        [block.scores(parametrization.n_coordinates, places) for block in _blocks(parametrization, rows, None)]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,17 +114,17 @@ class _Block:
         return each
 
 
-def _blocks(chart: Chart, rows: Rows, row_weights: FloatArray | None) -> Iterator[_Block]:
-    mixture, (k, d) = chart.mixture, chart.mixture.means.shape
-    recipes = [_Recipe.of(chart, component) for component in range(k)]
-    width = chart.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
+def _blocks(parametrization: Parametrization, rows: Rows, row_weights: FloatArray | None) -> Iterator[_Block]:
+    mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
+    recipes = [_Recipe.of(parametrization, component) for component in range(k)]
+    width = parametrization.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
     step = max(64, _BLOCK // width)
     for start in range(0, len(rows), step):
         some = rows[start : start + step].astype(np.float64)
         weights = np.ones(len(some)) if row_weights is None else row_weights[start : start + step]
         counted = np.flatnonzero(weights)
         some, weights = some[counted], weights[counted]
-        whitened = [(some - mixture.means[at]) @ chart.factors[at] for at in range(k)]
+        whitened = [(some - mixture.means[at]) @ parametrization.factors[at] for at in range(k)]
         for component, part in enumerate(whitened):
             away = np.abs(part).max(axis=1, initial=0.0)
             if away.max(initial=0.0) > _FARTHEST:
@@ -149,13 +158,15 @@ class _Recipe:
     coefficients: FloatArray
 
     @classmethod
-    def of(cls, chart: Chart, component: int) -> "_Recipe":
-        d = chart.mixture.n_features
-        slopes = chart.tangents[component].slopes
+    def of(cls, parametrization: Parametrization, component: int) -> "_Recipe":
+        d = parametrization.mixture.n_features
+        slopes = parametrization.tangents[component].slopes
         first, second = np.nonzero(np.triu(slopes.any(axis=0)))
         coefficients = slopes[:, first, second].T * np.where(first == second, 0.5, 1.0)[:, None]
-        constants = np.concatenate([chart.contrasts[component], np.zeros(d), -0.5 * np.trace(slopes, axis1=1, axis2=2)])
-        return cls(constants, 1 / np.sqrt(chart.mixture.weights[component]), first, second, coefficients)
+        constants = np.concatenate(
+            [parametrization.contrasts[component], np.zeros(d), -0.5 * np.trace(slopes, axis1=1, axis2=2)]
+        )
+        return cls(constants, 1 / np.sqrt(parametrization.mixture.weights[component]), first, second, coefficients)
 
     def apply(self, whitened: FloatArray) -> FloatArray:
         """(b, q)"""
@@ -168,10 +179,10 @@ class _Recipe:
         return features
 
 
-def _places(chart: Chart, component: int) -> IntArray:
+def _places(parametrization: Parametrization, component: int) -> IntArray:
     """Of the coordinates that a component depends on: weights, its mean, its covariance."""
-    weights = np.arange(chart.mixture.n_components - 1)
-    return np.concatenate([weights, chart.mean_places(component), chart.tangents[component].places])
+    weights = np.arange(parametrization.mixture.n_components - 1)
+    return np.concatenate([weights, parametrization.mean_places(component), parametrization.tangents[component].places])
 
 
 def _add_missing(missing: FloatArray, block: _Block, places: list[IntArray]) -> None:
@@ -195,13 +206,15 @@ def _product(one: FloatArray, two: FloatArray, shares: FloatArray, block: _Block
     return np.asarray(one[seen].T @ ((block.row_weights[seen] * shares[seen])[:, None] * two[seen]))
 
 
-def _complete(chart: Chart, component: int, count: float, shift: FloatArray, scatter: FloatArray) -> FloatArray:
+def _complete(
+    parametrization: Parametrization, component: int, count: float, shift: FloatArray, scatter: FloatArray
+) -> FloatArray:
     """(d + q, d + q) what rows of known component tell of its mean and its covariance, in whitened units.
 
     Minus the second derivatives of ``-1/2 [log det E + (y - u)' inverse(E) (y - u)]`` at E = 1 and u = 0, times the
     tangents, less the gradient times the curvature of the structure.
     """
-    tangent, weight, d = chart.tangents[component], chart.mixture.weights[component], len(shift)
+    tangent, weight, d = parametrization.tangents[component], parametrization.mixture.weights[component], len(shift)
     slopes = tangent.slopes
     information = np.empty((d + len(slopes), d + len(slopes)))
     information[:d, :d] = count / weight * np.eye(d)

@@ -1,4 +1,4 @@
-"""How weights, means and covariances move with the coordinates of a chart."""
+"""How weights, means and covariances move with the coordinates of a parametrization."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.inference.parametrization import Chart
+from gaussmix.inference.parametrization import Parametrization
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,24 +30,26 @@ class Derivative:
     scale: FloatArray
 
 
-def derivatives(chart: Chart, components: IntArray, features: IntArray, shape: tuple[int, int]) -> Iterator[Derivative]:
-    """Of all parameters of a chart.
+def derivatives(
+    parametrization: Parametrization, components: IntArray, features: IntArray, shape: tuple[int, int]
+) -> Iterator[Derivative]:
+    """Of all parameters of a parametrization.
 
     Parameters
     ----------
-    chart : Chart
+    parametrization : Parametrization
     components, features : arrays of int
         What its components and features are called in a mixture that may have more of them.
     shape : (k, d)
         Of the means of that mixture.
     """
     k, d = shape
-    weights = chart.mixture.weights
-    yield Derivative(components, np.arange(len(weights) - 1), chart.contrasts, weights)
+    weights = parametrization.mixture.weights
+    yield Derivative(components, np.arange(len(weights) - 1), parametrization.contrasts, weights)
     for at, component in enumerate(components.tolist()):
-        deviations = np.sqrt(chart.mixture.covariance.variances()[at])
-        root, tangent = chart.roots[at] / deviations[:, None], chart.tangents[at]
-        mean = chart.mean_places(at)
+        deviations = np.sqrt(parametrization.mixture.covariance.variances()[at])
+        root, tangent = parametrization.roots[at] / deviations[:, None], parametrization.tangents[at]
+        mean = parametrization.mean_places(at)
         yield Derivative(k + component * d + features, mean, root / np.sqrt(weights[at]), deviations)
         pairs = (component * d + features)[:, None] * d + features
         slopes = (root @ tangent.slopes @ root.T).reshape(len(tangent.places), -1).T

@@ -60,7 +60,7 @@ class Tangent:
 
 
 @dataclass(frozen=True, eq=False)
-class Chart:
+class Parametrization:
     """The coordinates, in this order: those of the weights (k - 1), of the means (k d), of the covariances.
 
     Attributes

@@ -12,7 +12,7 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.estimators import GaussianMixture
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError, default_update
 
 Drawn = TypeVar("Drawn")
@@ -32,7 +32,7 @@ class Fitted:
     rows : (n, r) array of float64
         The kept columns.
     row_weights : (n,) array or None
-    data_range : DataRange or None
+    data_range : ColumnReduction or None
         What lies between the two.
     """
 
@@ -41,7 +41,7 @@ class Fitted:
     update: MaximumLikelihood
     rows: FloatArray
     row_weights: FloatArray | None
-    data_range: DataRange | None
+    data_range: ColumnReduction | None
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:

@@ -15,12 +15,12 @@ from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.diagnostics.removal import only
-from gaussmix.inference.asymptotic_covariance import Spread
+from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
 from gaussmix.inference.jacobian import Derivative, derivatives
 from gaussmix.inference.parameter_table import table_of_parameters
 from gaussmix.inference.parameters import Parameters
-from gaussmix.inference.parametrization import Chart
+from gaussmix.inference.parametrization import Parametrization
 from gaussmix.inference.refitting import Fitted
 
 KINDS = ("observed", "opg", "sandwich")
@@ -63,7 +63,7 @@ class StandardErrors:
     covariances: FloatArray
     least_information: float
     _derivatives: tuple[Derivative, ...] = field(repr=False)
-    _spread: Spread = field(repr=False)
+    _spread: AsymptoticCovariance = field(repr=False)
 
     def interval(self, level: float = 0.95) -> tuple[Parameters, Parameters]:
         """The lower and the upper ends of intervals that hold each parameter with probability ``level``.
@@ -222,15 +222,15 @@ def standard_errors(
         )
     components = np.flatnonzero(mixture.weights > 0)
     features = np.arange(d) if fit.data_range is None else fit.data_range.kept
-    chart = Chart.about(only(mixture, components) if len(components) < k else mixture)
+    parametrization = Parametrization.about(only(mixture, components) if len(components) < k else mixture)
     with one_blas_thread(*fit.rows.shape):
-        information = Information.at(chart, fit.rows, fit.row_weights, squares=kind != "observed")
-    spread = Spread.of(information, kind)
-    parts = tuple(derivatives(chart, components, features, (k, d)))
+        information = Information.at(parametrization, fit.rows, fit.row_weights, squares=kind != "observed")
+    spread = AsymptoticCovariance.of(information, kind)
+    parts = tuple(derivatives(parametrization, components, features, (k, d)))
     errors = np.full(k * (1 + d + d * d), np.nan)
     for part in parts:
         errors[part.where] = part.scale * spread.deviations(part.places, part.slopes)
-    _warn(chart, spread, components, errors)
+    _warn(parametrization, spread, components, errors)
     weights, means, covariances = np.split(errors, [k, k + k * d])
     return StandardErrors(
         fit.mixture,
@@ -245,9 +245,11 @@ def standard_errors(
     )
 
 
-def _warn(chart: Chart, spread: Spread, components: IntArray, errors: FloatArray) -> None:
+def _warn(
+    parametrization: Parametrization, spread: AsymptoticCovariance, components: IntArray, errors: FloatArray
+) -> None:
     if spread.flat.size and np.isnan(errors).any():
-        loads = _loads(chart, spread.flat)
+        loads = _loads(parametrization, spread.flat)
         named = loads > _SHARE * loads.max()
         kinds = [kind for kind, which in zip(("weights", "means", "covariances"), named, strict=True) if which.any()]
         trouble = (
@@ -265,13 +267,15 @@ def _warn(chart: Chart, spread: Spread, components: IntArray, errors: FloatArray
         )
 
 
-def _loads(chart: Chart, directions: FloatArray) -> FloatArray:
+def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:
     """(3, k) the share that weights, means and covariances of each component have in directions (p, b)."""
-    k, d = chart.mixture.means.shape
+    k, d = parametrization.mixture.means.shape
     squares = (directions**2).sum(axis=1)
-    weights = ((np.sqrt(chart.mixture.weights)[:, None] * chart.contrasts @ directions[: k - 1]) ** 2).sum(axis=1)
+    weights = (
+        (np.sqrt(parametrization.mixture.weights)[:, None] * parametrization.contrasts @ directions[: k - 1]) ** 2
+    ).sum(axis=1)
     means = squares[k - 1 : k - 1 + k * d].reshape(k, d).sum(axis=1)
-    covariances = np.array([squares[tangent.places].sum() for tangent in chart.tangents])
+    covariances = np.array([squares[tangent.places].sum() for tangent in parametrization.tangents])
     return np.stack([weights, means, covariances])
 
 

@@ -20,9 +20,9 @@ from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
 from gaussmix.selection.cells import Cell
-from gaussmix.selection.grid_sweep import LESS, Ascent, Peak, Place
+from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum, Place
 from gaussmix.selection.model_names import as_origin
-from gaussmix.selection.partitions import Landscape
+from gaussmix.selection.partitions import SearchData
 from gaussmix.selection.warm_starts import doubled, lifted
 
 _PLAIN = 6  # iterations without acceleration: most fits are at the top after three
@@ -30,7 +30,7 @@ _MOST = 500  # iterations more, of sound components
 
 
 @dataclass(frozen=True, eq=False)
-class Word:
+class FinalFit:
     """What is said of a cell.
 
     Attributes
@@ -54,15 +54,15 @@ class Word:
         return self.fit.moments.log_likelihood
 
 
-class LastWord:
+class FinalFits:
     """The fits of all cells.
 
     Parameters
     ----------
     engine : AbstractEngine
         All rows.
-    landscape : Landscape
-    ascent : Ascent
+    data : SearchData
+    sweep : GridSweep
     known : mapping from (int, structure) to Cell
         Cells that stay as they are.
     deadline : float
@@ -70,7 +70,7 @@ class LastWord:
 
     Attributes
     ----------
-    words : dict from (int, structure) to Word
+    fits : dict from (int, structure) to FinalFit
         Of the cells that were fitted, and of those that were known.
     seconds : dict from (int, structure) to float
         What each fit took.
@@ -81,38 +81,40 @@ class LastWord:
     def __init__(
         self,
         engine: AbstractEngine,
-        landscape: Landscape,
-        ascent: Ascent,
+        data: SearchData,
+        sweep: GridSweep,
         known: Mapping[Place, Cell],
         deadline: float,
     ) -> None:
-        self._engine, self._landscape, self._ascent, self._deadline = engine, landscape, ascent, deadline
-        self.words: dict[Place, Word] = {}
+        self._engine, self._data, self._sweep, self._deadline = engine, data, sweep, deadline
+        self.fits: dict[Place, FinalFit] = {}
         for place, cell in known.items():
             if cell.fit is not None and cell.soundness is not None:
-                self.words[place] = Word(cell.fit, cell.soundness, cell.origin)
+                self.fits[place] = FinalFit(cell.fit, cell.soundness, cell.origin)
         self.seconds: dict[Place, float] = {}
         self.interrupted = False
 
-    def fit(self, place: Place, peak: Peak) -> None:
+    def fit(self, place: Place, optimum: LocalOptimum) -> None:
         """A fit of a cell; they come from few components and simple structures to many and rich ones."""
         began = time.perf_counter()
-        highest = self._highest_below(place)
+        highest = self._highest_special_case(place)
         floor = -math.inf if highest is None else highest.log_likelihood
-        word = self._judged(self._run(place, peak.mixture, _PLAIN), peak.origin)
-        if highest is not None and word.log_likelihood < floor - LESS:
-            again = self._judged(self._run(place, self._raised(highest, place), _PLAIN), as_origin(highest.fit.mixture))
-            word = again if again.log_likelihood > word.log_likelihood else word
-        if word.fit.stop is Stop.LIMIT and not word.soundness.n_unsound:
-            word = self._judged(self._run(place, word.fit.mixture, _MOST, word.fit), word.origin)
-        if highest is not None and (word.soundness.n_unsound or word.log_likelihood < floor - LESS):
-            word = self._judged(self._run(place, self._raised(highest, place), 0), as_origin(highest.fit.mixture))
-        self.words[place] = word
+        final = self._examined(self._run(place, optimum.mixture, _PLAIN), optimum.origin)
+        if highest is not None and final.log_likelihood < floor - TOLERANCE:
+            again = self._examined(
+                self._run(place, self._as_model(highest, place), _PLAIN), as_origin(highest.fit.mixture)
+            )
+            final = again if again.log_likelihood > final.log_likelihood else final
+        if final.fit.stop is Stop.LIMIT and not final.soundness.n_unsound:
+            final = self._examined(self._run(place, final.fit.mixture, _MOST, final.fit), final.origin)
+        if highest is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
+            final = self._examined(self._run(place, self._as_model(highest, place), 0), as_origin(highest.fit.mixture))
+        self.fits[place] = final
         self.seconds[place] = time.perf_counter() - began
 
     def _run(self, place: Place, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
         """Plain EM; a run that goes on is accelerated."""
-        update = self._landscape.update(*place)
+        update = self._data.update(*place)
         fit = fit_em(
             self._engine,
             update,
@@ -126,19 +128,19 @@ class LastWord:
         self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
         return fit
 
-    def _judged(self, fit: Fit, origin: str) -> Word:
+    def _examined(self, fit: Fit, origin: str) -> FinalFit:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
-        return Word(fit, self._landscape.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
+        return FinalFit(fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
 
-    def _highest_below(self, place: Place) -> Word | None:
+    def _highest_special_case(self, place: Place) -> FinalFit | None:
         """The highest sound one."""
-        below = [self.words[other] for other in self._ascent.under(place) if other in self.words]
-        return max((word for word in below if word.is_sound), key=lambda word: word.log_likelihood, default=None)
+        below = [self.fits[other] for other in self._sweep.under(place) if other in self.fits]
+        return max((final for final in below if final.is_sound), key=lambda final: final.log_likelihood, default=None)
 
-    def _raised(self, word: Word, place: Place) -> Mixture:
+    def _as_model(self, final: FinalFit, place: Place) -> Mixture:
         """The mixture of a cell below as one of the place."""
         size, structure = place
-        mixture = word.fit.mixture
+        mixture = final.fit.mixture
         while mixture.n_components < size:
             mixture = doubled(mixture)
         return lifted(mixture, structure)

@@ -3,7 +3,7 @@
 What one cell of the table has found is where others begin. A structure starts from its special cases, for the M-step
 of a richer structure at their responsibilities loses no likelihood; k components start from k - 1 of which one is
 split, and from k + 1 of which two are merged; and all start from the same partitions of the rows. So a richer model
-ends no lower than a special case, and more components no lower than fewer, whatever the starts were (`last_word.py`).
+ends no lower than a special case, and more components no lower than fewer, whatever the starts were (`final_fits.py`).
 """
 
 import math
@@ -17,11 +17,11 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import MOST_FEATURES, climb
+from gaussmix.fitting.batch import MOST_FEATURES, fit_em_batch
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.selection.model_names import as_origin
 from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest_submodels
-from gaussmix.selection.partitions import Landscape, Start
+from gaussmix.selection.partitions import SearchData, Start
 from gaussmix.selection.warm_starts import merges, nudged_splits, splits
 
 _SHORT, _LONG = 3, 300  # iterations of the two heats of a race
@@ -29,7 +29,7 @@ _FINISHERS = 10  # starts in the last heat
 _WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
 _NEAR = 1e-3  # nats from the top
 _SAME = 1e-2  # nats: optima nearer than this are one
-LESS = 1e-3
+TOLERANCE = 1e-3
 """Nats: so much below a special case is too low."""
 
 Place = tuple[int, type[AbstractCovariance]]
@@ -37,7 +37,7 @@ Place = tuple[int, type[AbstractCovariance]]
 
 
 @dataclass(frozen=True, eq=False)
-class Peak:
+class LocalOptimum:
     """Where EM arrived on the rows that are searched.
 
     Attributes
@@ -65,45 +65,45 @@ class Peak:
 
 
 @dataclass(eq=False)
-class Peaks:
-    """The highest peaks of a place so far: of all, and of those whose components are sound.
+class LocalOptima:
+    """The highest optima of a place so far: of all, and of those whose components are sound.
 
     Attributes
     ----------
-    highest, soundest : Peak or None
+    highest, soundest : LocalOptimum or None
     seconds : float
         That were spent on the place.
     """
 
-    highest: Peak | None = None
-    soundest: Peak | None = None
+    highest: LocalOptimum | None = None
+    soundest: LocalOptimum | None = None
     seconds: float = 0.0
 
-    def add(self, peak: Peak) -> None:
+    def add(self, optimum: LocalOptimum) -> None:
         """Keep it where it is higher than what is there."""
-        if self.highest is None or peak.objective > self.highest.objective + _SAME:
-            self.highest = peak
-        if peak.is_sound and (self.soundest is None or peak.objective > self.soundest.objective + _SAME):
-            self.soundest = peak
+        if self.highest is None or optimum.objective > self.highest.objective + _SAME:
+            self.highest = optimum
+        if optimum.is_sound and (self.soundest is None or optimum.objective > self.soundest.objective + _SAME):
+            self.soundest = optimum
 
     @property
-    def preferred(self) -> Peak | None:
+    def preferred(self) -> LocalOptimum | None:
         return self.soundest or self.highest
 
     def is_sound_above(self, floor: float) -> bool:
-        """Whether a sound peak is no lower than a floor, in nats."""
-        return self.soundest is not None and self.soundest.log_likelihood >= floor - LESS
+        """Whether a sound optimum is no lower than a floor, in nats."""
+        return self.soundest is not None and self.soundest.log_likelihood >= floor - TOLERANCE
 
 
-class Ascent:
-    """The search for the peaks of all places of a table.
+class GridSweep:
+    """The search for the optima of all places of a table.
 
     Parameters
     ----------
-    landscape : Landscape
+    data : SearchData
     wanted : collection of (int, structure)
         The places to search.
-    known : mapping from (int, structure) to Peak
+    known : mapping from (int, structure) to LocalOptimum
         Places where others may start from, and that stay as they are.
     deadline : float
         As ``time.perf_counter()`` counts: what is not reached by then is left out.
@@ -113,15 +113,15 @@ class Ascent:
 
     def __init__(
         self,
-        landscape: Landscape,
+        data: SearchData,
         wanted: Collection[Place],
-        known: Mapping[Place, Peak],
+        known: Mapping[Place, LocalOptimum],
         deadline: float,
         step: Callable[[Place], object] | None,
     ) -> None:
-        self._landscape, self._deadline, self._step = landscape, deadline, step
+        self._data, self._deadline, self._step = data, deadline, step
         self._known = known
-        self._is_wide = landscape.rows.shape[1] > MOST_FEATURES
+        self._is_wide = data.rows.shape[1] > MOST_FEATURES
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
         self._under = {
             one: {other for other in self._structures if is_submodel(other, one)} for one in self._structures
@@ -130,7 +130,9 @@ class Ascent:
         order = {structure: at for at, structure in enumerate(self._structures)}
         self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
         self.all_places = sorted({*wanted, *known}, key=lambda place: (place[0], order[place[1]]))
-        self.peaks = {place: Peaks(peak, peak if peak.is_sound else None) for place, peak in known.items()}
+        self.optima = {
+            place: LocalOptima(optimum, optimum if optimum.is_sound else None) for place, optimum in known.items()
+        }
 
     def run(self) -> None:
         """From few components and simple structures to many and rich ones, and back."""
@@ -138,34 +140,34 @@ class Ascent:
             starts = self._from_models(size, self._below[structure])
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
-                starts += splits(self._landscape.rows, fewer.mixture, fewer.responsibilities)
-            starts = [*starts, *self._landscape.partitions(size)]
+                starts += splits(self._data.rows, fewer.mixture, fewer.responsibilities)
+            starts = [*starts, *self._data.partitions(size)]
             if not self._search((size, structure), starts):
                 return
         for size, structure in reversed(self._wanted):
             starts = self._from_models(size, [other for other in self._structures if other is not structure])
             more = self._preferred((size + 1, structure))
             if more is not None:
-                starts += merges(more.mixture, more.responsibilities, self._landscape.weight)
+                starts += merges(more.mixture, more.responsibilities, self._data.weight)
             if not self._search((size, structure), starts):
                 return
 
-    def settle(self) -> dict[Place, Peak]:
-        """A peak for each place that was reached: a sound one no lower than the sound ones below, if there is one.
+    def select_optima(self) -> dict[Place, LocalOptimum]:
+        """A optimum for each place that was reached: a sound one no lower than the sound ones below, if there is one.
 
         Where there is none, the sound ones below are starts, as they are; if that does not help, it is the highest.
         """
-        settled: dict[Place, Peak] = {}
-        for place, peaks in ((place, self.peaks[place]) for place in self.all_places if place in self.peaks):
-            below = [settled[other] for other in self.under(place) if other in settled and settled[other].is_sound]
-            floor = max((peak.log_likelihood for peak in below), default=-math.inf)
+        selected: dict[Place, LocalOptimum] = {}
+        for place, optima in ((place, self.optima[place]) for place in self.all_places if place in self.optima):
+            below = [selected[other] for other in self.under(place) if other in selected and selected[other].is_sound]
+            floor = max((optimum.log_likelihood for optimum in below), default=-math.inf)
             late = time.perf_counter() > self._deadline
-            if below and not peaks.is_sound_above(floor) and place not in self._known and not late:
-                self._climb_from_below(place, settled)
-            peak = peaks.soundest if peaks.is_sound_above(floor) else peaks.highest
-            if peak is not None:
-                settled[place] = peak
-        return settled
+            if below and not optima.is_sound_above(floor) and place not in self._known and not late:
+                self._fit_from_special_cases(place, selected)
+            optimum = optima.soundest if optima.is_sound_above(floor) else optima.highest
+            if optimum is not None:
+                selected[place] = optimum
+        return selected
 
     def under(self, place: Place) -> list[Place]:
         """All places whose mixtures are also of this one: special cases with as many components or fewer."""
@@ -176,25 +178,25 @@ class Ascent:
             if other != place and other[0] <= size and other[1] in self._under[structure]
         ]
 
-    def _climb_from_below(self, place: Place, settled: Mapping[Place, Peak]) -> None:
+    def _fit_from_special_cases(self, place: Place, selected: Mapping[Place, LocalOptimum]) -> None:
         size, structure = place
         starts: list[Start] = []
         for other in (*((size, simple) for simple in self._below[structure]), (size - 1, structure)):
-            peak = settled.get(other)
-            if peak is None or not peak.is_sound:
+            optimum = selected.get(other)
+            if optimum is None or not optimum.is_sound:
                 continue
             if other[0] == size:
-                starts.append((as_origin(peak.mixture), peak.responsibilities))
+                starts.append((as_origin(optimum.mixture), optimum.responsibilities))
             else:
-                starts += nudged_splits(self._landscape.rows, peak.mixture, peak.responsibilities)
-        self._climb(place, starts)
+                starts += nudged_splits(self._data.rows, optimum.mixture, optimum.responsibilities)
+        self._fit_all(place, starts)
 
     def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
-        peaks = [self._preferred((size, structure)) for structure in structures]
-        return [(as_origin(peak.mixture), peak.responsibilities) for peak in peaks if peak is not None]
+        optima = [self._preferred((size, structure)) for structure in structures]
+        return [(as_origin(optimum.mixture), optimum.responsibilities) for optimum in optima if optimum is not None]
 
-    def _preferred(self, place: Place) -> Peak | None:
-        return self.peaks[place].preferred if place in self.peaks else None
+    def _preferred(self, place: Place) -> LocalOptimum | None:
+        return self.optima[place].preferred if place in self.optima else None
 
     def _search(self, place: Place, starts: list[Start]) -> bool:
         """A race of starts, and whether there is time for more."""
@@ -203,21 +205,21 @@ class Ascent:
         if self._is_wide:
             starts = starts[:_WIDE]
         if len(starts) > _FINISHERS:
-            starts = self._heat(place, starts)
-        self._climb(place, starts)
+            starts = self._best_after_few_iterations(place, starts)
+        self._fit_all(place, starts)
         if self._step:
             self._step(place)
         return True
 
-    def _heat(self, place: Place, starts: list[Start]) -> list[Start]:
+    def _best_after_few_iterations(self, place: Place, starts: list[Start]) -> list[Start]:
         """The best after a few iterations of plain EM, as they are then."""
         size, structure = place
-        short = climb(
-            self._landscape.rows,
-            self._landscape.row_weights,
+        short = fit_em_batch(
+            self._data.rows,
+            self._data.row_weights,
             structure,
             np.stack([table for _, table in starts]),
-            self._landscape.update_for_climbs(size, structure),
+            self._data.update_for_batch(size, structure),
             max_iter=_SHORT,
             nats=_NEAR,
             accelerate=False,
@@ -226,18 +228,18 @@ class Ascent:
         assert short.responsibilities is not None
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
-    def _climb(self, place: Place, starts: list[Start]) -> None:
-        """To the top from each start; what is no higher than a sound peak that is there is not looked at."""
+    def _fit_all(self, place: Place, starts: list[Start]) -> None:
+        """To the top from each start; what is no higher than a sound optimum that is there is not looked at."""
         began = time.perf_counter()
         size, structure = place
-        peaks = self.peaks.setdefault(place, Peaks())
+        optima = self.optima.setdefault(place, LocalOptima())
         if starts:
-            ended = climb(
-                self._landscape.rows,
-                self._landscape.row_weights,
+            ended = fit_em_batch(
+                self._data.rows,
+                self._data.row_weights,
                 structure,
                 np.stack([table for _, table in starts]),
-                self._landscape.update_for_climbs(size, structure),
+                self._data.update_for_batch(size, structure),
                 max_iter=_WIDE_LONG if self._is_wide else _LONG,
                 nats=_NEAR,
                 with_responsibilities=True,
@@ -245,18 +247,18 @@ class Ascent:
             assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):
                 objective = float(ended.objectives[at])
-                if peaks.soundest is not None and objective <= peaks.soundest.objective + _SAME:
+                if optima.soundest is not None and objective <= optima.soundest.objective + _SAME:
                     break
-                if peaks.highest is not None and abs(objective - peaks.highest.objective) <= _SAME:
+                if optima.highest is not None and abs(objective - optima.highest.objective) <= _SAME:
                     continue  # seen before, and not sound
                 mixture = ended.mixture(at)
                 if (mixture.covariance.pivots() > 0).all():  # to rounding singular, if not
-                    counts = mixture.weights * self._landscape.weight
-                    soundness = self._landscape.examine(mixture, counts, self._landscape.weight)
+                    counts = mixture.weights * self._data.weight
+                    soundness = self._data.examine(mixture, counts, self._data.weight)
                     log_likelihood = float(ended.log_likelihoods[at])
                     table = ended.responsibilities[at]
-                    peaks.add(Peak(mixture, objective, log_likelihood, soundness, starts[at][0], table))
-        peaks.seconds += time.perf_counter() - began
+                    optima.add(LocalOptimum(mixture, objective, log_likelihood, soundness, starts[at][0], table))
+        optima.seconds += time.perf_counter() - began
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:

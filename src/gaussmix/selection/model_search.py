@@ -1,4 +1,4 @@
-"""The best fit of every cell: a search on some rows, and the last word of EM on all of them."""
+"""The best fit of every cell: a search on some rows, and final fits to all of them."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +18,9 @@ from gaussmix.fitting.multistart import draw_sample
 from gaussmix.fitting.settings import Settings
 from gaussmix.fitting.starts import Sample
 from gaussmix.selection.cells import Cell, Key
-from gaussmix.selection.final_fits import LastWord
-from gaussmix.selection.grid_sweep import Ascent, Peak
-from gaussmix.selection.partitions import Landscape
+from gaussmix.selection.final_fits import FinalFits
+from gaussmix.selection.grid_sweep import GridSweep, LocalOptimum
+from gaussmix.selection.partitions import SearchData
 
 STEPS = 3
 """Of a search, for each cell."""
@@ -108,47 +108,47 @@ def search_models(
             )
             return settings.update_for(weight, data, root_within)
 
-        landscape = Landscape(data, sizes, update_for, rng)
-        peaks = {place: _peak(cell, landscape) for place, cell in before.items()}
+        search_data = SearchData(data, sizes, update_for, rng)
+        optima = {place: _optimum_of(cell, search_data) for place, cell in before.items()}
         tell = None if step is None else lambda place: step(*names[place])
-        ascent = Ascent(landscape, names.keys(), peaks, deadline, tell)
+        sweep = GridSweep(search_data, names.keys(), optima, deadline, tell)
         interrupted = False
         try:
-            ascent.run()
+            sweep.run()
         except KeyboardInterrupt:
             interrupted = True
-        last = LastWord(engine, landscape, ascent, before, deadline)
-        for place, peak in ascent.settle().items():
+        final = FinalFits(engine, search_data, sweep, before, deadline)
+        for place, optimum in sweep.select_optima().items():
             if place not in before:
-                last.fit(place, peak)
+                final.fit(place, optimum)
                 if tell:
                     tell(place)
-        for place in ascent.all_places:
+        for place in sweep.all_places:
             if place in before:
                 continue
             key = names[place]
-            if place in last.words:
-                word, seconds = last.words[place], ascent.peaks[place].seconds + last.seconds[place]
-                note(Cell(*key, word.fit, landscape.update(*place), word.soundness, word.origin, seconds))
-            elif place in ascent.peaks:
+            if place in final.fits:
+                fitted, seconds = final.fits[place], sweep.optima[place].seconds + final.seconds[place]
+                note(Cell(*key, fitted.fit, search_data.update(*place), fitted.soundness, fitted.origin, seconds))
+            elif place in sweep.optima:
                 note(Cell.failed(*key, "no start led to a model"))
             else:
                 why = "it was interrupted" if interrupted else "time_budget ended"
                 note(Cell.failed(*key, f"{why} before its turn"))
-        interrupted = interrupted or last.interrupted
+        interrupted = interrupted or final.interrupted
     if interrupted:
         raise KeyboardInterrupt
     return found
 
 
-def _peak(cell: Cell, landscape: Landscape) -> Peak:
+def _optimum_of(cell: Cell, search_data: SearchData) -> LocalOptimum:
     """Of a cell that is known, on the rows that are searched."""
     assert cell.fit is not None
     assert cell.soundness is not None
     mixture = cell.fit.mixture
-    log_likelihood = landscape.engine.accumulate(mixture.whitened()).log_likelihood
-    table = landscape.responsibilities(mixture)
-    return Peak(mixture, log_likelihood, log_likelihood, cell.soundness, cell.origin, table)
+    log_likelihood = search_data.engine.accumulate(mixture.whitened()).log_likelihood
+    table = search_data.responsibilities(mixture)
+    return LocalOptimum(mixture, log_likelihood, log_likelihood, cell.soundness, cell.origin, table)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ Start = tuple[str, FloatArray]
 """What it is, and responsibilities (n, k)."""
 
 
-class Landscape:
+class SearchData:
     """The rows that are searched.
 
     Parameters
@@ -125,8 +125,8 @@ class Landscape:
             self._updates[size, structure] = self._update_for(structure, size, self._samples[structure.form], root)
         return self._updates[size, structure]
 
-    def update_for_climbs(self, size: int, structure: type[AbstractCovariance]) -> MaximumLikelihood:
-        """The same without what is believed of the means: `climb` knows of no such thing."""
+    def update_for_batch(self, size: int, structure: type[AbstractCovariance]) -> MaximumLikelihood:
+        """The same without what is believed of the means: `fit_em_batch` knows of no such thing."""
         update = self.update(size, structure)
         if update.prior is None or update.prior.mean_strength == 0:
             return update

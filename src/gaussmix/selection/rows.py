@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.redundant_columns import DataRange
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.selection.cells import Key
 
 _HASHED_ROWS = 1000
@@ -22,7 +22,7 @@ class GivenRows:
     ----------
     rows : (n, d) array
     row_weights : (n,) array or None
-    data_range : DataRange or None
+    data_range : ColumnReduction or None
         Where columns are left out of all models: constant ones, and functions of others. Where there are no more
         different rows than columns every column is a function of others: then constant ones alone.
     n_different : int
@@ -31,7 +31,7 @@ class GivenRows:
 
     rows: FloatArray
     row_weights: FloatArray | None
-    data_range: DataRange | None
+    data_range: ColumnReduction | None
     n_different: int
 
     @classmethod
@@ -40,7 +40,7 @@ class GivenRows:
         weighted = rows if row_weights is None else rows[row_weights > 0]
         n_different = _count_different(weighted, max(most_components, rows.shape[1] + 1))
         kind = "full" if n_different > rows.shape[1] else "diag"
-        return cls(rows, row_weights, DataRange.of(rows, row_weights, kind), n_different)
+        return cls(rows, row_weights, ColumnReduction.of(rows, row_weights, kind), n_different)
 
     @property
     def kept(self) -> FloatArray:

@@ -13,7 +13,7 @@ from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class Grid:
     """The pixels of an image, or of parts of one size that do not see each other.
 
     Attributes

@@ -12,7 +12,7 @@ from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.contrast import contrast_edges
 from gaussmix.imaging.random_field.field import Field
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.mean_field import SWEEPS
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
@@ -76,7 +76,7 @@ class Labeler:
             edges = None
             if self.contrast is not None:
                 edges = contrast_edges(part, self.features.color_space, neighborhood, self.contrast)
-            lattice = Lattice(
+            lattice = Grid(
                 self.features.rows(part, (first,) + (0,) * (len(pixels.shape) - 1), pixels.shape),
                 part.shape,
                 neighborhood,

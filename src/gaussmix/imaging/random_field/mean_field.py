@@ -7,7 +7,7 @@ import numpy as np
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.fitting.m_step import AbstractUpdate, Step
 from gaussmix.imaging.random_field.classes import Classes
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 
 SWEEPS = 10
 """With which the pixels of an image are labeled."""
@@ -37,7 +37,7 @@ class FieldFit:
 
 
 def fit_field(
-    lattices: list[Lattice],
+    lattices: list[Grid],
     classes: Classes,
     strength: float,
     update: AbstractUpdate,
@@ -51,7 +51,7 @@ def fit_field(
 
     Parameters
     ----------
-    lattices : list of Lattice
+    lattices : list of Grid
     classes : Classes
         Where to start.
     strength : float

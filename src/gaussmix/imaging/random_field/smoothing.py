@@ -12,7 +12,7 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import AbstractUpdate
 from gaussmix.imaging.random_field.classes import Classes
-from gaussmix.imaging.random_field.grid import Lattice
+from gaussmix.imaging.random_field.grid import Grid
 
 STRENGTH_PIXELS = 1 << 16
 """The strength is estimated on no more pixels than about this; on 16,384 its standard error is 0.01 to 0.04."""
@@ -51,7 +51,7 @@ class Estimate:
 
 
 def estimate_field(
-    few: list[Lattice], lattices: list[Lattice], starts: Sequence[Classes], update: AbstractUpdate, seed: int
+    few: list[Grid], lattices: list[Grid], starts: Sequence[Classes], update: AbstractUpdate, seed: int
 ) -> Estimate:
     """The strength of the neighbors and the preferences of the classes, with means and covariances.
 
@@ -64,9 +64,9 @@ def estimate_field(
 
     Parameters
     ----------
-    few : list of Lattice
+    few : list of Grid
         At most about `STRENGTH_PIXELS` pixels, for the strength and the preferences.
-    lattices : list of Lattice
+    lattices : list of Grid
         At most about `COMPONENT_PIXELS`, for means and covariances; may be the same list.
     starts : sequence of Classes
         Of several, the last is taken unless an earlier one explains the pixels clearly better after some iterations, by
@@ -99,7 +99,7 @@ def estimate_field(
     return Estimate(classes, strength, tuple(chosen.strengths))
 
 
-def clustered(lattices: list[Lattice], classes: Classes, update: AbstractUpdate, seed: int) -> Classes:
+def clustered(lattices: list[Grid], classes: Classes, update: AbstractUpdate, seed: int) -> Classes:
     """Where else to start: the clusters of k-means.
 
     Where noise makes one heap of all classes, the best mixture of single pixels is often far from the classes;
@@ -115,7 +115,7 @@ def clustered(lattices: list[Lattice], classes: Classes, update: AbstractUpdate,
 class _Simulation:
     """Classes of pixels that are drawn over and over again, and parameters that follow them."""
 
-    def __init__(self, lattices: list[Lattice], classes: Classes, strength: float, most: float, seed: int) -> None:
+    def __init__(self, lattices: list[Grid], classes: Classes, strength: float, most: float, seed: int) -> None:
         self._lattices, self._most = lattices, most
         self._fields = [lattice.field(classes.n_classes) for lattice in lattices]
         for lattice, field in zip(lattices, self._fields, strict=True):
@@ -199,7 +199,7 @@ def _average(found: list[Classes]) -> Classes:
     return replace(found[0], mixture=mixture)
 
 
-def _mean_weight(lattices: list[Lattice]) -> float:
+def _mean_weight(lattices: list[Grid]) -> float:
     """What the neighbors of a pixel weigh together, on the mean."""
     total = 0.0
     for lattice in lattices:
