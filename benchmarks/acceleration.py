@@ -41,9 +41,10 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
+from gaussmix.fitting.stopping import RemainingGain
 
 STILL = 1e-9  # nats
 NEAR = 1e-3  # nats
@@ -155,7 +156,7 @@ def run_em(rows: FloatArray, start: Mixture, options: dict[str, Any] | None) -> 
     engine, update = WatchedEngine(rows), UntilStill()
     accelerator = None if options is None else Accelerator(MaximumLikelihood(), **options)
     began = time.perf_counter()
-    fit = fit_em(engine, update, start, Ahead(0.0), max_iter=MOST_PASSES - 1, accelerator=accelerator)
+    fit = fit_em(engine, update, start, RemainingGain(0.0), max_iter=MOST_PASSES - 1, accelerator=accelerator)
     seconds = time.perf_counter() - began
     reached = np.array([record.log_likelihood for record in fit.history]) * len(rows)
     falls = -np.diff(reached) / np.abs(reached[1:])

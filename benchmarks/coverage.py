@@ -24,8 +24,9 @@ from gaussmix.components.matching import align
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.inference import Parameters, bootstrap, standard_errors
 
 LEVEL, WANTED = 0.95, (0.93, 0.97)
@@ -107,7 +108,7 @@ def run(design: Design, n_sets: int, n_bootstrapped: int, n_draws: int) -> dict[
             NativeEngine(rows),
             update,
             design.truth,
-            Ahead(),
+            RemainingGain(),
             max_iter=MOST_ITERATIONS,
             accelerator=Accelerator(update),
         )

@@ -25,9 +25,10 @@ from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import BatchFit, fit_em_batch
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.stopping import RemainingGain
 
 NATS = 1e-4
 MOST_PASSES = 5000
@@ -81,7 +82,7 @@ def measure(rows: FloatArray, n_components: int, letters: str, n_starts: int) ->
             continue
         mixture = starts.mixture(start)
         began = time.process_time()
-        passes += fit_em(engine, update, mixture, Ahead(NATS), max_iter=MOST_PASSES).n_passes
+        passes += fit_em(engine, update, mixture, RemainingGain(NATS), max_iter=MOST_PASSES).n_passes
         theirs += time.process_time() - began
     sound = (plain.objectives > -math.inf) & (fast.objectives > -math.inf)
     apart = fast.objectives[sound] - plain.objectives[sound]

@@ -45,12 +45,13 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import Ahead, Fit, fit_em
+from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import RemainingGain
 
 SAME = 1e-6  # nats
 PLAIN, MOST = 3_000, 20_000  # iterations: two tops may lie so near that acceleration changes from one to the other
-TOP = Ahead(1e-9)
+TOP = RemainingGain(1e-9)
 COMMON_AXES = ("EVE", "VVE")
 
 

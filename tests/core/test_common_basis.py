@@ -10,8 +10,9 @@ from turning import TurningEngine
 from gaussmix import Mixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, ReferenceEngine, StackedEngine
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 from gaussmix.testing import random_mixture, random_with_common_basis
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")

@@ -13,9 +13,10 @@ from gaussmix.core import _native
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, distinct_rows
 from gaussmix.core.engines.distinct import LEAST_ROWS, REPEATS, estimated_distinct
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 
 DTYPES = ("float64", "float32", "uint8", "uint16")
 

@@ -8,8 +8,9 @@ from gaussmix import GaussianMixture
 from gaussmix.core import _native
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 from gaussmix.testing import random_mixture
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")

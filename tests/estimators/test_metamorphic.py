@@ -9,8 +9,9 @@ from tables import COVARIANCE_TYPES, blobs
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 from gaussmix.testing import random_mixture
 
 ROWS = blobs(200, 2, 3, separation=2.0, seed=2)

@@ -9,10 +9,11 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.stopping import RemainingGain
 
 LONG = np.longdouble
 
@@ -24,7 +25,7 @@ def start_for(rows, k, structure, update, row_weights=None, seed=0):
 
 def fitted(rows, update, start, accelerator=None, row_weights=None):
     engine = NativeEngine(rows, row_weights)
-    return fit_em(engine, update, start, Ahead(1e-9), max_iter=20_000, accelerator=accelerator)
+    return fit_em(engine, update, start, RemainingGain(1e-9), max_iter=20_000, accelerator=accelerator)
 
 
 def assert_rises(fit):

@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_limits
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.batch import fit_em_batch
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.stopping import RemainingGain
 
 
 def memberships(rows, n_components, n_starts=1, seed=0):
@@ -98,10 +99,10 @@ def test_runs_end_where_fit_em_ends(letters, accelerate):
     rows, k = TABLES["iris"]
     update = updates(rows)["prior"]
     found = run(rows, letters, memberships(rows, k), update, accelerate=accelerate)
-    top = fit_em(NativeEngine(rows), update, found.mixture(0), Ahead(1e-8), max_iter=2000)
+    top = fit_em(NativeEngine(rows), update, found.mixture(0), RemainingGain(1e-8), max_iter=2000)
     assert found.objectives[0] == pytest.approx(top.objective, abs=1e-5)
     start = run(rows, letters, memberships(rows, k), update, max_iter=1).mixture(0)
-    other = fit_em(NativeEngine(rows), update, start, Ahead(1e-6), max_iter=2000)
+    other = fit_em(NativeEngine(rows), update, start, RemainingGain(1e-6), max_iter=2000)
     if not accelerate:
         assert found.objectives[0] == pytest.approx(other.objective, abs=1e-4)
         assert found.n_passes[0] == pytest.approx(other.n_passes, abs=2)

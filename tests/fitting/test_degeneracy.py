@@ -7,8 +7,9 @@ from gaussmix import Mixture
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 
 NAMES = ("empty", "collapsed", "few", "spurious")
 

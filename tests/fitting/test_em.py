@@ -14,9 +14,10 @@ from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, ReferenceEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.fitting.em import MeanChange, Stop, fit_em
+from gaussmix.fitting.em import EMRun, fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange, Stop
 
 
 def start_for(rows, n_components, covariance_type, seed=0, ridge=1e-6):
@@ -88,7 +89,7 @@ def test_log_likelihood_never_falls(table, covariance_type, seed):
         start,
         MeanChange(0.0),
         max_iter=60,
-        watch=lambda progress: seen.append(progress.log_likelihood),
+        run=EMRun(watch=lambda progress: seen.append(progress.log_likelihood)),
     )
     assert not fit.last_step.collapsed.any(), "a repaired fit proves nothing here"
     assert len(seen) == 61

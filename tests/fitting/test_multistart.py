@@ -12,11 +12,11 @@ from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.em import Ahead
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Multistart
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.starts import Sample, draw_starts, start_from_labels
+from gaussmix.fitting.stopping import RemainingGain
 
 
 def clusters(means, shapes, counts, seed):
@@ -147,7 +147,7 @@ def search_for(rows, structure):
         "max_iter": 1000,
         "deadline": math.inf,
         "watch": None,
-        "near": Ahead(1e-3),
+        "near": RemainingGain(1e-3),
     }
     return Multistart(NativeEngine(rows), data, update, root, **settings)
 

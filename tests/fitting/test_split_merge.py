@@ -10,12 +10,13 @@ from gaussmix import Mixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import find_optimum
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.split_merge import merge_costs, propose_moves
 from gaussmix.fitting.starts import Sample, start_from_labels
+from gaussmix.fitting.stopping import RemainingGain
 
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 
@@ -77,13 +78,13 @@ def test_the_first_move_leaves_two_components_on_one_cluster_and_one_on_two(cova
     truth = np.arange(450) // 150
     bad = np.where(truth == 0, (rows[:, 1] > 0).astype(int), 2)
     fits = [
-        fit_em(engine, update, start_from_labels(data, labels, structure, 3), Ahead(1e-3), max_iter=3000)
+        fit_em(engine, update, start_from_labels(data, labels, structure, 3), RemainingGain(1e-3), max_iter=3000)
         for labels in (truth, bad)
     ]
     assert fits[1].objective < fits[0].objective - 100, "the second must be a bad optimum"
     sound = np.zeros(3, dtype=bool)
     move = next(propose_moves(data, fits[1].mixture, fits[1].moments, update, sound))
-    left = fit_em(engine, update, move, Ahead(1e-3), max_iter=3000)
+    left = fit_em(engine, update, move, RemainingGain(1e-3), max_iter=3000)
     assert left.objective == pytest.approx(fits[0].objective, abs=0.1)
 
 
@@ -113,7 +114,7 @@ def test_a_search_ends_without_components_that_chance_explains(seed):
     found = find_optimum(
         NativeEngine(rows), covariance_class("full"), 3,
         lambda data, root: MaximumLikelihood(prior=Prior.chen_tan(1e-10, root)),
-        n_starts=8, seed=seed, rule=Ahead(), max_iter=5000, accelerate=True,
+        n_starts=8, seed=seed, rule=RemainingGain(), max_iter=5000, accelerate=True,
     )  # fmt: skip
     assert not found.soundness.unsound.any()
     counts = found.fit.moments.counts

@@ -23,10 +23,11 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine, rounding_variances
-from gaussmix.fitting.em import Ahead, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.refit import FitFailedError, refit, stream
+from gaussmix.fitting.stopping import RemainingGain
 from gaussmix.inference import LikelihoodRatioTest
 from gaussmix.inference.alternative_fits import fit_one_more
 from gaussmix.inference.cluster_stability import adjusted_rand
@@ -176,7 +177,7 @@ def test_quick_refits_end_where_the_loop_ends(covariance_type):
         rows, row_weights = fitted.resampled(stream(0, draw))
         found = refit(rows, row_weights, fitted.update, fitted.reduced)
         engine, accelerator = NativeEngine(rows, row_weights), Accelerator(fitted.update)
-        fit = fit_em(engine, fitted.update, fitted.reduced, Ahead(1e-4), max_iter=9999, accelerator=accelerator)
+        fit = fit_em(engine, fitted.update, fitted.reduced, RemainingGain(1e-4), max_iter=9999, accelerator=accelerator)
         assert found.log_likelihood == pytest.approx(fit.moments.log_likelihood, abs=0.01)
         assert engine.accumulate(found.mixture.whitened()).log_likelihood == pytest.approx(found.log_likelihood)
 

@@ -14,8 +14,9 @@ from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateDataWarning, FlatLikelihoodWarning
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Exact, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import ParameterDistance
 from gaussmix.inference import standard_errors
 from gaussmix.inference.information import Information, score_rows
 from gaussmix.inference.parametrization import Parametrization
@@ -30,7 +31,7 @@ def fitted(letters, n_components, n_features, n_rows=120, seed=1):
     rows = truth.sample(n_rows, seed)[0]
     rows.flags.writeable = False
     update = MaximumLikelihood()
-    fit = fit_em(NativeEngine(rows), update, truth, Exact(), max_iter=3000, accelerator=Accelerator(update))
+    fit = fit_em(NativeEngine(rows), update, truth, ParameterDistance(), max_iter=3000, accelerator=Accelerator(update))
     assert fit.stop.is_converged
     return fit.mixture, rows
 

@@ -14,8 +14,9 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import as_rows, check_sample_weight
-from gaussmix.fitting.em import Stop, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
+from gaussmix.fitting.stopping import Stop
 
 _PIECE = 1 << 14  # rows whose responsibilities are in memory at a time
 

@@ -5,8 +5,9 @@ import numpy as np
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.fitting.em import MeanChange, fit_em
+from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import MeanChange
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _PASSES = 10

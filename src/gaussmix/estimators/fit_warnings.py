@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
-from gaussmix.fitting.em import Stop
 from gaussmix.fitting.multistart import Found
+from gaussmix.fitting.stopping import Stop
 
 
 def warn_of(found: Found, reg_covar: float | str) -> None:

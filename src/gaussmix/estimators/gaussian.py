@@ -28,7 +28,7 @@ from gaussmix.estimators.parameter_checks import (
     require_order,
     with_given_parameters,
 )
-from gaussmix.fitting.em import Fit, Progress, Stop
+from gaussmix.fitting.em import Fit, Progress
 from gaussmix.fitting.initialization import (
     METHODS,
     Method,
@@ -40,6 +40,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Found
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.settings import PENALTIES, Settings, fit_by_search, fit_from_starts
+from gaussmix.fitting.stopping import Stop
 from gaussmix.selection import criteria
 
 

@@ -15,9 +15,10 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
+from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.initialization import Membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import RemainingGain, Stop
 
 MOST_FEATURES = 96
 """Of compiled runs: with more, the threads share a pass."""
@@ -200,7 +201,7 @@ def _fit(
     )
     accelerator = Accelerator(update) if accelerate else None
     try:
-        fit = fit_em(engine, update, start, Ahead(nats), max_iter=max_iter - 1, accelerator=accelerator)
+        fit = fit_em(engine, update, start, RemainingGain(nats), max_iter=max_iter - 1, accelerator=accelerator)
     except FloatingPointError:
         return None
     if fit.stop is Stop.INTERRUPTED:

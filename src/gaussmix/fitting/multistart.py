@@ -15,10 +15,11 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import Soundness, examine
-from gaussmix.fitting.em import Ahead, Exact, Fit, Progress, Rule, Stop, fit_em
+from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.split_merge import propose_moves, propose_swaps
 from gaussmix.fitting.starts import Sample, draw_starts, start_from_labels
+from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
 ALL_ROWS = 20_000
 """So many rows are searched as they are, of more a sample."""
@@ -28,8 +29,8 @@ _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three heats of a race, 
 _POLISHING = 50  # iterations at most, once at the top
 _FINISHERS = 2  # starts that are run to the end
 _SAME = 1e-3  # nats: optima nearer than this are one
-_NEAR = Ahead(1e-3)  # enough to tell optima apart
-_NEAR_IN_SAMPLE = Ahead(0.1)  # the optimum of a sample is some nats away from that of all rows
+_NEAR = RemainingGain(1e-3)  # enough to tell optima apart
+_NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample is some nats away from that of all rows
 _PROPOSALS, _FAILURES = 4, 2  # moves tried at once, and such tries in vain until refinement ends
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM that show what a swap leads to, and tries in vain
 _PATIENCE, _MOST_FAILURES = 4, 5  # so many components are worth one more try, but there is an end to it
@@ -118,7 +119,7 @@ class Multistart:
     max_iter : int
     deadline : float
     watch : callable or None
-    near : Rule
+    near : RemainingGain
         When a run of the search is near enough to its top.
     began : float
         What seconds are counted from.
@@ -136,7 +137,7 @@ class Multistart:
     max_iter: int
     deadline: float
     watch: Callable[[Progress], object] | None
-    near: Rule
+    near: RemainingGain
     began: float = field(default_factory=time.perf_counter)
     best: Run | None = None
     n_runs: int = 0
@@ -185,11 +186,12 @@ class Multistart:
 
     def polish(self, run: Run) -> Run:
         """A run that has ended at the top goes on until its path is forgotten, as far as a few passes will do that."""
-        if run.fit.stop is not Stop.AT_THE_TOP or not self.accelerate:
+        if run.fit.stop is not Stop.AT_OPTIMUM or not self.accelerate:
             return run
-        polished = self.go_on(run, _POLISHING, rule=Exact())
+        polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
         if polished.fit.stop is Stop.LIMIT:
-            polished = replace(polished, fit=polished.fit.at_the_top(run.fit))
+            remaining = run.fit.history[-1].gain
+            polished = replace(polished, fit=polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
         return polished
 
     def short_runs(self, starts: Iterable[Mixture], n_iter: int = _SHORT) -> list[Run]:
@@ -200,38 +202,40 @@ class Multistart:
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
-                runs.append(self._run(mixture, n_iter, None, None, -math.inf))
+                runs.append(self._run(mixture, n_iter, None))
             return runs
         engine = StackedEngine(self.engine, len(mixtures))
-        fit = self._fit(engine, _stack(mixtures), n_iter, None, None, -math.inf)
+        fit = self._fit(engine, _stack(mixtures), n_iter, None)
         self.n_runs += len(mixtures)
         return [self._noted(part) for part in _unstack(fit, engine.passes, self.update)]
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: Rule | None = None) -> Run:
+    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
         """A new run, until the rule is met; by default until near enough to its top."""
         self.n_runs += 1
-        return self._run(mixture, max_iter, rule or self.near, None, -math.inf)
+        return self._run(mixture, max_iter, rule or self.near)
 
-    def go_on(self, run: Run, max_iter: int, *, rule: Rule | None = None, to_beat: Run | None = None) -> Run:
-        """The same run for longer; given up when it seems to end below a sound run ``to_beat``."""
+    def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
+        """Continue a run; abandon it if its estimated optimum is below that of a sound run ``to_beat``."""
         left = self.max_iter - run.fit.n_iter
-        if left <= 0 or (run.fit.stop is Stop.AT_THE_TOP and rule is None):
+        if left <= 0 or (run.fit.stop is Stop.AT_OPTIMUM and rule is None):
             return run
-        floor = -math.inf if to_beat is None or to_beat.soundness.n_unsound else to_beat.fit.objective
-        longer = self._run(run.fit.mixture, min(max_iter, left), rule or self.near, run.fit, floor)
+        if rule is None:
+            rule = self.near
+            if to_beat is not None and not to_beat.soundness.n_unsound:
+                rule = replace(self.near, to_beat=to_beat.fit.objective)
+        longer = self._run(run.fit.mixture, min(max_iter, left), rule, run.fit)
         return replace(longer, n_starts=run.n_starts)
 
-    def _run(self, mixture: Mixture, max_iter: int, rule: Rule | None, earlier: Fit | None, to_beat: float) -> Run:
-        return self._noted(self._fit(self.engine, mixture, max_iter, rule, earlier, to_beat))
+    def _run(self, mixture: Mixture, max_iter: int, rule: StoppingRule | None, earlier: Fit | None = None) -> Run:
+        return self._noted(self._fit(self.engine, mixture, max_iter, rule, earlier))
 
     def _fit(
         self,
         engine: AbstractEngine,
         mixture: Mixture,
         max_iter: int,
-        rule: Rule | None,
-        earlier: Fit | None,
-        to_beat: float,
+        rule: StoppingRule | None,
+        earlier: Fit | None = None,
     ) -> Fit:
         return fit_em(
             engine,
@@ -240,12 +244,8 @@ class Multistart:
             rule,
             max_iter=min(max_iter, self.max_iter),
             accelerator=Accelerator(self.update) if rule and self.accelerate else None,
-            start=max(self.n_runs - 1, 0),
-            to_beat=to_beat,
             earlier=earlier,
-            began=self.began,
-            deadline=self.deadline,
-            watch=self.watch,
+            run=EMRun(max(self.n_runs - 1, 0), self.began, self.deadline, self.watch),
         )
 
     def _noted(self, fit: Fit) -> Run:
@@ -277,7 +277,7 @@ def find_optimum(
     *,
     n_starts: int,
     seed: int,
-    rule: Rule,
+    rule: StoppingRule,
     max_iter: int,
     accelerate: bool,
     deadline: float = math.inf,
@@ -301,7 +301,7 @@ def find_optimum(
         How many starts race.
     seed : int
         Start i draws from its own counter-based stream, keyed by the seed and i.
-    rule : Rule
+    rule : StoppingRule
         When the last run ends.
     max_iter : int
         Iterations of one run.
@@ -361,7 +361,7 @@ def find_optimum(
         if last.best is None:  # there is time for one more pass
             last.run(search.best.fit.mixture, 0)
         assert last.best is not None
-        best = replace(last.best, fit=last.best.fit.interrupted())
+        best = replace(last.best, fit=last.best.fit.stopped_by(Stop.INTERRUPTED))
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
     best = _ordered(best)
     return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))

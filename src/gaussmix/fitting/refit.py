@@ -12,12 +12,13 @@ from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import fit_em_batch
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
+from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import find_optimum
 from gaussmix.fitting.prior import WEAKEST, Prior
+from gaussmix.fitting.stopping import RemainingGain, Stop
 
-NEAR = Ahead(1e-3)
+NEAR = RemainingGain(1e-3)
 """In nats: far less than resampling moves the parameters."""
 MAX_ITER = 5_000
 

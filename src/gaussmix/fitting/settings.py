@@ -13,11 +13,12 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine
-from gaussmix.fitting.em import Ahead, Fit, MeanChange, Progress, Rule, Stop, fit_em
+from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import ALL_ROWS, Found, find_optimum
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.starts import Sample
+from gaussmix.fitting.stopping import MeanChange, RemainingGain, Stop, StoppingRule
 
 MANY = 12
 """Components: with more, twice as many starts race."""
@@ -37,7 +38,7 @@ class Settings:
     ----------
     structure : subclass of AbstractCovariance
     n_components : int
-    rule : Rule
+    rule : StoppingRule
         When EM ends.
     reg_covar : float or str
         "auto" included: it needs the rows.
@@ -52,7 +53,7 @@ class Settings:
 
     structure: type[AbstractCovariance]
     n_components: int
-    rule: Rule
+    rule: StoppingRule
     reg_covar: float | str
     max_iter: int
     n_starts: int
@@ -79,7 +80,7 @@ class Settings:
         return cls(
             structure,
             n_components,
-            Ahead() if isinstance(tol, str) else MeanChange(float(tol)),
+            RemainingGain() if isinstance(tol, str) else MeanChange(float(tol)),
             reg_covar if isinstance(reg_covar, str) else float(reg_covar),
             MAX_ITER if isinstance(max_iter, str) else int(max_iter),
             _n_starts(n_components, search) if isinstance(n_init, str) else int(n_init),
@@ -154,7 +155,7 @@ def fit_from_starts(
     draw_start : callable
         From the M-step to a start.
     last_log_likelihood : float
-        As for `fit_em`.
+        Mean log-likelihood one iteration before the start, where a fit goes on (`EMRun`).
     after_each : callable
         Called with each `Fit`.
     """
@@ -175,11 +176,7 @@ def fit_from_starts(
             settings.rule,
             max_iter=settings.max_iter,
             accelerator=Accelerator(update) if settings.accelerate else None,
-            start=start,
-            last_log_likelihood=last_log_likelihood,
-            began=began,
-            deadline=settings.deadline,
-            watch=settings.watch,
+            run=EMRun(start, began, settings.deadline, settings.watch, last_log_likelihood),
         )
         fits.append(fit)
         after_each(fit)
@@ -187,7 +184,7 @@ def fit_from_starts(
             break
     best = max(fits, key=lambda fit: fit.objective)
     if fits[-1].stop is Stop.INTERRUPTED:
-        best = best.interrupted()
+        best = best.stopped_by(Stop.INTERRUPTED)
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
     soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
     return Found(best, update, soundness, tuple(optima))

@@ -7,8 +7,9 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.em import Fit, Stop
+from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import Stop
 
 Key = tuple[int, str]
 """Number of components and covariance type."""

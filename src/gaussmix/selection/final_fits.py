@@ -18,7 +18,8 @@ from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.em import Ahead, Fit, Stop, fit_em
+from gaussmix.fitting.em import EMRun, Fit, fit_em
+from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum, Place
 from gaussmix.selection.model_names import as_origin
@@ -119,11 +120,11 @@ class FinalFits:
             self._engine,
             update,
             start,
-            Ahead(),
+            RemainingGain(),
             max_iter=0 if self.interrupted else max_iter,
             accelerator=Accelerator(update) if earlier else None,
             earlier=earlier,
-            deadline=self._deadline,
+            run=EMRun(deadline=self._deadline),
         )
         self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
         return fit

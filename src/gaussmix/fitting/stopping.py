@@ -1,0 +1,247 @@
+"""Stopping rules: when a run of EM ends, and the sentence that says why."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+import numpy as np
+
+from gaussmix.fitting.acceleration import Accelerator
+
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
+"""Rounding error of an objective, relative to it."""
+_MARGIN = 10.0  # nats, and times the estimated remaining gain: a plateau hides that much
+
+
+class Stop(Enum):
+    """Why a run ended, as a sentence to be filled in."""
+
+    AT_OPTIMUM = "Converged after {n_iter} iterations, {remaining} nats below the optimum."
+    CONVERGED = (
+        "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
+        "in one iteration."
+    )
+    LIMIT = (
+        "Stopped by max_iter after {n_iter} iterations, before converging: the last one changed the mean "
+        "log-likelihood by {change:.3g}{wanted}."
+    )
+    LIMIT_AT_OPTIMUM = (
+        "Stopped by max_iter after {n_iter} iterations, one before the end: the last one changed the mean "
+        "log-likelihood by {change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
+    )
+    ABANDONED = "Abandoned after {n_iter} iterations: another run ended higher."
+    START = "max_iter=0: these are the starting parameters."
+    TIME = "Stopped by time_budget after {n_iter} iterations: this is the best model so far, not a converged one."
+    INTERRUPTED = "Interrupted after {n_iter} iterations: this is the best model so far, not a converged one."
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether the run arrived at an optimum."""
+        return self in (Stop.AT_OPTIMUM, Stop.CONVERGED)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether time or Ctrl-C ended the run, so that no further run should start."""
+        return self in (Stop.TIME, Stop.INTERRUPTED)
+
+    def sentence(
+        self, n_iter: int, *, tol: float = math.nan, change: float = math.nan, remaining: float = math.nan
+    ) -> str:
+        """Fill in the numbers.
+
+        Parameters
+        ----------
+        n_iter : int
+            Iterations of the run.
+        tol : float
+            The tolerance of `MeanChange`, NaN for other rules.
+        change : float
+            The change of the mean log-likelihood in the last iteration.
+        remaining : float
+            The estimated remaining gain in nats.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        return self.value.format(
+            n_iter=n_iter,
+            tol=tol,
+            change=change,
+            wanted="" if math.isnan(tol) else f", tol={tol:g}",
+            remaining="less than 1e-9" if remaining < 1e-9 else f"an estimated {remaining:.1g}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class EMState:
+    """State of a run of EM between two iterations, as stopping rules see it.
+
+    Attributes
+    ----------
+    objective : float
+        Log-likelihood plus log prior, in nats.
+    weight : float
+        Sum of the weights of the rows.
+    change : float
+        Change of the mean log-likelihood in the last iteration.
+    gain : float
+        Gain in nats that the next EM step guarantees.
+    is_repaired : bool
+        Whether the next M-step had to repair a singular covariance, so that it is no maximizer.
+    accelerator : Accelerator or None
+        Estimates how much farther than the next EM step the optimum is.
+    previous : Check
+        What the rule returned at the previous iteration.
+    """
+
+    objective: float
+    weight: float
+    change: float
+    gain: float
+    is_repaired: bool
+    accelerator: Accelerator | None
+    previous: "Check"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a stopping rule finds.
+
+    Attributes
+    ----------
+    stop : Stop or None
+        Why the run ends; None if it goes on.
+    remaining : float
+        The estimated remaining gain in nats; infinite if the rule makes no estimate.
+    gain : float
+        The gain of the next EM step that the estimate is based on.
+    """
+
+    stop: Stop | None = None
+    remaining: float = math.inf
+    gain: float = math.inf
+
+
+class StoppingRule(ABC):
+    """When a run of EM ends.
+
+    Attributes
+    ----------
+    takes_last_step : bool
+        Whether the run makes one more iteration after the rule is met.
+    """
+
+    takes_last_step: ClassVar[bool] = False
+
+    @abstractmethod
+    def check(self, state: EMState) -> Check:
+        """Decide before the next iteration; not asked while passes are rough.
+
+        Parameters
+        ----------
+        state : EMState
+
+        Returns
+        -------
+        Check
+        """
+
+    @property
+    @abstractmethod
+    def mean_tolerance(self) -> float:
+        """The change of the mean log-likelihood below which the run ends; NaN if the rule does not look at it."""
+
+
+@dataclass(frozen=True)
+class MeanChange(StoppingRule):
+    """scikit-learn's rule: one more iteration after one that changed the mean log-likelihood by less than ``tol``.
+
+    Attributes
+    ----------
+    tol : float
+        In nats per row.
+    """
+
+    tol: float
+    takes_last_step: ClassVar[bool] = True
+
+    def check(self, state: EMState) -> Check:
+        return Check(Stop.CONVERGED if abs(state.change) < self.tol else None)
+
+    @property
+    def mean_tolerance(self) -> float:
+        return self.tol
+
+
+@dataclass(frozen=True)
+class RemainingGain(StoppingRule):
+    """End when the estimated remaining gain is below a number of nats at two iterations in a row.
+
+    The remaining gain is the guaranteed gain of the next step times Aitken's estimate of how many times farther the
+    optimum is (Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends
+    neither on units nor on the number of rows.
+
+    Attributes
+    ----------
+    nats : float
+        For all rows together.
+    to_beat : float
+        An objective in nats: the run is abandoned when its estimated optimum is far below.
+    """
+
+    nats: float = 1e-4
+    to_beat: float = -math.inf
+
+    def check(self, state: EMState) -> Check:
+        is_rounding = abs(state.gain) <= ROUNDING * abs(state.objective)
+        accelerator = state.accelerator
+        stretch = accelerator.stretch if accelerator else _plain_stretch(state.gain, state.previous.gain)
+        remaining = abs(state.gain) * (1.0 if is_rounding or state.is_repaired else stretch)
+        stop = None
+        if is_rounding or (remaining < self.nats and state.previous.remaining < self.nats):
+            stop = Stop.AT_OPTIMUM
+        elif state.objective + _MARGIN * (1 + remaining) < self.to_beat:
+            stop = Stop.ABANDONED
+        return Check(stop, remaining, state.gain)
+
+    @property
+    def mean_tolerance(self) -> float:
+        return math.nan
+
+
+@dataclass(frozen=True)
+class ParameterDistance(StoppingRule):
+    """End when the parameters are near those of the optimum; for accelerated runs that have almost arrived.
+
+    The result then depends on the start by no more than rounding.
+
+    Attributes
+    ----------
+    deviations : float
+        Estimated distance of the parameters from the optimum, in standard deviations of the components.
+    """
+
+    deviations: float = 1e-10
+
+    def check(self, state: EMState) -> Check:
+        if state.accelerator is None:
+            return Check()
+        distance = state.accelerator.step_length * state.accelerator.stretch
+        if distance < self.deviations * math.sqrt(state.weight):
+            return Check(Stop.AT_OPTIMUM, 0.5 * distance**2)
+        return Check()
+
+    @property
+    def mean_tolerance(self) -> float:
+        return math.nan
+
+
+def _plain_stretch(gain: float, previous_gain: float) -> float:
+    """`Accelerator.stretch` for plain EM: the gains of its steps shrink by the square of the rate of convergence."""
+    if not 0 < gain < previous_gain < math.inf:
+        return 1.0 if gain <= 0 else math.inf
+    return 1 / (1 - math.sqrt(gain / previous_gain))
