@@ -68,7 +68,17 @@ class EMRun:
         return time.perf_counter() > self.deadline
 
     def report(self, n_iter: int, log_likelihood: float, change: float) -> None:
-        """Call the callback."""
+        """Call the callback.
+
+        Parameters
+        ----------
+        n_iter : int
+            Iterations done.
+        log_likelihood : float
+            Mean log-likelihood of the current parameters.
+        change : float
+            Its change in the last iteration.
+        """
         if self.watch:
             self.watch(Progress(self.start, n_iter, log_likelihood, change))
 

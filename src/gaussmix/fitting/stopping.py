@@ -144,10 +144,12 @@ class StoppingRule(ABC):
         Parameters
         ----------
         state : EMState
+            The run between two iterations.
 
         Returns
         -------
         Check
+            Whether to stop, and the estimated remaining gain.
         """
 
     @property
@@ -158,7 +160,7 @@ class StoppingRule(ABC):
 
 @dataclass(frozen=True)
 class MeanChange(StoppingRule):
-    """scikit-learn's rule: one more iteration after one that changed the mean log-likelihood by less than ``tol``.
+    """End one iteration after one that changed the mean log-likelihood by less than ``tol``, as scikit-learn does.
 
     Attributes
     ----------
