@@ -65,6 +65,7 @@ class EMRun:
 
     @property
     def is_late(self) -> bool:
+        """Whether the deadline has passed."""
         return time.perf_counter() > self.deadline
 
     def report(self, n_iter: int, log_likelihood: float, change: float) -> None:
