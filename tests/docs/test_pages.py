@@ -52,14 +52,18 @@ def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
     assert shown == PAGES[name]
 
 
-def test_what_the_readme_says_runs(tmp_path, monkeypatch):
+def test_readme_examples_run_and_print_what_it_says(tmp_path, monkeypatch):
     matplotlib.use("agg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sklearn.datasets.load_sample_image", lambda name: load_sample_image(name)[::4, ::4])
     blocks = BLOCK.findall((DOCS.parent / "README.md").read_text(encoding="utf-8"))
-    assert [language for language, _ in blocks] == ["python"]
+    assert [language for language, _ in blocks] == ["python", "text", "python"]
+    names, printed = {}, StringIO()
+    with redirect_stdout(printed):
+        exec(compile(blocks[0][1], "README.md", "exec"), names)
+    assert printed.getvalue() == blocks[1][1]
     with redirect_stdout(StringIO()):
-        exec(compile(blocks[0][1], "README.md", "exec"), {})
+        exec(compile(blocks[2][1], "README.md", "exec"), names)
     assert {path.name for path in tmp_path.iterdir()} == {"eruptions.png", "model.json"}
 
 
