@@ -1,4 +1,4 @@
-"""Settings of the documentation. `make docs` builds it; what it asks the network for is nothing."""
+"""Configuration of the documentation, which `make docs` builds without access to the network."""
 
 import importlib.metadata
 import importlib.resources
@@ -29,14 +29,14 @@ exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 nitpicky = True
-nitpick_ignore_regex = [("py:obj", ".*")]  # of names in single backticks some are parameters
+nitpick_ignore_regex = [("py:obj", ".*")]  # some names in single backticks are parameters
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"
 html_title = "gaussmix"
-# Few systems have a font for formulas; the site brings one (STIX Two Math, Open Font License, as ziamath ships it).
+# Few systems have a math font, so the site includes one: STIX Two Math (Open Font License), from ziamath.
 html_static_path = ["_static", str(importlib.resources.files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf")]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
@@ -60,12 +60,12 @@ python_maximum_signature_line_length = 100
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-numpydoc_show_class_members = False  # the template of a class lists its own
+numpydoc_show_class_members = False  # the class template lists them
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
 
 plot_include_source = True
-plot_pre_code = ""  # a page imports what it uses
+plot_pre_code = ""  # each page has its own imports
 plot_html_show_source_link = plot_html_show_formats = False
 plot_formats = [("png", 100)]
 plot_srcset = ["2x"]
@@ -84,6 +84,6 @@ sphinx_gallery_conf = {
     "inspect_global_variables": False,
     "show_signature": False,
     "write_computation_times": False,
-    "min_reported_time": 1e9,  # a page is the same whenever it is built
+    "min_reported_time": 1e9,  # no times on the pages, so that every build gives the same pages
     "download_all_examples": False,
 }

@@ -1,4 +1,4 @@
-"""What the pages of the gallery have in common: their order, warnings that are errors, and how long each one took."""
+"""Settings shared by the gallery pages: their order, warnings as errors, and the time that each page took."""
 
 import time
 import warnings
@@ -22,11 +22,11 @@ PAGES = {
     "images": ("rgb_against_gray", "starts", "hard_against_soft", "neighbors", "nuclei", "brain_slice", "volume"),
     "speed": ("optimizers", "a_million_pixels"),
 }
-"""Section -> its pages, both in the order in which they are read."""
+"""Pages of each section, in reading order."""
 
 
 class ReadingOrder:
-    """The place of a page within its section, for sphinx-gallery."""
+    """Sort key of sphinx-gallery: the position of a page within its section."""
 
     def __init__(self, folder: str) -> None:
         self.pages = PAGES.get(Path(folder).name, ())
@@ -36,14 +36,14 @@ class ReadingOrder:
         return self.pages.index(name) if name in self.pages else len(self.pages)
 
     def __repr__(self) -> str:
-        return type(self).__name__  # part of what Sphinx compares with the last build
+        return type(self).__name__  # Sphinx compares this with the last build
 
 
 _running: list[tuple[float, warnings.catch_warnings]] = []
 
 
 def watch_page(gallery_conf: dict[str, Any], path: str | None, when: str) -> None:
-    """Called before and after every page: a warning from its code is an error, and its time is printed."""
+    """Turn warnings into errors while a page runs, and print its time; called before and after every page."""
     if path is None:  # before a section
         return
     if when == "before":
@@ -51,9 +51,9 @@ def watch_page(gallery_conf: dict[str, Any], path: str | None, when: str) -> Non
         caught.__enter__()
         _running.append((time.monotonic(), caught))
         warnings.simplefilter("error")
-        # joblib asks the machine about its cores; the answer does not matter here.
+        # joblib's resource tracker may warn when it counts the cores, which does not matter here.
         warnings.filterwarnings("ignore", message=".*resource_tracker.*", category=UserWarning)
-        # plt.show() is for readers who run the script; where there is a screen, matplotlib says that Agg has none.
+        # plt.show() is for readers who run the script; with a screen, matplotlib warns that Agg cannot show figures.
         warnings.filterwarnings("ignore", message=".*is non-interactive, and thus.*", category=UserWarning)
     elif _running:
         started, caught = _running.pop()

@@ -1,6 +1,6 @@
-"""Formulas as MathML, which browsers draw themselves: no script is loaded, and none from elsewhere.
+"""Render formulas as MathML, which browsers display without a script.
 
-docutils translates; Sphinx would leave its own translation to MathJax, a request to the network per page.
+docutils translates the formulas. Sphinx itself would use MathJax, which each page loads from the network.
 """
 
 import re
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 _BEFORE_FUNCTION = re.compile(r"(?<=[\w})])\s*(?=\\(?:log|exp|det)(?![A-Za-z]))")
 _BEHIND_FUNCTION = re.compile(r"(\\(?:log|exp|det))(?:\s+(?=[A-Za-z])|\s*(?=\\(?:[A-KM-Za-km-z]|l(?!eft))))")
-"""LaTeX leaves thin spaces there, docutils none: "p log n", not "plogn"."""
+"""Where LaTeX inserts thin spaces and docutils does not: "p log n", not "plogn"."""
 
 
 _MATHML = "http://www.w3.org/1998/Math/MathML"
@@ -30,7 +30,7 @@ def _with_thin_spaces(formula: str) -> str:
 
 
 def _with_words_at_braces(formula: str) -> str:
-    """What names a brace stands under it or above it; docutils has it beside, as an index."""
+    """Move the label of a brace below or above it; docutils places it beside the brace, as an index."""
     tree = ElementTree.fromstring(formula)
     for tag, brace in _BRACES.items():
         for element in tree.iter(f"{{{_MATHML}}}{tag}"):
@@ -59,7 +59,7 @@ def visit_math_block(translator: HTML5Translator, node: nodes.math_block) -> Non
         translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
         translator.add_permalink_ref(node, "Link to this equation")
         translator.body.append("</span>")
-    for formula in node.astext().split("\n\n"):  # several equations, as Sphinx has it
+    for formula in node.astext().split("\n\n"):  # Sphinx separates equations by blank lines
         environment = pick_math_environment(formula)
         wrapped = formula if environment == "equation*" else rf"\begin{{{environment}}}{formula}\end{{{environment}}}"
         translator.body.append(_translated(node, wrapped, is_block=True))

@@ -1,4 +1,4 @@
-"""The reference: which members of a class it shows, and where names and source code link to."""
+"""Customize the reference: the members of a class that it shows, and the targets of links."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _BACK_TO_REFERENCE = re.compile(r"(reference/([\w.]+\.)(\w+)\.html#)[\w.]*?\b\3\
 
 
 def skip_foreign(app: Sphinx, kind: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what is inherited from elsewhere: scikit-learn and dataclasses have documentation of their own."""
+    """Skip members that are inherited from scikit-learn and dataclasses, which have their own documentation."""
     origin = getattr(member, "__module__", None) or getattr(getattr(member, "fget", None), "__module__", None) or ""
     is_request = name.startswith("set_") and name.endswith("_request")
     return True if is_request or (origin and not origin.startswith("gaussmix")) else None
@@ -23,7 +23,7 @@ def skip_foreign(app: Sphinx, kind: str, name: str, member: Any, skip: bool, opt
 def find_by_last_name(
     app: Sphinx, environment: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
-    """Link `Mixture` from wherever it is written, where one public object has that name."""
+    """Resolve a short name such as `Mixture` if exactly one public object has that name."""
     if node.get("reftype") != "obj":
         return None
     last_name = node["reftarget"].rpartition(".")[2]
@@ -40,7 +40,7 @@ def find_by_last_name(
 
 
 def mend_links_of_source(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Viewcode links a module's names as if all were public in one place; the page that it links to knows better."""
+    """Correct the links from source code to the reference; viewcode assumes that the page documents the whole module."""
     if page.startswith("_modules/") and "body" in context:
         context["body"] = _BACK_TO_REFERENCE.sub(r"\1\2\3", context["body"])
 
