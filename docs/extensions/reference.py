@@ -40,7 +40,7 @@ def find_by_last_name(
 
 
 def mend_links_of_source(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Correct the links from source code to the reference; viewcode assumes that the page documents the whole module."""
+    """Correct viewcode's links from source code to the reference, which assume one page for each module."""
     if page.startswith("_modules/") and "body" in context:
         context["body"] = _BACK_TO_REFERENCE.sub(r"\1\2\3", context["body"])
 
