@@ -13,13 +13,13 @@ PAGES = {
         "mahalanobis",
         "quadratic_boundaries",
         "lda",
-        "soft_decisions",
-        "dance_of_e_and_m",
-        "the_bound",
+        "responsibilities",
+        "e_and_m_steps",
+        "evidence_lower_bound",
     ),
     "dangers": ("singularity", "label_switching", "too_many_components"),
     "uses": ("species", "anomalies", "digits"),
-    "images": ("rgb_against_gray", "starts", "hard_against_soft", "neighbors", "nuclei", "brain_slice", "volume"),
+    "images": ("color_and_gray", "starts", "hard_and_soft_labels", "neighbors", "nuclei", "brain_slice", "volume"),
     "speed": ("optimizers", "a_million_pixels"),
 }
 """Pages of each section, in reading order."""

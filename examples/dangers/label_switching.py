@@ -1,18 +1,20 @@
 """
-The identity crisis
-===================
+Label switching
+===============
 
-The components of a mixture have no names. Component 0 of one fit can be component 2 of the next, and both models are
-the same. Whoever averages, compares or tracks components over several fits has to say first which is which.
+The components of a mixture have no natural order. Component 0 of one fit can correspond to component 2 of the next,
+although both models are the same. Components must therefore be matched before they can be averaged, compared or
+tracked over several fits.
 """
 
 # %%
-# The same model six times
-# ------------------------
+# One model with six orders
+# -------------------------
 #
-# Nothing in the likelihood tells components apart: with :math:`k` of them, :math:`k!` orders of the same numbers give
-# every row the same density (Bishop 2006, section 9.2.1). When the order changes from fit to fit, that is called *label
-# switching* (Redner and Walker 1984). Here are three components of the petals of irises.
+# The likelihood does not depend on the order of the components. With :math:`k` components, all :math:`k!` orders give
+# every row the same density (Bishop 2006, section 9.2.1). If the order changes from fit to fit, this is called *label
+# switching* (Redner and Walker 1984). The example is a mixture of three components, fitted to the petal lengths and
+# widths of irises.
 
 import math
 from itertools import permutations
@@ -52,12 +54,13 @@ for component, (weight, mean) in enumerate(
     )
 
 # %%
-# Two hundred fits
-# ----------------
+# Two hundred bootstrap fits
+# --------------------------
 #
-# A bootstrap draws as many rows as there are, with replacement, and fits again (Efron and Tibshirani 1993). How much
-# the fits differ says how sure the first one is. A fit of ``gaussmix`` numbers its components by weight, the heaviest
-# first. These three weigh almost the same, so it takes little to change the order.
+# A bootstrap draws as many rows as the data have, with replacement, and fits the model again (Efron and Tibshirani
+# 1993). The variation between the fits measures the uncertainty of the original fit. ``gaussmix`` sorts the components
+# of a fit by weight, the largest first. The three weights are almost equal here, so small changes of the data change
+# the order.
 
 rng = np.random.default_rng(1)
 resampled = [X[rng.integers(0, len(X), len(X))] for _ in range(200)]
@@ -67,32 +70,32 @@ fits = [
 ]
 matchings = [match_components(mixture, reference) for mixture in fits]
 changed = np.array([not np.array_equal(matching.order, range(3)) for matching in matchings])
-print(f"draws in which some number has changed its owner: {changed.sum()} of {len(fits)}")
-owners = np.array(
+print(f"draws with a different order of the components: {changed.sum()} of {len(fits)}")
+counts = np.array(
     [
-        [np.sum([m.order[old] == new for m in matchings]) for old in range(3)]
-        for new in range(3)
+        [np.sum([m.order[original] == drawn for m in matchings]) for original in range(3)]
+        for drawn in range(3)
     ]
 )
-print("\nnumber in a draw   is component 0, 1, 2 of the fit")
-for number, line in enumerate(owners):
-    print(f"{number:16d}   " + "".join(f"{count:6d}" for count in line))
-assert (owners.sum(axis=0) == len(fits)).all()
+print("\ncomponent of a draw   matches component 0, 1, 2 of the original fit")
+for component, row in enumerate(counts):
+    print(f"{component:19d}   " + "".join(f"{count:6d}" for count in row))
+assert (counts.sum(axis=0) == len(fits)).all()
 
 # %%
-# Who is who
-# ----------
+# Aligning the components
+# -----------------------
 #
-# :func:`gaussmix.align` puts the components of a mixture in the order of a reference. It chooses the pairs so that the
-# sum of their divergences is least (the Hungarian method, Kuhn 1955). Below are the mean petal lengths of the first
-# 60 fits, from left to right. The color is the component's number: on top the one that it came with, at the bottom the
-# one that alignment gave it.
+# :func:`gaussmix.align` puts the components of a mixture in the order of a reference. It minimizes the sum of the
+# divergences between matched components (the Hungarian method, Kuhn 1955). The figure shows the mean petal lengths of
+# the first 60 fits. The colors show the number of the component: before alignment in the upper panel, after alignment
+# in the lower panel.
 
 before = np.array([mixture.means for mixture in fits])  # draws, components, features
 after = np.array([align(mixture, reference).means for mixture in fits])
-figure, places = plt.subplots(2, 1, figsize=(9, 5), layout="constrained", sharex=True)
+figure, panels = plt.subplots(2, 1, figsize=(9, 5), layout="constrained", sharex=True)
 for axes, means, name in zip(
-    places, (before, after), ("as they come", "aligned"), strict=True
+    panels, (before, after), ("before alignment", "after alignment"), strict=True
 ):
     quiet_axes(axes)
     for component, marker in enumerate("o^s"):
@@ -104,20 +107,20 @@ for axes, means, name in zip(
         )  # fmt: skip
     axes.set_title(name, loc="left", fontsize=11)
     axes.set_ylabel(names[0])
-places[1].set_xlabel("draw")
+panels[1].set_xlabel("draw")
 plt.show()
 
 # %%
-# The same means in the plane, of all draws, over the flowers. Each cloud on the right belongs to one component; on the
-# left three share it. There is something that alignment does not mend: component 2 has two clouds. Some draws lead to
-# another maximum of the likelihood, and no order of the names makes one out of two.
+# The next figure shows the means of all draws over the flowers. On the left, each cloud contains all three components.
+# On the right, each cloud belongs to one component. Alignment does not solve every problem: component 2 has two clouds.
+# Some draws lead to another local maximum of the likelihood, and no reordering changes that.
 
-figure, places = plt.subplots(
+figure, panels = plt.subplots(
     1, 2, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True
 )
 shuffled = rng.permutation(3 * len(fits))
 for axes, means, name in zip(
-    places, (before, after), ("as they come", "aligned"), strict=True
+    panels, (before, after), ("before alignment", "after alignment"), strict=True
 ):
     inks = quiet_axes(axes)
     axes.scatter(*X.T, s=8, color=inks.line, linewidths=0)
@@ -131,52 +134,61 @@ for axes, means, name in zip(
     )
     axes.set_xlabel(names[0])
     axes.set_title(name, loc="left", fontsize=11)
-places[0].set_ylabel(names[1])
+panels[0].set_ylabel(names[1])
 for component, shift in enumerate([(-18, 10), (28, -4), (-34, 24)]):
-    places[1].annotate(
+    panels[1].annotate(
         str(component), reference.means[component],
         xytext=shift, textcoords="offset points", ha="right",
         color=PALETTE[component], fontweight="bold", fontsize=12,
     )  # fmt: skip
 plt.show()
-print(f"draws with component 2 beyond 6 cm: {np.sum(after[:, 2, 0] > 6)} of {len(fits)}")
+print(
+    "draws in which the mean petal length of component 2 exceeds 6 cm: "
+    f"{np.sum(after[:, 2, 0] > 6)} of {len(fits)}"
+)
 
 # %%
-# What the crisis costs
-# ---------------------
+# Averages without alignment
+# --------------------------
 #
-# Before alignment, an average over the draws is an average of different things. The mean of component 1 lies in the gap
-# between two clusters, where no flower is, and its standard error says how far apart the clusters are, not how sure a
-# mean is. Matching is less sure the nearer the second-best one comes, so each has a margin.
+# Before alignment, an average over the draws mixes different components. The average of component 1 lies in the gap
+# between two clusters, where there are no flowers. Its standard error reflects the distance between the clusters, not
+# the uncertainty of a mean.
+#
+# The margin of a matching is the difference between the best and the second-best matching. A small margin means that
+# the matching is uncertain.
 
 print(f"{names[0]:20s} component 0   component 1   component 2")
-for name, means in {"before": before, "after": after}.items():
+for name, means in {"before alignment": before, "after alignment": after}.items():
     shown = zip(means.mean(axis=0)[:, 0], means.std(axis=0, ddof=1)[:, 0], strict=True)
     cells = [f"{mean:.2f} ± {error:.2f}" for mean, error in shown]
     print(f"{name:20s} " + "   ".join(cells))
 assert (after.std(axis=0) < before.std(axis=0)).all()
 lengths = np.sort(X[:, 0])
 gap = lengths[[np.diff(lengths).argmax(), np.diff(lengths).argmax() + 1]]
-print(f"no petals are between {gap[0]:.1f} and {gap[1]:.1f} cm long")
+print(f"no petal is between {gap[0]:.1f} and {gap[1]:.1f} cm long")
 assert gap[0] < before.mean(axis=0)[1, 0] < gap[1]
 margins = np.array([matching.margin for matching in matchings])
 print(
-    f"least margin of a matching: {margins.min():.1f} nats; "
-    f"half of them have more than {np.median(margins):.1f}"
+    f"margins of the matchings: minimum {margins.min():.1f} nats, "
+    f"median {np.median(margins):.1f} nats"
 )
 
 # %%
-# Two more ways out
-# -----------------
+# Alternatives to alignment
+# -------------------------
 #
-# A feature can give the order, where one separates the components. And :func:`gaussmix.bootstrap` does all of
-# this: it resamples, fits and aligns. Each of its fits begins at the first one and stays near it, so its standard
-# errors are those of one maximum, and leave out that another one may win.
+# If one feature separates the components, it can define their order. :func:`gaussmix.bootstrap` resamples, fits and
+# aligns in one call. Each of its fits starts from the original fit and stays near it. Its standard errors therefore
+# describe a single maximum. They do not include the possibility that another maximum is higher.
 
 by_length = [mixture.reordered(order_components(mixture, 0)).means for mixture in fits]
 same = np.isclose(by_length, after[:, order_components(reference, 0)]).all(axis=(1, 2))
-print(f"ordered by {names[0]}, the same as aligned: {same.sum()} of {len(fits)}")
-near = bootstrap(gm, X, n_draws=200, random_state=0)
-errors = near.standard_errors.means[:, 0]
+print(
+    f"draws in which the order by {names[0]} is the same as after alignment: "
+    f"{same.sum()} of {len(fits)}"
+)
+bootstrapped = bootstrap(gm, X, n_draws=200, random_state=0)
+errors = bootstrapped.standard_errors.means[:, 0]
 print(f"standard errors of {names[0]} by bootstrap(): {errors.round(2)}")
 assert (errors < after.std(axis=0, ddof=1)[:, 0]).all()

@@ -1,26 +1,26 @@
 """
-Too many components, too many parameters
-========================================
+Too many components and parameters
+==================================
 
-A mixture can always be given one more component, and will always fit its rows at least as well with it. This page
-counts what a model has to learn, shows what happens when that is too much for the rows, and how the Bayesian
-information criterion (BIC) holds against it.
+An additional component never decreases the maximum likelihood of the rows that a mixture is fitted to. This page
+counts the parameters of a mixture, gives an example of overfitting, and shows how the Bayesian information criterion
+(BIC) prevents it.
 """
 
 # %%
-# What there is to learn
-# ----------------------
+# The number of parameters
+# ------------------------
 #
-# :math:`k` components in :math:`d` features have :math:`k - 1` weights and :math:`k d` means. A free covariance
-# (the model VVV, or "full") is a symmetric matrix, so that all of them together have
+# A mixture of :math:`k` components in :math:`d` features has :math:`k - 1` free weights and :math:`k d` parameters for
+# the means. A free covariance (the model VVV, or "full") is a symmetric matrix. The total number of parameters is
 #
 # .. math::
 #
 #    p = (k - 1) + k d + k \frac{d (d + 1)}{2}
 #
-# parameters. The last part grows with the square of :math:`d`. The other models share volumes, shapes or orientations
-# among components, or leave out correlations, and grow more slowly (Celeux and Govaert 1995, table 1; the letters are
-# explained in :doc:`/choosing`).
+# The last term grows with the square of :math:`d`. The other models share volumes, shapes or orientations among
+# components, or have no correlations. Their number of parameters grows more slowly (Celeux and Govaert 1995, table 1;
+# :doc:`/choosing` explains the letters).
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +32,7 @@ from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 
 def n_parameters(model: str, k: int, d: int) -> int:
-    """Of a mixture of k components in d features."""
+    """Return the number of parameters of k components in d features."""
     return Mixture(
         np.full(k, 1 / k), np.zeros((k, d)), MODELS[model].identity(k, d)
     ).n_parameters
@@ -51,39 +51,42 @@ assert all(
 
 figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
 inks = quiet_axes(axes)
-many = np.unique(np.geomspace(2, 100, 40).astype(int))
+n_features = np.unique(np.geomspace(2, 100, 40).astype(int))
 for model in MODELS:
     axes.loglog(
-        many, [n_parameters(model, 3, d) for d in many], color=inks.line, linewidth=1
+        n_features,
+        [n_parameters(model, 3, d) for d in n_features],
+        color=inks.line,
+        linewidth=1,
     )
 for color, style, model in zip(
     PALETTE, ("-", "--", "-.", ":"), ("VVV", "EEE", "VVI", "EII"), strict=False
 ):
-    counts = [n_parameters(model, 3, d) for d in many]
-    axes.loglog(many, counts, linestyle=style, color=color)
+    counts = [n_parameters(model, 3, d) for d in n_features]
+    axes.loglog(n_features, counts, linestyle=style, color=color)
     axes.annotate(
         model,
-        (many[-1], counts[-1]),
+        (n_features[-1], counts[-1]),
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
         color=color,
     )
-axes.set(xlabel="features", ylabel="parameters of three components")
+axes.set(xlabel="number of features", ylabel="parameters of three components")
 plt.show()
 
 # %%
-# What more components do
-# -----------------------
+# Overfitting
+# -----------
 #
-# The rows of this page come from three clusters with equal covariances. The first two features tell them apart; the
-# others are noise. In five features, 300 rows are fitted with one to eight components of free covariances. The
-# likelihood of these rows can only rise. What counts is the likelihood of rows that the fit has not seen; it falls
-# again once components are spent on accidents.
+# The rows of this page come from three clusters with equal covariances. The first two features separate the clusters;
+# the others are noise. Mixtures of one to eight components with free covariances are fitted to 300 rows with five
+# features. The likelihood of the training rows can only increase with the number of components. The likelihood of test
+# rows decreases as soon as the additional components fit random variation.
 
 
 def three_clusters(d: int) -> Mixture:
-    """The mixture that makes the rows."""
+    """Return the mixture that generates the rows."""
     means = np.zeros((3, d))
     means[1, 0] = means[2, 1] = 4
     covariance = np.diag(np.linspace(0.5, 1.5, d))
@@ -93,29 +96,29 @@ def three_clusters(d: int) -> Mixture:
 
 
 truth = three_clusters(5)
-X, unseen = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
+X, X_test = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
 search = GaussianMixtureIC(range(1, 9), covariance_types="VVV", random_state=0).fit(X)
 table = search.results_
-fitted = table.log_likelihood / len(X)
-held_out = np.array(
+training = table.log_likelihood / len(X)
+test = np.array(
     [
-        search.cells_[table.key_of(line)].mixture.log_density(unseen).mean()
+        search.cells_[table.key_of(line)].mixture.log_density(X_test).mean()
         for line in range(len(table))
     ]
 )
 best = search.best_n_components_
-print("components   parameters   fitted rows   unseen rows   BIC above the lowest")
+print("components   parameters   training rows   test rows   BIC above the lowest")
 for line, k in enumerate(table.n_components):
-    numbers = f"{fitted[line]:14.3f} {held_out[line]:13.3f} {table.difference[line]:22.1f}"
+    numbers = f"{training[line]:16.3f} {test[line]:11.3f} {table.difference[line]:22.1f}"
     print(f"{k:10d} {table.n_parameters[line]:12d}" + numbers)
-assert (np.diff(fitted) > 0).all()
-assert best == table.n_components[held_out.argmax()] == 3
+assert (np.diff(training) > 0).all()
+assert best == table.n_components[test.argmax()] == 3
 
 figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
 inks = quiet_axes(axes)
 for values, style, color, name, shift in (
-    (fitted, "-o", PALETTE[0], "rows that were fitted", 8),
-    (held_out, "--s", PALETTE[3], "rows not seen", -16),
+    (training, "-o", PALETTE[0], "training rows", 8),
+    (test, "--s", PALETTE[3], "test rows", -16),
 ):
     axes.plot(table.n_components, values, style, color=color, markersize=5)
     axes.annotate(
@@ -126,82 +129,88 @@ for values, style, color, name, shift in (
         ha="right",
         color=color,
     )
-axes.axhline(truth.log_density(unseen).mean(), color=inks.quiet, linewidth=0.8)
+axes.axhline(truth.log_density(X_test).mean(), color=inks.quiet, linewidth=0.8)
 axes.annotate(
-    "the truth, rows not seen", (8, truth.log_density(unseen).mean()),
+    "true mixture, test rows", (8, truth.log_density(X_test).mean()),
     xytext=(0, -4), textcoords="offset points", ha="right", va="top", color=inks.quiet,
 )  # fmt: skip
 axes.axvline(best, color=inks.ink, linewidth=0.8, linestyle=":")
 axes.annotate(
-    "BIC's choice", (best, axes.get_ylim()[0]), xytext=(4, 4), textcoords="offset points"
+    "selected by BIC", (best, axes.get_ylim()[0]), xytext=(4, 4), textcoords="offset points"
 )
-axes.set(xlabel="components", ylabel="log-likelihood, nats per row")
+axes.set(xlabel="number of components", ylabel="log-likelihood, nats per row")
 plt.show()
 
 # %%
-# What BIC does
-# -------------
+# The penalty of BIC
+# ------------------
 #
-# BIC asks of every parameter half a logarithm of the number of rows, in nats (Schwarz 1978):
+# BIC adds a penalty to the log-likelihood for each of the :math:`p` parameters. The penalty depends on the number of
+# rows :math:`n` (Schwarz 1978):
 #
 # .. math::
 #
 #    \mathrm{BIC} = -2 \log L + p \log n
 #
-# It needs no rows set aside, and on the table above it chooses the number that is best for unseen rows. That is not
-# always so: its charge is a high one, and where rows are few it can be higher than what a cluster brings. Here are the
-# numbers that it chooses, and those that are best for unseen rows, in ten tables of each size.
+# The model with the lowest BIC is selected. An additional parameter lowers BIC only if it increases the log-likelihood
+# by more than half the logarithm of the number of rows.
+#
+# BIC needs no test rows. In the table above, it selects the number of components that is best for test rows. It does
+# not always do so: the penalty is large, and with few rows it can exceed the gain from a real cluster. The next table
+# compares the number selected by BIC with the best number for test rows, in ten data sets of each size.
 
-print("rows    best for unseen rows (ten tables)    chosen by BIC")
-chosen = {}
+print("rows    best for test rows (ten data sets)   selected by BIC")
+selected = {}
 for n in (200, 300, 600):
-    wanted, chosen[n] = [], []
+    best_for_test, selected[n] = [], []
     for seed in range(10):
         rows = truth.sample(n, seed)[0]
         search = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(
             rows
         )
         cells = [search.cells_[search.results_.key_of(line)].mixture for line in range(5)]
-        wanted.append(
-            1 + int(np.argmax([cell.log_density(unseen).mean() for cell in cells]))
+        best_for_test.append(
+            1 + int(np.argmax([cell.log_density(X_test).mean() for cell in cells]))
         )
-        chosen[n].append(search.best_n_components_)
-    print(f"{n:4d}    {' '.join(map(str, wanted)):37s}{' '.join(map(str, chosen[n]))}")
-    assert max(chosen[n]) <= 3
-assert set(chosen[600]) == {3}
+        selected[n].append(search.best_n_components_)
+    print(
+        f"{n:4d}    {' '.join(map(str, best_for_test)):37s}{' '.join(map(str, selected[n]))}"
+    )
+    assert max(selected[n]) <= 3
+assert set(selected[600]) == {3}
 
 # %%
-# The curse
-# ---------
+# The effect of more features
+# ---------------------------
 #
-# Now the same clusters with more features and no more rows. With free covariances alone to choose from, a component
-# soon costs more than any cluster can pay: BIC gives up clusters that are there. Give it simpler models, and it keeps
-# them.
+# In the next table, the same clusters have more features, and the number of rows stays the same. If only free
+# covariances are available, the penalty for a component soon exceeds the gain from any cluster, and BIC selects too few
+# components. If simpler models are available, BIC selects all three.
 
 models = ["EII", "EEI", "VVI", "EEE", "VVV"]
 searches = {}
-print("              VVV alone                      five models")
-print(" d   parameters   chosen   unseen    parameters   chosen   unseen    truth")
+print("          VVV only                          five models                       true")
+print(" d   parameters selected test rows   parameters selected test rows   mixture")
 for d in (2, 5, 10, 20):
     truth = three_clusters(d)
-    X, unseen = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
+    X, X_test = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
     searches[d] = GaussianMixtureIC(
         range(1, 6), covariance_types=models, random_state=0
     ).fit(X)
-    alone = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(X)
+    vvv_only = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(X)
     line = f"{d:2d}"
-    for search in (alone, searches[d]):
+    for search in (vvv_only, searches[d]):
         name = search.results_.name_of(search.results_.best)
-        line += f"{search.mixture_.n_parameters:13d} {name:>8s} {search.score(unseen):8.2f}"
-    print(line + f" {truth.log_density(unseen).mean():8.2f}")
+        line += f"{search.mixture_.n_parameters:13d} {name:>8s} {search.score(X_test):9.2f}"
+    print(line + f" {truth.log_density(X_test).mean():9.2f}")
     assert searches[d].best_n_components_ == 3
-    assert searches[d].score(unseen) >= alone.score(unseen)
+    assert searches[d].score(X_test) >= vvv_only.score(X_test)
     assert searches[d].best_covariance_type_ == "EEI"
-assert alone.best_n_components_ == 1
+assert vvv_only.best_n_components_ == 1
 
 # %%
-# In twenty features the free covariances lie far above the others. Three components of the model that made the
-# rows, one axis-parallel covariance for all (EEI), are the lowest.
+# With twenty features, the free covariances have a much higher BIC than all other models. The model that generated the
+# rows has one axis-parallel covariance for all components (EEI). With three components, it has the lowest BIC.
 
 CriterionDisplay.from_estimator(searches[20])
 plt.show()

@@ -2,17 +2,19 @@
 Clusters that k-means cannot find
 =================================
 
-k-means gives each row to the nearest center. That is right where all clusters are round, equally wide and equally
-frequent. A mixture learns the shape, the width and the weight of each cluster instead. This page shows three tables
-that need it, and one where Gaussians are not enough either.
+k-means assigns each row to the nearest center. This works well if all clusters are round and have the same width and
+the same number of rows. A mixture estimates the shape, the width and the weight of each cluster. This page shows
+three data sets on which k-means fails and a mixture succeeds, and one on which both fail because the clusters are not
+Gaussian.
 """
 
 # %%
-# Three tables
-# ------------
+# Three data sets
+# ---------------
 #
-# Three stretched clusters; a wide cluster beside two narrow ones of few rows; a narrow cluster within a wide one, about
-# the same center. All are drawn from mixtures, so the cluster of each row is known.
+# The first data set has three elongated clusters. The second has one wide cluster beside two narrow ones with few rows.
+# The third has a narrow cluster inside a wide one, with the same center. All are drawn from mixtures, so the true
+# cluster of each row is known.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +30,7 @@ from gaussmix.plots import MixtureDisplay
 from gaussmix.plots.drawing import PALETTE
 
 truths = {
-    "Stretched": Mixture.from_parameters(
+    "Elongated": Mixture.from_parameters(
         [1 / 3, 1 / 3, 1 / 3],
         [[-1.6, 1.6], [0, 0], [1.6, -1.6]],
         [[4.6, 4.4], [4.4, 4.6]],
@@ -47,7 +49,7 @@ truths = {
 
 
 def as_mixture(kmeans: KMeans) -> Mixture:
-    """Spheres of one small size: the mixture that decides as k-means does."""
+    """Return a mixture of equal spheres, which has the boundaries of k-means."""
     k = kmeans.n_clusters
     return Mixture.from_parameters(
         np.full(k, 1 / k),
@@ -58,21 +60,22 @@ def as_mixture(kmeans: KMeans) -> Mixture:
 
 
 # %%
-# k-means beside the mixture
-# --------------------------
+# k-means compared with a mixture
+# -------------------------------
 #
-# Both are told the number of clusters and nothing else. In the pictures k-means is drawn as a mixture of equal spheres,
-# which decides in the same way (:doc:`kmeans_limit`).
+# Both methods are given the number of clusters and nothing else. In the figure, k-means is drawn as a mixture of equal
+# spheres, which has the same boundaries (:doc:`kmeans_limit`).
 #
-# The adjusted Rand index compares labels with the true clusters: one is agreement, zero is chance. Standardizing the
-# features before k-means is not enough. Where clusters overlap no rule is always right, so the last column shows what
-# the true mixture reaches; on the rows that it was fitted to, another may by chance reach a little more.
+# The adjusted Rand index compares labels with the true clusters: 1 is perfect agreement, 0 is agreement by chance.
+# Standardizing the features before k-means does not solve the problem. Where clusters overlap, no method is always
+# right. The last column therefore shows the index of the true mixture. A fitted mixture can exceed it slightly by
+# chance, because the index is computed on the rows used for the fit.
 
 print("            k-means   k-means, standardized   mixture   true mixture")
-figure, places = plt.subplots(
+figure, panels = plt.subplots(
     2, 3, figsize=(9, 6), layout="constrained", sharex="col", sharey="col"
 )
-for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
+for (upper, lower), (name, truth) in zip(panels.T, truths.items(), strict=True):
     X, cluster = truth.sample(1000, random_state=0)
     kmeans = KMeans(truth.n_components, n_init=10, random_state=0).fit(X)
     standardized = clone(kmeans).fit_predict(StandardScaler().fit_transform(X))
@@ -94,14 +97,14 @@ for (upper, lower), (name, truth) in zip(places.T, truths.items(), strict=True):
 plt.show()
 
 # %%
-# k-means cuts the stretched clusters across, shares the wide one out among all centers, and cuts through the concentric
-# pair. Its boundaries are straight and lie halfway between centers. Those of the mixture bend with the covariances
-# (:doc:`quadratic_boundaries`).
+# k-means cuts across the elongated clusters, divides the wide cluster among all three centers, and cuts through the
+# concentric clusters. Its boundaries are straight lines halfway between centers. The boundaries of the mixture are
+# curved, because its covariances differ (:doc:`quadratic_boundaries`).
 #
-# Where two Gaussians fail too
-# ----------------------------
+# Clusters that are not Gaussian
+# ------------------------------
 #
-# A moon is no Gaussian. Neither k-means nor a mixture of two finds the moons.
+# Half moons are not Gaussian. Neither k-means nor a mixture of two components separates them.
 
 X, moon = make_moons(1000, noise=0.08, random_state=0)
 two = GaussianMixture(2, random_state=0).fit(X)
@@ -110,17 +113,18 @@ for name, labels in (
     ("mixture", two.predict(X)),
 ):
     agreement = adjusted_rand_score(moon, labels)
-    print(f"{name}, two clusters: adjusted Rand index {agreement:.2f}")
+    print(f"{name} with two clusters: adjusted Rand index {agreement:.2f}")
     assert agreement < 0.5
 
 # %%
-# A mixture can still describe the density, with more components, as many as BIC asks for. Then components are no
-# longer clusters: several make up one. :func:`gaussmix.merge_components` says which belong together (:doc:`/merging`).
-# The method "demp" joins those that are taken for each other, and is not told how many clusters to leave.
+# A mixture with more components can still describe the density. BIC selects their number. Each cluster then consists of
+# several components. :func:`gaussmix.merge_components` finds the components that belong together (:doc:`/merging`). The
+# method "demp" merges components whose rows are likely to be misclassified into each other. It also determines the
+# number of clusters.
 
 
 def merge(X: np.ndarray) -> tuple[GaussianMixture, MergedMixture]:
-    """The fit with the least BIC, and its clusters."""
+    """Return the fit with the lowest BIC and its merged clusters."""
     fits = [GaussianMixture(k, random_state=0).fit(X) for k in range(2, 13)]
     best = min(fits, key=lambda fit: fit.bic(X))
     return best, merge_components(best.mixture_, X, method="demp").cut()
@@ -129,22 +133,24 @@ def merge(X: np.ndarray) -> tuple[GaussianMixture, MergedMixture]:
 best, merged = merge(X)
 agreement = adjusted_rand_score(moon, merged.predict(X))
 print(
-    f"components by BIC: {best.n_components}; clusters after merging: {merged.n_clusters}; "
-    f"index {agreement:.2f}"
+    f"components selected by BIC: {best.n_components}; "
+    f"clusters after merging: {merged.n_clusters}; adjusted Rand index {agreement:.2f}"
 )
 assert merged.n_clusters == 2
 assert agreement > 0.95
 
 # %%
-# When to stop is a rule with a threshold, and a rule can err. In five other tables of moons these are the clusters:
+# The merging stops at a threshold, and the threshold is not right for every sample. On five other samples of half
+# moons, it gives these numbers of clusters:
 
-others = [
+other_samples = [
     merge(make_moons(1000, noise=0.08, random_state=seed)[0])[1] for seed in range(1, 6)
 ]
-print("clusters after merging:", *(each.n_clusters for each in others))
+print("clusters after merging:", *(sample.n_clusters for sample in other_samples))
 
 # %%
-# On the right every component has the color of its cluster.
+# The figure shows the mixture of two components and the merged mixture. In the right panel, each component has the
+# color of its cluster.
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3.6), layout="constrained", sharex=True, sharey=True
@@ -158,7 +164,7 @@ for cluster, color in enumerate(PALETTE[: merged.n_clusters]):
     right.plot(*means.T, "o", color=color, markeredgecolor="white", markersize=13, zorder=7)
 left.set_title("Two components", loc="left")
 right.set_title(
-    f"{best.n_components} components, merged to {merged.n_clusters} clusters", loc="left"
+    f"{best.n_components} components, merged into {merged.n_clusters} clusters", loc="left"
 )
 for axes in (left, right):
     axes.set(xlabel="", ylabel="")

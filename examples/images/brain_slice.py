@@ -1,19 +1,19 @@
 """
-Tissues of a brain
-==================
+Tissues in a slice of the brain
+===============================
 
-A slice through the MNI152 template, an average of many T1-weighted images of magnetic resonance. Fluid is dark, white
-matter is bright, gray matter lies between. Three classes of brightness find them, and fractions say how much of each is
-in a pixel.
+The image is a slice of the MNI152 template, an average of many T1-weighted magnetic resonance images. Fluid is dark,
+gray matter is intermediate, and white matter is bright. A mixture of three classes segments the tissues. Fractions
+estimate how much of each tissue a pixel contains.
 """
 
 # %%
-# The slice and what is known about it
-# ------------------------------------
+# The slice and the reference maps
+# --------------------------------
 #
-# nilearn (``pip install nilearn``) ships the template, and maps of gray and of white matter, which are averages over
-# many brains too. So what is measured below is an agreement with the maps, not an accuracy. Pixels outside the brain do
-# not count: a mask says which.
+# nilearn (``pip install nilearn``) contains the template and maps of gray and white matter, which are also averages
+# over many brains. The results below therefore measure agreement with the maps, not accuracy. A mask excludes the
+# pixels outside the brain.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,13 +29,13 @@ from gaussmix.imaging.metrics import dice
 from gaussmix.plots import HistogramDisplay, SegmentationDisplay
 
 TISSUES = ("fluid", "gray matter", "white matter")
-HEIGHT = 18.0  # of the slice, in millimeters
+HEIGHT = 18.0  # z coordinate of the slice, in millimeters
 
 slices = []
 for load in (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template):
     template = load(resolution=1)
-    level = round((HEIGHT - template.affine[2, 3]) / template.affine[2, 2])
-    slices.append(np.rot90(template.get_fdata(dtype=np.float32)[10:-10, 15:-20, level]))
+    z = round((HEIGHT - template.affine[2, 3]) / template.affine[2, 2])
+    slices.append(np.rot90(template.get_fdata(dtype=np.float32)[10:-10, 15:-20, z]))
 brain, gray, white = slices
 mask = brain > 0
 maps = np.stack([1 - gray - white, gray, white], axis=-1)
@@ -44,48 +44,52 @@ maps = np.stack([1 - gray - white, gray, white], axis=-1)
 # Labels
 # ------
 #
-# Three strengths of the neighbors. The overlap with the maps' own labels is the Dice coefficient of each tissue: twice
-# what both have in common, divided by the sum of both.
+# The table compares three strengths of smoothing. The Dice coefficient measures the overlap of each tissue with the
+# labels of the maps: twice the size of the intersection, divided by the sum of both sizes.
 
-found = {}
-print(f"{'Dice':22}" + "".join(f"{tissue:>14}" for tissue in TISSUES) + f"{'strength':>12}")
+segmenters = {}
+print(
+    f"{'Dice coefficient':22}"
+    + "".join(f"{tissue:>14}" for tissue in TISSUES)
+    + f"{'strength':>12}"
+)
 for name, strength in {
-    "pixels alone": 0,
-    "neighbors, a little": 0.3,
-    "neighbors, estimated": "auto",
+    "no smoothing": 0,
+    "weak smoothing": 0.3,
+    "estimated smoothing": "auto",
 }.items():
-    found[name] = GaussianMixtureSegmenter(3, smoothing=strength, random_state=0).fit(
+    segmenters[name] = GaussianMixtureSegmenter(3, smoothing=strength, random_state=0).fit(
         brain, mask
     )
-    overlaps = dice(found[name].predict(brain, mask), maps.argmax(axis=-1), mask)[:3]
+    overlaps = dice(segmenters[name].predict(brain, mask), maps.argmax(axis=-1), mask)[:3]
     print(
         f"{name:22}"
         + "".join(f"{value:14.3f}" for value in overlaps)
-        + f"{found[name].smoothing_:12.2f}"
+        + f"{segmenters[name].smoothing_:12.2f}"
     )
 
 # %%
-# The strength estimated is too great here: thin folds are lost. (An average of many brains is smooth, which neighbors
-# take for agreement.) The pictures are of the small strength. It was chosen by this table, so it is no estimate, and
-# its overlaps are flattered.
+# The estimated strength is too high here: narrow folds are lost. The template is an average of many brains and
+# therefore smooth, and the estimate attributes this smoothness to agreement between neighbors. The figures use weak
+# smoothing. This strength was chosen from the table and not estimated, so its overlaps are optimistic.
 
-segmenter = found["neighbors, a little"]
-figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+segmenter = segmenters["weak smoothing"]
+figure, panels = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
 display = SegmentationDisplay.from_estimator(
-    segmenter, brain, mask, ax=places[0], show="picture"
+    segmenter, brain, mask, ax=panels[0], show="picture"
 )
-display.plot(places[1])
-places[1].set_title("Fluid, gray and white matter", loc="left", fontsize=11)
-display.plot(places[2], show="certainty")
+display.plot(panels[1])
+panels[1].set_title("Fluid, gray and white matter", loc="left", fontsize=11)
+display.plot(panels[2], show="certainty")
 plt.show()
 
 # %%
-# Brightness
-# ----------
+# Densities of the classes
+# ------------------------
 #
-# The same classes as densities. Where neighbors count, the weights of a mixture are what a class has beside them; its
-# share of the pixels takes their place here. Gray and white matter overlap, and nothing in one pixel's brightness can
-# settle it.
+# The figure shows the densities of the three classes. With smoothing, the weights of the mixture do not include the
+# influence of the neighbors. The figure therefore uses the share of each class among the pixels as its weight. The
+# densities of gray and white matter overlap, so the brightness of a single pixel does not always determine its tissue.
 
 classes = segmenter.mixture_
 shares = np.bincount(segmenter.predict(brain, mask)[mask]) / mask.sum()
@@ -100,9 +104,10 @@ plt.show()
 # Fractions
 # ---------
 #
-# At a border a pixel holds some of both sides. Its probabilities say how sure the label is; fractions say how much of
-# each tissue there is, and their sum is an area. Beside the error in a pixel, root mean square against the maps, is how
-# much each area differs from that in the maps.
+# A pixel at a border contains parts of several tissues. Its class probabilities measure how certain the label is.
+# Fractions estimate how much of each tissue the pixel contains, and their sum is the area of the tissue. The table
+# compares labels, probabilities and fractions with the maps. It shows the relative error of the area of each tissue,
+# and the root mean square error per pixel.
 
 estimates = {
     "labels": np.eye(3)[np.where(mask, segmenter.predict(brain, mask), 0)],
@@ -110,9 +115,9 @@ estimates = {
     "fractions": segmenter.predict_fractions(brain, mask),
 }
 print(
-    f"{'difference in area':22}"
+    f"{'error of the area':22}"
     + "".join(f"{tissue:>14}" for tissue in TISSUES)
-    + f"{'in a pixel':>12}"
+    + f"{'per pixel':>12}"
 )
 errors = {
     name: np.sqrt(((estimate - maps)[mask] ** 2).mean())
@@ -127,9 +132,9 @@ for name, estimate in estimates.items():
     )
 assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
-figure, places = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
+figure, panels = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
 for axes, tissue, fraction in zip(
-    places, TISSUES, np.moveaxis(estimates["fractions"], -1, 0), strict=True
+    panels, TISSUES, np.moveaxis(estimates["fractions"], -1, 0), strict=True
 ):
     axes.imshow(np.where(mask, fraction, np.nan), cmap="gray_r", vmin=0, vmax=1)
     axes.set_title(f"Fraction of {tissue}", loc="left", fontsize=11)
@@ -137,5 +142,5 @@ for axes, tissue, fraction in zip(
 plt.show()
 
 # %%
-# Labels give the pixels at a border to one side, mostly to the gray matter between the other two. Where an area or a
-# volume is asked for, add fractions. :doc:`volume` does the same where the truth is known.
+# Labels assign each border pixel to a single tissue, mostly to the gray matter between the other two. To measure an
+# area or a volume, sum the fractions. :doc:`volume` makes the same comparison with data whose true fractions are known.

@@ -1,21 +1,21 @@
 """
-Neighbors on and off
-====================
+Smoothing with neighboring pixels
+=================================
 
-A mixture looks at each pixel alone. In a picture that wastes what is best known: the pixels next to it are mostly of
-the same class. Here neighbors are asked too, first where the truth is known, then in a photograph.
+A mixture classifies each pixel separately, although neighboring pixels mostly belong to the same class. This page
+compares segmentation with and without smoothing, first on a synthetic image with known classes, then on a photograph.
 """
 
 # %%
-# A drawing under noise
-# ---------------------
+# A synthetic image
+# -----------------
 #
-# Three classes, at the gray levels 0, 1 and 2, among them lines from one pixel in width to eight. Normal noise lies on
-# it.
+# The image has three classes with the gray levels 0, 1 and 2. It contains lines of one to eight pixels in width. Normal
+# noise is added.
 #
-# With ``smoothing`` a class is so many nats more probable for each of the four nearest neighbors that has it (a Potts
-# field). ``smoothing=0`` leaves neighbors out. The default, ``"auto"``, estimates the strength from the image (Celeux,
-# Forbes and Peyrard 2003).
+# With ``smoothing``, each of the four nearest neighbors increases the log-probability of its own class by the same
+# number of nats (a Potts model). ``smoothing=0`` ignores the neighbors. The default ``"auto"`` estimates the strength
+# from the image (Celeux, Forbes and Peyrard 2003).
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,17 +28,17 @@ from gaussmix.plots.drawing import quiet_axes
 down, across = np.mgrid[:192, :192]
 truth = np.zeros((192, 192), dtype=int)
 truth[(down > 120) & (across > 20) & (down + across < 220)] = 1
-for line, column, radius, level in ((60, 60, 46, 1), (60, 60, 24, 2), (144, 140, 34, 2)):
-    truth[np.hypot(down - line, across - column) < radius] = level
+for row, column, radius, level in ((60, 60, 46, 1), (60, 60, 24, 2), (144, 140, 34, 2)):
+    truth[np.hypot(down - row, across - column) < radius] = level
 lines = dict(
     zip((1, 2, 3, 4, 6, 8), (118, 126, 135, 145, 156, 169), strict=True)
-)  # width, where it begins
+)  # width -> first column
 for width, column in lines.items():
     truth[20:100, column : column + width] = 1
 
 
 def observe(noise: float) -> np.ndarray:
-    """The drawing under normal noise."""
+    """Return the image with normal noise."""
     return truth + np.random.default_rng(1).normal(scale=noise, size=truth.shape)
 
 
@@ -50,35 +50,35 @@ def show(axes: plt.Axes, picture: np.ndarray, name: str, **options: object) -> N
 
 noise = 0.5
 image = observe(noise)
-ways = {"pixels alone": 0, "with neighbors": "auto"}
+settings = {"without smoothing": 0, "with smoothing": "auto"}
 fitted = {
-    name: GaussianMixtureSegmenter(3, smoothing=how, random_state=0).fit(image)
-    for name, how in ways.items()
+    name: GaussianMixtureSegmenter(3, smoothing=smoothing, random_state=0).fit(image)
+    for name, smoothing in settings.items()
 }
-found = {name: segmenter.predict(image) for name, segmenter in fitted.items()}
+labels_by_name = {name: segmenter.predict(image) for name, segmenter in fitted.items()}
 
-figure, places = plt.subplots(2, 2, figsize=(9, 9), layout="constrained")
+figure, panels = plt.subplots(2, 2, figsize=(9, 9), layout="constrained")
 for axes, (name, picture) in zip(
-    places.ravel(), {"truth": truth, "seen": image, **found}.items(), strict=True
+    panels.ravel(),
+    {"true classes": truth, "image with noise": image, **labels_by_name}.items(),
+    strict=True,
 ):
     show(axes, picture, name, cmap="gray", vmin=-0.5, vmax=2.5)
 plt.show()
-for name, labels in found.items():
-    print(f"{name}: {100 * (labels == truth).mean():.1f} % of pixels are right")
-print(
-    "strength of the neighbors, as estimated: "
-    f"{fitted['with neighbors'].smoothing_:.2f} nats"
-)
+for name, labels in labels_by_name.items():
+    print(f"{name}: {100 * (labels == truth).mean():.1f} % of pixels are correct")
+print(f"estimated strength: {fitted['with smoothing'].smoothing_:.2f} nats per neighbor")
 
 # %%
-# The price
-# ---------
+# Thin lines
+# ----------
 #
-# What is thinner than the neighbors' reach looks like noise to them. Of the pixels of each line, so many are found. The
-# last column has the pixels of the background that are called a line, too.
+# Smoothing removes structures that are thinner than the reach of the neighbors, as if they were noise. For each line,
+# the table shows the share of its pixels that are found. The last column shows the share of background pixels that are
+# assigned to the class of the lines.
 
 print("width of the line " + "".join(f"{width:8}" for width in lines) + "   background")
-for name, labels in found.items():
+for name, labels in labels_by_name.items():
     hits = [
         (labels[20:100, column : column + width] == 1).mean()
         for width, column in lines.items()
@@ -87,41 +87,42 @@ for name, labels in found.items():
     print(f"{name:18}" + "".join(f"{100 * hit:7.1f}%" for hit in hits))
 
 # %%
-# Accuracy against noise
-# ----------------------
+# Accuracy and noise
+# ------------------
 #
-# Pixels alone have a limit. Whoever knows the true classes, their shares and the noise, and sees one pixel, can do no
-# better than to name the class with the greatest probability. The mixture of pixels comes close to this limit where
-# noise is little, and loses sight of the classes where it is much. Neighbors go beyond the limit. Regions as large as
-# these want neighbors to count for much: three nats each is the most that the estimate goes to.
+# The accuracy of classifying single pixels has a limit. Even if the classes, their shares and the noise are known, no
+# rule is better than choosing the most probable class. The mixture without smoothing is close to this limit if the
+# noise is weak, and fails to identify the classes if it is strong. Smoothing exceeds the limit. For regions as large as
+# these, the estimated strength is high; its upper bound is three nats per neighbor.
 
 noises = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-accuracy = {name: [] for name in (*ways, "the limit of pixels alone")}
-print("noise    alone    limit  neighbors  strength")
+limit_name = "limit without smoothing"
+accuracy = {name: [] for name in (*settings, limit_name)}
+print("noise   without smoothing   limit without smoothing   with smoothing   strength")
 for noise in noises:
     image = observe(noise)
-    for name, how in ways.items():
-        segmenter = GaussianMixtureSegmenter(3, smoothing=how, random_state=0).fit(image)
+    for name, smoothing in settings.items():
+        segmenter = GaussianMixtureSegmenter(3, smoothing=smoothing, random_state=0)
+        segmenter.fit(image)
         accuracy[name].append(100 * (segmenter.predict(image) == truth).mean())
     density = np.bincount(truth.ravel()) * norm.pdf(image[..., None], [0, 1, 2], noise)
-    accuracy["the limit of pixels alone"].append(
-        100 * (density.argmax(axis=-1) == truth).mean()
-    )
-    alone, neighbors, limit = (values[-1] for values in accuracy.values())
+    accuracy[limit_name].append(100 * (density.argmax(axis=-1) == truth).mean())
+    without, smoothed, limit = (values[-1] for values in accuracy.values())
     print(
-        f"{noise:5}{alone:8.1f}%{limit:8.1f}%{neighbors:9.1f}%{segmenter.smoothing_:11.2f}"
+        f"{noise:5}{without:18.1f} %{limit:24.1f} %{smoothed:15.1f} %"
+        f"{segmenter.smoothing_:11.2f}"
     )
-    assert neighbors > limit > alone - 0.1
+    assert smoothed > limit > without - 0.1
 
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 quiet_axes(axes)
 styles = {
-    "pixels alone": ("#D55E00", "--o"),
-    "with neighbors": ("#0072B2", "-o"),
-    "the limit of pixels alone": ("black", ":"),
+    "without smoothing": ("#D55E00", "--o"),
+    "with smoothing": ("#0072B2", "-o"),
+    limit_name: ("black", ":"),
 }
-for name, (color, line) in styles.items():
-    axes.plot(noises, accuracy[name], line, color=color)
+for name, (color, style) in styles.items():
+    axes.plot(noises, accuracy[name], style, color=color)
     axes.annotate(
         name,
         (0.7, accuracy[name][-1]),
@@ -130,32 +131,32 @@ for name, (color, line) in styles.items():
         va="center",
         color=color,
     )
-axes.set_xlabel("noise, of classes that are 1 apart")
-axes.set_ylabel("% of pixels right")
+axes.set_xlabel("standard deviation of the noise (classes differ by 1)")
+axes.set_ylabel("correct pixels, %")
 plt.show()
 
 # %%
 # A photograph
 # ------------
 #
-# A photograph has hardly any noise, but texture, and that is not always what a region should end at. Without neighbors
-# the grain of the wood makes specks. The estimated strength is that of a world of flat regions: it takes the specks,
-# and thin lights with them. A number in between is a choice, not an estimate.
+# A photograph has little noise but a lot of texture, and texture does not always mark the border of a region. Without
+# smoothing, the grain of the wood produces specks. The estimated strength assumes flat regions. It removes the specks,
+# and thin highlights as well. A value in between is a choice, not an estimate.
 
 photo = coffee()
-figure, places = plt.subplots(2, 2, figsize=(9, 6.4), layout="constrained")
-show(places[0, 0], photo, "photograph")
+figure, panels = plt.subplots(2, 2, figsize=(9, 6.4), layout="constrained")
+show(panels[0, 0], photo, "photograph")
 print("smoothing   strength   neighbors with different labels")
-for axes, how in zip(places.ravel()[1:], (0, 0.5, "auto"), strict=True):
-    segmenter = GaussianMixtureSegmenter(4, smoothing=how, random_state=0).fit(photo)
+for axes, smoothing in zip(panels.ravel()[1:], (0, 0.5, "auto"), strict=True):
+    segmenter = GaussianMixtureSegmenter(4, smoothing=smoothing, random_state=0).fit(photo)
     labels = segmenter.predict(photo)
-    show(axes, segmenter.mixture_.means[labels] / 255, f"smoothing={how!r}")
+    show(axes, segmenter.mixture_.means[labels] / 255, f"smoothing={smoothing!r}")
     print(
-        f"{how!s:12}{segmenter.smoothing_:8.2f}"
+        f"{smoothing!s:12}{segmenter.smoothing_:8.2f}"
         f"{100 * (labels[:, 1:] != labels[:, :-1]).mean():15.1f} %"
     )
 plt.show()
 
 # %%
-# More is in :doc:`/images`: more neighbors, voxels that are not cubes, edges that neighbors respect
-# (``contrast=True``), and known pixels. :doc:`nuclei` counts with and without neighbors.
+# :doc:`/images` explains further options: more neighbors, voxels that are not cubes, smoothing that stops at edges
+# (``contrast=True``), and pixels with known labels. :doc:`nuclei` counts objects with and without smoothing.

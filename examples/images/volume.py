@@ -1,18 +1,18 @@
 """
-A volume whose truth is known
-=============================
+Segmentation of a synthetic volume
+==================================
 
-Balls with a core and a coat, in a volume full of noise: what neighbors in three dimensions are worth, and how much of
-each class a voxel holds.
+The volume contains balls with a core and a coat, and noise. The true classes are known. This page evaluates smoothing
+in three dimensions, and estimates how much of each class a voxel contains.
 """
 
 # %%
-# Making it
-# ---------
+# The synthetic volume
+# --------------------
 #
-# The balls are drawn on a grid of points half a millimeter apart. A voxel is 1 by 1 by 3 millimeters and has many of
-# its points: at a border it holds some of both sides, and these shares are the truth. The classes have the gray levels
-# 0 (outside), 1 (coat) and 2 (core); noise is added.
+# The balls are drawn on a fine grid whose points are half a millimeter apart. A voxel measures 1 by 1 by 3 millimeters
+# and contains several points of the fine grid. The true shares of the classes in a voxel are their shares of these
+# points. The classes have the gray levels 0 (outside), 1 (coat) and 2 (core). Noise is added.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,8 +21,8 @@ from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.metrics import dice
 
 SPACING = (3.0, 1.0, 1.0)  # millimeters
-POINTS = (6, 2, 2)  # of the fine grid in a voxel
-SIZE = 192  # points along each axis, half a millimeter apart
+POINTS = (6, 2, 2)  # points of the fine grid per voxel, along each axis
+SIZE = 192  # points of the fine grid along each axis, half a millimeter apart
 NOISE = 0.2
 
 rng = np.random.default_rng(1)
@@ -47,41 +47,40 @@ truth = shares.argmax(axis=-1)
 noise = np.random.default_rng(0).normal(scale=NOISE, size=truth.shape)
 volume = (shares @ [0, 1, 2] + noise).astype(np.float32)
 print(
-    f"{depth} x {height} x {width} = {volume.size:,} voxels",
-    f"of {np.prod(POINTS)} points each",
-    end=", ",
+    f"{depth} x {height} x {width} = {volume.size:,} voxels "
+    f"of {np.prod(POINTS)} points each; "
+    f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % contain more than one class"
 )
-print(f"{100 * (shares.max(axis=-1) < 1).mean():.0f} % with more than one class in them")
 
 # %%
 # Labels
 # ------
 #
-# ``spacing`` says that slices are farther apart than lines, so that neighbors in other slices count less. With 26
-# neighbors the diagonal ones count too. The Dice coefficient is twice what a class has in common with the truth,
-# divided by the sum of both.
+# ``spacing`` contains the distances between slices, rows and columns. The slices are farther apart, so neighbors in
+# other slices have less influence. With 26 neighbors, diagonal neighbors count as well. The Dice coefficient is twice
+# the size of the intersection of a class with the truth, divided by the sum of both sizes.
 
-ways = {
-    "voxels alone": {"smoothing": 0},
+settings = {
+    "no smoothing": {"smoothing": 0},
     "6 neighbors": {},
     "26 neighbors": {"n_neighbors": 26},
 }
 found = {}
 print(f"{'Dice':14}{'outside':>10}{'coats':>10}{'cores':>10}{'strength':>12}")
-for name, how in ways.items():
+for name, options in settings.items():
     segmenter = GaussianMixtureSegmenter(
-        3, channel_axis=None, spacing=SPACING, random_state=0, **how
+        3, channel_axis=None, spacing=SPACING, random_state=0, **options
     ).fit(volume)
     found[name] = segmenter, segmenter.predict(volume)
     overlaps = "".join(f"{value:10.3f}" for value in dice(found[name][1], truth))
     print(f"{name:14}{overlaps}{segmenter.smoothing_:12.2f}")
 
 # %%
-# How large?
-# ----------
+# Volumes of the classes
+# ----------------------
 #
-# The volume of a class is the sum of its shares. Labels count a voxel for one class alone. Probabilities say how sure
-# the label is. Fractions are estimates of the shares.
+# The volume of a class is the sum of its shares. Labels count each voxel for a single class. Probabilities measure how
+# certain the label is. Fractions are estimates of the shares.
 
 segmenter, labels = found["6 neighbors"]
 estimates = {
@@ -90,7 +89,7 @@ estimates = {
     "fractions": segmenter.predict_fractions(volume),
 }
 print(
-    f"{'6 neighbors':16}{'error in a voxel':>18}   error of the volume of outside, coats, cores"
+    f"{'6 neighbors':16}{'error per voxel':>18}   errors of the volumes of outside, coats, cores"
 )
 errors = {
     name: np.sqrt(((estimate - shares) ** 2).mean()) for name, estimate in estimates.items()
@@ -104,15 +103,16 @@ for name, estimate in estimates.items():
 assert errors["fractions"] < errors["probabilities"] < errors["labels"]
 
 # %%
-# In a voxel fractions are much nearer to the truth. In the sums over the volume nothing is gained here: a border of a
-# ball takes about as much from one side as it gives to the other, so the errors of labels cancel, and fractions have
-# small errors of their own. Where borders are not so fair, as in the folds of :doc:`brain_slice`, labels do not cancel.
+# In single voxels, fractions are much more accurate. For the sums over the volume, they are not better here. At the
+# border of a ball, labels take about as much from one class as they give to the other, so their errors cancel.
+# Fractions have small errors of their own. In the folds of :doc:`brain_slice`, the errors of labels do not cancel.
 #
-# Two cuts through the middle
+# Sections through the center
 # ---------------------------
 #
-# Above along the slices, below across them, where a voxel is three times as tall as wide. Neighbors mend the specks;
-# fractions keep what is blurred.
+# The first and third rows of the figure show a section along the slices. The second and fourth rows show a section
+# across the slices, where a voxel is three times as high as wide. Smoothing removes the specks. Fractions preserve the
+# blurred borders.
 
 shown = {
     "Volume": volume,
@@ -120,12 +120,12 @@ shown = {
     **{name[0].upper() + name[1:]: labels for name, (_, labels) in found.items()},
     "Fractions": estimates["fractions"] @ [0, 1, 2],
 }
-figure, places = plt.subplots(4, 3, figsize=(9, 12), layout="constrained")
-for place, (name, values) in enumerate(shown.items()):
-    column = places[2 * (place // 3) : 2 * (place // 3) + 2, place % 3]
-    cuts = values[depth // 2], values[:, height // 2]
-    for axes, cut, aspect in zip(column, cuts, (1, SPACING[0]), strict=True):
-        axes.imshow(cut, cmap="gray", vmin=-0.5, vmax=2.5, aspect=aspect)
+figure, panels = plt.subplots(4, 3, figsize=(9, 12), layout="constrained")
+for index, (name, values) in enumerate(shown.items()):
+    pair = panels[2 * (index // 3) : 2 * (index // 3) + 2, index % 3]
+    sections = values[depth // 2], values[:, height // 2]
+    for axes, section, aspect in zip(pair, sections, (1, SPACING[0]), strict=True):
+        axes.imshow(section, cmap="gray", vmin=-0.5, vmax=2.5, aspect=aspect)
         axes.set_axis_off()
-    column[0].set_title(name, loc="left", fontsize=11)
+    pair[0].set_title(name, loc="left", fontsize=11)
 plt.show()

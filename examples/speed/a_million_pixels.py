@@ -1,18 +1,18 @@
 """
-A million pixels in a moment
-============================
+Fitting a million pixels
+========================
 
-A photograph is a table with a row for each pixel. Here is one with more than a million of them, fitted by gaussmix and
-by scikit-learn, from the same start and with the same number of passes. All times on this page were taken when it was
-built.
+A photograph is a data set with one row per pixel. This page fits a photograph of more than a million pixels with
+gaussmix and with scikit-learn, from the same start and with the same number of iterations. All times were measured
+when this page was built.
 """
 
 # %%
 # The photograph
 # --------------
 #
-# scikit-learn's picture of the Summer Palace is enlarged. Noise of one and a half levels stands for that of a sensor,
-# so that there are as many different colors as in a photograph of this size.
+# scikit-learn's photograph of the Summer Palace is enlarged. Noise with a standard deviation of one and a half levels
+# imitates the noise of a sensor, so that the number of different colors is typical of a photograph of this size.
 
 import os
 from collections.abc import Callable
@@ -45,49 +45,51 @@ n_colors = len(np.unique(pixels @ np.array([65536, 256, 1])))
 print(f"{len(pixels):,} pixels, {n_colors:,} different colors; {os.cpu_count()} processors")
 
 # %%
-# The same fit, twice
-# -------------------
+# The same fit with both libraries
+# --------------------------------
 #
-# Five components with full covariances. Both start from a fit to few of the pixels and stop by scikit-learn's rule,
-# when a pass gains less than ``tol`` per row. With its settings gaussmix makes the same steps, so both stop after the
-# same pass.
+# The mixture has five components with full covariances. Both libraries start from a fit to a small sample of the
+# pixels. Both use the stopping rule of scikit-learn: stop when an iteration gains less than ``tol`` per row. With these
+# settings, gaussmix takes the same steps, so both stop after the same number of iterations.
 
-few = GaussianMixture(5, random_state=0).fit(pixels[::2000])
-same = {
-    "weights_init": few.weights_,
-    "means_init": few.means_,
-    "precisions_init": few.precisions_,
+start = GaussianMixture(5, random_state=0).fit(pixels[::2000])
+settings = {
+    "weights_init": start.weights_,
+    "means_init": start.means_,
+    "precisions_init": start.precisions_,
     "tol": 1e-3,
     "reg_covar": 1e-6,
 }
-numbers = pixels.astype(np.float64)
+floats = pixels.astype(np.float64)
 
 
-def seconds(works: dict[str, Callable[[], object]], rounds: int = 3) -> dict[str, float]:
-    """Medians; each round times every one of them, so that a busy moment meets all."""
-    times = {name: [] for name in works}
+def median_times(
+    tasks: dict[str, Callable[[], object]], rounds: int = 3
+) -> dict[str, float]:
+    """Time every task once per round, so that other load on the machine affects all tasks."""
+    times = {name: [] for name in tasks}
     for _ in range(rounds):
-        for name, work in works.items():
-            began = perf_counter()
-            work()
-            times[name].append(perf_counter() - began)
-    return {name: median(taken) for name, taken in times.items()}
+        for name, task in tasks.items():
+            started = perf_counter()
+            task()
+            times[name].append(perf_counter() - started)
+    return {name: median(seconds) for name, seconds in times.items()}
 
 
-theirs = ScikitLearnMixture(5, **same)
-ours = GaussianMixture(5, acceleration="none", **same)
-of_bytes = GaussianMixture(5, acceleration="none", **same)
-times = seconds(
+sklearn_fit = ScikitLearnMixture(5, **settings)
+gaussmix_fit = GaussianMixture(5, acceleration="none", **settings)
+bytes_fit = GaussianMixture(5, acceleration="none", **settings)
+times = median_times(
     {
-        "scikit-learn": lambda: theirs.fit(numbers),
-        "gaussmix": lambda: ours.fit(numbers),
-        "gaussmix, bytes": lambda: of_bytes.fit(pixels),
+        "scikit-learn": lambda: sklearn_fit.fit(floats),
+        "gaussmix": lambda: gaussmix_fit.fit(floats),
+        "gaussmix, bytes": lambda: bytes_fit.fit(pixels),
     }
 )
-assert theirs.n_iter_ == ours.n_iter_ == of_bytes.n_iter_
-assert np.allclose(theirs.means_, ours.means_, rtol=1e-9)
-assert np.allclose(theirs.means_, of_bytes.means_, rtol=1e-6)
-print(f"passes of each: {ours.n_iter_}")
+assert sklearn_fit.n_iter_ == gaussmix_fit.n_iter_ == bytes_fit.n_iter_
+assert np.allclose(sklearn_fit.means_, gaussmix_fit.means_, rtol=1e-9)
+assert np.allclose(sklearn_fit.means_, bytes_fit.means_, rtol=1e-6)
+print(f"iterations of each fit: {gaussmix_fit.n_iter_}")
 ratio = times["scikit-learn"] / times["gaussmix"]
 print(f"scikit-learn took {ratio:.0f} times as long as gaussmix")
 
@@ -95,9 +97,9 @@ figure, axes = plt.subplots(figsize=(8, 2), layout="constrained")
 axes.barh(
     list(times), list(times.values()), color=["#5f6368", "#0072B2", "#56B4E9"], height=0.6
 )
-for place, taken in enumerate(times.values()):
+for y, seconds in enumerate(times.values()):
     axes.annotate(
-        f"{taken:.3f} s", (taken, place), (5, 0), textcoords="offset points", va="center"
+        f"{seconds:.3f} s", (seconds, y), (5, 0), textcoords="offset points", va="center"
     )
 axes.margins(x=0.12)
 axes.invert_yaxis()
@@ -106,68 +108,72 @@ axes.set_xlabel("median time of a fit, seconds")
 plt.show()
 
 # %%
-# What makes the difference
-# -------------------------
+# Reasons for the difference
+# --------------------------
 #
-# * **One sweep.** scikit-learn computes a table of log probabilities, a table of responsibilities, then sums, each over
-#   all rows. Here a block of rows is scored, normalized and summed while it is in the cache, and the table is never
-#   made.
-# * **Wide instructions.** In double precision eight rows at a time where the processor has ``AVX-512``, four where it
-#   has ``AVX2``.
-# * **No copies.** Bytes are read as they are, and colors that repeat often are passed over once, with their number.
+# * **One pass over the rows.** scikit-learn computes a table of log probabilities, then a table of responsibilities,
+#   then sums, each over all rows. gaussmix scores, normalizes and sums a block of rows while it is in the cache, and
+#   never stores the tables.
+# * **Vector instructions.** In double precision, gaussmix processes eight rows at a time if the processor has
+#   ``AVX-512``, and four if it has ``AVX2``.
+# * **No copies.** gaussmix reads bytes directly. It processes repeated colors once, weighted by their count.
 
 for name, size in (
-    ("the rows as numbers of 8 bytes", numbers.nbytes),
-    ("the rows as bytes", pixels.nbytes),
-    ("a table of rows by components, which is not made", len(pixels) * 5 * 8),
+    ("rows as numbers of 8 bytes", floats.nbytes),
+    ("rows as bytes", pixels.nbytes),
+    ("table of rows by components, never stored", len(pixels) * 5 * 8),
 ):
     print(f"{name}: {size / 1e6:.1f} MB")
 
 # %%
-# Without any settings
-# --------------------
+# Default settings
+# ----------------
 #
-# The default fit does more than climb from one start: it lets starts of several kinds race on a sample, merges and
-# splits components, and goes on until the top is an estimated ten thousandth of a nat ahead.
+# The default fit does more than run EM from one start. It compares several kinds of starts on a sample, merges and
+# splits components, and iterates until the estimated distance from the maximum is one ten-thousandth of a nat.
 
 default = GaussianMixture(5, random_state=0)
-default_times = seconds(
+default_times = median_times(
     {"fit": lambda: default.fit(pixels), "labels": lambda: default.predict(pixels)}
 )
-for name, taken in default_times.items():
-    print(f"default {name}: {taken:.3f} s")
-print(f"log-likelihood per pixel: {default.lower_bound_:.4f};", end=" ")
-print(f"of the fits above: {ours.lower_bound_:.4f}")
-assert default.lower_bound_ > ours.lower_bound_
+for name, seconds in default_times.items():
+    print(f"default {name}: {seconds:.3f} s")
+print(
+    f"log-likelihood per pixel: {default.lower_bound_:.4f}; "
+    f"of the fits above: {gaussmix_fit.lower_bound_:.4f}"
+)
+assert default.lower_bound_ > gaussmix_fit.lower_bound_
 
-figure, places = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 shown = {
     "A million pixels": photo,
     "Five classes": (default.means_ / 255)[default.predict(pixels)].reshape(photo.shape),
 }
-for axes, (name, picture) in zip(places, shown.items(), strict=True):
+for axes, (name, picture) in zip(panels, shown.items(), strict=True):
     axes.imshow(picture)
     axes.set_title(name, loc="left", fontsize=11)
     axes.set_axis_off()
 plt.show()
 
 # %%
-# Twelve million
-# --------------
+# Twelve million pixels
+# ---------------------
 #
-# The starts need a sample alone, and where colors repeat, a pass looks at each of them once. So the time grows more
-# slowly than the picture.
+# The starts use only a sample of the pixels, and repeated colors are processed once per iteration. The time therefore
+# grows more slowly than the number of pixels.
 
 large = enlarged(4000, 3000)
-taken = seconds(
-    {"large": lambda: segment_image(large, 5, smoothing=0, random_state=0)}, rounds=1
+large_times = median_times(
+    {"segment": lambda: segment_image(large, 5, smoothing=0, random_state=0)}, rounds=1
 )
-for n_pixels, time in (
+for n_pixels, seconds in (
     (len(pixels), default_times["fit"] + default_times["labels"]),
-    (large.shape[0] * large.shape[1], taken["large"]),
+    (large.shape[0] * large.shape[1], large_times["segment"]),
 ):
-    print(f"{n_pixels:10,} pixels, fit and labels: {time:.2f} s,", end=" ")
-    print(f"{n_pixels / time / 1e6:.1f} million in a second")
+    print(
+        f"{n_pixels:10,} pixels, fit and labels: {seconds:.2f} s, "
+        f"{n_pixels / seconds / 1e6:.1f} million per second"
+    )
 
 # %%
-# More measurements, and what can be set when a fit is too slow, are in :doc:`/speed`.
+# :doc:`/speed` has more measurements and explains how to make a fit faster.

@@ -1,18 +1,18 @@
 """
-EM, accelerated EM, ADAM and L-BFGS
+EM, accelerated EM, Adam and L-BFGS
 ===================================
 
-The log-likelihood is a smooth function, so any optimizer can climb it. Why EM, then, and not the methods that train
-neural networks? Here all climb the same two hills from the same start. What is counted are passes over the data: in
-each of them every method computes the responsibilities of all rows and a few sums.
+The log-likelihood is a smooth function, so general optimizers can maximize it as well. This page compares EM with
+optimizers that are used for neural networks, on the same two problems and from the same starts. The unit of cost is a
+pass over the data. In each pass, every method computes the responsibilities of all rows and a few sums.
 """
 
 # %%
-# Two hills
-# ---------
+# Two problems
+# ------------
 #
-# Three components each: in the first table far apart, in the second overlapping. The start is the same for all
-# methods: three rows as means, the covariance of the data for all components.
+# Both problems have three components. In the first problem they are far apart, in the second they overlap. All methods
+# use the same start: three rows as means, and the covariance of the data for all components.
 
 from typing import Any
 
@@ -36,7 +36,7 @@ distances = {"far apart": 5.0, "overlapping": 2.0}
 
 
 def draw(distance: float, seed: int) -> tuple[np.ndarray, Mixture]:
-    """A table and a start."""
+    """Draw a data set and a start."""
     means = distance * np.array([[0.0, 0.0], [1.0, 0.2], [0.4, 1.0]])
     X, _ = Mixture.from_parameters([0.5, 0.3, 0.2], means, shapes).sample(n, seed)
     return X, Mixture.from_parameters(np.full(k, 1 / k), X[:k], [np.cov(X.T)] * k)
@@ -46,8 +46,8 @@ problems, starts = {}, {}
 for name, distance in distances.items():
     problems[name], starts[name] = draw(distance, seed=0)
 
-figure, places = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for axes, name in zip(places, problems, strict=True):
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+for axes, name in zip(panels, problems, strict=True):
     fitted = fit_em(
         NativeEngine(problems[name]), MaximumLikelihood(), starts[name], None, max_iter=2000
     ).mixture
@@ -61,9 +61,9 @@ plt.show()
 # The gradient
 # ------------
 #
-# ADAM and L-BFGS take steps in numbers without constraints. So weights become logits, and a covariance becomes its
-# Cholesky factor :math:`L_k` with the logarithms of its diagonal. The gradient of the log-likelihood then needs what EM
-# needs, the responsibilities. With :math:`y = L_k^{-1} (x - \mu_k)`:
+# Adam and L-BFGS need parameters without constraints. The weights are therefore expressed by logits, and each
+# covariance by its Cholesky factor :math:`L_k` with the logarithms of its diagonal. The gradient of the log-likelihood
+# uses the responsibilities, like EM. With :math:`y = L_k^{-1} (x - \mu_k)`, it is
 #
 # .. math::
 #
@@ -71,7 +71,7 @@ plt.show()
 #    \frac{\partial}{\partial \mu_k} = L_k^{-T} \sum_n r_{nk} y_{nk}, \qquad
 #    \frac{\partial}{\partial L_k} = L_k^{-T} \sum_n r_{nk} \left( y_{nk} y_{nk}^T - I \right)
 #
-# of which the lower triangle counts, times :math:`L_{ii}` on the diagonal.
+# Only the lower triangle of the last expression is used. Its diagonal is multiplied by :math:`L_{ii}`.
 
 lower, diagonal = np.tril_indices(d), np.arange(d)
 
@@ -87,7 +87,7 @@ def pack(mixture: Mixture) -> np.ndarray:
 def log_likelihood_and_gradient(
     theta: np.ndarray, X: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Both in nats per row."""
+    """Return the log-likelihood and its gradient in nats per row."""
     logits, means = theta[:k], theta[k : k + k * d].reshape(k, d)
     roots = np.zeros((k, d, d))
     roots[:, *lower] = theta[k + k * d :].reshape(k, -1)
@@ -129,7 +129,10 @@ for name, X in problems.items():
         theta,
     )
     length = np.linalg.norm(log_likelihood_and_gradient(theta, X)[1])
-    print(f"{name}: gradient of length {length:.3f}, off from differences by {error:.0e}")
+    print(
+        f"{name}: length of the gradient {length:.3f}, "
+        f"difference from finite differences {error:.0e}"
+    )
     assert error < 1e-6
     value = starts[name].log_density(X).mean()
     assert np.isclose(
@@ -137,21 +140,21 @@ for name, X in problems.items():
     )
 
 # %%
-# The climbers
-# ------------
+# The optimizers
+# --------------
 #
-# Each returns the log-likelihood that every pass has found. An engine is what passes over the rows in this package;
-# this one also writes down what it finds, steps that were tried and refused included.
+# Each function returns the log-likelihood of every pass. In this package, an engine computes the passes over the rows.
+# The engine below also records the log-likelihood of each pass, including the passes of rejected steps.
 
 
 class Recorder(NativeEngine):
     def __init__(self, X: np.ndarray) -> None:
         super().__init__(X)
-        self.path: list[float] = []
+        self.history: list[float] = []
 
     def accumulate(self, *arguments: Any, **options: Any) -> Moments:
         moments = super().accumulate(*arguments, **options)
-        self.path.append(moments.mean_log_likelihood)
+        self.history.append(moments.mean_log_likelihood)
         return moments
 
 
@@ -167,68 +170,70 @@ def em(
         max_iter=passes,
         accelerator=Accelerator(update) if accelerated else None,
     )
-    return engine.path[:passes]
+    return engine.history[:passes]
 
 
 def adam(X: np.ndarray, start: Mixture, passes: int, rate: float) -> list[float]:
-    """Kingma and Ba (2015), algorithm 1, with its default settings, on all rows at once."""
-    theta, path = pack(start), []
+    """Run algorithm 1 of Kingma and Ba (2015) with its default settings, on all rows."""
+    theta, history = pack(start), []
     mean, square = np.zeros_like(theta), np.zeros_like(theta)
     for step in range(1, passes + 1):
         value, gradient = log_likelihood_and_gradient(theta, X)
-        path.append(value)
+        history.append(value)
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
         theta = theta + rate * (mean / (1 - 0.9**step)) / (
             np.sqrt(square / (1 - 0.999**step)) + 1e-8
         )
-    return path
+    return history
 
 
 def lbfgs(X: np.ndarray, start: Mixture, passes: int) -> list[float]:
-    """SciPy's, with a longer memory than its default."""
-    path = []
+    """Run SciPy's L-BFGS-B with a longer memory than its default."""
+    history = []
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = log_likelihood_and_gradient(theta, X)
-        path.append(value)
+        history.append(value)
         return -value, -gradient
 
     options = {"maxfun": passes, "maxiter": passes, "maxcor": 20, "ftol": 0, "gtol": 0}
     minimize(objective, pack(start), jac=True, method="L-BFGS-B", options=options)
-    return path
+    return history
 
 
 RATES = (0.01, 0.03, 0.1, 0.3)
 
 
-def run_to_the_top(
-    X: np.ndarray, start: Mixture, passes: int = 400
-) -> dict[str, np.ndarray]:
-    """For each method, how far the best of its first passes is below the top: nats, over all rows."""
-    paths = {
+def run_all(X: np.ndarray, start: Mixture, passes: int = 400) -> dict[str, np.ndarray]:
+    """Return the distance of each method from the highest log-likelihood, in nats over all rows.
+
+    The distance after a pass is that of the best log-likelihood so far.
+    """
+    histories = {
         "EM": em(X, start, passes),
         "accelerated EM": em(X, start, passes, accelerated=True),
     }
-    paths |= {"L-BFGS": lbfgs(X, start, passes)} | {
-        f"ADAM {rate}": adam(X, start, passes, rate) for rate in RATES
+    histories |= {"L-BFGS": lbfgs(X, start, passes)} | {
+        f"Adam {rate}": adam(X, start, passes, rate) for rate in RATES
     }
-    top = max(max(path) for path in paths.values())
+    maximum = max(max(history) for history in histories.values())
     return {
-        name: len(X) * (top - np.maximum.accumulate(path)) for name, path in paths.items()
+        name: len(X) * (maximum - np.maximum.accumulate(history))
+        for name, history in histories.items()
     }
 
 
-gaps_by_problem = {name: run_to_the_top(X, starts[name]) for name, X in problems.items()}
+gaps_by_problem = {name: run_all(X, starts[name]) for name, X in problems.items()}
 
 # %%
-# The race
-# --------
+# Convergence
+# -----------
 #
-# How far each is below the top after so many passes. ADAM is shown with four learning rates: small ones are slow, and
-# the largest is not always the fastest.
+# The figure shows the distance from the maximum after each pass. Adam is shown with four learning rates. Small rates
+# are slow, and the largest rate is not always the fastest.
 
-figure, places = plt.subplots(
+figure, panels = plt.subplots(
     1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True
 )
 styles = {
@@ -236,121 +241,136 @@ styles = {
     "accelerated EM": (PALETTE[2], "-"),
     "L-BFGS": (PALETTE[3], "--"),
 }
-for axes, (name, gaps) in zip(places, gaps_by_problem.items(), strict=True):
+for axes, (name, gaps) in zip(panels, gaps_by_problem.items(), strict=True):
     quiet_axes(axes)
     for method, gap in gaps.items():
-        color, line = styles.get(method, (PALETTE[4], ":"))
+        color, style = styles.get(method, (PALETTE[4], ":"))
         label = (
             method
             if method in styles
-            else "ADAM, four rates"
+            else "Adam, four rates"
             if method.endswith(" 0.1")
             else None
         )
         drawn = np.where(gap > 1e-9, gap, np.nan)
         axes.plot(
-            np.arange(1, len(gap) + 1), drawn, line, color=color, linewidth=1.6, label=label
+            np.arange(1, len(gap) + 1),
+            drawn,
+            style,
+            color=color,
+            linewidth=1.6,
+            label=label,
         )
     axes.set(xscale="log", yscale="log", ylim=(1e-7, None), xlabel="passes over the data")
     axes.set_title(name, loc="left")
-places[0].set_ylabel("nats below the top")
-places[0].legend(loc="lower left", frameon=False)
+panels[0].set_ylabel("distance from the maximum, nats")
+panels[0].legend(loc="lower left", frameon=False)
 plt.show()
 
 
 def passes_until(gap: np.ndarray, nats: float) -> str:
-    return str(int(np.argmax(gap < nats)) + 1) if (gap < nats).any() else "more"
+    return str(int(np.argmax(gap < nats)) + 1) if (gap < nats).any() else "-"
 
 
-nearness = (1, 0.01, 1e-4)
-print("passes until so many nats are left:")
+tolerances = (1, 0.01, 1e-4)
+print("passes until the distance is below 1, 0.01 and 0.0001 nats (-: not reached)")
 print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in gaps_by_problem))
 print(
     f"{'':16s}"
-    + "   ".join("".join(f"{nats:>7g}" for nats in nearness) for _ in gaps_by_problem)
+    + "   ".join("".join(f"{nats:>7g}" for nats in tolerances) for _ in gaps_by_problem)
 )
 for method in gaps_by_problem["overlapping"]:
     cells = [
-        "".join(f"{passes_until(gaps[method], nats):>7s}" for nats in nearness)
+        "".join(f"{passes_until(gaps[method], nats):>7s}" for nats in tolerances)
         for gaps in gaps_by_problem.values()
     ]
     print(f"{method:16s}" + "   ".join(cells))
 for name, gaps in gaps_by_problem.items():
-    near = {
+    passes = {
         method: int(np.argmax(gap < 0.01)) if (gap < 0.01).any() else np.inf
         for method, gap in gaps.items()
     }
-    assert min(near, key=near.get) == "accelerated EM"
-    assert (near["EM"] < near["L-BFGS"]) == (name == "far apart")
-    assert near["EM"] < min(near[f"ADAM {rate}"] for rate in RATES)
+    assert min(passes, key=passes.get) == "accelerated EM"
+    assert (passes["EM"] < passes["L-BFGS"]) == (name == "far apart")
+    assert passes["EM"] < min(passes[f"Adam {rate}"] for rate in RATES)
 
 # %%
-# EM's steps need no learning rate: the M-step knows how far to go. Where components are far apart, only accelerated EM
-# is faster. Where they overlap, EM creeps in the end, and L-BFGS overtakes it, because it learns the curvature of the
-# hill. Accelerated EM, which `~gaussmix.GaussianMixture` uses by default, learns it along EM's own path.
+# EM needs no learning rate, because the M-step determines the length of a step. If the components are far apart, only
+# accelerated EM is faster. If they overlap, EM is slow near the maximum, and L-BFGS overtakes it, because it estimates
+# the curvature of the log-likelihood. Accelerated EM, the default of `~gaussmix.GaussianMixture`, estimates this
+# curvature from the steps of EM.
 #
-# Other tables
-# ------------
+# Other data sets
+# ---------------
 #
-# That was one table of each kind. Here are five more of each, drawn and started in the same way. A method has arrived
-# when it comes within 0.01 nats of the highest top that any of them has found. The passes are the median of those that
-# have arrived.
+# The next comparison uses five more data sets of each kind, drawn and started in the same way. A method has converged
+# if it comes within 0.01 nats of the highest log-likelihood of all methods. The number of passes is the median over the
+# data sets on which the method converged.
 
-more = {
-    name: [run_to_the_top(*draw(distance, seed)) for seed in range(1, 6)]
+runs_by_problem = {
+    name: [run_all(*draw(distance, seed)) for seed in range(1, 6)]
     for name, distance in distances.items()
 }
-arrivals = {}
-print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in more))
-print(f"{'':16s}" + "   ".join(f"{'arrived':>10s}{'passes':>10s}" for _ in more))
+converged = {}
+print(f"{'':16s}" + "   ".join(f"{name:>20s}" for name in runs_by_problem))
+print(
+    f"{'':16s}" + "   ".join(f"{'converged':>10s}{'passes':>10s}" for _ in runs_by_problem)
+)
 for method in gaps_by_problem["overlapping"]:
     cells = []
-    for name, races in more.items():
+    for name, runs in runs_by_problem.items():
         passes = [
-            np.argmax(gaps[method] < 0.01) + 1 for gaps in races if gaps[method][-1] < 0.01
+            np.argmax(gaps[method] < 0.01) + 1 for gaps in runs if gaps[method][-1] < 0.01
         ]
-        arrivals[method, name] = passes
+        converged[method, name] = passes
         typical = f"{np.median(passes):.0f}" if passes else "-"
         cells.append(f"{len(passes):>5d} of 5{typical:>10s}")
     print(f"{method:16s}" + "   ".join(cells))
 assert all(
-    len(arrivals[method, "overlapping"]) < 5 for method in gaps_by_problem["overlapping"]
+    len(converged[method, "overlapping"]) < 5 for method in gaps_by_problem["overlapping"]
 )
-for name in more:
-    assert np.median(arrivals["accelerated EM", name]) < np.median(arrivals["EM", name])
-    assert np.median(arrivals["accelerated EM", name]) < np.median(arrivals["L-BFGS", name])
+for name in runs_by_problem:
+    accelerated = np.median(converged["accelerated EM", name])
+    assert accelerated < np.median(converged["EM", name])
+    assert accelerated < np.median(converged["L-BFGS", name])
 
 # %%
-# Accelerated EM is the fastest again. But where components overlap, no method always arrives within 400 passes: each
-# climbs the hill on which it stands, and from a poor start any of them may end on a lower top. Another optimizer does
-# not help there, and other starts do (:doc:`/starting-and-stopping`).
+# Accelerated EM is the fastest again. If the components overlap, no method converges to the highest maximum on all data
+# sets within 400 passes. Each method converges to a maximum near its start, and from a poor start this can be a lower
+# one. Another optimizer does not solve this problem, but other starts do (:doc:`/starting-and-stopping`).
 #
 # Other units
 # -----------
 #
-# The same hill again, with the second column in other units, ten times larger. For EM nothing has changed: its path is
-# the same to rounding. A gradient does depend on units, and so do all methods that know nothing else.
+# The second problem is repeated with its second column in other units, in which its values are ten times larger. EM is
+# not affected: its log-likelihoods are the same up to rounding error. A gradient depends on the units, and so does
+# every method that uses only gradients.
 
 units = np.array([1.0, 10.0])
 X, start = problems["overlapping"], starts["overlapping"]
 scaled = Mixture.from_parameters(
     start.weights, start.means * units, start.covariance.dense() * units[:, None] * units
 )
-others = run_to_the_top(X * units, scaled)
-print("                 as before:               in other units:")
-print("                 passes to 0.01   left    passes to 0.01   left after 400")
-for method, gap in others.items():
-    was = gaps_by_problem["overlapping"][method]
-    cells = [f"{passes_until(gaps, 0.01):>14s} {gaps[-1]:8.2f}" for gaps in (was, gap)]
-    print(f"{method:16s} {cells[0]}  {cells[1]}")
-assert np.allclose(others["EM"], gaps_by_problem["overlapping"]["EM"], rtol=1e-6, atol=1e-6)
+other_units = run_all(X * units, scaled)
+original_units = gaps_by_problem["overlapping"]
+print("passes until the distance is below 0.01 nats, and distance after 400 passes")
+print(f"{'':16s}{'original units':>22s}   {'other units':>22s}")
+print(f"{'':16s}" + "   ".join(f"{'passes':>10s}{'distance':>12s}" for _ in range(2)))
+for method in other_units:
+    cells = [
+        f"{passes_until(gaps[method], 0.01):>10s}{gaps[method][-1]:12.2f}"
+        for gaps in (original_units, other_units)
+    ]
+    print(f"{method:16s}" + "   ".join(cells))
+assert np.allclose(other_units["EM"], original_units["EM"], rtol=1e-6, atol=1e-6)
 
 # %%
-# What is left is in nats. Those that have not arrived are still on their way, or have ended on a lower top.
-# Standardized columns help, but which scales a component needs is what the fit has to find out.
+# The remaining distance is in nats. Methods that have not converged need more passes or have reached a lower maximum.
+# Standardizing the columns helps, but each component has its own scale, which is unknown before the fit.
 #
-# What gradients are for
-# ----------------------
+# Uses of gradient methods
+# ------------------------
 #
-# ADAM is made for other hills: millions of parameters, no M-step in closed form, gradients from a few rows at a time. A
-# mixture that is one layer of such a model has to be trained that way. A mixture on its own does not.
+# Adam was designed for other problems: millions of parameters, no M-step in closed form, and gradients from a few rows
+# at a time. A mixture that is one layer of such a model has to be trained with gradients. A mixture on its own does
+# not.

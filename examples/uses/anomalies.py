@@ -1,17 +1,19 @@
 """
-Anomalies found by density
-==========================
+Anomaly detection by density
+============================
 
-A mixture says how probable every row is. Rows where the density is low are unusual: faulty parts, broken sensors,
-fraud. The threshold is a quantile of the density of ordinary rows, so that the share of false alarms is a choice.
+A mixture estimates the density of the data. Rows with a low density are unusual; they may come from faulty parts,
+broken sensors or fraud. If the threshold is a quantile of the density of ordinary rows, the expected share of false
+alarms can be chosen.
 """
 
 # %%
-# Ordinary rows, and planted ones
-# -------------------------------
+# Ordinary rows and anomalies
+# ---------------------------
 #
-# The ordinary rows come from three stretched clusters. A model is fitted to 2000 of them. Then new rows arrive: 1900
-# ordinary ones, and 100 anomalies planted evenly over the range of the others. Only the judge knows which are which.
+# The ordinary rows come from three elongated clusters. A mixture is fitted to 2000 of them. The new rows are 1900
+# ordinary rows and 100 anomalies, which are uniformly distributed over the range of the ordinary rows. The labels of
+# the new rows are used for evaluation only.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,127 +25,136 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
-factory = Mixture.from_parameters(
+truth = Mixture.from_parameters(
     [0.45, 0.35, 0.2],
     [[0.0, 0.0], [5.0, 4.0], [1.0, 6.0]],
     [[[2.0, 1.8], [1.8, 2.0]], [[1.5, -1.2], [-1.2, 1.5]], [[0.8, 0.0], [0.0, 0.1]]],
 )
 rng = np.random.default_rng(0)
-ordinary = factory.sample(2000, rng)[0]
-low, high = ordinary.min(axis=0), ordinary.max(axis=0)
-arrived = np.concatenate([factory.sample(1900, rng)[0], rng.uniform(low, high, (100, 2))])
-is_planted = np.arange(len(arrived)) >= 1900
+training = truth.sample(2000, rng)[0]
+low, high = training.min(axis=0), training.max(axis=0)
+new = np.concatenate([truth.sample(1900, rng)[0], rng.uniform(low, high, (100, 2))])
+is_anomaly = np.arange(len(new)) >= 1900
 search = GaussianMixtureIC(range(1, 7), covariance_types="full", random_state=0).fit(
-    ordinary
+    training
 )
-print(f"components chosen by BIC: {search.best_n_components_}")
+print(f"components selected by BIC: {search.best_n_components_}")
 assert search.best_n_components_ == 3
 
 # %%
 # The threshold
 # -------------
 #
-# Two percent of the ordinary rows lie below the quantile of 2 %. About as many of the new ordinary rows should, if they
-# come from where the others came from, and if the model has not bent itself to the rows that it was fitted to.
+# The threshold is the 2 % quantile of the log density of the training rows. About 2 % of the new ordinary rows should
+# be below it, provided that they have the same distribution and the model does not overfit.
 
 rate = 0.02
-threshold = np.quantile(search.score_samples(ordinary), rate)
-flagged = search.score_samples(arrived) < threshold
-false_alarms = np.mean(flagged[~is_planted])
+threshold = np.quantile(search.score_samples(training), rate)
+flagged = search.score_samples(new) < threshold
+false_alarms = np.mean(flagged[~is_anomaly])
 print(f"threshold: log density {threshold:.2f}")
-print(f"flagged: {flagged.sum()} of {len(arrived)} new rows ({flagged.mean():.1%})")
-print(f"false alarms: {false_alarms:.2%} of the ordinary rows; asked for {rate:.0%}")
+print(f"flagged: {flagged.sum()} of {len(new)} new rows ({flagged.mean():.1%})")
+print(f"false alarms: {false_alarms:.2%} of the new ordinary rows; chosen rate {rate:.0%}")
 
 # %%
-# One count proves little. Chance is in it twice: in the rows that made the threshold and in those that were judged by
-# it. If the density were known, the standard error of the share would be
+# A single count is subject to chance. Both the rows that determine the threshold and the new rows are random. If the
+# density were known, the standard error of the share of false alarms would be
 #
 # .. math:: \sqrt{p \, (1 - p) \left(\frac{1}{n} + \frac{1}{m}\right)}
 #
-# for a threshold from :math:`n` rows and a count among :math:`m`. Here is the whole again, fit, threshold and count,
-# with 50 other tables. The mean is about what was asked for; a single table may miss it by half or more.
+# for a threshold from :math:`n` rows and a count among :math:`m` rows. The following code repeats the fit, the
+# threshold and the count for 50 other data sets. The mean is close to the chosen rate. A single data set can deviate
+# from it by half or more.
 
-counted = np.empty(50)
-for table in range(50):
-    rows, new = factory.sample(2000, rng)[0], factory.sample(1900, rng)[0]
+shares = np.empty(50)
+for data_set in range(50):
+    rows, new_rows = truth.sample(2000, rng)[0], truth.sample(1900, rng)[0]
     model = GaussianMixture(3, random_state=0).fit(rows)
     limit = np.quantile(model.score_samples(rows), rate)
-    counted[table] = np.mean(model.score_samples(new) < limit)
+    shares[data_set] = np.mean(model.score_samples(new_rows) < limit)
 error = np.sqrt(rate * (1 - rate) * (1 / 2000 + 1 / 1900))
-deviation = counted.std(ddof=1)
+deviation = shares.std(ddof=1)
 print(
-    f"false alarms of 50 tables: mean {counted.mean():.2%}, from {counted.min():.2%}",
-    end=" ",
+    f"false alarms in 50 data sets: mean {shares.mean():.2%}, "
+    f"from {shares.min():.2%} to {shares.max():.2%}"
 )
-print(f"to {counted.max():.2%}")
-print(f"standard deviation {deviation:.2%}; by the formula {error:.2%}")
-assert abs(counted.mean() - rate) < 4 * deviation / np.sqrt(50)
+print(f"standard deviation: {deviation:.2%}; by the formula: {error:.2%}")
+assert abs(shares.mean() - rate) < 4 * deviation / np.sqrt(50)
 
 # %%
-# A planted row can land where ordinary rows are, and then nothing tells it apart. So even the density that made the
-# rows does not find all; the table has it as the last line. The forest is scikit-learn's ``IsolationForest``, which
-# cuts features at random until a row is alone, with a threshold at the same quantile of its own scores.
+# Comparison with an isolation forest
+# -----------------------------------
 #
-# *Precision* is the share of anomalies among the rows that were flagged, *recall* the share of the anomalies that were
-# flagged. The other two columns ask how well the scores sort, whatever the threshold: both are 1 when all anomalies
-# score lower than all ordinary rows. Without any skill the area under the ROC is one half, and the average precision
-# the share of anomalies.
+# An anomaly can lie inside a cluster of ordinary rows, where it cannot be detected. Even the true density therefore
+# misses some anomalies. The last line of the table shows it for comparison. The table also contains scikit-learn's
+# ``IsolationForest``, which splits random features until each row is isolated. Its threshold is the same quantile of
+# its own scores.
+#
+# *Precision* is the share of anomalies among the flagged rows, *recall* the share of the anomalies that are flagged.
+# The last two columns measure how well the scores rank the rows, independent of a threshold. Both are 1 if all
+# anomalies have lower scores than all ordinary rows. For random scores, the area under the ROC curve is one half, and
+# the average precision is the share of anomalies.
 
 
-def judge(
-    name: str, ordinary_scores: np.ndarray, scores: np.ndarray, planted: np.ndarray
+HEADER = (
+    "                  precision   recall   average precision   area under the ROC curve"
+)
+
+
+def evaluate(
+    name: str, training_scores: np.ndarray, scores: np.ndarray, is_anomaly: np.ndarray
 ) -> tuple[float, float]:
-    """Print what a threshold at the quantile finds, and how well the scores sort; low: unusual."""
-    found = scores < np.quantile(ordinary_scores, rate)
-    precision, recall = planted[found].mean(), found[planted].mean()
-    area = roc_auc_score(planted, -scores)
-    average = average_precision_score(planted, -scores)
-    print(f"{name:17s} {precision:9.1%} {recall:8.1%} {average:18.3f} {area:20.3f}")
+    """Print the performance of the threshold and of the ranking; low scores are unusual."""
+    flagged = scores < np.quantile(training_scores, rate)
+    precision, recall = is_anomaly[flagged].mean(), flagged[is_anomaly].mean()
+    area = roc_auc_score(is_anomaly, -scores)
+    average = average_precision_score(is_anomaly, -scores)
+    print(f"{name:17s} {precision:9.1%} {recall:8.1%} {average:19.3f} {area:26.3f}")
     return recall, area
 
 
-forest = IsolationForest(n_estimators=300, random_state=0).fit(ordinary)
-print("                  precision   recall   average precision   area under the ROC")
+forest = IsolationForest(n_estimators=300, random_state=0).fit(training)
+print(HEADER)
 models = {
     "mixture": search.score_samples,
     "isolation forest": forest.score_samples,
-    "the truth": factory.log_density,
+    "true density": truth.log_density,
 }
 recalls = {
-    name: judge(name, by(ordinary), by(arrived), is_planted)[0]
-    for name, by in models.items()
+    name: evaluate(name, score(training), score(new), is_anomaly)[0]
+    for name, score in models.items()
 }
 assert recalls["mixture"] > recalls["isolation forest"]
 
 # %%
-# The line in the picture is the threshold. It follows the slanted clusters, and rows between them are found. The forest
-# cuts along the axes, and sees less of a slant.
+# The curve in each panel is the threshold. The threshold of the mixture follows the slanted clusters, so anomalies
+# between the clusters are found. The forest splits parallel to the axes and represents slanted clusters less well.
 
-figure, places = plt.subplots(
+figure, panels = plt.subplots(
     1, 2, figsize=(9, 4.4), layout="constrained", sharex=True, sharey=True
 )
 x, y = np.linspace(low[0] - 1, high[0] + 1, 300), np.linspace(low[1] - 1, high[1] + 1, 300)
 grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-for axes, (name, by) in zip(places, list(models.items())[:2], strict=True):
+for axes, (name, score) in zip(panels, list(models.items())[:2], strict=True):
     inks = quiet_axes(axes)
-    limit = np.quantile(by(ordinary), rate)
-    found = by(arrived) < limit
-    axes.scatter(*arrived[~found & ~is_planted].T, s=5, color=inks.line, linewidths=0)
-    for which, color, marker, said in (
-        (found & is_planted, PALETTE[2], "o", "found"),
-        (~found & is_planted, PALETTE[3], "x", "missed"),
-        (found & ~is_planted, inks.ink, "+", "false alarms"),
+    limit = np.quantile(score(training), rate)
+    flagged = score(new) < limit
+    axes.scatter(*new[~flagged & ~is_anomaly].T, s=5, color=inks.line, linewidths=0)
+    for which, color, marker, legend in (
+        (flagged & is_anomaly, PALETTE[2], "o", "found"),
+        (~flagged & is_anomaly, PALETTE[3], "x", "missed"),
+        (flagged & ~is_anomaly, inks.ink, "+", "false alarms"),
     ):
         axes.scatter(
-            *arrived[which].T,
+            *new[which].T,
             s=26,
             color=color,
             marker=marker,
             linewidths=1.2,
-            label=f"{which.sum()} {said}",
+            label=f"{which.sum()} {legend}",
         )
     axes.contour(
-        x, y, by(grid).reshape(300, 300), levels=[limit], colors=inks.quiet, linewidths=1
+        x, y, score(grid).reshape(300, 300), levels=[limit], colors=inks.quiet, linewidths=1
     )
     axes.set_title(name, loc="left", fontsize=11)
     axes.legend(
@@ -157,49 +168,57 @@ for axes, (name, by) in zip(places, list(models.items())[:2], strict=True):
 plt.show()
 
 # %%
-# On data that nobody made
-# ------------------------
+# Real data
+# ---------
 #
-# Clusters that are normal distributions favor a mixture. The other kind of test is one where nobody knows the
-# distribution: some measurements of cell nuclei, the model fitted to 200 benign tumors, and the rest of the benign ones
-# among the malignant ones. By how well they sort (the last two columns) the two are on a par.
+# Clusters from normal distributions favor a mixture. The distribution of the next data set is unknown: its features are
+# measurements of cell nuclei. The models are fitted to 200 benign tumors. The new rows are the remaining benign tumors
+# and, as anomalies, the malignant ones. The two methods rank the rows about equally well (last two columns).
 
 X, benign = load_breast_cancer(return_X_y=True)
 assert X.shape[1] == 30
 shuffled = rng.permutation(np.flatnonzero(benign))
-training, others = X[shuffled[:200]], np.concatenate([X[shuffled[200:]], X[benign == 0]])
-malignant = np.arange(len(others)) >= len(shuffled) - 200
+training, new = X[shuffled[:200]], np.concatenate([X[shuffled[200:]], X[benign == 0]])
+malignant = np.arange(len(new)) >= len(shuffled) - 200
 cells = GaussianMixtureIC(
     range(1, 5), covariance_types=["VVI", "EEE", "EEV", "VVV"], random_state=0
 ).fit(training)
 forest = IsolationForest(n_estimators=300, random_state=0).fit(training)
-print(f"chosen by BIC: {cells.results_.name_of(cells.results_.best)}")
-print("                  precision   recall   average precision   area under the ROC")
+print(f"selected by BIC: {cells.results_.name_of(cells.results_.best)}")
+print(HEADER)
 models = {"mixture": cells.score_samples, "isolation forest": forest.score_samples}
-areas = [judge(name, by(training), by(others), malignant)[1] for name, by in models.items()]
+areas = [
+    evaluate(name, score(training), score(new), malignant)[1]
+    for name, score in models.items()
+]
 assert abs(areas[0] - areas[1]) < 0.05
 
 # %%
-# False alarms of the mixture are more than were asked for: it is denser at the rows that it was fitted to than at new
-# ones of the same kind, and 200 rows are few for so many features. A threshold should come from rows that the fit has
-# not seen. Here each tenth of the rows is scored by a model of the other nine. The error is that of the formula above,
-# and no small one: the quantile rests on a handful of rows.
+# A threshold from held-out rows
+# ------------------------------
+#
+# The mixture gives more false alarms than the chosen rate. Its density is higher at the training rows than at new rows
+# of the same kind, and 200 rows are few for so many features. The threshold should come from rows that were not used
+# for the fit. In the following code, each tenth of the rows is scored by a model fitted to the other nine tenths. The
+# standard error is that of the formula above. It is large, because only a few rows determine the quantile.
 
-winner = GaussianMixture(
+selected = GaussianMixture(
     cells.best_n_components_, covariance_type=cells.best_covariance_type_, random_state=0
 )
-unseen = np.empty(200)
+held_out = np.empty(200)
 for fold in range(10):
     inside = np.arange(200) % 10 == fold
-    unseen[inside] = clone(winner).fit(training[~inside]).score_samples(training[inside])
-new = cells.score_samples(others[~malignant])
-places = {"the fitted rows": cells.score_samples(training), "rows left out": unseen}
-alarms = [np.mean(new < np.quantile(scores, rate)) for scores in places.values()]
-error = np.sqrt(rate * (1 - rate) * (1 / 200 + 1 / len(new)))
-print(f"{X.shape[1]} features; {rate * 200:.0f} of 200 rows lie below the quantile")
-print(f"false alarms asked for: {rate:.0%} ± {error:.1%}")
-for name, share in zip(places, alarms, strict=True):
-    print(f"with a threshold from {name:16s} {share:.1%}")
+    held_out[inside] = (
+        clone(selected).fit(training[~inside]).score_samples(training[inside])
+    )
+benign_scores = cells.score_samples(new[~malignant])
+scores = {"training rows": cells.score_samples(training), "held-out rows": held_out}
+alarms = [np.mean(benign_scores < np.quantile(each, rate)) for each in scores.values()]
+error = np.sqrt(rate * (1 - rate) * (1 / 200 + 1 / len(benign_scores)))
+print(f"{X.shape[1]} features; {rate * 200:.0f} of 200 rows are below the quantile")
+print(f"false alarms expected:                 {rate:.0%} ± {error:.1%}")
+for name, share in zip(scores, alarms, strict=True):
+    print(f"with a threshold from {name}:   {share:.1%}")
 assert alarms[1] < alarms[0]
 assert alarms[0] > rate + 3 * error
 assert abs(alarms[1] - rate) < 3 * error
