@@ -189,8 +189,8 @@ assert set(selected[600]) == {3}
 
 models = ["EII", "EEI", "VVI", "EEE", "VVV"]
 searches = {}
-print("          VVV only                          five models                       true")
-print(" d   parameters selected test rows   parameters selected test rows   mixture")
+print(f"     {'VVV only':34s}{'five models':34s}true")
+print(" d" + 2 * "   parameters  selected  test rows" + "   mixture")
 for d in (2, 5, 10, 20):
     truth = three_clusters(d)
     X, X_test = truth.sample(300, 1)[0], truth.sample(20_000, 2)[0]
@@ -201,7 +201,9 @@ for d in (2, 5, 10, 20):
     line = f"{d:2d}"
     for search in (vvv_only, searches[d]):
         name = search.results_.name_of(search.results_.best)
-        line += f"{search.mixture_.n_parameters:13d} {name:>8s} {search.score(X_test):9.2f}"
+        line += (
+            f"{search.mixture_.n_parameters:13d} {name:>9s} {search.score(X_test):10.2f}"
+        )
     print(line + f" {truth.log_density(X_test).mean():9.2f}")
     assert searches[d].best_n_components_ == 3
     assert searches[d].score(X_test) >= vvv_only.score(X_test)
