@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from gaussmix.core.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.engines import AbstractEngine, ReferenceEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
@@ -75,8 +76,8 @@ def random_covariance(
 ) -> AbstractCovariance:
     """A well-conditioned structure with nothing special about it."""
     noise = rng.standard_normal((n_components, 4 * n_features + 4, n_features))
-    sums = [scatter_of(structure.form, part, np.ones(len(part))) for part in noise]
-    scatter = np.sum(sums, axis=0) if structure.form == "tied" else np.stack(sums)
+    form = FORMS[structure.form]
+    scatter = form.total([form.scatter_of(part, np.ones(len(part))) for part in noise])
     counts = np.full(n_components, noise.shape[1] * 1.5)
     return structure.identity(n_components, n_features).maximize(counts, scatter)
 
@@ -175,8 +176,8 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
     marginal = covariance.marginal(features)
     assert (marginal.n_components, marginal.n_features) == (n_components, len(features))
     assert_allclose(marginal.dense(), dense[:, features][:, :, features], rtol=1e-12, atol=1e-13, err_msg="marginal")
-    backwards = covariance.reordered(range(n_components)[::-1])
-    assert_array_equal(backwards.dense(), dense[::-1], err_msg="reordered")
+    backwards = covariance.take(range(n_components)[::-1])
+    assert_array_equal(backwards.dense(), dense[::-1], err_msg="take")
 
 
 def _check_constructors(covariance: AbstractCovariance) -> None:
@@ -203,11 +204,11 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
     counts = rng.uniform(20.0, 30.0, n_components)
     rows = [rng.standard_normal((3 * n_features + 3, n_features)) * rng.uniform(0.5, 2, n_features) for _ in counts]
     raw = [counts[k] / len(part) * part.T @ part for k, part in enumerate(rows)]  # in the data's units
-    sums = []
+    form, sums = FORMS[covariance.form], []
     for component, part in enumerate(rows):
         whitened = part @ _dense_factor(covariance, component)
-        sums.append(scatter_of(covariance.form, whitened, np.full(len(part), counts[component] / len(part))))
-    scatter = np.sum(sums, axis=0) if covariance.form == "tied" else np.stack(sums)
+        sums.append(form.scatter_of(whitened, np.full(len(part), counts[component] / len(part))))
+    scatter = form.total(sums)
     best: AbstractCovariance = covariance.maximize(counts, scatter)
 
     def objective(candidate: AbstractCovariance) -> float:

@@ -88,32 +88,12 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
     """(k, k) log-likelihood that one normal component in place of two may lose at most, in nats.
 
-    Runnalls, IEEE Transactions on Aerospace and Electronic Systems 43 (2007), 989-999, equation 16, with the covariance
-    of the two together as the structure sees it.
+    `AbstractCovariance.merge_costs` of all pairs; the diagonal is zero.
     """
-    k, d = mixture.means.shape
-    covariance = mixture.covariance
+    k = mixture.n_components
     first, second = np.triu_indices(k, 1)
-    n = counts[first] + counts[second]
-    share = np.divide(counts[first], n, out=np.full(len(n), 0.5), where=n > 0)
-    apart = share * (1 - share)
-    shift = mixture.means[first] - mixture.means[second]
     costs = np.zeros((k, k))
-    if covariance.form == "tied":
-        whitened = shift @ covariance.factors()
-        cost = 0.5 * n * apart * (whitened**2).sum(axis=1)
-    else:
-        if covariance.form == "full":
-            dense = covariance.dense()
-            both = share[:, None, None] * dense[first] + (1 - share)[:, None, None] * dense[second]
-            log_det = np.linalg.slogdet(both + apart[:, None, None] * shift[:, :, None] * shift[:, None, :])[1]
-        else:
-            variances = covariance.variances()
-            both = share[:, None] * variances[first] + (1 - share)[:, None] * variances[second]
-            both += apart[:, None] * shift**2
-            log_det = np.log(both).sum(axis=1) if covariance.form == "diagonal" else d * np.log(both.mean(axis=1))
-        own = -2 * covariance.log_det()
-        cost = 0.5 * (n * log_det - counts[first] * own[first] - counts[second] * own[second])
+    cost = mixture.covariance.merge_costs(first, second, counts, mixture.means[first] - mixture.means[second])
     costs[first, second] = costs[second, first] = cost
     return costs
 

@@ -111,10 +111,7 @@ def _cells(rows: FloatArray, null: Mixture, rng: np.random.Generator) -> list[Fl
 
 def _whitened(rows: FloatArray, mixture: Mixture, component: int) -> FloatArray:
     """(n, d) rows about the mean of a component, in units of its deviations."""
-    factors, form = mixture.covariance.factors(), mixture.covariance.form
-    own = factors if form == "tied" else factors[component]
-    centered = rows - mixture.means[component]
-    return centered @ own if form in ("full", "tied") else centered * own
+    return mixture.covariance.whiten(rows - mixture.means[component], component)
 
 
 def _divided(shares: FloatArray, component: int, side: BoolArray) -> FloatArray:

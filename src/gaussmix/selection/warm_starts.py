@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance, free_of
-from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.split_merge import merge_costs
@@ -47,27 +45,10 @@ def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start
         yield f"{mixture.n_components} components, two merged", merged
 
 
-def lifted(mixture: Mixture, structure: type[AbstractCovariance]) -> Mixture:
-    """The same mixture as one of a structure that its own is a special case of."""
-    dense = mixture.covariance.dense()
-    match free_of(structure).form:
-        case "full":
-            roots = lower_root(dense)
-        case "tied":
-            roots = lower_root(dense[:1])[0]
-        case "diagonal":
-            roots = np.sqrt(mixture.covariance.variances())
-        case "spherical":
-            roots = np.sqrt(mixture.covariance.variances()[:, 0])
-    return Mixture(mixture.weights, mixture.means, structure(roots, *mixture.means.shape))
-
-
 def doubled(mixture: Mixture) -> Mixture:
     """The same density with one component more: that of greatest weight, twice, each with half of the weight."""
     component = int(mixture.weights.argmax())
     order = [*range(mixture.n_components), component]
     weights = mixture.weights[order]
     weights[[component, -1]] /= 2
-    covariance = mixture.covariance
-    roots: FloatArray = covariance.roots if covariance.form == "tied" else covariance.roots[order]
-    return Mixture(weights, mixture.means[order], type(covariance)(roots, len(order), mixture.n_features))
+    return mixture.take(order, weights)
