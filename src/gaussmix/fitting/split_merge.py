@@ -98,6 +98,45 @@ def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
     return costs
 
 
+def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:
+    """(n,) on which side of the mean rows lie along a direction.
+
+    Parameters
+    ----------
+    centered : (n, d) array
+        Rows about the mean of a component, in any units.
+    direction : (d,) array
+        In the same units.
+
+    Returns
+    -------
+    (n,) array of bool
+        True on the side that the direction points to.
+    """
+    return np.asarray(centered @ direction > 0)
+
+
+def halves(own: FloatArray, side: BoolArray, share: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """The responsibilities of two components in place of one that is cut in two.
+
+    Parameters
+    ----------
+    own : (n,) array
+        Responsibilities of the component.
+    side : (n,) array of bool
+        The half that each row belongs to, such as `side_of_mean`.
+    share : float, default=1.0
+        What part of a row goes to the component of its half; the rest goes to both alike.
+
+    Returns
+    -------
+    first, second : (n,) array
+        They sum to ``own``; the first has the rows whose side is True.
+    """
+    apart = np.where(side, share, -share)
+    return own * (0.5 * (1 + apart)), own * (0.5 * (1 - apart))
+
+
 def _split(
     data: Sample, mixture: Mixture, shares: FloatArray, update: MaximumLikelihood
 ) -> tuple[float, FloatArray] | None:
@@ -121,10 +160,10 @@ def _split(
     own_units, units = inverse_transposed(np.stack([root, data.root]))
     widest = units @ np.linalg.svd(units.T @ root)[0][:, 0]
     whitened = centered @ own_units
-    directions = [centered @ widest]
+    sides = [side_of_mean(centered, widest)]
     if rows.shape[1] > 1:
-        directions.append(whitened @ kurtosis_axes(whitened, weights)[:, 0])
-    starts = [start_from_labels(own, (along > 0).astype(np.int64), structure, 2) for along in directions]
+        sides.append(side_of_mean(whitened, kurtosis_axes(whitened, weights)[:, 0]))
+    starts = [start_from_labels(own, side.astype(np.int64), structure, 2) for side in sides]
     short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
     best = max(short, key=lambda fit: fit.objective)
     best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)

@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.split_merge import merge_costs
+from gaussmix.fitting.split_merge import halves, merge_costs, side_of_mean
 from gaussmix.selection.partitions import Start
 
 _SPLITS = 8  # components, those of greatest weight first
@@ -23,11 +23,10 @@ def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float =
     dense = mixture.covariance.dense()
     for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
         widest = np.linalg.eigh(dense[component])[1][:, -1]
-        side = np.where((rows - mixture.means[component]) @ widest > 0, share, -share)
-        own = 0.5 * table[:, component]
-        halves = np.stack([own * (1 + side), own * (1 - side)], axis=1)
+        side = side_of_mean(rows - mixture.means[component], widest)
         others = np.delete(table, component, axis=1)
-        yield f"{mixture.n_components} components, one split", np.concatenate([others, halves], axis=1)
+        split = np.column_stack([others, *halves(table[:, component], side, share)])
+        yield f"{mixture.n_components} components, one split", split
 
 
 def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:

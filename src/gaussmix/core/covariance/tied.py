@@ -107,10 +107,10 @@ class Tied(AbstractCovariance):
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """The pooled covariance is that of each component: in units of it all variances are one, as are the units."""
+        """All are one in units of the pooled covariance, which is that of each component."""
         sizes = (self.n_components, self.n_features)
         if target_root is None:
-            return np.ones(sizes), np.eye(self.n_features)
+            return np.ones(sizes), self.factors()
         variances, whiten = variances_beside(self.roots[None], target_root)
         return np.broadcast_to(variances, sizes), whiten
 
