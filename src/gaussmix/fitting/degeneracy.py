@@ -116,7 +116,7 @@ def examine(
     ratios, whiten = mixture.covariance.relative_variances(mixture.weights)
     least = ratios[:, 0]
     volume, shape, orientation = tuple(mixture.covariance.letters)
-    alike = volume == shape == orientation == "E"  # each is the pooled covariance: beside it none is small
+    alike = volume == shape == orientation == "E"  # each is the pooled covariance: none is small beside it
     if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
         least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
     collapsed = least < _COLLAPSED

@@ -156,14 +156,14 @@ class AbstractConstrained(AbstractCovariance):
         return cls.free.root_of_rows(rows)
 
     def rescale(self, root: FloatArray) -> AbstractCovariance:
-        """Of the same class unless common axes, or ellipsoids of a common shape, are bent in different ways."""
+        """Of the same class, unless components share axes but no shape, or a shape but no axes."""
         free = self._free.rescale(root)
         same = type(self)(free.roots, self.n_components, self.n_features)
         return same if self._units_are_free() else free
 
     @classmethod
     def _units_are_free(cls) -> bool:
-        """Whether the constraint holds in any units: of multiples of one matrix, of volumes, and along the axes."""
+        """Whether the constraint holds in all units."""
         return cls.letters[2] in ("I", cls.letters[1])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Two components in place of which there is one."""
+"""Pairs of components that are merged into one."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -21,9 +21,9 @@ class Pairs:
     n : (p,) array
         Rows of the two together.
     share : (p,) array
-        That of the first; one half of none.
+        The share of the first; one half where there are no rows.
     apart : (p,) array
-        What the square of the difference of the means weighs in the covariance of the two together.
+        The weight of the squared difference of the means in the covariance of the two together.
     """
 
     first: IntArray
@@ -40,11 +40,11 @@ class Pairs:
         return cls(first, second, counts, n, share, share * (1 - share))
 
     def pooled(self, values: FloatArray) -> FloatArray:
-        """(p, ...) the means of values (k, ...) of the two."""
+        """(p, ...) the means of values (k, ...) of the two, by their shares."""
         share = self.share.reshape(-1, *[1] * (values.ndim - 1))
         return share * values[self.first] + (1 - share) * values[self.second]
 
     def costs(self, log_det: FloatArray, own: FloatArray) -> FloatArray:
-        """(p,) from the log determinants of the covariances of two together (p,) and of each by itself (k,)."""
+        """(p,) nats, from the log determinants of the covariances of both together (p,) and of each component (k,)."""
         first, second, counts = self.first, self.second, self.counts
         return 0.5 * (self.n * log_det - counts[first] * own[first] - counts[second] * own[second])
