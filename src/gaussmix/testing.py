@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from gaussmix.core.covariance import COVARIANCES, AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.engines import AbstractEngine, ReferenceEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
@@ -37,6 +38,9 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
         rng = np.random.default_rng(n_components * 10 + n_features)
         covariance = random_covariance(structure, n_components, n_features, rng)
         _check_algebra(covariance, rng)
+        _check_choices(covariance, rng)
+        _check_units(covariance, rng)
+        _check_merge_costs(covariance, rng)
         _check_constructors(covariance)
         _check_maximize(covariance, rng)
 
@@ -75,8 +79,8 @@ def random_covariance(
 ) -> AbstractCovariance:
     """A well-conditioned structure with nothing special about it."""
     noise = rng.standard_normal((n_components, 4 * n_features + 4, n_features))
-    sums = [scatter_of(structure.form, part, np.ones(len(part))) for part in noise]
-    scatter = np.sum(sums, axis=0) if structure.form == "tied" else np.stack(sums)
+    form = FORMS[structure.form]
+    scatter = form.total([form.scatter_of(part, np.ones(len(part))) for part in noise])
     counts = np.full(n_components, noise.shape[1] * 1.5)
     return structure.identity(n_components, n_features).maximize(counts, scatter)
 
@@ -175,8 +179,93 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
     marginal = covariance.marginal(features)
     assert (marginal.n_components, marginal.n_features) == (n_components, len(features))
     assert_allclose(marginal.dense(), dense[:, features][:, :, features], rtol=1e-12, atol=1e-13, err_msg="marginal")
-    backwards = covariance.reordered(range(n_components)[::-1])
-    assert_array_equal(backwards.dense(), dense[::-1], err_msg="reordered")
+
+
+def _check_choices(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    """Some components, those of several covariances, and the same ones in other layouts and structures."""
+    structure, n_components, dense = type(covariance), covariance.n_components, covariance.dense()
+    for some in (range(n_components)[::-1], [n_components - 1], rng.integers(0, n_components, n_components + 2)):
+        part = covariance.take(some)
+        assert type(part) is structure, "take"
+        assert (part.n_components, part.n_features) == (len(some), covariance.n_features), "take"
+        assert_array_equal(part.dense(), dense[np.asarray(some)], err_msg="take")
+    if "E" in structure.letters:
+        try:
+            structure.concatenate([covariance, covariance])
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("concatenate joins components that share something with others")
+    else:
+        joined = structure.concatenate([covariance, covariance.take([0])])
+        assert joined.n_components == n_components + 1, "concatenate"
+        assert_array_equal(joined.dense(), np.concatenate([dense, dense[:1]]), err_msg="concatenate")
+    roots, factors = covariance.dense_roots(), covariance.dense_factors()
+    assert_array_equal(roots, np.tril(roots), err_msg="dense_roots must be lower triangular")
+    assert_allclose(roots @ roots.transpose(0, 2, 1), dense, rtol=1e-12, atol=1e-12, err_msg="dense_roots")
+    assert_allclose(factors.transpose(0, 2, 1), np.linalg.inv(roots), rtol=1e-9, atol=1e-11, err_msg="dense_factors")
+    assert_array_equal(structure.from_dense_roots(roots).roots, covariance.roots, err_msg="from_dense_roots")
+    for rich in (structure, Full):
+        same = covariance.promote_to(rich)
+        assert type(same) is rich, "promote_to"
+        assert_allclose(same.dense(), dense, rtol=1e-11, atol=1e-12, err_msg="promote_to")
+
+
+def _check_units(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    """Rows, other units, and variances in units of a reference."""
+    n_components, n_features, dense = covariance.n_components, covariance.n_features, covariance.dense()
+    rows = rng.standard_normal((3 * n_features + 3, n_features)) @ rng.standard_normal((n_features, n_features))
+    for component in range(n_components):
+        whitened = rows @ _dense_factor(covariance, component)
+        assert_allclose(covariance.whiten(rows, component), whitened, rtol=1e-12, atol=1e-12, err_msg="whiten")
+    root = covariance.root_of_rows(rows)
+    assert_array_equal(root, np.tril(root), err_msg="root_of_rows must be lower triangular")
+    reference = _as_seen(covariance, rows.T @ rows)
+    assert_allclose(root @ root.T, reference, rtol=1e-9, atol=1e-12, err_msg="root_of_rows")
+    rescaled = covariance.rescale(root)
+    scale = np.abs(reference).max()
+    assert_allclose(rescaled.dense(), root @ dense @ root.T, rtol=1e-9, atol=1e-12 * scale, err_msg="rescale")
+    if isinstance(rescaled, AbstractConstrained):
+        assert rescaled.is_kept(), "rescale"
+    weights = rng.dirichlet(np.ones(n_components))
+    for target_root, target in ((None, np.einsum("k,kde->de", weights, dense)), (root, reference)):
+        variances, whiten = covariance.relative_variances(weights, target_root)
+        expected = np.sort(np.linalg.eigvals(np.linalg.solve(target, dense)).real, axis=1)
+        assert_allclose(variances, expected, rtol=1e-6, err_msg="relative_variances")
+        unit = whiten if whiten.ndim == 2 else np.diag(whiten)
+        identity = unit.T @ target @ unit
+        assert_allclose(identity, np.eye(n_features), rtol=0, atol=1e-7, err_msg="relative_variances: units")
+
+
+def _check_merge_costs(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    """Runnalls's upper bound, by the determinants of the covariances."""
+    first, second = np.triu_indices(covariance.n_components, 1)
+    counts = rng.uniform(5.0, 50.0, covariance.n_components)
+    shifts = rng.standard_normal((len(first), covariance.n_features))
+    costs = covariance.merge_costs(first, second, counts, shifts)
+    assert costs.shape == first.shape, "merge_costs"
+    dense = covariance.dense()
+    for cost, i, j, shift in zip(costs, first, second, shifts, strict=True):
+        n = counts[i] + counts[j]
+        between = counts[i] * counts[j] / n**2 * np.outer(shift, shift)
+        if covariance.form == "tied":  # the covariance of all is not that of two
+            expected = 0.5 * n * np.trace(np.linalg.solve(dense[i], between))
+        else:
+            both = _as_seen(covariance, (counts[i] * dense[i] + counts[j] * dense[j]) / n + between)
+            log_dets = [np.linalg.slogdet(matrix)[1] for matrix in (both, dense[i], dense[j])]
+            expected = 0.5 * (n * log_dets[0] - counts[i] * log_dets[1] - counts[j] * log_dets[2])
+        assert_allclose(cost, expected, rtol=1e-9, atol=1e-9, err_msg="merge_costs")
+
+
+def _as_seen(covariance: AbstractCovariance, matrix: FloatArray) -> FloatArray:
+    """A symmetric matrix without what the structure has no place for."""
+    match covariance.form:
+        case "full" | "tied":
+            return matrix
+        case "diagonal":
+            return np.diag(matrix.diagonal())
+        case "spherical":
+            return np.trace(matrix) / len(matrix) * np.eye(len(matrix))
 
 
 def _check_constructors(covariance: AbstractCovariance) -> None:
@@ -203,11 +292,11 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
     counts = rng.uniform(20.0, 30.0, n_components)
     rows = [rng.standard_normal((3 * n_features + 3, n_features)) * rng.uniform(0.5, 2, n_features) for _ in counts]
     raw = [counts[k] / len(part) * part.T @ part for k, part in enumerate(rows)]  # in the data's units
-    sums = []
+    form, sums = FORMS[covariance.form], []
     for component, part in enumerate(rows):
         whitened = part @ _dense_factor(covariance, component)
-        sums.append(scatter_of(covariance.form, whitened, np.full(len(part), counts[component] / len(part))))
-    scatter = np.sum(sums, axis=0) if covariance.form == "tied" else np.stack(sums)
+        sums.append(form.scatter_of(whitened, np.full(len(part), counts[component] / len(part))))
+    scatter = form.total(sums)
     best: AbstractCovariance = covariance.maximize(counts, scatter)
 
     def objective(candidate: AbstractCovariance) -> float:

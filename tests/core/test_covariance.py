@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from tables import COVARIANCE_TYPES
 
-from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, Full, Tied, covariance_class
+from gaussmix.core.covariance import (
+    COVARIANCES,
+    MODELS,
+    AbstractCovariance,
+    Full,
+    Tied,
+    covariance_class,
+    structure_of,
+)
 from gaussmix.core.covariance.triangular import add_rows, lower_root, root_from_precision
 from gaussmix.testing import check_covariance, random_covariance
 
@@ -23,6 +31,36 @@ def test_conformance_suite_finds_a_wrong_structure():
 
     with pytest.raises(AssertionError, match="log_det"):
         check_covariance(Wrong)
+
+
+def doubled_components(covariance, *given):
+    return Full(2 * covariance.roots, covariance.n_components, covariance.n_features)
+
+
+WRONG = {
+    "take": lambda self, components: self,
+    "from_dense_roots": classmethod(lambda cls, roots: cls(roots[:, ::-1], *roots.shape[:2])),
+    "dense_roots": lambda self: self.roots.transpose(0, 2, 1),
+    "dense_factors": lambda self: self.factors().transpose(0, 2, 1),
+    "concatenate": classmethod(lambda cls, covariances: covariances[0]),
+    "promote_to": doubled_components,
+    "whiten": lambda self, rows, component: rows @ self.factors()[0],
+    "root_of_rows": classmethod(lambda cls, rows: np.diag(np.sqrt((rows**2).sum(axis=0)))),
+    "rescale": doubled_components,
+    "relative_variances": lambda self, weights, root=None: (self.variances(), self.factors()[0]),
+    "merge_costs": lambda self, first, second, counts, shifts: np.zeros(len(first)),
+}
+
+
+@pytest.mark.parametrize("verb", WRONG)
+def test_conformance_suite_finds_each_wrong_verb(verb):
+    with pytest.raises(AssertionError, match=verb):
+        check_covariance(type("Wrong", (Full,), {verb: WRONG[verb]}))
+
+
+def test_conformance_suite_finds_a_concatenation_of_what_components_share():
+    with pytest.raises(AssertionError, match="concatenate"):
+        check_covariance(type("Wrong", (Tied,), {"concatenate": classmethod(lambda cls, covariances: covariances[0])}))
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -105,6 +143,84 @@ def test_axes_of_one_covariance_are_its_own_whatever_the_units(letters, unit):
     found = covariance_class(letters).identity(1, 2).nearest(np.ones(1), given.roots)
     scale = np.array([1.0, unit])
     np.testing.assert_allclose(found.dense() / np.outer(scale, scale), [[[1.0, 0.9], [0.9, 1.0]]], atol=1e-9)
+
+
+# a structure of which each is a special case
+PROMOTED = {
+    "EII": "spherical", "VII": "diag", "EEI": "tied", "VEI": "VEE", "EVI": "EVE", "VVI": "VVE", "EEE": "EEV",
+    "VEE": "VEV", "EVE": "EVV", "VVE": "full", "EEV": "full", "VEV": "full", "EVV": "full", "VVV": "full",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("simple", "rich"), PROMOTED.items())
+def test_promoted_covariances_are_the_same_matrices(simple, rich):
+    covariance = random_covariance(covariance_class(simple), 3, 2, np.random.default_rng(8))
+    promoted = covariance.promote_to(covariance_class(rich))
+    assert type(promoted) is covariance_class(rich)
+    np.testing.assert_allclose(promoted.dense(), covariance.dense(), rtol=1e-13, atol=1e-14)
+    known = covariance_class(rich).from_covariances(promoted.covariances, 3, 2)  # which checks what they share
+    np.testing.assert_allclose(known.dense(), covariance.dense(), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("letters", MODELS)
+def test_taken_components_obey_the_constraint(letters):
+    structure = covariance_class(letters)
+    covariance = random_covariance(structure, 4, 3, np.random.default_rng(9))
+    taken = covariance.take([2, 0, 2])
+    np.testing.assert_array_equal(taken.dense(), covariance.dense()[[2, 0, 2]])
+    np.testing.assert_array_equal(taken.factors(), structure(taken.roots, 3, 3).factors())
+    again = structure.from_covariances(taken.covariances, 3, 3)
+    np.testing.assert_allclose(again.dense(), covariance.dense()[[2, 0, 2]], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("letters", ["VII", "VVI", "VVV"])
+def test_concatenated_covariances_are_those_of_the_parts(letters):
+    rng = np.random.default_rng(10)
+    parts = [random_covariance(covariance_class(letters), k, 3, rng) for k in (2, 1, 3)]
+    joined = covariance_class(letters).concatenate(parts)
+    assert (joined.n_components, joined.n_features) == (6, 3)
+    np.testing.assert_array_equal(joined.dense(), np.concatenate([part.dense() for part in parts]))
+
+
+@pytest.mark.parametrize("letters", [letters for letters in MODELS if "E" in letters])
+def test_what_components_share_is_not_concatenated(letters):
+    rng = np.random.default_rng(11)
+    parts = [random_covariance(covariance_class(letters), 2, 3, rng) for _ in range(2)]
+    with pytest.raises(ValueError, match=f"components of '{covariance_class(letters).name}' share something"):
+        covariance_class(letters).concatenate(parts)
+    joined = Full.concatenate([part.promote_to(Full) for part in parts])
+    dense = np.concatenate([part.dense() for part in parts])
+    np.testing.assert_allclose(joined.dense(), dense, rtol=1e-13, atol=1e-14)
+
+
+KEPT_IN_OTHER_UNITS = [letters for letters in MODELS if letters not in ("EVE", "VVE", "EEV", "VEV")]
+
+
+@pytest.mark.parametrize("letters", MODELS)
+def test_covariances_in_other_units_are_of_the_same_structure_where_that_can_be(letters):
+    structure = covariance_class(letters)
+    rng = np.random.default_rng(12)
+    covariance = random_covariance(structure, 3, 3, rng)
+    root = structure.root_of_rows(rng.standard_normal((10, 3)) * [1.0, 5.0, 0.2])
+    rescaled = covariance.rescale(root)
+    assert type(rescaled) is (structure if letters in KEPT_IN_OTHER_UNITS else Full)
+    np.testing.assert_allclose(rescaled.dense(), root @ covariance.dense() @ root.T, rtol=1e-12, atol=1e-13)
+    again = type(rescaled).from_covariances(rescaled.covariances, 3, 3)
+    np.testing.assert_allclose(again.dense(), rescaled.dense(), rtol=1e-12, atol=1e-13)
+
+
+def test_variances_beside_a_singular_covariance_are_nothing():
+    for structure in (Full, Tied):
+        covariance = structure.identity(2, 2)
+        variances, whiten = covariance.relative_variances(np.full(2, 0.5), np.array([[1.0, 0.0], [1.0, 0.0]]))
+        np.testing.assert_array_equal(variances, np.zeros((2, 2)))
+        np.testing.assert_array_equal(whiten, np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("form", ["full", "tied", "diagonal", "spherical"])
+def test_the_structure_of_a_form_is_one_of_scikit_learns(form):
+    assert structure_of(form) in COVARIANCES.values()
+    assert structure_of(form).form == form
 
 
 def test_error_names_the_component_that_is_not_positive_definite():

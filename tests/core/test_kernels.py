@@ -95,10 +95,10 @@ def situated(situation, covariance_type, n_components, n_features, n_rows):
             means *= 1000
         case "equal":  # every component has a share in every row
             order = [0] * n_components
-            means, shape = means[order], shape.reordered(order)
+            means, shape = means[order], shape.take(order)
         case "two equal":  # the first and the last are equally probable, the others far away
             order = [*range(n_components - 1), 0]
-            means, shape = 1000 * means[order], shape.reordered(order)
+            means, shape = 1000 * means[order], shape.take(order)
     mixture = Mixture(np.full(n_components, 1 / n_components), means, shape)
     rows = mixture.sample(n_rows, rng)[0]
     if situation == "weights":

@@ -11,9 +11,11 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 from tables import COVARIANCE_TYPES
+from turning import TurningEngine
 
 from gaussmix import Mixture
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.engines import NativeEngine
 from gaussmix.testing import random_mixture
 
 
@@ -118,6 +120,80 @@ def test_reordered_mixture_is_the_same_density(covariance_type):
     np.testing.assert_allclose(other.responsibilities(rows), mixture.responsibilities(rows)[:, [2, 0, 1]], rtol=1e-13)
     with pytest.raises(ValueError, match="permutation"):
         mixture.reordered([0, 0, 1])
+
+
+@pytest.mark.parametrize("covariance_type", [*COVARIANCE_TYPES, "VVE", "EEV", "VEI"])
+def test_taken_components_are_scipys_normals_with_their_share_of_the_weight(covariance_type):
+    rng = np.random.default_rng(7)
+    mixture = random_mixture(covariance_class(covariance_type), 4, 2, rng)
+    mixture = dataclasses.replace(mixture, feature_names=("a", "b"))
+    rows, some = rng.standard_normal((20, 2)), [3, 1, 3]
+    scores = scipy_scores(mixture, rows)[:, some]
+    part = mixture.take(some)
+    assert part.covariance_type == mixture.covariance_type
+    assert part.feature_names == ("a", "b")
+    assert part.weights.sum() == pytest.approx(1, rel=1e-15)
+    expected = logsumexp(scores, axis=1) - np.log(mixture.weights[some].sum())
+    np.testing.assert_allclose(part.log_density(rows), expected, rtol=1e-12)
+    given = mixture.take(np.array(some), np.array([0.5, 0.3, 0.2]))
+    moved = scores - np.log(mixture.weights[some]) + np.log([0.5, 0.3, 0.2])
+    np.testing.assert_allclose(given.log_density(rows), logsumexp(moved, axis=1), rtol=1e-12)
+
+
+def test_taken_components_keep_their_parameters_to_the_last_bit():
+    mixture = random_mixture(covariance_class("full"), 3, 2, np.random.default_rng(8))
+    part = mixture.take([2, 0], mixture.weights[[2, 0]])
+    for name in ("weights", "means", "covariance.roots"):
+        np.testing.assert_array_equal(attrgetter(name)(part), attrgetter(name)(mixture)[[2, 0]])
+        assert not attrgetter(name)(part).flags.writeable
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_concatenated_mixtures_are_the_mean_density(covariance_type):
+    rng = np.random.default_rng(9)
+    mixtures = [random_mixture(covariance_class(covariance_type), k, 2, rng) for k in (2, 3, 1)]
+    rows = rng.standard_normal((20, 2))
+    joined = Mixture.concatenate(mixtures)
+    assert joined.n_components == 6
+    densities = [logsumexp(scipy_scores(mixture, rows), axis=1) for mixture in mixtures]
+    np.testing.assert_allclose(joined.log_density(rows), logsumexp(densities, axis=0) - np.log(3), rtol=1e-12)
+    back = joined.take(range(2, 5))
+    np.testing.assert_allclose(back.log_density(rows), mixtures[1].log_density(rows), rtol=1e-12)
+
+
+def test_mixtures_whose_components_share_something_are_promoted_before_they_are_concatenated():
+    rng = np.random.default_rng(10)
+    mixtures = [random_mixture(covariance_class("tied"), 2, 2, rng) for _ in range(2)]
+    with pytest.raises(ValueError, match="components of 'tied' share something"):
+        Mixture.concatenate(mixtures)
+    rows = rng.standard_normal((20, 2))
+    joined = Mixture.concatenate([mixture.promote_to(covariance_class("full")) for mixture in mixtures])
+    densities = [logsumexp(scipy_scores(mixture, rows), axis=1) for mixture in mixtures]
+    np.testing.assert_allclose(joined.log_density(rows), logsumexp(densities, axis=0) - np.log(2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_promoted_mixture_is_the_same_density(covariance_type):
+    rng = np.random.default_rng(11)
+    mixture = random_mixture(covariance_class(covariance_type), 3, 2, rng)
+    mixture = dataclasses.replace(mixture, feature_names=("a", "b"))
+    promoted = mixture.promote_to(covariance_class("VVV"))
+    assert (promoted.covariance_type, promoted.feature_names) == ("full", ("a", "b"))
+    rows = rng.standard_normal((20, 2))
+    np.testing.assert_allclose(promoted.log_density(rows), logsumexp(scipy_scores(mixture, rows), axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", [*COVARIANCE_TYPES, "VVE", "VEE"])
+def test_taken_components_of_what_engines_read_have_the_same_scores(covariance_type):
+    rng = np.random.default_rng(12)
+    mixture = random_mixture(covariance_class(covariance_type), 4, 3, rng)
+    rows, some = rng.standard_normal((30, 3)), [2, 0, 2]
+    whitened = mixture.whitened()
+    part = whitened.take(some)
+    assert (part.common is None) == (whitened.common is None)
+    for engine in (NativeEngine, TurningEngine):  # the latter by the common basis where there is one
+        scores = engine(rows).score_rows(part, "scores")
+        np.testing.assert_allclose(scores, scipy_scores(mixture, rows)[:, some], rtol=1e-12, atol=1e-12)
 
 
 def test_parameters_are_copied_and_read_only():

@@ -8,6 +8,7 @@ import gaussmix.fitting.acceleration as acceleration
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
@@ -93,14 +94,9 @@ def test_an_empty_component_stays_empty(structure):
     assert fit.mixture.weights[-1] == 0
     assert np.isfinite(fit.objective)
     assert_rises(fit)
-    without = Mixture(weights[:-1], start.means[:-1], _first(start.covariance, k))
+    without = Mixture(weights[:-1], start.means[:-1], start.covariance.take(range(k)))
     plain = fitted(rows, update, without)
     assert fit.objective >= plain.objective - 1e-6
-
-
-def _first(covariance, k):
-    kept = covariance.roots if covariance.form == "tied" else covariance.roots[:k]
-    return type(covariance)(kept, k, covariance.n_features)
 
 
 def direct_sums(rows, shares, mixture):
@@ -162,9 +158,9 @@ def test_a_proposal_is_the_m_step_of_the_same_combination_of_raw_sums(structure)
     update = MaximumLikelihood()
     first = NativeEngine(rows).accumulate(anchor.whitened())
     share = 1.3  # an extrapolation
-    vector = share * acceleration._flat(acceleration._in_units_of(anchor, moments, mixture))
-    vector = vector + (1 - share) * acceleration._flat(first)
-    ours = update.maximize(anchor, acceleration._unflat(vector, anchor)).mixture
+    vector = share * acceleration._in_units_of(anchor, moments, mixture).flat()
+    vector = vector + (1 - share) * first.flat()
+    ours = update.maximize(anchor, Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)).mixture
 
     shares = (share * mixture.responsibilities(rows) + (1 - share) * anchor.responsibilities(rows)).astype(LONG)
     counts = shares.sum(axis=0)
@@ -193,7 +189,7 @@ def test_the_gain_of_a_step_is_half_its_squared_length(structure):
         mixture = update.maximize(mixture, moments).mixture
     following = engine.accumulate(mixture.whitened())
     gain = update.gain(mixture, following, update.maximize(mixture, following))
-    sums = acceleration._flat(acceleration._in_units_of(mixture, moments, before))
-    residual = (acceleration._flat(following) - sums) * acceleration._metric(following)
+    sums = acceleration._in_units_of(mixture, moments, before).flat()
+    residual = (following.flat() - sums) * following.fisher_scales()
     assert 1e-6 < gain < 1
     assert 0.5 * residual @ residual == pytest.approx(gain, rel=0.02)

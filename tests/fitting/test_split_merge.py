@@ -14,7 +14,7 @@ from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import find_optimum
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.split_merge import merge_costs, propose_moves
+from gaussmix.fitting.split_merge import halves, merge_costs, propose_moves, side_of_mean
 from gaussmix.fitting.starts import Sample, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 
@@ -62,6 +62,20 @@ def test_a_component_without_rows_costs_nothing_to_merge(empty):
     counts[empty] = 0
     costs = merge_costs(mixture, counts)
     assert np.delete(costs[empty], empty) == pytest.approx(0, abs=1e-12)
+
+
+def test_halves_of_a_component_lie_on_both_sides_of_its_mean():
+    mean, direction = np.array([1.0, 2.0]), np.array([2.0, -1.0])
+    rows = mean + np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -3.0], [0.0, 0.0]])
+    side = side_of_mean(rows - mean, direction)
+    assert side.tolist() == [True, False, True, False]  # 2, -1, 1 and 0 along the direction
+    own = np.array([0.5, 1.0, 0.25, 0.1])
+    first, second = halves(own, side)
+    np.testing.assert_array_equal(first, [0.5, 0.0, 0.25, 0.0])
+    np.testing.assert_array_equal(second, [0.0, 1.0, 0.0, 0.1])
+    first, second = halves(own, side, share=0.2)
+    np.testing.assert_allclose(first, [0.3, 0.4, 0.15, 0.04], rtol=1e-15)
+    np.testing.assert_allclose(first + second, own, rtol=1e-15)
 
 
 def three_clusters(d=2, seed=0):

@@ -17,7 +17,7 @@ from gaussmix.fitting.starts import Sample
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.nesting import is_submodel
 from gaussmix.selection.partitions import SearchData
-from gaussmix.selection.warm_starts import doubled, lifted, merges, nudged_splits, splits
+from gaussmix.selection.warm_starts import doubled, merges, nudged_splits, splits
 from gaussmix.testing import random_mixture
 
 IRIS = load_iris().data
@@ -125,12 +125,12 @@ def test_every_cell_has_its_steps():
 
 
 @pytest.mark.parametrize("simple", MODELS)
-def test_a_lifted_mixture_has_the_same_density(simple):
+def test_a_promoted_mixture_has_the_same_density(simple):
     mixture = random_mixture(covariance_class(simple), 3, 3, np.random.default_rng(1))
     rows = np.random.default_rng(2).normal(size=(20, 3))
     for rich in MODELS.values():
         if is_submodel(covariance_class(simple), rich):
-            again = lifted(mixture, rich)
+            again = mixture.promote_to(rich)
             assert type(again.covariance) is rich
             np.testing.assert_allclose(again.log_density(rows), mixture.log_density(rows), rtol=1e-10)
 

@@ -12,7 +12,6 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Random, Seed
 
@@ -92,7 +91,7 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
     array([[0.   , 0.818]])
     """
     require_comparable(first, second)
-    roots, factors = dense_roots(first.covariance), dense_factors(second.covariance)
+    roots, factors = first.covariance.dense_roots(), second.covariance.dense_factors()
     table = np.empty((first.n_components, second.n_components))
     for at, root in enumerate(roots):
         ratios = factors.transpose(0, 2, 1) @ root
@@ -161,7 +160,7 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
     array([[0.   , 0.312]])
     """
     require_comparable(first, second)
-    factors, roots = dense_factors(first.covariance), dense_roots(second.covariance)
+    factors, roots = first.covariance.dense_factors(), second.covariance.dense_roots()
     identity = np.broadcast_to(np.eye(first.n_features), roots.shape)
     table = np.empty((first.n_components, second.n_components))
     for at, factor in enumerate(factors):
@@ -234,7 +233,7 @@ def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
     array([[0., 5.]])
     """
     require_comparable(first, second)
-    roots, others = dense_roots(first.covariance), dense_roots(second.covariance)
+    roots, others = first.covariance.dense_roots(), second.covariance.dense_roots()
     table = np.empty((first.n_components, second.n_components))
     for at, root in enumerate(roots):
         left, _, right = np.linalg.svd(others.transpose(0, 2, 1) @ root)
@@ -375,29 +374,6 @@ def require_comparable(first: Mixture, second: Mixture) -> None:
     names = first.feature_names, second.feature_names
     if None not in names and names[0] != names[1]:
         raise ValueError(f"the mixtures have different features: {names[0]} and {names[1]}; marginal() reorders them")
-
-
-def dense_roots(covariance: AbstractCovariance) -> FloatArray:
-    """(k, d, d) lower triangular L with ``covariance = L L'``, of any structure."""
-    return _dense(covariance, covariance.roots)
-
-
-def dense_factors(covariance: AbstractCovariance) -> FloatArray:
-    """(k, d, d) W, the transposed inverses of `dense_roots`."""
-    return _dense(covariance, covariance.factors())
-
-
-def _dense(covariance: AbstractCovariance, array: FloatArray) -> FloatArray:
-    k, d = covariance.n_components, covariance.n_features
-    match covariance.form:
-        case "full":
-            return array
-        case "tied":
-            return np.broadcast_to(array, (k, d, d))
-        case "diagonal":
-            return array[:, :, None] * np.eye(d)
-        case "spherical":
-            return array[:, None, None] * np.eye(d)
 
 
 def _mean_of_both(

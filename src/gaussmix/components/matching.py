@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gaussmix.components.distances import dense_roots, jeffreys
+from gaussmix.components.distances import jeffreys
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 
@@ -165,7 +165,7 @@ def principal_direction(mixture: Mixture) -> FloatArray:
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())
-    within = np.sqrt(weights)[:, None, None] * dense_roots(mixture.covariance).transpose(0, 2, 1)
+    within = np.sqrt(weights)[:, None, None] * mixture.covariance.dense_roots().transpose(0, 2, 1)
     tall = np.concatenate([np.sqrt(weights)[:, None] * shifts, within.reshape(-1, mixture.n_features)]) / scale
     direction = np.linalg.svd(tall, full_matrices=False)[2][0]
     sizes = np.abs(direction)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Self
 
@@ -273,8 +273,69 @@ class Mixture:
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
             raise ValueError(f"order must be a permutation of 0 to {self.n_components - 1}, got {positions}")
-        covariance = self.covariance.reordered(positions)
-        return Mixture(self.weights[positions], self.means[positions], covariance, self.feature_names)
+        return self.take(positions, self.weights[positions])
+
+    def take(self, components: Sequence[int] | IntArray, weights: FloatArray | None = None) -> "Mixture":
+        """The mixture of some components.
+
+        Parameters
+        ----------
+        components : sequence of int
+            The component that comes first, second, ...; one may come several times.
+        weights : (m,) array, optional
+            The weights of these; by default their own, divided by their sum.
+
+        Returns
+        -------
+        Mixture
+            Of the same structure and features.
+        """
+        at = np.asarray(components, dtype=np.int64)
+        if weights is None:
+            weights = self.weights[at] / self.weights[at].sum()
+        return Mixture(weights, self.means[at], self.covariance.take(at), self.feature_names)
+
+    @classmethod
+    def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
+        """One mixture of the components of several, each mixture with the same share of the weight.
+
+        Parameters
+        ----------
+        mixtures : sequence of Mixture
+            Of one structure and the same features.
+
+        Returns
+        -------
+        Mixture
+            The components of the first, then those of the second, ...
+
+        Raises
+        ------
+        ValueError
+            When the components of a mixture share something: use `promote_to` first.
+        """
+        first = mixtures[0]
+        return cls(
+            np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
+            np.concatenate([mixture.means for mixture in mixtures]),
+            type(first.covariance).concatenate([mixture.covariance for mixture in mixtures]),
+            first.feature_names,
+        )
+
+    def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
+        """The same mixture as one of a structure that its own is a special case of.
+
+        Parameters
+        ----------
+        structure : subclass of AbstractCovariance
+            Another one would lose what it has no place for; that is not checked.
+
+        Returns
+        -------
+        Mixture
+            Of the same density, to rounding.
+        """
+        return replace(self, covariance=self.covariance.promote_to(structure))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit.

@@ -1,9 +1,12 @@
 """What comes back from a pass over the rows."""
 
+import math
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
+from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, Form, IntArray
 
 
@@ -66,7 +69,7 @@ class Moments:
         Moments
             The components as asked.
         """
-        scatter = self.scatter if self.form == "tied" else self.scatter[order]
+        scatter = FORMS[self.form].take(self.scatter, order)
         return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter)
 
     @property
@@ -77,13 +80,7 @@ class Moments:
     @property
     def scatter_trace(self) -> float:
         """Sum of ``r |y|^2`` over rows and components."""
-        match self.form:
-            case "full":
-                return float(np.einsum("kii->", self.scatter))
-            case "tied":
-                return float(np.trace(self.scatter))
-            case _:
-                return float(self.scatter.sum())
+        return FORMS[self.form].trace(self.scatter)
 
     def scatter_about(self, centers: FloatArray) -> FloatArray:
         """The scatter about the components' own means.
@@ -98,25 +95,85 @@ class Moments:
         array
             In the shape of ``scatter``.
         """
-        weighted = self.counts[:, None] * centers
-        match self.form:
-            case "full":
-                return self.scatter - weighted[:, :, None] * centers[:, None, :]
-            case "tied":
-                return self.scatter - weighted.T @ centers
-            case "diagonal":
-                return self.scatter - weighted * centers
-            case "spherical":
-                return self.scatter - (weighted * centers).sum(axis=1)
+        return self.scatter - FORMS[self.form].products(self.counts[:, None] * centers, centers)
 
+    def in_other_units(self, roots: FloatArray, factors: FloatArray, centers: FloatArray) -> "Moments":
+        """The same sums about other means and in the whitened units of another mixture.
 
-def scatter_of(form: Form, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
-    """The scatter of one component: ``rows`` (n, d) about its mean, ``responsibilities`` (n,) with the weights in."""
-    weighted = responsibilities[:, None] * rows
-    match form:
-        case "full" | "tied":
-            return weighted.T @ rows
-        case "diagonal":
-            return (weighted * rows).sum(axis=0)
-        case "spherical":
-            return (weighted * rows).sum()
+        Parameters
+        ----------
+        roots : array
+            Roots of the covariances whose units these sums are in.
+        factors : array
+            Factors of the other mixture.
+        centers : (k, d) array
+            The means that these sums are about, less the other means, in the units of the other mixture.
+
+        Returns
+        -------
+        Moments
+            To rounding, those of a pass with the other mixture and these responsibilities.
+        """
+        shifts, scatter = FORMS[self.form].moved(self.counts, self.shifts, self.scatter, roots, factors, centers)
+        return replace(self, shifts=shifts, scatter=scatter)
+
+    def flat(self) -> FloatArray:
+        """Counts, shifts, and the scatter less its expectation: uncorrelated, where the scatter itself is not.
+
+        Returns
+        -------
+        (k + k d + s,) array
+            For a scatter of s entries; `from_flat` leads back.
+        """
+        excess = self.scatter - FORMS[self.form].expected_scatter(self.counts, self.shifts.shape[1])
+        return np.concatenate([self.counts, self.shifts.ravel(), excess.ravel()])
+
+    @classmethod
+    def from_flat(cls, vector: FloatArray, form: Form, n_components: int, n_features: int) -> Self:
+        """The sums that `flat` made one vector of; their log-likelihood and entropy are NaN.
+
+        Parameters
+        ----------
+        vector : (k + k d + s,) array
+            As of `flat`, or a combination of such.
+        form : {"full", "tied", "diagonal", "spherical"}
+            The shape of the scatter.
+        n_components : int
+            How many components.
+        n_features : int
+            How many features.
+
+        Returns
+        -------
+        Moments
+            Of that form.
+        """
+        k, own = n_components, n_components * (1 + n_features)
+        counts = vector[:k]
+        excess = vector[own:].reshape(FORMS[form].shape(k, n_features))
+        scatter = excess + FORMS[form].expected_scatter(counts, n_features)
+        shifts = vector[k:own].reshape(k, n_features)
+        return cls(form, counts, shifts, scatter, math.nan, math.nan, float(counts.sum()))
+
+    def fisher_scales(self) -> FloatArray:
+        """Multiply `flat` sums by these for Euclidean lengths to be those of the Fisher metric of the components.
+
+        Returns
+        -------
+        (k + k d + s,) array
+            For sums in units in which every component is near a standard normal one.
+        """
+        counts = np.maximum(self.counts, np.finfo(np.float64).eps * self.counts.sum())
+        per_component = 1 / np.sqrt(counts)
+        d = self.shifts.shape[1]
+        return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
+
+    def is_definite(self) -> bool:
+        """Whether every covariance that follows from the sums is positive-definite.
+
+        Returns
+        -------
+        bool
+            False also where rounding hides it.
+        """
+        return FORMS[self.form].is_definite(self.scatter_about(self.shifts / self.counts[:, None]))

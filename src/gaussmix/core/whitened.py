@@ -1,8 +1,12 @@
 """What goes into a pass over the rows."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from gaussmix.core.typing import FloatArray, Form
+import numpy as np
+
+from gaussmix.core.forms import FORMS
+from gaussmix.core.typing import FloatArray, Form, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +67,21 @@ class WhitenedMixture:
     def n_features(self) -> int:
         """How many features a row has."""
         return self.means.shape[1]
+
+    def take(self, components: Sequence[int] | IntArray) -> "WhitenedMixture":
+        """Take some of the components.
+
+        Parameters
+        ----------
+        components : sequence of int
+            The component that comes first, second, ...; one may come several times.
+
+        Returns
+        -------
+        WhitenedMixture
+            With the same scores: its density is what these components contribute.
+        """
+        at = np.asarray(components, dtype=np.int64)
+        common = self.common and replace(self.common, scales=self.common.scales[at])
+        factors = FORMS[self.form].take(self.factors, at)
+        return WhitenedMixture(self.form, self.offsets[at], self.means[at], factors, common)

@@ -11,7 +11,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.overlap import overlap_facts
-from gaussmix.diagnostics.removal import only, removal_losses
+from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
 from gaussmix.diagnostics.subsample import sample
@@ -198,7 +198,7 @@ def _components(
     sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
     if sound.size:  # those that are to go in any case do not count as what the rows of another would go to
         for position, loss in zip(
-            sound.tolist(), removal_losses(only(mixture, sound), update, rows, row_weights), strict=True
+            sound.tolist(), removal_losses(mixture.take(sound), update, rows, row_weights), strict=True
         ):
             losses[position] = loss
     own = _own_parameters(mixture)

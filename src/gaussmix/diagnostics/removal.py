@@ -4,7 +4,7 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import MeanChange
@@ -46,7 +46,7 @@ def removal_losses(
         if mixture.weights[component] == 1:  # nothing would be left
             continue
         try:
-            without = _after(engine, update, only(mixture, np.delete(np.arange(k), component)))
+            without = _after(engine, update, mixture.take(np.delete(np.arange(k), component)))
         except FloatingPointError:
             continue
         losses[component] = (whole - without) * total
@@ -56,11 +56,3 @@ def removal_losses(
 def _after(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
     """The mean log-likelihood after ten iterations."""
     return fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).moments.mean_log_likelihood
-
-
-def only(mixture: Mixture, kept: IntArray) -> Mixture:
-    """The mixture of some of the components."""
-    covariance, weights = mixture.covariance, mixture.weights[kept]
-    roots = covariance.roots if covariance.form == "tied" else covariance.roots[kept]
-    structure = type(covariance)(roots, len(kept), mixture.n_features)
-    return Mixture(weights / weights.sum(), mixture.means[kept], structure)

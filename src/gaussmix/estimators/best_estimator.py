@@ -3,12 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from gaussmix.core.covariance import covariance_class
-from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.mixture import Mixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.fitting.multistart import Found
 from gaussmix.selection.cells import Cell
@@ -40,10 +36,7 @@ def estimator_of(
     data_range = given.data_range
     if data_range is not None:
         covariance_type = data_range.covariance_type
-        free = covariance_class(covariance_type)
-        covariance = mixture.covariance
-        roots = lower_root(covariance.dense()) if free.form == "full" else np.sqrt(covariance.variances())
-        mixture = data_range.lift(Mixture(mixture.weights, mixture.means, free(roots, *mixture.means.shape)))
+        mixture = data_range.lift(mixture.promote_to(covariance_class(covariance_type)))
         engine = NativeEngine(given.rows, given.row_weights)
         log_likelihood = engine.accumulate(mixture.whitened()).mean_log_likelihood
     names = None if feature_names is None else tuple(map(str, feature_names))

@@ -22,9 +22,10 @@ import math
 
 import numpy as np
 
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, Form
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import AbstractUpdate
 
 MEMORY = 12
@@ -157,12 +158,12 @@ class Accelerator:
 
     def _remember(self, mixture: Mixture, moments: Moments) -> None:
         if self._anchor is None or self._next is None:
-            self._anchor, self._scale, self._next = mixture, _metric(moments), _flat(moments)
+            self._anchor, self._scale, self._next = mixture, moments.fisher_scales(), moments.flat()
             return
         if _is_far(mixture, self._anchor):
             self._move_anchor(mixture)
         self._sums.append(self._next)
-        self._results.append(_flat(_in_units_of(self._anchor, moments, mixture)))
+        self._results.append(_in_units_of(self._anchor, moments, mixture).flat())
         self._next = self._results[-1]
         most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
         self._forget(most)
@@ -186,12 +187,12 @@ class Accelerator:
         assert self._next is not None
 
         def moved(vector: FloatArray) -> FloatArray:
-            return _flat(_in_units_of(mixture, _unflat(vector, old), old))
+            return _in_units_of(mixture, _moments_of(vector, old), old).flat()
 
         self._sums = [moved(vector) for vector in self._sums]
         self._results = [moved(vector) for vector in self._results]
         self._next = moved(self._next)
-        self._anchor, self._scale = mixture, _metric(_unflat(self._next, mixture))
+        self._anchor, self._scale = mixture, _moments_of(self._next, mixture).fisher_scales()
 
     def _newton(self, looked_back: int) -> FloatArray | None:
         """Newton's step in the span Q of the last moves, and EM's, longer, on what residual it leaves.
@@ -236,9 +237,7 @@ class Accelerator:
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
         parts = step**2
         moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
-        if self._anchor.covariance.form == "tied":
-            return math.sqrt(max((moved / counts).max(), parts[k + k * d :].sum() / counts.sum()))
-        return math.sqrt(((moved + parts[k + k * d :].reshape(k, -1).sum(axis=1)) / counts).max())
+        return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
 
     def _square(self) -> FloatArray | None:
         """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""
@@ -262,64 +261,14 @@ class Accelerator:
         if proposed is None:
             return None
         assert self._anchor is not None
-        moments, k = _unflat(proposed, self._anchor), self._anchor.n_components
-        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all() or not _is_definite(moments):
+        moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
+        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all() or not moments.is_definite():
             return None
         step = self._update.maximize(self._anchor, moments)
         if step.collapsed.any():
             return None
         self._proposed = proposed
         return step.mixture
-
-
-def _flat(moments: Moments) -> FloatArray:
-    """Counts, shifts, and the scatter less its expectation: uncorrelated, where the scatter itself is not."""
-    excess = moments.scatter - _expected_scatter(moments.form, moments.counts, moments.shifts.shape[1])
-    return np.concatenate([moments.counts, moments.shifts.ravel(), excess.ravel()])
-
-
-def _expected_scatter(form: Form, counts: FloatArray, n_features: int) -> FloatArray:
-    """Of standard normal rows."""
-    match form:
-        case "full":
-            return counts[:, None, None] * np.eye(n_features)
-        case "tied":
-            return counts.sum() * np.eye(n_features)
-        case "diagonal":
-            return np.repeat(counts[:, None], n_features, axis=1)
-        case "spherical":
-            return n_features * counts
-
-
-def _unflat(vector: FloatArray, anchor: Mixture) -> Moments:
-    k, d = anchor.means.shape
-    counts = vector[:k]
-    excess = vector[k + k * d :].reshape(anchor.covariance.roots.shape)
-    scatter = excess + _expected_scatter(anchor.covariance.form, counts, d)
-    return Moments(
-        anchor.covariance.form,
-        counts,
-        vector[k : k + k * d].reshape(k, d),
-        scatter,
-        log_likelihood=math.nan,
-        entropy=math.nan,
-        weight=float(counts.sum()),
-    )
-
-
-def _metric(moments: Moments) -> FloatArray:
-    """What to multiply flat sums by, for Euclidean lengths to be those of the Fisher metric near the anchor."""
-    counts = np.maximum(moments.counts, np.finfo(np.float64).eps * moments.counts.sum())
-    per_component = 1 / np.sqrt(counts)
-    shifts = np.repeat(per_component, moments.shifts.shape[1])
-    match moments.form:
-        case "tied":
-            scatter = np.full(moments.scatter.size, 1 / math.sqrt(2 * counts.sum()))
-        case "spherical":
-            scatter = per_component / math.sqrt(2 * moments.shifts.shape[1])
-        case _:
-            scatter = np.repeat(per_component, moments.scatter[0].size) / math.sqrt(2)
-    return np.concatenate([per_component, shifts, scatter])
 
 
 def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
@@ -330,46 +279,13 @@ def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
 
 
 def _in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
-    """The same sums about the means and in the whitened units of the anchor.
-
-    With ``y`` whitened by the mixture and ``z`` by the anchor, ``z = A y + c`` where ``A = W' L`` and ``c`` is the
-    shift of the mean: ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
-    """
+    """The same sums about the means and in the whitened units of the anchor."""
     if anchor is mixture:
         return moments
-    c = anchor.covariance.whiten_each(mixture.means - anchor.means)
-    roots, factors, counts = mixture.covariance.roots, anchor.covariance.factors(), moments.counts
-    match moments.form:
-        case "full":
-            turn = factors.transpose(0, 2, 1) @ roots
-            turned = (turn @ moments.shifts[:, :, None])[:, :, 0]
-            half = turned + 0.5 * counts[:, None] * c
-            cross = half[:, :, None] * c[:, None, :]
-            scatter = turn @ moments.scatter @ turn.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
-        case "tied":
-            turn = factors.T @ roots
-            turned = moments.shifts @ turn.T
-            cross = (turned + 0.5 * counts[:, None] * c).T @ c
-            scatter = turn @ moments.scatter @ turn.T + cross + cross.T
-        case "diagonal":
-            turn = factors * roots
-            turned = turn * moments.shifts
-            scatter = turn**2 * moments.scatter + (2 * turned + counts[:, None] * c) * c
-        case "spherical":
-            turn = factors * roots
-            turned = turn[:, None] * moments.shifts
-            scatter = turn**2 * moments.scatter + ((2 * turned + counts[:, None] * c) * c).sum(axis=1)
-    shifts = turned + counts[:, None] * c
-    return Moments(moments.form, counts, shifts, scatter, moments.log_likelihood, moments.entropy, moments.weight)
+    centers = anchor.covariance.whiten_each(mixture.means - anchor.means)
+    return moments.in_other_units(mixture.covariance.roots, anchor.covariance.factors(), centers)
 
 
-def _is_definite(moments: Moments) -> bool:
-    """Whether every covariance that follows from the sums is positive-definite."""
-    scatter = moments.scatter_about(moments.shifts / moments.counts[:, None])
-    if moments.form in ("diagonal", "spherical"):
-        return bool((scatter > 0).all())
-    try:
-        np.linalg.cholesky(scatter)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+def _moments_of(vector: FloatArray, anchor: Mixture) -> Moments:
+    """Flat sums in the units of the anchor, as sums again."""
+    return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)

@@ -12,6 +12,7 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
@@ -66,16 +67,7 @@ class BatchFit:
         """
         if self.objectives[run] == -math.inf:
             raise ValueError(f"run {run} came to a singular covariance or an empty component: it has no mixture")
-        k, d = self.means[run].shape
-        roots = self.roots[run]
-        match self.structure.form:
-            case "tied":
-                roots = roots[0]
-            case "diagonal":
-                roots = roots.diagonal(axis1=1, axis2=2)
-            case "spherical":
-                roots = roots[:, 0, 0]
-        return Mixture(self.weights[run], self.means[run], self.structure(roots, k, d))
+        return Mixture(self.weights[run], self.means[run], self.structure.from_dense_roots(self.roots[run]))
 
 
 def fit_em_batch(
@@ -133,7 +125,7 @@ def fit_em_batch(
             raise ValueError(
                 "fit_em_batch does not support a prior on the means: use fit_em, or a prior with mean_strength=0"
             )
-        shares = k if structure.form == "tied" else 1
+        shares = FORMS[structure.form].components_per_scatter(k)
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
     if d > MOST_FEATURES:
@@ -222,14 +214,8 @@ def _batch_fit(
     for run, fit in enumerate(runs):
         if fit is None:
             continue
-        weights[run], means[run], own = fit.mixture.weights, fit.mixture.means, fit.mixture.covariance.roots
-        match structure.form:
-            case "full" | "tied":
-                roots[run] = own
-            case "diagonal":
-                roots[run] = own[:, :, None] * np.eye(d)
-            case "spherical":
-                roots[run] = own[:, None, None] * np.eye(d)
+        weights[run], means[run] = fit.mixture.weights, fit.mixture.means
+        roots[run] = fit.mixture.covariance.dense_roots()
         objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
         n_passes[run] = fit.n_passes
         if tables is not None:

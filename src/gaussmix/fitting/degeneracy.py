@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
+from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
@@ -113,12 +113,12 @@ def examine(
         What is wrong with each component.
     """
     k, d = mixture.means.shape
-    ratios, whiten = _in_units_of(mixture, None)
+    ratios, whiten = mixture.covariance.relative_variances(mixture.weights)
     least = ratios[:, 0]
     volume, shape, orientation = tuple(mixture.covariance.letters)
-    tied = mixture.covariance.form == "tied"
-    if target_root is not None and (tied or not _is_plain(least, whiten, target_root)):
-        least = _in_units_of(mixture, target_root)[0][:, 0]
+    alike = volume == shape == orientation == "E"  # each is the pooled covariance: none is small beside it
+    if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
+        least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
     collapsed = least < _COLLAPSED
     if rounding is not None and (rounding > 0).any():
         collapsed = collapsed | _is_below_rounding(mixture, rounding)
@@ -174,29 +174,6 @@ def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) ->
     """Whether no component can be collapsed: none beside the pooled covariance, nor that beside the target."""
     own = whiten if whiten.ndim == 1 else whiten.diagonal()
     return bool(least.min() > math.sqrt(_COLLAPSED) and (own * target_root.diagonal()).max() < _LARGE)
-
-
-def _in_units_of(mixture: Mixture, target_root: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """(k, d) the ascending variances of each component in units of the reference, and W (d, d) or (d,) to get there."""
-    covariance, d = mixture.covariance, mixture.n_features
-    if covariance.form in ("diagonal", "spherical"):
-        variances = covariance.variances()
-        target = mixture.weights @ variances if target_root is None else (target_root**2).sum(axis=1)
-        if covariance.form == "spherical":
-            target = np.full(d, target.mean())
-        ratios = variances / target
-        ratios.sort(axis=1)
-        return ratios, 1 / np.sqrt(target)
-    roots = covariance.roots.reshape(-1, d, d)
-    if target_root is None:
-        if covariance.form == "tied":
-            return np.ones(mixture.means.shape), np.eye(d)
-        target_root = lower_root((mixture.weights @ covariance.dense().reshape(-1, d * d)).reshape(1, d, d))[0]
-    if not target_root.diagonal().all():  # no volume: beside it nothing varies
-        return np.zeros(mixture.means.shape), np.zeros((d, d))
-    whiten = inverse_transposed(target_root[None])[0]
-    values = np.linalg.svd(whiten.T @ roots, compute_uv=False)[:, ::-1] ** 2
-    return np.broadcast_to(values, mixture.means.shape), whiten
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:

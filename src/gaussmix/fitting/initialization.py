@@ -9,8 +9,9 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.engines.base import draw_rows
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
@@ -125,12 +126,12 @@ def mixture_from_membership(
         shift = weights @ offset / count if count > 0 else np.zeros(n_features)
         counts.append(count)
         means.append(center + shift)
-        scatter.append(scatter_of(unit.form, offset - shift, weights))
+        scatter.append(FORMS[unit.form].scatter_of(offset - shift, weights))
     moments = Moments(
         unit.form,
         np.array(counts),
         np.zeros((n_components, n_features)),
-        np.sum(scatter, axis=0) if unit.form == "tied" else np.stack(scatter),
+        FORMS[unit.form].total(scatter),
         log_likelihood=np.nan,
         entropy=np.nan,
         weight=float(np.sum(counts)),

@@ -205,7 +205,7 @@ class Multistart:
                 runs.append(self._run(mixture, n_iter, None))
             return runs
         engine = StackedEngine(self.engine, len(mixtures))
-        fit = self._fit(engine, _stack(mixtures), n_iter, None)
+        fit = self._fit(engine, Mixture.concatenate(mixtures), n_iter, None)
         self.n_runs += len(mixtures)
         return [self._noted(part) for part in _unstack(fit, engine.passes, self.update)]
 
@@ -367,25 +367,13 @@ def find_optimum(
     return Found(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
 
 
-def _stack(mixtures: list[Mixture]) -> Mixture:
-    """One mixture of the components of all, each with its part of the weight (`StackedEngine`)."""
-    first = mixtures[0].covariance
-    roots = np.concatenate([mixture.covariance.roots for mixture in mixtures])
-    return Mixture(
-        np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
-        np.concatenate([mixture.means for mixture in mixtures]),
-        type(first)(roots, len(mixtures) * first.n_components, first.n_features),
-    )
-
-
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
     """The fits of the mixtures of a stack."""
-    n_mixtures, d = len(passes[0]), fit.mixture.n_features
+    n_mixtures = len(passes[0])
     k = fit.mixture.n_components // n_mixtures
     for at in range(n_mixtures):
         part = slice(at * k, (at + 1) * k)
-        covariance = type(fit.mixture.covariance)(fit.mixture.covariance.roots[part], k, d)
-        mixture = Mixture(n_mixtures * fit.mixture.weights[part], fit.mixture.means[part], covariance)
+        mixture = fit.mixture.take(range(at * k, (at + 1) * k), n_mixtures * fit.mixture.weights[part])
         step = fit.last_step
         moments = passes[fit.n_iter][at]
         yield replace(

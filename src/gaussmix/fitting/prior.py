@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Form
@@ -87,9 +88,8 @@ class Prior:
             As pseudo-rows.
         """
         d = len(root)
-        strength = {"full": 2 * d + 4, "tied": 2 * d + 3 + n_components, "diagonal": d + 5, "spherical": 2 + 4 / d}
-        shrink = n_components ** (-1 / d) / (math.sqrt(d) if form == "spherical" else 1.0)
-        return cls(strength[form], shrink * root, 0.01, center)
+        shrink = n_components ** (-1 / d) / math.sqrt(FORMS[form].features_per_variance(d))
+        return cls(FORMS[form].inverse_wishart_rows(n_components, d), shrink * root, 0.01, center)
 
     def strength_each(self, mixture: Mixture) -> float:
         """Pseudo-rows that a component's covariance is divided by in addition.
@@ -104,7 +104,7 @@ class Prior:
         float
             A number of rows.
         """
-        return self.strength / (mixture.n_components if mixture.covariance.form == "tied" else 1)
+        return self.strength / FORMS[mixture.covariance.form].components_per_scatter(mixture.n_components)
 
     def pseudo_moments(self, mixture: Mixture) -> Moments:
         """What the pseudo-rows add to the sums of a pass.
@@ -126,15 +126,7 @@ class Prior:
         if self.mean_strength > 0:
             centers = covariance.whiten_each(self.center - mixture.means)
             shifts = self.mean_strength * centers
-            match covariance.form:
-                case "full":
-                    scatter = scatter + shifts[:, :, None] * centers[:, None, :]
-                case "tied":
-                    scatter = scatter + shifts.T @ centers
-                case "diagonal":
-                    scatter = scatter + shifts * centers
-                case "spherical":
-                    scatter = scatter + (shifts * centers).sum(axis=1)
+            scatter = scatter + FORMS[covariance.form].products(shifts, centers)
         return Moments(covariance.form, counts, shifts, scatter, 0.0, 0.0, 0.0)
 
     def log_density(self, mixture: Mixture, pseudo: Moments) -> float:

@@ -88,34 +88,53 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
     """(k, k) log-likelihood that one normal component in place of two may lose at most, in nats.
 
-    Runnalls, IEEE Transactions on Aerospace and Electronic Systems 43 (2007), 989-999, equation 16, with the covariance
-    of the two together as the structure sees it.
+    `AbstractCovariance.merge_costs` of all pairs; the diagonal is zero.
     """
-    k, d = mixture.means.shape
-    covariance = mixture.covariance
+    k = mixture.n_components
     first, second = np.triu_indices(k, 1)
-    n = counts[first] + counts[second]
-    share = np.divide(counts[first], n, out=np.full(len(n), 0.5), where=n > 0)
-    apart = share * (1 - share)
-    shift = mixture.means[first] - mixture.means[second]
     costs = np.zeros((k, k))
-    if covariance.form == "tied":
-        whitened = shift @ covariance.factors()
-        cost = 0.5 * n * apart * (whitened**2).sum(axis=1)
-    else:
-        if covariance.form == "full":
-            dense = covariance.dense()
-            both = share[:, None, None] * dense[first] + (1 - share)[:, None, None] * dense[second]
-            log_det = np.linalg.slogdet(both + apart[:, None, None] * shift[:, :, None] * shift[:, None, :])[1]
-        else:
-            variances = covariance.variances()
-            both = share[:, None] * variances[first] + (1 - share)[:, None] * variances[second]
-            both += apart[:, None] * shift**2
-            log_det = np.log(both).sum(axis=1) if covariance.form == "diagonal" else d * np.log(both.mean(axis=1))
-        own = -2 * covariance.log_det()
-        cost = 0.5 * (n * log_det - counts[first] * own[first] - counts[second] * own[second])
+    cost = mixture.covariance.merge_costs(first, second, counts, mixture.means[first] - mixture.means[second])
     costs[first, second] = costs[second, first] = cost
     return costs
+
+
+def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:
+    """(n,) on which side of the mean rows lie along a direction.
+
+    Parameters
+    ----------
+    centered : (n, d) array
+        Rows about the mean of a component, in any units.
+    direction : (d,) array
+        In the same units.
+
+    Returns
+    -------
+    (n,) array of bool
+        True on the side that the direction points to.
+    """
+    return np.asarray(centered @ direction > 0)
+
+
+def halves(own: FloatArray, side: BoolArray, share: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """The responsibilities of two components in place of one that is cut in two.
+
+    Parameters
+    ----------
+    own : (n,) array
+        Responsibilities of the component.
+    side : (n,) array of bool
+        The half that each row belongs to, such as `side_of_mean`.
+    share : float, default=1.0
+        What part of a row goes to the component of its half; the rest goes to both alike.
+
+    Returns
+    -------
+    first, second : (n,) array
+        They sum to ``own``; the first has the rows whose side is True.
+    """
+    apart = np.where(side, share, -share)
+    return own * (0.5 * (1 + apart)), own * (0.5 * (1 - apart))
 
 
 def _split(
@@ -141,10 +160,10 @@ def _split(
     own_units, units = inverse_transposed(np.stack([root, data.root]))
     widest = units @ np.linalg.svd(units.T @ root)[0][:, 0]
     whitened = centered @ own_units
-    directions = [centered @ widest]
+    sides = [side_of_mean(centered, widest)]
     if rows.shape[1] > 1:
-        directions.append(whitened @ kurtosis_axes(whitened, weights)[:, 0])
-    starts = [start_from_labels(own, (along > 0).astype(np.int64), structure, 2) for along in directions]
+        sides.append(side_of_mean(whitened, kurtosis_axes(whitened, weights)[:, 0]))
+    starts = [start_from_labels(own, side.astype(np.int64), structure, 2) for side in sides]
     short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
     best = max(short, key=lambda fit: fit.objective)
     best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)

@@ -11,9 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
-from gaussmix.core.covariance.triangular import inverse_transposed, root_of_rows
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of, structure_of
+from gaussmix.core.covariance.triangular import inverse_transposed
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
@@ -198,14 +199,7 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
     mixture = MaximumLikelihood(prior=prior).maximize(alike, moments).mixture
-    roots = mixture.covariance.roots
-    match structure.form:
-        case "full" | "tied":
-            roots = data.root @ roots
-        case "diagonal":
-            roots = data.root.diagonal() * roots
-        case "spherical":
-            roots = data.root[0, 0] * roots
+    roots = mixture.covariance.rescale(data.root).roots
     covariance = structure.identity(k, d)
     if isinstance(covariance, AbstractConstrained):
         covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
@@ -229,13 +223,7 @@ def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     """Lower root of ``rows' rows`` as far as the structure can see it."""
     deviations = np.sqrt((rows**2).sum(axis=0))
-    match form:
-        case "full" | "tied":
-            root = root_of_rows(rows)
-        case "diagonal":
-            root = np.diag(deviations)
-        case "spherical":
-            root = np.sqrt((deviations**2).mean()) * np.eye(len(deviations))
+    root = structure_of(form).root_of_rows(rows)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
     root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
     return root
@@ -305,7 +293,8 @@ def merge_tree(
     n_cells = int(cells.max()) + 1
     weights = np.ones(len(rows)) if row_weights is None else row_weights
     d = rows.shape[1]
-    features = _features(rows, form)
+    algebra = FORMS[form]
+    features = algebra.squares(rows)
     sums: FloatArray = np.stack(
         [np.bincount(cells, weights * column, n_cells) for column in (np.ones(len(rows)), *rows.T)], axis=1
     )
@@ -316,18 +305,8 @@ def merge_tree(
 
     def energy(sums: FloatArray, squares: FloatArray) -> FloatArray:
         counts = sums[..., 0]
-        scatter = squares - _features(sums[..., 1:], form) / np.maximum(counts, 1e-300)[..., None]
-        if form == "tied":
-            return np.asarray(scatter.sum(axis=-1))
-        n = counts + 1
-        if form == "full":
-            matrices = scatter.reshape(*scatter.shape[:-1], d, d) + pseudo * np.eye(d)
-            log_det = np.linalg.slogdet(matrices)[1] - d * np.log(n)
-        elif form == "diagonal":
-            log_det = np.log((scatter + pseudo) / n[..., None]).sum(axis=-1)
-        else:
-            log_det = d * np.log((scatter[..., 0] + d * pseudo) / (d * n))
-        return np.asarray(0.5 * n * log_det)
+        scatter = squares - algebra.squares(sums[..., 1:]) / np.maximum(counts, 1e-300)[..., None]
+        return algebra.classification_loss(counts, scatter, pseudo, d)
 
     own = energy(sums, squares)
     loss = np.full((n_cells, n_cells), np.inf)
@@ -354,14 +333,3 @@ def merge_tree(
         losses = energy(sums[i] + sums[others], squares[i] + squares[others]) - own[i] - own[others]
         loss[np.minimum(i, others), np.maximum(i, others)] = losses
     return clusters
-
-
-def _features(rows: FloatArray, form: Form) -> FloatArray:
-    """What a scatter sums: products, squares, or their sum."""
-    match form:
-        case "full":
-            return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], rows.shape[-1] ** 2)
-        case "diagonal" | "tied":
-            return rows**2
-        case "spherical":
-            return (rows**2).sum(axis=-1, keepdims=True)

@@ -10,7 +10,6 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.means import means_in_words
-from gaussmix.diagnostics.removal import only
 from gaussmix.html_report.elements import (
     Markup,
     bullets,
@@ -246,7 +245,7 @@ def overlap(subject: ModelAndRows, report: Report) -> Markup:
     else:
         parts_.append(paragraph("No two components are taken for each other as often as once in a hundred rows."))
     held = np.flatnonzero(mixture.weights)
-    clusters = merge_components(only(mixture, held), method="ridgeline-unimodal").cut().component_clusters
+    clusters = merge_components(mixture.take(held), method="ridgeline-unimodal").cut().component_clusters
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
     if merged:

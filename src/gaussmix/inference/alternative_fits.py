@@ -8,6 +8,7 @@ from gaussmix.fitting.batch import BatchFit, fit_em_batch
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.refit import MAX_ITER, NEAR, Refit
+from gaussmix.fitting.split_merge import halves, side_of_mean
 
 _DIRECTIONS = 3  # that each component is cut across
 _PLACES = 24  # where rows that lie close together become a component
@@ -78,7 +79,7 @@ def _cuts(rows: FloatArray, null: Mixture, shares: FloatArray, rng: np.random.Ge
     tables = []
     for component in range(null.n_components):
         whitened = _whitened(rows, null, component)
-        sides = [whitened @ rng.standard_normal(null.n_features) > 0 for _ in range(_DIRECTIONS)]
+        sides = [side_of_mean(whitened, rng.standard_normal(null.n_features)) for _ in range(_DIRECTIONS)]
         lengths = (whitened**2).sum(axis=1)
         sides.append(lengths < 0.7 * null.n_features)
         tables += [_divided(shares, component, side) for side in sides]
@@ -111,14 +112,11 @@ def _cells(rows: FloatArray, null: Mixture, rng: np.random.Generator) -> list[Fl
 
 def _whitened(rows: FloatArray, mixture: Mixture, component: int) -> FloatArray:
     """(n, d) rows about the mean of a component, in units of its deviations."""
-    factors, form = mixture.covariance.factors(), mixture.covariance.form
-    own = factors if form == "tied" else factors[component]
-    centered = rows - mixture.means[component]
-    return centered @ own if form in ("full", "tied") else centered * own
+    return mixture.covariance.whiten(rows - mixture.means[component], component)
 
 
 def _divided(shares: FloatArray, component: int, side: BoolArray) -> FloatArray:
-    own = shares[:, component]
-    table = np.column_stack([shares, np.where(side, 0.0, own)])
-    table[:, component] = np.where(side, own, 0.0)
+    first, second = halves(shares[:, component], side)
+    table = np.column_stack([shares, second])
+    table[:, component] = first
     return table

@@ -150,17 +150,7 @@ def _contrasts(weights: FloatArray) -> FloatArray:
 
 def _roots(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
     """(k, d, d) the mixture's own, triangular, and their inverses transposed."""
-    k, d = mixture.means.shape
-    roots, factors = mixture.covariance.roots, mixture.covariance.factors()
-    match mixture.covariance.form:
-        case "full":
-            return roots, factors
-        case "tied":
-            return np.tile(roots, (k, 1, 1)), np.tile(factors, (k, 1, 1))
-        case "diagonal":
-            return roots[:, :, None] * np.eye(d), factors[:, :, None] * np.eye(d)
-        case "spherical":
-            return roots[:, None, None] * np.eye(d), factors[:, None, None] * np.eye(d)
+    return mixture.covariance.dense_roots(), mixture.covariance.dense_factors()
 
 
 def _axes_and_lengths(mixture: Mixture, orientation: str) -> tuple[FloatArray, FloatArray]:

@@ -14,7 +14,6 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.diagnostics.removal import only
 from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
 from gaussmix.inference.jacobian import Derivative, derivatives
@@ -222,7 +221,7 @@ def standard_errors(
         )
     components = np.flatnonzero(mixture.weights > 0)
     features = np.arange(d) if fit.data_range is None else fit.data_range.kept
-    parametrization = Parametrization.about(only(mixture, components) if len(components) < k else mixture)
+    parametrization = Parametrization.about(mixture.take(components) if len(components) < k else mixture)
     with one_blas_thread(*fit.rows.shape):
         information = Information.at(parametrization, fit.rows, fit.row_weights, squares=kind != "observed")
     spread = AsymptoticCovariance.of(information, kind)

@@ -24,7 +24,7 @@ from gaussmix.selection.cells import Cell
 from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum, Place
 from gaussmix.selection.model_names import as_origin
 from gaussmix.selection.partitions import SearchData
-from gaussmix.selection.warm_starts import doubled, lifted
+from gaussmix.selection.warm_starts import doubled
 
 _PLAIN = 6  # iterations without acceleration: most fits are at the top after three
 _MOST = 500  # iterations more, of sound components
@@ -144,4 +144,4 @@ class FinalFits:
         mixture = final.fit.mixture
         while mixture.n_components < size:
             mixture = doubled(mixture)
-        return lifted(mixture, structure)
+        return mixture.promote_to(structure)

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance, free_of
-from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.split_merge import merge_costs
+from gaussmix.fitting.split_merge import halves, merge_costs, side_of_mean
 from gaussmix.selection.partitions import Start
 
 _SPLITS = 8  # components, those of greatest weight first
@@ -25,11 +23,10 @@ def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float =
     dense = mixture.covariance.dense()
     for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
         widest = np.linalg.eigh(dense[component])[1][:, -1]
-        side = np.where((rows - mixture.means[component]) @ widest > 0, share, -share)
-        own = 0.5 * table[:, component]
-        halves = np.stack([own * (1 + side), own * (1 - side)], axis=1)
+        side = side_of_mean(rows - mixture.means[component], widest)
         others = np.delete(table, component, axis=1)
-        yield f"{mixture.n_components} components, one split", np.concatenate([others, halves], axis=1)
+        split = np.column_stack([others, *halves(table[:, component], side, share)])
+        yield f"{mixture.n_components} components, one split", split
 
 
 def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
@@ -47,27 +44,10 @@ def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start
         yield f"{mixture.n_components} components, two merged", merged
 
 
-def lifted(mixture: Mixture, structure: type[AbstractCovariance]) -> Mixture:
-    """The same mixture as one of a structure that its own is a special case of."""
-    dense = mixture.covariance.dense()
-    match free_of(structure).form:
-        case "full":
-            roots = lower_root(dense)
-        case "tied":
-            roots = lower_root(dense[:1])[0]
-        case "diagonal":
-            roots = np.sqrt(mixture.covariance.variances())
-        case "spherical":
-            roots = np.sqrt(mixture.covariance.variances()[:, 0])
-    return Mixture(mixture.weights, mixture.means, structure(roots, *mixture.means.shape))
-
-
 def doubled(mixture: Mixture) -> Mixture:
     """The same density with one component more: that of greatest weight, twice, each with half of the weight."""
     component = int(mixture.weights.argmax())
     order = [*range(mixture.n_components), component]
     weights = mixture.weights[order]
     weights[[component, -1]] /= 2
-    covariance = mixture.covariance
-    roots: FloatArray = covariance.roots if covariance.form == "tied" else covariance.roots[order]
-    return Mixture(weights, mixture.means[order], type(covariance)(roots, len(order), mixture.n_features))
+    return mixture.take(order, weights)

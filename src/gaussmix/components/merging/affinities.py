@@ -10,7 +10,7 @@ from typing import Literal, Self
 import numpy as np
 from scipy.special import entr, xlogy
 
-from gaussmix.components.distances import dense_roots, overlap
+from gaussmix.components.distances import overlap
 from gaussmix.components.merging.ridgeline import Ridgeline
 from gaussmix.core.covariance import Full
 from gaussmix.core.covariance.triangular import root_of_rows
@@ -158,8 +158,8 @@ class NormalClusters(AbstractClusters):
         return self.mixture.n_components
 
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:
-        mixture, roots = self.mixture, dense_roots(self.mixture.covariance)
-        found = overlap(self._only([cluster]), self._only(others))[0]
+        mixture, roots = self.mixture, self.mixture.covariance.dense_roots()
+        found = overlap(*(mixture.take(some, mixture.weights[some]) for some in ([cluster], others)))[0]
         for at, other in enumerate(others):
             pair = [cluster, int(other)]
             if not mixture.weights[pair].all():
@@ -169,11 +169,6 @@ class NormalClusters(AbstractClusters):
                 found[at] = ratio if ratio < 1 else 1 + found[at]
         return found
 
-    def _only(self, some: IntArray | list[int]) -> Mixture:
-        roots = dense_roots(self.mixture.covariance)[some]
-        covariance = Full(roots, len(some), self.mixture.n_features)
-        return Mixture(self.mixture.weights[some], self.mixture.means[some], covariance)
-
     def merged(self, first: int, second: int) -> Self:
         mixture = self.mixture
         pair = [first, second]
@@ -181,7 +176,7 @@ class NormalClusters(AbstractClusters):
         total = float(weights.sum())
         shares = weights / total if total > 0 else np.full(2, 0.5)
         apart = mixture.means[second] - mixture.means[first]
-        roots = dense_roots(mixture.covariance)
+        roots = mixture.covariance.dense_roots()
         tall = [np.sqrt(share) * roots[at].T for share, at in zip(shares, pair, strict=True)]
         between = np.sqrt(shares.prod()) * apart
         kept = np.delete(np.arange(self.n_clusters), second)

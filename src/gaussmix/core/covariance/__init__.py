@@ -8,6 +8,7 @@ from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.oriented import EEV, EVE, EVV, VEE, VEV, VVE
 from gaussmix.core.covariance.spherical import Spherical
 from gaussmix.core.covariance.tied import Tied
+from gaussmix.core.typing import Form
 
 COVARIANCES: dict[str, type[AbstractCovariance]] = {
     structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
@@ -66,6 +67,22 @@ def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
     return structure.free if issubclass(structure, AbstractConstrained) else structure
 
 
+def structure_of(form: Form) -> type[AbstractCovariance]:
+    """The structure of a form that restricts nothing else.
+
+    Parameters
+    ----------
+    form : {"full", "tied", "diagonal", "spherical"}
+        The form of its factors.
+
+    Returns
+    -------
+    subclass of AbstractCovariance
+        One of scikit-learn's four.
+    """
+    return next(structure for structure in COVARIANCES.values() if structure.form == form)
+
+
 __all__ = [
     "COVARIANCES",
     "MODELS",
@@ -77,4 +94,5 @@ __all__ = [
     "Tied",
     "covariance_class",
     "free_of",
+    "structure_of",
 ]

@@ -2,47 +2,52 @@
 
 A structure is a frozen value that holds the square roots of the covariances, ``covariance = root root'``, and owes
 
-====================  =================================================================================================
-``name``              scikit-learn's word for it, or mclust's letters
-``letters``           mclust's letters: what is equal (E), varies (V) or is that of the identity (I)
-``form``              the form of its factors and of the scatter it learns from
-``identity``          unit covariances of a given size
-``from_covariances``  from known covariances in scikit-learn's shape, checked
-``from_precisions``   from known inverses in scikit-learn's shape, checked
-``factors``           W, with ``W W' = inverse(covariance)``: what an engine whitens with
-``log_det``           log det W for each component
-``common_basis``      what full factors have in common, if they have
-``maximize``          the next structure, from counts and scatter in this one's whitened units
-``inflated``          the structure with variances added
-``pivots``            the variance of each feature given the ones before it
-``color``             standard normal rows turned into rows of a component
-``color_each``        the same, one row for each component
-``whiten_each``       the way back
-``whitened_scatter``  a given scatter, in the whitened units of each component
-``precision_traces``  the trace of each inverse covariance
-``variances``         the variance of each feature
-``dense``             full covariances
-``marginal``          the structure of some of the features
-``reordered``         the structure with its components in another order
-``with_average``      the structure with one component as wide as all are on the average
-====================  =================================================================================================
+======================  ===============================================================================================
+``name``                scikit-learn's word for it, or mclust's letters
+``letters``             mclust's letters: what is equal (E), varies (V) or is that of the identity (I)
+``form``                the form of its factors and of the scatter it learns from
+``identity``            unit covariances of a given size
+``from_covariances``    from known covariances in scikit-learn's shape, checked
+``from_precisions``     from known inverses in scikit-learn's shape, checked
+``factors``             W, with ``W W' = inverse(covariance)``: what an engine whitens with
+``log_det``             log det W for each component
+``common_basis``        what full factors have in common, if they have
+``maximize``            the next structure, from counts and scatter in this one's whitened units
+``inflated``            the structure with variances added
+``pivots``              the variance of each feature given the ones before it
+``color``               standard normal rows turned into rows of a component
+``color_each``          the same, one row for each component
+``whiten_each``         the way back
+``whitened_scatter``    a given scatter, in the whitened units of each component
+``precision_traces``    the trace of each inverse covariance
+``variances``           the variance of each feature
+``dense``               full covariances
+``marginal``            the structure of some of the features
+``rescale``             the covariances in other units
+``root_of_rows``        a lower root of the sum of squares of rows, as the structure sees it
+``relative_variances``  the variances of each component in units of a covariance
+``merge_costs``         the likelihood that one component in place of two loses
+``with_average``        the structure with one component as wide as all are on the average
+======================  ===============================================================================================
 
-and nothing else: it has never seen a row. ``gaussmix.testing.check_covariance`` checks all of it.
+and nothing else: it has never seen a row. The rest follows from these: ``take``, ``concatenate``, ``promote_to``,
+``whiten`` and the dense roots. ``gaussmix.testing.check_covariance`` checks all of it.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Self, TypeVar
 
-import numpy as np
-
-from gaussmix.core.typing import FloatArray, Form
+from gaussmix.core.covariance.roots import AbstractRoots
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.whitened import CommonBasis
+
+Structure = TypeVar("Structure", bound="AbstractCovariance")
 
 
 @dataclass(frozen=True, eq=False)
-class AbstractCovariance(ABC):
+class AbstractCovariance(AbstractRoots):
     """The covariances of all components of a mixture.
 
     Attributes
@@ -58,59 +63,6 @@ class AbstractCovariance(ABC):
     A covariance is ``volume Q diag(shape) Q'`` with an orthogonal Q, its orientation, and a shape of product one
     (Banfield and Raftery, Biometrics 49 (1993), 803-821). The three letters stand for these, in that order.
     """
-
-    name: ClassVar[str]
-    letters: ClassVar[str]
-    form: ClassVar[Form]
-
-    roots: FloatArray
-    n_components: int
-    n_features: int
-
-    def __post_init__(self) -> None:
-        roots = np.ascontiguousarray(self.roots, dtype=np.float64).view()
-        roots.flags.writeable = False
-        object.__setattr__(self, "roots", roots)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
-        return type(self), (self.roots, self.n_components, self.n_features)
-
-    @classmethod
-    @abstractmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        """The shape of the roots, of the factors, and of the covariances in scikit-learn's words.
-
-        Parameters
-        ----------
-        n_components : int
-            How many components.
-        n_features : int
-            How many features.
-
-        Returns
-        -------
-        tuple of int
-            The shape.
-        """
-
-    @classmethod
-    @abstractmethod
-    def identity(cls, n_components: int, n_features: int) -> Self:
-        """Unit covariances.
-
-        Parameters
-        ----------
-        n_components : int
-            How many components.
-        n_features : int
-            How many features.
-
-        Returns
-        -------
-        AbstractCovariance
-            Of this class.
-        """
 
     @classmethod
     @abstractmethod
@@ -188,16 +140,6 @@ class AbstractCovariance(ABC):
     def n_parameters(self) -> int:
         """How many numbers are free."""
         return self.count_parameters(self.n_components, self.n_features)
-
-    @abstractmethod
-    def factors(self) -> FloatArray:
-        """What an engine whitens with: W, with ``W W' = inverse(covariance)``.
-
-        Returns
-        -------
-        array
-            Upper triangular, or one over standard deviations; in the shape of the roots.
-        """
 
     @abstractmethod
     def log_det(self) -> FloatArray:
@@ -375,19 +317,98 @@ class AbstractCovariance(ABC):
             Of the same class where that can be; else of one that asks for less.
         """
 
+    @classmethod
     @abstractmethod
-    def reordered(self, order: Sequence[int]) -> Self:
-        """The structure with its components in another order.
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        """A root of the sum of squares of rows, as far as the structure can see it.
 
         Parameters
         ----------
-        order : sequence of int
-            The component that comes first, second, ...
+        rows : (n, d) array
+            About their center; times the square roots of their weights.
+
+        Returns
+        -------
+        (d, d) array
+            Lower triangular L with ``L L' = rows' rows``; of variances diagonal, of spheres a multiple of the identity.
+        """
+
+    @abstractmethod
+    def rescale(self, root: FloatArray) -> "AbstractCovariance":
+        """The covariances in other units: those of rows times ``root'``.
+
+        Parameters
+        ----------
+        root : (d, d) array
+            As `root_of_rows` gives it.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Of the same class where that can be; else of one that asks for less.
+        """
+
+    def promote_to(self, structure: type[Structure]) -> Structure:
+        """The same covariances as an object of a structure that this one is a special case of.
+
+        Parameters
+        ----------
+        structure : subclass of AbstractCovariance
+            Another one would lose what it has no place for; that is not checked.
+
+        Returns
+        -------
+        AbstractCovariance
+            Of that class.
+        """
+        return structure(structure._roots_of(self), self.n_components, self.n_features)
+
+    @classmethod
+    @abstractmethod
+    def _roots_of(cls, covariance: "AbstractCovariance") -> FloatArray:
+        """The roots that an object of this class has for these covariances."""
+
+    @abstractmethod
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """The variances of each component along the axes that it has in units of a reference.
+
+        Parameters
+        ----------
+        weights : (k,) array
+            Of the pooled covariance, the sum of ``weights[k] covariance[k]``.
+        target_root : (d, d) array, optional
+            Lower root of the reference; the pooled covariance by default.
+
+        Returns
+        -------
+        variances : (k, d) array
+            Ascending; zero where the reference is singular.
+        whiten : array
+            W of the reference: (d, d), or (d,) for a structure without correlations.
+        """
+
+    @abstractmethod
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        """The log-likelihood that one normal component in place of two may lose at most.
+
+        Runnalls, IEEE Transactions on Aerospace and Electronic Systems 43 (2007), 989-999, equation 16, with the
+        covariance of the two together as the structure sees it.
+
+        Parameters
+        ----------
+        first, second : (p,) array of int
+            The two components of each pair.
+        counts : (k,) array
+            Rows of each component.
+        shifts : (p, d) array
+            Differences of their means.
+
+        Returns
+        -------
+        (p,) array
+            In nats.
         """
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, IntArray
 
 MOST_TURNS, SETTLED = 200, 1e-12
 """Turns of an inner loop, and the relative change of volumes at which it ends."""
@@ -78,10 +78,6 @@ class AbstractConstrained(AbstractCovariance):
         apart = np.abs(self.nearest(np.ones(self.n_components), self.roots).dense() - dense)
         deviations = np.sqrt(self.variances())
         return bool((apart <= _SAME * deviations[:, :, None] * deviations[:, None, :]).all())
-
-    @classmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        return cls.free.root_shape(n_components, n_features)
 
     @classmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
@@ -155,8 +151,32 @@ class AbstractConstrained(AbstractCovariance):
         """Whether shapes are shared and orientations too: of covariances that differ by a factor, so do their parts."""
         return cls.letters[1] != "V" and cls.letters[2] != "V"
 
-    def reordered(self, order: Sequence[int]) -> Self:
-        return type(self)(self._free.reordered(order).roots, self.n_components, self.n_features)
+    @classmethod
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        return cls.free.root_of_rows(rows)
+
+    def rescale(self, root: FloatArray) -> AbstractCovariance:
+        """Of the same class, unless components share axes but no shape, or a shape but no axes."""
+        free = self._free.rescale(root)
+        same = type(self)(free.roots, self.n_components, self.n_features)
+        return same if self._units_are_free() else free
+
+    @classmethod
+    def _units_are_free(cls) -> bool:
+        """Whether the constraint holds in all units."""
+        return cls.letters[2] in ("I", cls.letters[1])
+
+    @classmethod
+    def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
+        return cls.free._roots_of(covariance)
+
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        return self._free.relative_variances(weights, target_root)
+
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        return self._free.merge_costs(first, second, counts, shifts)
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         return self.nearest(weights, self._free.with_average(component, weights).roots)

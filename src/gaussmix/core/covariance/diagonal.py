@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.covariance.pairs import Pairs
+from gaussmix.core.typing import FloatArray, IntArray
 
 
 class Diagonal(AbstractCovariance):
@@ -16,10 +17,6 @@ class Diagonal(AbstractCovariance):
     name = "diag"
     letters = "VVI"
     form = "diagonal"
-
-    @classmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_components, n_features)
 
     @classmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
@@ -79,8 +76,28 @@ class Diagonal(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(self.roots[:, list(features)], self.n_components, len(features))
 
-    def reordered(self, order: Sequence[int]) -> Self:
-        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+    @classmethod
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        return np.diag(np.sqrt((rows**2).sum(axis=0)))
+
+    def rescale(self, root: FloatArray) -> Self:
+        return type(self)(root.diagonal() * self.roots, self.n_components, self.n_features)
+
+    @classmethod
+    def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
+        return np.sqrt(covariance.variances())
+
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        variances = self.variances()
+        target = weights @ variances if target_root is None else (target_root**2).sum(axis=1)
+        return np.sort(variances / target, axis=1), 1 / np.sqrt(target)
+
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        pairs = Pairs.of(first, second, counts)
+        both = pairs.pooled(self.variances()) + pairs.apart[:, None] * shifts**2
+        return pairs.costs(np.log(both).sum(axis=1), -2 * self.log_det())
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         roots = self.roots.copy()

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.covariance.pairs import Pairs
 from gaussmix.core.covariance.triangular import (
     add_rows,
     inverse_transposed,
@@ -16,8 +17,9 @@ from gaussmix.core.covariance.triangular import (
     root_from_precision,
     root_of_rows,
     root_of_some,
+    variances_beside,
 )
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, IntArray
 
 
 class Full(AbstractCovariance):
@@ -26,10 +28,6 @@ class Full(AbstractCovariance):
     name = "full"
     letters = "VVV"
     form = "full"
-
-    @classmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_components, n_features, n_features)
 
     @classmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
@@ -105,8 +103,30 @@ class Full(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(root_of_some(self.roots, features), self.n_components, len(features))
 
-    def reordered(self, order: Sequence[int]) -> Self:
-        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+    @classmethod
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        return root_of_rows(rows)
+
+    def rescale(self, root: FloatArray) -> Self:
+        return type(self)(root @ self.roots, self.n_components, self.n_features)
+
+    @classmethod
+    def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
+        return lower_root(covariance.dense())
+
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        if target_root is None:
+            k, d, _ = self.roots.shape
+            target_root = lower_root((weights @ self.dense().reshape(k, -1)).reshape(1, d, d))[0]
+        return variances_beside(self.roots, target_root)
+
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        pairs = Pairs.of(first, second, counts)
+        between = pairs.apart[:, None, None] * shifts[:, :, None] * shifts[:, None, :]
+        log_det = np.linalg.slogdet(pairs.pooled(self.dense()) + between)[1]
+        return pairs.costs(log_det, -2 * self.log_det())
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         roots = self.roots.copy()

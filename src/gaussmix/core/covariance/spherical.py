@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.covariance.pairs import Pairs
+from gaussmix.core.typing import FloatArray, IntArray
 
 
 class Spherical(AbstractCovariance):
@@ -16,10 +17,6 @@ class Spherical(AbstractCovariance):
     name = "spherical"
     letters = "VII"
     form = "spherical"
-
-    @classmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_components,)
 
     @classmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
@@ -80,8 +77,30 @@ class Spherical(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(self.roots, self.n_components, len(features))
 
-    def reordered(self, order: Sequence[int]) -> Self:
-        return type(self)(self.roots[list(order)], self.n_components, self.n_features)
+    @classmethod
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        deviations = np.sqrt((rows**2).sum(axis=0))
+        return np.sqrt((deviations**2).mean()) * np.eye(len(deviations))
+
+    def rescale(self, root: FloatArray) -> Self:
+        return type(self)(root[0, 0] * self.roots, self.n_components, self.n_features)
+
+    @classmethod
+    def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
+        return np.sqrt(covariance.variances()[:, 0])
+
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        variances = self.variances()
+        target = weights @ variances if target_root is None else (target_root**2).sum(axis=1)
+        target = np.full(self.n_features, target.mean())
+        return np.sort(variances / target, axis=1), 1 / np.sqrt(target)
+
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        pairs = Pairs.of(first, second, counts)
+        both = pairs.pooled(self.variances()) + pairs.apart[:, None] * shifts**2
+        return pairs.costs(self.n_features * np.log(both.mean(axis=1)), -2 * self.log_det())
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         roots = self.roots.copy()

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.covariance.pairs import Pairs
 from gaussmix.core.covariance.triangular import (
     add_rows,
     inverse_transposed,
@@ -14,9 +15,11 @@ from gaussmix.core.covariance.triangular import (
     next_roots,
     not_positive_definite,
     root_from_precision,
+    root_of_rows,
     root_of_some,
+    variances_beside,
 )
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, IntArray
 
 
 class Tied(AbstractCovariance):
@@ -25,10 +28,6 @@ class Tied(AbstractCovariance):
     name = "tied"
     letters = "EEE"
     form = "tied"
-
-    @classmethod
-    def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_features, n_features)
 
     @classmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
@@ -94,8 +93,30 @@ class Tied(AbstractCovariance):
     def marginal(self, features: Sequence[int]) -> Self:
         return type(self)(root_of_some(self.roots[None], features)[0], self.n_components, len(features))
 
-    def reordered(self, order: Sequence[int]) -> Self:
-        return self
+    @classmethod
+    def root_of_rows(cls, rows: FloatArray) -> FloatArray:
+        return root_of_rows(rows)
+
+    def rescale(self, root: FloatArray) -> Self:
+        return type(self)(root @ self.roots, self.n_components, self.n_features)
+
+    @classmethod
+    def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
+        return lower_root(covariance.dense()[:1])[0]
+
+    def relative_variances(
+        self, weights: FloatArray, target_root: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """All are one in units of the pooled covariance, which is that of each component."""
+        sizes = (self.n_components, self.n_features)
+        if target_root is None:
+            return np.ones(sizes), self.factors()
+        variances, whiten = variances_beside(self.roots[None], target_root)
+        return np.broadcast_to(variances, sizes), whiten
+
+    def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+        pairs = Pairs.of(first, second, counts)
+        return 0.5 * pairs.n * pairs.apart * ((shifts @ self.factors()) ** 2).sum(axis=1)
 
     def with_average(self, component: int, weights: FloatArray) -> Self:
         return self

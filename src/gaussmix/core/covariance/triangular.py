@@ -84,6 +84,17 @@ def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge
     return np.asarray(roots @ lower_root(change + deviations.transpose(0, 2, 1) @ deviations))
 
 
+def variances_beside(roots: FloatArray, target_root: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(k, d) the ascending variances of covariances with roots (k, d, d) in units of a reference, and its W (d, d).
+
+    Both are zero where the reference, with lower root (d, d), is singular: nothing varies beside it.
+    """
+    if not target_root.diagonal().all():
+        return np.zeros(roots.shape[:2]), np.zeros(target_root.shape)
+    whiten = inverse_transposed(target_root[None])[0]
+    return np.linalg.svd(whiten.T @ roots, compute_uv=False)[:, ::-1] ** 2, whiten
+
+
 def triangular(tall: FloatArray) -> FloatArray:
     """Lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
     upper = np.linalg.qr(tall, mode="r")

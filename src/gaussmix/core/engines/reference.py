@@ -7,7 +7,8 @@ import numpy as np
 from scipy.special import logsumexp, xlogy
 
 from gaussmix.core.engines.base import AbstractEngine, draw_rows
-from gaussmix.core.moments import Moments, scatter_of
+from gaussmix.core.forms import FORMS
+from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -38,12 +39,13 @@ class ReferenceEngine(AbstractEngine):
         weighted = weights[:, None] * responsibilities
         counted = weights > 0
         whitened = [self._whiten(mixture, k) for k in range(mixture.n_components)]
-        scatter = [scatter_of(mixture.form, whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
+        form = FORMS[mixture.form]
+        scatter = [form.scatter_of(whitened[k], weighted[:, k]) for k in range(mixture.n_components)]
         return Moments(
             mixture.form,
             counts=weighted.sum(axis=0),  # (9.18)
             shifts=np.stack([weighted[:, k] @ whitened[k] for k in range(mixture.n_components)]),  # (9.17)
-            scatter=np.sum(scatter, axis=0) if mixture.form == "tied" else np.stack(scatter),  # (9.19)
+            scatter=form.total(scatter),  # (9.19)
             log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
             weight=float(weights.sum()),
@@ -68,13 +70,7 @@ class ReferenceEngine(AbstractEngine):
 
     def _whiten(self, mixture: WhitenedMixture, component: int) -> FloatArray:
         difference = self._rows.astype(float) - mixture.means[component]
-        match mixture.form:
-            case "full":
-                return difference @ mixture.factors[component]
-            case "tied":
-                return difference @ mixture.factors
-            case "diagonal" | "spherical":
-                return difference * mixture.factors[component]
+        return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
         """(n, k) log w_k N(x | k)."""

@@ -9,7 +9,6 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.core.whitened import WhitenedMixture
 
 OUTLIERS = 0.2
 """The share of the rows of a class that need not look like it, if it has outliers."""
@@ -63,8 +62,7 @@ class Classes:
             scores = engine.score_rows(whitened, "scores")
         else:
             parts = [
-                _part(whitened, slice(at, at + self.per_class))
-                for at in range(0, len(whitened.offsets), self.per_class)
+                whitened.take(range(at, at + self.per_class)) for at in range(0, whitened.n_components, self.per_class)
             ]
             scores = np.stack([engine.score_rows(part, "log_density") for part in parts], axis=1)
         if self.outliers is None:
@@ -93,9 +91,3 @@ class Classes:
         if self.per_class > 1:
             log_prior = np.repeat(log_prior, self.per_class, axis=1)
         return NativeEngine(rows).accumulate(self.mixture.whitened(), log_prior)
-
-
-def _part(whitened: WhitenedMixture, which: slice) -> WhitenedMixture:
-    """Some of the components."""
-    factors = whitened.factors if whitened.form == "tied" else whitened.factors[which]
-    return replace(whitened, offsets=whitened.offsets[which], means=whitened.means[which], factors=factors)

@@ -87,11 +87,11 @@ def _fitted(
 
 def _repeated(whole: Mixture, n_components: int) -> Mixture:
     """As many components, each like the one of the mixture."""
-    covariances = whole.covariance.covariances
+    alike = whole.take([0] * n_components)
     return Mixture.from_parameters(
         np.full(n_components, 1 / n_components),
-        np.repeat(whole.means, n_components, axis=0),
-        covariances if whole.covariance_type == "tied" else np.repeat(covariances, n_components, axis=0),
+        alike.means,
+        alike.covariance.covariances,
         covariance_type=whole.covariance_type,
     )
 
