@@ -4,13 +4,13 @@ import pytest
 
 import gaussmix.core.covariance.constrained as constrained
 from gaussmix.core import _native
-from gaussmix.fitting import acceleration, batch, em, m_step
+from gaussmix.fitting import acceleration, batch, em, m_step, stopping
 
 # Constants of compiled EM with the same value in Python: module and name there.
 TWINS = {
     "empty": (m_step, "_EMPTY"),
     "singular": (m_step, "_SINGULAR"),
-    "rounding": (em, "_ROUNDING"),
+    "rounding": (stopping, "ROUNDING"),
     "most_features": (batch, "MOST_FEATURES"),
     "least_curvature": (acceleration, "_LEAST_CURVATURE"),
     "stiffer": (acceleration, "_STIFFER"),
@@ -84,7 +84,7 @@ COMPILED_ONLY = {
 PYTHON_ONLY = {
     (acceleration, "_LARGEST_HISTORY"): "Bounds the memory of large models: a batch has at most 96 features.",
     (em, "_ROUGH_GAIN"): "A batch has no rough passes.",
-    (em, "_HOPE"): "Runs of a batch do not race: none is given up.",
+    (stopping, "_MARGIN"): "Runs of a batch do not race: none is given up.",
     (m_step, "_LEAST"): "Avoids a division by the count zero: a batch ends a run with an empty component.",
     (m_step, "_FLOOR"): "Repairs a collapsed component: a batch ends the run.",
     (m_step, "_EPSILON"): "The rounding of double precision.",
@@ -117,7 +117,7 @@ def test_every_compiled_constant_is_listed(compiled):
     assert {"straight_from", "straight_to", *TWINS, *DIFFERENT, *COMPILED_ONLY} == set(compiled)
 
 
-@pytest.mark.parametrize("module", [acceleration, em, m_step])
+@pytest.mark.parametrize("module", [acceleration, em, m_step, stopping])
 def test_every_constant_of_the_python_loop_is_listed(module):
     numbers = {
         name for name, value in vars(module).items() if name.isupper() and isinstance(value, int | float | tuple)

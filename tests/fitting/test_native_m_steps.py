@@ -8,7 +8,7 @@ import scipy.optimize
 from gaussmix.core import _native
 from gaussmix.core.covariance import MODELS, covariance_class
 from gaussmix.core.covariance.triangular import lower_root
-from gaussmix.fitting.batch import fit_em_batch
+from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.m_step import MaximumLikelihood
 
 SIZES = {"2 in 2": (2, 2), "3 in 3": (3, 3), "5 in 1": (5, 1), "1 in 3": (1, 3), "4 in 6": (4, 6)}
@@ -33,7 +33,7 @@ def rows_with(counts, covariances):
 def m_step(letters, counts, covariances):
     """(k, d, d) covariances of the compiled M-step for free ones; None where the run has failed."""
     rows, row_weights, table = rows_with(counts, covariances)
-    found = fit_em_batch(rows, row_weights, MODELS[letters], table, MaximumLikelihood(), max_iter=1, nats=1.0)
+    found = fit_em_batch(rows, row_weights, MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0))
     if found.objectives[0] == -np.inf:
         return None
     np.testing.assert_allclose(found.weights[0], counts / counts.sum(), rtol=1e-12)
