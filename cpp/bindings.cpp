@@ -131,13 +131,12 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
                 const std::optional<Labels>& labels, const std::optional<Out>& scores) {
   const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
-  const gaussmix::Scores wanted{
-      sized_or_null(log_density, table.n_rows, "log_density"),
-      sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
-      sized_or_null(labels, table.n_rows, "labels"),
-      sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
+  const gaussmix::Scores to{sized_or_null(log_density, table.n_rows, "log_density"),
+                            sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
+                            sized_or_null(labels, table.n_rows, "labels"),
+                            sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
   nb::gil_scoped_release release;
-  gaussmix::score_rows(table, mixture, max_threads(), wanted);
+  gaussmix::score_rows(table, mixture, max_threads(), to);
 }
 
 // A table of numbers that the compiled code writes rows to.
@@ -351,7 +350,7 @@ nb::dict em_constants() {
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.doc() = "The compiled pass over the rows (cpp/pass/pass.hpp).";
+  module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
@@ -366,7 +365,7 @@ NB_MODULE(_native, module) {
            "Prepare to write to kept and weights, whose length is the limit.")
       .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
            "Add the next rows; False if there are more distinct rows than the limit.")
-      .def("finish", &DistinctRows::finish, "Write what is left to write; how many distinct rows there are.");
+      .def("finish", &DistinctRows::finish, "Complete the output and return the number of distinct rows.");
   nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/imaging/field.hpp).")
       .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
                     const std::optional<Bytes>&>(),

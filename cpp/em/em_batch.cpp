@@ -22,7 +22,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// The loop of `fit_em` with the stopping rule `Ahead`, without history or repair.
+// One run: the EM loop, until the estimated gain that is left is below the tolerance. It has no history and no repair.
 class EmRun : private Dimensions {
  public:
   explicit EmRun(const Problem& m)
@@ -195,9 +195,9 @@ class EmRun : private Dimensions {
     packed_.clear();
     kernels_.pack(mixture, packed_.data());
     const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
-    const Scores wanted{nullptr, responsibilities, nullptr, nullptr};
+    const Scores to{nullptr, responsibilities, nullptr, nullptr};
     for (std::size_t begin = 0; begin < n_; begin += block_) {
-      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), wanted);
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
     }
   }
 

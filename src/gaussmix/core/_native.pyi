@@ -1,4 +1,4 @@
-"""The compiled pass over the rows (cpp/pass/pass.hpp)."""
+"""The compiled core: passes over rows, batched EM, images (cpp/README.md)."""
 
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
