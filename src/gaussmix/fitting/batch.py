@@ -1,4 +1,4 @@
-"""Batched EM: many short runs on the same few rows in one compiled call, as multistart and model search need.
+"""Batched EM: many short runs on the same few rows in one compiled call, for model search and resampling.
 
 Runs have no history, no callback and no repair: a run that meets a singular covariance or an empty component fails.
 Estimators pass the best model on to `em.fit_em`. For more than `MOST_FEATURES` features there is `sequential_batch`.
