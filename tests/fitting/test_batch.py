@@ -1,4 +1,4 @@
-"""Many short runs of EM: each step is the package's own, nothing falls, and runs know nothing of each other."""
+"""Batched EM: steps are those of the Python loop, the objective never falls, and runs are independent."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from gaussmix.fitting.stopping import RemainingGain
 
 
 def memberships(rows, n_components, n_starts=1, seed=0):
-    """Soft tables: random ones, sharpened by what is near."""
+    """(m, n, k) responsibilities that fall off with the distance from k random rows."""
     rng = np.random.default_rng(seed)
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     tables = []
@@ -45,12 +45,12 @@ def run(rows, letters, tables, update=None, row_weights=None, method=fit_em_batc
     return method(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), settings)
 
 
-@pytest.mark.parametrize("belief", ["none", "ridge", "prior"])
+@pytest.mark.parametrize("penalty", ["none", "ridge", "prior"])
 @pytest.mark.parametrize("letters", MODELS)
-def test_a_step_is_the_step_of_the_package(letters, belief):
+def test_a_step_is_that_of_the_python_loop(letters, penalty):
     for name in ("iris", "wide", "line"):
         rows, k = TABLES[name]
-        update = updates(rows)[belief]
+        update = updates(rows)[penalty]
         row_weights = np.random.default_rng(5).uniform(0.5, 2, len(rows))
         tables = memberships(rows, k)
         first, second = (run(rows, letters, tables, update, row_weights, max_iter=most) for most in (1, 2))
@@ -101,8 +101,8 @@ def test_runs_end_where_fit_em_ends(letters, accelerate):
     rows, k = TABLES["iris"]
     update = updates(rows)["prior"]
     found = run(rows, letters, memberships(rows, k), update, accelerate=accelerate)
-    top = fit_em(NativeEngine(rows), update, found.mixture(0), RemainingGain(1e-8), max_iter=2000)
-    assert found.objectives[0] == pytest.approx(top.objective, abs=1e-5)
+    further = fit_em(NativeEngine(rows), update, found.mixture(0), RemainingGain(1e-8), max_iter=2000)
+    assert found.objectives[0] == pytest.approx(further.objective, abs=1e-5)
     start = run(rows, letters, memberships(rows, k), update, max_iter=1).mixture(0)
     other = fit_em(NativeEngine(rows), update, start, RemainingGain(1e-6), max_iter=2000)
     if not accelerate:
@@ -110,13 +110,13 @@ def test_runs_end_where_fit_em_ends(letters, accelerate):
         assert found.n_passes[0] == pytest.approx(other.n_passes, abs=2)
 
 
-def test_acceleration_saves_passes_and_ends_at_the_same_top():
+def test_acceleration_saves_passes_and_ends_at_the_same_optimum():
     rows, k = TABLES["overlapping"]
     for letters in ("VVV", "EEE", "VEV", "VVE"):
         tables = memberships(rows, k, 5)
         plain, faster = (run(rows, letters, tables, accelerate=accelerate) for accelerate in (False, True))
         assert faster.n_passes.sum() < 0.6 * plain.n_passes.sum()
-        assert np.median(np.abs(faster.objectives - plain.objectives)) < 1e-4  # a few end at another one
+        assert np.median(np.abs(faster.objectives - plain.objectives)) < 1e-4  # a few end at another optimum
 
 
 @pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII", "VEE", "EVE", "EEV"])
@@ -132,7 +132,7 @@ def test_weights_are_rows_that_repeat(letters):
 
 
 @pytest.mark.parametrize("letters", MODELS)
-def test_same_bits_for_any_number_of_threads_and_company(letters):
+def test_same_bits_for_any_number_of_threads_and_of_runs(letters):
     rows, k = TABLES["wide"]
     tables = memberships(rows, k, 4)
     results = []
@@ -146,7 +146,7 @@ def test_same_bits_for_any_number_of_threads_and_company(letters):
         np.testing.assert_array_equal(one, np.concatenate([getattr(result, name) for result in alone]))
 
 
-def test_failed_runs_leave_the_others_alone():
+def test_failed_runs_do_not_affect_the_others():
     rows, k = TABLES["iris"]
     good = memberships(rows, k, 2)
     empty, tiny = good[0].copy(), np.zeros_like(good[0])
@@ -167,8 +167,8 @@ def test_failed_runs_leave_the_others_alone():
         found.mixture(0)
 
 
-def test_a_run_that_collapses_on_its_way_has_failed():
-    """Rows that repeat: where volumes vary, a component shrinks to nothing on them."""
+def test_a_run_that_collapses_has_failed():
+    """On repeated rows a component shrinks to a point, if volumes vary."""
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.standard_normal((60, 2)), np.full((5, 2), 8.0)])
     table = np.zeros((1, 65, 2))
@@ -181,7 +181,7 @@ def test_a_run_that_collapses_on_its_way_has_failed():
 
 
 @pytest.mark.parametrize("letters", MODELS)
-def test_offset_and_units_do_no_harm(letters):
+def test_offset_and_units_do_not_matter(letters):
     rows, k = TABLES["blobs"]
     tables = memberships(rows, k)
     plain = run(rows, letters, tables)
@@ -225,7 +225,7 @@ def test_the_responsibilities_at_the_end_are_those_of_the_parameters():
 
 
 @pytest.mark.parametrize("method", [fit_em_batch, fit_em_one_by_one])
-def test_what_it_cannot_do_is_refused(method):
+def test_unsupported_arguments_are_refused(method):
     rows, k = TABLES["iris"]
     prior = Prior.inverse_wishart("full", np.eye(4), rows.mean(axis=0), k)
     with pytest.raises(ValueError, match="does not support a prior on the means"):

@@ -1,4 +1,4 @@
-"""The compiled M-steps of the fourteen structures: SciPy's optimum, the structures' own, and nothing in silence."""
+"""The compiled M-steps of the fourteen structures find SciPy's optimum, agree with Python's, and fail loudly."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def rows_with(counts, covariances):
 
 
 def m_step(letters, counts, covariances):
-    """(k, d, d) covariances of the compiled M-step for free ones; None where the run has failed."""
+    """(k, d, d) covariances of the compiled M-step for free ones; None if the run failed."""
     rows, row_weights, table = rows_with(counts, covariances)
     found = fit_em_batch(rows, row_weights, MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0))
     if found.objectives[0] == -np.inf:
@@ -131,21 +131,21 @@ def test_units_do_not_matter(letters, scale):
 
 
 @pytest.mark.parametrize("letters", ["EVI", "VEI", "EVE", "VVE", "EVV"])
-def test_no_maximum_is_said_so(letters):
+def test_a_missing_maximum_fails_the_run(letters):
     counts, free = free_covariances(3, 3)
     free[1] = 0.0
     assert m_step(letters, counts, free) is None
 
 
 @pytest.mark.parametrize("letters", ["EII", "EEI", "EEE", "EEV", "VEE", "VEV", "VEI"])
-def test_a_singular_covariance_is_held_by_the_others(letters):
+def test_a_singular_covariance_is_repaired_by_what_is_shared(letters):
     counts, free = free_covariances(3, 3)
     free[1] = np.diag([1.0, 0.0, 0.0])
     found = m_step(letters, counts, free)
     assert (np.linalg.eigvalsh(found) > 0).all()
 
 
-def test_a_component_of_hardly_any_rows_does_not_bear_on_the_others():
+def test_a_component_of_hardly_any_rows_does_not_affect_the_others():
     for letters in MODELS:
         counts, free = free_covariances(3, 3)
         counts[2] = 1e-12
@@ -189,7 +189,7 @@ def test_no_small_rotation_improves_common_axes(equal_volume):
         assert loss(axes) <= loss(axes @ scipy.linalg.expm(1e-4 * (skew - skew.T))) + 1e-13
 
 
-def test_common_axes_begin_where_they_are_told():
+def test_the_search_for_common_axes_begins_at_the_given_ones():
     counts, free = free_covariances(3, 5)
     once = np.eye(5)
     assert _native.common_axes(counts, free, once, False)
