@@ -82,9 +82,16 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp per extra; any of them rebuilds the compiled code when it has changed.
-$(VENV)/.%: $(SOURCES) | $(BIN)/python
-	$(PIP) --editable ".[$*]"
+# pip's build isolation has a new path for nanobind each time, and CMake would compile everything again. So the build
+# tools are installed here: those of pyproject.toml, and CMake and Ninja, which pip adds to isolated builds only.
+$(VENV)/.build-tools: pyproject.toml | $(BIN)/python
+	$(PIP) cmake ninja $$($(BIN)/python -c "import tomllib; \
+	  print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])")
+	@touch $@
+
+# One stamp per extra; any of them compiles what has changed in the sources.
+$(VENV)/.%: $(SOURCES) | $(VENV)/.build-tools
+	$(PIP) --no-build-isolation --editable ".[$*]"
 	@touch $@
 
 # An environment of its own: an editable install serves one build only.

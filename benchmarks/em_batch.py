@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import BatchFit, fit_em_batch
+from gaussmix.fitting.batch import BatchFit, BatchSettings, fit_em_batch
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
@@ -70,7 +70,7 @@ def measure(rows: FloatArray, n_components: int, letters: str, n_starts: int) ->
 
     def run(some: FloatArray, accelerate: bool, most: int = MOST_PASSES) -> tuple[BatchFit, float]:
         began = time.process_time()
-        found = fit_em_batch(rows, None, structure, some, update, max_iter=most, nats=NATS, accelerate=accelerate)
+        found = fit_em_batch(rows, None, structure, some, update, BatchSettings(most, NATS, accelerate))
         return found, time.process_time() - began
 
     run(tables[:1], True)  # the first is not counted

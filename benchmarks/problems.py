@@ -14,7 +14,7 @@ from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
 
 SEED = 20
-LEAST_SHARE = 1e-16  # kNegligible in cpp/softmax.hpp
+LEAST_SHARE = 1e-16  # kNegligible in cpp/kernels/softmax.hpp
 
 
 @dataclass(frozen=True)

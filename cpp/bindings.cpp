@@ -1,4 +1,4 @@
-// Python's door: converts arrays to pointers, lets go of the interpreter, calls the pass. Nothing else.
+// The Python module: checks the sizes of arrays, converts them to pointers, releases the interpreter and calls C++.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -17,6 +17,7 @@
 
 #include "build.hpp"
 #include "em/common_axes.hpp"
+#include "em/constants.hpp"
 #include "em/em_batch.hpp"
 #include "em/structures.hpp"
 #include "imaging/field.hpp"
@@ -94,7 +95,7 @@ gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, cons
           sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
 }
 
-// After a fork the threads of the parent are gone, and waiting for them would take forever (GCC's OpenMP).
+// After a fork the threads of the parent are gone, and GCC's OpenMP would wait for them forever.
 bool forked = false;
 
 int max_threads() {
@@ -130,13 +131,12 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
                 const std::optional<Labels>& labels, const std::optional<Out>& scores) {
   const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
   const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
-  const gaussmix::Scores wanted{
-      sized_or_null(log_density, table.n_rows, "log_density"),
-      sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
-      sized_or_null(labels, table.n_rows, "labels"),
-      sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
+  const gaussmix::Scores to{sized_or_null(log_density, table.n_rows, "log_density"),
+                            sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
+                            sized_or_null(labels, table.n_rows, "labels"),
+                            sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
   nb::gil_scoped_release release;
-  gaussmix::score_rows(table, mixture, max_threads(), wanted);
+  gaussmix::score_rows(table, mixture, max_threads(), to);
 }
 
 // A table of numbers that the compiled code writes rows to.
@@ -291,20 +291,7 @@ gaussmix::Model model_of(const std::string& name) {
   return model;
 }
 
-constexpr int kSweepsPerStep = 20;         // an M-step that ends early goes on in the next one
-constexpr std::size_t kMostFeatures = 96;  // with more, threads share one pass: runs are no longer independent
-
-bool nearest(const std::string& model, const In& counts, const In& covariances, const Out& out) {
-  const gaussmix::Model structure = model_of(model);
-  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
-  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
-  sized(covariances, k * d * d, "covariances");
-  sized(counts, k, "counts");
-  sized(out, k * d * d, "out");
-  nb::gil_scoped_release release;
-  return gaussmix::find_nearest(structure, static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
-                                out.data());
-}
+constexpr int kSweepsPerStep = 20;  // an M-step that ends early goes on in the next one
 
 bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
   if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
@@ -314,7 +301,7 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
   sized(axes, d * d, "axes");
   nb::gil_scoped_release release;
   std::vector<double> variances(k * d);
-  const gaussmix::Search search{false, kSweepsPerStep, gaussmix::kTightest};
+  const gaussmix::AxesSearch search{false, kSweepsPerStep, gaussmix::kTightest};
   return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
                                     equal_volume, search, axes.data(), variances.data());
 }
@@ -327,7 +314,8 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = rows.shape(1);
-  if (d > kMostFeatures) throw nb::value_error("em_batch takes at most 96 features");
+  if (d > static_cast<std::size_t>(gaussmix::kMostFeatures))
+    throw nb::value_error("em_batch takes at most 96 features");
   const std::size_t m = responsibilities.shape(0), k = responsibilities.shape(2);
   sized(responsibilities, m * n * k, "responsibilities");
   const gaussmix::Problem problem{rows.data(),
@@ -353,24 +341,31 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
   gaussmix::em_batch(problem, m, responsibilities.data(), max_threads(), results);
 }
 
+nb::dict em_constants() {
+  nb::dict constants;
+  for (const gaussmix::NamedConstant& constant : gaussmix::kEmConstants) constants[constant.name] = constant.value;
+  return constants;
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.doc() = "The compiled pass over the rows (cpp/pass/pass.hpp).";
+  module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
-             "labels"_a.none().noconvert(), "scores"_a.none().noconvert(), "Fill the arrays that are given.");
+             "labels"_a.none().noconvert(), "scores"_a.none().noconvert(),
+             "Score the rows and fill the arrays that are not None.");
   nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/pass/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
-           "Will write to kept and weights, which set the limit.")
+           "Prepare to write to kept and weights, whose length is the limit.")
       .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
-           "Add the next rows; False when they do not repeat enough for the limit.")
-      .def("finish", &DistinctRows::finish, "Write what is left to write; how many distinct rows there are.");
+           "Add the next rows; False if there are more distinct rows than the limit.")
+      .def("finish", &DistinctRows::finish, "Complete the output and return the number of distinct rows.");
   nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/imaging/field.hpp).")
       .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
                     const std::optional<Bytes>&>(),
@@ -390,31 +385,32 @@ NB_MODULE(_native, module) {
              "fractions"_a.noconvert(), "sums"_a.noconvert(),
              "Give every pixel its expected shares given its neighbors', in place, and add to sums "
              "(cpp/imaging/fractions.hpp).");
-  module.def(
-      "nearest", &nearest, "model"_a, "counts"_a, "covariances"_a, "out"_a.noconvert(),
-      "The covariances of a structure that are nearest to free ones (cpp/em/structures.hpp); False if there are none.");
   module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
-             "The axes that covariances nearly have in common, in place (cpp/em/common_axes.hpp).");
+             "Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp).");
   module.def("em_batch", &em_batch, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a,
              "responsibilities"_a.noconvert(), "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a,
              "accelerate"_a, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
-             "ended"_a.none().noconvert(), "Many short runs of EM (cpp/em/em_batch.hpp).");
+             "ended"_a.none().noconvert(),
+             "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
+  module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",
       [](const std::string& form, int n_components, int n_features) {
         return gaussmix::block_rows(form_of(form), n_components, n_features);
       },
-      "form"_a, "n_components"_a, "n_features"_a, "Rows per block: splits at its multiples leave every bit as it is.");
+      "form"_a, "n_components"_a, "n_features"_a,
+      "Return the rows per block; calls that end at multiples of it give the same bits as one call.");
   module.def(
       "instruction_sets",
       [] {
         const char* names[4];
         return std::vector<std::string>(names, names + gaussmix::instruction_sets(names));
       },
-      "The compiled instruction sets that this processor has, best first.");
+      "List the compiled instruction sets that this processor has, best first.");
   module.def(
-      "selected_instruction_set", [] { return std::string(gaussmix::selected_instruction_set()); }, "The one in use.");
+      "selected_instruction_set", [] { return std::string(gaussmix::selected_instruction_set()); },
+      "Return the instruction set in use.");
   module.def(
       "select_instruction_set",
       [](const std::string& name) {
@@ -422,8 +418,11 @@ NB_MODULE(_native, module) {
           throw nb::value_error(("instruction set '" + name + "' is not available here").c_str());
         }
       },
-      "name"_a, "Use another one.");
-  module.def("build_description", [] { return gaussmix::kBuild; }, "The compiler, the standard, OpenMP and the flags.");
-  module.def("after_fork", [] { forked = true; }, "From now on, one thread: this is a forked child.");
-  module.def("max_threads", &max_threads, "Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
+      "name"_a, "Use another instruction set.");
+  module.def(
+      "build_description", [] { return gaussmix::kBuild; },
+      "Describe the compiler, the standard, OpenMP and the flags.");
+  module.def("after_fork", [] { forked = true; }, "Use one thread from now on: this is a forked child process.");
+  module.def("max_threads", &max_threads,
+             "Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
 }

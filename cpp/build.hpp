@@ -1,4 +1,4 @@
-// How the package was compiled, in words. CMakeLists.txt gives GAUSSMIX_FLAGS.
+// A description of the build: compiler, standard, OpenMP, flags. CMakeLists.txt defines GAUSSMIX_FLAGS.
 #pragma once
 
 #define GAUSSMIX_TEXT_OF(value) #value

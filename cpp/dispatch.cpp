@@ -1,4 +1,4 @@
-// Which instruction set serves this processor.
+// The choice of the compiled kernels: the best instruction set that this processor has, or one by name.
 #include <cstring>
 #ifdef GAUSSMIX_X86
 #include <cpuid.h>

@@ -1,5 +1,8 @@
-// Fewer passes: where a fixed point iteration s -> F(s) leads to, from its last points. acceleration.py has the theory;
-// this is its Newton step in the span of the last moves, and SQUAREM after a refusal, on Gram matrices of few moves.
+// Acceleration of EM as a fixed point iteration s -> F(s): Newton's step in the span of the last moves, and SQUAREM
+// after a refusal.
+//
+// It is the accelerator of the Python loop, whose docstring has the theory and the sources. The Python one factors the
+// moves (QR); this one keeps their Gram matrix, which is updated by one row per pass, and fewer of them.
 #pragma once
 
 #include <algorithm>
@@ -7,13 +10,14 @@
 #include <limits>
 #include <vector>
 
+#include "em/constants.hpp"
 #include "em/dense.hpp"
 
 namespace gaussmix {
 
 class Extrapolation {
  public:
-  // Points are in units in which the metric is Euclidean. group[i] is the component that coordinate i is of.
+  // Points are in units in which the metric is Euclidean. group[i] is the component that coordinate i belongs to.
   Extrapolation(std::vector<int> group, int n_groups)
       : group_(std::move(group)), size_(group_.size()), counts_(n_groups), moved_(n_groups) {
     for (auto* points : {&sums_, &results_}) points->assign(kMemory + 1, std::vector<double>(size_));
@@ -24,16 +28,16 @@ class Extrapolation {
 
   void clear() {
     kept_ = 0, plain_ = 0, has_next_ = has_moved_ = false;
-    radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, slowest_ = 1.0;
+    radius_ = kRadius, longest_ = kLongest, length_ = 0.0, predicted_ = 0.0, slowest_ = 1.0;
   }
 
   bool is_empty() const { return !has_next_; }
-  // F of a point that nobody knows.
+  // Takes F of the first point, which is not known itself.
   void begin(const double* result) {
     std::copy(result, result + size_, next_.begin());
     has_next_ = true;
   }
-  // F of the point that was taken.
+  // Takes F of the last point.
   void remember(const double* result) {
     std::rotate(sums_.begin(), sums_.end() - 1, sums_.end());
     std::rotate(results_.begin(), results_.end() - 1, results_.end());
@@ -57,14 +61,14 @@ class Extrapolation {
       if (slopes_[i] > 0) slowest_ = std::max(slowest_, 1 / slopes_[i]);
     }
   }
-  // The rows of each component; of the group after them, if there is one, all.
+  // Takes the number of rows of each component; a group after the components has all rows.
   void set_counts(const std::vector<double>& counts) {
     double total = 0.0;
     for (double count : counts) total += count;
     std::fill(counts_.begin(), counts_.end(), total);
     std::copy(counts.begin(), counts.end(), counts_.begin());
   }
-  // All points in new units.
+  // Converts all points to new units.
   template <class Move>
   void move(Move move) {
     for (int i = 0; i < kept_; ++i) move(sums_[i].data()), move(results_[i].data());
@@ -72,7 +76,7 @@ class Extrapolation {
     has_moved_ = true;
   }
 
-  // With the objective, in nats, at the point whose result came last.
+  // Compares the gain with the predicted one and adapts the radius. The objective, in nats, is that of the last point.
   void learn(double objective) {
     if (predicted_ > kDigits * std::abs(objective)) {
       const double ratio = (objective - objective_) / predicted_;
@@ -86,7 +90,7 @@ class Extrapolation {
     objective_ = objective, predicted_ = 0.0;
   }
 
-  // Where to go; `accepts` says whether these are sums that parameters follow from. Null: nowhere but where F leads.
+  // The next point, if `accepts` is true of it: parameters follow from these sums. Null for F of the last point.
   template <class Accepts>
   const double* propose(Accepts accepts) {
     for (int back = kept_; back > 1; back = back > 2 ? (back + 1) / 2 : 1) {
@@ -106,11 +110,11 @@ class Extrapolation {
       predicted_ = 0.0;
       forget(kRefusedHistory);
     } else {
-      longest_ = std::max(1.0, longest_ / 4);
+      longest_ = std::max(1.0, longest_ / kLongestGrowth);
     }
   }
 
-  // 1 / (1 - rate) by the slowest move kept, or a few times that of moves forgotten: Aitken's estimate.
+  // Aitken's estimate 1 / (1 - rate) by the slowest move kept. That of a forgotten move fades out.
   double stretch() const { return kept_ < 2 ? std::numeric_limits<double>::infinity() : slowest_; }
 
   // Half its square is the gain of the next step of F, to second order.
@@ -121,23 +125,13 @@ class Extrapolation {
   }
 
  private:
-  static constexpr int kMemory = 5;  // moves that span the space of Newton's step
-  // As in acceleration.py.
-  static constexpr double kLeastCurvature = 0.003, kStiffer = 1.5;
-  static constexpr double kRadius = 0.3, kWidest = 2.0, kNarrowest = 0.01;
-  static constexpr double kWider = 1.5, kNarrower = 2.0, kRefused = 3.0;
-  static constexpr double kGood = 0.5, kBad = 0.1, kStraight[] = {0.9, 1.8};
-  static constexpr int kBentHistory = 3, kRefusedHistory = 2;
-  static constexpr double kDigits = 1e-12, kAcross = 1.5;
-  static constexpr double kFading = 0.9;        // per pass: how soon the slowest move is forgotten
-  static constexpr double kIndependent = 1e-9;  // what is left of a move beside newer ones, as a share of its square
-
   void forget(int most) { kept_ = std::min(kept_, most); }
 
   double dot(const std::vector<double>& a, const std::vector<double>& b) const {
     return gaussmix::dot(a.data(), b.data(), size_);
   }
 
+  // How far a step moves the component that it moves farthest, in standard deviations.
   double deviations(const std::vector<double>& step) {
     std::fill(moved_.begin(), moved_.end(), 0.0);
     for (std::size_t j = 0; j < size_; ++j) moved_[group_[j]] += step[j] * step[j];
@@ -148,7 +142,7 @@ class Extrapolation {
     return std::sqrt(most);
   }
 
-  // The i-th newest move, of unit length, and its products with itself and those that are older.
+  // Sets the i-th newest move, at unit length, and its products with itself and with older moves.
   void add_move(int i) {
     double *move = moves_[i].data(), *bent = bent_[i].data();
     const double *sum = sums_[i].data(), *before = sums_[i + 1].data();
@@ -165,9 +159,11 @@ class Extrapolation {
     }
   }
 
+  // Newton's step in the span of the moves among the last `back` points, and a longer EM step across it.
   bool newton(int back) {
     const int most = std::min<int>(back - 1, static_cast<int>(size_));
-    // Orthonormal axes of the span, the newest first: moves = root axes.
+    // Orthonormal axes of the span, the newest first: moves = root axes, with root the Cholesky factor of their Gram
+    // matrix.
     double projected[kMemory * kMemory], root[kMemory * kMemory], curvature[kMemory * kMemory], axes[kMemory * kMemory];
     int used = 0;
     for (; used < most; ++used) {
@@ -233,7 +229,7 @@ class Extrapolation {
     return std::isfinite(length_);
   }
 
-  // Of what is left, the part in the span.
+  // The coordinates in the span of the residual that is left.
   void project(const double* root, int m, double* inside) const {
     for (int i = 0; i < m; ++i) {
       inside[i] = dot(moves_[i], left_);
@@ -242,7 +238,7 @@ class Extrapolation {
     }
   }
 
-  // a := inverse(root) a, of the columns, or of the rows.
+  // Solves with the lower triangular root in place: each column of a, or each row.
   static void solve_lower(const double* root, double* a, int m, bool rows) {
     const int along = rows ? 1 : m, across = rows ? m : 1;
     for (int c = 0; c < m; ++c) {
@@ -254,6 +250,7 @@ class Extrapolation {
     }
   }
 
+  // SQUAREM's step, after two EM steps in a row.
   bool square() {
     if (plain_ < 1 || kept_ < 2) return false;
     double steps = 0.0, bends = 0.0;
@@ -263,7 +260,7 @@ class Extrapolation {
     }
     if (!(bends > 0)) return false;
     double length = std::sqrt(steps / bends);
-    if (length >= longest_) length = longest_, longest_ *= 4;
+    if (length >= longest_) length = longest_, longest_ *= kLongestGrowth;
     if (length <= 1) return false;
     for (std::size_t j = 0; j < size_; ++j) {
       const double step = results_[1][j] - sums_[1][j], bend = results_[0][j] - sums_[0][j] - step;
@@ -276,13 +273,13 @@ class Extrapolation {
   std::size_t size_;
   std::vector<double> counts_, moved_;                       // (groups,)
   std::vector<std::vector<double>> sums_, results_;          // s and F(s), the newest first
-  std::vector<std::vector<double>> moves_, bent_;            // unit moves, and H times them
+  std::vector<std::vector<double>> moves_, bent_;            // unit moves, and H times them, the newest first
   double gram_[kMemory][kMemory], bends_[kMemory][kMemory];  // moves times moves, and times bent_
   double slopes_[kMemory];                                   // lengths of bent_
   std::vector<double> next_, step_, left_;
   int kept_ = 0, plain_ = 0;
   bool has_next_ = false, has_moved_ = false, curved_ = false;
-  double radius_ = kRadius, longest_ = 4.0, length_ = 0.0, predicted_ = 0.0, objective_ = 0.0, slowest_ = 1.0;
+  double radius_ = kRadius, longest_ = kLongest, length_ = 0.0, predicted_ = 0.0, objective_ = 0.0, slowest_ = 1.0;
 };
 
 }  // namespace gaussmix

@@ -1,4 +1,4 @@
-// Rotations of pairs of axes, all components at once.
+// The search for common axes by rotations of pairs of axes, for all components at once.
 #include "em/common_axes.hpp"
 
 #include <algorithm>
@@ -11,21 +11,22 @@ namespace gaussmix {
 
 namespace {
 
-constexpr int kDirections = 8;  // angles that are looked at where Newton's step is no good
+constexpr int kDirections = 8;  // angles that are tried if Newton's step fails
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kFirstStep = 0.5 * kPi / kDirections;
 constexpr int kMostHalvings = 40;
-constexpr double kNearlySquare = 0.3;  // of the second derivative: what the third may change
+constexpr double kNearlyQuadratic = 0.3;  // of the second derivative: what the third may change in a step
 
-// Two axes of all components. With det_k the determinant of a component's block and w_k(a) what is off its diagonal
-// after turning by a / 2, the product of the variances along the axes is v_k = det_k + w_k^2: the objective is a sum of
-// weight log v, or of weight v^(1/d) where weights hold the other axes.
+// The objective as a function of the angle of one pair of axes. With det_k the determinant of a component's 2 x 2 block
+// and w_k(a) its number off the diagonal after a rotation by a / 2, the product of the variances along the two axes is
+// v_k = det_k + w_k^2. The objective is the sum of weight log v, or of weight v^(1/d) with weights that hold the other
+// axes.
 class PairOfAxes {
  public:
   PairOfAxes(int k, int d, int i, int j, const double* turned, double* weights, bool one_volume)
       : k_(k), d_(d), i_(i), j_(j), turned_(turned), weights_(weights), power_(one_volume ? 1.0 / d : 0.0) {}
 
-  // Derivatives of the objective, over its factor 1/d in one of its two forms, and a bound on the third.
+  // The first two derivatives of the objective (of the second form, without its factor 1/d), and a bound on the third.
   struct Slope {
     double first, second, third;
   };
@@ -41,6 +42,7 @@ class PairOfAxes {
     }
     return slope;
   }
+  // By how much the objective rises in a rotation.
   double rise(double angle) const {
     const double cosine = std::cos(angle), sine = std::sin(angle);
     double sum = 0.0;
@@ -50,6 +52,7 @@ class PairOfAxes {
     }
     return sum;
   }
+  // Updates the weights for a rotation that is made.
   void keep(double angle) {
     if (power_ == 0.0) return;
     const double cosine = std::cos(angle), sine = std::sin(angle);
@@ -67,7 +70,7 @@ class PairOfAxes {
     const double *line = turned_ + static_cast<std::size_t>(i_) * d_ * k_ + c, *other = line + (j_ - i_) * d_ * k_;
     return {line[i_ * k_], other[j_ * k_], line[j_ * k_]};
   }
-  // Of v, relative to it.
+  // The relative change of v.
   double change(int c, double cosine, double sine) const {
     const Block b = block(c);
     const double w = b.off * cosine - 0.5 * (b.p - b.r) * sine;
@@ -80,13 +83,13 @@ class PairOfAxes {
   double power_;
 };
 
-// Twice the angle to turn a pair by; zero where there is nothing to gain.
+// Twice the angle to rotate a pair by; zero if no rotation lowers the objective by more than `least`.
 double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   const PairOfAxes::Slope slope = pair.slope();
   if (slope.second > 0 && !look_around) {
     if (!(0.5 * slope.first * slope.first > least * slope.second)) return 0.0;
     double angle = std::clamp(-slope.first / slope.second, -1.0, 1.0);
-    if (std::abs(angle) * slope.third < kNearlySquare * slope.second) return angle;
+    if (std::abs(angle) * slope.third < kNearlyQuadratic * slope.second) return angle;
     for (int halving = 0; halving < 4; ++halving, angle *= 0.5) {
       if (pair.rise(angle) < 0) return angle;
     }
@@ -96,7 +99,8 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
     const double angle = kPi * direction / kDirections, rise = pair.rise(angle);
     if (rise < best) best = rise, found = angle;
   }
-  // The directions pass over a valley that is narrow in these units: down the slope until it falls.
+  // The directions may step over a narrow minimum: follow the negative gradient, halving the step until the objective
+  // falls.
   double angle = slope.first > 0 ? -kFirstStep : kFirstStep;
   for (int halving = 0; found == 0.0 && slope.first != 0.0 && halving < kMostHalvings; ++halving, angle *= 0.5) {
     if (pair.rise(angle) < -least) found = angle;
@@ -106,7 +110,7 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
 
 }  // namespace
 
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const Search& search,
+bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const AxesSearch& search,
                       double* axes, double* variances) {
   const std::size_t size = static_cast<std::size_t>(d) * d, line = static_cast<std::size_t>(d) * k;
   std::vector<double> room(2 * size + k + line * d);

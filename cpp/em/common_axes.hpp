@@ -1,28 +1,27 @@
-// The axes that several covariances have most nearly in common.
+// Common principal axes: the axes along which several covariances are as diagonal as they can be.
 //
 // Plain C++: no Python, no exceptions but std::bad_alloc.
 #pragma once
 
 namespace gaussmix {
 
-inline constexpr double kTightest = 1e-12;  // the least tolerance that rounding leaves room for
-inline constexpr int kMostSweeps = 200;
+inline constexpr double kTightest = 1e-12;  // a smaller tolerance is lost in rounding
 
-struct Search {
-  bool look_around;  // far from where it begins too
+struct AxesSearch {
+  bool look_around;  // whether the first sweep tries large rotations too
   int most_sweeps;
-  double tolerance;  // the search ends when no rotation of a sweep is expected to be farther, as an angle
+  double tolerance;  // the search ends after a sweep without a rotation by more than this angle
 };
 
-// Minimizes over orthogonal axes q, the columns of `axes` (d, d), where the search begins,
+// Minimizes over orthogonal axes q, the columns of `axes` (d, d), from the ones given,
 //
 //   sum_k counts_k sum_j log(q_j' free_k q_j)                       variable volumes
 //   log sum_k counts_k exp(mean_j log(q_j' free_k q_j))             one volume
 //
 // by rotations of pairs of axes, each to its minimum (Flury and Gautschi, SIAM Journal on Scientific and Statistical
-// Computing 7 (1986), 169-184, with Newton's step for theirs). Neither ever rises. `variances` (k, d) are those along
-// the axes in the end. False where one is not positive.
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const Search& search,
+// Computing 7 (1986), 169-184, with Newton's step in place of theirs). The objective never rises. `variances` (k, d)
+// are those along the final axes. False if one is not positive.
+bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const AxesSearch& search,
                       double* axes, double* variances);
 
 }  // namespace gaussmix

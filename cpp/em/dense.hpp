@@ -1,16 +1,16 @@
-// Small dense matrices, row-major: what structures and short runs of EM need of them.
+// Small dense matrices, row-major: Cholesky factors, products, rotations and eigenvalues for M-steps.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <utility>
+
+#include "em/constants.hpp"
 
 namespace gaussmix {
 
-inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-
-// In four sums, so that additions need not wait for each other.
+// In four sums, so that additions do not wait for each other.
 inline double dot(const double* a, const double* b, std::size_t size) {
   double sums[4] = {};
   std::size_t i = 0;
@@ -21,7 +21,7 @@ inline double dot(const double* a, const double* b, std::size_t size) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// L lower triangular with L L' = a, both (d, d); only the lower triangle of a is read. False where a pivot is rounding.
+// Lower triangular L with L L' = a, both (d, d); only the lower triangle of a is read. False if a pivot is rounding.
 inline bool find_root(const double* a, int d, double* l) {
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) {
@@ -29,7 +29,7 @@ inline bool find_root(const double* a, int d, double* l) {
       if (i > j) {
         l[i * d + j] = sum / l[j * d + j];
       } else {
-        if (!(sum > 4 * d * kEpsilon * a[i * d + i]) || !std::isfinite(sum)) return false;
+        if (!(sum > d * kSingular * a[i * d + i]) || !std::isfinite(sum)) return false;
         l[i * d + i] = std::sqrt(sum);
       }
     }
@@ -88,7 +88,7 @@ inline void color(const double* l, const double* a, int d, double* room, double*
   }
 }
 
-// The vectors x and y turned by the angle of this cosine and sine.
+// Rotates the vectors x and y by the angle with this cosine and sine.
 inline void rotate(double* x, double* y, std::size_t size, double cosine, double sine) {
   for (std::size_t i = 0; i < size; ++i) {
     const double before = x[i];
@@ -103,9 +103,9 @@ inline void transpose_square(double* a, int d) {
   }
 }
 
-// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q. What is
-// left off the diagonal is below the tolerance, relative to the geometric mean of the diagonal numbers beside it.
-// (Golub and Van Loan, Matrix Computations (2013), 8.5.)
+// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q. A number
+// off the diagonal ends below the tolerance times the geometric mean of the two diagonal numbers in its row and column
+// (Golub and Van Loan, Matrix Computations (2013), 8.5).
 inline void diagonalize(double* a, int d, double* q, double tolerance) {
   transpose_square(q, d);
   tolerance = std::max(tolerance, kEpsilon);
@@ -149,7 +149,7 @@ inline void set_identity(double* q, int d) {
   for (int i = 0; i < d; ++i) q[i * d + i] = 1.0;
 }
 
-// Makes the columns of q orthonormal again (Gram and Schmidt, twice is enough). False where they are dependent.
+// Makes the columns of q orthonormal again (Gram and Schmidt, twice is enough). False if they are dependent.
 inline bool make_orthonormal(double* q, int d) {
   for (int j = 0; j < d; ++j) {
     for (int pass = 0; pass < 2; ++pass) {

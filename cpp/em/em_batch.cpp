@@ -1,4 +1,4 @@
-// Runs shared among threads; in a run, passes and M-steps in turn.
+// Batched EM: the loop of one run, and the runs shared among threads.
 #include "em/em_batch.hpp"
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "em/acceleration.hpp"
+#include "em/constants.hpp"
 #include "em/m_step.hpp"
 #include "em/units.hpp"
 #include "kernels/kernels.hpp"
@@ -20,16 +21,12 @@ const Kernels& selected_kernels(bool rough);  // dispatch.cpp
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr int kPlain = 3;                    // passes that are never worth extrapolation
-constexpr double kSoon = 10.0;               // nor are so many steps to the top
-constexpr double kFarAhead = 30.0;           // times the nats that end a run: no M-step only to measure what is ahead
-constexpr double kLeastShare = 0.1;          // as in acceleration.py
-constexpr double kRounding = 16 * kEpsilon;  // of an objective
 
-class Run : private Sized {
+// One run: the EM loop, until the estimated gain that is left is below the tolerance. It has no history and no repair.
+class EmRun : private Dimensions {
  public:
-  explicit Run(const Problem& m)
-      : Sized{form_of(m.model), m.n_components, m.n_features},
+  explicit EmRun(const Problem& m)
+      : Dimensions{form_of(m.model), m.n_components, m.n_features},
         m_(m),
         n_(m.n_rows),
         m_step_(m, *this),
@@ -53,7 +50,7 @@ class Run : private Sized {
     before_ = other_ = moments_;
   }
 
-  void run_em(const double* responsibilities) {
+  void fit(const double* responsibilities) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity;
     m_step_.begin(responsibilities, now_, moments_);
     if (!m_step_.maximize(now_, moments_, now_.axes, now_)) return;
@@ -63,7 +60,7 @@ class Run : private Sized {
     bool near = false, slow = false;
     while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
       const bool proposes = slow && propose();
-      // Half the square of the residual is the gain, to second order and if structures were free.
+      // Half the square of the residual is the gain, to second order and without constraints.
       const bool is_far =
           proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
       if (is_far) {
@@ -76,7 +73,7 @@ class Run : private Sized {
         const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
         if (is_rounding || (ahead < m_.nats && near)) break;
         near = ahead < m_.nats;
-        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kSoon));
+        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kFewStepsLeft));
         last_gain = gain;
       }
       if (proposes) {
@@ -90,7 +87,8 @@ class Run : private Sized {
     if (!std::isfinite(objective_)) fail();
   }
 
-  void report(std::size_t i, const Results& to) {
+  // Writes the results of run i.
+  void write(std::size_t i, const Results& to) {
     to.objectives[i] = objective_;
     to.log_likelihoods[i] = log_likelihood_;
     to.n_passes[i] = n_passes_;
@@ -123,12 +121,14 @@ class Run : private Sized {
 
   void fail() { objective_ = log_likelihood_ = -kInfinity; }
 
+  // How many times farther than the next step the optimum is (Aitken's estimate): the gains of plain EM shrink by the
+  // square of the rate of convergence.
   static double stretch(double gain, double last_gain) {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 1.0 : kInfinity;
     return 1 / (1 - std::sqrt(gain / last_gain));
   }
 
-  // Of plain EM, until it is sure to be at the top.
+  // An estimate of the steps of plain EM until the optimum is nearer than the tolerance.
   double steps_left(double gain, double last_gain) const {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
     const double ahead = gain * stretch(gain, last_gain);
@@ -141,7 +141,7 @@ class Run : private Sized {
     extrapolation_.set_counts(counts);
   }
 
-  // Whether `tried_` has parameters that may be better than the M-step's.
+  // Whether `tried_` has been set to parameters to try in place of the M-step's.
   bool propose() {
     if (extrapolation_.is_empty()) {
       set_anchor(moments_.counts);
@@ -172,8 +172,8 @@ class Run : private Sized {
       return m_step_.maximize(anchor_, other_, now_.axes, tried_);
     });
   }
-  // The pass at the proposal; false, and all as before but for the moments, which are in `before_`, if the objective
-  // falls.
+  // Makes the pass at the proposal. If the objective falls, returns false and restores all but the moments, which are
+  // then in `before_`.
   bool take_proposal() {
     const double objective = objective_, log_likelihood = log_likelihood_;
     std::swap(now_, tried_);
@@ -189,19 +189,19 @@ class Run : private Sized {
     return false;
   }
 
-  // The responsibilities at the parameters of now, (n, k).
+  // Writes the responsibilities at the current parameters, (n, k).
   void score(double* responsibilities) {
     const Mixture mixture = mixture_of(now_);
     packed_.clear();
     kernels_.pack(mixture, packed_.data());
     const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
-    const Scores wanted{nullptr, responsibilities, nullptr, nullptr};
+    const Scores to{nullptr, responsibilities, nullptr, nullptr};
     for (std::size_t begin = 0; begin < n_; begin += block_) {
-      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), wanted);
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
     }
   }
 
-  // The pass at the parameters of now: moments, log-likelihood, objective.
+  // Makes the pass at the current parameters: moments, log-likelihood, objective.
   void pass() {
     ++n_passes_;
     const Mixture mixture = mixture_of(now_);
@@ -242,7 +242,8 @@ class Run : private Sized {
     objective_ = log_likelihood_ + m_step_.log_prior(now_);
   }
 
-  // Of a tied covariance: sum over pairs of overlap[a, b] (nu_a - nu_b)(nu_a - nu_b)', nu the whitened means.
+  // Completes the scatter of a tied covariance: adds sum_ab overlap[a, b] (nu_a - nu_b)(nu_a - nu_b)' with the whitened
+  // means nu (form_tied.hpp).
   void add_overlap(const double* overlap, std::size_t width) {
     double* between = between_.data();
     for (int a = 0; a < k_; ++a) {
@@ -286,11 +287,11 @@ void em_batch(const Problem& problem, std::size_t n_runs, const double* responsi
   n_threads = static_cast<int>(std::clamp<std::size_t>(n_runs, 1, n_threads));
 #pragma omp parallel num_threads(n_threads)
   {
-    Run run(problem);
+    EmRun run(problem);
 #pragma omp for schedule(dynamic, 1)
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(n_runs); ++i) {
-      run.run_em(responsibilities + i * table);
-      run.report(i, results);
+      run.fit(responsibilities + i * table);
+      run.write(i, results);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Many short runs of EM on a few rows, each from a table of responsibilities to the top near it.
+// Batched EM: many short runs on the same few rows, each from a table of responsibilities to the local optimum near it.
 //
 // Plain C++: no Python, no exceptions but std::bad_alloc.
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace gaussmix {
 
-// What all runs share. The objective is the log-likelihood plus, with precisions P_k,
+// What all runs have in common. The objective is the log-likelihood plus, with precisions P_k,
 //
 //   sum_k 1/2 [pseudo_rows log det P_k - tr(pseudo_scatter P_k)].
 struct Problem {
@@ -22,12 +22,12 @@ struct Problem {
   const double* pseudo_scatter;  // (d, d)
   double pseudo_rows;            // of each component
   double ridge;                  // added to every variance before the structure
-  int max_iter;                  // passes of a run
-  double nats;                   // a run ends when two passes in a row see less ahead
+  int max_iter;                  // most passes of a run
+  double nats;                   // a run ends when two passes in a row estimate the optimum to be nearer than this
   bool accelerate;
 };
 
-// Where the runs ended: of run i, the parameters and what the last pass gave at them.
+// The final parameters of each run, and the results of the last pass at them.
 struct Results {
   double* weights;           // (m, k)
   double* means;             // (m, k, d)
@@ -38,8 +38,8 @@ struct Results {
   double* responsibilities;  // (m, n, k) at these parameters, or null
 };
 
-// `responsibilities` (m, n, k): each run begins with the M-step of its table. Whatever the number of threads, the bits
-// are the same.
+// `responsibilities` (m, n, k): each run begins with the M-step of its table. The bits are the same for any number of
+// threads.
 void em_batch(const Problem& problem, std::size_t n_runs, const double* responsibilities, int n_threads,
               const Results& results);
 

@@ -1,22 +1,31 @@
-// From sums to parameters: what updates.py does, for many small problems.
+// The M-step: from the moments of a pass to the next parameters, for all fourteen structures.
+//
+// Unlike the M-step in Python, which stays in whitened units and only multiplies roots, this one forms each covariance,
+// root (scatter / counts) root' with pseudo-scatter and ridge added, in the units of the centered rows, applies the
+// constraint of the structure, and factors the result (Cholesky). That rounds a covariance by about epsilon times the
+// condition number of its correlation matrix, measured in whitened units; the units of the features do not matter.
+// Measured against the Python M-step: at most 2 epsilon times the condition number, up to 1e12. The error does not
+// accumulate, because the next pass whitens with the new root and the likelihood it returns belongs to that root. A
+// pivot below d kSingular of its variance ends the run. tests/fitting/test_native_precision.py checks all of this.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "em/constants.hpp"
 #include "em/dense.hpp"
 #include "em/em_batch.hpp"
 #include "em/parameters.hpp"
 
 namespace gaussmix {
 
-class MStep : private Sized {
+class MStep : private Dimensions {
  public:
-  MStep(const Problem& m, const Sized& sized)
-      : Sized(sized),
+  MStep(const Problem& m, const Dimensions& dimensions)
+      : Dimensions(dimensions),
         m_(m),
-        structure_(m.model, k_, d_, is_about_axes(m.model) ? kAngle : kInner, kSweeps),
+        structure_(m.model, k_, d_, has_common_axes(m.model) ? kAngle : kInner, kSweeps),
         rows_of_(k_),
         variances_(k_ * each()),
         room_(3 * static_cast<std::size_t>(d_) * d_ + d_),
@@ -26,7 +35,8 @@ class MStep : private Sized {
     for (std::size_t n = 0; n < m.n_rows; ++n) weight_ += m.row_weights[n];
   }
 
-  // Moments of a table of responsibilities, about its means in the units of the rows: parameters with unit factors.
+  // Moments of a table of responsibilities about its means and in the units of the rows: the factors of `at` are unit
+  // matrices. Forgets the run before.
   void begin(const double* responsibilities, Parameters& at, Moments& sums) {
     structure_.forget();
     at.axes.clear();
@@ -72,9 +82,9 @@ class MStep : private Sized {
 
   double weight_of(std::size_t n) const { return m_.row_weights ? m_.row_weights[n] : 1.0; }
 
-  // The M-step: sums about the means and in the whitened units of `at` to the next parameters, which may be the same.
-  // Common axes are looked for from those given, if there are any.
-  // False for an empty component or a singular covariance.
+  // The M-step: from sums about the means and in the whitened units of `at` to the next parameters. `to` may be `at`.
+  // The search for common axes begins at `axes`, unless they are empty. False for an empty component or a singular
+  // covariance.
   bool maximize(const Parameters& at, const Moments& sums, const std::vector<double>& axes, Parameters& to) {
     double total = 0.0, rows = 0.0;
     for (int c = 0; c < k_; ++c) {
@@ -138,9 +148,9 @@ class MStep : private Sized {
       for (std::size_t i = 0; i < dd; ++i) variances_[i] = (colored[i] + k_ * m_.pseudo_scatter[i]) / rows;
       for (int j = 0; j < d_; ++j) variances_[j * d_ + j] += m_.ridge;
     } else {
-      if (structure_.has_common_axes() && !axes.empty()) structure_.begin_at(axes);
+      if (has_common_axes(m_.model) && !axes.empty()) structure_.begin_at(axes);
       if (!structure_.constrain(rows_of_.data(), variances_.data())) return false;
-      if (structure_.has_common_axes()) to.axes = structure_.axes();
+      if (has_common_axes(m_.model)) to.axes = structure_.axes();
     }
     return factor(to);
   }
@@ -152,8 +162,8 @@ class MStep : private Sized {
     return m_.pseudo_rows * sum - 0.5 * pseudo_distances(p);
   }
 
-  // The least that a step from `now`, where the moments are from, to `next` raises the objective by: gain in
-  // updates.py.
+  // A lower bound on the gain of the objective in a step from `now`, which gave the moments, to `next`: that of the
+  // expected complete-data objective (Dempster, Laird and Rubin 1977, theorem 1).
   double gain(const Parameters& now, const Moments& moments, const Parameters& next) const {
     double gain = 0.0, rows = 0.0, trace = 0.0, ridged = 0.0;
     for (int c = 0; c < k_; ++c) {
@@ -175,14 +185,8 @@ class MStep : private Sized {
 
  private:
   static constexpr double kLogTwoPi = 1.8378770664093454836;
-  static constexpr double kInner = 1e-10;          // what iterations of a structure may leave, relative to volumes
-  static constexpr double kAngle = 1e-6;           // and as an angle, whose square is what the objective sees
-  static constexpr int kSweeps = 4;                // of rotations in an M-step: the next one goes on
-  static constexpr double kEmpty = 10 * kEpsilon;  // of the rows: a component with less is empty
 
-  static bool is_about_axes(Model model) { return model == Model::EVE || model == Model::VVE; }
-
-  // Roots, factors and what follows from them. False where a covariance is singular to rounding.
+  // Sets roots, factors, determinants and offsets. False if a covariance is singular to rounding.
   bool factor(Parameters& to) {
     for (int c = 0; c < n_roots(); ++c) {
       const double* variances = variances_.data() + c * each();
@@ -206,17 +210,16 @@ class MStep : private Sized {
     for (int c = 0; c < k_; ++c) {
       if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
       const double* root = root_of(to, c);
-      for (int j = 0; j < d_; ++j) {  // what is left of a variance must be above the square of its mean's last digit
+      for (int j = 0; j < d_; ++j) {  // a deviation must exceed the rounding of its mean
         const double pivot = root[diagonal(j)];
-        if (!(pivot > 4 * kEpsilon * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j]))
-          return false;
+        if (!(pivot > kSingular * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j])) return false;
       }
       to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
     }
     return true;
   }
 
-  // tr(pseudo_scatter P_k), P the precision.
+  // tr(pseudo_scatter P_k) with the precision P_k.
   double pseudo_distance(const Parameters& p, int c) const {
     const double* factor = p.factors.data() + place_of(c);
     double sum = 0.0;
@@ -240,6 +243,7 @@ class MStep : private Sized {
     return sum;
   }
   bool has_prior() const { return m_.pseudo_rows != 0.0; }
+  // tr(P_k)
   double precision_trace(const Parameters& p, int c) const {
     const double* factor = p.factors.data() + place_of(c);
     double sum = 0.0;
@@ -249,8 +253,10 @@ class MStep : private Sized {
 
   const Problem& m_;
   Structure structure_;
-  std::vector<double> rows_of_, variances_, room_;  // (k,), (k, ...), three matrices and a row
-  double weight_;
+  std::vector<double> rows_of_;    // (k,) counts and pseudo-rows
+  std::vector<double> variances_;  // (k, ...) variances or covariances
+  std::vector<double> room_;       // three matrices and a row
+  double weight_;                  // of all rows
 };
 
 }  // namespace gaussmix

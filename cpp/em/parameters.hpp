@@ -1,4 +1,4 @@
-// The parameters of a mixture and the sums that a pass gives at them, of the forms of pass.hpp.
+// The parameters of a mixture and the moments of a pass at them, in the forms of pass.hpp.
 #pragma once
 
 #include <cstddef>
@@ -8,26 +8,28 @@
 
 namespace gaussmix {
 
-// A mixture as the pass reads it, and what else is asked of it.
+// A mixture as the pass reads it, and the roots and axes that M-steps need.
 struct Parameters {
   std::vector<double> weights, log_det, offsets;  // (k,); log_det is that of the factors
   std::vector<double> means;                      // (k, d)
   std::vector<double> roots, factors;             // full (k, d, d) | tied (d, d) | diagonal (k, d) | spherical (k,)
-  std::vector<double> axes;                       // (d, d) where components have them in common
+  std::vector<double> axes;                       // (d, d) if components have them in common
 };
 
-// Sums over the rows about the means of some parameters and in their whitened units. Of square matrices the lower
+// Sums over the rows about the means of some parameters and in their whitened units. Square matrices hold their lower
 // triangle.
 struct Moments {
   std::vector<double> counts, shifts, scatter;
 };
 
-// Where things are, for those who work on both.
-struct Sized {
+// The dimensions of both, and where the numbers of a component begin.
+struct Dimensions {
   Form form_;
   int k_, d_;
 
+  // Whether a root is a triangular matrix.
   bool is_triangular() const { return form_ == Form::full || form_ == Form::tied; }
+  // Numbers of one root.
   std::size_t each() const {
     return is_triangular() ? static_cast<std::size_t>(d_) * d_ : form_ == Form::diagonal ? d_ : 1;
   }
@@ -36,7 +38,7 @@ struct Sized {
 
   std::size_t size() const { return (form_ == Form::tied ? 1 : k_) * each(); }
   int n_roots() const { return form_ == Form::tied ? 1 : k_; }
-  // The place of the j-th number of the diagonal.
+  // The place of the j-th diagonal number in a root.
   int diagonal(int j) const { return is_triangular() ? j * d_ + j : form_ == Form::diagonal ? j : 0; }
 };
 

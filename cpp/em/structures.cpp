@@ -1,9 +1,12 @@
-// The M-steps of the fourteen structures. Names of the models: volume, shape, orientation.
+// The constraint of each structure, by the letters of its name: volume, shape, orientation.
 #include "em/structures.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "em/common_axes.hpp"
+#include "em/constants.hpp"
 #include "em/dense.hpp"
 
 namespace gaussmix {
@@ -12,7 +15,6 @@ namespace {
 
 constexpr const char* kNames[] = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
                                   "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
-constexpr int kMostIterations = 500;
 
 double sum_of(const double* values, int count) {
   double sum = 0.0;
@@ -61,12 +63,14 @@ Form form_of(Model model) {
   return model == Model::EEE ? Form::tied : Form::full;
 }
 
+bool has_common_axes(Model model) { return model == Model::EVE || model == Model::VVE; }
+
 Structure::Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps)
     : model_(model),
       k_(n_components),
       d_(n_features),
       tolerance_(tolerance),
-      sweeps_(most_sweeps),
+      most_sweeps_(most_sweeps),
       volumes_(n_components),
       shape_(n_features),
       axes_(static_cast<std::size_t>(n_components) * n_features * n_features),
@@ -102,25 +106,25 @@ bool Structure::constrain(const double* counts, double* variances) {
       found = share_shape(counts, variances);
       break;
     case Model::VEE:
-      found = vee(counts, variances);
+      found = share_shape_and_axes(counts, variances);
       break;
     case Model::EVE:
     case Model::VVE:
-      found = common_axes(counts, variances);
+      found = share_axes(counts, variances);
       break;
     case Model::EEV:
     case Model::VEV:
-      found = own_axes(counts, variances);
+      found = share_shape_along_own_axes(counts, variances);
       break;
     case Model::EVV:
       found = share_determinant(counts, variances);
       break;
   }
-  known_ = found;
+  has_start_ = found;
   return found;
 }
 
-// Variances (k, d) of one volume: those given, scaled to the mean of their geometric means.
+// Scales variances (k, d) to one volume, the mean of their geometric means.
 void Structure::share_volume(const double* counts, double* variances) const {
   double volume = 0.0;
   for (int c = 0; c < k_; ++c) {
@@ -133,10 +137,10 @@ void Structure::share_volume(const double* counts, double* variances) const {
   for (int i = 0; i < k_ * d_; ++i) variances[i] *= volume;
 }
 
-// Variances (k, d) that are volume times shape: each in turn, given the other.
+// Variances (k, d) that are volume times shape, each in turn given the other.
 bool Structure::share_shape(const double* counts, double* variances) {
   const double total = sum_of(counts, k_);
-  if (!known_) {
+  if (!has_start_) {
     for (int c = 0; c < k_; ++c) volumes_[c] = sum_of(variances + c * d_, d_) / d_;
   }
   double change = 1.0;
@@ -163,11 +167,12 @@ bool Structure::share_shape(const double* counts, double* variances) {
   return true;
 }
 
-bool Structure::vee(const double* counts, double* covariances) {
+// VEE: covariances that are volume times one matrix, each in turn given the other.
+bool Structure::share_shape_and_axes(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
   const double total = sum_of(counts, k_);
   double *pooled = room_.data(), *root = pooled + size, *factor = root + size;
-  if (!known_) {
+  if (!has_start_) {
     for (int c = 0; c < k_; ++c) {
       volumes_[c] = 0.0;
       for (int j = 0; j < d_; ++j) volumes_[c] += covariances[c * size + j * d_ + j] / d_;
@@ -206,10 +211,11 @@ bool Structure::vee(const double* counts, double* covariances) {
   return true;
 }
 
-bool Structure::common_axes(const double* counts, double* covariances) {
+// EVE and VVE: variances along common axes.
+bool Structure::share_axes(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
   const bool one_volume = model_ == Model::EVE;
-  if (!known_) {  // from the axes of the pooled covariance
+  if (!has_start_) {  // begin at the axes of the pooled covariance
     double* pooled = room_.data();
     std::fill(pooled, pooled + size, 0.0);
     for (int c = 0; c < k_; ++c) {
@@ -218,18 +224,19 @@ bool Structure::common_axes(const double* counts, double* covariances) {
     set_identity(axes_.data(), d_);
     diagonalize(pooled, d_, axes_.data(), 0.0);
   }
-  const Search search{!known_, known_ ? sweeps_ : kMostSweeps, tolerance_};
+  const AxesSearch search{!has_start_, has_start_ ? most_sweeps_ : kMostSweeps, tolerance_};
   if (!find_common_axes(k_, d_, counts, covariances, one_volume, search, axes_.data(), variances_.data())) return false;
   if (one_volume) share_volume(counts, variances_.data());
   for (int c = 0; c < k_; ++c) compose(axes_.data(), variances_.data() + c * d_, d_, covariances + c * size);
   return true;
 }
 
-bool Structure::own_axes(const double* counts, double* covariances) {
+// EEV and VEV: one shape along the axes of each component, greatest variance first.
+bool Structure::share_shape_along_own_axes(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
   for (int c = 0; c < k_; ++c) {
     double *axes = axes_.data() + c * size, *turned = turned_.data() + c * size;
-    if (!known_ || !make_orthonormal(axes, d_)) set_identity(axes, d_);
+    if (!has_start_ || !make_orthonormal(axes, d_)) set_identity(axes, d_);
     turn(axes, covariances + c * size, d_, room_.data(), turned);
     diagonalize(turned, d_, axes, tolerance_);
     for (int j = 0; j < d_; ++j) variances_[c * d_ + j] = turned[j * d_ + j];
@@ -251,7 +258,7 @@ bool Structure::own_axes(const double* counts, double* covariances) {
   return true;
 }
 
-// EVV: each covariance scaled to one determinant, the mean of their d-th roots.
+// EVV: scales each covariance to one determinant, the mean of their d-th roots.
 bool Structure::share_determinant(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
   double volume = 0.0;
@@ -266,29 +273,6 @@ bool Structure::share_determinant(const double* counts, double* covariances) {
   }
   volume /= sum_of(counts, k_);
   for (std::size_t i = 0; i < k_ * size; ++i) covariances[i] *= volume;
-  return true;
-}
-
-bool find_nearest(Model model, int k, int d, const double* counts, const double* free, double* covariances) {
-  Structure structure(model, k, d, kTightest, kMostSweeps);
-  const std::size_t size = static_cast<std::size_t>(d) * d;
-  const Form form = structure.form();
-  if (form == Form::tied || form == Form::full) {
-    std::copy(free, free + k * size, covariances);
-    return structure.constrain(counts, covariances);
-  }
-  const int each = form == Form::diagonal ? d : 1;
-  std::vector<double> variances(static_cast<std::size_t>(k) * each);
-  for (int c = 0; c < k; ++c) {
-    for (int j = 0; j < d; ++j) {
-      variances[c * each + j % each] += free[c * size + j * d + j] / (form == Form::diagonal ? 1 : d);
-    }
-  }
-  if (!structure.constrain(counts, variances.data())) return false;
-  std::fill(covariances, covariances + k * size, 0.0);
-  for (int c = 0; c < k; ++c) {
-    for (int j = 0; j < d; ++j) covariances[c * size + j * d + j] = variances[c * each + j % each];
-  }
   return true;
 }
 

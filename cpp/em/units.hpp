@@ -1,4 +1,4 @@
-// Moments in the units of other parameters, and as points of a space in which averages of moments are moments.
+// Moments in the units of other parameters, and as the points that acceleration extrapolates.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,13 @@
 
 namespace gaussmix {
 
-class Units : private Sized {
+class Units : private Dimensions {
  public:
-  explicit Units(const Sized& sized) : Sized(sized), turned_(d_), room_(3 * static_cast<std::size_t>(d_) * d_ + d_) {}
+  explicit Units(const Dimensions& dimensions)
+      : Dimensions(dimensions), turned_(d_), room_(3 * static_cast<std::size_t>(d_) * d_ + d_) {}
 
-  // The component that each coordinate of a point is of: counts, shifts, and the scatter less its expectation,
-  // component by component; a tied one comes last, and counts as a component more.
+  // The component that each coordinate of a point belongs to. A point has the count, the shift and the scatter less its
+  // expectation of each component in turn; a tied scatter comes last, as one component more.
   std::vector<int> groups() const {
     std::vector<int> groups;
     for (int c = 0; c < k_; ++c) groups.insert(groups.end(), 1 + d_ + (form_ == Form::tied ? 0 : flat_each()), c);
@@ -23,7 +24,8 @@ class Units : private Sized {
     return groups;
   }
 
-  // Between moments in the units of an anchor, where components have these counts, and points.
+  // Between moments in the units of an anchor with these counts, and points. The scale is that of the Fisher metric of
+  // independent components at the anchor, so that lengths of points are Euclidean.
   void flatten(Moments& moments, const std::vector<double>& counts, double* point) const {
     visit_point(point, moments, counts, [](double& p, double& m, double scale, double expected, double count) {
       p = scale * (m - expected * count);
@@ -35,7 +37,8 @@ class Units : private Sized {
     });
   }
 
-  // Moments at some parameters about the means and in the units of others, in place: _in_units_of in acceleration.py.
+  // Converts the moments at some parameters, in place, to moments about the means and in the whitened units of others.
+  // A row that is y in the units of `at` is A y + c in those of `to`, with A = inverse(root of to) root of at.
   void change_units(const Parameters& at, const Parameters& to, Moments& moments) {
     const std::size_t dd = static_cast<std::size_t>(d_) * d_;
     double *a = room_.data(), *room = a + dd, *colored = room + dd, *c = colored + dd;
@@ -82,7 +85,7 @@ class Units : private Sized {
       }
     }
   }
-  // Whether the metric at some parameters is another one than at the anchor.
+  // Whether some parameters are so far from the anchor that the metric there is another one.
   bool is_far(const Parameters& at, const Parameters& anchor) const {
     for (int c = 0; c < k_; ++c) {
       const double *factor = anchor.factors.data() + place_of(c), *root = at.roots.data() + place_of(c);
@@ -102,7 +105,7 @@ class Units : private Sized {
   }
 
  private:
-  // Numbers of a component's scatter in a point of the extrapolation.
+  // Numbers of a component's scatter in a point.
   std::size_t flat_each() const {
     return is_triangular() ? static_cast<std::size_t>(d_) * (d_ + 1) / 2 : form_ == Form::diagonal ? d_ : 1;
   }
@@ -121,7 +124,7 @@ class Units : private Sized {
       visit(*point, *scatter, scale * kHalfRoot / std::sqrt(d_), static_cast<double>(d_));
     }
   }
-  // In units of the Fisher metric near the anchor, in which components have these counts.
+  // The same for all numbers of a point, with the count of the component.
   template <class Visit>
   void visit_point(double* point, Moments& moments, const std::vector<double>& counts, Visit visit) const {
     double total = 0.0, scale_of_all = 0.0;
@@ -152,7 +155,6 @@ class Units : private Sized {
     }
   }
   static constexpr double kHalfRoot = 0.70710678118654752440;
-  static constexpr double kFarScale = 1.3, kFarShift = 0.3;  // as in acceleration.py
 
   std::vector<double> turned_, room_;
 };

@@ -1,5 +1,5 @@
 // The sums of whitened rows and of their outer products: column-major tiles, a lane is a row. The rows of a component
-// wait until there are enough of them to be worth a visit to its sums; the lanes are added once per block.
+// are collected until there are enough for one update of its sums; the lanes are added once per block.
 #pragma once
 
 #include "kernels/columns.hpp"
@@ -25,14 +25,14 @@ class ColumnSums {
     }
   }
 
-  // From one column to the next of rows that have waited: a pack more than a tile has.
+  // The stride between columns of collected rows: one pack more than in a tile.
   static int stride_of(int size) { return size + kLanes; }
 
-  // Adds the rows of a tile in which component k has a share. Are all numbers of the tile finite?
+  // Adds the rows of a tile in which component k has a share. `finite`: whether all numbers of the tile are.
   template <class Kernel>
   void add(int k, const Survivors& survivors, bool finite, const Real* rows, Kernel& kernel) {
     if (!survivors.count) return;
-    // A few rows without a share do no harm, as long as zero times what is known of them is zero.
+    // Rows without a share may be included if they are few: they add zero, as long as their numbers are finite.
     if (finite && 8 * survivors.count >= 7 * size_) {
       add_rows(k, survivors.weighted, rows, size_, size_, kernel);
       return;
@@ -64,11 +64,11 @@ class ColumnSums {
   static constexpr std::size_t kMostWaiting = (4 << 20) / sizeof(Real);  // 4 MiB
 
   std::size_t component_lanes() const { return (d_ + triangle(d_)) * kLanes; }
-  // Weights, and the columns below each other.
+  // One column of weights, then the columns of the rows.
   std::size_t waiting_size() const { return static_cast<std::size_t>(1 + d_) * stride_; }
   Real* waiting(int k) const { return waiting_ + (waits_ ? k * waiting_size() : 0); }
 
-  // The rows that have a share, of some columns.
+  // Copies the rows that have a share, for some columns.
   void choose(const Survivors& survivors, const Real* from, int n_columns, Real* to) const {
     for (int j = 0; j < n_columns; ++j, from += size_, to += stride_) {
       if (!kCompresses || 4 * survivors.count < size_) {

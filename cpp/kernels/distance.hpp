@@ -1,5 +1,5 @@
-// Scores from distances without correlations: one lane per row, a few packs of rows at once to keep the arithmetic
-// units busy.
+// Squared distances without correlations: a lane is a row, a few packs of rows at once to keep the arithmetic units
+// busy.
 #pragma once
 
 #include "kernels/softmax.hpp"
@@ -36,7 +36,7 @@ inline void score_distances(const Real* columns, int size, int d, Real offset, c
   }
 }
 
-// Calls use(k, n, |x[n] - means[k]|^2) for some components and all packs of rows of a tile.
+// Calls use(k, n, |x[n] - means[k]|^2) for some components and every pack of rows of a tile.
 template <int together, int wide, class Use>
 GAUSSMIX_INLINE void measure_some_distances(const Real* columns, int size, int d, const Real* means, int stride, int k,
                                             Use use) {

@@ -1,4 +1,4 @@
-// exp and log of packs: what the pass needs of them, no more.
+// exp and log of packs, on the ranges that the pass needs.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -18,7 +18,7 @@ GAUSSMIX_INLINE Pack polynomial(const Real (&coefficients)[n], Pack x) {
 
 inline constexpr Real kLogSmallest = -87.0f;  // exp of less is not a normal number
 
-// exp(x) for -87 <= x <= 0, relative error below 2e-7: as for double, below, without a table.
+// exp(x) for -87 <= x <= 0, relative error below 2e-7. The method for double below, without a table.
 GAUSSMIX_INLINE Pack exp_nonpositive(Pack x) {
   constexpr Real kExp[] = {1.0f, 1.00000004f, 0.500000005f, 0.166664155f, 0.0416663529f, 0.0083751264f, 0.00139411084f};
   constexpr Real kLog2e = 1.44269504f;
@@ -30,7 +30,7 @@ GAUSSMIX_INLINE Pack exp_nonpositive(Pack x) {
   return as_pack(as_bits(polynomial(kExp, f)) + (as_bits(shifted) << 23));
 }
 
-// log(x) for finite normal x > 0: as for double, below.
+// log(x) for finite normal x > 0. The method for double below.
 GAUSSMIX_INLINE Pack log_positive(Pack x) {
   constexpr Whole kSqrtHalf = 0x3f3504f3;
   constexpr Real kSeries[] = {2.0f / 3.0f, 2.0f / 5.0f, 2.0f / 7.0f, 2.0f / 9.0f, 2.0f / 11.0f};
@@ -47,8 +47,8 @@ GAUSSMIX_INLINE Pack log_positive(Pack x) {
 inline constexpr Real kLogSmallest = -708.0;  // exp of less is not a normal number
 
 // exp(x) for -708 <= x <= 0, relative error below 4e-16: x = (n / parts) log 2 + f, exp(x) = 2^(n / parts) exp(f), with
-// 2^(i / parts) from a table where the instruction set has one to look up in registers, and exp(f) interpolated
-// at the Chebyshev points of |f| <= log(2) / (2 parts).
+// 2^(i / parts) from a table if the instruction set can look it up in registers, and exp(f) interpolated at the
+// Chebyshev points of |f| <= log(2) / (2 parts).
 GAUSSMIX_INLINE Pack exp_nonpositive(Pack x) {
 #if defined(__AVX512F__)
   constexpr int kPartBits = 4;

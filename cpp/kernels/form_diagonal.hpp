@@ -1,4 +1,4 @@
-// Variances only: distances with one lane per row, sums with one lane per feature.
+// Diagonal covariances: in distances a lane is a row, in sums it is a feature.
 #pragma once
 
 #include "kernels/distance.hpp"

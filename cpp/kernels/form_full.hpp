@@ -1,4 +1,5 @@
-// One covariance per component: whiten the tile by each triangular factor, then sum y y'.
+// Full covariances in 49 to 96 dimensions: whitens the tile by each triangular factor, then sums y y'. A lane is a
+// feature.
 #pragma once
 
 #include "kernels/softmax.hpp"

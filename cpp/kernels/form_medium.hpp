@@ -1,4 +1,4 @@
-// One covariance per component, for a moderate number of features: a lane is a row, so triangles cost what they hold.
+// Full covariances in 5 to 48 dimensions: a lane is a row, so that no work is lost on the empty half of a triangle.
 #pragma once
 
 #include "kernels/column_sums.hpp"
@@ -6,7 +6,7 @@
 namespace gaussmix::GAUSSMIX_ISA {
 
 // The whitened rows of every component are kept until their responsibilities are known, so tiles shrink as k d grows.
-// Where they would not stay in cache, those that have a share are whitened again.
+// If they would not stay in cache, the rows that have a share are whitened again.
 inline constexpr std::size_t kKept = (1 << 20) / sizeof(Real);  // 1 MiB
 inline int medium_tile_rows(const Mixture& m, bool sums) {
   const std::size_t per_row = static_cast<std::size_t>(m.n_components) * m.n_features;
@@ -15,8 +15,8 @@ inline int medium_tile_rows(const Mixture& m, bool sums) {
   return per_row * kMost > kKept && per_row * kLeast <= kKept ? kLeast : kMost;
 }
 
-// With more features than this, whole packs of features (form_full.hpp) waste less than lanes summed apart; and with
-// more sums than this the lanes would not stay in cache.
+// With more features, whole packs of features (form_full.hpp) waste less than one sum per lane. With more sums, the
+// lanes would not stay in cache.
 inline bool is_medium(const Mixture& m) {
   constexpr int kMostFeatures = 48, kMostSums = 1 << 16;
   return m.n_features <= kMostFeatures && m.n_components * (m.n_features + triangle(m.n_features)) <= kMostSums;
@@ -79,7 +79,7 @@ class Medium {
 
   void finish(const Partial& partial) { sums_.finish(partial, *this); }
 
-  // For sums_: what is kept is whitened.
+  // For sums_. Rows that were kept are whitened already.
   template <class Use>
   const Real* whiten(int k, const Real* rows, int stride, int count, Use use) {
     if (!keeps_) whiten_rows(k, rows, stride, count, whitened_, tile.greatest);
@@ -109,7 +109,7 @@ class Medium {
   Survivors survivors_;
   ColumnSums sums_;
   bool keeps_;
-  bool finite_ = true;  // whether all distances of the tile are
+  bool finite_ = true;  // whether all distances of the tile are finite
   Real *columns_, *whitened_;
 };
 

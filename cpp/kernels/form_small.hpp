@@ -1,5 +1,5 @@
-// A few features (pixels): everything in registers, one lane per row. One covariance for all is not worth its own way
-// here: every component sums its own scatter, and they are added in the end.
+// Up to 4 features (pixels): all numbers in registers, a lane is a row. A tied covariance has no code of its own here:
+// every component sums its own scatter, and these are added at the end.
 #pragma once
 
 #include "kernels/softmax.hpp"
@@ -11,8 +11,8 @@ class Small {
  public:
   static constexpr bool sphere = form == Form::spherical, pooled = form == Form::tied;
   static constexpr bool diagonal = form == Form::diagonal || sphere;
-  // Of a component: a number, a line and a triangle (its diagonal, one number), both going in (parameters) and coming
-  // back (sums).
+  // Numbers of a component, both of its parameters and of its sums: one, a line, and a triangle (or its diagonal, or
+  // one number).
   static constexpr int kNumbers = 1 + d + (sphere ? 1 : diagonal ? d : d * (d + 1) / 2);
 
   Small(const Mixture& m, const Real* packed, Arena& arena, bool)

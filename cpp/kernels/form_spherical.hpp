@@ -1,6 +1,5 @@
-// One variance per component: squared distances with one lane per row, kept for the scatter; shifts with one lane per
-// feature. All is measured in a power of two between the greatest and the least deviation, so that no square
-// underflows.
+// One variance per component: in squared distances, which are kept for the scatter, a lane is a row; in shifts it is a
+// feature. The unit is a power of two between the greatest and the least deviation, so that no square underflows.
 #pragma once
 
 #include "kernels/distance.hpp"
@@ -60,7 +59,7 @@ class Spherical {
       Pack scatter[wide] = {};
       const Real* squares = squares_ + static_cast<std::size_t>(k) * tile.size;
       shares_.find<wide>(tile, k, partial.counts, [&](int c, int n, Pack w) {
-        // Nothing of an infinite distance is nothing.
+        // Zero times an infinite distance is zero here.
         scatter[c] += select(w > Pack{}, w * fetch(squares + c * tile.size + n), Pack{});
       });
       GAUSSMIX_UNROLL

@@ -1,4 +1,4 @@
-// One covariance for all components: whiten the rows once; then every component is a sphere.
+// One covariance for all components: the rows are whitened once, and then every component is a sphere.
 //
 // The pooled scatter needs no outer product per component. With nu_k the whitened means, z a whitened row, r_k its
 // responsibilities and a its most probable component,
@@ -6,12 +6,13 @@
 //   m = sum_k r_k (z - nu_k),  b = m - (z - nu_a) = sum_k r_k (nu_a - nu_k),
 // so a pass returns the scatter of the m less that of the b, and the overlap[a, k] = sum of weight r_k over the rows
 // whose most probable component is a. The last two terms together are positive and no less than r_a of the last one,
-// and r_a is at least 1 / k: nothing cancels, however far apart the means are. With very many components the k^2
-// numbers of overlap would cost more than they save: then the outer products are summed pair by pair.
+// and r_a is at least 1 / k, so nothing cancels, however far apart the means are. With very many components the k^2
+// numbers of overlap would cost more than they save, and the outer products are summed pair by pair.
 //
-// Where all means are within kNear standard deviations of their center, which is the origin of z, less is enough:
-//   sum_k r_k (z - nu_k)(z - nu_k)' = z z' - sum_k (s_k nu_k' + nu_k s_k' + r_k nu_k nu_k'),  s_k = r_k (z - nu_k),
-// where the last sum needs the counts and the shifts of a block only, and what cancels costs less than two digits.
+// If all means are within kNear standard deviations of their center, which is the origin of z, a cheaper identity
+// serves:
+//   sum_k r_k (z - nu_k)(z - nu_k)' = z z' - sum_k (s_k nu_k' + nu_k s_k' + r_k nu_k nu_k'),  s_k = r_k (z - nu_k).
+// The last sum needs only the counts and the shifts of a block, and cancellation costs less than two digits.
 #pragma once
 
 #include "kernels/distance.hpp"
@@ -22,7 +23,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 class Tied {
  public:
-  Tied(const Mixture& m, const Real* packed, Arena& arena, bool sums)
+  Tied(const Mixture& m, const Real* packed, Arena& arena, bool)
       : mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
@@ -31,11 +32,11 @@ class Tied {
         survivors_(tile.size, arena),
         shares_(tile.size, arena) {
     const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
-    rows_ = weighted_ = arena.take(2 * size);  // the rows and their columns, needed no more when residuals are weighed
+    rows_ = weighted_ = arena.take(2 * size);  // no longer needed as rows when residuals are weighed
     columns_ = rows_ ? rows_ + size : nullptr;
     whitened_ = arena.take(size);
     residuals_ = arena.take(2 * size);
-    top_ = arena.take(tile.size);
+    most_probable_ = arena.take(tile.size);
     n_shares_ = arena.take(tile.size);
     unused_ = reinterpret_cast<double*>(arena.take(dp_ * sizeof(double) / sizeof(Real)));
     length_ = arena.take(tile.size);
@@ -45,7 +46,7 @@ class Tied {
     active_ = reinterpret_cast<int*>(arena.take(static_cast<std::size_t>(m.n_components) * (tile.size / kLanes)));
   }
 
-  // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp) | are they near
+  // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp) | 1 if they are near, else 0
   static std::size_t packed_size(const Mixture& m) {
     const std::size_t dp = padded(m.n_features);
     return padded(m.n_components) + (1 + m.n_features + m.n_components) * dp + kPad;
@@ -99,7 +100,7 @@ class Tied {
     }
   }
 
-  // The scatter of near means becomes that about the means.
+  // Moves the scatter of near means from the center to the means.
   void finish(const Partial& partial) {
     if (!is_near()) return;
     const int d = mixture_.n_features;
@@ -163,16 +164,16 @@ class Tied {
   void find_responsibilities() {
     for (int n = 0; n < tile.size; n += kLanes) {
       const Pack normal = fetch(tile.normal + n);
-      Pack top{}, n_shares{};
+      Pack most_probable{}, n_shares{};
       int *active = active_of(n), count = 0;
       for (int k = mixture_.n_components - 1; k >= 0; --k) {
         const Pack share = fetch(tile.of(k) + n), r = share * normal;
-        top = select(share >= broadcast(1.0), broadcast(static_cast<Real>(k)), top);
+        most_probable = select(share >= broadcast(1.0), broadcast(static_cast<Real>(k)), most_probable);
         n_shares += select(r >= broadcast(kNegligible), broadcast(1.0), Pack{});
         active[count] = k;
         count += at_least(r, broadcast(kNegligible)) != 0;
       }
-      store(top_ + n, top);
+      store(most_probable_ + n, most_probable);
       store(n_shares_ + n, n_shares);
       n_active_[n / kLanes] = count;
     }
@@ -242,7 +243,7 @@ class Tied {
         transpose(square);
         for (unsigned bits = several; bits; bits &= bits - 1) {
           const int i = __builtin_ctz(bits);
-          double* line = partial.overlap + static_cast<std::size_t>(top_[n + i]) * line_size + k;
+          double* line = partial.overlap + static_cast<std::size_t>(most_probable_[n + i]) * line_size + k;
           add_to(line, square[i]);
         }
       }
@@ -263,7 +264,7 @@ class Tied {
       if (n_shares_[n] < 2.0) continue;
       weights_[size + n] = -tile.weight[n];
       index_[count++] = size + n;
-      const Real *nu = mean(static_cast<int>(top_[n])), *z = whitened_ + static_cast<std::size_t>(n) * dp_;
+      const Real *nu = mean(static_cast<int>(most_probable_[n])), *z = whitened_ + static_cast<std::size_t>(n) * dp_;
       const Real* m = residuals_ + static_cast<std::size_t>(n) * dp_;
       Real* b = residuals_ + static_cast<std::size_t>(size + n) * dp_;
       for (int j = 0; j < dp_; j += kLanes) store(b + j, fetch(m + j) - (fetch(z + j) - fetch(nu + j)));
@@ -291,13 +292,13 @@ class Tied {
   Survivors survivors_;
   Shares shares_;
   Real *rows_, *whitened_, *columns_;
-  Real *residuals_, *weighted_;  // (2 size, dp) the m, and the b below them
-  Real *top_, *n_shares_;        // (size,) the most probable component of each row, and how many have a share in it
-  double* unused_;               // (dp,)
-  Real* length_;                 // (size,)
-  Real* weights_;                // (2 size,)
-  int* index_;                   // (2 size,)
-  int *n_active_, *active_;      // (size / kLanes,), (size / kLanes, k)
+  Real *residuals_, *weighted_;      // (2 size, dp) the m, and the b below them
+  Real *most_probable_, *n_shares_;  // (size,) the most probable component of each row, and how many have a share in it
+  double* unused_;                   // (dp,)
+  Real* length_;                     // (size,)
+  Real* weights_;                    // (2 size,)
+  int* index_;                       // (2 size,)
+  int *n_active_, *active_;          // (size / kLanes,), (size / kLanes, k)
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -1,6 +1,6 @@
-// Covariances that are diagonal, or spheres, in one basis: turn the rows once, and score them without correlations. The
-// basis is learned from all of a scatter, so the sums are those of full covariances, but only the rows in which a
-// component has a share are whitened for it.
+// Covariances that are diagonal, or spheres, in one common basis: the rows are turned into it once and scored without
+// correlations. The M-step estimates the basis from full scatters, so the sums are those of full covariances, but only
+// rows in which a component has a share are whitened for it.
 #pragma once
 
 #include "kernels/column_sums.hpp"
@@ -83,7 +83,7 @@ class Turned {
 
   void finish(const Partial& partial) { sums_.finish(partial, *this); }
 
-  // For sums_. The columns are read no more once they are turned.
+  // For sums_. Overwrites the columns, which are no longer needed once they are turned.
   template <class Use>
   const Real* whiten(int k, const Real* rows, int stride, int, Use use) {
     for (int j = 0; j < d_; ++j) {
@@ -123,7 +123,7 @@ class Turned {
  private:
   Survivors survivors_;
   ColumnSums sums_;
-  bool finite_ = true;       // whether all distances of the tile are
+  bool finite_ = true;       // whether all distances of the tile are finite
   Real *columns_, *turned_;  // (d, size)
 };
 

@@ -1,6 +1,6 @@
-// One covariance per component, for many features: factors and scatter no longer fit in cache, so many rows meet a
-// panel of them at a time, and the threads share the components of one block of rows. Every sum is made by one thread,
-// row after row, so there is nothing to add up between threads.
+// Full covariances in more than 96 dimensions: factors and scatters do not fit in cache, so many rows are multiplied by
+// one panel at a time, and the threads share the components of one block of rows. Each sum is made by one thread, row
+// after row, so nothing is added between threads.
 #pragma once
 
 #ifdef _OPENMP
@@ -22,7 +22,7 @@ inline std::size_t wide_panels_size(int d) {
   return size;
 }
 
-// kHigh rows less the mean, one number of each after the other: (dp, kHigh).
+// Interleaves kHigh rows minus the mean: (dp, kHigh).
 inline void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
   for (int i = 0; i < dp; i += kLanes) {
     const Pack center = fetch(mean + i);
@@ -89,15 +89,15 @@ GAUSSMIX_INLINE void outer_wide_panel(const Real* left, const Real* right, int c
 
 class Wide {
  public:
-  static constexpr int kChunk = 64;  // rows that meet one panel after the other
+  static constexpr int kChunk = 64;  // rows that are multiplied by one panel after the other
 
   // To score rows.
   Wide(const Mixture& m, const Real* packed, Arena& arena, bool) : Wide(m, packed, arena, 4 * kChunk, false) {
     scratch_ = arena.take(static_cast<std::size_t>(kChunk) * dp_);
   }
 
-  // To sum over blocks of `size` rows: whitened rows are kept until their responsibilities are known, or found again
-  // for the rows that have a share when there are too many.
+  // To sum over blocks of `size` rows. Whitened rows are kept until their responsibilities are known. If they are too
+  // many, the rows that have a share are whitened again.
   Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
       : d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
@@ -156,7 +156,7 @@ class Wide {
     for (int n = 0; n < kChunk; n += kLanes) store(scores + n, score_of(packed_[k], fetch(scores + n)));
   }
 
-  // What a thread needs for itself.
+  // The buffers of one thread.
   struct Thread {
     Real *interleaved, *left, *right, *unused;
     Survivors survivors;
@@ -169,7 +169,7 @@ class Wide {
           survivors(wide.tile.size, arena) {}
   };
 
-  // Of `n_parts` parts of the scatter of a component, one; the first part has the counts and shifts.
+  // Adds one of `n_parts` parts of the scatter of a component. The first part adds the counts and shifts too.
   void add_part(int k, int part, int n_parts, Thread& thread, const Partial& partial) {
     Survivors& survivors = thread.survivors;
     const double total = survivors.find(tile, k);
@@ -190,7 +190,7 @@ class Wide {
     }
     if (part == 0) partial.counts[k] += total;
     double* scatter = partial.scatter + static_cast<std::size_t>(k) * dp_ * dp_;
-    // A panel of the right side stays in cache while the left side goes by.
+    // A panel of the right side stays in cache while the left side is read.
     for (int first = 0; first < d_; first += kPanel) {
       const Real* right = thread.right + first / kLanes * step;
       for (int row = first / kHigh * kHigh; row < d_; row += kHigh) {
@@ -263,7 +263,7 @@ class Wide {
   Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 
-// Adds all rows to a partial, block after block, every block by all threads together.
+// Adds the sums of all rows to a partial, block after block; all threads share each block.
 inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* packed, double* shared,
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
@@ -279,11 +279,11 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
 #pragma omp parallel num_threads(n_threads)
     {
 #ifdef _OPENMP
-      Arena mine(scratch[omp_get_thread_num()]);
+      Arena own(scratch[omp_get_thread_num()]);
 #else
-      Arena mine(scratch[0]);
+      Arena own(scratch[0]);
 #endif
-      Wide::Thread thread(wide, mine);
+      Wide::Thread thread(wide, own);
 #pragma omp for schedule(dynamic)
       for (int c = 0; c < n_chunks; ++c) wide.load_chunk(rows, first, count, c * Wide::kChunk);
 #pragma omp for schedule(dynamic)

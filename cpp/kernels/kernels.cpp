@@ -1,5 +1,5 @@
-// The work on one block of rows. Compiled once per instruction set and type of number, with GAUSSMIX_ISA naming the
-// namespace and GAUSSMIX_SINGLE for float.
+// The work on one block of rows, and the choice of a form. Compiled once per instruction set and type of number:
+// GAUSSMIX_ISA names the namespace, GAUSSMIX_SINGLE stands for float.
 #include "kernels/kernels.hpp"
 
 #include <type_traits>
@@ -17,7 +17,7 @@ namespace gaussmix {
 namespace GAUSSMIX_ISA {
 namespace {
 
-// The packed mixture is a buffer of doubles to those who only pass it on.
+// Outside the kernels a packed mixture is a buffer of doubles.
 Real* as_reals(double* packed) { return reinterpret_cast<Real*>(packed); }
 const Real* as_reals(const double* packed) { return reinterpret_cast<const Real*>(packed); }
 
@@ -78,12 +78,12 @@ void score_block(const Rows& rows, const Mixture& m, const double* packed, std::
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     kernel.score();
     add_log_prior(rows, first, count, kernel.tile);
-    report(kernel.tile, first, count, out);
+    write_scores(kernel.tile, first, count, out);
   }
 }
 #endif
 
-// Calls use(T*) with the kernel that serves a mixture.
+// Calls use(T*) with the kernel for a mixture.
 template <Form form, class Large, class Use>
 auto with_kernel_for(const Mixture& m, Use use) {
   switch (m.n_features) {

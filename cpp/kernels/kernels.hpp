@@ -1,20 +1,20 @@
-// What one instruction set provides: the work on one block of rows.
+// The functions that each instruction set provides: the work on one block of rows.
 #pragma once
 
 #include "pass/pass.hpp"
 
 namespace gaussmix {
 
-// Room that a kernel asks for, in doubles, aligned to 64 bytes.
+// Sizes of the buffers of a kernel, in doubles, aligned to 64 bytes.
 struct Layout {
   std::size_t packed;   // the mixture in the order the kernel reads it: shared, read-only
   std::size_t scratch;  // tiles of rows and scores: one per thread
   std::size_t partial;  // the sums over a block: the slots of in_order.hpp, and the total
-  std::size_t shared;   // a wide mixture's block of rows and all that is known of it; zero for others
+  std::size_t shared;   // of the wide form: a block of rows, its scores and its whitened rows; zero for others
 };
 
-// With more features than this one factor fills a cache: the threads share the components of one block of rows after
-// the other, in place of the blocks.
+// With more features than this one factor fills a cache, and the threads share the components of one block of rows at a
+// time in place of the blocks.
 inline constexpr int kMostNarrow = 96;
 inline constexpr int kWideRows = 512;
 static inline bool is_wide(Form form, int n_features) { return form == Form::full && n_features > kMostNarrow; }
@@ -24,17 +24,17 @@ struct Kernels {
   int pad;  // numbers of features and components in a partial are rounded up to this
   Layout (*layout)(const Mixture&);
   void (*pack)(const Mixture&, double* packed);
-  // Adds the rows [begin, end) to a partial that was zero.
+  // Adds the sums of the rows [begin, end) to a partial that is zero.
   void (*accumulate)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
                      double* scratch, double* partial);
-  // Adds all rows of a wide mixture; `scratch` has a pointer for each thread.
+  // The wide form: adds the sums of all rows. `scratch` has a pointer for each thread.
   void (*accumulate_together)(const Rows&, const Mixture&, const double* packed, double* shared, double* const* scratch,
                               int n_threads, double* partial);
   void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end, double* scratch,
                 const Scores&);
 };
 
-// Static, like all that the kernels share: each instruction set must keep its own copy.
+// Static, like all functions that the kernels share: each instruction set must keep its own copy.
 static inline std::size_t padded(std::size_t size, int pad) { return (size + pad - 1) / pad * pad; }
 
 // Where the pieces of a partial begin; dp is d rounded up.
@@ -58,7 +58,7 @@ static inline Places places_in_partial(const Mixture& m, int pad) {
   return {dp, counts, shifts, scatter, overlap, overlap + (m.form == Form::tied ? k * padded(k, pad) : 0)};
 }
 
-// Of each instruction set two: numbers of a tile in double, and in single precision (sums only, no scores).
+// Two for each instruction set: tiles in double precision, and in single precision (sums only, no scores).
 extern const Kernels kernels_baseline, kernels_baseline_single;
 extern const Kernels kernels_avx2, kernels_avx2_single;
 extern const Kernels kernels_avx512, kernels_avx512_single;

@@ -7,7 +7,7 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// What a few components have of a tile, and where they have it.
+// The weighted responsibilities of a few components in a tile, and the rows in which one of them is not negligible.
 class Shares {
  public:
   static constexpr int kTogether = 4;
@@ -17,7 +17,7 @@ class Shares {
         weighted_(arena.take(static_cast<std::size_t>(kTogether) * size)),
         index_(reinterpret_cast<int*>(arena.take(size))) {}
 
-  // Calls use(integral_constant of how many, first component) until all components had their turn.
+  // Calls use(integral_constant of how many, first component) for groups of components.
   template <class Use>
   static GAUSSMIX_INLINE void for_groups(int n_components, Use use) {
     int k = 0;
@@ -25,8 +25,8 @@ class Shares {
     for (; k < n_components; ++k) use(std::integral_constant<int, 1>{}, k);
   }
 
-  // Weighs the responsibilities of components k, k + 1, ...: zero where negligible, and adds them to counts. Also
-  // calls also(component, row, weighted responsibilities) for every pack.
+  // Weighs the responsibilities of components k, k + 1, ..., sets negligible ones to zero and adds them to counts.
+  // Calls also(component, row, weighted responsibilities) for every pack.
   template <int together, class Also>
   GAUSSMIX_INLINE void find(const Tile& tile, int k, double* counts, Also also) {
     Pack total[together] = {};
@@ -51,11 +51,11 @@ class Shares {
     for (int c = 0; c < together; ++c) counts[k + c] += sum_lanes(total[c]);
   }
 
-  // shifts[c] += scales[c] sum of w (row - mean[c]) for what was found; lines of `dp` numbers.
+  // shifts[c] += scales[c] sum of w (row - mean[c]) over the rows that were found; lines of `dp` numbers.
   template <int together>
   void add_shifts(const Real* rows, int dp, const Real* means, const Real* scales, double* shifts) {
     if (!n_shares_) return;
-    // One row for all of them costs as much as two rows of one.
+    // A row for all components costs as much as two rows for one.
     if (together == 1 || n_shares_ > 2 * count_) return add_listed<together>(rows, dp, means, 0, scales, shifts);
     for (int c = 0; c < together; ++c, means += dp, shifts += dp) {
       count_ = 0;
@@ -78,7 +78,7 @@ class Shares {
     for (; j < dp; j += kLanes) add_columns<together, 1>(rows, dp, means, first, scales, shifts, j);
   }
 
-  // `wide` packs of columns, in as many chains of sums as hide the latency.
+  // `wide` packs of columns, in enough independent sums to hide the latency.
   template <int together, int wide>
   GAUSSMIX_INLINE void add_columns(const Real* rows, int dp, const Real* means, int first, const Real* scales,
                                    double* shifts, int column) {
@@ -122,7 +122,7 @@ class Shares {
 
   int size_, n_shares_ = 0, count_ = 0;
   Real* weighted_;  // (kTogether, size)
-  int* index_;      // (count,) rows in which one of them has a share
+  int* index_;      // (count,) rows in which at least one of them has a share
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

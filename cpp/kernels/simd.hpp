@@ -1,9 +1,9 @@
-// A pack of numbers, one lane per row or per feature, for the instruction set this file is compiled for.
+// A pack of numbers, one lane per row or per feature, for the instruction set that this file is compiled for.
 //
 // The pass is compiled once per instruction set and type of number, each time inside its own namespace GAUSSMIX_ISA, so
-// that no inline function of a wider set can be picked by the linker for a narrower machine. For the same reason
-// nothing here uses the standard library's templates but those of types. Needs the vector types of GCC and Clang
-// (clang-cl on Windows).
+// that the linker cannot pick an inline function of a wider set for a narrower machine. For the same reason nothing
+// here uses templates of the standard library, except type traits. Needs the vector types of GCC and Clang (clang-cl on
+// Windows).
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@
 #endif
 
 #define GAUSSMIX_INLINE inline __attribute__((always_inline))
-// Loops over register tiles must be unrolled whole, or the tile lives in memory.
+// Loops over register tiles must be unrolled completely, or the tile is kept in memory.
 #if defined(__clang__)
 #define GAUSSMIX_UNROLL _Pragma("unroll")
 #else
@@ -53,7 +53,7 @@ using Pack = Real __attribute__((vector_size(kLanes * sizeof(Real))));
 using Bits = Whole __attribute__((vector_size(kLanes * sizeof(Real))));
 using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
 
-// Subtracting zero leaves every number as it is, so the compiler drops it; adding zero it must keep (-0 + 0 = 0).
+// The compiler may drop a subtraction of zero, which changes no number, but not an addition (-0 + 0 = 0).
 GAUSSMIX_INLINE Pack broadcast(Real value) { return value - Pack{}; }
 GAUSSMIX_INLINE Pack select(Bits mask, Pack yes, Pack no) { return mask ? yes : no; }
 GAUSSMIX_INLINE Bits as_bits(Pack x) {

@@ -1,4 +1,4 @@
-// From scores to log densities and responsibilities, one lane per row, no table of rows by components.
+// Log densities and responsibilities from scores: a lane is a row.
 #pragma once
 
 #include "kernels/elementary.hpp"
@@ -6,7 +6,7 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// Pairs below this share of their row are left out of the sums: all k together are at most k times this.
+// Responsibilities below this are left out of the sums: those of a row sum to at most k times this.
 #ifdef GAUSSMIX_SINGLE
 inline constexpr Real kNegligible = 4.2e-8f;
 inline constexpr Real kLogNegligible = -17.0f;  // exp(-17) < 4.2e-8
@@ -17,7 +17,7 @@ inline constexpr Real kLogNegligible = -37.0;  // exp(-37) < 1e-16
 
 inline constexpr Real kSmallest = sizeof(Real) == 4 ? 1.4e-45 : 4.9e-324;  // the least positive number
 
-// A distance that overflows is infinitely far, not undefined.
+// A distance that overflows gives the score -inf, not NaN.
 GAUSSMIX_INLINE Pack score_of(Real offset, Pack squared_distance) {
   return select(squared_distance < broadcast(kInfinity), offset - Real(0.5) * squared_distance, broadcast(-kInfinity));
 }
@@ -28,8 +28,8 @@ GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
   return greatest;
 }
 
-// Replaces the scores by exp(score - greatest), fills normal, sums. Packs of one component
-// after the other: many exponentials at once, where those of one row would wait for each other's sum.
+// Replaces the scores by exp(score - greatest), sets tile.normal and sums up. The loop over packs is inside that over
+// components, so that exponentials do not wait for the sum over a row.
 inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, double& total_entropy) {
   Real *greatest = tile.greatest, *sum = tile.normal, *information = tile.information;
   for (int n = begin; n < end; n += kLanes) {
@@ -40,7 +40,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
   for (int k = 0; k < tile.n_components; ++k) {
     for (int n = begin; n < end; n += kLanes) {
       Real* score = tile.of(k) + n;
-      // -inf - -inf is NaN, which is not at least anything: such rows are settled below.
+      // -inf - -inf is NaN, for which at_least is false: such rows are handled below.
       Pack below = fetch(score) - fetch(greatest + n);
       if (!at_least(below, broadcast(kLogNegligible))) {
         store(score, Pack{});
@@ -55,12 +55,12 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
   }
   Pack likelihood{}, entropy{};
   for (int n = begin; n < end; n += kLanes) {
-    const Pack top = fetch(greatest + n);
-    const Bits possible = top > broadcast(-kInfinity);
+    const Pack reference = fetch(greatest + n);
+    const Bits possible = reference > broadcast(-kInfinity);
     const Pack safe_sum = select(possible, fetch(sum + n), broadcast(1.0));
     const Pack normal = Real(1) / safe_sum;
     const Pack log_sum = log_positive(safe_sum);
-    const Pack log_density = select(possible, top + log_sum, broadcast(-kInfinity));
+    const Pack log_density = select(possible, reference + log_sum, broadcast(-kInfinity));
     const Pack weight = fetch(tile.weight + n);
     const Bits counted = weight > Pack{};
     store(tile.normal + n, select(counted & possible, normal, Pack{}));
@@ -73,8 +73,8 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
 }
 
 #ifndef GAUSSMIX_SINGLE
-// Writes what was asked for about the tile's first `count` rows. Here nothing is left out.
-inline void report(Tile& tile, std::size_t first, int count, const Scores& out) {
+// Writes the scores of the tile's first `count` rows to the arrays that are not null. Nothing is left out here.
+inline void write_scores(Tile& tile, std::size_t first, int count, const Scores& out) {
   const int k_count = tile.n_components;
   for (int n = 0; n < count; n += kLanes) {
     Pack greatest = broadcast(-kInfinity), label{};
@@ -123,11 +123,11 @@ inline void report(Tile& tile, std::size_t first, int count, const Scores& out) 
 }
 #endif
 
-// The rows of the tile that a component has a share in.
+// The rows of the tile in which the responsibility of a component is not negligible.
 struct Survivors {
   int* index;              // (count,) their places in the tile
   Real* weighted;          // (size,) weight p(k | x) of every row
-  unsigned* bits_of_pack;  // (size / kLanes,) the same, a bit each
+  unsigned* bits_of_pack;  // (size / kLanes,) the same rows, one bit each
   int count = 0;
 
   Survivors(int size, Arena& arena)

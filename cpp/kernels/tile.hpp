@@ -1,4 +1,4 @@
-// A tile: the few rows that are worked on at once, held as doubles so that they and their scores stay in cache.
+// A tile: the few rows that are processed at once, so that they and their scores stay in cache.
 #pragma once
 
 #include <utility>
@@ -16,7 +16,7 @@ inline std::size_t padded(std::size_t size) { return gaussmix::padded(size, kPad
 
 inline constexpr int kTileRows = kLanes > 8 ? 128 : 64;  // eight packs or more
 
-// Hands out consecutive pieces of a buffer; with no buffer it only counts.
+// Hands out consecutive pieces of a buffer. Without a buffer it only counts.
 class Arena {
  public:
   explicit Arena(double* base) : base_(base) {}
@@ -52,7 +52,7 @@ struct Partial {
   }
 };
 
-// What every form keeps of a tile: one column per row, one line per component.
+// The scores of a tile and what follows from them: one column per row, one line per component.
 struct Tile {
   int size;  // rows it holds: a multiple of the lanes
   int n_components;
@@ -100,7 +100,7 @@ inline void load_rows(const Rows& rows, std::size_t first, int count, int size, 
   });
 }
 
-// Asks for the rows of the next tile while this one is worked on.
+// Prefetches the rows of the next tile.
 inline void prefetch_rows(const Rows& rows, std::size_t first, std::size_t end, int size) {
   with_data(rows, [&](auto* data) {
     const std::size_t count = end - first < static_cast<std::size_t>(size) ? end - first : size;
@@ -110,7 +110,7 @@ inline void prefetch_rows(const Rows& rows, std::size_t first, std::size_t end, 
   });
 }
 
-// Where lane i of a column comes from when pack q joins what earlier packs have given: number i d + j of d packs.
+// The source of lane i of column j, number i d + j of d packs, when pack q is merged into the lanes of earlier packs.
 template <int d, int j, int q>
 constexpr int source_of_lane(int i) {
   const int at = i * d + j;
@@ -128,7 +128,7 @@ GAUSSMIX_INLINE Pack column_of_packs(const Pack* packs, std::integer_sequence<in
   }
 }
 
-// Fewer features than lanes: d packs of a row-major table are turned into d columns in registers.
+// Fewer features than lanes: transposes d packs of a row-major table into d columns in registers.
 template <int d, class T>
 inline void load_few_columns(const T* data, int size, Real* to) {
   for (int n = 0; n < size; n += kLanes, data += d * kLanes) {

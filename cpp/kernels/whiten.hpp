@@ -1,5 +1,5 @@
-// The two dense inner loops: rows times a triangular factor, and a sum of outer products. Row-major tiles with dp
-// columns; a register tile of kHigh rows by up to kAcross packs of columns.
+// The two dense inner loops for many features, rows times a triangular factor and a sum of outer products: row-major
+// tiles with dp columns, a lane is a feature. Register tiles of kHigh rows by up to kAcross packs of columns.
 #pragma once
 
 #include <type_traits>
@@ -11,7 +11,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 inline constexpr int kHigh = kLanes > 4 ? kLanes : 4;
 inline constexpr int kAcross = sizeof(Real) == 4 && kHigh > 4 ? 1 : 3;
 
-// How many packs to take at once of those that are left, and use(integral_constant) with that number.
+// How many of the remaining packs to take at once; then use(integral_constant) with that number.
 inline int packs_at_once(int left) { return kAcross == 1 ? 1 : left == 2 || left == 4 ? 2 : left > 2 ? 3 : 1; }
 template <class Use>
 GAUSSMIX_INLINE void with_packs(int packs, Use use) {
@@ -29,7 +29,7 @@ GAUSSMIX_INLINE void whiten_panel(const Real* x, const Real* factor, int d, int 
   Pack sum[kHigh][wide] = {};
   const Real* w = factor + first;
   int i = 0;
-  // Columns [first + p kLanes, ...) see the rows of W up to their own diagonal: the packs drop out from the left.
+  // The columns of pack p end at their diagonal, so the packs drop out one by one from the left.
   const auto stretch = [&](auto from, int end) {
     constexpr int p0 = decltype(from)::value;
     for (; i < end; ++i) {

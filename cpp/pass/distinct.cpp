@@ -1,3 +1,4 @@
+// Distinct rows in a table of all possible rows (many rows of up to 3 bytes), or in a hash table.
 #include "pass/distinct.hpp"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kBatch = 64;
 
-// Rows of 1 to 8 bytes are a number.
+// A row of 1 to 8 bytes as a number.
 template <std::size_t width>
 std::uint64_t number_of(const unsigned char* row) {
   std::uint64_t number = 0;
@@ -22,7 +23,7 @@ std::uint64_t number_of(const unsigned char* row) {
   return number;
 }
 
-// A sum for every row that there could be.
+// One sum for each possible row.
 template <std::size_t width, class Weight>
 class DirectTable : public DistinctRows {
  public:
@@ -58,7 +59,7 @@ class DirectTable : public DistinctRows {
  private:
   static constexpr std::size_t kPlaces = std::size_t{1} << (8 * width);
 
-  // Pages of it that no row touches are never there.
+  // Pages that no row touches are never allocated.
   static Weight* zeros() {
     if (void* memory = std::calloc(kPlaces, sizeof(Weight))) return static_cast<Weight*>(memory);
     throw std::bad_alloc();
@@ -78,7 +79,7 @@ class DirectTable : public DistinctRows {
   bool failed_ = false;
 };
 
-// Linear probing; width 0 stands for rows of any other width.
+// A hash table with linear probing. Width 0 stands for rows of any other width.
 template <std::size_t width>
 class HashTable : public DistinctRows {
  public:
@@ -111,14 +112,14 @@ class HashTable : public DistinctRows {
   struct Slot {
     std::uint64_t hash = 0;
     std::uint32_t place = 0;  // 1 + the place among the kept rows; 0: the slot is free
-    std::uint32_t count = 0;  // of rows without weights: beside the hash it costs no other line of cache
+    std::uint32_t count = 0;  // of rows without weights, in the cache line of the hash
   };
 
-  // More steps than this per row happen only when rows are made to collide: a table that is half full takes 1.5 to find
+  // More steps than this per row mean that rows were made to collide: a table that is half full takes 1.5 steps to find
   // a row and 2.5 to miss one (Knuth, The Art of Computer Programming, section 6.4).
   static constexpr std::int64_t kStepsPerRow = 16;
 
-  // Bijective, and every bit of the input reaches every bit of the output (the end of MurmurHash3).
+  // A bijection in which every bit of the input affects every bit of the output (the end of MurmurHash3).
   static std::uint64_t mixed(std::uint64_t bits) {
     bits = (bits ^ (bits >> 33)) * 0xff51afd7ed558ccdULL;
     bits = (bits ^ (bits >> 33)) * 0xc4ceb9fe1a85ec53ULL;
@@ -194,7 +195,7 @@ class HashTable : public DistinctRows {
   std::size_t row_bytes_, limit_;
   unsigned char* kept_;
   double* weights_;
-  std::vector<Slot> slots_;  // at least half of them are free
+  std::vector<Slot> slots_;  // at least half of them free
   std::size_t size_ = 0, n_rows_ = 0;
   std::int64_t steps_left_ = 0;
   bool failed_ = false;

@@ -13,7 +13,7 @@
 
 namespace gaussmix {
 
-// Zeroed doubles on a cache line of their own, with room for the last pack of a list.
+// Zeroed doubles, aligned to cache lines, with room for a whole last pack.
 class Buffer {
  public:
   explicit Buffer(std::size_t size)
@@ -40,9 +40,9 @@ class Buffer {
   double* data_;
 };
 
-// A few slots are in use at once. A thread that is many blocks ahead sleeps until the others have caught up: OpenMP's
-// own `ordered` spins instead, and a spinning thread keeps a descheduled one from its processor (a pass of 7 ms was
-// seen to take seconds on a busy machine).
+// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead sleeps until the others
+// catch up. OpenMP's own `ordered` spins instead, and a spinning thread keeps a descheduled one from its processor: on
+// a busy machine a pass of 7 ms took seconds.
 class InOrder {
  public:
   InOrder(Buffer& total, std::size_t size, int n_threads) : total_(total) {
@@ -53,14 +53,15 @@ class InOrder {
     ready_.assign(n_slots, false);
   }
 
-  // A zeroed buffer for the sums of a block; waits while the block is too far ahead.
+  // Returns a zeroed buffer for the sums of a block. Waits while the block is too far ahead.
   double* claim(std::int64_t block) {
     std::unique_lock lock(mutex_);
     moved_.wait(lock, [&] { return block < next_ + n_slots(); });
     return slots_[block % n_slots()]->data();
   }
 
-  // The block's sums are complete: adds them, and any that waited for them, unless another thread is adding already.
+  // Takes the complete sums of a block. Adds them, and those of later blocks that are ready, unless another thread is
+  // adding.
   void submit(std::int64_t block) {
     std::unique_lock lock(mutex_);
     ready_[block % n_slots()] = true;
@@ -85,7 +86,7 @@ class InOrder {
   Buffer& total_;
   std::vector<std::unique_ptr<Buffer>> slots_;
   std::vector<bool> ready_;
-  std::int64_t next_ = 0;  // the block that is added next
+  std::int64_t next_ = 0;  // the next block to add
   bool adding_ = false;
   std::mutex mutex_;
   std::condition_variable moved_;

@@ -1,4 +1,4 @@
-// The pass: blocks of rows shared among threads, their sums added in the order of the blocks.
+// The pass: the threads share blocks of rows, and the sums of the blocks are added in order.
 #include "pass/pass.hpp"
 
 #include <algorithm>
@@ -77,7 +77,7 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
   }
 }
 
-// Waking a thread costs some ten microseconds: not for less work than that.
+// Waking a thread costs about ten microseconds, so each one must get more work than that.
 int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
   const double per_pair = 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
   const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
@@ -101,7 +101,7 @@ void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
 
 std::size_t block_rows(Form form, int n_components, int n_features) {
   if (is_wide(form, n_features)) return kWideRows;
-  // About a thousand rows; more when they are over at once, fewer when they would take a noticeable time.
+  // About a thousand rows: more if a row is little work, fewer if it is a lot.
   const double width = form == Form::full ? n_features : 1.0;
   const double work = static_cast<double>(n_components) * n_features * width;
   return work < 500 ? 4096 : work < 5e5 ? 1024 : work < 5e6 ? 256 : 64;
@@ -125,7 +125,7 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
                                 total.data());
   } else {
     InOrder in_order(total, layout.partial, n_threads);
-    std::atomic<std::int64_t> next{0};  // blocks must be handed out in order, or a thread could wait for itself
+    std::atomic<std::int64_t> next{0};  // blocks are handed out in order, or a thread could wait for itself
 #pragma omp parallel num_threads(n_threads)
     for (std::int64_t b = next++; b < n_blocks; b = next++) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
@@ -140,7 +140,7 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores) {
   const Kernels& kernels = selected_kernels(false);
   const Layout layout = kernels.layout(mixture);
-  // Nothing is summed here, so any blocks will do: small ones, for all threads to have some.
+  // Nothing is summed here, so blocks can be small enough for every thread to get some.
   const std::size_t block = is_wide(mixture.form, mixture.n_features) ? 256 : 1024;
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
   n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);

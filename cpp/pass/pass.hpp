@@ -1,4 +1,4 @@
-// One pass over the rows of a Gaussian mixture: what goes in, what comes back.
+// One pass over the rows of a Gaussian mixture: its inputs, its sums and its scores.
 //
 // Plain C++: no Python, no allocation visible to the caller, no exceptions but std::bad_alloc.
 #pragma once
@@ -33,10 +33,10 @@ struct Mixture {
   const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
 };
 
-// A basis is learned from all of a scatter.
+// A basis is estimated from the full scatter.
 static inline Form form_of_sums(const Mixture& m) { return m.basis ? Form::full : m.form; }
 
-// Sums over the rows, with r[n, k] = weight[n] p(k | x[n]) and y = (x[n] - means[k]) W[k]. A pass adds to them.
+// Sums over the rows, to which a pass adds, with r[n, k] = weight[n] p(k | x[n]) and y = (x[n] - means[k]) W[k].
 struct Sums {
   double* counts;   // (k,)    sum of r
   double* shifts;   // (k, d)  sum of r y
@@ -54,16 +54,16 @@ struct Scores {
   double* scores;            // (n, k) row-major or null
 };
 
-// Rows are summed in blocks of this many, and the blocks are added in order: the same bits for any number of threads
-// and for any division of the rows into calls at multiples of it. The form is that of the sums.
+// The rows of a block. Each block is summed on its own and the blocks are added in order, so the bits do not depend on
+// the number of threads, nor on a division of the rows into calls at multiples of it. The form is that of the sums.
 std::size_t block_rows(Form form, int n_components, int n_features);
 
-// A rough pass computes in single precision and adds in double: the sums are off by about a millionth, if the factors
-// times the rows and means are not much greater than 10^4.
+// A rough pass computes in single precision and adds in double. Its sums have a relative error of about 1e-6, as long
+// as whitened rows and means are not much longer than 10^4.
 void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums);
 void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const Scores& scores);
 
-// The instruction sets compiled in that this processor has, best first; select() returns false for any other name.
+// The compiled instruction sets that this processor has, best first. Selecting any other name returns false.
 int instruction_sets(const char* names[4]);
 const char* selected_instruction_set();
 bool select_instruction_set(const char* name);

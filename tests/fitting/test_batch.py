@@ -1,4 +1,4 @@
-"""Many short runs of EM: each step is the package's own, nothing falls, and runs know nothing of each other."""
+"""Batched EM: steps are those of the Python loop, the objective never falls, and runs are independent."""
 
 from dataclasses import replace
 
@@ -9,15 +9,17 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.batch import fit_em_batch
+from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.refit import refit
+from gaussmix.fitting.sequential_batch import batch_method, fit_em_one_by_one
 from gaussmix.fitting.stopping import RemainingGain
 
 
 def memberships(rows, n_components, n_starts=1, seed=0):
-    """Soft tables: random ones, sharpened by what is near."""
+    """(m, n, k) responsibilities that fall off with the distance from k random rows."""
     rng = np.random.default_rng(seed)
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     tables = []
@@ -38,17 +40,17 @@ def updates(rows):
     }
 
 
-def run(rows, letters, tables, update=None, row_weights=None, **options):
-    settings = {"max_iter": 2000, "nats": 1e-6} | options
-    return fit_em_batch(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), **settings)
+def run(rows, letters, tables, update=None, row_weights=None, method=fit_em_batch, **options):
+    settings = BatchSettings(**({"max_iter": 2000, "nats": 1e-6} | options))
+    return method(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), settings)
 
 
-@pytest.mark.parametrize("belief", ["none", "ridge", "prior"])
+@pytest.mark.parametrize("penalty", ["none", "ridge", "prior"])
 @pytest.mark.parametrize("letters", MODELS)
-def test_a_step_is_the_step_of_the_package(letters, belief):
+def test_a_step_is_that_of_the_python_loop(letters, penalty):
     for name in ("iris", "wide", "line"):
         rows, k = TABLES[name]
-        update = updates(rows)[belief]
+        update = updates(rows)[penalty]
         row_weights = np.random.default_rng(5).uniform(0.5, 2, len(rows))
         tables = memberships(rows, k)
         first, second = (run(rows, letters, tables, update, row_weights, max_iter=most) for most in (1, 2))
@@ -99,8 +101,8 @@ def test_runs_end_where_fit_em_ends(letters, accelerate):
     rows, k = TABLES["iris"]
     update = updates(rows)["prior"]
     found = run(rows, letters, memberships(rows, k), update, accelerate=accelerate)
-    top = fit_em(NativeEngine(rows), update, found.mixture(0), RemainingGain(1e-8), max_iter=2000)
-    assert found.objectives[0] == pytest.approx(top.objective, abs=1e-5)
+    further = fit_em(NativeEngine(rows), update, found.mixture(0), RemainingGain(1e-8), max_iter=2000)
+    assert found.objectives[0] == pytest.approx(further.objective, abs=1e-5)
     start = run(rows, letters, memberships(rows, k), update, max_iter=1).mixture(0)
     other = fit_em(NativeEngine(rows), update, start, RemainingGain(1e-6), max_iter=2000)
     if not accelerate:
@@ -108,13 +110,13 @@ def test_runs_end_where_fit_em_ends(letters, accelerate):
         assert found.n_passes[0] == pytest.approx(other.n_passes, abs=2)
 
 
-def test_acceleration_saves_passes_and_ends_at_the_same_top():
+def test_acceleration_saves_passes_and_ends_at_the_same_optimum():
     rows, k = TABLES["overlapping"]
     for letters in ("VVV", "EEE", "VEV", "VVE"):
         tables = memberships(rows, k, 5)
         plain, faster = (run(rows, letters, tables, accelerate=accelerate) for accelerate in (False, True))
         assert faster.n_passes.sum() < 0.6 * plain.n_passes.sum()
-        assert np.median(np.abs(faster.objectives - plain.objectives)) < 1e-4  # a few end at another one
+        assert np.median(np.abs(faster.objectives - plain.objectives)) < 1e-4  # a few end at another optimum
 
 
 @pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII", "VEE", "EVE", "EEV"])
@@ -130,7 +132,7 @@ def test_weights_are_rows_that_repeat(letters):
 
 
 @pytest.mark.parametrize("letters", MODELS)
-def test_same_bits_for_any_number_of_threads_and_company(letters):
+def test_same_bits_for_any_number_of_threads_and_of_runs(letters):
     rows, k = TABLES["wide"]
     tables = memberships(rows, k, 4)
     results = []
@@ -144,7 +146,7 @@ def test_same_bits_for_any_number_of_threads_and_company(letters):
         np.testing.assert_array_equal(one, np.concatenate([getattr(result, name) for result in alone]))
 
 
-def test_failed_runs_leave_the_others_alone():
+def test_failed_runs_do_not_affect_the_others():
     rows, k = TABLES["iris"]
     good = memberships(rows, k, 2)
     empty, tiny = good[0].copy(), np.zeros_like(good[0])
@@ -165,8 +167,8 @@ def test_failed_runs_leave_the_others_alone():
         found.mixture(0)
 
 
-def test_a_run_that_collapses_on_its_way_has_failed():
-    """Rows that repeat: where volumes vary, a component shrinks to nothing on them."""
+def test_a_run_that_collapses_has_failed():
+    """On repeated rows a component shrinks to a point, if volumes vary."""
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.standard_normal((60, 2)), np.full((5, 2), 8.0)])
     table = np.zeros((1, 65, 2))
@@ -179,7 +181,7 @@ def test_a_run_that_collapses_on_its_way_has_failed():
 
 
 @pytest.mark.parametrize("letters", MODELS)
-def test_offset_and_units_do_no_harm(letters):
+def test_offset_and_units_do_not_matter(letters):
     rows, k = TABLES["blobs"]
     tables = memberships(rows, k)
     plain = run(rows, letters, tables)
@@ -210,23 +212,63 @@ def test_many_rows_are_summed_in_blocks():
         assert found.log_likelihoods[0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_what_it_cannot_do_is_refused():
+def test_the_responsibilities_at_the_end_are_those_of_the_parameters():
+    rows, k = TABLES["iris"]
+    tables, row_weights = memberships(rows, k, 2), np.linspace(0.5, 2, len(rows))
+    for method in (fit_em_batch, fit_em_one_by_one):
+        found = run(rows, "VVV", tables, None, row_weights, method, with_responsibilities=True)
+        for at in range(2):
+            np.testing.assert_allclose(
+                found.responsibilities[at], found.mixture(at).responsibilities(rows), rtol=0, atol=1e-12
+            )
+        assert run(rows, "VVV", tables, None, row_weights, method).responsibilities is None
+
+
+@pytest.mark.parametrize("method", [fit_em_batch, fit_em_one_by_one])
+def test_unsupported_arguments_are_refused(method):
     rows, k = TABLES["iris"]
     prior = Prior.inverse_wishart("full", np.eye(4), rows.mean(axis=0), k)
     with pytest.raises(ValueError, match="does not support a prior on the means"):
-        run(rows, "VVV", memberships(rows, k), MaximumLikelihood(prior=prior))
+        run(rows, "VVV", memberships(rows, k), MaximumLikelihood(prior=prior), method=method)
     with pytest.raises(ValueError, match=r"responsibilities must have the shape \(m, 150, k\)"):
-        run(rows, "VVV", memberships(rows, k)[0])
+        run(rows, "VVV", memberships(rows, k)[0], method=method)
     with pytest.raises(ValueError, match="max_iter must be at least 1"):
-        run(rows, "VVV", memberships(rows, k), max_iter=0)
+        BatchSettings(max_iter=0, nats=1e-6)
 
 
 @pytest.mark.parametrize("letters", ["EII", "EEI", "EEE", "VEV", "VVV"])
-def test_more_features_than_compiled_runs_take(letters, monkeypatch):
+def test_runs_one_by_one_end_where_the_batch_ends(letters):
     rows, k = TABLES["wide"]
     tables = memberships(rows, k, 3)
-    compiled = run(rows, letters, tables, max_iter=5, accelerate=False)
-    monkeypatch.setattr("gaussmix.fitting.batch.MOST_FEATURES", 1)
-    plain = run(rows, letters, tables, max_iter=5, accelerate=False)
-    for name in ("weights", "means", "objectives", "log_likelihoods"):
-        np.testing.assert_allclose(getattr(plain, name), getattr(compiled, name), rtol=1e-8, atol=1e-9)
+    compiled, sequential = (
+        run(rows, letters, tables, method=method, max_iter=5, accelerate=False)
+        for method in (fit_em_batch, fit_em_one_by_one)
+    )
+    for name in ("weights", "means", "roots", "objectives", "log_likelihoods", "n_passes"):
+        np.testing.assert_allclose(getattr(sequential, name), getattr(compiled, name), rtol=1e-8, atol=1e-8)
+
+
+def test_runs_one_by_one_fail_alone():
+    rows, k = TABLES["iris"]
+    good = memberships(rows, k, 1)[0]
+    empty = good.copy()
+    empty[:, 0] += empty[:, 1]
+    empty[:, 1] = 0.0
+    found = run(rows, "VVV", np.stack([empty, good]), method=fit_em_one_by_one)
+    np.testing.assert_array_equal(found.objectives == -np.inf, [True, False])
+    assert (found.weights[0] == 0).all()
+    alone = run(rows, "VVV", empty[None], method=fit_em_one_by_one)
+    assert alone.means.shape == (1, k, rows.shape[1])
+
+
+def test_more_features_than_a_batch_takes_are_fitted_one_by_one():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((60, 97)) + 5.0 * np.arange(60)[:, None] // 30
+    tables = memberships(rows, 2)
+    assert batch_method(96) is fit_em_batch
+    assert batch_method(97) is fit_em_one_by_one
+    assert np.isfinite(run(rows, "EII", tables, method=batch_method(97)).objectives[0])
+    with pytest.raises(ValueError, match="fit_em_batch takes at most 96 features, got 97: use fit_em_one_by_one"):
+        run(rows, "EII", tables)
+    start = run(rows, "EII", tables, method=fit_em_one_by_one, max_iter=1).mixture(0)
+    assert refit(rows, None, MaximumLikelihood(), start).mixture.n_features == 97

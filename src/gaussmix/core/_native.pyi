@@ -1,4 +1,4 @@
-"""The compiled pass over the rows (cpp/pass/pass.hpp)."""
+"""The compiled core: passes over rows, batched EM, images (cpp/README.md)."""
 
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
@@ -33,19 +33,19 @@ def score_rows(
     labels: IntArray | None,
     scores: FloatArray | None,
 ) -> None:
-    """Fill the arrays that are given."""
+    """Score the rows and fill the arrays that are not None."""
 
 class DistinctRows:
     """Collects distinct rows and their weights (cpp/pass/distinct.hpp)."""
 
     def __init__(self, n_rows: int, kept: Rows, weights: FloatArray, weighted: bool) -> None:
-        """Will write to kept and weights, which set the limit."""
+        """Prepare to write to kept and weights, whose length is the limit."""
 
     def add(self, rows: Rows, row_weights: FloatArray | None) -> bool:
-        """Add the next rows; False when they do not repeat enough for the limit."""
+        """Add the next rows; False if there are more distinct rows than the limit."""
 
     def finish(self) -> int:
-        """Write what is left to write; how many distinct rows there are."""
+        """Complete the output and return the number of distinct rows."""
 
 class Field:
     """Class probabilities of the pixels of an image (cpp/imaging/field.hpp)."""
@@ -101,11 +101,8 @@ def update_fractions(
 ) -> None:
     """Update the expected shares of every pixel in place and add to sums (cpp/imaging/fractions.hpp)."""
 
-def nearest(model: str, counts: FloatArray, covariances: FloatArray, out: FloatArray) -> bool:
-    """The covariances of a structure that are nearest to free ones (cpp/em/structures.hpp); False if there are none."""
-
 def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
-    """The axes that covariances nearly have in common, in place (cpp/em/common_axes.hpp)."""
+    """Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp)."""
 
 def em_batch(
     rows: FloatArray,
@@ -126,25 +123,28 @@ def em_batch(
     n_passes: IntArray,
     ended: FloatArray | None,
 ) -> None:
-    """Many short runs of EM (cpp/em/em_batch.hpp)."""
+    """Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp)."""
+
+def em_constants() -> dict[str, float]:
+    """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""
 
 def block_rows(form: str, n_components: int, n_features: int) -> int:
-    """Rows per block: splits at its multiples leave every bit as it is."""
+    """Return the rows per block; calls that end at multiples of it give the same bits as one call."""
 
 def instruction_sets() -> list[str]:
-    """The compiled instruction sets that this processor has, best first."""
+    """List the compiled instruction sets that this processor has, best first."""
 
 def selected_instruction_set() -> str:
-    """The one in use."""
+    """Return the instruction set in use."""
 
 def select_instruction_set(name: str) -> None:
-    """Use another one."""
+    """Use another instruction set."""
 
 def build_description() -> str:
-    """The compiler, the standard, OpenMP and the flags."""
+    """Describe the compiler, the standard, OpenMP and the flags."""
 
 def after_fork() -> None:
-    """From now on, one thread: this is a forked child."""
+    """Use one thread from now on: this is a forked child process."""
 
 def max_threads() -> int:
-    """Threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""
+    """Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""

@@ -43,6 +43,7 @@ _BENT_HISTORY, _REFUSED_HISTORY = 3, 2  # points kept then
 _DIGITS = 1e-12  # of the objective: gains below are rounding and show nothing
 _ACROSS = 1.5  # times the EM step across the span: up to 2 it converges wherever EM does
 _INDEPENDENT = 1e-10  # what is left of a move beside newer ones, as a share of it
+_LONGEST, _LONGEST_GROWTH = 4.0, 4.0  # first limit of SQUAREM's steps, and the factor by which it changes
 _LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
 
 
@@ -63,7 +64,7 @@ class Accelerator:
         self._update = update
         self._memory = memory
         self._squared = squared
-        self._longest = 4.0  # of SQUAREM's steps
+        self._longest = _LONGEST
         self._clear()
 
     def _clear(self) -> None:
@@ -131,7 +132,7 @@ class Accelerator:
             self._predicted = 0.0
             self._forget(_REFUSED_HISTORY)
         else:
-            self._longest = max(1.0, self._longest / 4)
+            self._longest = max(1.0, self._longest / _LONGEST_GROWTH)
 
     @property
     def stretch(self) -> float:
@@ -251,7 +252,7 @@ class Accelerator:
             return None
         length = float(np.linalg.norm(step * self._scale)) / bent
         if length >= self._longest:
-            length, self._longest = self._longest, 4 * self._longest
+            length, self._longest = self._longest, _LONGEST_GROWTH * self._longest
         if length <= 1:
             return None
         return np.asarray(first + 2 * length * step + length**2 * bend)

@@ -1,7 +1,7 @@
-"""Many short runs of EM on a few rows at once, in compiled code: what searches over starts and models ride on.
+"""Batched EM: many short runs on the same few rows in one compiled call, for model search and resampling.
 
-`em.fit_em` is the loop that has the last word on a model that is returned; this one is for the many that are not. It
-has no history, no watcher and no repair: a run that comes to a singular covariance or an empty component has failed.
+Runs have no history, no callback and no repair: a run that meets a singular covariance or an empty component fails.
+Estimators pass the best model on to `em.fit_em`. For more than `MOST_FEATURES` features there is `sequential_batch`.
 """
 
 import math
@@ -11,25 +11,54 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.em import Fit, fit_em
-from gaussmix.fitting.initialization import Membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.stopping import RemainingGain, Stop
 
 MOST_FEATURES = 96
-"""Of compiled runs: with more, the threads share a pass."""
+"""Of a compiled batch. With more, the threads share a pass, so that runs cannot be shared among threads."""
 _FLOPS_PER_CALL = 1e9  # of each thread: between two calls Python can act on Ctrl-C
 _USUAL_PASSES = 50
 
 
+@dataclass(frozen=True)
+class BatchSettings:
+    """How the runs of a batch end, and what they return.
+
+    Attributes
+    ----------
+    max_iter : int
+        Passes of a run, at least 1.
+    nats : float
+        A run ends when two passes in a row estimate the optimum to be nearer than this, as in `stopping.RemainingGain`.
+    accelerate : bool, default=True
+        Whether to extrapolate the sums. The objective never falls, with or without.
+    with_responsibilities : bool, default=False
+        Whether to return the responsibilities at the end of each run, so that it can go on.
+
+    Raises
+    ------
+    ValueError
+        If max_iter is below 1.
+    """
+
+    max_iter: int
+    nats: float
+    accelerate: bool = True
+    with_responsibilities: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_iter < 1:
+            raise ValueError(
+                f"max_iter must be at least 1, got {self.max_iter}: the first pass gives the likelihood of the M-step "
+                "of the responsibilities"
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class BatchFit:
-    """Where m runs ended.
+    """The final parameters of m runs.
 
     Attributes
     ----------
@@ -38,14 +67,14 @@ class BatchFit:
         Zero for a run that failed, as are its means and roots.
     means : (m, k, d) array
     roots : (m, k, d, d) array
-        Of the covariances, lower triangular, in full whatever the structure.
+        Of the covariances, lower triangular (d, d) for every structure.
     objectives : (m,) array
         Log-likelihood plus log prior of these parameters, in nats; -inf for a run that failed.
     log_likelihoods : (m,) array
     n_passes : (m,) array of int
         Passes over the rows.
     responsibilities : (m, n, k) array or None
-        At the parameters, where they were asked for.
+        At the parameters, if the settings ask for them.
     """
 
     structure: type[AbstractCovariance]
@@ -58,7 +87,7 @@ class BatchFit:
     responsibilities: FloatArray | None
 
     def mixture(self, run: int) -> Mixture:
-        """Where a run ended.
+        """Return the mixture that a run ended at.
 
         Raises
         ------
@@ -76,33 +105,24 @@ def fit_em_batch(
     structure: type[AbstractCovariance],
     responsibilities: FloatArray,
     update: MaximumLikelihood,
-    *,
-    max_iter: int,
-    nats: float,
-    accelerate: bool = True,
-    with_responsibilities: bool = False,
+    settings: BatchSettings,
 ) -> BatchFit:
-    """EM from each of m tables of responsibilities: the M-step of the table, then EM to the top.
+    """Run EM from each of m tables of responsibilities to the local optimum near it, in compiled code.
 
-    The runs are shared among threads; the number of threads leaves no trace in the results.
+    A run begins with the M-step of its table. The threads share the runs; their number does not change a bit of the
+    results.
 
     Parameters
     ----------
     rows : (n, d) array
+        At most `MOST_FEATURES` features.
     row_weights : (n,) array or None
     structure : type of AbstractCovariance
     responsibilities : (m, n, k) array
         Rows of each table sum to one.
     update : MaximumLikelihood
-        Its ridge and its prior; a prior on means is refused.
-    max_iter : int
-        Passes of a run, at least 1.
-    nats : float
-        A run ends when two passes in a row see less than this ahead, as of `em.Ahead`.
-    accelerate : bool, default=True
-        Whether sums are extrapolated on the way. The objective never falls, with or without.
-    with_responsibilities : bool, default=False
-        Whether the tables at the end are wanted, for runs that are to go on.
+        The ridge and the prior. A prior on the means is not supported.
+    settings : BatchSettings
 
     Returns
     -------
@@ -111,33 +131,23 @@ def fit_em_batch(
     Raises
     ------
     ValueError
-        For tables of the wrong shape, for max_iter below 1, and for a prior on means.
+        For too many features, for responsibilities of the wrong shape, and for a prior on the means.
     """
+    check_batch(rows, responsibilities, update)
     n, d = rows.shape
-    if responsibilities.ndim != 3 or responsibilities.shape[1] != n:
-        raise ValueError(f"responsibilities must have the shape (m, {n}, k), got {responsibilities.shape}")
-    if max_iter < 1:
-        raise ValueError(f"max_iter must be at least 1, got {max_iter}: the first pass measures where the tables lead")
+    if d > MOST_FEATURES:
+        raise ValueError(f"fit_em_batch takes at most {MOST_FEATURES} features, got {d}: use fit_em_one_by_one")
     m, _, k = responsibilities.shape
     pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
     if update.prior is not None:
-        if update.prior.mean_strength > 0:
-            raise ValueError(
-                "fit_em_batch does not support a prior on the means: use fit_em, or a prior with mean_strength=0"
-            )
         shares = FORMS[structure.form].components_per_scatter(k)
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
-    if d > MOST_FEATURES:
-        runs = [
-            _fit(rows, row_weights, structure, table, update, max_iter, nats, accelerate) for table in responsibilities
-        ]
-        return _batch_fit(runs, structure, rows, with_responsibilities)
     center, exponent = _center_and_scale(rows)
     centered = np.ldexp(rows - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
     roots = np.zeros((m, k, d, d))
-    ended = np.zeros((m, n, k)) if with_responsibilities else None
+    ended = np.zeros((m, n, k)) if settings.with_responsibilities else None
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
     row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
@@ -153,9 +163,9 @@ def fit_em_batch(
             np.ldexp(pseudo_scatter, -2 * exponent),
             pseudo_rows,
             math.ldexp(update.ridge, -2 * exponent),
-            max_iter,
-            nats,
-            accelerate,
+            settings.max_iter,
+            settings.nats,
+            settings.accelerate,
             weights[some],
             means[some],
             roots[some],
@@ -176,55 +186,18 @@ def fit_em_batch(
     return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
-def _fit(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
-    structure: type[AbstractCovariance],
-    table: FloatArray,
-    update: MaximumLikelihood,
-    max_iter: int,
-    nats: float,
-    accelerate: bool,
-) -> Fit | None:
-    """The same as a run of `fit_em`, for so many features that a pass is most of the time; None when it failed."""
-    engine = NativeEngine(rows, row_weights)
-    start = mixture_from_membership(
-        Membership(rows, row_weights, table.shape[1], responsibilities=table), structure, update
-    )
-    accelerator = Accelerator(update) if accelerate else None
-    try:
-        fit = fit_em(engine, update, start, RemainingGain(nats), max_iter=max_iter - 1, accelerator=accelerator)
-    except FloatingPointError:
-        return None
-    if fit.stop is Stop.INTERRUPTED:
-        raise KeyboardInterrupt
-    failed = fit.last_step is not None and (fit.last_step.collapsed.any() or fit.last_step.empty.any())
-    return None if failed else fit
-
-
-def _batch_fit(
-    runs: list[Fit | None], structure: type[AbstractCovariance], rows: FloatArray, with_responsibilities: bool
-) -> BatchFit:
-    m, k = len(runs), next((fit.mixture.n_components for fit in runs if fit is not None), 1)
-    n, d = rows.shape
-    weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
-    objectives, log_likelihoods = np.full(m, -math.inf), np.full(m, -math.inf)
-    n_passes = np.zeros(m, dtype=np.int64)
-    tables = np.zeros((m, n, k)) if with_responsibilities else None
-    for run, fit in enumerate(runs):
-        if fit is None:
-            continue
-        weights[run], means[run] = fit.mixture.weights, fit.mixture.means
-        roots[run] = fit.mixture.covariance.dense_roots()
-        objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
-        n_passes[run] = fit.n_passes
-        if tables is not None:
-            tables[run] = NativeEngine(rows).score_rows(fit.mixture.whitened(), "responsibilities")
-    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, tables)
+def check_batch(rows: FloatArray, responsibilities: FloatArray, update: MaximumLikelihood) -> None:
+    """Raise a ValueError for responsibilities of the wrong shape and for a prior on the means."""
+    if responsibilities.ndim != 3 or responsibilities.shape[1] != len(rows):
+        raise ValueError(f"responsibilities must have the shape (m, {len(rows)}, k), got {responsibilities.shape}")
+    if update.prior is not None and update.prior.mean_strength > 0:
+        raise ValueError(
+            "batched EM does not support a prior on the means: use fit_em, or a prior with mean_strength=0"
+        )
 
 
 def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:
-    """(d,) about which rows have as many digits as they can have, and the power of two nearest to their spread."""
+    """Return the (d,) mean of the rows, and the exponent of the power of two above their deviations from it."""
     center = rows.mean(axis=0)
     spread = float(np.abs(rows - center).max())
     return center, math.frexp(spread)[1] if 0 < spread < math.inf else 0

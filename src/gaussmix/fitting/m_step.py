@@ -11,6 +11,8 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.prior import Prior
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_EMPTY = 10 * _EPSILON  # share of all rows: a component with fewer is empty
+_SINGULAR = 4 * _EPSILON  # a pivot this small beside its variance or its mean is rounding
 _LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
 _FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
 
@@ -95,7 +97,7 @@ class MaximumLikelihood(AbstractUpdate):
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         previous = mixture.covariance
         counts, shifts = moments.counts, moments.shifts
-        empty: BoolArray = counts <= 10 * _EPSILON * moments.weight
+        empty: BoolArray = counts <= _EMPTY * moments.weight
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
@@ -108,7 +110,7 @@ class MaximumLikelihood(AbstractUpdate):
         covariance = previous.maximize(rows, about.scatter_about(centers), self.ridge)
 
         pivots, variances = covariance.pivots(), covariance.variances()
-        rounding = np.maximum(4 * previous.n_features * _EPSILON * variances, (4 * _EPSILON * means) ** 2)
+        rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
         collapsed = np.asarray((pivots <= rounding).any(axis=1))
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
@@ -142,7 +144,7 @@ def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> Flo
     weights = weights / weights.sum()
     center = weights @ means
     scale = weights @ variances
-    rounding = (4 * _EPSILON * np.abs(means).max(axis=0)) ** 2
+    rounding = (_SINGULAR * np.abs(means).max(axis=0)) ** 2
     scale = np.where(scale > rounding, scale, weights @ (means - center) ** 2)
     varies = scale > rounding
     return np.where(varies, scale, scale[varies].mean() if varies.any() else 1.0)

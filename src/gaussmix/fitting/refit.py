@@ -10,17 +10,19 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.batch import fit_em_batch
+from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import find_optimum
 from gaussmix.fitting.prior import WEAKEST, Prior
+from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
 NEAR = RemainingGain(1e-3)
 """In nats: far less than resampling moves the parameters."""
 MAX_ITER = 5_000
+BATCH_SETTINGS = BatchSettings(MAX_ITER, NEAR.nats)
 
 _STARTS = 8
 _FEW_ROWS = 20_000  # up to here the compiled loop is faster than the one whose passes are compiled
@@ -58,7 +60,8 @@ def refit(rows: FloatArray, row_weights: FloatArray | None, update: MaximumLikel
         engine = NativeEngine(rows, row_weights)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
     shares = start.responsibilities(rows)[None]
-    runs = fit_em_batch(rows, row_weights, type(start.covariance), shares, update, max_iter=MAX_ITER, nats=NEAR.nats)
+    fit_batch = batch_method(rows.shape[1])
+    runs = fit_batch(rows, row_weights, type(start.covariance), shares, update, BATCH_SETTINGS)
     if not np.isfinite(runs.objectives[0]):
         raise FitFailedError("a component collapsed or lost its rows")
     mixture = runs.mixture(0)

@@ -4,10 +4,11 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray
-from gaussmix.fitting.batch import BatchFit, fit_em_batch
+from gaussmix.fitting.batch import BatchFit
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.refit import MAX_ITER, NEAR, Refit
+from gaussmix.fitting.refit import BATCH_SETTINGS, Refit
+from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.split_merge import halves, side_of_mean
 
 _DIRECTIONS = 3  # that each component is cut across
@@ -55,10 +56,11 @@ def fit_one_more(
     n = float(len(rows) if row_weights is None else row_weights.sum())
     rounding = rounding_variances(rows)
     step = max(1, _TABLE // tables[0].size)
+    fit_batch = batch_method(rows.shape[1])
     best: Refit | None = None
     for start in range(0, len(tables), step):
         some = np.stack(tables[start : start + step])
-        runs = fit_em_batch(rows, row_weights, structure, some, update, max_iter=MAX_ITER, nats=NEAR.nats)
+        runs = fit_batch(rows, row_weights, structure, some, update, BATCH_SETTINGS)
         for run in _by_objective(runs):
             if best is not None and runs.log_likelihoods[run] <= best.log_likelihood:
                 break

@@ -17,8 +17,9 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import MOST_FEATURES, fit_em_batch
+from gaussmix.fitting.batch import MOST_FEATURES, BatchSettings
 from gaussmix.fitting.degeneracy import Soundness
+from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.selection.model_names import as_origin
 from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.selection.partitions import SearchData, Start
@@ -122,6 +123,7 @@ class GridSweep:
         self._data, self._deadline, self._step = data, deadline, step
         self._known = known
         self._is_wide = data.rows.shape[1] > MOST_FEATURES
+        self._fit_batch = batch_method(data.rows.shape[1])
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
         self._under = {
             one: {other for other in self._structures if is_submodel(other, one)} for one in self._structures
@@ -214,16 +216,13 @@ class GridSweep:
     def _best_after_few_iterations(self, place: Place, starts: list[Start]) -> list[Start]:
         """The best after a few iterations of plain EM, as they are then."""
         size, structure = place
-        short = fit_em_batch(
+        short = self._fit_batch(
             self._data.rows,
             self._data.row_weights,
             structure,
             np.stack([table for _, table in starts]),
             self._data.update_for_batch(size, structure),
-            max_iter=_SHORT,
-            nats=_NEAR,
-            accelerate=False,
-            with_responsibilities=True,
+            BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True),
         )
         assert short.responsibilities is not None
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
@@ -234,15 +233,13 @@ class GridSweep:
         size, structure = place
         optima = self.optima.setdefault(place, LocalOptima())
         if starts:
-            ended = fit_em_batch(
+            ended = self._fit_batch(
                 self._data.rows,
                 self._data.row_weights,
                 structure,
                 np.stack([table for _, table in starts]),
                 self._data.update_for_batch(size, structure),
-                max_iter=_WIDE_LONG if self._is_wide else _LONG,
-                nats=_NEAR,
-                with_responsibilities=True,
+                BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True),
             )
             assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):

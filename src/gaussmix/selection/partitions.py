@@ -126,7 +126,7 @@ class SearchData:
         return self._updates[size, structure]
 
     def update_for_batch(self, size: int, structure: type[AbstractCovariance]) -> MaximumLikelihood:
-        """The same without what is believed of the means: `fit_em_batch` knows of no such thing."""
+        """The same M-step without a prior on the means, which batched EM does not support."""
         update = self.update(size, structure)
         if update.prior is None or update.prior.mean_strength == 0:
             return update

@@ -2,7 +2,7 @@
 
 Flury and Gautschi, An algorithm for simultaneous orthogonal transformation of several positive definite symmetric
 matrices to nearly diagonal form, SIAM Journal on Scientific and Statistical Computing 7 (1986), 169-184, with Jacobi's
-rotations (cpp/common_axes.hpp).
+rotations (cpp/em/common_axes.hpp).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The fast pass: rows in memory, read as they are by the compiled code (cpp/pass.hpp)."""
+"""The fast pass: rows in memory, read as they are by the compiled code (cpp/pass/pass.hpp)."""
 
 import os
 import time
@@ -210,7 +210,7 @@ def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
 
 
 def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
-    """Sum over pairs of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)' with nu the whitened means (cpp/form_tied.hpp)."""
+    """Sum over k, l of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)', nu the whitened means (cpp/kernels/form_tied.hpp)."""
     whitened = (mixture.means - mixture.means.mean(axis=0)) @ mixture.factors
     scatter = np.zeros(mixture.factors.shape)
     for component in np.flatnonzero(overlap.any(axis=1)):

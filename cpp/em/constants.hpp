@@ -1,0 +1,99 @@
+// The numbers that tune compiled EM, in one place.
+//
+// The EM loop in Python (gaussmix.fitting) is a second implementation of the same method. tests/fitting/
+// test_em_constants.py compares each number with its twin there, and gives the reason where the two differ.
+#pragma once
+
+#include <limits>
+
+#include "kernels/kernels.hpp"
+
+namespace gaussmix {
+
+inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+
+// M-step.
+inline constexpr double kEmpty = 10 * kEpsilon;    // share of all rows: a component with fewer is empty
+inline constexpr double kSingular = 4 * kEpsilon;  // a pivot this small beside its variance or its mean is rounding
+inline constexpr double kInner = 1e-10;            // relative change of volumes that ends an inner iteration
+inline constexpr int kMostIterations = 500;        // of inner iterations
+inline constexpr double kAngle = 1e-6;             // rotation of common axes that an M-step leaves undone
+inline constexpr int kSweeps = 4;                  // over the pairs of axes in an M-step, after the first one
+inline constexpr int kMostSweeps = 200;            // in the first one
+inline constexpr int kMostFeatures = kMostNarrow;  // of a batch: with more, the threads share one pass
+
+// Stopping rule.
+inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative to it
+inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step just to estimate the distance left
+
+// Acceleration: when it begins.
+inline constexpr int kPlain = 3;             // first passes without extrapolation
+inline constexpr double kFewStepsLeft = 10;  // fewer steps of plain EM than this are not worth extrapolation
+
+// Acceleration: Newton's step in the span of the last moves.
+inline constexpr int kMemory = 5;                 // moves that span the space
+inline constexpr double kIndependent = 1e-9;      // squared length beside newer moves, of unit ones
+inline constexpr double kLeastCurvature = 0.003;  // beside 1, that of an EM step
+inline constexpr double kStiffer = 1.5;           // factor of it while the step is too long
+inline constexpr double kRadius = 0.3, kWidest = 2, kNarrowest = 0.01;  // trust region, in deviations of a component
+inline constexpr double kWider = 1.5, kNarrower = 2, kRefused = 3;      // factors of the radius
+inline constexpr double kGood = 0.5, kBad = 0.1;                        // gain over predicted gain: wider, narrower
+inline constexpr double kStraight[] = {0.9, 1.8};                       // the same: outside, old moves are forgotten
+inline constexpr int kBentHistory = 3, kRefusedHistory = 2;             // points kept then
+inline constexpr double kDigits = 1e-12;                                // of the objective: smaller gains are rounding
+inline constexpr double kAcross = 1.5;                                  // times the EM step across the span
+inline constexpr double kLeastShare = 0.1;                              // of its rows that a component must keep
+inline constexpr double kFading = 0.9;                                  // of the slowest move, for each pass
+
+// Acceleration: SQUAREM.
+inline constexpr double kLongest = 4;        // first limit of its steps
+inline constexpr double kLongestGrowth = 4;  // factor of the limit, and its inverse after a refusal
+
+// Acceleration: history in the units of an anchor.
+inline constexpr double kFarScale = 1.3, kFarShift = 0.3;  // ratio of deviations, and deviations: time for a new anchor
+
+struct NamedConstant {
+  const char* name;
+  double value;
+};
+
+inline constexpr NamedConstant kEmConstants[] = {
+    {"empty", kEmpty},
+    {"singular", kSingular},
+    {"inner", kInner},
+    {"most_iterations", kMostIterations},
+    {"angle", kAngle},
+    {"sweeps", kSweeps},
+    {"most_sweeps", kMostSweeps},
+    {"most_features", kMostFeatures},
+    {"rounding", kRounding},
+    {"far_ahead", kFarAhead},
+    {"plain", kPlain},
+    {"few_steps_left", kFewStepsLeft},
+    {"memory", kMemory},
+    {"independent", kIndependent},
+    {"least_curvature", kLeastCurvature},
+    {"stiffer", kStiffer},
+    {"radius", kRadius},
+    {"widest", kWidest},
+    {"narrowest", kNarrowest},
+    {"wider", kWider},
+    {"narrower", kNarrower},
+    {"refused", kRefused},
+    {"good", kGood},
+    {"bad", kBad},
+    {"straight_from", kStraight[0]},
+    {"straight_to", kStraight[1]},
+    {"bent_history", kBentHistory},
+    {"refused_history", kRefusedHistory},
+    {"digits", kDigits},
+    {"across", kAcross},
+    {"least_share", kLeastShare},
+    {"fading", kFading},
+    {"longest", kLongest},
+    {"longest_growth", kLongestGrowth},
+    {"far_scale", kFarScale},
+    {"far_shift", kFarShift},
+};
+
+}  // namespace gaussmix

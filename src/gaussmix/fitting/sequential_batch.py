@@ -1,0 +1,103 @@
+"""Batched EM for wide tables: one run of `fit_em` after the other, each pass shared among the threads."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings, check_batch, fit_em_batch
+from gaussmix.fitting.em import Fit, fit_em
+from gaussmix.fitting.initialization import Membership, mixture_from_membership
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.stopping import RemainingGain, Stop
+
+BatchMethod = Callable[
+    [FloatArray, FloatArray | None, type[AbstractCovariance], FloatArray, MaximumLikelihood, BatchSettings], BatchFit
+]
+"""The signature of `fit_em_batch` and of `fit_em_one_by_one`."""
+
+
+def batch_method(n_features: int) -> BatchMethod:
+    """Return `fit_em_batch` for up to `MOST_FEATURES` features, and `fit_em_one_by_one` for more."""
+    return fit_em_batch if n_features <= MOST_FEATURES else fit_em_one_by_one
+
+
+def fit_em_one_by_one(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    structure: type[AbstractCovariance],
+    responsibilities: FloatArray,
+    update: MaximumLikelihood,
+    settings: BatchSettings,
+) -> BatchFit:
+    """Run EM from each of m tables of responsibilities, one after the other, for any number of features.
+
+    With more than `MOST_FEATURES` features the threads share each pass, which takes most of the time.
+
+    Parameters
+    ----------
+    rows : (n, d) array
+    row_weights : (n,) array or None
+    structure : type of AbstractCovariance
+    responsibilities : (m, n, k) array
+        Rows of each table sum to one.
+    update : MaximumLikelihood
+        The ridge and the prior. A prior on the means is not supported.
+    settings : BatchSettings
+
+    Returns
+    -------
+    BatchFit
+
+    Raises
+    ------
+    ValueError
+        For responsibilities of the wrong shape, and for a prior on the means.
+    """
+    check_batch(rows, responsibilities, update)
+    runs = [_fit(rows, row_weights, structure, table, update, settings) for table in responsibilities]
+    (m, n, k), d = responsibilities.shape, rows.shape[1]
+    weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
+    objectives, log_likelihoods = np.full(m, -math.inf), np.full(m, -math.inf)
+    n_passes = np.zeros(m, dtype=np.int64)
+    ended = np.zeros((m, n, k)) if settings.with_responsibilities else None
+    for run, fit in enumerate(runs):
+        if fit is None:
+            continue
+        weights[run], means[run] = fit.mixture.weights, fit.mixture.means
+        roots[run] = fit.mixture.covariance.dense_roots()
+        objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
+        n_passes[run] = fit.n_passes
+        if ended is not None:
+            ended[run] = NativeEngine(rows).score_rows(fit.mixture.whitened(), "responsibilities")
+    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
+
+
+def _fit(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    structure: type[AbstractCovariance],
+    table: FloatArray,
+    update: MaximumLikelihood,
+    settings: BatchSettings,
+) -> Fit | None:
+    """One run; None if it failed."""
+    engine = NativeEngine(rows, row_weights)
+    start = mixture_from_membership(
+        Membership(rows, row_weights, table.shape[1], responsibilities=table), structure, update
+    )
+    accelerator = Accelerator(update) if settings.accelerate else None
+    try:
+        fit = fit_em(
+            engine, update, start, RemainingGain(settings.nats), max_iter=settings.max_iter - 1, accelerator=accelerator
+        )
+    except FloatingPointError:
+        return None
+    if fit.stop is Stop.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = fit.last_step is not None and (fit.last_step.collapsed.any() or fit.last_step.empty.any())
+    return None if failed else fit
