@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.batch import fit_em_batch
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -40,7 +41,9 @@ def updates(rows):
 
 def run(rows, letters, tables, update=None, row_weights=None, **options):
     settings = {"max_iter": 2000, "nats": 1e-6} | options
-    return fit_em_batch(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), **settings)
+    return fit_em_batch(
+        WeightedRows(rows, row_weights), MODELS[letters], tables, update or MaximumLikelihood(), **settings
+    )
 
 
 @pytest.mark.parametrize("belief", ["none", "ridge", "prior"])

@@ -13,6 +13,7 @@ import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import Fit, fit_em
@@ -79,8 +80,7 @@ class BatchFit:
 
 
 def fit_em_batch(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     structure: type[AbstractCovariance],
     responsibilities: FloatArray,
     update: MaximumLikelihood,
@@ -96,8 +96,7 @@ def fit_em_batch(
 
     Parameters
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
+    rows : WeightedRows
     structure : type of AbstractCovariance
     responsibilities : (m, n, k) array
         Rows of each table sum to one.
@@ -137,25 +136,22 @@ def fit_em_batch(
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
     if d > MOST_FEATURES:
-        runs = [
-            _fit(rows, row_weights, structure, table, update, max_iter, nats, accelerate) for table in responsibilities
-        ]
-        return _batch_fit(runs, structure, rows, with_responsibilities)
-    center, exponent = _center_and_scale(rows)
-    centered = np.ldexp(rows - center, -exponent)
+        runs = [_fit(rows, structure, table, update, max_iter, nats, accelerate) for table in responsibilities]
+        return _batch_fit(runs, structure, rows.values, with_responsibilities)
+    center, exponent = _center_and_scale(rows.values)
+    centered = np.ldexp(rows.values - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
     roots = np.zeros((m, k, d, d))
     ended = np.zeros((m, n, k)) if with_responsibilities else None
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
-    row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
     flops = n * k * (100.0 + 4 * d * d) * _USUAL_PASSES
     together = _native.max_threads() * max(1, int(_FLOPS_PER_CALL / flops))
     for start in range(0, m, together):
         some = slice(start, start + together)
         _native.em_batch(
             np.ascontiguousarray(centered),
-            row_weights,
+            rows.weights,
             structure.letters,
             np.ascontiguousarray(responsibilities[some], dtype=np.float64),
             np.ldexp(pseudo_scatter, -2 * exponent),
@@ -177,16 +173,14 @@ def fit_em_batch(
     means[failed] = 0.0
     # The density of a row, and with pseudo-rows that of a precision, in the units of the caller.
     logarithm = exponent * math.log(2.0) * d
-    total = float(n) if row_weights is None else float(row_weights.sum())
-    log_likelihoods = log_likelihoods - total * logarithm
-    objectives = objectives - (total + k * pseudo_rows) * logarithm
+    log_likelihoods = log_likelihoods - rows.total * logarithm
+    objectives = objectives - (rows.total + k * pseudo_rows) * logarithm
     roots = np.ldexp(roots, exponent)
     return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
 def _fit(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     structure: type[AbstractCovariance],
     table: FloatArray,
     update: MaximumLikelihood,
@@ -195,10 +189,8 @@ def _fit(
     accelerate: bool,
 ) -> Fit | None:
     """The same as a run of `fit_em`, for so many features that a pass is most of the time; None when it failed."""
-    engine = NativeEngine(rows, row_weights)
-    start = mixture_from_membership(
-        Membership(rows, row_weights, table.shape[1], responsibilities=table), structure, update
-    )
+    engine = NativeEngine.of(rows)
+    start = mixture_from_membership(Membership(rows, table.shape[1], responsibilities=table), structure, update)
     accelerator = Accelerator(update) if accelerate else None
     try:
         fit = fit_em(engine, update, start, RemainingGain(nats), max_iter=max_iter - 1, accelerator=accelerator)
