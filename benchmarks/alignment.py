@@ -24,6 +24,7 @@ from sklearn.datasets import load_iris
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.components.distances import jeffreys
 from gaussmix.components.matching import match_costs
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.refit import FitFailedError, refit, search_anew, stream
 from gaussmix.inference.refitting import Fitted
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 def _count(
-    fitted: Fitted, draw: Callable[[np.random.Generator], tuple[FloatArray, FloatArray | None]], n_draws: int
+    fitted: Fitted, draw: Callable[[np.random.Generator], WeightedRows], n_draws: int
 ) -> dict[str, tuple[int, dict[str, int]]]:
     """By way of knowing the true order: how many draws there were, and how many of them got another by each cost."""
     reference = fitted.reduced
@@ -84,10 +85,10 @@ def _count(
     flips = {way: dict.fromkeys(COSTS, 0) for way in counts}
     for at in range(n_draws):
         rng = stream(0, at)
-        rows, row_weights = draw(rng)
+        rows = draw(rng)
         try:
-            near = refit(rows, row_weights, fitted.update, reference).mixture
-            anew = search_anew(rows, row_weights, fitted.update, reference, rng).mixture
+            near = refit(rows, fitted.update, reference).mixture
+            anew = search_anew(rows, fitted.update, reference, rng).mixture
         except FitFailedError:
             continue
         anew = anew.reordered(rng.permutation(k).tolist())
@@ -98,7 +99,7 @@ def _count(
         for way, (mixture, true) in orders.items():
             counts[way] += 1
             for name, cost in COSTS.items():
-                found = match_costs(cost(mixture, reference, fitted.rows), mixture.weights).order
+                found = match_costs(cost(mixture, reference, fitted.rows.values), mixture.weights).order
                 flips[way][name] += int((found != true).any())
     return {way: (counts[way], flips[way]) for way in counts}
 

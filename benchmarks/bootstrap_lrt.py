@@ -91,16 +91,16 @@ def _compare_with_search(rows: FloatArray, k: int) -> None:
     times = np.zeros(2)
     for at in range(SEARCHED):
         rng = stream(1, at)
-        table = fitted.simulated(rng)[0]
-        null = refit(table, None, fitted.update, fitted.reduced)
+        table = fitted.simulated(rng)
+        null = refit(table, fitted.update, fitted.reduced)
         began = time.process_time()
-        found = fit_one_more(table, None, null.mixture, fitted.update, rng, also)
+        found = fit_one_more(table, null.mixture, fitted.update, rng, also)
         times[0] += time.process_time() - began
         ours[at] = 0.0 if found is None else 2 * (found.log_likelihood - null.log_likelihood)
         began = time.process_time()
-        searched = GaussianMixture(k + 1, random_state=at).fit(table)
+        searched = GaussianMixture(k + 1, random_state=at).fit(table.values)
         times[1] += time.process_time() - began
-        theirs[at] = 2 * (searched.score(table) * len(table) - null.log_likelihood)
+        theirs[at] = 2 * (searched.score(table.values) * table.n_rows - null.log_likelihood)
     higher, lower = np.mean(ours > theirs + 0.05), np.mean(ours < theirs - 0.05)
     print(
         f"{'':20}beside the default search: higher in {higher:.0%} of {SEARCHED} draws, lower in {lower:.0%}; on the "

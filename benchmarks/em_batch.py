@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import BatchFit, BatchSettings, fit_em_batch
 from gaussmix.fitting.em import fit_em
@@ -66,11 +67,12 @@ def draw_tables(rows: FloatArray, n_components: int, n_starts: int) -> FloatArra
 
 def measure(rows: FloatArray, n_components: int, letters: str, n_starts: int) -> dict[str, Any]:
     structure, tables = MODELS[letters], draw_tables(rows, n_components, n_starts)
+    table = WeightedRows(rows)
     update = MaximumLikelihood(prior=Prior.chen_tan(0.05, np.linalg.cholesky(np.cov(rows.T))))
 
     def run(some: FloatArray, accelerate: bool, most: int = MOST_PASSES) -> tuple[BatchFit, float]:
         began = time.process_time()
-        found = fit_em_batch(rows, None, structure, some, update, BatchSettings(most, NATS, accelerate))
+        found = fit_em_batch(table, structure, some, update, BatchSettings(most, NATS, accelerate))
         return found, time.process_time() - began
 
     run(tables[:1], True)  # the first is not counted

@@ -56,7 +56,7 @@ def fit_in_this_process(name: str, folder: Path) -> dict[str, Any]:
     if name == "every pixel":
         import gaussmix.estimators.gaussian as module
 
-        module.distinct_rows = lambda *rows: None
+        module.distinct_rows = lambda rows: None
         module.NativeEngine.rough_helps = property(lambda _: False, lambda *_: None)  # as for the weighted colors
     rows = np.load(folder / "pixels.npy")
     before = peak_bytes()

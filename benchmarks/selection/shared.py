@@ -11,6 +11,7 @@ from models import n_parameters
 
 from gaussmix import Mixture
 from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.initialization import Membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -89,7 +90,7 @@ def log_likelihood_of_one(rows: FloatArray) -> float:
 def mixture_at(rows: FloatArray, shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
     """The M-step of responsibilities (n, k), without a ridge or a prior."""
     shares = shares / shares.sum(axis=1, keepdims=True)
-    membership = Membership(rows, None, shares.shape[1], responsibilities=shares)
+    membership = Membership(WeightedRows(rows), shares.shape[1], responsibilities=shares)
     return mixture_from_membership(membership, structure, MaximumLikelihood())
 
 

@@ -16,6 +16,7 @@ from gaussmix.core.engines import AbstractEngine, ReferenceEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
@@ -378,11 +379,12 @@ def _check_passes(
             assert_allclose(ours, theirs, rtol=0, atol=rtol * scale, err_msg=want)
         labels = engine.score_rows(whitened, "labels", log_prior)
         assert_array_equal(labels, reference.score_rows(whitened, "labels", log_prior), err_msg="labels")
-    few, few_weights = engine.sample_rows(10, rng)
-    assert len(few) == min(10, len(rows) if weights is None else np.count_nonzero(weights)), "sample_rows: how many"
-    assert (few[:, None] == rows.astype(few.dtype)[None]).all(axis=2).any(axis=1).all(), "sample_rows: foreign rows"
-    assert (few_weights is None) == (weights is None)
-    assert few_weights is None or (few_weights > 0).all(), "sample_rows: rows without weight"
+    few = engine.sample_rows(10, rng)
+    known = rows.astype(few.values.dtype)
+    assert few.n_rows == min(10, WeightedRows(rows, weights).n_positive), "sample_rows: how many"
+    assert (few.values[:, None] == known[None]).all(axis=2).any(axis=1).all(), "sample_rows: foreign rows"
+    assert (few.weights is None) == (weights is None)
+    assert few.n_positive == few.n_rows, "sample_rows: rows without weight"
 
 
 def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:

@@ -396,8 +396,8 @@ TWO = line([0.5, 0.5], [0.0, 3.0], [1.0, 1.0])
         ({"responsibilities": [[1.0]]}, r"shape \(n, 2\), got \(1, 1\)"),
         ({"responsibilities": [[0.5, 0.5], [0.5, 0.6]]}, "those of row 1 are not"),
         ({"responsibilities": [[np.nan, 0.5]]}, "those of row 0 are not"),
-        ({"X": [[0.0]], "sample_weight": [1.0, 2.0]}, r"sample_weight must have the shape \(1,\)"),
-        ({"X": [[0.0], [1.0]], "sample_weight": [1.0, -2.0]}, "got -2.0 at row 1"),
+        ({"X": [[0.0]], "sample_weight": [1.0, 2.0]}, r"sample_weight.shape == \(2,\), expected \(1,\)"),
+        ({"X": [[0.0], [1.0]], "sample_weight": [1.0, -2.0]}, "row 1 has -2.0"),
         ({"method": "demp", "sample_weight": [1.0]}, "no rows to belong to"),
     ],
 )

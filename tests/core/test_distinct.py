@@ -13,6 +13,7 @@ from gaussmix.core import _native
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, distinct_rows
 from gaussmix.core.engines.distinct import LEAST_ROWS, REPEATS, estimated_distinct
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -55,7 +56,8 @@ def test_distinct_rows_are_those_of_numpy(dtype, n_features, weighted):
     rows = kinds[rng.integers(0, 700, 6000)].astype(dtype)
     weights = rng.integers(0, 3, 6000) * rng.random(6000) if weighted else None
     assert_same_table(collected(rows, weights, pieces=3), rows, weights)
-    assert_same_table(distinct_rows(rows, weights), rows, weights)
+    found = distinct_rows(WeightedRows(rows, weights))
+    assert_same_table((found.values, found.weights), rows, weights)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3])
@@ -118,21 +120,21 @@ def test_rows_of_weight_zero_do_not_count(weighted):
 
 def test_one_repeated_row_is_one_row():
     for dtype in DTYPES:
-        kept, weights = distinct_rows(np.full((LEAST_ROWS, 3), 7, dtype=dtype))
-        np.testing.assert_array_equal(kept, [[7, 7, 7]])
-        assert weights == [LEAST_ROWS]
+        found = distinct_rows(WeightedRows(np.full((LEAST_ROWS, 3), 7, dtype=dtype)))
+        np.testing.assert_array_equal(found.values, [[7, 7, 7]])
+        assert found.weights == [LEAST_ROWS]
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 16])
 def test_rows_that_do_not_repeat_are_left_alone(n_features):
     rows = np.random.default_rng(0).standard_normal((20_000, n_features))
-    assert distinct_rows(rows) is None
+    assert distinct_rows(WeightedRows(rows)) is None
     assert estimated_distinct(rows) > len(rows) / REPEATS
-    assert distinct_rows(np.sort(rows, axis=0)) is None
+    assert distinct_rows(WeightedRows(np.sort(rows, axis=0))) is None
 
 
 def test_small_tables_are_left_alone():
-    assert distinct_rows(np.zeros((LEAST_ROWS - 1, 2))) is None
+    assert distinct_rows(WeightedRows(np.zeros((LEAST_ROWS - 1, 2)))) is None
 
 
 @pytest.mark.parametrize("structure", ["a background", "neighbors", "blocks", "periods"])
@@ -142,14 +144,14 @@ def test_structure_does_not_deceive_the_sample(structure):
     match structure:
         case "a background":  # most pairs of rows are equal, and yet half of the rows are distinct
             rows[rng.random(len(rows)) < 0.5] = 0
-            assert distinct_rows(rows) is None
+            assert distinct_rows(WeightedRows(rows)) is None
         case "neighbors":  # five equal rows follow each other
-            assert len(distinct_rows(np.repeat(rows[:12_000], 5, axis=0))[0]) == 12_000
+            assert distinct_rows(WeightedRows(np.repeat(rows[:12_000], 5, axis=0))).n_rows == 12_000
         case "blocks":  # the first half repeats, the second does not
             rows[:30_000] = rows[0]
-            assert distinct_rows(rows) is None
+            assert distinct_rows(WeightedRows(rows)) is None
         case "periods":
-            assert len(distinct_rows(np.tile(rows[:12_000], (5, 1)))[0]) == 12_000
+            assert distinct_rows(WeightedRows(np.tile(rows[:12_000], (5, 1)))).n_rows == 12_000
 
 
 def test_the_estimate_is_near_the_truth_for_equally_frequent_rows():
@@ -193,8 +195,9 @@ def test_every_layout_gives_the_same(layout):
         "every second row": np.repeat(rows, 2, axis=0)[::2],
         "reversed columns": np.ascontiguousarray(rows[:, ::-1])[:, ::-1],
     }[layout]
-    for found, expected in zip(distinct_rows(read_only(table)), distinct_rows(rows), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    found, expected = distinct_rows(WeightedRows(read_only(table))), distinct_rows(WeightedRows(rows))
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.weights, expected.weights)
 
 
 @pytest.mark.parametrize(

@@ -296,10 +296,10 @@ def test_a_forked_child_can_pass_too():
 def test_sample_rows_takes_different_rows_of_positive_weight():
     rows = np.arange(200.0)[:, None]
     weights = (np.arange(200) % 2).astype(float)
-    few, few_weights = NativeEngine(rows, weights).sample_rows(60, np.random.default_rng(0))
-    assert len(np.unique(few)) == 60
-    assert (few[:, 0] % 2 == 1).all()
-    assert (few_weights == 1).all()
+    few = NativeEngine(rows, weights).sample_rows(60, np.random.default_rng(0))
+    assert len(np.unique(few.values)) == 60
+    assert (few.values[:, 0] % 2 == 1).all()
+    assert (few.weights == 1).all()
 
 
 @pytest.mark.parametrize(

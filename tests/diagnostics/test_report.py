@@ -9,9 +9,9 @@ from rich.console import Console
 from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture
+from gaussmix.core import row_sampling
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.diagnostics import FitRecord, inspect_fit, inspect_rows
-from gaussmix.diagnostics import subsample as sampled_module
 from gaussmix.diagnostics.report import _runs
 from gaussmix.fitting.m_step import MaximumLikelihood
 
@@ -106,7 +106,7 @@ def test_a_far_cluster_is_not_a_set_of_outliers():
 
 
 def test_large_data_are_looked_at_in_part_and_this_is_said(monkeypatch):
-    monkeypatch.setattr(sampled_module, "MOST", 1000)
+    monkeypatch.setattr(row_sampling, "MOST", 1000)
     rows = normal(20_000, 3)
     rows[:, 2] = 5.0
     rows[7, 1:] = 5.5
@@ -127,7 +127,7 @@ WRONG = [
     ({"X": [1.0, 2.0]}, r"X must have the shape \(n, d\)"),
     ({"X": [[1.0], [np.nan]]}, "NaN at row 1, column 0"),
     ({"X": [["a"]]}, "X must be numbers"),
-    ({"X": [[1.0], [2.0]], "sample_weight": [1.0]}, r"shape \(2,\), got \(1,\)"),
+    ({"X": [[1.0], [2.0]], "sample_weight": [1.0]}, r"sample_weight.shape == \(1,\), expected \(2,\)"),
     ({"X": [[1.0], [2.0]], "sample_weight": [1.0, -1.0]}, "at least 0"),
     ({"X": [[1.0], [2.0]], "n_components": 0}, "at least 1"),
     ({"X": [[1.0], [2.0]], "covariance_type": "round"}, "covariance_type must be one of"),

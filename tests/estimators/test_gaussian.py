@@ -120,7 +120,7 @@ def test_large_data_start_from_a_bounded_sample(monkeypatch):
     sizes = []
     monkeypatch.setattr(
         "gaussmix.fitting.initialization.k_means",
-        lambda rows, *rest, **options: (sizes.append(len(rows)), k_means(rows, *rest, **options))[1],
+        lambda rows, *rest, **options: (sizes.append(rows.n_rows), k_means(rows, *rest, **options))[1],
     )
     gm = GaussianMixture(K, random_state=0, init_params="kmeans").fit(ROWS)
     assert sizes == [200]

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -42,7 +43,7 @@ def updates(rows):
 
 def run(rows, letters, tables, update=None, row_weights=None, method=fit_em_batch, **options):
     settings = BatchSettings(**({"max_iter": 2000, "nats": 1e-6} | options))
-    return method(rows, row_weights, MODELS[letters], tables, update or MaximumLikelihood(), settings)
+    return method(WeightedRows(rows, row_weights), MODELS[letters], tables, update or MaximumLikelihood(), settings)
 
 
 @pytest.mark.parametrize("penalty", ["none", "ridge", "prior"])

@@ -6,6 +6,7 @@ from sklearn.cluster import KMeans
 from tables import TABLES, blobs
 
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.initialization import METHODS, draw_membership
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 
@@ -17,8 +18,8 @@ def weights_of(rows, weighted):
 def test_seeds_go_on_with_the_stream_of_a_generator():
     rows, k = next(iter(TABLES.values()))
     first, second = np.random.default_rng(0), np.random.default_rng(0)
-    seeds = draw_seeds(rows, None, k, first)
-    np.testing.assert_array_equal(seeds, draw_seeds(rows, None, k, second))
+    seeds = draw_seeds(WeightedRows(rows), k, first)
+    np.testing.assert_array_equal(seeds, draw_seeds(WeightedRows(rows), k, second))
     assert len(set(seeds)) == k
     assert first.random() != np.random.default_rng(0).random()
 
@@ -29,9 +30,9 @@ def test_centers_are_those_of_scikit_learn_from_the_same_seeds(table, weighted):
     rows, k = TABLES[table]
     rows, weights = rows - rows.mean(axis=0), weights_of(rows, weighted)
     for seed in range(5):
-        theirs = KMeans(k, n_init=1, init=rows[draw_seeds(rows, weights, k, np.random.RandomState(seed))])
+        theirs = KMeans(k, n_init=1, init=rows[draw_seeds(WeightedRows(rows, weights), k, np.random.RandomState(seed))])
         theirs.fit(rows, sample_weight=weights)
-        ours = k_means(rows, weights, k, np.random.RandomState(seed), max_iter=300)
+        ours = k_means(WeightedRows(rows, weights), k, np.random.RandomState(seed), max_iter=300)
         np.testing.assert_array_equal(nearest(rows, ours), theirs.labels_)
         labels, means = theirs.labels_, np.empty_like(ours)
         for component in range(k):
@@ -46,13 +47,13 @@ def test_a_center_without_rows_finds_some():
     # all seeds but two must fall on equal rows
     rows = np.r_[np.zeros((50, 2)), [[0.5, 0.0], [0.0, 1.0]]]
     for seed in range(10):
-        centers = k_means(rows, None, 3, np.random.RandomState(seed), max_iter=20)
+        centers = k_means(WeightedRows(rows), 3, np.random.RandomState(seed), max_iter=20)
         assert len(np.unique(nearest(rows, centers))) == 3
 
 
 def test_fewer_different_rows_than_centers_are_no_trouble():
     rows = np.repeat([[0.0, 0.0], [1.0, 0.0]], 10, axis=0)
-    centers = k_means(rows, None, 4, np.random.RandomState(0), max_iter=20)
+    centers = k_means(WeightedRows(rows), 4, np.random.RandomState(0), max_iter=20)
     assert np.isfinite(centers).all()
     assert len(np.unique(nearest(rows, centers))) == 2
 
@@ -61,7 +62,7 @@ def test_cells_are_sharp_beside_an_outlier():
     # the spread of the clusters is a millionth of that of the rows
     rows = np.r_[1e-6 * blobs(300), [[1.0, 1.0, 1.0]]]
     theirs = KMeans(4, n_init=1, random_state=0, tol=0).fit(rows)
-    ours = k_means(rows, None, 4, np.random.RandomState(0), max_iter=300)
+    ours = k_means(WeightedRows(rows), 4, np.random.RandomState(0), max_iter=300)
     distances = ((rows[:, None] - ours) ** 2).sum(axis=2)
     np.testing.assert_array_equal(nearest(rows, ours), distances.argmin(axis=1))
     assert distances.min(axis=1).sum() <= 3 * theirs.inertia_
@@ -71,7 +72,7 @@ def test_the_best_of_several_tries_is_kept():
     rows, k = blobs(400, 2, 12), 12
 
     def inertia(tries):
-        centers = k_means(rows, None, k, np.random.RandomState(3), max_iter=50, tries=tries)
+        centers = k_means(WeightedRows(rows), k, np.random.RandomState(3), max_iter=50, tries=tries)
         return ((rows[:, None] - centers) ** 2).sum(axis=2).min(axis=1).sum()
 
     found = [inertia(tries) for tries in range(1, 8)]
@@ -138,4 +139,4 @@ def test_fewer_different_rows_than_components_leave_some_empty(method):
 def test_a_start_looks_at_enough_rows_for_each_component_and_no_more(n_components, n_features, expected):
     rows = np.random.default_rng(0).standard_normal((40_000, n_features))
     membership = draw_membership(NativeEngine(rows), n_components, "random_from_data", np.random.default_rng(0))
-    assert len(membership.rows) == len(membership.labels) == expected
+    assert membership.rows.n_rows == len(membership.labels) == expected

@@ -12,6 +12,7 @@ from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Multistart
 from gaussmix.fitting.prior import Prior
@@ -129,7 +130,7 @@ def streams(seed):
 def test_more_starts_do_not_change_the_others(covariance_type):
     rows, k = TABLES["blobs"]
     structure = covariance_class(covariance_type)
-    data = Sample.of(rows, None, structure.form)
+    data = Sample.of(WeightedRows(rows), structure.form)
     few, more = (list(draw_starts(data, structure, k, n, streams(7))) for n in (3, 19))
     assert (len(few), len(more)) == (3, 19)
     for one, other in zip(few, more, strict=False):
@@ -139,7 +140,7 @@ def test_more_starts_do_not_change_the_others(covariance_type):
 
 
 def search_for(rows, structure):
-    data = Sample.of(rows, None, structure.form)
+    data = Sample.of(WeightedRows(rows), structure.form)
     root = data.root_within(3, structure.form, np.random.default_rng(0))
     update = MaximumLikelihood(prior=Prior.chen_tan(1e-10, root))
     settings = {

@@ -12,7 +12,7 @@ from tables import COVARIANCE_TYPES, TABLES, read_only
 from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.validation import KEPT_TYPES
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.testing import random_mixture
 
@@ -68,7 +68,7 @@ RANGES = {
 
 
 def kept(rows, covariance_type, row_weights=None):
-    found = ColumnReduction.of(read_only(rows), row_weights, covariance_type)
+    found = ColumnReduction.of(WeightedRows(read_only(rows), row_weights), covariance_type)
     return None if found is None else found.kept.tolist()
 
 
@@ -83,7 +83,7 @@ def test_range(name):
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_regular_tables_are_left_as_they_are(name, covariance_type):
-    assert ColumnReduction.of(TABLES[name][0], None, covariance_type) is None
+    assert ColumnReduction.of(WeightedRows(TABLES[name][0]), covariance_type) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_fits_of_the_kept_columns_lift_to_sound_models(name):
     case = CASES[name]
     rows = case.rows if case.rows.dtype.type in KEPT_TYPES else case.rows.astype(np.float64)
     for covariance_type in COVARIANCE_TYPES:
-        found = ColumnReduction.of(rows, case.weights, covariance_type)
+        found = ColumnReduction.of(WeightedRows(rows, case.weights), covariance_type)
         if found is None:
             continue
         gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
@@ -117,13 +117,13 @@ def test_fits_of_the_kept_columns_lift_to_sound_models(name):
 
 def test_many_rows_are_factorized_in_blocks():
     rows = np.random.default_rng(1).standard_normal((150_000, 3))
-    found = ColumnReduction.of(np.c_[rows, rows @ [1.0, -2.0, 0.5]], None, "full")
+    found = ColumnReduction.of(WeightedRows(np.c_[rows, rows @ [1.0, -2.0, 0.5]]), "full")
     assert found.kept.tolist() == [0, 1, 2]
     mixture = random_mixture(covariance_class("full"), 2, 3, RNG)
     np.testing.assert_allclose(
         found.lift(mixture).means[:, 3], mixture.means @ [1.0, -2.0, 0.5], rtol=1e-10, atol=1e-10
     )
-    assert ColumnReduction.of(np.c_[rows, rows @ [1.0, -2.0, 0.5] + 1e-8 * rows[::-1, 0]], None, "full") is None
+    assert ColumnReduction.of(WeightedRows(np.c_[rows, rows @ [1.0, -2.0, 0.5] + 1e-8 * rows[::-1, 0]]), "full") is None
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e300, 1e-300])
@@ -145,7 +145,7 @@ def test_light_rows_count(weight):
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_lifted_mixture_is_the_mixture_of_the_kept_columns(name, covariance_type):
     rows = np.array(RANGES[name][0], dtype=float)
-    found = ColumnReduction.of(RANGES[name][0], None, covariance_type)
+    found = ColumnReduction.of(WeightedRows(RANGES[name][0]), covariance_type)
     if found is None:
         assert covariance_type in ("diag", "spherical")
         return
@@ -188,7 +188,7 @@ def _mixture_of(rows, spread, covariance_type):
 def test_lifted_covariance_by_plain_algebra(name, covariance_type):
     """SciPy's density of N(M mean + b, M covariance M' + noise), with M by least squares."""
     rows = np.array(RANGES[name][0], dtype=float)
-    found = ColumnReduction.of(rows, None, covariance_type)
+    found = ColumnReduction.of(WeightedRows(rows), covariance_type)
     mixture = _mixture_of(found.reduce(rows), np.ones(len(found.kept)), covariance_type)
     lifted = found.lift(mixture)
     known = np.c_[np.ones(len(rows)), rows[:, found.kept]]
@@ -209,24 +209,26 @@ def test_lifted_covariance_by_plain_algebra(name, covariance_type):
 
 
 def test_dropped_directions_hold_a_billionth_of_the_variance():
-    found = ColumnReduction.of(np.c_[A, 5 * A, np.full(200, 1e8), np.full(200, -3.0), np.zeros(200)], None, "full")
+    found = ColumnReduction.of(
+        WeightedRows(np.c_[A, 5 * A, np.full(200, 1e8), np.full(200, -3.0), np.zeros(200)]), "full"
+    )
     expected = [1e-9 * (5 * A).var(), 1e7, 9e-9, 1e-9]
     np.testing.assert_allclose(found.deviations**2, expected, rtol=1e-10)
 
 
 def test_columns_are_named():
     rows = np.c_[A, B, C, np.full(200, 2.0), A, 2 * A + 1, A - 3 * C]
-    assert ColumnReduction.of(rows, None, "full").describe() == [
+    assert ColumnReduction.of(WeightedRows(rows), "full").describe() == [
         "column 3 is constant",
         "column 4 repeats column 0",
         "column 5 is a linear function of column 0",
         "column 6 is a linear function of columns 0, 2",
     ]
-    assert ColumnReduction.of(rows, None, "diag").describe() == ["column 3 is constant"]
+    assert ColumnReduction.of(WeightedRows(rows), "diag").describe() == ["column 3 is constant"]
 
 
 def test_reduced_rows_keep_their_type():
     rows = HOT.astype(np.uint8)
-    few = ColumnReduction.of(rows, None, "full").reduce(rows)
+    few = ColumnReduction.of(WeightedRows(rows), "full").reduce(rows)
     assert few.dtype == np.uint8
     assert few.flags.c_contiguous

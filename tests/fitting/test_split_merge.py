@@ -9,6 +9,7 @@ from tables import COVARIANCE_TYPES, TABLES, read_only
 from gaussmix import Mixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -27,7 +28,7 @@ def test_merge_costs_are_those_of_the_definition(covariance_type):
     rows = TABLES["iris"][0]
     structure = covariance_class(covariance_type)
     labels = np.random.default_rng(0).integers(0, 4, len(rows))
-    mixture = start_from_labels(Sample.of(rows, None, structure.form), labels, structure, 4)
+    mixture = start_from_labels(Sample.of(WeightedRows(rows), structure.form), labels, structure, 4)
     counts = np.array([10.0, 75.5, 40.0, 24.5])
     costs = merge_costs(mixture, counts)
     dense = np.broadcast_to(mixture.covariance.dense(), (4, 4, 4))
@@ -88,7 +89,7 @@ def three_clusters(d=2, seed=0):
 def test_the_first_move_leaves_two_components_on_one_cluster_and_one_on_two(covariance_type):
     rows = three_clusters()
     structure = covariance_class(covariance_type)
-    data, engine, update = Sample.of(rows, None, structure.form), NativeEngine(rows), MaximumLikelihood()
+    data, engine, update = Sample.of(WeightedRows(rows), structure.form), NativeEngine(rows), MaximumLikelihood()
     truth = np.arange(450) // 150
     bad = np.where(truth == 0, (rows[:, 1] > 0).astype(int), 2)
     fits = [
@@ -105,7 +106,7 @@ def test_the_first_move_leaves_two_components_on_one_cluster_and_one_on_two(cova
 def test_unsound_components_are_the_first_to_be_merged():
     rows = three_clusters()
     structure = covariance_class("full")
-    data = Sample.of(rows, None, "full")
+    data = Sample.of(WeightedRows(rows), "full")
     labels = np.where(np.arange(450) < 150, 1, 0)  # the first component has two clusters, far from
     labels[:75] = 3
     labels[:4] = 2  # the others share one: these are the ones to merge, if all were sound

@@ -7,6 +7,7 @@ import pytest
 from tables import COVARIANCE_TYPES, TABLES, blobs
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting import starts
 from gaussmix.fitting.starts import Sample, draw_starts, merge_cells, start_from_labels, start_from_responsibilities
 
@@ -50,7 +51,11 @@ def test_starts_follow_an_affine_map(covariance_type, weighted, monkeypatch):
     matrix = map_for(covariance_type, 3, 5)
     moved = rows @ matrix + 100 * rows.std()
     drawn = [
-        list(draw_starts(Sample.of(table, weights_of(rows, weighted), structure.form), structure, k, 16, streams(0)))
+        list(
+            draw_starts(
+                Sample.of(WeightedRows(table, weights_of(rows, weighted)), structure.form), structure, k, 16, streams(0)
+            )
+        )
         for table in (rows, moved)
     ]
     assert len(labels) == 32
@@ -74,7 +79,7 @@ def test_starts_follow_an_affine_map(covariance_type, weighted, monkeypatch):
 def test_a_start_from_labels_is_the_statistics_of_the_clusters(covariance_type, weighted):
     rows, k = TABLES["blobs"][0], 3
     structure, given = covariance_class(covariance_type), weights_of(TABLES["blobs"][0], weighted)
-    data = Sample.of(rows, given, structure.form)
+    data = Sample.of(WeightedRows(rows, given), structure.form)
     labels = np.random.default_rng(0).integers(0, k, len(rows))
     start = start_from_labels(data, labels, structure, k)
     w = np.ones(len(rows)) if given is None else given / given.mean()
@@ -103,10 +108,10 @@ def test_a_start_from_labels_is_the_statistics_of_the_clusters(covariance_type, 
 def test_invariant_coordinates_are_the_same_but_for_signs(weighted):
     rows = blobs(800, 3, 3, seed=7)
     given = weights_of(rows, weighted)
-    first = Sample.of(rows, given, "full").invariant
+    first = Sample.of(WeightedRows(rows, given), "full").invariant
     for seed in range(3):
         matrix = map_for("full", 3, seed)
-        other = Sample.of(rows @ matrix + rows.std(), given, "full").invariant
+        other = Sample.of(WeightedRows(rows @ matrix + rows.std(), given), "full").invariant
         signs = np.sign((first * other).sum(axis=0))
         np.testing.assert_allclose(other * signs, first, atol=1e-6)
     w = np.ones(len(rows)) if given is None else given
@@ -120,7 +125,7 @@ def test_the_first_invariant_coordinate_shows_two_clusters():
     side = np.arange(400) < 200
     rows = rng.standard_normal((400, 3)) * [100.0, 1.0, 1.0]
     rows[:, 2] += np.where(side, 5.0, -5.0)
-    first = Sample.of(rows @ map_for("full", 3, 1), None, "full").invariant[:, 0]
+    first = Sample.of(WeightedRows(rows @ map_for("full", 3, 1)), "full").invariant[:, 0]
     assert abs(np.mean((first > 0) == side) - 0.5) == 0.5
 
 
@@ -149,7 +154,7 @@ def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
     for seed in range(4):
         rows = np.random.default_rng(seed).standard_normal((36, 2))
         given, k = weights_of(rows, weighted), 2
-        ours = merge_cells(rows, given, form, k, np.random.default_rng(seed))
+        ours = merge_cells(WeightedRows(rows, given), form, k, np.random.default_rng(seed))
         w = np.ones(len(rows)) if given is None else given
         groups = [np.flatnonzero(cells[-1] == cell) for cell in np.unique(cells[-1])]
         assert len(groups) > 4
@@ -180,6 +185,6 @@ def test_few_rows_can_be_started_from(covariance_type, shape):
     structure = covariance_class(covariance_type)
     rows = np.random.default_rng(0).standard_normal(shape)
     for k in (2, 5):
-        for start in draw_starts(Sample.of(rows, None, structure.form), structure, k, 16, streams(0)):
+        for start in draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, 16, streams(0)):
             assert start.weights.sum() == pytest.approx(1)
             assert (start.covariance.pivots() > 0).all()

@@ -10,6 +10,7 @@ from tables import COVARIANCE_TYPES, TABLES, read_only
 from gaussmix import DegenerateDataWarning, GaussianMixture
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -23,7 +24,7 @@ tables = pytest.mark.parametrize("table", ["iris", "wine", "blobs", "line", "ove
 def started(rows, k, covariance_type):
     structure = covariance_class(covariance_type)
     stream = (np.random.default_rng([3, at]) for at in range(100))
-    return next(draw_starts(Sample.of(rows, None, structure.form), structure, k, 1, stream))
+    return next(draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, 1, stream))
 
 
 @tables

@@ -15,10 +15,11 @@ from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
 from tables import TABLES
 
-import gaussmix.diagnostics.subsample
+import gaussmix.core.row_sampling
 import gaussmix.estimators.gaussian_ic
 import gaussmix.html_report.figures
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
 from gaussmix.diagnostics.means import means_in_words
 from gaussmix.html_report import write_report
@@ -207,7 +208,7 @@ def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
 def test_doubtful_and_unlikely_rows_are_those_of_an_oracle():
     rows = TABLES["overlapping"][0]
     mixture = GaussianMixture(3, random_state=0).fit(rows).mixture_
-    seen = look_at_rows(mixture, rows)
+    seen = look_at_rows(mixture, WeightedRows(rows))
     densities = np.column_stack(
         [
             weight * multivariate_normal(mean, covariance).pdf(rows)
@@ -229,7 +230,7 @@ def test_doubtful_and_unlikely_rows_are_those_of_an_oracle():
 
 def test_shares_of_less_dense_rows_are_those_of_a_normal_distribution():
     mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-    seen = look_at_rows(mixture, np.array([[0.0], [2.5], [-3.0], [1.0]]))
+    seen = look_at_rows(mixture, WeightedRows(np.array([[0.0], [2.5], [-3.0], [1.0]])))
     np.testing.assert_array_equal(seen.unlikely, [2, 1, 3, 0])
     np.testing.assert_allclose(seen.unlikely_shares, [0.0027, 0.0124, 0.3173, 1.0], atol=0.005)
     assert seen.rare_share == 0.25  # |x| > 2.576
@@ -237,7 +238,8 @@ def test_shares_of_less_dense_rows_are_those_of_a_normal_distribution():
 
 def test_weights_count_in_the_share_of_rare_rows():
     mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-    assert look_at_rows(mixture, np.array([[0.0], [3.0]]), np.array([3.0, 1.0])).rare_share == 0.25
+    rows = WeightedRows(np.array([[0.0], [3.0]]), np.array([3.0, 1.0]))
+    assert look_at_rows(mixture, rows).rare_share == 0.25
 
 
 def test_means_are_shaded_by_their_side(written):
@@ -261,7 +263,7 @@ def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
     mixture = Mixture.from_parameters([0.9, 0.1], [[0, 0], [50, 50]], [[[1, 0.95], [0.95, 1]], 9 * np.eye(2)])
     rows = np.array([[0.0, 0.0], [1.9, -1.9], [-2.5, -2.5], [51.0, 51.0]])
     subject = ModelAndRows.of(mixture, rows, None)
-    reader = read(anomalies(subject, look_at_rows(mixture, rows)))
+    reader = read(anomalies(subject, look_at_rows(mixture, WeightedRows(rows))))
     assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
         "1": "no feature alone: their combination",
         "2": "column 0 is -2.5, 2.5 standard deviations below",
@@ -271,7 +273,7 @@ def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
 
 
 def test_of_many_rows_some_are_compared(written, monkeypatch):
-    monkeypatch.setattr(gaussmix.diagnostics.subsample, "MOST", 100)
+    monkeypatch.setattr(gaussmix.core.row_sampling, "MOST", 100)
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     reader = assert_complete(written(mixture, table, n_components=(2,)))
@@ -396,7 +398,7 @@ def test_columns_are_taken_by_name():
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     subject = ModelAndRows.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
-    np.testing.assert_array_equal(subject.rows, table)
+    np.testing.assert_array_equal(subject.rows.values, table)
     with pytest.raises(ValueError, match="no column 'waiting', a feature of the model"):
         ModelAndRows.of(mixture, table[["eruptions"]], None)
     with pytest.raises(ValueError, match="row 1, column 0"):
@@ -472,8 +474,8 @@ def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatc
 
     untouched = gaussmix.estimators.gaussian_ic.search_models
 
-    def interrupted(rows, row_weights, cells, **options):
-        untouched(rows, row_weights, set(sorted(cells)[:2]), **options)
+    def interrupted(rows, cells, **options):
+        untouched(rows, set(sorted(cells)[:2]), **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)

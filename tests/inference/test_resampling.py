@@ -20,6 +20,7 @@ from gaussmix import (
     stability,
 )
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine, rounding_variances
@@ -111,9 +112,9 @@ def test_rows_are_drawn_by_their_weights(kind):
     fitted = Fitted.of(ONE, rows, weights)
     sums = np.zeros(5)
     for draw in range(400):
-        drawn, counts = getattr(fitted, kind)(stream(0, draw))
-        assert counts.sum() == pytest.approx(40)
-        np.add.at(sums, drawn[:, 0].astype(int), counts)
+        drawn = getattr(fitted, kind)(stream(0, draw))
+        assert drawn.total == pytest.approx(40)
+        np.add.at(sums, drawn.values[:, 0].astype(int), drawn.weights)
     # five standard errors of a binomial count; that of a Dirichlet share is less
     assert (abs(sums / 400 - weights) <= 5 * np.sqrt(weights * (1 - weights / 40) / 400)).all()
 
@@ -136,7 +137,7 @@ def test_a_component_that_a_penalty_alone_holds_up_has_failed():
     for strength in (1e-10, 1e-6):
         update = MaximumLikelihood(prior=Prior.chen_tan(strength, 1e-3 * np.eye(2)))
         with pytest.raises(FitFailedError, match="collapsed"):
-            refit(rows, None, update, start)
+            refit(WeightedRows(rows), update, start)
 
 
 def test_intervals_are_quantiles_or_normal():
@@ -174,9 +175,9 @@ def test_quick_refits_end_where_the_loop_ends(covariance_type):
     gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(CLOSE)
     fitted = Fitted.of(gm, CLOSE, None)
     for draw in range(5):
-        rows, row_weights = fitted.resampled(stream(0, draw))
-        found = refit(rows, row_weights, fitted.update, fitted.reduced)
-        engine, accelerator = NativeEngine(rows, row_weights), Accelerator(fitted.update)
+        rows = fitted.resampled(stream(0, draw))
+        found = refit(rows, fitted.update, fitted.reduced)
+        engine, accelerator = NativeEngine.of(rows), Accelerator(fitted.update)
         fit = fit_em(engine, fitted.update, fitted.reduced, RemainingGain(1e-4), max_iter=9999, accelerator=accelerator)
         assert found.log_likelihood == pytest.approx(fit.moments.log_likelihood, abs=0.01)
         assert engine.accumulate(found.mixture.whitened()).log_likelihood == pytest.approx(found.log_likelihood)
@@ -185,11 +186,11 @@ def test_quick_refits_end_where_the_loop_ends(covariance_type):
 @pytest.mark.parametrize("reg_covar", [1e-3, "chen-tan", "inverse-wishart"])
 def test_refits_have_the_penalty_of_the_fit(reg_covar):
     gm = GaussianMixture(K, reg_covar=reg_covar, random_state=0).fit(ROWS)
-    rows, row_weights = Fitted.of(gm, ROWS, None).resampled(stream(0, 0))
+    rows = Fitted.of(gm, ROWS, None).resampled(stream(0, 0))
     draw = bootstrap(gm, ROWS, n_draws=2, random_state=0)
     again = GaussianMixture(
         K, reg_covar=reg_covar, weights_init=gm.weights_, means_init=gm.means_, precisions_init=gm.precisions_
-    ).fit(rows, sample_weight=row_weights)
+    ).fit(rows.values, sample_weight=rows.weights)
     loose = 1e-2 if reg_covar == "chen-tan" else 2e-3  # chen-tan and its kin look at the rows, which are others
     np.testing.assert_allclose(draw.covariances[0], again.covariances_, rtol=loose, atol=loose)
 
@@ -325,7 +326,7 @@ def test_one_component_more_is_found_where_a_search_finds_it(covariance_type):
         gm = GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(ROWS)
         more = GaussianMixture(k + 1, covariance_type=covariance_type, random_state=0).fit(ROWS)
         fitted = Fitted.of(gm, ROWS, None)
-        found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(0, 0))
+        found = fit_one_more(fitted.rows, fitted.reduced, fitted.update, stream(0, 0))
         assert found.log_likelihood >= more.score(ROWS) * len(ROWS) - 1e-2
         assert found.mixture.n_components == k + 1
 
@@ -335,7 +336,7 @@ def test_one_component_more_is_sound():
         rows = np.random.default_rng(seed).normal(size=(40, 2))
         null = GaussianMixture(1).fit(rows)
         fitted = Fitted.of(null, rows, None)
-        found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(seed, 0))
+        found = fit_one_more(fitted.rows, fitted.reduced, fitted.update, stream(seed, 0))
         assert not examine(found.mixture, 40 * found.mixture.weights, 40.0).n_unsound
 
 
@@ -344,8 +345,8 @@ def test_one_component_more_is_no_accident_of_rounding():
     rows, _ = load_old_faithful()
     fitted = Fitted.of(GaussianMixture(3, random_state=0).fit(rows), rows, None)
     for draw in (30, 35, 37, 39):
-        found = fit_one_more(fitted.rows, None, fitted.reduced, fitted.update, stream(0, draw)).mixture
-        assert not examine(found, 272 * found.weights, 272.0, rounding=rounding_variances(fitted.rows)).n_unsound
+        found = fit_one_more(fitted.rows, fitted.reduced, fitted.update, stream(0, draw)).mixture
+        assert not examine(found, 272 * found.weights, 272.0, rounding=rounding_variances(fitted.rows.values)).n_unsound
 
 
 def test_a_prior_on_the_means_is_refused():

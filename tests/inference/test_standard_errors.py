@@ -13,6 +13,7 @@ from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateDataWarning, FlatLikelihoodWarning
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -151,7 +152,7 @@ def test_scores_and_information_are_derivatives_away_from_the_top_too(letters):
     rows = 1.1 * mixture.sample(50, 3)[0] + 0.1
     parametrization = Parametrization.about(mixture)
     at, parameters = path_of(parametrization)
-    information = Information.at(parametrization, rows)
+    information = Information.at(parametrization, WeightedRows(rows))
 
     def total(here):
         return log_likelihood(rows, *parameters(here))
@@ -183,7 +184,7 @@ def test_rows_far_from_all_means_lose_no_digits():
             return mpmath.log(sum(parts))
 
         expected = -float(mpmath.diff(log_density, (0, 0), (1, 1)))
-    observed = Information.at(parametrization, np.array([[far]])).observed
+    observed = Information.at(parametrization, WeightedRows(np.array([[far]]))).observed
     assert_allclose(observed[1, 2], expected, rtol=1e-6)
 
 
@@ -226,7 +227,7 @@ def test_components_far_apart_are_estimated_by_themselves():
 def test_kinds_are_what_they_are_called():
     mixture, rows = fitted("VVV", 2, 2)
     parametrization = Parametrization.about(mixture)
-    information, scores = Information.at(parametrization, rows), score_rows(parametrization, rows)
+    information, scores = Information.at(parametrization, WeightedRows(rows)), score_rows(parametrization, rows)
     assert_allclose(scores.sum(axis=0), 0, atol=1e-5)
     inverse, squares = np.linalg.inv(information.observed), scores.T @ scores
     places = parametrization.mean_places(0)

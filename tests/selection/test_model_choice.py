@@ -317,8 +317,8 @@ def test_extension_with_other_data_is_refused_and_changes_nothing(search, erupti
 def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monkeypatch):
     untouched = gaussmix.estimators.gaussian_ic.search_models
 
-    def interrupted(rows, row_weights, cells, **options):
-        untouched(rows, row_weights, set(sorted(cells)[:2]), **options)
+    def interrupted(rows, cells, **options):
+        untouched(rows, set(sorted(cells)[:2]), **options)
         raise KeyboardInterrupt
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE", "VVV"], random_state=0)
@@ -336,9 +336,9 @@ def test_interrupted_search_keeps_what_it_has_and_goes_on_later(eruptions, monke
 def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeypatch):
     untouched = gaussmix.estimators.gaussian_ic.search_models
 
-    def late(rows, row_weights, cells, *, done, deadline, **options):
+    def late(rows, cells, *, done, deadline, **options):
         assert deadline < math.inf
-        untouched(rows, row_weights, set(sorted(cells)[:1]), done=done, deadline=math.inf, **options)
+        untouched(rows, set(sorted(cells)[:1]), done=done, deadline=math.inf, **options)
         for key in sorted(cells)[1:]:
             done(Cell.failed(*key, "time_budget ended before its turn"))
         return {}

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 from gaussmix.core.covariance import MODELS, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -21,6 +22,7 @@ from gaussmix.selection.warm_starts import doubled, merges, nudged_splits, split
 from gaussmix.testing import random_mixture
 
 IRIS = load_iris().data
+IRIS_ROWS = WeightedRows(IRIS)
 FAITHFUL = load_old_faithful()[0]
 
 
@@ -29,13 +31,13 @@ def all_cells(sizes, models=tuple(MODELS)):
 
 
 def landscape_of(rows, sizes):
-    data = Sample.of(rows, None, "full")
+    data = Sample.of(WeightedRows(rows), "full")
     return SearchData(data, sizes, lambda *_: MaximumLikelihood(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("rows", [IRIS, FAITHFUL], ids=["iris", "old faithful"])
 def test_richer_models_and_more_components_end_no_lower(rows):
-    cells = search_models(rows, None, all_cells(range(1, 7)), random_state=0)
+    cells = search_models(WeightedRows(rows), all_cells(range(1, 7)), random_state=0)
     assert len(cells) == 6 * 14
     for (size, name), cell in cells.items():
         assert cell.fit is not None, cell.failure
@@ -57,7 +59,7 @@ PUBLISHED = {
 @pytest.mark.parametrize(("rows", "size", "name", "published"), PUBLISHED.values(), ids=PUBLISHED)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_published_choices(rows, size, name, published, seed):
-    cells = search_models(rows, None, all_cells(range(1, 6)), random_state=seed)
+    cells = search_models(WeightedRows(rows), all_cells(range(1, 6)), random_state=seed)
     bic = {key: -2 * cell.log_likelihood + cell.n_parameters * np.log(len(rows)) for key, cell in cells.items()}
     sound = {key: value for key, value in bic.items() if not cells[key].doubts()}
     assert min(sound, key=sound.get) == (size, name)
@@ -65,8 +67,8 @@ def test_published_choices(rows, size, name, published, seed):
 
 
 def test_known_cells_help_and_stay_as_they_are():
-    first = search_models(IRIS, None, all_cells([2], ["EEE", "VEV"]), random_state=0)
-    more = search_models(IRIS, None, all_cells([3], ["VVV"]), random_state=0, known=first)
+    first = search_models(IRIS_ROWS, all_cells([2], ["EEE", "VEV"]), random_state=0)
+    more = search_models(IRIS_ROWS, all_cells([3], ["VVV"]), random_state=0, known=first)
     assert set(more) == {(3, "VVV")}
     assert more[3, "VVV"].log_likelihood > first[2, "VEV"].log_likelihood
 
@@ -75,8 +77,8 @@ def test_weights_are_repeated_rows():
     weights = np.random.default_rng(0).integers(0, 4, len(FAITHFUL)).astype(float)
     repeated = np.repeat(FAITHFUL, weights.astype(int), axis=0)
     wanted = all_cells([1, 2], ["EII", "VVI", "EEE", "VVV"])
-    weighted = search_models(FAITHFUL, weights, wanted, random_state=0)
-    plain = search_models(repeated, None, wanted, random_state=0)
+    weighted = search_models(WeightedRows(FAITHFUL, weights), wanted, random_state=0)
+    plain = search_models(WeightedRows(repeated), wanted, random_state=0)
     for key in wanted:
         assert weighted[key].log_likelihood == pytest.approx(plain[key].log_likelihood, abs=1e-3)
 
@@ -85,7 +87,7 @@ def test_many_rows_are_searched_in_part_and_fitted_in_full(monkeypatch):
     monkeypatch.setattr("gaussmix.selection.model_search._SEARCHED_ROWS", 200)
     mixture = random_mixture(covariance_class("VVV"), 3, 2, np.random.default_rng(3))
     rows, _ = mixture.sample(3000, 0)
-    cells = search_models(rows, None, all_cells([1, 2, 3], ["EII", "EEE", "VVV"]), random_state=0)
+    cells = search_models(WeightedRows(rows), all_cells([1, 2, 3], ["EII", "EEE", "VVV"]), random_state=0)
     assert cells[3, "VVV"].log_likelihood > NativeEngine(rows).accumulate(mixture.whitened()).log_likelihood
     for size, (simple, rich) in itertools.product([1, 2, 3], itertools.pairwise(["EII", "EEE", "VVV"])):
         assert cells[size, rich].log_likelihood > cells[size, simple].log_likelihood - 1e-3
@@ -93,14 +95,14 @@ def test_many_rows_are_searched_in_part_and_fitted_in_full(monkeypatch):
 
 def test_same_seed_same_cells_whatever_the_threads():
     wanted = all_cells([1, 2, 3], ["EEI", "VEV"])
-    one = search_models(IRIS, None, wanted, random_state=7, n_jobs=1)
-    two = search_models(IRIS, None, wanted, random_state=7, n_jobs=2)
+    one = search_models(IRIS_ROWS, wanted, random_state=7, n_jobs=1)
+    two = search_models(IRIS_ROWS, wanted, random_state=7, n_jobs=2)
     for key in wanted:
         np.testing.assert_array_equal(one[key].mixture.means, two[key].mixture.means)
 
 
 def test_time_budget_leaves_out_what_was_not_reached():
-    cells = search_models(IRIS, None, all_cells([1, 2], ["EII"]), random_state=0, deadline=time.perf_counter())
+    cells = search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, deadline=time.perf_counter())
     assert {cell.failure for cell in cells.values()} == {"time_budget ended before its turn"}
 
 
@@ -113,14 +115,14 @@ def test_an_interrupted_search_hands_over_what_it_has():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search_models(IRIS, None, all_cells([1, 2], ["EII", "VVV"]), random_state=0, step=step, done=seen.append)
+        search_models(IRIS_ROWS, all_cells([1, 2], ["EII", "VVV"]), random_state=0, step=step, done=seen.append)
     assert [cell.fit is not None for cell in seen] == [True, True, True, False]
     assert seen[-1].failure == "it was interrupted before its turn"
 
 
 def test_every_cell_has_its_steps():
     steps = []
-    search_models(IRIS, None, all_cells([1, 2], ["EII"]), random_state=0, step=lambda *place: steps.append(place))
+    search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, step=lambda *place: steps.append(place))
     assert sorted(steps) == sorted(STEPS * [(1, "EII"), (2, "EII")])
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from gaussmix.cli.console import command, notes, shown_progress
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart, segments_summary
+from gaussmix.core.rows import WeightedRows
 
 
 @command
@@ -29,7 +30,7 @@ def demo(
     print_apart(
         Text("Old Faithful: 272 eruptions of a geyser", style="bold"),
         mixture_summary(found.mixture),
-        facts(fit_facts(found.eruptions, found.rows)),
+        facts(fit_facts(found.eruptions, WeightedRows(found.rows))),
         Text(f"A photograph: {found.segmentation.picture.n_visible:,} pixels", style="bold"),
         segments_summary(found.segmentation),
     )

@@ -51,10 +51,10 @@ def fit(
 ) -> None:
     """Fit a mixture to a table, print a summary, write the model."""
     check_output(output, table)
-    chosen, row_weights = read_rows(table, columns, weights)
+    rows = read_rows(table, columns, weights)
     least = max(2, components)
-    if len(chosen.rows) < least:
-        raise ValueError(f"{table} has {len(chosen.rows)} rows; {components} components need at least {least}")
+    if rows.n_rows < least:
+        raise ValueError(f"{table} has {rows.n_rows} rows; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
     with shown_progress(notes()) as callback:
@@ -72,16 +72,14 @@ def fit(
                 time_budget=time_budget,
             ),
         )
-        interrupt = run_fit(estimator, lambda: estimator.fit(chosen.rows, sample_weight=row_weights))
-    mixture = estimator.mixture_
-    if chosen.named or columns is not None:
-        mixture = replace(mixture, feature_names=chosen.names)
-    lines = fit_facts(estimator, chosen.rows, row_weights)
+        interrupt = run_fit(estimator, lambda: estimator.fit(rows.values, sample_weight=rows.weights))
+    mixture = replace(estimator.mixture_, feature_names=rows.names)
+    lines = fit_facts(estimator, rows)
     if output is not None:
         with complete_file(output) as partial:
             mixture.save(partial)
         lines.append(("model", str(output)))
-    said = [inspect_fit(mixture, FitRecord.of(estimator), chosen.rows, row_weights)] if report else []
+    said = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
     print_apart(mixture_summary(mixture), facts(lines), *said)
     if interrupt:
         raise interrupt

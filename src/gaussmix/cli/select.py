@@ -62,8 +62,8 @@ def select(
     if output is not None and model is not None and output.absolute() == model.absolute():
         raise ValueError(f"{output} cannot be both the table (-o) and the model (--model)")
     numbers, types = numbers_in(components), _types_in(covariance_type)
-    chosen, row_weights = read_rows(table, columns, weights)
-    if len(chosen.rows) < 2:
+    rows = read_rows(table, columns, weights)
+    if rows.n_rows < 2:
         raise ValueError(f"{table} has 1 row; models are compared on at least 2")
     from gaussmix.estimators import GaussianMixtureIC
 
@@ -71,10 +71,8 @@ def select(
     search = GaussianMixtureIC(
         numbers, covariance_types=types, criterion=criterion.value, random_state=seed, progress=True, **options
     )
-    interrupt = run_fit(search, lambda: search.fit(chosen.rows, sample_weight=row_weights))
-    mixture = search.mixture_
-    if chosen.named or columns is not None:
-        mixture = replace(mixture, feature_names=chosen.names)
+    interrupt = run_fit(search, lambda: search.fit(rows.values, sample_weight=rows.weights))
+    mixture = replace(search.mixture_, feature_names=rows.names)
     results, reason = search.results_, search.why()
     content = results.to_json(reason=search.reason_, warnings=list(reason.warnings))
     written = []

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gaussmix.cli.console import results
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import means_in_words
 from gaussmix.imaging import Segmentation
@@ -59,16 +60,15 @@ def facts(lines: Iterable[tuple[str, str]]) -> RenderableType:
     return table
 
 
-def fit_facts(estimator: "GaussianMixture", rows: Rows, row_weights: Rows | None = None) -> list[tuple[str, str]]:
+def fit_facts(estimator: "GaussianMixture", rows: WeightedRows) -> list[tuple[str, str]]:
     """How well a fit went on its rows."""
-    total_weight = len(rows) if row_weights is None else float(row_weights.sum())
-    weight = "" if row_weights is None else f" (total weight {total_weight:g})"
+    weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row = estimator.lower_bound_
     return [
-        ("rows", f"{len(rows):,}{weight}"),
-        ("log-likelihood", f"{per_row * total_weight:.4f} ({per_row:.6f} per row)"),
-        ("BIC", f"{estimator.bic(rows, row_weights):.3f} (lower is better)"),
-        ("AIC", f"{estimator.aic(rows, row_weights):.3f} (lower is better)"),
+        ("rows", f"{rows.n_rows:,}{weight}"),
+        ("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
+        ("BIC", f"{estimator.bic(rows.values, rows.weights):.3f} (lower is better)"),
+        ("AIC", f"{estimator.aic(rows.values, rows.weights):.3f} (lower is better)"),
         ("iterations", str(estimator.n_iter_)),
         ("why it stopped", estimator.stop_reason_),
     ]

@@ -7,33 +7,37 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from gaussmix.cli.tables import Table, column_names, read_table
+from gaussmix.cli.tables import column_names, read_table
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 
 ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")]
 
 
-def read_rows(path: Path, columns: str | None, weights: str | None) -> tuple[Table, Rows | None]:
-    """The features, and the weights of the rows."""
+def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedRows:
+    """The features and the weights of the rows; no names where neither the file nor the options name the columns."""
+    features: list[str] | None = None
     if columns is not None:
         features = [name.strip() for name in next(csv.reader([columns]), [])]
         if len(set(features)) < len(features):
             raise ValueError(f"--columns names a column twice: {columns}")
         if weights in features:
             raise ValueError(f"The column {weights!r} cannot be a feature (--columns) and the weights (--weights)")
-    elif weights is None:
-        return read_table(path), None
-    else:
+    elif weights is not None:
         features = [name for name in column_names(path)[0] if name != weights]
-    if not features:
+    if features == []:
         raise ValueError(f"{path} has no column left to fit")
     if weights is None:
-        return read_table(path, features), None
-    table = read_table(path, [*features, weights])
-    row_weights = _checked_weights(path, weights, table.rows[:, -1])
-    return Table(np.ascontiguousarray(table.rows[:, :-1]), tuple(features), table.named), row_weights
+        table, row_weights = read_table(path, features), None
+        values, names = table.rows, table.names
+    else:
+        assert features is not None
+        table = read_table(path, [*features, weights])
+        row_weights = _checked_weights(path, weights, table.rows[:, -1])
+        values, names = np.ascontiguousarray(table.rows[:, :-1]), tuple(features)
+    return WeightedRows(values, row_weights, names if table.named or columns is not None else None)
 
 
 def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.typing import Rows
-from gaussmix.core.validation import KEPT_TYPES
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 

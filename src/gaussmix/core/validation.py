@@ -8,15 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
-
-KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
-"""Types that the engines read as they are."""
 
 LARGEST = 1e150
 """Numbers from here on overflow when squared and summed."""
 
 _BLOCK = 1 << 14  # rows that are looked at while they are in cache
+
+
+def as_weighted_rows(X: Any, sample_weight: Any, n_features: int, names: Sequence[str] | None = None) -> WeightedRows:
+    """Check what a user gives as X and sample_weight, by `as_rows` and `check_sample_weight`, and return one value.
+
+    Its names are ``names``; without them, those of the columns where X is a table.
+    """
+    rows = as_rows(X, n_features, names)
+    columns = getattr(X, "columns", None) if names is None else names
+    known = None if columns is None else tuple(map(str, columns))
+    return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known)
 
 
 def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows:
@@ -100,7 +109,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     if not math.isfinite(total):
         raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
     if not weights.any():
-        raise ValueError("sample_weight is zero for every row: nothing to fit")
+        raise ValueError("sample_weight is zero for every row: give some rows a positive weight")
     return weights
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
-from gaussmix.diagnostics.subsample import Sampled
 
 _REPEATS = 1e-10  # 1 - |correlation| that is rounding
 _COLLINEAR = 1e3  # variance inflation: all but a thousandth is a linear function of the others
@@ -15,13 +15,13 @@ _SHARE = 0.05  # of the greatest coefficient: columns with less are not named
 _FEW_VALUES, _COMMON = 20, 0.2
 
 
-def column_facts(some: Sampled, all_rows: Rows) -> dict[str, Any]:
+def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> dict[str, Any]:
     """Constant, repeated, collinear and discrete columns, and the greatest ratio of spreads."""
-    rows, names = some.rows, some.names
+    rows, weights = some.values, some.explicit_weights
     constant = np.asarray(rows.min(axis=0) == rows.max(axis=0))
     for at in np.flatnonzero(constant):  # in all rows?
         constant[at] = all_rows[:, at].min() == all_rows[:, at].max()
-    shares = some.row_weights / some.row_weights.sum()
+    shares = weights / weights.sum()
     centered = rows - shares @ rows
     deviations = np.sqrt(shares @ centered**2)
     varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)

@@ -12,8 +12,9 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
-from gaussmix.core.validation import as_rows, check_sample_weight
+from gaussmix.core.validation import as_weighted_rows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
 from gaussmix.fitting.stopping import Stop
@@ -130,25 +131,21 @@ def trace_em(
         raise TypeError(f"start must be a Mixture, got {type(start).__name__}")
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
-    rows = np.asarray(as_rows(X, start.n_features, start.feature_names), dtype=np.float64)
-    if len(rows) == 0:
+    rows = as_weighted_rows(X, sample_weight, start.n_features, start.feature_names)
+    if rows.n_rows == 0:
         raise ValueError("X has no rows")
-    row_weights = check_sample_weight(sample_weight, len(rows))
-    if row_weights is not None:
-        rows, row_weights = rows[row_weights > 0], row_weights[row_weights > 0]
-    engine, recorder = NativeEngine(rows, row_weights), _Recorder()
+    rows = rows.with_values(np.asarray(rows.values, dtype=np.float64)).positive()
+    engine, recorder = NativeEngine.of(rows), _Recorder()
     fit = fit_em(engine, recorder, start, None, max_iter=int(n_iter))
     if fit.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     _warn(recorder.steps, start)
 
     mixtures = (start, *(step.mixture for step in recorder.steps))
-    weights = np.ones(len(rows)) if row_weights is None else row_weights
     sums = np.zeros((len(recorder.steps), 3, 2))
-    for first in range(0, len(rows), _PIECE):
-        part = slice(first, first + _PIECE)
-        sums += _sums(rows[part], weights[part], mixtures)
-    bound, divergence = np.moveaxis(sums / weights.sum(), 2, 0)
+    for first in range(0, rows.n_rows, _PIECE):
+        sums += _sums(rows.take(slice(first, first + _PIECE)), mixtures)
+    bound, divergence = np.moveaxis(sums / rows.total, 2, 0)
     return EMTrace(mixtures, np.array([record.log_likelihood for record in fit.history]), bound, divergence)
 
 
@@ -170,11 +167,11 @@ class _Recorder(AbstractUpdate):
         return self._update.gain(mixture, moments, step)
 
 
-def _sums(rows: FloatArray, weights: FloatArray, mixtures: tuple[Mixture, ...]) -> FloatArray:
+def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
     """(m, 3, 2) for each pass and each point in it the bound and the divergence, summed over the rows."""
-    engine, sums = NativeEngine(rows), []
+    engine, weights, sums = NativeEngine(rows.values), rows.explicit_weights, []
     with np.errstate(divide="ignore"):
-        log_q = np.broadcast_to(np.log(mixtures[0].weights), (len(rows), mixtures[0].n_components))
+        log_q = np.broadcast_to(np.log(mixtures[0].weights), (rows.n_rows, mixtures[0].n_components))
     scores = engine.score_rows(mixtures[0].whitened(), "scores")
     log_posterior = log_softmax(scores, axis=1)
     for mixture in mixtures[1:]:

@@ -8,13 +8,14 @@ import numpy as np
 from gaussmix.core.covariance import free_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.row_sampling import fixed_subsample
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.overlap import overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
-from gaussmix.diagnostics.subsample import sample
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
@@ -105,12 +106,12 @@ def inspect_fit(
     Report
         ``str(report)`` is its text, ``report.facts`` what it says as numbers.
     """
+    given = None if rows is None else WeightedRows(rows, row_weights, mixture.feature_names)
     facts: dict[str, Any] = {}
-    if rows is not None:
-        k, names = mixture.n_components, mixture.feature_names
-        facts["rows"] = row_facts(rows, row_weights, k, mixture.covariance_type, names)
+    if given is not None:
+        facts["rows"] = row_facts(given, mixture.n_components, mixture.covariance_type)
     if record is None:
-        update, data_range = MaximumLikelihood(), _data_range(mixture, rows, row_weights)
+        update, data_range = MaximumLikelihood(), _data_range(mixture, given)
         reduced = None if data_range is None else mixture.marginal(data_range.kept.tolist())
     else:
         update, data_range, reduced = record.update, record.data_range, record.reduced
@@ -123,25 +124,24 @@ def inspect_fit(
             "ridge": _ridge(mixture, update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
         }
     if data_range is None or reduced is None:
-        facts["components"] = _components(mixture, update, rows, row_weights)
+        facts["components"] = _components(mixture, update, given)
     else:
-        kept = None if rows is None else data_range.reduce(rows)
-        facts["components"] = _components(reduced, update, kept, row_weights)
+        kept = None if given is None else given.with_values(data_range.reduce(given.values))
+        facts["components"] = _components(reduced, update, kept)
     facts["overlap"] = overlap_facts(mixture)
-    if rows is not None:
-        some = sample(rows, row_weights, None)
-        limit = max(1, 10_000_000 // mixture.n_components)
-        shares = mixture.responsibilities(some.rows[:limit]).max(axis=1)
-        facts["overlap"]["certainty"] = float(np.average(shares, weights=some.row_weights[:limit]))
+    if given is not None:
+        some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
+        shares = mixture.responsibilities(some.values).max(axis=1)
+        facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
 
 
-def _data_range(mixture: Mixture, rows: Rows | None, row_weights: FloatArray | None) -> ColumnReduction | None:
+def _data_range(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
     """What a fit of such covariances to the rows would leave out."""
     if rows is None:
         return None
-    return ColumnReduction.of(rows, row_weights, free_of(type(mixture.covariance)).name)
+    return ColumnReduction.of(rows, free_of(type(mixture.covariance)).name)
 
 
 def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
@@ -172,9 +172,7 @@ def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
     return {"iterations": len(history["seconds"]) - 1, "seconds": float(history["seconds"][-1])}
 
 
-def _components(
-    mixture: Mixture, update: MaximumLikelihood, rows: Rows | None, row_weights: FloatArray | None
-) -> list[dict[str, Any]]:
+def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows | None) -> list[dict[str, Any]]:
     """What is known of each component, and why it is not to be trusted."""
     k = mixture.n_components
     condition, correlation = conditions(mixture)
@@ -191,15 +189,13 @@ def _components(
     ]
     if rows is None:
         return found
-    moments = NativeEngine(rows, row_weights).accumulate(mixture.whitened())
+    moments = NativeEngine.of(rows).accumulate(mixture.whitened())
     soundness = examine(mixture, moments.counts, moments.weight)
     step = update.maximize(mixture, moments)
     losses: list[float | None] = [None] * k
     sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
     if sound.size:  # those that are to go in any case do not count as what the rows of another would go to
-        for position, loss in zip(
-            sound.tolist(), removal_losses(mixture.take(sound), update, rows, row_weights), strict=True
-        ):
+        for position, loss in zip(sound.tolist(), removal_losses(mixture.take(sound), update, rows), strict=True):
             losses[position] = loss
     own = _own_parameters(mixture)
     troubles = {

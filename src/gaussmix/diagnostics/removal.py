@@ -4,7 +4,8 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.row_sampling import draw_rows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import MeanChange
@@ -16,9 +17,7 @@ _WORK = 8e9  # a few seconds of one thread
 _LEAST_ROWS = 10_000
 
 
-def removal_losses(
-    mixture: Mixture, update: MaximumLikelihood, rows: Rows, row_weights: FloatArray | None
-) -> list[float | None]:
+def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows) -> list[float | None]:
     """(k,) nats that the fit loses when a component is left out and the others are fitted for ten iterations.
 
     The whole fit goes on for as long. Of many rows, some are looked at, and the loss is in proportion. Before any
@@ -30,17 +29,15 @@ def removal_losses(
     losses: list[float | None] = [None] * k
     if k == 1:
         return losses
-    total = float(len(rows)) if row_weights is None else float(row_weights.sum())
+    total = rows.total
     limit = max(_LEAST_ROWS, int(_WORK / (_PASSES * _CANDIDATES * k * (40 + d * d))))
-    engine = NativeEngine(rows, row_weights)
-    if len(rows) > limit:
-        rows, row_weights = engine.sample_rows(limit, np.random.default_rng(0))
-        engine = NativeEngine(rows, row_weights)
-    seen = float(len(rows)) if row_weights is None else float(row_weights.sum())
+    if rows.n_rows > limit:
+        rows = draw_rows(rows, limit, np.random.default_rng(0))
+    engine = NativeEngine.of(rows)
     shares = engine.score_rows(mixture.whitened(), "responsibilities")
     gains = np.log(np.maximum(1 - shares, _EPSILON))  # a row that is of one component for certain costs much
-    bounds = seen * np.log(np.maximum(1 - mixture.weights, _EPSILON))
-    bounds -= gains.sum(axis=0) if row_weights is None else row_weights @ gains
+    bounds = rows.total * np.log(np.maximum(1 - mixture.weights, _EPSILON))
+    bounds -= gains.sum(axis=0) if rows.weights is None else rows.weights @ gains
     whole = _after(engine, update, mixture)
     for component in np.argsort(bounds, kind="stable")[:_CANDIDATES]:
         if mixture.weights[component] == 1:  # nothing would be left

@@ -1,7 +1,6 @@
 """Rows before a fit: what may go wrong with them."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,13 @@ from scipy.spatial.distance import cdist
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
+from gaussmix.core.row_sampling import Subsample, fixed_subsample
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.core.validation import KEPT_TYPES, as_rows
+from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
 from gaussmix.diagnostics.columns import column_facts
 from gaussmix.diagnostics.report import Report
-from gaussmix.diagnostics.subsample import Sampled, sample
 
 _FAR, _NEIGHBORS = 5.0, 3
 _COMPARED = 2_000  # rows that a candidate is compared with
@@ -57,69 +57,60 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     given = np.asarray(X)
     if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
         raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")
-    rows = as_rows(given, given.shape[1])
-    weights = None if sample_weight is None else _weights(sample_weight, len(rows))
+    values = as_rows(given, given.shape[1])
+    weights = check_sample_weight(sample_weight, len(values))
+    rows = WeightedRows(values, weights, None if names is None else tuple(map(str, names)))
     covariance_class(covariance_type)
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}")
-    facts = row_facts(rows, weights, n_components, covariance_type, None if names is None else list(names))
+    facts = row_facts(rows, n_components, covariance_type)
     facts["memory"] = _memory(given, n_components, covariance_type)
     return Report({"rows": facts, "advice": advice_for_rows(facts)})
 
 
-def row_facts(
-    rows: Rows, weights: FloatArray | None, n_components: int, covariance_type: str, names: Iterable[str] | None
-) -> dict[str, Any]:
+def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> dict[str, Any]:
     """What is to be known of the rows, as numbers."""
-    n, d = rows.shape
-    some = sample(rows, weights, names)
+    d, some = rows.n_features, fixed_subsample(rows)
+    names = rows.names or tuple(f"column {at}" for at in range(d))
     structure = covariance_class(covariance_type)
     parameters = n_components - 1 + n_components * d + structure.count_parameters(n_components, d)
     return {
-        "n_rows": n,
+        "n_rows": rows.n_rows,
         "n_features": d,
-        "total_weight": some.total,
-        "n_without_weight": 0 if weights is None else int(n - np.count_nonzero(weights)),
-        "looked_at": len(some.rows),
+        "total_weight": rows.total,
+        "n_without_weight": rows.n_rows - rows.n_positive,
+        "looked_at": some.rows.n_rows,
         "complete": some.complete,
         "n_components": n_components,
         "covariance_type": covariance_type,
         "n_parameters": parameters,
-        "rows_per_parameter": some.total / parameters,
-        **column_facts(some, rows),
-        "n_distinct": _n_distinct(rows, some),
-        "outliers": _outliers(some),
+        "rows_per_parameter": rows.total / parameters,
+        **column_facts(some.rows, rows.values, names),
+        "n_distinct": _n_distinct(rows.values, some),
+        "outliers": _outliers(some, names),
     }
 
 
-def _weights(sample_weight: Any, n: int) -> FloatArray:
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight must have the shape ({n},), got {weights.shape}")
-    if not ((weights >= 0) & np.isfinite(weights)).all() or not weights.any():
-        raise ValueError("sample_weight must be finite, at least 0, and not 0 for every row")
-    return weights
-
-
-def _n_distinct(rows: Rows, some: Sampled) -> int:
+def _n_distinct(rows: Rows, some: Subsample) -> int:
     """Exact where all rows are looked at, else estimated."""
     if not some.complete:
         return round(min(estimated_distinct(rows), len(rows)))
     with np.errstate(over="ignore"):  # equal rows have equal sums of products, and other rows hardly ever
-        mixed = (some.rows * np.random.default_rng(0).standard_normal(some.rows.shape[1])).sum(axis=1)
+        mixed = (some.rows.values * np.random.default_rng(0).standard_normal(some.rows.n_features)).sum(axis=1)
     return len(np.unique(mixed))
 
 
-def _outliers(some: Sampled) -> dict[str, Any]:
+def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     """Rows that differ from all but two others by more than five robust standard deviations in some column.
 
     Spread is the distance between the quartiles over 1.349, the standard deviation of a normal distribution; a column
     whose quartiles are equal is measured by its standard deviation.
     """
-    low, middle, high = np.quantile(some.rows, [0.25, 0.5, 0.75], axis=0)
+    values = some.rows.values
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
     spread = (high - low) / 1.349
-    spread = np.where(spread > 0, spread, some.rows.std(axis=0))
-    scaled = (some.rows - middle) / np.where(spread > 0, spread, 1.0)
+    spread = np.where(spread > 0, spread, values.std(axis=0))
+    scaled = (values - middle) / np.where(spread > 0, spread, 1.0)
     reach = np.abs(scaled).max(axis=1)
     candidates = np.flatnonzero(reach > _FAR).astype(np.int64)
     candidates = candidates[np.argsort(-reach[candidates], kind="stable")][:_COMPARED]
@@ -139,7 +130,7 @@ def _outliers(some: Sampled) -> dict[str, Any]:
     return {
         "n": len(far),
         "worst_row": int(some.positions[worst]),
-        "column": some.names[column],
+        "column": names[column],
         "deviations": float(abs(scaled[worst, column])),
     }
 

@@ -37,14 +37,14 @@ def estimator_of(
     if data_range is not None:
         covariance_type = data_range.covariance_type
         mixture = data_range.lift(mixture.promote_to(covariance_class(covariance_type)))
-        engine = NativeEngine(given.rows, given.row_weights)
+        engine = NativeEngine.of(given.rows)
         log_likelihood = engine.accumulate(mixture.whitened()).mean_log_likelihood
     names = None if feature_names is None else tuple(map(str, feature_names))
     mixture = replace(mixture, feature_names=names)
     estimator = GaussianMixture(
         cell.n_components, covariance_type=covariance_type, reg_covar=reg_covar, random_state=random_state
     )
-    estimator.n_features_in_ = given.rows.shape[1]
+    estimator.n_features_in_ = given.rows.n_features
     if feature_names is not None:
         estimator.feature_names_in_ = feature_names
     found = Found(fit, cell.update, cell.soundness, (fit.moments.log_likelihood,))

@@ -18,8 +18,9 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
-from gaussmix.core.validation import KEPT_TYPES, check_sample_weight, naming_columns, require_finite
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray, Random
+from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.diagnostics import FitRecord, Report, inspect_fit
 from gaussmix.estimators.fit_warnings import warn_of
 from gaussmix.estimators.parameter_checks import (
@@ -264,22 +265,20 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
     def _fit(self, X: Any, sample_weight: Any) -> NativeEngine:
         self._check_parameters()
         with naming_columns(X):
-            rows = validate_data(self, X, dtype=list(KEPT_TYPES), ensure_min_samples=2, ensure_all_finite=False)
-        require_finite(rows, X)
-        if len(rows) < self.n_components:
+            rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        if rows.n_rows < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {len(rows)}"
+                f"n_samples = {rows.n_rows}"
             )
-        row_weights = check_sample_weight(sample_weight, len(rows))
-        if row_weights is not None and np.count_nonzero(row_weights) < self.n_components:
+        if rows.n_positive < self.n_components:
             raise ValueError(
-                f"sample_weight leaves {np.count_nonzero(row_weights)} rows for n_components = {self.n_components}; "
+                f"sample_weight leaves {rows.n_positive} rows for n_components = {self.n_components}; "
                 "give weight to more rows or use fewer components"
             )
         names = self._feature_names()
-        require_order(self.order_by, names, rows.shape[1])
-        previous = self._previous(rows.shape[1])
+        require_order(self.order_by, names, rows.n_features)
+        previous = self._previous(rows.n_features)
         given = any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
         search = isinstance(self.init_params, str) and self.init_params == "auto" and not given and previous is None
         settings = Settings.of(
@@ -296,26 +295,26 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         )
         data_range = None
         if isinstance(self.reg_covar, str) and not given and previous is None:
-            data_range = ColumnReduction.of(rows, row_weights, free_of(settings.structure).name)
-        fitted_rows = rows if data_range is None else data_range.reduce(rows)
-        fitted_weights = None if row_weights is None else row_weights / min(1.0, row_weights[row_weights > 0].mean())
-        all_rows = NativeEngine(fitted_rows, fitted_weights)
-        distinct = distinct_rows(fitted_rows, fitted_weights)
-        engine = all_rows if distinct is None else NativeEngine(*distinct)
-        weight = len(rows) if fitted_weights is None else float(fitted_weights.sum())
+            data_range = ColumnReduction.of(rows, free_of(settings.structure).name)
+        fitted_rows = rows if data_range is None else rows.with_values(data_range.reduce(rows.values))
+        if rows.weights is not None:
+            scale = min(1.0, rows.weights[rows.weights > 0].mean())
+            fitted_rows = replace(fitted_rows, weights=rows.weights / scale)
+        distinct = distinct_rows(fitted_rows)
+        engine = NativeEngine.of(fitted_rows if distinct is None else distinct)
         rng = check_random_state(self.random_state)
 
         def draw_start(update: MaximumLikelihood) -> Mixture:
-            return previous or self._draw_start(all_rows, fitted_rows, fitted_weights, update, rng)
+            return previous or self._draw_start(fitted_rows, update, rng)
 
         with one_blas_thread(*rows.shape):
             if search:
-                found = fit_by_search(engine, weight, settings, rng)
+                found = fit_by_search(engine, fitted_rows.total, settings, rng)
             else:
                 last = self._last_log_likelihood if previous else -np.inf
-                found = fit_from_starts(engine, weight, settings, draw_start, last, self._print_end)
+                found = fit_from_starts(engine, fitted_rows.total, settings, draw_start, last, self._print_end)
             fit = found.fit
-            lifted, engine = fit.mixture, NativeEngine(rows, row_weights)
+            lifted, engine = fit.mixture, NativeEngine.of(rows)
             log_likelihood = fit.moments.mean_log_likelihood
             if data_range is not None:
                 lifted = data_range.lift(fit.mixture)
@@ -354,25 +353,18 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         given = (self.weights_init, self.means_init, self.precisions_init)
         return isinstance(self.init_params, str) and any(parameter is None for parameter in given)
 
-    def _draw_start(
-        self,
-        engine: NativeEngine,
-        rows: Rows,
-        row_weights: FloatArray | None,
-        update: MaximumLikelihood,
-        rng: Random,
-    ) -> Mixture:
+    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random) -> Mixture:
         structure = covariance_class(self.covariance_type)
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
         if any(parameter is None for parameter in given):
             if isinstance(self.init_params, str):
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(engine, self.n_components, method, rng)
+                membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
             else:
-                membership = membership_from_user(np.asarray(self.init_params), rows, row_weights, self.n_components)
+                membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
-        return with_given_parameters(drawn, structure, (self.n_components, rows.shape[1]), *given)
+        return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
     def _keep(self, found: Found, mixture: Mixture, log_likelihood: float) -> None:
         fit = found.fit
@@ -641,9 +633,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
 
     def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=list(KEPT_TYPES), reset=False, ensure_all_finite=False)
+        return NativeEngine.of(self._checked_rows(X, sample_weight, reset=False))
+
+    def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
+        """What the user gives, checked; ``options`` are those of scikit-learn's ``validate_data``."""
+        rows = validate_data(self, X, dtype=list(KEPT_TYPES), ensure_all_finite=False, **options)
         require_finite(rows, X)
-        return NativeEngine(rows, check_sample_weight(sample_weight, len(rows)))
+        return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)))
 
     def _moments(self, X: Any, sample_weight: Any) -> Moments:
         return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
@@ -666,9 +662,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         check_is_fitted(self)
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self))
-        rows = validate_data(self, X, dtype=list(KEPT_TYPES), reset=False, ensure_all_finite=False)
-        require_finite(rows, X)
-        return inspect_fit(self.mixture_, FitRecord.of(self), rows, check_sample_weight(sample_weight, len(rows)))
+        rows = self._checked_rows(X, sample_weight, reset=False)
+        return inspect_fit(self.mixture_, FitRecord.of(self), rows.values, rows.weights)
 
     # fitted attributes, read from the frozen mixture
 

@@ -16,6 +16,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DegenerateDataWarning, DoubtfulModelWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import shown_progress
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.estimators.best_estimator import estimator_of
@@ -231,7 +232,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 self, X, dtype=np.float64, order="C", reset=not known, ensure_min_samples=2, ensure_all_finite=False
             )
         require_finite(rows, X)
-        given = GivenRows.of(rows, check_sample_weight(sample_weight, len(rows)), ks[-1])
+        given = GivenRows.of(WeightedRows(rows, check_sample_weight(sample_weight, len(rows))), ks[-1])
         if known and given.fingerprint() != self._fingerprint:
             raise ValueError(
                 f"extend takes the rows and weights of the fit: shape {self._fingerprint[0]}, the same numbers in the "
@@ -277,7 +278,6 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
             try:
                 search_models(
                     given.kept,
-                    given.row_weights,
                     wanted,
                     reg_covar=self.reg_covar,
                     random_state=self.random_state,
@@ -307,7 +307,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.cells_, self.results_ = cells, results
         self._types, self._fingerprint, self._held_out = types, given.fingerprint(), held_out
-        self._weight, self._n_weighted = given.weight, given.n_weighted
+        self._weight, self._n_weighted = given.rows.total, given.rows.n_positive
         self._margin_error = self._error_of_margin(results)
         self.best_n_components_, self.best_covariance_type_ = best.key
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
@@ -321,7 +321,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         fitted = {key: cell for key, cell in cells.items() if cell.fit is not None}
         candidates = {key: cell for key, cell in fitted.items() if not cell.doubts()} or fitted
         missing = [key for key in sorted(candidates) if key not in held_out]
-        n_folds = min(self.n_folds, len(given.rows))
+        n_folds = min(self.n_folds, given.rows.n_rows)
         seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions have the folds of the fit
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_held_out)(candidates[key], given, n_folds, seed) for key in missing
@@ -588,9 +588,9 @@ def _held_out(cell: Cell, given: GivenRows, n_folds: int, seed: int) -> HeldOut 
     """Rows held out of a cell with a fit; None when there is no sound fit without one of the folds."""
     assert cell.mixture is not None
     assert cell.update is not None
-    if cell.n_components > given.n_weighted - math.ceil(len(given.rows) / n_folds):
+    if cell.n_components > given.rows.n_positive - math.ceil(given.rows.n_rows / n_folds):
         return None
     try:
-        return hold_out(given.kept, given.row_weights, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
+        return hold_out(given.kept, cell.mixture, cell.update, n_folds=n_folds, seed=seed)
     except FitFailedError:
         return None

@@ -13,6 +13,7 @@ import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 
@@ -100,8 +101,7 @@ class BatchFit:
 
 
 def fit_em_batch(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     structure: type[AbstractCovariance],
     responsibilities: FloatArray,
     update: MaximumLikelihood,
@@ -114,9 +114,8 @@ def fit_em_batch(
 
     Parameters
     ----------
-    rows : (n, d) array
+    rows : WeightedRows
         At most `MOST_FEATURES` features.
-    row_weights : (n,) array or None
     structure : type of AbstractCovariance
     responsibilities : (m, n, k) array
         Rows of each table sum to one.
@@ -143,21 +142,20 @@ def fit_em_batch(
         shares = FORMS[structure.form].components_per_scatter(k)
         pseudo_scatter = update.prior.root @ update.prior.root.T / shares
         pseudo_rows = update.prior.strength / shares
-    center, exponent = _center_and_scale(rows)
-    centered = np.ldexp(rows - center, -exponent)
+    center, exponent = _center_and_scale(rows.values)
+    centered = np.ldexp(rows.values - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
     roots = np.zeros((m, k, d, d))
     ended = np.zeros((m, n, k)) if settings.with_responsibilities else None
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
-    row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
     flops = n * k * (100.0 + 4 * d * d) * _USUAL_PASSES
     together = _native.max_threads() * max(1, int(_FLOPS_PER_CALL / flops))
     for start in range(0, m, together):
         some = slice(start, start + together)
         _native.em_batch(
             np.ascontiguousarray(centered),
-            row_weights,
+            rows.weights,
             structure.letters,
             np.ascontiguousarray(responsibilities[some], dtype=np.float64),
             np.ldexp(pseudo_scatter, -2 * exponent),
@@ -179,17 +177,16 @@ def fit_em_batch(
     means[failed] = 0.0
     # The density of a row, and with pseudo-rows that of a precision, in the units of the caller.
     logarithm = exponent * math.log(2.0) * d
-    total = float(n) if row_weights is None else float(row_weights.sum())
-    log_likelihoods = log_likelihoods - total * logarithm
-    objectives = objectives - (total + k * pseudo_rows) * logarithm
+    log_likelihoods = log_likelihoods - rows.total * logarithm
+    objectives = objectives - (rows.total + k * pseudo_rows) * logarithm
     roots = np.ldexp(roots, exponent)
     return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
-def check_batch(rows: FloatArray, responsibilities: FloatArray, update: MaximumLikelihood) -> None:
+def check_batch(rows: WeightedRows, responsibilities: FloatArray, update: MaximumLikelihood) -> None:
     """Raise a ValueError for responsibilities of the wrong shape and for a prior on the means."""
-    if responsibilities.ndim != 3 or responsibilities.shape[1] != len(rows):
-        raise ValueError(f"responsibilities must have the shape (m, {len(rows)}, k), got {responsibilities.shape}")
+    if responsibilities.ndim != 3 or responsibilities.shape[1] != rows.n_rows:
+        raise ValueError(f"responsibilities must have the shape (m, {rows.n_rows}, k), got {responsibilities.shape}")
     if update.prior is not None and update.prior.mean_strength > 0:
         raise ValueError(
             "batched EM does not support a prior on the means: use fit_em, or a prior with mean_strength=0"

@@ -1,17 +1,18 @@
 """Where EM starts: from labels, responsibilities or parameters to a first mixture."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine
-from gaussmix.core.engines.base import draw_rows
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.row_sampling import draw_rows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
@@ -34,21 +35,20 @@ _LLOYD_ITERATIONS = 20
 class Membership:
     """To which component each of some rows belongs: ``labels`` (n,) or soft ``responsibilities`` (n, k)."""
 
-    rows: FloatArray
-    row_weights: FloatArray | None
+    rows: WeightedRows
     n_components: int
     labels: IntArray | None = None
     responsibilities: FloatArray | None = None
 
     def parts(self) -> Iterator[tuple[FloatArray, FloatArray]]:
         """For each component its rows, and the weight that each has in it."""
-        weights = np.ones(len(self.rows)) if self.row_weights is None else self.row_weights
+        rows, weights = self.rows.values, self.rows.explicit_weights
         for component in range(self.n_components):
             if self.labels is not None:
                 chosen = self.labels == component
-                yield self.rows[chosen].astype(float), weights[chosen]
+                yield rows[chosen].astype(float), weights[chosen]
             elif self.responsibilities is not None:
-                yield self.rows.astype(float), weights * self.responsibilities[:, component]
+                yield rows.astype(float), weights * self.responsibilities[:, component]
 
 
 def draw_membership(engine: AbstractEngine, n_components: int, method: Method, rng: Random) -> Membership:
@@ -67,32 +67,30 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
         limit = min(START_ROWS, 10_000_000 // n_components)
     else:  # enough for the covariances
         limit = min(START_ROWS, max(2 * _CLUSTERED_ROWS, max(100, 10 * engine.n_features) * n_components))
-    rows, row_weights = engine.sample_rows(max(limit, 2 * n_components), rng)
+    rows = engine.sample_rows(max(limit, 2 * n_components), rng)
     if method == "random":
-        shares = rng.uniform(size=(len(rows), n_components))
+        shares = rng.uniform(size=(rows.n_rows, n_components))
         shares /= shares.sum(axis=1, keepdims=True)
-        return Membership(rows, row_weights, n_components, responsibilities=shares)
-    centered = _centered(rows)
-    centers = _centers(centered, row_weights, n_components, method, rng)
-    return Membership(rows, row_weights, n_components, labels=nearest(centered, centers))
+        return Membership(rows, n_components, responsibilities=shares)
+    centered = rows.with_values(_centered(rows.values))
+    centers = _centers(centered, n_components, method, rng)
+    return Membership(rows, n_components, labels=nearest(centered.values, centers))
 
 
-def _centers(
-    rows: FloatArray, row_weights: FloatArray | None, n_components: int, method: Method, rng: Random
-) -> FloatArray:
+def _centers(rows: WeightedRows, n_components: int, method: Method, rng: Random) -> FloatArray:
     """(k, d) the centers of the cells."""
     limit = max(_CLUSTERED_ROWS, _CLUSTERED_ROWS_PER_COMPONENT * n_components)
-    some, some_weights = draw_rows(rows, row_weights, limit, rng)
-    if some_weights is not None:
-        some_weights = some_weights / some_weights.max()  # sums of weights times squares neither overflow nor vanish
+    some = draw_rows(rows, limit, rng)
+    if some.weights is not None:  # sums of weights times squares neither overflow nor vanish
+        some = replace(some, weights=some.weights / some.weights.max())
     match method:
         case "kmeans":
-            tries = 1 if len(some) == len(rows) else max(1, _TRIES * _CLUSTERED_ROWS // limit)
-            return k_means(some, some_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS, tries=tries)
+            tries = 1 if some.n_rows == rows.n_rows else max(1, _TRIES * _CLUSTERED_ROWS // limit)
+            return k_means(some, n_components, rng, max_iter=_LLOYD_ITERATIONS, tries=tries)
         case "k-means++":
-            return some[draw_seeds(some, some_weights, n_components, rng)]
+            return some.values[draw_seeds(some, n_components, rng)]
         case _:
-            return some[_draw_different_rows(some, some_weights, n_components, rng)]
+            return some.values[_draw_different_rows(some, n_components, rng)]
 
 
 def _centered(rows: FloatArray) -> FloatArray:
@@ -101,14 +99,14 @@ def _centered(rows: FloatArray) -> FloatArray:
     return np.ldexp(centered, -np.frexp(np.abs(centered).max())[1])
 
 
-def _draw_different_rows(rows: FloatArray, row_weights: FloatArray | None, size: int, rng: Random) -> IntArray:
+def _draw_different_rows(rows: WeightedRows, size: int, rng: Random) -> IntArray:
     """Positions of rows drawn with their weights, no two equal as long as there are enough different ones."""
-    shares = None if row_weights is None else row_weights / row_weights.sum()
-    chosen = rng.choice(len(rows), size=size, replace=False, p=shares)
-    if len(np.unique(rows[chosen], axis=0)) == size:
+    shares = None if rows.weights is None else rows.weights / rows.weights.sum()
+    chosen = rng.choice(rows.n_rows, size=size, replace=False, p=shares)
+    if len(np.unique(rows.values[chosen], axis=0)) == size:
         return chosen
-    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    weights = np.bincount(inverse.reshape(-1), weights=row_weights)
+    _, first, inverse = np.unique(rows.values, axis=0, return_index=True, return_inverse=True)
+    weights = np.bincount(inverse.reshape(-1), weights=rows.weights)
     return first[rng.choice(len(first), size=min(size, len(first)), replace=False, p=weights / weights.sum())]
 
 
@@ -116,9 +114,9 @@ def mixture_from_membership(
     membership: Membership, structure: type[AbstractCovariance], update: AbstractUpdate
 ) -> Mixture:
     """The M-step at given memberships. A component without rows starts at the center of the data."""
-    n_components, n_features = membership.n_components, membership.rows.shape[1]
+    n_components, n_features = membership.n_components, membership.rows.n_features
     unit = structure.identity(n_components, n_features)
-    center = membership.rows.mean(axis=0, dtype=float)
+    center = membership.rows.values.mean(axis=0, dtype=float)
     counts, means, scatter = [], [], []
     for rows, weights in membership.parts():
         count = weights.sum()
@@ -140,20 +138,20 @@ def mixture_from_membership(
     return update.maximize(start, moments).mixture
 
 
-def membership_from_user(given: Rows, rows: Rows, row_weights: FloatArray | None, n_components: int) -> Membership:
+def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:
     """Memberships that a user gives for all rows: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
-    if given.shape == (len(rows),):
+    if given.shape == (rows.n_rows,):
         labels = given.astype(np.int64)
         if not (np.array_equal(labels, given) and (labels >= 0).all() and (labels < n_components).all()):
             raise ValueError(f"labels in init_params must be whole numbers from 0 to {n_components - 1}")
-        return Membership(rows, row_weights, n_components, labels=labels)
-    if given.shape == (len(rows), n_components):
+        return Membership(rows, n_components, labels=labels)
+    if given.shape == (rows.n_rows, n_components):
         shares = given.astype(float)
         sums = shares.sum(axis=1, keepdims=True)
         if not (np.isfinite(shares).all() and (shares >= 0).all() and (sums > 0).all()):
             raise ValueError("responsibilities in init_params must be nonnegative with a positive sum in every row")
-        return Membership(rows, row_weights, n_components, responsibilities=shares / sums)
+        return Membership(rows, n_components, responsibilities=shares / sums)
     raise ValueError(
-        f"init_params must be one of {METHODS}, labels of shape ({len(rows)},) or responsibilities of shape "
-        f"({len(rows)}, {n_components}); got an array of shape {given.shape}"
+        f"init_params must be one of {METHODS}, labels of shape ({rows.n_rows},) or responsibilities of shape "
+        f"({rows.n_rows}, {n_components}); got an array of shape {given.shape}"
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -18,18 +19,15 @@ _SHARPNESS = 2.0**100  # one over the radius of the spheres: no two distances ar
 _TOL = 1e-4  # scikit-learn's: the squared shift of all centers at which to stop, over the features' mean variance
 
 
-def k_means(
-    rows: FloatArray, row_weights: FloatArray | None, n_components: int, rng: Random, *, max_iter: int, tries: int = 1
-) -> FloatArray:
+def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int, tries: int = 1) -> FloatArray:
     """(k, d) centers: k-means++ seeds, moved by Lloyd's algorithm; of several tries those nearest to the rows.
 
     Nearest as seen in the last pass of a try, before the last move of its centers.
 
     Parameters
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array, optional
-        Positive, the largest about one.
+    rows : WeightedRows
+        Weights are positive, the largest about one.
     n_components : int
     rng : numpy RandomState or Generator
     max_iter : int
@@ -39,14 +37,14 @@ def k_means(
     ----------
     Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28 (1982), 129-137.
     """
-    engine = NativeEngine(rows, row_weights)
-    tol = _TOL * float(rows.var(axis=0).mean())
+    engine = NativeEngine.of(rows)
+    tol = _TOL * float(rows.values.var(axis=0).mean())
     best, best_fit = None, -np.inf
     for _ in range(tries):
-        centers = rows[draw_seeds(rows, row_weights, n_components, rng)].astype(np.float64)
+        centers = rows.values[draw_seeds(rows, n_components, rng)].astype(np.float64)
         for _ in range(max_iter):
             moments = engine.accumulate(_spheres(centers))
-            moved = _moved(engine, rows, centers, moments)
+            moved = _moved(engine, rows.values, centers, moments)
             shift = float(((moved - centers) ** 2).sum())
             centers = moved
             if shift <= tol:
@@ -62,22 +60,22 @@ def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
     return NativeEngine(rows).score_rows(_spheres(centers), "labels")
 
 
-def draw_seeds(rows: FloatArray, row_weights: FloatArray | None, n_seeds: int, rng: Random) -> IntArray:
+def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random) -> IntArray:
     """(n_seeds,) positions of rows that are spread out: greedy k-means++.
 
     Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of their
     section 4. scikit-learn's spends half a millisecond on checks, which a race of starts on a small table feels.
     """
-    rows = np.asarray(rows, dtype=np.float64)
-    weights = np.ones(len(rows)) if row_weights is None else row_weights
-    lengths = (rows**2).sum(axis=1)
+    values = np.asarray(rows.values, dtype=np.float64)
+    weights = rows.explicit_weights
+    lengths = (values**2).sum(axis=1)
 
     def draw(shares: FloatArray, size: int) -> IntArray:
         sums = np.cumsum(shares)
         return np.minimum(np.searchsorted(sums, rng.uniform(size=size) * sums[-1], side="right"), len(sums) - 1)
 
     def squared_distances(some: IntArray) -> FloatArray:
-        return np.maximum(lengths[:, None] - 2 * (rows @ rows[some].T) + lengths[some], 0.0)
+        return np.maximum(lengths[:, None] - 2 * (values @ values[some].T) + lengths[some], 0.0)
 
     seeds = draw(weights, 1)
     to_nearest = squared_distances(seeds)[:, 0]

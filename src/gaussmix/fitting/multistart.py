@@ -12,6 +12,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.row_sampling import coreset_odds
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import Soundness, examine
@@ -330,14 +331,14 @@ def find_optimum(
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
-    search_engine = engine if all_rows else NativeEngine(data.rows, data.row_weights)
+    search_engine = engine if all_rows else NativeEngine.of(data.rows)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
     search = Multistart(search_engine, data, update, target_root, accelerate, max_iter, deadline, watch, near)
     last = search
     runs: list[Run] = []
     try:
         if n_components == 1:
-            one = start_from_labels(data, np.zeros(len(data.rows), dtype=np.int64), structure, 1)
+            one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
             runs = [search.run(one, max_iter)]
         else:
             runs = search.race(draw_starts(data, structure, n_components, n_starts, streams))
@@ -414,18 +415,13 @@ def draw_sample(
     rng: np.random.Generator,
     most_rows: int,
 ) -> tuple[Sample, bool]:
-    """All rows, or those that matter more, more often: a lightweight coreset, and whether it is all rows.
-
-    Half of the rows are drawn by their weights, half by weight and squared distance from the center, in units of the
-    data: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
-    """
+    """All rows or a lightweight coreset, and whether it is all rows. Distances are in units of the data."""
     if engine.n_rows <= most_rows:
-        return Sample.of(*engine.sample_rows(most_rows, rng), structure.form), True
-    few = Sample.of(*engine.sample_rows(_LEAST_ROWS, rng), structure.form)
-    one = start_from_labels(few, np.zeros(len(few.rows), dtype=np.int64), structure, 1)
+        return Sample.of(engine.sample_rows(most_rows, rng), structure.form), True
+    few = Sample.of(engine.sample_rows(_LEAST_ROWS, rng), structure.form)
+    one = start_from_labels(few, np.zeros(few.rows.n_rows, dtype=np.int64), structure, 1)
     log_density = engine.score_rows(one.whitened(), "log_density")
-    squared_distances = log_density.max() - log_density
-    odds = 1 + squared_distances / (squared_distances.mean() or 1.0)
+    odds = coreset_odds(log_density.max() - log_density)
     free = n_components * (1 + one.n_parameters)
     limit = min(max(_LEAST_ROWS, _ROWS_PER_PARAMETER * free), most_rows)
-    return Sample.of(*engine.sample_rows(limit, rng, odds), structure.form), False
+    return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), False

@@ -10,7 +10,7 @@ that is the same in every component: responsibilities and labels are those of th
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -63,7 +64,7 @@ class ColumnReduction:
     deviations: FloatArray
 
     @classmethod
-    def of(cls, rows: Rows, row_weights: FloatArray | None, covariance_type: str) -> Self | None:
+    def of(cls, rows: WeightedRows, covariance_type: str) -> Self | None:
         """The range of rows; None when no column can be left out, which takes one pass to see.
 
         With epsilon that of the type of the rows, ``u = epsilon / 2 * root mean square / deviation`` bounds how much
@@ -79,10 +80,8 @@ class ColumnReduction:
 
         Parameters
         ----------
-        rows : (n, d) array of finite numbers
-            The rows of a fit.
-        row_weights : (n,) array, optional
-            Nonnegative. Rows of weight zero do not count.
+        rows : WeightedRows
+            The rows of a fit, finite numbers. Rows of weight zero do not count.
         covariance_type : {"full", "tied", "diag", "spherical"}
 
         Returns
@@ -90,18 +89,18 @@ class ColumnReduction:
         ColumnReduction or None
             None when no column can be left out.
         """
-        if row_weights is not None:  # sums of weights times squares neither overflow nor vanish
-            row_weights = np.ldexp(row_weights, -np.frexp(row_weights.max())[1])
+        if rows.weights is not None:  # sums of weights times squares neither overflow nor vanish
+            rows = replace(rows, weights=np.ldexp(rows.weights, -np.frexp(rows.weights.max())[1]))
         correlated = covariance_type in ("full", "tied")
-        epsilon = float(np.finfo(rows.dtype).eps) if rows.dtype.kind == "f" else _EPSILON
-        engine = NativeEngine(rows, row_weights)
-        columns, sound = _columns(engine, *_units_of_sample(rows), epsilon, correlated)
+        dtype = rows.values.dtype
+        epsilon = float(np.finfo(dtype).eps) if dtype.kind == "f" else _EPSILON
+        engine = NativeEngine.of(rows)
+        columns, sound = _columns(engine, *_units_of_sample(rows.values), epsilon, correlated)
         if sound and not columns.may_be_dependent():
             return None
-        if row_weights is not None and not row_weights.all():
-            rows, row_weights = rows[row_weights > 0], row_weights[row_weights > 0]
-            engine = NativeEngine(rows, row_weights)
-        centers, scales = _units_of_all(rows)
+        rows = rows.positive()
+        engine = NativeEngine.of(rows)
+        centers, scales = _units_of_all(rows.values)
         columns, _ = _columns(engine, centers, scales, epsilon, correlated)
         columns, _ = _columns(engine, columns.means, scales, epsilon, correlated)
         constant = columns.constant
@@ -113,9 +112,8 @@ class ColumnReduction:
         elif covariance_type == "spherical":
             return None
         elif columns.may_be_dependent(varying):
-            chosen, functions, limits[varying] = _choose(
-                _orthogonal_factor(rows, row_weights, columns, varying), columns.rounding[varying]
-            )
+            factor = _orthogonal_factor(rows, columns, varying)
+            chosen, functions, limits[varying] = _choose(factor, columns.rounding[varying])
             kept = varying[chosen]
             coefficients = np.zeros((len(kept), len(constant)))
             coefficients[:, varying] = functions
@@ -303,7 +301,7 @@ def _columns(
     return columns, bool(sound.all())
 
 
-def _orthogonal_factor(rows: Rows, row_weights: FloatArray | None, columns: _Columns, which: IntArray) -> FloatArray:
+def _orthogonal_factor(rows: WeightedRows, columns: _Columns, which: IntArray) -> FloatArray:
     """Upper triangular R with R'R the scatter of some columns in their scales, block by block and never squared.
 
     Golub and Van Loan, Matrix Computations (2013), 5.2; a block is factorized together with the R of those before it.
@@ -311,10 +309,11 @@ def _orthogonal_factor(rows: Rows, row_weights: FloatArray | None, columns: _Col
     means, scales = columns.means[which], columns.scales[which]
     factor = np.zeros((0, len(which)))
     step = max(4 * len(which), _BLOCK // len(which))
-    for start in range(0, len(rows), step):
-        block = (rows[start : start + step, which] - means) / scales
-        if row_weights is not None:
-            block *= np.sqrt(row_weights[start : start + step])[:, None]
+    for start in range(0, rows.n_rows, step):
+        part = rows.take(slice(start, start + step))
+        block = (part.values[:, which] - means) / scales
+        if part.weights is not None:
+            block *= np.sqrt(part.weights)[:, None]
         factor = np.asarray(np.linalg.qr(np.concatenate([factor, block]), mode="r"))
     return factor
 

@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import BatchSettings
@@ -40,13 +41,13 @@ class Refit:
     log_likelihood: float
 
 
-def refit(rows: FloatArray, row_weights: FloatArray | None, update: MaximumLikelihood, start: Mixture) -> Refit:
+def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refit:
     """EM from a start to its top.
 
     Parameters
     ----------
-    rows : (n, d) array of float64
-    row_weights : (n,) array or None
+    rows : WeightedRows
+        Of float64.
     update : MaximumLikelihood
     start : Mixture
 
@@ -55,34 +56,27 @@ def refit(rows: FloatArray, row_weights: FloatArray | None, update: MaximumLikel
     FitFailedError
         When a component has lost its rows or collapsed, or a row has no density.
     """
-    if len(rows) > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
+    if rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
         accelerator = Accelerator(update)
-        engine = NativeEngine(rows, row_weights)
+        engine = NativeEngine.of(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
-    shares = start.responsibilities(rows)[None]
-    fit_batch = batch_method(rows.shape[1])
-    runs = fit_batch(rows, row_weights, type(start.covariance), shares, update, BATCH_SETTINGS)
+    shares = start.responsibilities(rows.values)[None]
+    fit_batch = batch_method(rows.n_features)
+    runs = fit_batch(rows, type(start.covariance), shares, update, BATCH_SETTINGS)
     if not np.isfinite(runs.objectives[0]):
         raise FitFailedError("a component collapsed or lost its rows")
     mixture = runs.mixture(0)
-    n = float(len(rows) if row_weights is None else row_weights.sum())
-    _require_sound(mixture, n * mixture.weights, n)
+    _require_sound(mixture, rows.total * mixture.weights, rows.total)
     return Refit(mixture, float(runs.log_likelihoods[0]))
 
 
-def search_anew(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
-    update: MaximumLikelihood,
-    like: Mixture,
-    rng: np.random.Generator,
-) -> Refit:
+def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rng: np.random.Generator) -> Refit:
     """Starts that race, and moves from the best: the estimator's default, which knows nothing of other fits.
 
     Parameters
     ----------
-    rows : (n, d) array of float64
-    row_weights : (n,) array or None
+    rows : WeightedRows
+        Of float64.
     update : MaximumLikelihood
     like : Mixture
         Of the same structure and size.
@@ -96,7 +90,7 @@ def search_anew(
 
     def search() -> Fit:
         return find_optimum(
-            NativeEngine(rows, row_weights),
+            NativeEngine.of(rows),
             type(like.covariance),
             like.n_components,
             lambda data, root: update,

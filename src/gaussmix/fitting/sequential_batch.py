@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings, check_batch, fit_em_batch
@@ -15,9 +16,7 @@ from gaussmix.fitting.initialization import Membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
-BatchMethod = Callable[
-    [FloatArray, FloatArray | None, type[AbstractCovariance], FloatArray, MaximumLikelihood, BatchSettings], BatchFit
-]
+BatchMethod = Callable[[WeightedRows, type[AbstractCovariance], FloatArray, MaximumLikelihood, BatchSettings], BatchFit]
 """The signature of `fit_em_batch` and of `fit_em_one_by_one`."""
 
 
@@ -27,8 +26,7 @@ def batch_method(n_features: int) -> BatchMethod:
 
 
 def fit_em_one_by_one(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     structure: type[AbstractCovariance],
     responsibilities: FloatArray,
     update: MaximumLikelihood,
@@ -40,8 +38,7 @@ def fit_em_one_by_one(
 
     Parameters
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
+    rows : WeightedRows
     structure : type of AbstractCovariance
     responsibilities : (m, n, k) array
         Rows of each table sum to one.
@@ -59,8 +56,8 @@ def fit_em_one_by_one(
         For responsibilities of the wrong shape, and for a prior on the means.
     """
     check_batch(rows, responsibilities, update)
-    runs = [_fit(rows, row_weights, structure, table, update, settings) for table in responsibilities]
-    (m, n, k), d = responsibilities.shape, rows.shape[1]
+    runs = [_fit(rows, structure, table, update, settings) for table in responsibilities]
+    (m, n, k), d = responsibilities.shape, rows.n_features
     weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
     objectives, log_likelihoods = np.full(m, -math.inf), np.full(m, -math.inf)
     n_passes = np.zeros(m, dtype=np.int64)
@@ -73,23 +70,20 @@ def fit_em_one_by_one(
         objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
         n_passes[run] = fit.n_passes
         if ended is not None:
-            ended[run] = NativeEngine(rows).score_rows(fit.mixture.whitened(), "responsibilities")
+            ended[run] = NativeEngine(rows.values).score_rows(fit.mixture.whitened(), "responsibilities")
     return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
 
 
 def _fit(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     structure: type[AbstractCovariance],
     table: FloatArray,
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> Fit | None:
     """One run; None if it failed."""
-    engine = NativeEngine(rows, row_weights)
-    start = mixture_from_membership(
-        Membership(rows, row_weights, table.shape[1], responsibilities=table), structure, update
-    )
+    engine = NativeEngine.of(rows)
+    start = mixture_from_membership(Membership(rows, table.shape[1], responsibilities=table), structure, update)
     accelerator = Accelerator(update) if settings.accelerate else None
     try:
         fit = fit_em(

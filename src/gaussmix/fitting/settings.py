@@ -161,7 +161,7 @@ def fit_from_starts(
     """
     if isinstance(settings.reg_covar, str):
         form = settings.structure.form
-        data = Sample.of(*engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
+        data = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         root = data.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(weight, data, root)
     else:

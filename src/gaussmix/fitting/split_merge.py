@@ -6,6 +6,7 @@ Transactions on Information Theory 70 (2024)). The move that repairs it is that 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def propose_moves(
     ------
     Mixture
     """
-    responsibilities = mixture.responsibilities(data.rows)
+    responsibilities = mixture.responsibilities(data.rows.values)
     costs = merge_costs(mixture, moments.counts)
     costs[unsound] -= 1e300
     costs[:, unsound] -= 1e300
@@ -77,10 +78,10 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
     k = mixture.n_components
     by_weight = np.argsort(-mixture.weights, kind="stable")  # whatever order the components are in
     while True:
-        gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(len(data.rows)))
+        gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(data.rows.n_rows))
         weights, means = mixture.weights.copy(), mixture.means.copy()
         weights[gone] = 1 / k
-        means[gone] = data.rows[row]
+        means[gone] = data.rows.values[row]
         covariance = mixture.covariance.with_average(gone, mixture.weights)
         yield Mixture(weights / weights.sum(), means, covariance)
 
@@ -148,25 +149,25 @@ def _split(
     held = shares > _LEAST_SHARE
     if np.count_nonzero(held) < 4:
         return None
-    rows = data.rows[held]
-    weights = shares[held] if data.row_weights is None else shares[held] * data.row_weights[held]
-    own = Sample(rows, weights, data.center, data.root)
+    some = data.rows.take(held)
+    rows = replace(some, weights=shares[held] if some.weights is None else shares[held] * some.weights)
+    own = Sample(rows, data.center, data.root)
     structure = type(mixture.covariance)
-    engine = NativeEngine(rows, weights)
-    nobody = np.zeros(len(rows), dtype=np.int64)
+    engine = NativeEngine.of(rows)
+    nobody = np.zeros(rows.n_rows, dtype=np.int64)
     one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1)
     root = lower_root(one.mixture.covariance.dense())[0]
-    centered = rows - one.mixture.means[0]
+    centered = rows.values - one.mixture.means[0]
     own_units, units = inverse_transposed(np.stack([root, data.root]))
     widest = units @ np.linalg.svd(units.T @ root)[0][:, 0]
     whitened = centered @ own_units
     sides = [side_of_mean(centered, widest)]
-    if rows.shape[1] > 1:
-        sides.append(side_of_mean(whitened, kurtosis_axes(whitened, weights)[:, 0]))
+    if rows.n_features > 1:
+        sides.append(side_of_mean(whitened, kurtosis_axes(rows.with_values(whitened))[:, 0]))
     starts = [start_from_labels(own, side.astype(np.int64), structure, 2) for side in sides]
     short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
     best = max(short, key=lambda fit: fit.objective)
     best = fit_em(engine, update, best.mixture, None, max_iter=_SPLIT_ITERATIONS[1], earlier=best)
     first = np.zeros(len(shares))
-    first[held] = best.mixture.responsibilities(rows)[:, 0]
+    first[held] = best.mixture.responsibilities(rows.values)[:, 0]
     return best.objective - one.objective, first

@@ -6,7 +6,7 @@ tied covariances any at all, diagonal ones the units of each feature, spherical 
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from gaussmix.core.covariance.triangular import inverse_transposed
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -34,9 +35,8 @@ class Sample:
 
     Attributes
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
-        With mean one.
+    rows : WeightedRows
+        Weights have mean one.
     center : (d,) array
     root : (d, d) array
         Lower root of their covariance, as far as the structure of the components can see it: diagonal for diagonal
@@ -45,25 +45,25 @@ class Sample:
         The rows about the center, in units of the root.
     """
 
-    rows: FloatArray
-    row_weights: FloatArray | None
+    rows: WeightedRows
     center: FloatArray
     root: FloatArray
 
     @classmethod
-    def of(cls, rows: FloatArray, row_weights: FloatArray | None, form: Form) -> "Sample":
-        weights = None if row_weights is None else row_weights / row_weights.mean()
-        center = np.average(rows, axis=0, weights=weights)
-        return cls(rows, weights, center, _root_about(rows - center, weights, form))
+    def of(cls, rows: WeightedRows, form: Form) -> "Sample":
+        if rows.weights is not None:
+            rows = replace(rows, weights=rows.weights / rows.weights.mean())
+        center = np.average(rows.values, axis=0, weights=rows.weights)
+        return cls(rows, center, _root_about(rows.with_values(rows.values - center), form))
 
     @cached_property
     def whitened(self) -> FloatArray:
-        return (self.rows - self.center) @ inverse_transposed(self.root[None])[0]
+        return (self.rows.values - self.center) @ inverse_transposed(self.root[None])[0]
 
     @cached_property
     def engine(self) -> NativeEngine:
         """Of the whitened rows."""
-        return NativeEngine(self.whitened, self.row_weights)
+        return NativeEngine.of(self.rows.with_values(self.whitened))
 
     @cached_property
     def invariant(self) -> FloatArray:
@@ -73,9 +73,9 @@ class Sample:
         clusters of like size come apart: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B
         71 (2009), 549-592, section 5.
         """
-        rows = self.rows - self.center
-        rows = rows @ inverse_transposed(_root_about(rows, self.row_weights, "full")[None])[0]
-        return rows @ kurtosis_axes(rows, self.row_weights)
+        centered = self.rows.with_values(self.rows.values - self.center)
+        whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
+        return whitened @ kurtosis_axes(centered.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
         """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
@@ -84,20 +84,21 @@ class Sample:
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
         """(d, d) the same for given clusters, with a little of all rows for clusters that have no spread."""
         within = _about_means(self, labels) / math.sqrt(len(labels))
-        if self.row_weights is not None:
-            within *= np.sqrt(self.row_weights)[:, None]
+        if self.rows.weights is not None:
+            within *= np.sqrt(self.rows.weights)[:, None]
         return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
 
 
-def kurtosis_axes(whitened: FloatArray, row_weights: FloatArray | None) -> FloatArray:
+def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
     """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'``.
 
     Cardoso, Source separation using higher order moments, ICASSP 1989, 2109-2112.
     """
-    lengths = (whitened**2).sum(axis=1)
-    if row_weights is not None:
-        lengths = lengths * row_weights
-    return np.asarray(np.linalg.eigh((whitened * lengths[:, None]).T @ whitened)[1])
+    values = whitened.values
+    lengths = (values**2).sum(axis=1)
+    if whitened.weights is not None:
+        lengths = lengths * whitened.weights
+    return np.asarray(np.linalg.eigh((values * lengths[:, None]).T @ values)[1])
 
 
 def draw_starts(
@@ -135,16 +136,16 @@ def draw_starts(
     Mixture
         In the units of the data.
     """
-    few = max(1, min(n_components - 1, data.rows.shape[1]))
+    few = max(1, min(n_components - 1, data.rows.n_features))
     for start in range(n_starts):
         rng = next(streams)
-        match _kind(start, data.rows.shape[1], few):
+        match _kind(start, data.rows.n_features, few):
             case "least kurtosis":
                 labels = cluster(data.invariant[:, :1], data, n_components, rng)
             case "all":
                 labels = cluster(data.whitened, data, n_components, rng)
             case "merged":
-                labels = merge_cells(data.whitened, data.row_weights, structure.form, n_components, rng)
+                labels = merge_cells(data.rows.with_values(data.whitened), structure.form, n_components, rng)
             case "low kurtosis":
                 labels = cluster(data.invariant[:, :few], data, n_components, rng)
             case "discriminants":
@@ -152,9 +153,10 @@ def draw_starts(
             case "high kurtosis":
                 labels = cluster(data.invariant[:, -few:], data, n_components, rng)
             case "within":
-                labels = cluster(_discriminants(data, labels, data.rows.shape[1]), data, n_components, rng)
+                labels = cluster(_discriminants(data, labels, data.rows.n_features), data, n_components, rng)
             case "random":
-                labels = nearest(data.whitened, data.whitened[rng.choice(len(data.rows), n_components, replace=False)])
+                chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
+                labels = nearest(data.whitened, data.whitened[chosen])
         yield start_from_labels(data, labels, structure, n_components)
 
 
@@ -193,7 +195,7 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     Beside components that are all alike, the shares (n, k) of the rows are what is known of them otherwise. What
     components share, they share in the units of the data.
     """
-    k, d = log_shares.shape[1], data.rows.shape[1]
+    k, d = log_shares.shape[1], data.rows.n_features
     prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
     free = free_of(structure)
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
@@ -208,15 +210,17 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
 
 
-def cluster(rows: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """(n,) the clusters of k-means among the rows of a sample, seen in coordinates ``rows`` (n, any)."""
-    rows = np.ascontiguousarray(rows)
-    return nearest(rows, k_means(rows, data.row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
+def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    """(n,) the clusters of k-means among the rows of a sample, seen in ``coordinates`` (n, any)."""
+    rows = data.rows.with_values(np.ascontiguousarray(coordinates))
+    return nearest(rows.values, k_means(rows, n_components, rng, max_iter=_LLOYD_ITERATIONS))
 
 
-def _root_about(centered: FloatArray, row_weights: FloatArray | None, form: Form) -> FloatArray:
+def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
     """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
-    scaled = centered if row_weights is None else centered * np.sqrt(row_weights)[:, None]
+    scaled = centered.values
+    if centered.weights is not None:
+        scaled = scaled * np.sqrt(centered.weights)[:, None]
     return _regular_root(scaled / math.sqrt(len(scaled)), form)
 
 
@@ -230,13 +234,13 @@ def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
 
 
 def _about_means(data: Sample, labels: IntArray) -> FloatArray:
-    return data.rows - _means(data, labels)[labels]
+    return data.rows.values - _means(data, labels)[labels]
 
 
 def _means(data: Sample, labels: IntArray) -> FloatArray:
-    weights = np.ones(len(labels)) if data.row_weights is None else data.row_weights
+    weights = data.rows.explicit_weights
     counts = np.bincount(labels, weights)
-    centered = data.rows - data.center
+    centered = data.rows.values - data.center
     sums = np.stack([np.bincount(labels, weights * column) for column in centered.T], axis=1)
     return data.center + sums / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
 
@@ -248,27 +252,23 @@ def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     """
     units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
     means = (_means(data, labels) - data.center) @ units
-    between = (means * np.bincount(labels, data.row_weights)[:, None]).T @ means
-    return (data.rows - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
+    between = (means * np.bincount(labels, data.rows.weights)[:, None]).T @ means
+    return (data.rows.values - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
 
 
-def merge_cells(
-    rows: FloatArray, row_weights: FloatArray | None, form: Form, n_components: int, rng: np.random.Generator
-) -> IntArray:
+def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.random.Generator) -> IntArray:
     """(n,) labels: the clusters of `merge_tree` in which so many are left.
 
     When there are too few rows for more cells than components, those of k-means.
     """
-    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, len(rows) // _LEAST_ROWS_PER_CELL)
+    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, rows.n_rows // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:
-        return nearest(rows, k_means(rows, row_weights, n_components, rng, max_iter=_LLOYD_ITERATIONS))
-    cells = nearest(rows, rows[draw_seeds(rows, row_weights, n_cells, rng)])
-    return merge_tree(rows, row_weights, form, cells, [n_components])[n_components]
+        return nearest(rows.values, k_means(rows, n_components, rng, max_iter=_LLOYD_ITERATIONS))
+    cells = nearest(rows.values, rows.values[draw_seeds(rows, n_cells, rng)])
+    return merge_tree(rows, form, cells, [n_components])[n_components]
 
 
-def merge_tree(
-    rows: FloatArray, row_weights: FloatArray | None, form: Form, cells: IntArray, sizes: Collection[int]
-) -> dict[int, IntArray]:
+def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collection[int]) -> dict[int, IntArray]:
     """Cells merged two by two at the least loss of classification likelihood, as they are when so many are left.
 
     The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield
@@ -276,9 +276,8 @@ def merge_tree(
 
     Parameters
     ----------
-    rows : (n, d) array
+    rows : WeightedRows
         In whitened units.
-    row_weights : (n,) array or None
     form : {"full", "tied", "diagonal", "spherical"}
     cells : (n,) array of int
         The cell of each row.
@@ -291,12 +290,11 @@ def merge_tree(
         From each size to labels (n,). Where there are fewer cells, each is a cluster.
     """
     n_cells = int(cells.max()) + 1
-    weights = np.ones(len(rows)) if row_weights is None else row_weights
-    d = rows.shape[1]
+    weights, d = rows.explicit_weights, rows.n_features
     algebra = FORMS[form]
-    features = algebra.squares(rows)
+    features = algebra.squares(rows.values)
     sums: FloatArray = np.stack(
-        [np.bincount(cells, weights * column, n_cells) for column in (np.ones(len(rows)), *rows.T)], axis=1
+        [np.bincount(cells, weights * column, n_cells) for column in (np.ones(rows.n_rows), *rows.values.T)], axis=1
     )
     squares: FloatArray = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
     ids = np.arange(n_cells)

@@ -18,7 +18,7 @@ _PIXELS = 96  # CSS pixels in an inch
 
 def of_mixture(subject: ModelAndRows) -> Markup:
     """The mixture and the rows, in all features or in those that tell components apart most."""
-    mixture, rows, names = subject.mixture, subject.rows_there, subject.names
+    mixture, rows, names = subject.mixture, subject.rows.positive().values, subject.names
     what = counted(mixture.n_components, "component")
     if mixture.n_features == 1:
         return _drawn(
@@ -51,7 +51,7 @@ def of_mixture(subject: ModelAndRows) -> Markup:
 
 def of_certainty(subject: ModelAndRows, seen: RowScores) -> Markup:
     """The responsibilities of all rows."""
-    mixture, rows, threshold = subject.mixture, subject.rows_there, CERTAINTIES[1]
+    mixture, rows, threshold = subject.mixture, subject.rows.positive().values, CERTAINTIES[1]
     return _drawn(
         lambda figure: ResponsibilityDisplay.from_estimator(
             mixture, rows, threshold=threshold, ax=figure.add_subplot()

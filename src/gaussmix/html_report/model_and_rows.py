@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import check_sample_weight
 from gaussmix.diagnostics import FitRecord
 from gaussmix.estimators import GaussianMixture
@@ -22,15 +23,14 @@ class ModelAndRows:
     ----------
     mixture : Mixture
         With names of its features.
-    rows : (n, d) array of finite numbers
-    row_weights : (n,) array or None
+    rows : WeightedRows
+        Finite numbers.
     record : FitRecord or None
         Of the estimator, if there is one that keeps it.
     """
 
     mixture: Mixture
-    rows: Rows
-    row_weights: FloatArray | None
+    rows: WeightedRows
     record: FitRecord | None
 
     @classmethod
@@ -42,18 +42,14 @@ class ModelAndRows:
         if names is None:
             columns = getattr(X, "columns", None)
             names = [f"column {at}" for at in range(mixture.n_features)] if columns is None else list(map(str, columns))
-        row_weights = check_sample_weight(sample_weight, len(rows))
-        return cls(replace(mixture, feature_names=tuple(names)), rows, row_weights, _record_of(model))
+        weights = check_sample_weight(sample_weight, len(rows))
+        names = tuple(names)
+        return cls(replace(mixture, feature_names=names), WeightedRows(rows, weights, names), _record_of(model))
 
     @property
     def names(self) -> tuple[str, ...]:
         assert self.mixture.feature_names is not None
         return self.mixture.feature_names
-
-    @property
-    def rows_there(self) -> Rows:
-        """(m, d) those of some weight."""
-        return self.rows if self.row_weights is None else self.rows[self.row_weights > 0]
 
     @property
     def separation(self) -> FloatArray:

@@ -11,9 +11,9 @@ from gaussmix.core.covariance import COVARIANCES
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.row_sampling import fixed_subsample
+from gaussmix.core.rows import WeightedRows
 from gaussmix.diagnostics import FitRecord
-from gaussmix.diagnostics.subsample import sample
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.selection import criteria
 from gaussmix.selection.model_names import code_of
@@ -102,8 +102,7 @@ def default_numbers(n_components: int) -> tuple[int, ...]:
 
 def find_alternatives(
     mixture: Mixture,
-    rows: Rows,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     n_components: Iterable[int],
     *,
     random_state: Any,
@@ -114,9 +113,9 @@ def find_alternatives(
 
     Of many rows, some are looked at, the same ones every time.
     """
-    some = sample(rows, row_weights, None)
+    some = fixed_subsample(rows)
     if not some.complete:
-        rows, row_weights = some.rows, None if row_weights is None else some.row_weights
+        rows = some.rows
     search = GaussianMixtureIC(
         n_components,
         covariance_types=(mixture.covariance_type, *COVARIANCES),
@@ -128,17 +127,17 @@ def find_alternatives(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            search.fit(rows, sample_weight=row_weights)
+            search.fit(rows.values, sample_weight=rows.weights)
         except KeyboardInterrupt as pressed:
             if not hasattr(search, "results_"):
                 raise
             interrupt = pressed
     notes = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    return beside(mixture, search, rows, row_weights, notes), interrupt
+    return beside(mixture, search, rows, notes), interrupt
 
 
 def beside(
-    mixture: Mixture, search: GaussianMixtureIC, rows: Rows, row_weights: FloatArray | None, notes: tuple[str, ...] = ()
+    mixture: Mixture, search: GaussianMixtureIC, rows: WeightedRows, notes: tuple[str, ...] = ()
 ) -> Alternatives:
     """A search that was made of these rows, and the model on the columns that the search has kept."""
     data_range = FitRecord.of(search.best_estimator_).data_range
@@ -146,10 +145,11 @@ def beside(
     dropped: tuple[int, ...] = ()
     if data_range is not None:
         dropped = tuple(data_range.dropped.tolist())
-        mixture, rows = mixture.marginal(data_range.kept.tolist()), data_range.reduce(rows)
+        mixture = mixture.marginal(data_range.kept.tolist())
+        rows = rows.with_values(data_range.reduce(rows.values))
     d = mixture.n_features
     n_parameters = k - 1 + k * d + structure.count_parameters(k, d)
-    moments = NativeEngine(rows, row_weights).accumulate(mixture.whitened())
+    moments = NativeEngine.of(rows).accumulate(mixture.whitened())
     table = search.results_
     same = [
         line
@@ -158,7 +158,7 @@ def beside(
     ]
     return Alternatives(
         search,
-        len(rows),
+        rows.n_rows,
         Fitness.of(f"{name} {k}", n_parameters, moments),
         dropped,
         Fitness.in_table(table, same[0]) if same else None,
@@ -166,10 +166,10 @@ def beside(
     )
 
 
-def was_made_of(search: GaussianMixtureIC, rows: Rows, row_weights: FloatArray | None) -> bool:
+def was_made_of(search: GaussianMixtureIC, rows: WeightedRows) -> bool:
     """Whether a search was fitted to these rows: its winner has the same likelihood on them."""
     fitted = search.best_estimator_
-    if fitted.n_features_in_ != rows.shape[1]:
+    if fitted.n_features_in_ != rows.n_features:
         return False
-    moments = NativeEngine(rows, row_weights).accumulate(fitted.mixture_.whitened())
+    moments = NativeEngine.of(rows).accumulate(fitted.mixture_.whitened())
     return bool(np.isclose(moments.mean_log_likelihood, fitted.lower_bound_, rtol=1e-9, atol=1e-9))

@@ -7,6 +7,7 @@ import numpy as np
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
 CERTAINTIES = (0.99, 0.9, 0.6)
@@ -69,21 +70,21 @@ class RowScores:
         return self.moments.weight
 
 
-def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = None) -> RowScores:
+def look_at_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
     """Two passes over the rows, and one over rows that are drawn from the mixture, the same ones every time.
 
     Parameters
     ----------
     mixture : Mixture
-    rows : (n, d) array of finite numbers
-    row_weights : (n,) array, optional
+    rows : WeightedRows
+        Finite numbers.
     """
     k, d = mixture.n_components, mixture.n_features
-    engine, whitened = NativeEngine(rows, row_weights), mixture.whitened()
+    engine, whitened = NativeEngine.of(rows), mixture.whitened()
     moments = engine.accumulate(whitened)
     log_density = np.asarray(engine.score_rows(whitened, "log_density"), dtype=np.float64)
-    weights = np.ones(len(rows)) if row_weights is None else row_weights
-    labels, certainty = _most_probable(mixture, rows)
+    weights = rows.explicit_weights
+    labels, certainty = _most_probable(mixture, rows.values)
     classes = np.searchsorted(-np.array(CERTAINTIES), -certainty, side="left")
     certainty_counts = np.bincount(labels * 4 + classes, weights=weights, minlength=4 * k).astype(np.float64)
     certainty_counts = certainty_counts.reshape(k, 4)
@@ -101,7 +102,7 @@ def look_at_rows(mixture: Mixture, rows: Rows, row_weights: FloatArray | None = 
         certainty_counts.sum(axis=1),
         certainty_counts,
         doubtful,
-        mixture.responsibilities(rows[doubtful]),
+        mixture.responsibilities(rows.values[doubtful]),
         unlikely,
         log_density[unlikely],
         np.searchsorted(drawn, log_density[unlikely]) / n_draws,

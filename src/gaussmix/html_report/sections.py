@@ -173,7 +173,7 @@ def anomalies(subject: ModelAndRows, seen: RowScores) -> Markup:
     for row, log_density, share, label in zip(
         seen.unlikely, seen.unlikely_log_density, seen.unlikely_shares, seen.unlikely_labels.tolist(), strict=True
     ):
-        values = np.asarray(subject.rows[row], dtype=np.float64)
+        values = np.asarray(subject.rows.values[row], dtype=np.float64)
         below = f"{100 * share:.3g} %" if share else f"< {100 / seen.n_draws:g} %"
         lines.append([f"{row}", _fixed(log_density, 3), below, component(label), _what_is_far(subject, values, label)])
     table = data_table(

@@ -90,10 +90,10 @@ def write_report(
     ...     write_report(Path(folder, "report.html"), gm, eruptions, n_components=range(1, 4))
     """
     subject = ModelAndRows.of(model, X, sample_weight)
-    mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
-    seen = look_at_rows(mixture, rows, row_weights)
+    mixture, rows = subject.mixture, subject.rows
+    seen = look_at_rows(mixture, rows)
     fitness = Fitness.of("", mixture.n_parameters, seen.moments)
-    report = inspect_fit(mixture, subject.record, rows, row_weights)
+    report = inspect_fit(mixture, subject.record, rows.values, rows.weights)
     mixture_picture = pictures.of_mixture(subject)
     certainty_picture = pictures.of_certainty(subject, seen) if mixture.n_components > 1 else ""
     found, interrupt = _alternatives(subject, model, n_components, random_state, n_jobs, progress)
@@ -120,15 +120,13 @@ def _alternatives(
     subject: ModelAndRows, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
 ) -> tuple[Alternatives | None, KeyboardInterrupt | None]:
     """The search of the user's if it is one of these rows, or a new one; with what interrupted it."""
-    mixture, rows, row_weights = subject.mixture, subject.rows, subject.row_weights
-    if n_components is None and isinstance(model, GaussianMixtureIC) and was_made_of(model, rows, row_weights):
-        return beside(mixture, model, rows, row_weights), None
+    mixture, rows = subject.mixture, subject.rows
+    if n_components is None and isinstance(model, GaussianMixtureIC) and was_made_of(model, rows):
+        return beside(mixture, model, rows), None
     numbers = default_numbers(mixture.n_components) if n_components is None else n_components
-    if np.size(numbers) == 0 or len(rows) < 2:
+    if np.size(numbers) == 0 or rows.n_rows < 2:
         return None, None
-    return find_alternatives(
-        mixture, rows, row_weights, numbers, random_state=random_state, n_jobs=n_jobs, progress=progress
-    )
+    return find_alternatives(mixture, rows, numbers, random_state=random_state, n_jobs=n_jobs, progress=progress)
 
 
 def _provenance() -> Markup:

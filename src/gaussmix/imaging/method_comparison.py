@@ -12,6 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.parameter_checks import require_integer
@@ -93,9 +94,10 @@ def compare(
             "least as many: use a smaller n_components"
         )
     weights = counts.astype(np.float64)
+    table = WeightedRows(colors, weights)
     seeds = [int(seed) for seed in random.randint(2**31 - 1, size=n_seeds)]
-    runs = {name: _Runs(colors, weights, n_components, method, seeds) for method, name in _STARTS.items()}
-    runs[_SEARCH] = _Runs(colors, weights, n_components, None, seeds)
+    runs = {name: _Runs(table, n_components, method, seeds) for method, name in _STARTS.items()}
+    runs[_SEARCH] = _Runs(table, n_components, None, seeds)
     mixture = runs[_SEARCH].mixtures[0]
     mixture = mixture.reordered(runs[_SEARCH].orders[0])
 
@@ -103,7 +105,7 @@ def compare(
     what = "gray" if pixels.n_channels == 1 else "colors"
     ways: dict[str, tuple[str, Mixture | FloatArray]] = {
         f"mixture of {what}": ("rgb", mixture),
-        f"k-means of {what}": ("rgb", _centers(colors, weights, n_components, seeds[0])),
+        f"k-means of {what}": ("rgb", _centers(table, n_components, seeds[0])),
     }
     if pixels.n_channels == 3:
         grays, gray_places = np.unique(to_color_space(colors, "gray"), axis=0, return_inverse=True)
@@ -114,10 +116,10 @@ def compare(
             )
             gray_mixture = segmenter.fit(sample[None]).mixture_
             ways["mixture of gray"] = ("gray", gray_mixture)
-            ways["k-means of gray"] = ("gray", _centers(grays, gray_weights, n_components, seeds[0]))
+            ways["k-means of gray"] = ("gray", _centers(WeightedRows(grays, gray_weights), n_components, seeds[0]))
 
     labels = [_labels(way, colors) for way in ways.values()]
-    partitions = [_partition(colors, weights, each, n_components) for each in labels]
+    partitions = [_partition(table, each, n_components) for each in labels]
     first = labels[0][places.reshape(-1)]
     responsibilities = mixture.responsibilities(colors)
     shown = _Shown(pixels, sample)
@@ -143,9 +145,7 @@ def compare(
         mixture=mixture,
         gray_mixture=gray_mixture,
         ways=tuple(ways),
-        distances=np.array(
-            [_distance(colors, weights, part.means[each]) for part, each in zip(partitions, labels, strict=True)]
-        ),
+        distances=np.array([_distance(table, part.means[each]) for part, each in zip(partitions, labels, strict=True)]),
         log_likelihoods=np.array([weights @ part.log_density(colors) / weights.sum() for part in partitions]),
         agreements=np.array([adjusted_rand_score(first, each[places.reshape(-1)]) for each in labels]),
         starts=tuple(runs),
@@ -156,8 +156,8 @@ def compare(
         n_warned=np.array([run.n_warned for run in runs.values()]),
         uncertain=float(weights @ (responsibilities.max(axis=1) < 0.9) / weights.sum()),
         entropy=float(weights @ _bits(responsibilities) / weights.sum()),
-        hard_distance=_distance(colors, weights, mixture.means[labels[0]]),
-        soft_distance=_distance(colors, weights, responsibilities @ mixture.means),
+        hard_distance=_distance(table, mixture.means[labels[0]]),
+        soft_distance=_distance(table, responsibilities @ mixture.means),
         pictures=tuple(pictures),
     )
 
@@ -165,10 +165,8 @@ def compare(
 class _Runs:
     """Fits of the same rows from several seeds; a method of None is the default search."""
 
-    def __init__(
-        self, rows: Rows, row_weights: FloatArray, n_components: int, method: str | None, seeds: list[int]
-    ) -> None:
-        self.rows, self.row_weights = rows, row_weights
+    def __init__(self, rows: WeightedRows, n_components: int, method: str | None, seeds: list[int]) -> None:
+        self.rows = rows
         self.mixtures: list[Mixture] = []
         self.orders: list[IntArray] = []
         self.passes: list[int] = []
@@ -180,9 +178,9 @@ class _Runs:
             estimator = GaussianMixture(n_components, random_state=seed, callback=steps.append, **settings)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                estimator.fit(rows, sample_weight=row_weights)
+                estimator.fit(rows.values, sample_weight=rows.weights)
             self.mixtures.append(estimator.mixture_)
-            self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", rows.shape[1]))
+            self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", rows.n_features))
             self.passes.append(sum(step.n_iter > 0 for step in steps))
             self.log_likelihoods.append(estimator.lower_bound_)
             self.n_warned += bool(caught)
@@ -190,10 +188,11 @@ class _Runs:
     def changed(self, *, in_order: bool) -> list[float]:
         """For each seed but the first, the share of rows whose label is not that of the first."""
         labels = [
-            (mixture.reordered(order) if in_order else mixture).labels(self.rows)
+            (mixture.reordered(order) if in_order else mixture).labels(self.rows.values)
             for mixture, order in zip(self.mixtures, self.orders, strict=True)
         ]
-        return [float(self.row_weights @ (each != labels[0]) / self.row_weights.sum()) for each in labels[1:]]
+        weights = self.rows.explicit_weights
+        return [float(weights @ (each != labels[0]) / self.rows.total) for each in labels[1:]]
 
 
 class _Shown:
@@ -227,14 +226,15 @@ class _Shown:
         return shown
 
 
-def _centers(rows: Rows, row_weights: FloatArray, n_components: int, seed: int) -> FloatArray:
+def _centers(rows: WeightedRows, n_components: int, seed: int) -> FloatArray:
     """(k, d) the centers of scikit-learn's k-means, the darkest first."""
-    fitted = KMeans(n_components, n_init=4, random_state=seed).fit(rows.astype(np.float64), sample_weight=row_weights)
+    values = rows.values.astype(np.float64)
+    fitted = KMeans(n_components, n_init=4, random_state=seed).fit(values, sample_weight=rows.weights)
     centers = fitted.cluster_centers_
     spheres = Mixture.from_parameters(
         np.full(n_components, 1 / n_components), centers, np.ones(n_components), covariance_type="spherical"
     )
-    return centers[class_order(spheres, "brightness", "rgb", rows.shape[1])]
+    return centers[class_order(spheres, "brightness", "rgb", rows.n_features)]
 
 
 def _labels(way: tuple[str, Mixture | FloatArray], colors: Rows) -> IntArray:
@@ -244,14 +244,14 @@ def _labels(way: tuple[str, Mixture | FloatArray], colors: Rows) -> IntArray:
     return classes.labels(rows) if isinstance(classes, Mixture) else nearest(rows.astype(np.float64), classes)
 
 
-def _partition(rows: Rows, row_weights: FloatArray, labels: IntArray, n_components: int) -> Mixture:
+def _partition(rows: WeightedRows, labels: IntArray, n_components: int) -> Mixture:
     """The mixture in which each class has its own share, mean and covariance, with scikit-learn's ridge."""
-    membership = Membership(rows, row_weights, n_components, labels=labels)
+    membership = Membership(rows, n_components, labels=labels)
     return mixture_from_membership(membership, covariance_class("full"), MaximumLikelihood(ridge=_PLAIN["reg_covar"]))
 
 
-def _distance(rows: Rows, row_weights: FloatArray, to: FloatArray) -> float:
-    return float(np.sqrt(row_weights @ ((rows - to) ** 2).sum(axis=1) / row_weights.sum()))
+def _distance(rows: WeightedRows, to: FloatArray) -> float:
+    return float(np.sqrt(rows.explicit_weights @ ((rows.values - to) ** 2).sum(axis=1) / rows.total))
 
 
 def _bits(probabilities: FloatArray) -> FloatArray:

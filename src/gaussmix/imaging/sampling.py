@@ -4,7 +4,8 @@ import numpy as np
 
 from gaussmix.core.engines import distinct_rows
 from gaussmix.core.engines.distinct import LEAST_ROWS
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import Rows
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.contrast import contrast_edges
@@ -21,28 +22,21 @@ _CANDIDATES = 16  # times as many blocks are looked at as are chosen, so that al
 _THINNED = 7  # every so many pixels of a block tell its brightness
 
 
-def colors_of(images: list[Pixels], features: Features) -> tuple[Rows, FloatArray | None]:
+def colors_of(images: list[Pixels], features: Features) -> WeightedRows:
     """The features of all visible pixels, with counts where colors repeat.
 
     Parameters
     ----------
     images : list of Pixels
     features : Features
-
-    Returns
-    -------
-    rows : (n, d) array
-    row_weights : (n,) array or None
     """
     parts = [_colors(pixels, features) for pixels in images]
     if len(parts) == 1:
         return parts[0]
-    if all(weights is None for _, weights in parts):
-        return np.concatenate([rows for rows, _ in parts]), None
-    return (
-        np.concatenate([rows for rows, _ in parts]),
-        np.concatenate([np.ones(len(rows)) if weights is None else weights for rows, weights in parts]),
-    )
+    values = np.concatenate([part.values for part in parts])
+    if all(part.weights is None for part in parts):
+        return WeightedRows(values)
+    return WeightedRows(values, np.concatenate([part.explicit_weights for part in parts]))
 
 
 def n_colors(rows: Rows) -> int:
@@ -79,17 +73,16 @@ def rounding_variance(images: list[Pixels], features: Features) -> float | str:
 def _greatest_share(pixels: Pixels) -> float:
     """The share of the most frequent color, from some of the pixels."""
     some = pixels.rows[:: max(1, pixels.n_visible // _LOOKED_AT)]
-    colors = distinct_rows(some)
-    counts = np.unique(some, axis=0, return_counts=True)[1] if colors is None else colors[1]
+    colors = distinct_rows(WeightedRows(some))
+    counts = np.unique(some, axis=0, return_counts=True)[1] if colors is None else colors.explicit_weights
     return float(counts.max()) / len(some)
 
 
-def _colors(pixels: Pixels, features: Features) -> tuple[Rows, FloatArray | None]:
-    distinct = None if features.position else distinct_rows(pixels.rows)
+def _colors(pixels: Pixels, features: Features) -> WeightedRows:
+    distinct = None if features.position else distinct_rows(WeightedRows(pixels.rows))
     if distinct is None:
-        return features.rows(pixels), None
-    colors, counts = distinct
-    return features.of_table(colors), counts
+        return WeightedRows(features.rows(pixels))
+    return distinct.with_values(features.of_table(distinct.values))
 
 
 def lattices_of(

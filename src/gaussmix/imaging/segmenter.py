@@ -373,7 +373,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             return self.n_components
         if known is not None:
             return 1 + max(int(one.max()) for one in known)
-        require_colors(colors_of(images, self._features)[0], 2)
+        require_colors(colors_of(images, self._features).values, 2)
         return number_of_classes(
             images, self._features, covariance_type=self.covariance_type, random_state=self.random_state
         )

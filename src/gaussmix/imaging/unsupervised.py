@@ -116,11 +116,11 @@ def fit_classes(
 
 def _fit_colors(images: list[Pixels], features: Features, estimator: GaussianMixture) -> tuple[Any, ...]:
     """Fit a mixture to the colors of all pixels; what it warns of."""
-    rows, row_weights = colors_of(images, features)
-    require_colors(rows, estimator.n_components)
+    rows = colors_of(images, features)
+    require_colors(rows.values, estimator.n_components)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator.fit(rows, sample_weight=row_weights)
+        estimator.fit(rows.values, sample_weight=rows.weights)
     # a class of one color is one
     return tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.batch import BatchFit
 from gaussmix.fitting.degeneracy import examine, rounding_variances
@@ -19,8 +20,7 @@ _TABLE = 20_000_000  # numbers in the responsibilities of the starts that run at
 
 
 def fit_one_more(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     null: Mixture,
     update: MaximumLikelihood,
     rng: np.random.Generator,
@@ -34,8 +34,8 @@ def fit_one_more(
 
     Parameters
     ----------
-    rows : (n, d) array of float64
-    row_weights : (n,) array or None
+    rows : WeightedRows
+        Of float64.
     null : Mixture
         The fit to these rows.
     update : MaximumLikelihood
@@ -48,24 +48,23 @@ def fit_one_more(
     Refit or None
         None when components of all runs are unsound: `gaussmix.fitting.degeneracy.examine`.
     """
-    structure = type(null.covariance)
-    shares = null.responsibilities(rows)
-    tables = [*_cuts(rows, null, shares, rng), *_places(rows, null, shares, rng), *_cells(rows, null, rng)]
+    structure, values = type(null.covariance), rows.values
+    shares = null.responsibilities(values)
+    tables = [*_cuts(values, null, shares, rng), *_places(values, null, shares, rng), *_cells(values, null, rng)]
     if also is not None:
-        tables.append(also.responsibilities(rows))
-    n = float(len(rows) if row_weights is None else row_weights.sum())
-    rounding = rounding_variances(rows)
+        tables.append(also.responsibilities(values))
+    rounding = rounding_variances(values)
     step = max(1, _TABLE // tables[0].size)
-    fit_batch = batch_method(rows.shape[1])
+    fit_batch = batch_method(rows.n_features)
     best: Refit | None = None
     for start in range(0, len(tables), step):
         some = np.stack(tables[start : start + step])
-        runs = fit_batch(rows, row_weights, structure, some, update, BATCH_SETTINGS)
+        runs = fit_batch(rows, structure, some, update, BATCH_SETTINGS)
         for run in _by_objective(runs):
             if best is not None and runs.log_likelihoods[run] <= best.log_likelihood:
                 break
             mixture = runs.mixture(run)
-            if not examine(mixture, n * mixture.weights, n, rounding=rounding).n_unsound:
+            if not examine(mixture, rows.total * mixture.weights, rows.total, rounding=rounding).n_unsound:
                 best = Refit(mixture, float(runs.log_likelihoods[run]))
                 break
     return best

@@ -201,7 +201,7 @@ def bootstrap(
     }[kind]
 
     def make(draw: int) -> Mixture:
-        fit = refit(*draw_rows(stream(seed, draw)), fitted.update, fitted.reduced)
+        fit = refit(draw_rows(stream(seed, draw)), fitted.update, fitted.reduced)
         return align(fitted.lift(fit.mixture), fitted.mixture)
 
     drawn = draw_each(make, n_draws, fitted.rows.shape, n_jobs=n_jobs, progress=progress, title="bootstrap")

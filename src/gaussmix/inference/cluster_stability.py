@@ -113,18 +113,18 @@ def stability(
         raise ValueError(f'start must be "search" or "warm"; got {start!r}')
     fitted, seed = Fitted.of(model, X, sample_weight), seed_of(random_state)
     k = fitted.mixture.n_components
-    labels = fitted.reduced.labels(fitted.rows)
+    labels = fitted.reduced.labels(fitted.rows.values)
 
     def make(draw: int) -> tuple[float, FloatArray]:
         rng = stream(seed, draw)
-        rows, row_weights = fitted.resampled(rng)
+        rows = fitted.resampled(rng)
         fits = []
         if start == "search":
-            fits.append(search_anew(rows, row_weights, fitted.update, fitted.reduced, rng))
+            fits.append(search_anew(rows, fitted.update, fitted.reduced, rng))
         with suppress(FitFailedError) if fits else nullcontext():
-            fits.append(refit(rows, row_weights, fitted.update, fitted.reduced))
+            fits.append(refit(rows, fitted.update, fitted.reduced))
         fit = max(fits, key=lambda found: found.log_likelihood)
-        pairs = np.bincount(k * labels + fit.mixture.labels(fitted.rows), fitted.row_weights, k * k)
+        pairs = np.bincount(k * labels + fit.mixture.labels(fitted.rows.values), fitted.rows.weights, k * k)
         shared = pairs.astype(np.float64).reshape(k, k)
         return adjusted_rand(shared), _greatest_jaccard(shared)
 

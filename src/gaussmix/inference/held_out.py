@@ -64,7 +64,6 @@ def cross_validated_log_likelihood(
     fitted = Fitted.of(model, X, sample_weight)
     held_out = hold_out(
         fitted.rows,
-        fitted.row_weights,
         fitted.reduced,
         fitted.update,
         n_folds=n_folds,
@@ -75,5 +74,5 @@ def cross_validated_log_likelihood(
         return held_out
     # columns that follow from others have the same density in every component
     rows = as_rows(X, fitted.mixture.n_features, fitted.mixture.feature_names)
-    shift = fitted.mixture.log_density(rows) - fitted.reduced.log_density(fitted.rows)
+    shift = fitted.mixture.log_density(rows) - fitted.reduced.log_density(fitted.rows.values)
     return replace(held_out, log_density=held_out.log_density + shift)

@@ -18,6 +18,7 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.inference.parametrization import Parametrization
 
@@ -48,15 +49,8 @@ class Information:
     squared_scores: FloatArray | None
 
     @classmethod
-    def at(
-        cls,
-        parametrization: Parametrization,
-        rows: Rows,
-        row_weights: FloatArray | None = None,
-        *,
-        squares: bool = True,
-    ) -> Self:
-        """Of rows (n, d) with weights (n,), which count as rows; ``squares`` is whether the squared scores are wanted.
+    def at(cls, parametrization: Parametrization, rows: WeightedRows, *, squares: bool = True) -> Self:
+        """Of rows whose weights count rows; ``squares`` is whether the squared scores are wanted.
 
         Raises
         ------
@@ -67,7 +61,7 @@ class Information:
         places = [_places(parametrization, component) for component in range(k)]
         score, squared, missing = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
         counts, shifts, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-        for block in _blocks(parametrization, rows, row_weights):
+        for block in _blocks(parametrization, rows):
             if squares:
                 each = block.scores(p, places)
                 squared += each.T @ (block.row_weights[:, None] * each)
@@ -92,9 +86,8 @@ class Information:
 def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
     """(n, p) the gradient of the log density of each row."""
     places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
-    return np.concatenate(
-        [block.scores(parametrization.n_coordinates, places) for block in _blocks(parametrization, rows, None)]
-    )
+    blocks = _blocks(parametrization, WeightedRows(rows))
+    return np.concatenate([block.scores(parametrization.n_coordinates, places) for block in blocks])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +107,15 @@ class _Block:
         return each
 
 
-def _blocks(parametrization: Parametrization, rows: Rows, row_weights: FloatArray | None) -> Iterator[_Block]:
+def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_Block]:
     mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
     recipes = [_Recipe.of(parametrization, component) for component in range(k)]
     width = parametrization.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
     step = max(64, _BLOCK // width)
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step].astype(np.float64)
-        weights = np.ones(len(some)) if row_weights is None else row_weights[start : start + step]
-        counted = np.flatnonzero(weights)
-        some, weights = some[counted], weights[counted]
+    for start in range(0, rows.n_rows, step):
+        part = rows.take(slice(start, start + step))
+        counted = np.flatnonzero(part.explicit_weights)
+        some, weights = part.values.astype(np.float64)[counted], part.explicit_weights[counted]
         whitened = [(some - mixture.means[at]) @ parametrization.factors[at] for at in range(k)]
         for component, part in enumerate(whitened):
             away = np.abs(part).max(axis=1, initial=0.0)

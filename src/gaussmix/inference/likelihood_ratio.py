@@ -160,16 +160,16 @@ def likelihood_ratio_test(
             f"fitted to; it has {large.mixture.n_components}"
         )
     if large is None:
-        found = fit_one_more(small.rows, small.row_weights, small.reduced, update, stream(seed, n_draws))
+        found = fit_one_more(small.rows, small.reduced, update, stream(seed, n_draws))
     else:
         found = Refit(large.reduced, _log_likelihood(small, large.reduced))
     best = None if found is None else found.mixture
 
     def make(draw: int) -> float:
         rng = stream(seed, draw)
-        rows, row_weights = small.simulated(rng)
-        null_fit = refit(rows, row_weights, small.update, small.reduced)
-        return _statistic(null_fit.log_likelihood, fit_one_more(rows, row_weights, null_fit.mixture, update, rng, best))
+        rows = small.simulated(rng)
+        null_fit = refit(rows, small.update, small.reduced)
+        return _statistic(null_fit.log_likelihood, fit_one_more(rows, null_fit.mixture, update, rng, best))
 
     drawn = draw_each(
         make, n_draws, small.rows.shape, n_jobs=n_jobs, progress=progress, title=f"{k} against {k + 1} components"
@@ -186,7 +186,7 @@ def _statistic(null: float, alternative: Refit | None) -> float:
 
 
 def _log_likelihood(fitted: Fitted, mixture: Mixture) -> float:
-    return NativeEngine(fitted.rows, fitted.row_weights).accumulate(mixture.whitened()).log_likelihood
+    return NativeEngine.of(fitted.rows).accumulate(mixture.whitened()).log_likelihood
 
 
 def choose_n_components(
@@ -277,7 +277,7 @@ def _fit_null(X: Any, n_components: int, covariance_type: str, sample_weight: An
     best = fit(n_components)
     if n_components > 1:
         smaller = fit(n_components - 1).reduced
-        found = fit_one_more(best.rows, best.row_weights, smaller, best.update, stream(seed, 0), best.reduced)
+        found = fit_one_more(best.rows, smaller, best.update, stream(seed, 0), best.reduced)
         if found is not None and found.log_likelihood > _log_likelihood(best, best.reduced):
             best = replace(best, mixture=best.lift(found.mixture), reduced=found.mixture)
     return best

@@ -8,8 +8,8 @@ import numpy as np
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
-from gaussmix.core.validation import as_rows, check_sample_weight
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
@@ -29,9 +29,8 @@ class Fitted:
     reduced : Mixture
         Of the columns that the fit kept.
     update : MaximumLikelihood
-    rows : (n, r) array of float64
-        The kept columns.
-    row_weights : (n,) array or None
+    rows : WeightedRows
+        The kept columns, as contiguous float64.
     data_range : ColumnReduction or None
         What lies between the two.
     """
@@ -39,8 +38,7 @@ class Fitted:
     mixture: Mixture
     reduced: Mixture
     update: MaximumLikelihood
-    rows: FloatArray
-    row_weights: FloatArray | None
+    rows: WeightedRows
     data_range: ColumnReduction | None
 
     @classmethod
@@ -60,17 +58,10 @@ class Fitted:
             mixture, reduced, update, data_range = model, model, default_update(model), None
         else:
             raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
-        rows = as_rows(X, mixture.n_features, mixture.feature_names)
-        row_weights = check_sample_weight(sample_weight, len(rows))
-        if data_range is not None:
-            rows = data_range.reduce(rows)
-        floats = np.ascontiguousarray(rows, dtype=np.float64)
-        return cls(mixture, reduced, update, floats, row_weights, data_range)
-
-    @property
-    def n(self) -> float:
-        """The sum of the weights of the rows."""
-        return float(len(self.rows)) if self.row_weights is None else float(self.row_weights.sum())
+        rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names)
+        values = rows.values if data_range is None else data_range.reduce(rows.values)
+        rows = rows.with_values(np.ascontiguousarray(values, dtype=np.float64))
+        return cls(mixture, reduced, update, rows, data_range)
 
     @property
     def n_rows(self) -> int:
@@ -81,34 +72,36 @@ class Fitted:
         ValueError
             When they stand for less than two.
         """
-        if round(self.n) < 2:
+        total = self.rows.total
+        if round(total) < 2:
             raise ValueError(
-                f"sample_weight sums to {self.n:g}: weights count rows here, and two rows are the least (divide them "
+                f"sample_weight sums to {total:g}: weights count rows here, and two rows are the least (divide them "
                 "by their mean)"
             )
-        return round(self.n)
+        return round(total)
 
     def lift(self, mixture: Mixture) -> Mixture:
         """A mixture of the kept columns as one of all."""
         whole = mixture if self.data_range is None else self.data_range.lift(mixture)
         return replace(whole, feature_names=self.mixture.feature_names)
 
-    def resampled(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    def resampled(self, rng: np.random.Generator) -> WeightedRows:
         """As many rows drawn with replacement: each row that is drawn once, with the number of times as its weight."""
-        n_rows = len(self.rows)
-        shares = np.full(n_rows, 1 / n_rows) if self.row_weights is None else self.row_weights / self.n
+        n_rows, weights = self.rows.n_rows, self.rows.weights
+        shares = np.full(n_rows, 1 / n_rows) if weights is None else weights / self.rows.total
         counts = rng.multinomial(self.n_rows, shares)
         held = counts.nonzero()[0]
-        return np.ascontiguousarray(self.rows[held]), counts[held].astype(np.float64)
+        return WeightedRows(np.ascontiguousarray(self.rows.values[held]), counts[held].astype(np.float64))
 
-    def reweighted(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    def reweighted(self, rng: np.random.Generator) -> WeightedRows:
         """All rows, with weights from a Dirichlet distribution."""
-        own = rng.standard_exponential(len(self.rows)) if self.row_weights is None else rng.gamma(self.row_weights)
-        return self.rows, own * (self.n / own.sum())
+        weights = self.rows.weights
+        own = rng.standard_exponential(self.rows.n_rows) if weights is None else rng.gamma(weights)
+        return replace(self.rows, weights=own * (self.rows.total / own.sum()))
 
-    def simulated(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
+    def simulated(self, rng: np.random.Generator) -> WeightedRows:
         """As many rows drawn from the mixture."""
-        return self.reduced.sample(self.n_rows, rng)[0], None
+        return WeightedRows(self.reduced.sample(self.n_rows, rng)[0])
 
 
 def draw_each(

@@ -223,7 +223,7 @@ def standard_errors(
     features = np.arange(d) if fit.data_range is None else fit.data_range.kept
     parametrization = Parametrization.about(mixture.take(components) if len(components) < k else mixture)
     with one_blas_thread(*fit.rows.shape):
-        information = Information.at(parametrization, fit.rows, fit.row_weights, squares=kind != "observed")
+        information = Information.at(parametrization, fit.rows, squares=kind != "observed")
     spread = AsymptoticCovariance.of(information, kind)
     parts = tuple(derivatives(parametrization, components, features, (k, d)))
     errors = np.full(k * (1 + d + d * d), np.nan)

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.refit import refit, search_anew, stream
 
@@ -60,8 +61,7 @@ class HeldOut:
 
 
 def hold_out(
-    rows: Rows,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     mixture: Mixture,
     update: MaximumLikelihood,
     *,
@@ -83,8 +83,7 @@ def hold_out(
 
     Parameters
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
+    rows : WeightedRows
     mixture : Mixture
         The fit to all rows.
     update : MaximumLikelihood
@@ -102,7 +101,7 @@ def hold_out(
     FitFailedError
         When a component collapses without one of the folds.
     """
-    n = len(rows)
+    n = rows.n_rows
     if not 2 <= n_folds <= n:
         raise ValueError(f"n_folds must be from 2 to the number of rows, {n}; got {n_folds!r}")
     if start not in ("warm", "cold"):
@@ -112,19 +111,18 @@ def hold_out(
     log_density = np.empty(n)
     for fold in range(n_folds):
         seen = folds != fold
-        weights = None
-        if row_weights is not None:
-            seen &= row_weights > 0
-            weights = row_weights[seen]
+        if rows.weights is not None:
+            seen &= rows.weights > 0
         if np.count_nonzero(seen) < mixture.n_components:
             raise ValueError(
                 f"without fold {fold} there are {np.count_nonzero(seen)} rows for {mixture.n_components} components: "
                 "use more folds or fewer components"
             )
-        others = np.ascontiguousarray(rows[seen], dtype=np.float64)
+        others = rows.take(seen)
+        others = others.with_values(np.ascontiguousarray(others.values, dtype=np.float64))
         if start == "warm":
-            fit = refit(others, weights, update, mixture)
+            fit = refit(others, update, mixture)
         else:
-            fit = search_anew(others, weights, update, mixture, stream(seed, fold + 1))
-        log_density[folds == fold] = fit.mixture.log_density(np.ascontiguousarray(rows[folds == fold]))
-    return HeldOut(log_density, folds, row_weights)
+            fit = search_anew(others, update, mixture, stream(seed, fold + 1))
+        log_density[folds == fold] = fit.mixture.log_density(np.ascontiguousarray(rows.values[folds == fold]))
+    return HeldOut(log_density, folds, rows.weights)

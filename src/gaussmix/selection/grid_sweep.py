@@ -122,8 +122,8 @@ class GridSweep:
     ) -> None:
         self._data, self._deadline, self._step = data, deadline, step
         self._known = known
-        self._is_wide = data.rows.shape[1] > MOST_FEATURES
-        self._fit_batch = batch_method(data.rows.shape[1])
+        self._is_wide = data.rows.n_features > MOST_FEATURES
+        self._fit_batch = batch_method(data.rows.n_features)
         self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
         self._under = {
             one: {other for other in self._structures if is_submodel(other, one)} for one in self._structures
@@ -142,7 +142,7 @@ class GridSweep:
             starts = self._from_models(size, self._below[structure])
             fewer = self._preferred((size - 1, structure))
             if fewer is not None:
-                starts += splits(self._data.rows, fewer.mixture, fewer.responsibilities)
+                starts += splits(self._data.rows.values, fewer.mixture, fewer.responsibilities)
             starts = [*starts, *self._data.partitions(size)]
             if not self._search((size, structure), starts):
                 return
@@ -150,7 +150,7 @@ class GridSweep:
             starts = self._from_models(size, [other for other in self._structures if other is not structure])
             more = self._preferred((size + 1, structure))
             if more is not None:
-                starts += merges(more.mixture, more.responsibilities, self._data.weight)
+                starts += merges(more.mixture, more.responsibilities, self._data.rows.total)
             if not self._search((size, structure), starts):
                 return
 
@@ -190,7 +190,7 @@ class GridSweep:
             if other[0] == size:
                 starts.append((as_origin(optimum.mixture), optimum.responsibilities))
             else:
-                starts += nudged_splits(self._data.rows, optimum.mixture, optimum.responsibilities)
+                starts += nudged_splits(self._data.rows.values, optimum.mixture, optimum.responsibilities)
         self._fit_all(place, starts)
 
     def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
@@ -218,7 +218,6 @@ class GridSweep:
         size, structure = place
         short = self._fit_batch(
             self._data.rows,
-            self._data.row_weights,
             structure,
             np.stack([table for _, table in starts]),
             self._data.update_for_batch(size, structure),
@@ -235,7 +234,6 @@ class GridSweep:
         if starts:
             ended = self._fit_batch(
                 self._data.rows,
-                self._data.row_weights,
                 structure,
                 np.stack([table for _, table in starts]),
                 self._data.update_for_batch(size, structure),
@@ -250,8 +248,8 @@ class GridSweep:
                     continue  # seen before, and not sound
                 mixture = ended.mixture(at)
                 if (mixture.covariance.pivots() > 0).all():  # to rounding singular, if not
-                    counts = mixture.weights * self._data.weight
-                    soundness = self._data.examine(mixture, counts, self._data.weight)
+                    total = self._data.rows.total
+                    soundness = self._data.examine(mixture, mixture.weights * total, total)
                     log_likelihood = float(ended.log_likelihoods[at])
                     table = ended.responsibilities[at]
                     optima.add(LocalOptimum(mixture, objective, log_likelihood, soundness, starts[at][0], table))

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine, distinct_rows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import draw_sample
@@ -28,8 +29,7 @@ _SEARCHED_ROWS = 5_000
 
 
 def search_models(
-    rows: FloatArray,
-    row_weights: FloatArray | None,
+    rows: WeightedRows,
     cells: set[Key],
     *,
     reg_covar: float | str = "auto",
@@ -46,8 +46,8 @@ def search_models(
 
     Parameters
     ----------
-    rows : (n, d) array of float64
-    row_weights : (n,) array, optional
+    rows : WeightedRows
+        Of float64.
     cells : set of (number of components, covariance type)
     reg_covar : float or str
     random_state : int, RandomState instance or None
@@ -76,10 +76,9 @@ def search_models(
         return {}
     names = {(size, covariance_class(name)): (size, name) for size, name in cells}
     before = {(size, covariance_class(name)): cell for (size, name), cell in (known or {}).items() if cell.fit}
-    weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-    distinct = distinct_rows(rows, row_weights)
-    engine = NativeEngine(rows, row_weights) if distinct is None else NativeEngine(*distinct)
+    distinct = distinct_rows(rows)
+    engine = NativeEngine.of(rows if distinct is None else distinct)
     found: dict[Key, Cell] = {}
 
     def note(cell: Cell) -> None:
@@ -106,7 +105,7 @@ def search_models(
                 time_budget=None,
                 watch=None,
             )
-            return settings.update_for(weight, data, root_within)
+            return settings.update_for(rows.total, data, root_within)
 
         search_data = SearchData(data, sizes, update_for, rng)
         optima = {place: _optimum_of(cell, search_data) for place, cell in before.items()}

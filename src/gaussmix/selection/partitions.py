@@ -41,10 +41,7 @@ class SearchData:
 
     Attributes
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
-    weight : float
-        Sum of the weights.
+    rows : WeightedRows
     engine : NativeEngine
     rounding : (d,) array
         Variance of each column that rounding alone gives it.
@@ -57,11 +54,10 @@ class SearchData:
         update_for: Callable[[type[AbstractCovariance], int, Sample, FloatArray], MaximumLikelihood],
         rng: np.random.Generator,
     ) -> None:
-        self.rows, self.row_weights = data.rows, data.row_weights
-        self.weight = float(len(self.rows)) if self.row_weights is None else float(self.row_weights.sum())
-        self.engine = NativeEngine(self.rows, self.row_weights)
-        self.rounding = rounding_variances(self.rows)
-        self._samples = {form: Sample.of(self.rows, self.row_weights, form) for form in ("diagonal", "spherical")}
+        self.rows = data.rows
+        self.engine = NativeEngine.of(self.rows)
+        self.rounding = rounding_variances(self.rows.values)
+        self._samples = {form: Sample.of(self.rows, form) for form in ("diagonal", "spherical")}
         self._samples["full"] = self._samples["tied"] = data
         self._sizes = [size for size in sizes if size > 1]
         self._update_for = update_for
@@ -76,18 +72,18 @@ class SearchData:
         """Clusters of every size at once, merged from the same small cells by two criteria, in two kinds of units."""
         trees = {}
         for units in _UNITS:
-            rows = self._samples[units].whitened
-            n_cells = min(max(_CELLS, 3 * max(self._sizes)), len(rows) // _LEAST_ROWS_PER_CELL)
-            seeds = k_means(rows, self.row_weights, max(n_cells, 1), self._rng, max_iter=_MOVES_OF_CELLS)
-            cells = np.unique(nearest(rows, seeds), return_inverse=True)[1]
+            rows = self.rows.with_values(self._samples[units].whitened)
+            n_cells = min(max(_CELLS, 3 * max(self._sizes)), rows.n_rows // _LEAST_ROWS_PER_CELL)
+            seeds = k_means(rows, max(n_cells, 1), self._rng, max_iter=_MOVES_OF_CELLS)
+            cells = np.unique(nearest(rows.values, seeds), return_inverse=True)[1]
             for name, form in _MERGED_BY.items():
-                trees[f"{name}, {units} units"] = merge_tree(rows, self.row_weights, form, cells, self._sizes)
+                trees[f"{name}, {units} units"] = merge_tree(rows, form, cells, self._sizes)
         return trees
 
     def clusters(self, size: int) -> list[tuple[str, IntArray]]:
         """Partitions of the rows, labels (n,): that of k-means in units of their covariance first."""
         if size == 1:
-            return [("all rows", np.zeros(len(self.rows), dtype=np.int64))]
+            return [("all rows", np.zeros(self.rows.n_rows, dtype=np.int64))]
         if size not in self._clusters:
             data = self._samples["full"]
             views = [

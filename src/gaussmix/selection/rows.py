@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.selection.cells import Key
@@ -20,8 +21,7 @@ class GivenRows:
 
     Attributes
     ----------
-    rows : (n, d) array
-    row_weights : (n,) array or None
+    rows : WeightedRows
     data_range : ColumnReduction or None
         Where columns are left out of all models: constant ones, and functions of others. Where there are no more
         different rows than columns every column is a function of others: then constant ones alone.
@@ -29,37 +29,27 @@ class GivenRows:
         Different rows that have a weight; not counted any further than what is asked.
     """
 
-    rows: FloatArray
-    row_weights: FloatArray | None
+    rows: WeightedRows
     data_range: ColumnReduction | None
     n_different: int
 
     @classmethod
-    def of(cls, rows: FloatArray, row_weights: FloatArray | None, most_components: int) -> Self:
+    def of(cls, rows: WeightedRows, most_components: int) -> Self:
         """What is to be known for numbers of components up to the one given."""
-        weighted = rows if row_weights is None else rows[row_weights > 0]
-        n_different = _count_different(weighted, max(most_components, rows.shape[1] + 1))
-        kind = "full" if n_different > rows.shape[1] else "diag"
-        return cls(rows, row_weights, ColumnReduction.of(rows, row_weights, kind), n_different)
+        n_different = _count_different(rows.positive().values, max(most_components, rows.n_features + 1))
+        kind = "full" if n_different > rows.n_features else "diag"
+        return cls(rows, ColumnReduction.of(rows, kind), n_different)
 
     @property
-    def kept(self) -> FloatArray:
-        """(n, r) the columns that count."""
-        return self.rows if self.data_range is None else self.data_range.reduce(self.rows)
+    def kept(self) -> WeightedRows:
+        """The columns that count."""
+        reduction = self.data_range
+        return self.rows if reduction is None else self.rows.with_values(reduction.reduce(self.rows.values))
 
     @property
     def n_features(self) -> int:
         """How many columns count."""
-        return self.rows.shape[1] if self.data_range is None else len(self.data_range.kept)
-
-    @property
-    def weight(self) -> float:
-        return float(len(self.rows)) if self.row_weights is None else float(self.row_weights.sum())
-
-    @property
-    def n_weighted(self) -> int:
-        """Rows that have a weight."""
-        return len(self.rows) if self.row_weights is None else int(np.count_nonzero(self.row_weights))
+        return self.rows.n_features if self.data_range is None else len(self.data_range.kept)
 
     def refusal(self, key: Key) -> str:
         """Why a model cannot be fitted to the rows; empty when it can."""
@@ -72,10 +62,10 @@ class GivenRows:
 
     def fingerprint(self) -> tuple[tuple[int, ...], str]:
         """What tells data apart that are not the same: the shape, and a hash of some rows with their weights."""
-        some = np.unique(np.linspace(0, len(self.rows) - 1, _HASHED_ROWS).astype(np.int64))
-        digest = hashlib.blake2b(np.ascontiguousarray(self.rows[some]).tobytes(), digest_size=16)
-        if self.row_weights is not None:
-            digest.update(np.ascontiguousarray(self.row_weights[some]).tobytes())
+        some = self.rows.take(np.unique(np.linspace(0, self.rows.n_rows - 1, _HASHED_ROWS).astype(np.int64)))
+        digest = hashlib.blake2b(np.ascontiguousarray(some.values).tobytes(), digest_size=16)
+        if some.weights is not None:
+            digest.update(some.weights.tobytes())
         return self.rows.shape, digest.hexdigest()
 
 

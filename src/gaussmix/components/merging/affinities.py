@@ -15,6 +15,7 @@ from gaussmix.components.merging.ridgeline import Ridgeline
 from gaussmix.core.covariance import Full
 from gaussmix.core.covariance.triangular import root_of_rows
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 
 _BLOCK = 1 << 11  # rows that are looked at while they are in cache
@@ -57,38 +58,42 @@ class SoftClusters(AbstractClusters):
 
     Attributes
     ----------
-    responsibilities : (n, m) array
-    row_weights : (n,) array
+    rows : WeightedRows
+        For each row its responsibilities (m,) as values.
     """
 
-    responsibilities: FloatArray
-    row_weights: FloatArray
+    rows: WeightedRows
 
     @property
     def n_clusters(self) -> int:
-        return self.responsibilities.shape[1]
+        return self.rows.n_features
+
+    @property
+    def responsibilities(self) -> FloatArray:
+        """(n, m)"""
+        return self.rows.values
 
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:
         gained = np.zeros(len(others))
-        for start in range(0, len(self.responsibilities), _BLOCK):
-            part = self.responsibilities[start : start + _BLOCK]
-            gained += self.row_weights[start : start + _BLOCK] @ _entropy_between(part[:, [cluster]], part[:, others])
-        empty = self.row_weights @ self.responsibilities == 0
+        for start in range(0, self.rows.n_rows, _BLOCK):
+            part = self.rows.take(slice(start, start + _BLOCK))
+            gained += part.explicit_weights @ _entropy_between(part.values[:, [cluster]], part.values[:, others])
+        empty = self.rows.explicit_weights @ self.responsibilities == 0
         return np.where(empty[others] | empty[cluster], np.inf, gained)
 
     def merged(self, first: int, second: int) -> Self:
         responsibilities = np.delete(self.responsibilities, second, axis=1)
         responsibilities[:, first] += self.responsibilities[:, second]
-        return type(self)(responsibilities, self.row_weights)
+        return type(self)(self.rows.with_values(responsibilities))
 
     def entropy(self) -> float:
         """Sum of ``-r log r`` over rows and clusters, in nats."""
-        return float(self.row_weights @ entr(self.responsibilities).sum(axis=1))
+        return float(self.rows.explicit_weights @ entr(self.responsibilities).sum(axis=1))
 
     def n_rows_of(self, first: int, second: int) -> float:
         """How many rows are most probably of one of two clusters."""
         labels = self.responsibilities.argmax(axis=1)
-        return float(self.row_weights[(labels == first) | (labels == second)].sum())
+        return float(self.rows.explicit_weights[(labels == first) | (labels == second)].sum())
 
 
 def _entropy_between(one: FloatArray, other: FloatArray) -> FloatArray:
@@ -107,25 +112,26 @@ class ConfusedClusters(AbstractClusters):
 
     Attributes
     ----------
-    rows : SoftClusters
+    clusters : SoftClusters
     """
 
-    rows: SoftClusters
+    clusters: SoftClusters
 
     @property
     def n_clusters(self) -> int:
-        return self.rows.n_clusters
+        return self.clusters.n_clusters
 
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:
         return self.table()[cluster, others]
 
     def merged(self, first: int, second: int) -> Self:
-        return type(self)(self.rows.merged(first, second))
+        return type(self)(self.clusters.merged(first, second))
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
         """All of it: merging changes what the rows are taken for."""
-        labels = self.rows.responsibilities.argmax(axis=1)
-        weighted = self.rows.row_weights[:, None] * self.rows.responsibilities
+        responsibilities = self.clusters.responsibilities
+        labels = responsibilities.argmax(axis=1)
+        weighted = self.clusters.rows.explicit_weights[:, None] * responsibilities
         taken = np.stack([weighted[labels == cluster].sum(axis=0) for cluster in range(self.n_clusters)])
         counts = taken.sum(axis=0)
         shares = np.divide(taken, counts, out=np.full(taken.shape, np.inf), where=counts > 0)

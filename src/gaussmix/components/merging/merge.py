@@ -8,7 +8,9 @@ import numpy.typing as npt
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.core.validation import check_sample_weight
 
 _DRAWS = 100_000
 
@@ -98,15 +100,7 @@ def _soft_clusters(
         shares = mixture.responsibilities(X)  # type: ignore[arg-type]
     else:
         shares = _check_responsibilities(responsibilities, mixture.n_components)
-    if sample_weight is None:
-        return SoftClusters(shares, np.ones(len(shares)))
-    row_weights = np.asarray(sample_weight, dtype=np.float64)
-    if row_weights.shape != (len(shares),):
-        raise ValueError(f"sample_weight must have the shape ({len(shares)},), got {row_weights.shape}")
-    if not (np.isfinite(row_weights) & (row_weights >= 0)).all():
-        row = int(np.flatnonzero(~(np.isfinite(row_weights) & (row_weights >= 0)))[0])
-        raise ValueError(f"sample_weight must be finite and not negative, got {row_weights[row]} at row {row}")
-    return SoftClusters(shares, row_weights)
+    return SoftClusters(WeightedRows(shares, check_sample_weight(sample_weight, len(shares))))
 
 
 def _check_responsibilities(values: npt.ArrayLike, n_components: int) -> FloatArray:
@@ -128,7 +122,7 @@ def _clusters(mixture: Mixture, method: Method, rows: SoftClusters | None) -> Ab
         case "demp":
             if rows is None:
                 drawn, _ = mixture.sample(_DRAWS, 0)
-                return ConfusedClusters(SoftClusters(mixture.responsibilities(drawn), np.ones(_DRAWS)))
+                return ConfusedClusters(SoftClusters(WeightedRows(mixture.responsibilities(drawn))))
             return ConfusedClusters(rows)
         case "bhattacharyya":
             return NormalClusters(mixture, "bhattacharyya")

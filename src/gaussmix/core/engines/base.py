@@ -7,9 +7,8 @@ An engine owes ``accumulate`` (the sums of one pass), ``score_rows`` (a number o
 
 from abc import ABC, abstractmethod
 
-import numpy as np
-
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -65,9 +64,7 @@ class AbstractEngine(ABC):
         """
 
     @abstractmethod
-    def sample_rows(
-        self, limit: int, rng: Random, odds: FloatArray | None = None
-    ) -> tuple[FloatArray, FloatArray | None]:
+    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         """Draw rows of positive weight; all of them when they fit.
 
         One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they stood
@@ -85,28 +82,6 @@ class AbstractEngine(ABC):
 
         Returns
         -------
-        rows : (m, d) array of floats
-            At most ``limit`` of them.
-        row_weights : (m,) array, or None
-            Their weights.
+        WeightedRows
+            At most ``limit`` rows, as floats. `gaussmix.core.row_sampling.draw_rows` draws them from rows in memory.
         """
-
-
-def draw_rows(
-    rows: Rows, row_weights: FloatArray | None, limit: int, rng: Random, odds: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray | None]:
-    """`AbstractEngine.sample_rows` for rows in memory."""
-    if odds is not None:
-        sums = np.cumsum(odds if row_weights is None else odds * row_weights)
-        places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
-        drawn = np.minimum(np.searchsorted(sums, places, side="right"), len(rows) - 1)
-        return np.ascontiguousarray(rows[drawn], dtype=None if rows.dtype.kind == "f" else np.float64), 1 / odds[drawn]
-    chosen = None if row_weights is None or row_weights.all() else row_weights.nonzero()[0]
-    n_rows = len(rows) if chosen is None else len(chosen)
-    if n_rows > limit:
-        edges = np.arange(limit + 1) * n_rows // limit
-        index = edges[:-1] + (rng.uniform(size=limit) * np.diff(edges)).astype(np.int64)
-        chosen = index if chosen is None else chosen[index]
-    some = rows if chosen is None else rows[chosen]
-    some = np.ascontiguousarray(some, dtype=None if some.dtype.kind == "f" else np.float64)
-    return some, row_weights if row_weights is None or chosen is None else row_weights[chosen]

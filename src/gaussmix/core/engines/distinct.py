@@ -3,7 +3,8 @@
 import numpy as np
 
 import gaussmix.core._native as _native
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import Rows
 
 LEAST_ROWS = 4096
 """For fewer rows a whole fit takes a few milliseconds: nothing to gain."""
@@ -15,25 +16,23 @@ _SAMPLED = 4  # times the root of the number of rows
 _PIECE_BYTES = 8 << 20  # between two pieces Python can act on Ctrl-C
 
 
-def distinct_rows(rows: Rows, row_weights: FloatArray | None = None) -> tuple[Rows, FloatArray] | None:
+def distinct_rows(rows: WeightedRows) -> WeightedRows | None:
     """The distinct rows and the sum of the weights of each, or None when rows repeat too little to gain by it.
 
     Parameters
     ----------
-    rows : (n, d) array of float64, float32, uint8 or uint16
-        Where rows may repeat.
-    row_weights : (n,) array, optional
-        Rows of weight zero are left out. Without weights, each row counts once.
+    rows : WeightedRows
+        Of float64, float32, uint8 or uint16. Rows of weight zero are left out.
 
     Returns
     -------
-    (m, d) array and (m,) array, or None
-        The rows, each once, and how much each counts.
+    WeightedRows or None
+        The rows, each once, with the sums of their weights.
     """
-    limit = len(rows) // REPEATS
-    if len(rows) < LEAST_ROWS or estimated_distinct(rows) > limit:
+    limit = rows.n_rows // REPEATS
+    if rows.n_rows < LEAST_ROWS or estimated_distinct(rows.values) > limit:
         return None
-    return _collect(rows, row_weights, limit)
+    return _collect(rows, limit)
 
 
 def estimated_distinct(rows: Rows) -> float:
@@ -49,23 +48,23 @@ def estimated_distinct(rows: Rows) -> float:
     the same position drawn twice, about 8 times, that makes the estimate n.
     """
     positions = np.random.default_rng(0).integers(0, len(rows), int(_SAMPLED * len(rows) ** 0.5))
-    found = _collect(np.ascontiguousarray(rows[positions]), None, len(positions))
+    found = _collect(WeightedRows(np.ascontiguousarray(rows[positions])), len(positions))
     assert found is not None
-    counts = found[1]
+    counts = found.explicit_weights
     once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
     return len(counts) + once * (once - 1) / (2 * (twice + 1))
 
 
-def _collect(rows: Rows, row_weights: FloatArray | None, limit: int) -> tuple[Rows, FloatArray] | None:
+def _collect(rows: WeightedRows, limit: int) -> WeightedRows | None:
     """The distinct rows and their weights, or None when there are more than the limit."""
-    kept = np.empty((limit, rows.shape[1]), dtype=rows.dtype)  # the system gives memory where it is written to
+    values = rows.values
+    kept = np.empty((limit, rows.n_features), dtype=values.dtype)  # the system gives memory where it is written to
     weights = np.empty(limit)
-    collector = _native.DistinctRows(len(rows), kept, weights, row_weights is not None)
-    step = max(1, _PIECE_BYTES // (rows.itemsize * rows.shape[1]))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        piece = np.ascontiguousarray(rows[part])
-        if not collector.add(piece, None if row_weights is None else np.ascontiguousarray(row_weights[part])):
+    collector = _native.DistinctRows(rows.n_rows, kept, weights, rows.weights is not None)
+    step = max(1, _PIECE_BYTES // (values.itemsize * rows.n_features))
+    for start in range(0, rows.n_rows, step):
+        piece = rows.take(slice(start, start + step))
+        if not collector.add(np.ascontiguousarray(piece.values), piece.weights):
             return None
     size = collector.finish()
-    return kept[:size], weights[:size]
+    return WeightedRows(kept[:size], weights[:size], rows.names)

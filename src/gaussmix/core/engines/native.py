@@ -4,16 +4,18 @@ import os
 import time
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 import gaussmix.core._native as _native
-from gaussmix.core.engines.base import AbstractEngine, draw_rows
+from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.moments import Moments
+from gaussmix.core.row_sampling import draw_rows
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
-_READ_AS_THEY_ARE = tuple(np.dtype(kind) for kind in ("float64", "float32", "uint8", "uint16"))
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
 _COLUMN_ROWS = 4096  # rows that are turned into columns at a time
 _FEW_ROWS = 500  # a call for so few is quick whatever they are
@@ -66,13 +68,28 @@ class NativeEngine(AbstractEngine):
     """
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
-        self._rows = rows
-        self._in_place = rows.flags.c_contiguous and rows.dtype in _READ_AS_THEY_ARE
-        self._row_weights = None if row_weights is None else np.ascontiguousarray(row_weights, dtype=np.float64)
-        self._weight = float(len(rows)) if row_weights is None else float(row_weights.sum())
+        self._rows = WeightedRows(rows, row_weights)
+        self._weight = self._rows.total
         self.n_rows, self.n_features = rows.shape
-        small = rows.dtype in _READ_AS_THEY_ARE and rows.dtype.itemsize < 8
-        self.rough_helps = small and row_weights is None and len(rows) >= _ROUGH_ROWS
+        kept = rows.dtype.type in KEPT_TYPES and rows.dtype.isnative
+        self._in_place = kept and rows.flags.c_contiguous
+        self.rough_helps = kept and rows.dtype.itemsize < 8 and row_weights is None and len(rows) >= _ROUGH_ROWS
+
+    @classmethod
+    def of(cls, rows: WeightedRows) -> Self:
+        """Return the engine of rows with weights.
+
+        Parameters
+        ----------
+        rows : WeightedRows
+            Finite numbers.
+
+        Returns
+        -------
+        NativeEngine
+            The rows are not copied.
+        """
+        return cls(rows.values, rows.weights)
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
@@ -84,10 +101,11 @@ class NativeEngine(AbstractEngine):
         scatter = np.zeros(mixture.factors.shape)
         overlap = np.zeros((mixture.n_components, mixture.n_components)) if mixture.form == "tied" else None
         totals = np.zeros(2)
+        weights = self._rows.weights
         for part, rows in self._pieces(mixture.form, mixture.n_components):
             _native.accumulate(
                 rows,
-                None if self._row_weights is None else self._row_weights[part],
+                None if weights is None else weights[part],
                 _piece_of(log_prior, part),
                 *_lowered(mixture, common),
                 counts,
@@ -121,10 +139,8 @@ class NativeEngine(AbstractEngine):
             )
         return result
 
-    def sample_rows(
-        self, limit: int, rng: Random, odds: FloatArray | None = None
-    ) -> tuple[FloatArray, FloatArray | None]:
-        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
+        return draw_rows(self._rows, limit, rng, odds)
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         """What the factors have in common, if rows that are turned once are as good and sooner done."""
@@ -146,11 +162,12 @@ class NativeEngine(AbstractEngine):
     @cached_property
     def _greatest(self) -> FloatArray:
         """(d,) the greatest absolute value of each feature, by columns: NumPy is slow across short rows."""
-        if self._rows.dtype.kind == "u":
-            return np.full(self.n_features, float(np.iinfo(self._rows.dtype).max))
-        greatest = np.zeros(self.n_features, dtype=self._rows.dtype)
+        values = self._rows.values
+        if values.dtype.kind == "u":
+            return np.full(self.n_features, float(np.iinfo(values.dtype).max))
+        greatest = np.zeros(self.n_features, dtype=values.dtype)
         for start in range(0, self.n_rows, _COLUMN_ROWS):
-            columns = np.ascontiguousarray(self._rows[start : start + _COLUMN_ROWS].T)
+            columns = np.ascontiguousarray(values[start : start + _COLUMN_ROWS].T)
             np.maximum(greatest, np.maximum(columns.max(axis=1), -columns.min(axis=1)), out=greatest)
         return greatest.astype(np.float64)
 
@@ -160,7 +177,7 @@ class NativeEngine(AbstractEngine):
         Pieces grow while the caller is quick: the sums are the same for any pieces.
         """
         if self._in_place and self.n_rows <= _FEW_ROWS:
-            yield slice(None), self._rows
+            yield slice(None), self._rows.values
             return
         block = _native.block_rows(form, n_components, self.n_features)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
@@ -170,7 +187,7 @@ class NativeEngine(AbstractEngine):
         start = 0
         while start < self.n_rows:
             part = slice(start, min(start + step, self.n_rows))
-            rows = self._rows[part]
+            rows = self._rows.values[part]
             began = time.perf_counter()
             yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
             if time.perf_counter() - began < _QUICK_CALL:

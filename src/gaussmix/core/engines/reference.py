@@ -6,9 +6,11 @@ Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
-from gaussmix.core.engines.base import AbstractEngine, draw_rows
+from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
+from gaussmix.core.row_sampling import draw_rows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -25,14 +27,13 @@ class ReferenceEngine(AbstractEngine):
     """
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
-        self._rows = rows
-        self._row_weights = row_weights
+        self._rows = WeightedRows(rows, row_weights)
         self.n_rows, self.n_features = rows.shape
 
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
-        weights = np.ones(self.n_rows) if self._row_weights is None else self._row_weights
+        weights = self._rows.explicit_weights
         scores = self._scores(mixture, log_prior)
         log_density = logsumexp(scores, axis=1)
         responsibilities = _responsibilities(scores, log_density)
@@ -63,13 +64,11 @@ class ReferenceEngine(AbstractEngine):
             case "responsibilities":
                 return _responsibilities(scores, logsumexp(scores, axis=1))
 
-    def sample_rows(
-        self, limit: int, rng: Random, odds: FloatArray | None = None
-    ) -> tuple[FloatArray, FloatArray | None]:
-        return draw_rows(self._rows, self._row_weights, limit, rng, odds)
+    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
+        return draw_rows(self._rows, limit, rng, odds)
 
     def _whiten(self, mixture: WhitenedMixture, component: int) -> FloatArray:
-        difference = self._rows.astype(float) - mixture.means[component]
+        difference = self._rows.values.astype(float) - mixture.means[component]
         return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:

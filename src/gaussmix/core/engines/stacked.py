@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.moments import Moments
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -55,9 +56,7 @@ class StackedEngine(AbstractEngine):
         """(R n, ...) one mixture after the other."""
         return np.concatenate([self._engine.score_rows(part, want, log_prior) for part in self._parts(mixture)])
 
-    def sample_rows(
-        self, limit: int, rng: Random, odds: FloatArray | None = None
-    ) -> tuple[FloatArray, FloatArray | None]:
+    def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         return self._engine.sample_rows(limit, rng, odds)
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:

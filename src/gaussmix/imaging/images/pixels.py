@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.typing import BoolArray, IntArray, Rows
 from gaussmix.core.validation import LARGEST
 
@@ -18,7 +19,6 @@ MOST_CLASSES = 255
 MOST_CHANNELS = 4
 """A last axis of no more entries is taken for channels."""
 
-_KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
 _FLOAT_FOR = {np.dtype(np.int8): np.float32, np.dtype(np.int16): np.float32, np.dtype(np.bool_): np.uint8}
 
 
@@ -94,7 +94,7 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
             "and in picture.alpha the mask of what is not transparent"
         )
     values = np.asarray(image)
-    if values.dtype.type not in _KEPT_TYPES:
+    if values.dtype.type not in KEPT_TYPES:
         if values.dtype.kind not in "iub":
             raise ValueError(f"image must have numbers, got an array of {values.dtype}")
         values = values.astype(_FLOAT_FOR.get(values.dtype, np.float64))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import IntArray, Random, Rows
 from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
@@ -101,5 +102,5 @@ def _clusters(rows: Rows, n_clusters: int, rng: Random) -> IntArray:
     if n_clusters == 1 or not len(rows):
         return np.zeros(len(rows), dtype=np.int64)
     some = rows if len(rows) <= _MOST_ROWS else rows[rng.permutation(len(rows))[:_MOST_ROWS]]
-    centers = k_means(some.astype(np.float64), None, n_clusters, rng, max_iter=_LLOYD)
+    centers = k_means(WeightedRows(some.astype(np.float64)), n_clusters, rng, max_iter=_LLOYD)
     return nearest(rows, centers)

@@ -1,0 +1,116 @@
+"""Rows of numbers with their weights and the names of their columns, as one value."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+
+KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
+"""Types that the compiled code reads without a copy, in native byte order; any other is converted to float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedRows:
+    """Rows, and how many rows each of them counts as.
+
+    The arrays are read-only views: the caller's arrays stay writable. Weights are converted to contiguous float64.
+
+    Attributes
+    ----------
+    values : (n, d) array of numbers
+        The rows.
+    weights : (n,) array, or None
+        Nonnegative; a weight of 2 counts as two equal rows. None means that each row counts once.
+    names : tuple of d str, or None
+        Names of the columns, where they are known.
+    """
+
+    values: Rows
+    weights: FloatArray | None = None
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _read_only(self.values))
+        if self.weights is not None:
+            weights = np.ascontiguousarray(self.weights, dtype=np.float64)
+            if weights.shape != (self.n_rows,):
+                raise ValueError(f"weights must have the shape ({self.n_rows},), got {weights.shape}")
+            object.__setattr__(self, "weights", _read_only(weights))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns there are."""
+        return self.n_rows, self.n_features
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are, those of weight zero included."""
+        return len(self.values)
+
+    @property
+    def n_features(self) -> int:
+        """How many columns there are."""
+        return int(self.values.shape[1])
+
+    @property
+    def n_positive(self) -> int:
+        """How many rows have a positive weight."""
+        return self.n_rows if self.weights is None else int(np.count_nonzero(self.weights))
+
+    @cached_property
+    def total(self) -> float:
+        """The sum of the weights; without weights, the number of rows."""
+        return float(self.n_rows) if self.weights is None else float(self.weights.sum())
+
+    @property
+    def explicit_weights(self) -> FloatArray:
+        """(n,) the weights; without weights, ones."""
+        return np.ones(self.n_rows) if self.weights is None else self.weights
+
+    def take(self, where: IntArray | BoolArray | slice) -> "WeightedRows":
+        """Return some of the rows, with their weights.
+
+        Parameters
+        ----------
+        where : array of int, (n,) array of bool, or slice
+            Positions of the rows.
+
+        Returns
+        -------
+        WeightedRows
+            The rows in the order of the positions.
+        """
+        return WeightedRows(self.values[where], None if self.weights is None else self.weights[where], self.names)
+
+    def positive(self) -> "WeightedRows":
+        """Return the rows of positive weight.
+
+        Returns
+        -------
+        WeightedRows
+            This value itself when all weights are positive.
+        """
+        return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
+
+    def with_values(self, values: Rows) -> "WeightedRows":
+        """Return other values of the same rows, with the same weights and without names.
+
+        Parameters
+        ----------
+        values : (n, any) array of numbers
+            For each row its new values, such as coordinates in other units.
+
+        Returns
+        -------
+        WeightedRows
+            The weights are shared.
+        """
+        return WeightedRows(values, self.weights)
+
+
+def _read_only(array: Rows) -> Rows:
+    view = array.view()
+    view.flags.writeable = False
+    return view
