@@ -20,8 +20,8 @@
 #include "em/constants.hpp"
 #include "em/em_batch.hpp"
 #include "em/structures.hpp"
-#include "imaging/field.hpp"
 #include "imaging/fractions.hpp"
+#include "imaging/random_field.hpp"
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
 
@@ -178,10 +178,10 @@ using OutBytes = nb::ndarray<std::uint8_t, nb::c_contig, nb::device::cpu>;
 using OutFloats = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Integers = nb::ndarray<const std::int64_t, nb::c_contig, nb::device::cpu>;
 
-class Field {
+class RandomField {
  public:
-  Field(const Integers& shape, int n_classes, const Integers& offsets, const In& weights,
-        const std::optional<Bytes>& visible, const std::optional<Bytes>& edges) {
+  RandomField(const Integers& shape, int n_classes, const Integers& offsets, const In& weights,
+              const std::optional<Bytes>& visible, const std::optional<Bytes>& edges) {
     const std::size_t n_axes = shape.size(), n_offsets = weights.size();
     if (n_axes < 1 || n_axes > gaussmix::kMostAxes) throw nb::value_error("shape must have 1 to 4 axes");
     if (n_offsets > 26) throw nb::value_error("there can be at most 26 offsets");
@@ -197,7 +197,7 @@ class Field {
     const std::uint8_t* seen = sized_or_null(visible, n, "visible");
     const std::uint8_t* between = sized_or_null(edges, n * n_offsets, "edges");
     nb::gil_scoped_release release;
-    field_ = std::make_unique<gaussmix::Field>(neighbors, n_classes, seen, between);
+    field_ = std::make_unique<gaussmix::RandomField>(neighbors, n_classes, seen, between);
   }
 
   void load(std::size_t first, const In& scores, bool keep) {
@@ -209,30 +209,30 @@ class Field {
     nb::gil_scoped_release release;
     field_->pool(max_threads());
   }
-  void sweep(double strength, int times) {
+  void sweep(double smoothing, int times) {
     nb::gil_scoped_release release;
-    for (int i = 0; i < times; ++i) field_->sweep(strength, max_threads());
+    for (int i = 0; i < times; ++i) field_->sweep(smoothing, max_threads());
   }
-  void draw(double strength, std::uint64_t seed) {
+  void draw(double smoothing, std::uint64_t seed) {
     nb::gil_scoped_release release;
-    field_->draw(strength, seed, max_threads());
+    field_->draw(smoothing, seed, max_threads());
   }
-  double free_energy(double strength) const {
+  double free_energy(double smoothing) const {
     nb::gil_scoped_release release;
-    return field_->free_energy(strength, max_threads());
+    return field_->free_energy(smoothing, max_threads());
   }
   void probabilities(std::size_t first, const OutFloats& to) const {
     const std::size_t count = count_of(to, first);
     nb::gil_scoped_release release;
     field_->probabilities(first, count, to.data());
   }
-  void condition(double strength, const In& preferences, const OutFloats& to, const Out& totals) const {
+  void condition(double smoothing, const In& preferences, const OutFloats& to, const Out& totals) const {
     const std::size_t k = field_->n_classes();
     sized(preferences, k, "preferences");
     sized(to, field_->n_pixels() * k, "to");
     sized(totals, 2 + k + (k + 1) * (k + 2) / 2, "totals");
     nb::gil_scoped_release release;
-    field_->condition(strength, preferences.data(), to.data(), totals.data(), max_threads());
+    field_->condition(smoothing, preferences.data(), to.data(), totals.data(), max_threads());
   }
   void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
     if (first + to.size() > field_->n_pixels()) throw nb::value_error("there are fewer pixels");
@@ -248,26 +248,26 @@ class Field {
     return table.size() / k;
   }
 
-  std::unique_ptr<gaussmix::Field> field_;
+  std::unique_ptr<gaussmix::RandomField> field_;
 };
 
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
 void update_fractions(const Integers& shape, const In& weights, const Floats& rows, const In& origin, const In& factor,
-                      const Bytes& standing, const Floats& fractions_of_states, const Floats& means,
-                      const Floats& log_weights, const In& strengths, const OutFloats& fractions, const Out& sums) {
-  const std::size_t n_axes = shape.size(), n = standing.size(), n_states = log_weights.size(), d = origin.size();
+                      const Bytes& status, const Floats& fractions_of_states, const Floats& means,
+                      const Floats& log_weights, const In& smoothing, const OutFloats& fractions, const Out& sums) {
+  const std::size_t n_axes = shape.size(), n = status.size(), n_states = log_weights.size(), d = origin.size();
   const std::size_t k = n_states ? fractions_of_states.size() / n_states : 0;
   if (n_axes < 1 || n_axes > gaussmix::kMostAxes) throw nb::value_error("shape must have 1 to 4 axes");
   std::size_t n_pixels = 1;
   for (std::size_t axis = 0; axis < n_axes; ++axis) n_pixels *= static_cast<std::size_t>(shape.data()[axis]);
-  sized(standing, n_pixels, "standing");
+  sized(status, n_pixels, "status");
   sized(weights, n_axes, "weights");
   sized(rows, n * d, "rows");
   sized(factor, d * d, "factor");
   sized(fractions_of_states, n_states * k, "fractions_of_states");
   sized(means, n_states * d, "means");
-  sized(strengths, 2, "strengths");
+  sized(smoothing, 2, "smoothing");
   sized(fractions, k * n, "fractions");
   sized(sums, gaussmix::FractionSums{static_cast<int>(n_states), static_cast<int>(d)}.size(), "sums");
   const gaussmix::FractionStates states{
@@ -277,10 +277,10 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
       fractions_of_states.data(),
       means.data(),
       log_weights.data(),
-      {static_cast<float>(strengths.data()[0]), static_cast<float>(strengths.data()[1])}};
+      {static_cast<float>(smoothing.data()[0]), static_cast<float>(smoothing.data()[1])}};
   const gaussmix::FractionGrid grid{
-      static_cast<int>(n_axes), shape.data(),    weights.data(), rows.data(), origin.data(), factor.data(),
-      standing.data(),          fractions.data()};
+      static_cast<int>(n_axes), shape.data(), weights.data(), rows.data(), origin.data(), factor.data(), status.data(),
+      fractions.data()};
   nb::gil_scoped_release release;
   gaussmix::update_fractions(states, grid, max_threads(), sums.data());
 }
@@ -366,22 +366,27 @@ NB_MODULE(_native, module) {
       .def("add", &DistinctRows::add, "rows"_a, "row_weights"_a.none(),
            "Add the next rows; False if there are more distinct rows than the limit.")
       .def("finish", &DistinctRows::finish, "Complete the output and return the number of distinct rows.");
-  nb::class_<Field>(module, "Field", "Class probabilities of the pixels of an image (cpp/imaging/field.hpp).")
+  nb::class_<RandomField>(module, "RandomField",
+                          "Class probabilities of the pixels of an image (cpp/imaging/random_field.hpp).")
       .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
                     const std::optional<Bytes>&>(),
            "shape"_a, "n_classes"_a, "offsets"_a, "weights"_a, "visible"_a.none(), "edges"_a.none(),
            "Reads all arguments, keeps none.")
-      .def("load", &Field::load, "first"_a, "scores"_a, "keep"_a, "Scores of the pixels from the first on.")
-      .def("pool", &Field::pool, "Probabilities of blocks, from their scores together.")
-      .def("sweep", &Field::sweep, "strength"_a, "times"_a, "Mean-field updates of every pixel, in place.")
-      .def("draw", &Field::draw, "strength"_a, "seed"_a, "Draw every pixel given its neighbors.")
-      .def("free_energy", &Field::free_energy, "strength"_a, "What sweeps raise.")
-      .def("probabilities", &Field::probabilities, "first"_a, "to"_a.noconvert(), "Fill a table of pixels by classes.")
-      .def("condition", &Field::condition, "strength"_a, "preferences"_a, "to"_a.noconvert(), "totals"_a.noconvert(),
-           "What pixels would be given their neighbors, and how well the field explains them.")
-      .def("labels", &Field::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a, "The most probable classes.");
+      .def("load", &RandomField::load, "first"_a, "scores"_a, "keep"_a,
+           "Set the scores of the pixels from the first on.")
+      .def("pool", &RandomField::pool, "Give the pixels of each block the probabilities of their summed scores.")
+      .def("sweep", &RandomField::sweep, "smoothing"_a, "times"_a, "Update every pixel by mean field, in place.")
+      .def("draw", &RandomField::draw, "smoothing"_a, "seed"_a, "Draw every pixel given its neighbors.")
+      .def("free_energy", &RandomField::free_energy, "smoothing"_a, "Return the free energy, which sweeps never lower.")
+      .def("probabilities", &RandomField::probabilities, "first"_a, "to"_a.noconvert(),
+           "Fill a table of pixels by classes.")
+      .def("condition", &RandomField::condition, "smoothing"_a, "preferences"_a, "to"_a.noconvert(),
+           "totals"_a.noconvert(),
+           "Fill the responsibilities given the neighbors, and the totals of the pseudo-likelihood.")
+      .def("labels", &RandomField::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a,
+           "Fill the most probable classes.");
   module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a,
-             "factor"_a, "standing"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "strengths"_a,
+             "factor"_a, "status"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "smoothing"_a,
              "fractions"_a.noconvert(), "sums"_a.noconvert(),
              "Give every pixel its expected shares given its neighbors', in place, and add to sums "
              "(cpp/imaging/fractions.hpp).");

@@ -1,4 +1,4 @@
-"""Images of known shares: a fine map of classes, averaged over blocks, in noise and perhaps a field."""
+"""Images of known shares: a fine map of classes, averaged over blocks, in noise and perhaps with a bias field."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ FINE = 4
 
 @dataclass(frozen=True)
 class Mixed:
-    """Of the shape: an image (channels last), the shares (k last), the field (channels last), the visible pixels."""
+    """Arrays of one shape: image (channels last), fractions (k last), bias field (channels last), visible pixels."""
 
     image: np.ndarray
     fractions: np.ndarray
-    field: np.ndarray
+    bias_field: np.ndarray
     mask: np.ndarray
 
     @property
@@ -25,16 +25,16 @@ class Mixed:
 
     @property
     def nearest(self):
-        """(shape) the class with the nearest mean."""
+        """The class with the nearest mean, (shape)."""
         means = MEANS[:, : self.image.shape[-1]]
         return ((self.image[..., None, :] - means) ** 2).sum(axis=-1).argmin(axis=-1)
 
 
 def mixed_image(shape, noise, depth=0.0, n_channels=1, n_classes=3, seed=0):
-    """Wavy shells of classes, the first outside; outside of a ball nothing is visible.
+    """Return wavy shells of classes, the first outside; outside of a ball nothing is visible.
 
-    `noise` is a share of the brightest class, `depth` of the field: it falls off from a point as coils do, by so much
-    from the brightest pixel to the darkest.
+    `noise` is a share of the brightest class. The bias field falls off from a point, as that of a coil, by `depth` from
+    the brightest pixel to the darkest.
     """
     rng = np.random.default_rng(seed)
     place = np.stack(np.meshgrid(*[(np.arange(FINE * n) + 0.5) / (FINE * n) * 2 - 1 for n in shape], indexing="ij"))
@@ -45,14 +45,14 @@ def mixed_image(shape, noise, depth=0.0, n_channels=1, n_classes=3, seed=0):
     within = tuple(range(1, 2 * len(shape), 2))
     fractions = np.stack([(classes == k).reshape(blocks).mean(axis=within) for k in range(n_classes)], axis=-1)
     at = place.reshape(len(shape), *blocks).mean(axis=tuple(axis + 1 for axis in within))
-    field = np.empty((*shape, n_channels))
-    for channel, column in enumerate(np.moveaxis(field, -1, 0)):
+    bias_field = np.empty((*shape, n_channels))
+    for channel, column in enumerate(np.moveaxis(bias_field, -1, 0)):
         corner = np.where(np.arange(len(shape)) == channel % len(shape), 1.2, -0.8).reshape(-1, *(1,) * len(shape))
         column[:] = np.exp(-0.5 * ((at - corner) ** 2).sum(axis=0) / 4.0)
         low = 1.0 - depth
         column[:] = low + (1.0 - low) * (column - column.min()) / np.ptp(column)
     mask = (at**2).sum(axis=0) < 0.95
-    field /= np.exp(np.log(field[mask]).mean(axis=0))
+    bias_field /= np.exp(np.log(bias_field[mask]).mean(axis=0))
     clean = fractions @ MEANS[:n_classes, :n_channels]
-    image = clean * field + rng.normal(scale=noise * MEANS[:, :n_channels].max(axis=0), size=clean.shape)
-    return Mixed(image.astype(np.float32), fractions, field, mask)
+    image = clean * bias_field + rng.normal(scale=noise * MEANS[:, :n_channels].max(axis=0), size=clean.shape)
+    return Mixed(image.astype(np.float32), fractions, bias_field, mask)

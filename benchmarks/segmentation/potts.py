@@ -29,7 +29,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import GaussianMixtureSegmenter
-from gaussmix.imaging.random_field.field import Field
+from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 CLAIMED = [((128, 128), 3, 1.2, noise) for noise in (0.5, 0.8, 1.2)]
@@ -42,7 +42,7 @@ WIDE = [
 
 def potts(shape: tuple[int, ...], n_classes: int, strength: float, seed: int) -> IntArray:
     rng = np.random.default_rng(seed)
-    field = Field(shape, n_classes, Neighborhood.of(len(shape)))
+    field = RandomField(shape, n_classes, Neighborhood.of(len(shape)))
     field.load(np.zeros((field.n_pixels, n_classes)))
     for _ in range(150):
         field.draw(strength, int(rng.integers(1 << 63)))
@@ -56,7 +56,7 @@ def accuracy(truth: IntArray, labels: Rows) -> float:
 
 
 def with_true_parameters(image: FloatArray, n_classes: int, strength: float, noise: float, blocks: bool) -> Rows:
-    field = Field(image.shape, n_classes, Neighborhood.of(image.ndim))
+    field = RandomField(image.shape, n_classes, Neighborhood.of(image.ndim))
     field.load(-0.5 * ((image.reshape(-1, 1) - np.arange(n_classes)) / noise) ** 2)
     if blocks:
         field.pool()

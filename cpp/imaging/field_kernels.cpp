@@ -34,11 +34,12 @@ void add_neighbors(const FieldLine& line, int parity, std::size_t begin, std::si
   }
 }
 
-// Replaces the sums by exp(score + strength sum - greatest), zero where that is not a normal number; returns the total.
-GAUSSMIX_INLINE Pack shares_of(const float* scores, std::size_t stride, int n_classes, float strength, float* sums) {
+// Replaces the sums by exp(score + smoothing sum - greatest), zero where that is not a normal number; returns the
+// total.
+GAUSSMIX_INLINE Pack shares_of(const float* scores, std::size_t stride, int n_classes, float smoothing, float* sums) {
   Pack greatest = broadcast(-kInfinity), total{};
   for (int c = 0; c < n_classes; ++c) {
-    const Pack score = fetch(scores + c * stride) + strength * fetch(sums + c * kTile);
+    const Pack score = fetch(scores + c * stride) + smoothing * fetch(sums + c * kTile);
     store(sums + c * kTile, score);
     greatest = larger(greatest, score);
   }
@@ -66,12 +67,12 @@ void for_each_tile(const FieldLine& line, float* sums, Use use) {
 
 std::size_t scratch(int n_classes) { return 2 * n_classes * kTile; }
 
-void sweep(const FieldLine& line, float strength, float* sums) {
+void sweep(const FieldLine& line, float smoothing, float* sums) {
   const std::size_t stride = 2 * line.half;
   for_each_tile(line, sums, [&](int parity, std::size_t begin, std::size_t count) {
     const std::size_t at = parity * line.half + begin;
     for (std::size_t i = 0; i < count; i += kLanes) {
-      const Pack total = shares_of(line.scores + at + i, stride, line.n_classes, strength, sums + i);
+      const Pack total = shares_of(line.scores + at + i, stride, line.n_classes, smoothing, sums + i);
       const Pack normal = fetch_converted(line.visible + at + i) / total;
       for (int c = 0; c < line.n_classes; ++c) {
         store(line.q + c * stride + at + i, fetch(sums + c * kTile + i) * normal);
@@ -87,13 +88,13 @@ GAUSSMIX_INLINE std::uint32_t mixed(std::uint32_t x) {
   return x ^ (x >> 16);
 }
 
-void draw(const FieldLine& line, float strength, std::uint64_t seed, float* sums) {
+void draw(const FieldLine& line, float smoothing, std::uint64_t seed, float* sums) {
   const std::size_t stride = 2 * line.half;
   const std::uint32_t low = mixed(static_cast<std::uint32_t>(seed)), high = static_cast<std::uint32_t>(seed >> 32);
   for_each_tile(line, sums, [&](int parity, std::size_t begin, std::size_t count) {
     const std::size_t at = parity * line.half + begin;
     for (std::size_t i = 0; i < count; i += kLanes) {
-      const Pack total = shares_of(line.scores + at + i, stride, line.n_classes, strength, sums + i);
+      const Pack total = shares_of(line.scores + at + i, stride, line.n_classes, smoothing, sums + i);
       const Pack visible = fetch_converted(line.visible + at + i);
       Pack uniform;
       for (int l = 0; l < kLanes; ++l) {
@@ -119,7 +120,7 @@ void draw(const FieldLine& line, float strength, std::uint64_t seed, float* sums
   });
 }
 
-void condition(const FieldLine& line, float strength, const float* preferences, float* to, double* totals) {
+void condition(const FieldLine& line, float smoothing, const float* preferences, float* to, double* totals) {
   const int k = line.n_classes;
   const std::size_t stride = 2 * line.half;
   float* sums = to + k * stride;  // room behind the result
@@ -131,7 +132,7 @@ void condition(const FieldLine& line, float strength, const float* preferences, 
       const Pack visible = fetch_converted(line.visible + at + i);
       Pack prior_greatest = broadcast(-kInfinity), greatest = prior_greatest, prior_total{}, total{};
       for (int c = 0; c < k; ++c) {
-        const Pack pull = strength * fetch(sums + c * kTile + i);
+        const Pack pull = smoothing * fetch(sums + c * kTile + i);
         const Pack alone = broadcast(preferences[c]) + pull, both = fetch(line.scores + c * stride + at + i) + pull;
         prior_greatest = larger(prior_greatest, alone);
         greatest = larger(greatest, both);
@@ -191,7 +192,7 @@ void condition(const FieldLine& line, float strength, const float* preferences, 
   });
 }
 
-double free_energy(const FieldLine& line, float strength, float* sums) {
+double free_energy(const FieldLine& line, float smoothing, float* sums) {
   const std::size_t stride = 2 * line.half;
   constexpr float kSmallestNormal = 1.18e-38f;
   double energy = 0.0;
@@ -204,7 +205,7 @@ double free_energy(const FieldLine& line, float strength, float* sums) {
         const Bits counted = q > broadcast(kSmallestNormal);
         const Pack log_q = log_positive(select(counted, q, broadcast(1.0f)));
         const Pack term =
-            fetch(line.scores + c * stride + at + i) + (0.5f * strength) * fetch(sums + c * kTile + i) - log_q;
+            fetch(line.scores + c * stride + at + i) + (0.5f * smoothing) * fetch(sums + c * kTile + i) - log_q;
         total += select(counted, q * term, Pack{});
       }
       energy += sum_lanes(total);

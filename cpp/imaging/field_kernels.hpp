@@ -9,8 +9,8 @@ namespace gaussmix {
 // A neighboring line, and which of its pixels are neighbors.
 struct NeighborLine {
   const float* q;             // (classes, 2, half)
-  const std::uint8_t* edges;  // (2, half) of the pixel that the offset starts from, or null
-  bool edges_are_theirs;      // the offset leads from them to us
+  const std::uint8_t* edges;  // (2, half) of the line where the offset starts, or null
+  bool edges_are_theirs;      // the offset leads from that line to this one
   int step;                   // -1, 0 or 1 along the line
   float weight;
 };
@@ -26,13 +26,13 @@ struct FieldLine {
 };
 
 struct FieldKernels {
-  // Room for sums, in floats.
+  // The size of the scratch memory, in floats.
   std::size_t (*scratch)(int n_classes);
-  void (*sweep)(const FieldLine&, float strength, float* scratch);
-  void (*draw)(const FieldLine&, float strength, std::uint64_t seed, float* scratch);
-  // (classes, 2, half), and what Field::condition sums up is added to the totals.
-  void (*condition)(const FieldLine&, float strength, const float* preferences, float* to, double* totals);
-  double (*free_energy)(const FieldLine&, float strength, float* scratch);
+  void (*sweep)(const FieldLine&, float smoothing, float* scratch);
+  void (*draw)(const FieldLine&, float smoothing, std::uint64_t seed, float* scratch);
+  // Fills (classes, 2, half); adds the sums of RandomField::condition to the totals.
+  void (*condition)(const FieldLine&, float smoothing, const float* preferences, float* to, double* totals);
+  double (*free_energy)(const FieldLine&, float smoothing, float* scratch);
 };
 
 extern const FieldKernels field_baseline_single, field_avx2_single, field_avx512_single;

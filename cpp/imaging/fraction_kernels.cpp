@@ -8,7 +8,7 @@ namespace GAUSSMIX_ISA {
 namespace {
 
 // In the scratch, for each state a pack: its log prior and then its prior probability, its log posterior and then its
-// posterior probability, what the two kinds of neighbors say of it; then the sums of a tile.
+// posterior probability, its agreement with nearest and with second neighbors; then the sums of a tile.
 enum { kPrior, kPosterior, kNear, kFar, kPlanes };
 
 std::size_t scratch(const FractionStates& m) {
@@ -18,7 +18,7 @@ std::size_t scratch(const FractionStates& m) {
 
 GAUSSMIX_INLINE void add_pack(float* to, Pack pack) { store(to, fetch(to) + pack); }
 
-// Replaces logs by probabilities; returns the log of what they sum to.
+// Replaces logs by normalized probabilities; returns the log of the total.
 GAUSSMIX_INLINE Pack normalize(float* logs, int n_states, Pack greatest) {
   Pack total{};
   for (int s = 0; s < n_states; ++s) {
@@ -54,7 +54,7 @@ void update(const FractionStates& m, const FractionTile& tile, float* scratch, d
         const Pack off = fetch(tile.rows + j * kFractionTile + i) - m.means[s * d + j];
         distance += off * off;
       }
-      const Pack log_prior = m.log_weights[s] + m.strengths[0] * agrees + m.strengths[1] * agrees_far;
+      const Pack log_prior = m.log_weights[s] + m.smoothing[0] * agrees + m.smoothing[1] * agrees_far;
       const Pack log_posterior = log_prior - 0.5f * distance;
       store(near + s * kLanes, agrees);
       store(far + s * kLanes, agrees_far);

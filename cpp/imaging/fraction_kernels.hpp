@@ -5,13 +5,13 @@
 
 namespace gaussmix {
 
-// What a pixel can be: a state is the shares of the classes, and where such pixels lie.
+// The possible states of a pixel: the shares of the classes, and the mean of such pixels.
 struct FractionStates {
   int n_states, n_classes, n_features;
   const float* fractions;    // (states, classes)
   const float* means;        // (states, features), in units of the noise
   const float* log_weights;  // (states,)
-  float strengths[2];        // of the nearest neighbors, and of the second along each axis
+  float smoothing[2];        // of the nearest neighbors, and of the second along each axis
 };
 
 inline constexpr int kFractionTile = 256;  // pixels at most; all arrays of a tile are this wide
@@ -24,7 +24,7 @@ struct FractionTile {
   float* fractions;           // (classes, tile)
 };
 
-// Where the sums stand in one list of doubles.
+// The positions of the sums in one list of doubles.
 struct FractionSums {
   int n_states, n_features;
   static constexpr int log_likelihood = 0, n_counted = 1, gradient = 2, curvature = 4, counts = 7;

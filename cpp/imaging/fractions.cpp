@@ -1,4 +1,4 @@
-// Lines of pixels shared among threads, and the pixels of a line that have no neighbors among them gathered.
+// Shares lines of pixels among threads, and gathers pixels of a line that are not neighbors.
 #include "imaging/fractions.hpp"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ class Lines {
       places(line, place);
       for (std::size_t x = color; x < width_; x += kColors) {
         const std::size_t pixel = line * width_ + x;
-        if (!grid_.standing[pixel]) continue;
+        if (!grid_.status[pixel]) continue;
         pixels[count++] = pixel;
         if (count == kFractionTile) {
           update_tile(place, line * width_, pixels, count, room, sums);
@@ -81,7 +81,7 @@ class Lines {
     for (int i = 0; i < count; ++i) {
       const std::size_t pixel = pixels[i];
       place[grid_.n_axes - 1] = static_cast<std::int64_t>(pixel - start);
-      counted[i] = grid_.standing[pixel] == 2 ? 1.0f : 0.0f;
+      counted[i] = grid_.status[pixel] == 2 ? 1.0f : 0.0f;
       for (int axis = 0; axis < grid_.n_axes; ++axis) {
         const auto weight = static_cast<float>(grid_.weights[axis]);
         if (weight == 0.0f) continue;

@@ -13,17 +13,18 @@ namespace gaussmix {
 // Pixels are n = 0, 1, ... in C order of the shape.
 struct FractionGrid {
   int n_axes;
-  const std::int64_t* shape;     // (n_axes,)
-  const double* weights;         // (n_axes,): of the neighbors along each axis
-  const float* rows;             // (n, features)
-  const double* origin;          // (features,): what is taken off rows before they meet the factor
-  const double* factor;          // (features, features): (row - origin) factor is in units of the noise
-  const std::uint8_t* standing;  // (n,): 0 not seen, 1 seen, 2 counted in the sums too
-  float* fractions;              // (classes, n)
+  const std::int64_t* shape;   // (n_axes,)
+  const double* weights;       // (n_axes,): of the neighbors along each axis
+  const float* rows;           // (n, features)
+  const double* origin;        // (features,): subtracted from rows before multiplication by the factor
+  const double* factor;        // (features, features): (row - origin) factor is in units of the noise
+  const std::uint8_t* status;  // (n,): 0 not visible, 1 visible, 2 also counted in the sums
+  float* fractions;            // (classes, n)
 };
 
-// With m the means, f the shares of a state, w its weight, t the strengths, h the weighted sums of the shares of the
-// nearest and of the second neighbors along the axes, gives each pixel the expected shares sum_s q[s] f[s] of
+// With m the means, f the shares of a state, w its weight, t the smoothing of the two orders of neighbors, h the
+// weighted sums of the shares of the nearest and of the second neighbors along the axes, gives each pixel the expected
+// shares sum_s q[s] f[s] of
 //
 //   q[s] is proportional to w[s] exp(-|row - m[s]|^2 / 2 + f[s] (t[0] h[0] + t[1] h[1])),
 //

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 import gaussmix.core._native as _native
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.images.pixels import Pixels
-from gaussmix.imaging.partial_volume.estimate import tissue_of
-from gaussmix.imaging.partial_volume.fractions import states_of
+from gaussmix.imaging.partial_volume.estimate import estimate_fractions
+from gaussmix.imaging.partial_volume.model import mixing_states
 
 CASES = [
     ((22, 24, 20), 0.03, 1),
@@ -28,7 +28,7 @@ CASES = [
 def found_in(case):
     shape, noise, n_channels = case
     truth = mixed_image(shape, noise, n_channels=n_channels)
-    return truth, tissue_of(truth.pixels, truth.nearest, 3).fractions
+    return truth, estimate_fractions(truth.pixels, truth.nearest, 3).fractions
 
 
 def rmse(a, b):
@@ -76,9 +76,9 @@ def test_shares_are_what_is_there_on_average(case):
 
 def test_a_pair_with_a_class_between_does_not_mix():
     noise = np.eye(2)
-    line = states_of(np.array([[0.0, 0.0], [9.0, 1.0], [20.0, 0.0]]), noise)
+    line = mixing_states(np.array([[0.0, 0.0], [9.0, 1.0], [20.0, 0.0]]), noise)
     assert not ((line[:, 0] > 0) & (line[:, 2] > 0)).any()
-    triangle = states_of(np.array([[0.0, 0.0], [9.0, 20.0], [20.0, 0.0]]), noise)
+    triangle = mixing_states(np.array([[0.0, 0.0], [9.0, 20.0], [20.0, 0.0]]), noise)
     assert ((triangle[:, 0] > 0) & (triangle[:, 2] > 0)).sum() == 5
     np.testing.assert_allclose(triangle.sum(axis=1), 1.0)
 
@@ -86,7 +86,7 @@ def test_a_pair_with_a_class_between_does_not_mix():
 def test_a_class_that_is_not_in_the_image_has_no_share():
     rng = np.random.default_rng(0)
     two = np.where(np.arange(60)[:, None] < 30, 115.0, 165.0) + rng.normal(scale=3.0, size=(60, 60))
-    found = tissue_of(Pixels(two[..., None], None), 1 + (two > 140.0), 3).fractions
+    found = estimate_fractions(Pixels(two[..., None], None), 1 + (two > 140.0), 3).fractions
     np.testing.assert_array_equal(found[..., 0], 0.0)
     assert found[:28, :, 1].mean() > 0.98
     assert found[32:, :, 2].mean() > 0.98
@@ -106,16 +106,16 @@ def halves(scale=1.0, offset=0.0, noise=5.0, dtype=np.float64):
 )
 def test_any_unit_will_do(of, bias_field):
     image, labels = halves(**of)
-    found = tissue_of(Pixels(image[..., None], None), labels, 2, bias_field=bias_field).fractions
+    found = estimate_fractions(Pixels(image[..., None], None), labels, 2, bias_field=bias_field).fractions
     assert (found.argmax(axis=-1) == labels).all()
     assert found.max(axis=-1).mean() > 0.95
 
 
 def test_a_great_offset_and_a_constant_channel_cost_nothing():
     image, labels = halves()
-    found = tissue_of(Pixels(image[..., None], None), labels, 2).fractions
+    found = estimate_fractions(Pixels(image[..., None], None), labels, 2).fractions
     beside = np.stack([image + 1e8, np.full_like(image, 7.0)], axis=-1)
-    np.testing.assert_allclose(tissue_of(Pixels(beside, None), labels, 2).fractions, found, atol=1e-3)
+    np.testing.assert_allclose(estimate_fractions(Pixels(beside, None), labels, 2).fractions, found, atol=1e-3)
 
 
 @pytest.mark.parametrize("bias_field", [False, True])
@@ -126,7 +126,7 @@ def test_few_pixels_and_pixels_that_are_not_numbers(part, bias_field):
     if image.size > 4:
         image[0, 0] = np.nan
     visible = np.isfinite(image)
-    found = tissue_of(Pixels(image[..., None], visible), labels, 2, bias_field=bias_field).fractions
+    found = estimate_fractions(Pixels(image[..., None], visible), labels, 2, bias_field=bias_field).fractions
     np.testing.assert_allclose(found.sum(axis=-1), visible, atol=1e-5)
 
 
@@ -146,10 +146,10 @@ def test_any_number_of_threads_gives_the_same_bits():
     truth, found = found_in(CASES[0])
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="openmp"):
-            np.testing.assert_array_equal(tissue_of(truth.pixels, truth.nearest, 3).fractions, found)
+            np.testing.assert_array_equal(estimate_fractions(truth.pixels, truth.nearest, 3).fractions, found)
 
 
-def slow_sweep(shape, weights, rows, standing, states, means, log_weights, strengths, fractions):
+def slow_sweep(shape, weights, rows, status, states, means, log_weights, smoothing, fractions):
     """One pixel after the other, in the order of the compiled code; returns its sums."""
     k, n_states = states.shape[1], len(states)
     lines = [(sum(place[:-1]) % 3, place[:-1]) for place in np.ndindex(*shape) if place[-1] == 0]
@@ -161,7 +161,7 @@ def slow_sweep(shape, weights, rows, standing, states, means, log_weights, stren
                 continue
             for x in [x for first in range(3) for x in range(first, shape[-1], 3)]:
                 at = (*line, x)
-                if not standing[at]:
+                if not status[at]:
                     continue
                 heard = np.zeros((2, k))
                 for axis, weight in enumerate(weights):
@@ -171,12 +171,12 @@ def slow_sweep(shape, weights, rows, standing, states, means, log_weights, stren
                             heard[abs(step) - 1] += weight * fractions[(slice(None), *at[:axis], to, *at[axis + 1 :])]
                 agrees = states @ heard.T
                 row = rows[np.ravel_multi_index(at, shape)]
-                prior = np.exp(log_weights + agrees @ strengths)
+                prior = np.exp(log_weights + agrees @ smoothing)
                 prior /= prior.sum()
                 joint = prior * np.exp(-0.5 * ((row - means) ** 2).sum(axis=1))
                 q = joint / joint.sum()
                 fractions[(slice(None), *at)] = q @ states
-                if standing[at] == 2:
+                if status[at] == 2:
                     mean = prior @ agrees
                     sums["likelihood"] += np.log(joint.sum())
                     sums["counted"] += 1
@@ -185,7 +185,7 @@ def slow_sweep(shape, weights, rows, standing, states, means, log_weights, stren
                     sums["counts"] += q
                     sums["expected"] += prior
                     by_state += np.outer(q, row)
-    seen = rows[(standing == 2).ravel()]
+    seen = rows[(status == 2).ravel()]
     curvature = sums["curvature"]
     return np.concatenate(
         [
@@ -206,10 +206,10 @@ def test_the_compiled_sweep_is_the_slow_one(any_instruction_set, shape):
     n, k, d = int(np.prod(shape)), 3, 2
     states = np.concatenate([np.eye(k), [[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]]])
     rows = rng.normal(size=(n, d)).astype(np.float32)
-    standing = rng.choice(3, p=[0.2, 0.2, 0.6], size=shape).astype(np.uint8)
+    status = rng.choice(3, p=[0.2, 0.2, 0.6], size=shape).astype(np.uint8)
     means, log_weights = rng.normal(size=(len(states), d)), np.log(rng.dirichlet(np.ones(len(states))))
-    weights, strengths = rng.uniform(0.5, 1.0, len(shape)), np.array([1.2, -0.7])
-    first = (rng.dirichlet(np.ones(k), size=shape) * (standing > 0)[..., None]).astype(np.float32)
+    weights, smoothing = rng.uniform(0.5, 1.0, len(shape)), np.array([1.2, -0.7])
+    first = (rng.dirichlet(np.ones(k), size=shape) * (status > 0)[..., None]).astype(np.float32)
     expected = np.moveaxis(first, -1, 0).astype(np.float64)
     found = np.ascontiguousarray(np.moveaxis(first, -1, 0))
     sums = np.zeros(7 + 2 * len(states) + len(states) * d + d * d)
@@ -219,14 +219,14 @@ def test_the_compiled_sweep_is_the_slow_one(any_instruction_set, shape):
         rows,
         np.zeros(d),
         np.eye(d),
-        standing,
+        status,
         states.astype(np.float32),
         means.astype(np.float32),
         log_weights.astype(np.float32),
-        strengths,
+        smoothing,
         found,
         sums,
     )
-    expected_sums = slow_sweep(shape, weights, rows, standing, states, means, log_weights, strengths, expected)
+    expected_sums = slow_sweep(shape, weights, rows, status, states, means, log_weights, smoothing, expected)
     np.testing.assert_allclose(found, expected, atol=2e-6)
     np.testing.assert_allclose(sums, expected_sums, rtol=1e-5, atol=1e-4)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gaussmix.cli import app
 from gaussmix.imaging import compare
-from gaussmix.imaging.method_comparison import MOST_SAMPLED
+from gaussmix.imaging.method_comparison import SAMPLE_PIXELS
 
 MEANS = np.array([[40, 60, 60], [150, 60, 50], [60, 110, 50]])  # the last two are equally bright
 K_MEANS = "k-means of colors"
@@ -134,7 +134,7 @@ def test_gray_pictures_and_volumes_of_any_type(dtype, shape):
 def test_of_many_pixels_a_sample_is_drawn():
     image = three_colors(size=(150, 150))[0]
     comparison = compare(image, 2, n_seeds=2, random_state=0)
-    assert (comparison.n_pixels, len(comparison.sample)) == (150 * 150, MOST_SAMPLED)
+    assert (comparison.n_pixels, len(comparison.sample)) == (150 * 150, SAMPLE_PIXELS)
     assert "drawn at random" in str(comparison)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-import gaussmix.imaging.n_classes as number
+import gaussmix.imaging.n_classes as n_classes
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.images.features import Features
-from gaussmix.imaging.images.pixels import as_pixels
-from gaussmix.imaging.n_classes import independent_pixels, number_of_classes
+from gaussmix.imaging.images.inputs import as_pixels
+from gaussmix.imaging.n_classes import estimate_n_classes, independent_pixels
 
 COLORS = np.array([[40, 60, 40], [120, 90, 200], [220, 200, 90], [60, 180, 170]])
 
@@ -27,14 +27,14 @@ def picture(k, noise=10.0, grain=0.0, shape=(40, 50), dtype=np.uint8, seed=0):
 
 @pytest.fixture(autouse=True)
 def _fewer_fits(monkeypatch):
-    monkeypatch.setattr(number, "MOST", 5)
-    monkeypatch.setattr(number, "_STARTS", 1)
-    monkeypatch.setattr(number, "_SAMPLE", 1_000)
+    monkeypatch.setattr(n_classes, "MOST", 5)
+    monkeypatch.setattr(n_classes, "N_STARTS", 1)
+    monkeypatch.setattr(n_classes, "SAMPLE_PIXELS", 1_000)
 
 
 def choose(*images, mask=None, color_space="rgb", position=0.0, **parameters):
-    pixels = [as_pixels(image, mask, channel_axis="auto", stack=False, colors=True) for image in images]
-    return number_of_classes(pixels, Features(color_space, position), random_state=0, **parameters)
+    pixels = [as_pixels(image, mask, channel_axis="auto", stack=False) for image in images]
+    return estimate_n_classes(pixels, Features(color_space, position), random_state=0, **parameters)
 
 
 @pytest.mark.parametrize("grain", [1.0, 2.0, 4.0])
@@ -77,7 +77,7 @@ def test_known_classes_are_found_again(k, how, parameters):
 def test_all_pixels_counted_as_independent_find_too_many(monkeypatch):
     image = picture(3, noise=15.0, grain=8.0, shape=(60, 60))
     assert choose(image) == 3
-    monkeypatch.setattr(number, "independent_pixels", np.size)
+    monkeypatch.setattr(n_classes, "independent_pixels", np.size)
     assert choose(image) > 3
 
 
@@ -102,7 +102,7 @@ def test_of_several_images_together():
 
 
 def test_large_images_are_thinned(monkeypatch):
-    monkeypatch.setattr(number, "_GRID", 1 << 10)
+    monkeypatch.setattr(n_classes, "GRID_PIXELS", 1 << 10)
     assert choose(picture(3, shape=(90, 120))) == 3
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaussmix.imaging import Picture
-from gaussmix.imaging.images.picture import narrowed
+from gaussmix.imaging.images.picture import narrow
 
 
 def pixels(*shape, dtype=np.uint8):
@@ -117,7 +117,7 @@ def test_the_plane_of_a_volume_is_a_slice_across_its_slices():
     ],
 )
 def test_numbers_become_the_narrowest_type_that_holds_them(values, dtype):
-    found = narrowed(values)
+    found = narrow(values)
     assert found.dtype == dtype
     assert found.dtype.isnative
     np.testing.assert_array_equal(found, values)
@@ -126,4 +126,4 @@ def test_numbers_become_the_narrowest_type_that_holds_them(values, dtype):
 @pytest.mark.parametrize("values", [np.array([1j]), np.array(["a"]), np.array([1 << 60])])
 def test_numbers_that_fit_in_no_type_are_refused(values):
     with pytest.raises(ValueError, match=r"pixels are real numbers|cannot be held exactly"):
-        narrowed(values)
+        narrow(values)

@@ -1,4 +1,4 @@
-"""Known pixels: what they do, contrast of neighbors, coarse grids, and what is said of bad labels."""
+"""Seeds: their effect, contrast of neighbors, coarse grids, and errors for bad labels."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.imaging import GaussianMixtureSegmenter, segment_image
 from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.random_field.annealing import anneal
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.contrast import contrast_edges, contrast_scale
 from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
-from gaussmix.imaging.random_field.pyramid import Level, pyramid, spread, summed
-from gaussmix.imaging.seeded import _settled
+from gaussmix.imaging.random_field.pyramid import Level, build_pyramid, repeat_blocks, sum_blocks
 
 
 def rings(shape, n_classes):
@@ -86,7 +86,7 @@ def test_classes_keep_their_numbers(order):
 
 
 @pytest.mark.parametrize(("n_classes", "per_class"), [(2, 2), (2, 5), (3, 1), (4, 1)])
-def test_classes_without_known_pixels_start_from_what_others_do_not_explain(n_classes, per_class):
+def test_classes_without_seeds_start_from_pixels_that_others_do_not_explain(n_classes, per_class):
     truth = rings((96, 120), n_classes)
     image = mottled(truth, 3, seed=4)
     if per_class == 1:
@@ -125,7 +125,7 @@ def test_the_number_of_classes_may_follow_from_labels():
     assert segmenter.n_components_ == 3
 
 
-def test_a_guided_model_serves_other_images_and_several():
+def test_a_seeded_model_serves_other_images_and_several():
     truth = rings((60, 80), 2)
     first, second = mottled(truth, 3, seed=1), mottled(truth.T, 3, seed=1)
     labels = [scribbles(truth), np.full(truth.T.shape, -1)]
@@ -137,7 +137,7 @@ def test_a_guided_model_serves_other_images_and_several():
     np.testing.assert_array_equal(again.predict_proba(second), segmenter.predict_proba(second))
 
 
-def test_pixels_that_do_not_count_are_not_known():
+def test_pixels_that_do_not_count_are_not_seeds():
     truth = rings((60, 80), 2)
     image = mottled(truth, 3)
     labels = scribbles(truth)
@@ -197,7 +197,7 @@ def test_bad_labels(labels, parameters, message):
     ("shape", "channels", "n_neighbors"), [((31, 44), 3, 8), ((9, 10, 11), 1, 26), ((1, 7), 1, 4)], ids=str
 )
 def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
-    monkeypatch.setattr(contrast, "_VALUES", block)
+    monkeypatch.setattr(contrast, "BLOCK_VALUES", block)
     rng = np.random.default_rng(0)
     values = rng.integers(0, 256, size=(*shape, channels)).astype(np.uint8)
     visible = rng.random(shape) < 0.9
@@ -232,13 +232,13 @@ def test_contrast(shape, channels, n_neighbors, block, monkeypatch):
 def test_a_coarse_grid_has_the_free_energy_of_the_fine_one(shape, neighborhood):
     rng = np.random.default_rng(0)
     edges = contrast_edges(Pixels(rng.normal(size=(*shape, 1)), None), "rgb", neighborhood, 4.0)
-    levels = pyramid(Level(shape, neighborhood, edges, None, (1,) * len(shape)))
+    levels = build_pyramid(Level(shape, neighborhood, edges, None, (1,) * len(shape)))
     assert len(levels) >= 3 if len(shape) == 2 else 2
     finest, coarse = levels[0], levels[1]
     scores = rng.normal(size=(int(np.prod(shape)), 3))
 
     def energy(level, probabilities, its_scores):
-        field = level.field(3)
+        field = level.random_field(3)
         with np.errstate(divide="ignore"):
             field.load(np.log(probabilities))
         field.load(its_scores, keep=True)
@@ -247,12 +247,12 @@ def test_a_coarse_grid_has_the_free_energy_of_the_fine_one(shape, neighborhood):
     fine_gain = coarse_gain = 0.0
     for sign in (1, -1):  # pairs within a block are the same for all
         some = np.eye(3, dtype=np.float32)[rng.integers(2 + (sign > 0), size=int(np.prod(coarse.shape)))]
-        fine_gain += sign * energy(finest, spread(some, coarse, shape), scores)
-        coarse_gain += sign * energy(coarse, some, summed(scores, shape, coarse.factors))
+        fine_gain += sign * energy(finest, repeat_blocks(some, coarse, shape), scores)
+        coarse_gain += sign * energy(coarse, some, sum_blocks(scores, shape, coarse.factors))
     assert coarse_gain == pytest.approx(fine_gain, rel=2e-3)
 
 
-def test_settled_fields_are_near_the_best_cut():
+def test_annealed_fields_are_near_the_best_cut():
     """The exact optimum for two classes is a minimum cut (Greig, Porteous and Seheult 1989); SciPy finds it."""
     truth = rings((90, 100), 2)
     rng = np.random.default_rng(0)
@@ -260,13 +260,13 @@ def test_settled_fields_are_near_the_best_cut():
     neighborhood = Neighborhood.of(2, 8)
     edges = contrast_edges(Pixels(values, None), "rgb", neighborhood, np.inf)
     mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [[[2.25]], [[2.25]]])
-    lattice = Grid(values.reshape(-1, 1), truth.shape, neighborhood, None, None, edges)
-    levels = pyramid(Level(truth.shape, neighborhood, edges, None, (1, 1)))
-    strength, unit = 1.0, 10_000
-    settled = _settled(lattice, levels, Classes(mixture), strength).labels()
+    grid = Grid(values.reshape(-1, 1), truth.shape, neighborhood, None, None, edges)
+    levels = build_pyramid(Level(truth.shape, neighborhood, edges, None, (1, 1)))
+    smoothing, unit = 1.0, 10_000
+    annealed = anneal(grid, levels, Classes(mixture), smoothing).labels()
 
     n_pixels = truth.size
-    gain = np.diff(Classes(mixture).scores(lattice.rows))
+    gain = np.diff(Classes(mixture).scores(grid.rows))
     source, sink = n_pixels, n_pixels + 1
     numbers = np.arange(n_pixels).reshape(truth.shape)
     ends = [(np.full(n_pixels, source), numbers.ravel(), np.maximum(gain[:, 0], 0))]
@@ -274,7 +274,10 @@ def test_settled_fields_are_near_the_best_cut():
     for (down, right), weight in zip(neighborhood.offsets, neighborhood.weights, strict=True):
         near = numbers[: truth.shape[0] - down, max(0, -right) : truth.shape[1] - max(0, right)].ravel()
         far = near + down * truth.shape[1] + right
-        ends += [(near, far, np.full(len(near), strength * weight)), (far, near, np.full(len(near), strength * weight))]
+        ends += [
+            (near, far, np.full(len(near), smoothing * weight)),
+            (far, near, np.full(len(near), smoothing * weight)),
+        ]
     tails, heads, weights = (np.concatenate(parts) for parts in zip(*ends, strict=True))
     graph = csr_array((np.rint(unit * weights).astype(np.int32), (tails, heads)), shape=(n_pixels + 2, n_pixels + 2))
     residual = graph - maximum_flow(graph, source, sink).flow
@@ -283,5 +286,5 @@ def test_settled_fields_are_near_the_best_cut():
     best = np.zeros(n_pixels + 2, dtype=int)
     best[breadth_first_order(residual, source, return_predecessors=False)] = 1
     best = best[:n_pixels].reshape(truth.shape)
-    assert (settled == best).mean() > 0.97
+    assert (annealed == best).mean() > 0.97
     assert (best == truth).mean() > 0.9

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from gaussmix.core.display import UNLABELED
 from gaussmix.imaging import (
     GaussianMixtureSegmenter,
     Picture,
@@ -16,7 +17,6 @@ from gaussmix.imaging import (
     segmentation_files,
     write_segmentation,
 )
-from gaussmix.imaging.images.pixels import UNLABELED
 
 COLORS = np.array([[200, 190, 60], [20, 40, 90], [120, 60, 50]])
 

@@ -87,7 +87,7 @@ def test_neighbors_help_where_there_is_noise():
 
 
 def test_neighbors_across_an_edge_count_less():
-    """A thin line in another color survives a strength that erases it where contrast does not count."""
+    """A thin line in another color survives smoothing that erases it without contrast."""
     rng = np.random.default_rng(0)
     image = rng.normal(scale=12, size=(60, 60))
     image[:, 30] += 60
@@ -161,8 +161,8 @@ def test_slabs_leave_no_trace(shape, smoothing, contrast, monkeypatch):
     )
     segmenter.fit(image, mask)
     whole = segmenter.predict(image, mask), segmenter.predict_proba(image, mask)
-    monkeypatch.setattr(labeling, "_SLAB_NUMBERS", 1)
-    monkeypatch.setattr(labeling, "_ROWS", 100)
+    monkeypatch.setattr(labeling, "SLAB_NUMBERS", 1)
+    monkeypatch.setattr(labeling, "BLOCK_ROWS", 100)
     np.testing.assert_array_equal(segmenter.predict(image, mask), whole[0])
     np.testing.assert_array_equal(segmenter.predict_proba(image, mask), whole[1])
 
@@ -174,7 +174,7 @@ def test_large_images_are_fitted_by_blocks(shape, stack, contrast, monkeypatch):
     if stack and len(shape) == 2:
         shape = (3, 300, 280)
     truth, image = picture(shape, np.float32, noise=50.0)
-    monkeypatch.setattr(sampling, "MOST_PIXELS", 40_000)
+    monkeypatch.setattr(sampling, "MAX_PIXELS", 40_000)
     segmenter = GaussianMixtureSegmenter(3, smoothing=0.8, stack=stack, contrast=contrast, random_state=0).fit(image)
     assert (segmenter.predict(image) == truth).mean() > 0.95
     np.testing.assert_allclose(segmenter.mixture_.means, COLORS, atol=5)
@@ -184,7 +184,7 @@ def test_blocks_reach_what_is_seen_at_the_very_end(monkeypatch):
     _, image = picture((100, 100), np.float32)
     mask = np.zeros((100, 100), bool)
     mask[-9:, -30:] = True
-    monkeypatch.setattr(sampling, "MOST_PIXELS", 5_000)
+    monkeypatch.setattr(sampling, "MAX_PIXELS", 5_000)
     labels = segment_image(image, 2, smoothing=0.5, mask=mask, random_state=0)
     np.testing.assert_array_equal(labels != 255, mask)
 

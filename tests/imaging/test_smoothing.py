@@ -1,4 +1,4 @@
-"""The strength of a hidden Potts field, estimated from images that were drawn with a known one."""
+"""The smoothing of a hidden Potts field, estimated from images that were drawn with a known one."""
 
 import functools
 
@@ -7,12 +7,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from gaussmix.imaging import GaussianMixtureSegmenter
-from gaussmix.imaging.random_field.field import Field
+from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 
 @functools.cache
-def potts(shape, n_classes, strength, n_sweeps=100, seed=0):
+def potts(shape, n_classes, smoothing, n_sweeps=100, seed=0):
     """A Potts field after some checkerboard Gibbs sweeps from random labels, written without the package."""
     rng = np.random.default_rng(seed)
     classes = np.arange(n_classes).reshape(-1, *[1] * len(shape))
@@ -23,7 +23,7 @@ def potts(shape, n_classes, strength, n_sweeps=100, seed=0):
             same = np.pad((labels == classes).astype(float), [(0, 0)] + [(1, 1)] * len(shape))
             sums = sum(np.roll(same, step, axis) for axis in range(1, same.ndim) for step in (1, -1))
             inner = (slice(None), *[slice(1, -1)] * len(shape))
-            ends = np.cumsum(np.exp(strength * sums[inner]), axis=0)
+            ends = np.cumsum(np.exp(smoothing * sums[inner]), axis=0)
             drawn = (rng.uniform(size=shape) * ends[-1] > ends).sum(axis=0)
             labels = np.where(color == now, drawn, labels)
     return labels
@@ -34,7 +34,7 @@ def noisy(labels, noise, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("shape", "n_classes", "strength", "noise", "tolerance"),
+    ("shape", "n_classes", "smoothing", "noise", "tolerance"),
     [
         ((96, 96), 3, 1.2, 0.5, 0.10),
         ((96, 96), 3, 1.2, 0.8, 0.15),
@@ -44,11 +44,11 @@ def noisy(labels, noise, seed=0):
     ],
     ids=str,
 )
-def test_a_known_strength_is_found(shape, n_classes, strength, noise, tolerance):
-    truth = potts(shape, n_classes, strength)
+def test_a_known_smoothing_is_found(shape, n_classes, smoothing, noise, tolerance):
+    truth = potts(shape, n_classes, smoothing)
     image = noisy(truth, noise)
     segmenter = GaussianMixtureSegmenter(n_classes, random_state=0).fit(image)
-    assert segmenter.smoothing_ == pytest.approx(strength, rel=tolerance)
+    assert segmenter.smoothing_ == pytest.approx(smoothing, rel=tolerance)
     np.testing.assert_allclose(segmenter.mixture_.means[:, 0], np.arange(n_classes), atol=0.1)
     np.testing.assert_allclose(segmenter.mixture_.weights, 1 / n_classes, atol=0.05)
     alone = (GaussianMixtureSegmenter(n_classes, smoothing=0, random_state=0).fit_predict(image) == truth).mean()
@@ -60,7 +60,7 @@ def test_accuracy_is_that_of_the_true_parameters_where_single_pixels_tell_little
     image = noisy(truth, 1.2)
     segmenter = GaussianMixtureSegmenter(3, random_state=0).fit(image)
     assert segmenter.smoothing_ == pytest.approx(1.2, rel=0.15)
-    field = Field(image.shape, 3, Neighborhood.of(2))
+    field = RandomField(image.shape, 3, Neighborhood.of(2))
     field.load(-0.5 * ((image.reshape(-1, 1) - np.arange(3)) / 1.2) ** 2)
     field.sweep(1.2, 60)
     assert (segmenter.predict(image) == truth).mean() > (field.labels() == truth).mean() - 0.01
@@ -78,7 +78,7 @@ def test_without_a_field_it_is_the_mixture_of_single_pixels():
     assert (auto.predict(image) == plain.predict(image)).mean() > 0.99
 
 
-def test_blocks_of_a_large_image_and_a_mask_give_the_same_strength():
+def test_blocks_of_a_large_image_and_a_mask_give_the_same_smoothing():
     truth = potts((320, 288), 3, 1.0, n_sweeps=60)
     mask = np.ones(truth.shape, dtype=bool)
     mask[40:90, 100:180] = False
@@ -86,7 +86,7 @@ def test_blocks_of_a_large_image_and_a_mask_give_the_same_strength():
     assert segmenter.smoothing_ == pytest.approx(1.0, rel=0.1)
 
 
-def test_an_image_without_noise_has_a_bounded_strength():
+def test_an_image_without_noise_has_bounded_smoothing():
     image = np.repeat([[10, 10], [10, 200]], 20, axis=0).repeat(20, axis=1).astype(float)
     image += np.random.default_rng(0).normal(size=image.shape)
     segmenter = GaussianMixtureSegmenter(2, random_state=0).fit(image)
@@ -101,9 +101,9 @@ def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads():
         with threadpool_limits(n_threads, user_api="openmp"):
             segmenter = GaussianMixtureSegmenter(3, random_state=5).fit(image)
             fitted.append((segmenter.smoothing_, segmenter.mixture_, segmenter.predict_proba(image)))
-    (strength, mixture, probabilities), *others = fitted
-    for other_strength, other_mixture, other_probabilities in others:
-        assert other_strength == strength
+    (smoothing, mixture, probabilities), *others = fitted
+    for other_smoothing, other_mixture, other_probabilities in others:
+        assert other_smoothing == smoothing
         np.testing.assert_array_equal(other_mixture.means, mixture.means)
         np.testing.assert_array_equal(other_mixture.covariance.roots, mixture.covariance.roots)
         np.testing.assert_array_equal(other_probabilities, probabilities)

@@ -199,7 +199,7 @@ def test_among_doubtful_models_those_with_the_fewest_unsound_components_win(sear
     assert (table.n_components[table.best], table.n_unsound[table.best]) == (2, 2)
     assert (table.difference < 0).any()
     assert "No model is sound" in str(explain(table)).replace("\n", " ")
-    unfinished = {key: replace(cell, fit=cell.fit.interrupted()) for key, cell in search.cells_.items()}
+    unfinished = {key: replace(cell, fit=cell.fit.stopped_by(Stop.INTERRUPTED)) for key, cell in search.cells_.items()}
     table = SelectionTable.of(unfinished, "bic", 2, TYPES)
     assert (table.n_components[table.best], table.covariance_type[table.best]) == (3, "EEE")
     assert not table.converged.any()
@@ -208,7 +208,7 @@ def test_among_doubtful_models_those_with_the_fewest_unsound_components_win(sear
 def test_fits_that_did_not_converge_and_models_with_too_many_parameters_are_doubtful(search, eruptions):
     cell = search.cells_[2, "VVV"]
     assert cell.doubts() == []
-    assert replace(cell, fit=cell.fit.interrupted()).doubts() == ["not converged"]
+    assert replace(cell, fit=cell.fit.stopped_by(Stop.INTERRUPTED)).doubts() == ["not converged"]
     few = GaussianMixtureIC([1], covariance_types=["VVV", "EII"], random_state=0).fit(eruptions[:4])
     assert few.results_.status.tolist() == ["doubtful", "sound"]
     assert "5 parameters for 8 numbers" in few.results_.trouble[0]

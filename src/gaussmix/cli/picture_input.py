@@ -1,4 +1,4 @@
-"""The pictures that a command was given: files, and what folders hold of them."""
+"""Input of commands for pictures: files and folders, with their masks and annotations."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,19 @@ from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask, read_pic
 
 
 @dataclass(frozen=True)
-class Given:
-    """A file, and what else there is to it.
+class PictureInput:
+    """A picture file with its mask and annotations.
 
     Attributes
     ----------
     path : Path
+        The picture.
     name : str
-        Of the folder of its results, where there are several.
+        Name of the folder of its results, if there are several pictures.
     mask, labels : Path or None
+        Files of the same shape.
     volume : bool
-        Whether nameless pages of a TIFF are slices.
+        Whether unnamed pages of a TIFF are slices.
     """
 
     path: Path
@@ -30,7 +32,13 @@ class Given:
     volume: bool
 
     def read(self) -> Picture:
-        """The picture, with nothing visible outside of the mask."""
+        """Read the picture; only pixels of the mask are visible.
+
+        Raises
+        ------
+        ValueError, OSError
+            If a file cannot be read or no pixel is visible.
+        """
         picture = read_picture(self.path, volume=self.volume)
         if self.mask is not None:
             try:
@@ -41,20 +49,34 @@ class Given:
             raise ValueError(f"{self.path} has no visible pixel: all are transparent or NaN")
         return picture
 
-    def known(self, picture: Picture) -> IntArray | None:
-        """The class of each pixel where it is known, -1 elsewhere."""
+    def read_seeds(self, picture: Picture) -> IntArray | None:
+        """Read the annotations: the class of each pixel where it is known, -1 elsewhere."""
         return None if self.labels is None else read_labels(self.labels, picture)
 
 
-def pictures_given(files: Sequence[Path], mask: Path | None, labels: Path | None, *, volume: bool) -> list[Given]:
-    """The files, in the order given; those of a folder by name, leaving out files that are no pictures by theirs.
+def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None, *, volume: bool) -> list[PictureInput]:
+    """Find the pictures of files and folders, with their masks and annotations.
 
-    A folder of masks has one for each file; a folder of labels has at least one.
+    Parameters
+    ----------
+    files : sequence of Path
+        Files and folders. Files of a folder are ordered by name; files without the suffix of a picture are ignored.
+    mask : Path or None
+        A mask for all pictures, or a folder with a mask for each.
+    labels : Path or None
+        Annotations of the picture, or a folder with annotations of at least one.
+    volume : bool
+        Whether unnamed pages of a TIFF are slices.
+
+    Returns
+    -------
+    list of PictureInput
+        In the order of the files.
 
     Raises
     ------
     ValueError
-        If a folder has no pictures, a file was given twice, or a mask or all labels are missing.
+        If a folder has no pictures, a file is given twice, or a mask or all annotations are missing.
     """
     paths = [path for file in files for path in (_pictures_in(file) if file.is_dir() else [file])]
     doubled = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
@@ -65,25 +87,25 @@ def pictures_given(files: Sequence[Path], mask: Path | None, labels: Path | None
     clashes = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if clashes:
         raise ValueError(f"Several files are named {clashes[0]}: their results would have one folder; rename one")
-    masks, scribbles = _beside(paths, mask), _beside(paths, labels)
+    masks, annotations = _match_files(paths, mask), _match_files(paths, labels)
     if labels is not None and len(paths) > 1 and not labels.is_dir():
         raise ValueError(f"{labels} can be of one picture only; for several give a folder of labels named as they are")
     if mask is not None and None in masks:
         lacking = paths[masks.index(None)]
         raise ValueError(f"The folder {mask} has no mask for {lacking}: it would be named {_stem(lacking)}.*")
-    if labels is not None and not any(scribbles):
+    if labels is not None and not any(annotations):
         raise ValueError(f"The folder {labels} has no labels for any of the files: they are named as the files are")
-    return [Given(*given, volume) for given in zip(paths, names, masks, scribbles, strict=True)]
+    return [PictureInput(*parts, volume) for parts in zip(paths, names, masks, annotations, strict=True)]
 
 
-def _beside(paths: Sequence[Path], place: Path | None) -> list[Path | None]:
-    """For each picture the file itself, or what a folder has of the picture's name."""
-    if place is None or not place.is_dir():
-        return [place] * len(paths)
+def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Path | None]:
+    """Return, for each picture, the file itself or the file of the same name in a folder."""
+    if file_or_folder is None or not file_or_folder.is_dir():
+        return [file_or_folder] * len(paths)
     by_name: dict[str, Path] = {}
-    for path in _pictures_in(place):
+    for path in _pictures_in(file_or_folder):
         if _stem(path) in by_name:
-            raise ValueError(f"The folder {place} has {by_name[_stem(path)].name} and {path.name}; remove one")
+            raise ValueError(f"The folder {file_or_folder} has {by_name[_stem(path)].name} and {path.name}; remove one")
         by_name[_stem(path)] = path
     return [by_name.get(_stem(path)) for path in paths]
 
@@ -96,7 +118,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 
 
 def _suffix(path: Path) -> str:
-    """The suffix in its case, if it is one of a picture."""
+    """Return the suffix in its case, if it is that of a picture."""
     known = [suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)]
     return path.name[-len(max(known, key=len)) :] if known else ""
 

@@ -8,13 +8,13 @@ import typer
 
 from gaussmix.cli.console import command
 from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption
-from gaussmix.cli.picture_input import pictures_given
+from gaussmix.cli.picture_input import find_pictures
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.summary import print_apart
 
 
 class ColorSpace(StrEnum):
-    """The names of `gaussmix.imaging.images.colors.COLOR_SPACES`."""
+    """Color spaces, as in `gaussmix.imaging.images.colors.COLOR_SPACES`."""
 
     RGB = "rgb"
     GRAY = "gray"
@@ -75,7 +75,7 @@ def segment(
     Segments are numbered from 0, dark, to bright. Pixels that are transparent, NaN or masked do not count.
     Results lie on the picture: NIfTI beside NIfTI, TIFF beside TIFF, PNG beside all other pictures.
     """
-    given = pictures_given(files, mask, labels, volume=volume)
+    given = find_pictures(files, mask, labels, volume=volume)
     settings = Settings(
         output,
         {

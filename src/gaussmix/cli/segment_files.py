@@ -1,4 +1,4 @@
-"""What ``gaussmix segment`` does: one file, or several."""
+"""Segmentation of one or several files for ``gaussmix segment``."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
-from gaussmix.cli.picture_input import Given
+from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.summary import facts, files_summary, segments_summary
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -26,7 +26,7 @@ from gaussmix.imaging import (
     segmentation_files,
     write_segmentation,
 )
-from gaussmix.imaging.images.pixels import MOST_CLASSES
+from gaussmix.imaging.images.inputs import MAX_CLASSES
 from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
 
 if TYPE_CHECKING:
@@ -34,24 +34,25 @@ if TYPE_CHECKING:
 
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
-_PER_CLASS = 5  # components of a class in colors, some of which are labeled (Rother, Kolmogorov, Blake 2004: GrabCut)
-_FEW = 8  # files, of which a sheet shows several pages or slices
-_SHOWN_PIXELS = 900  # on the longer side of a picture on a sheet
+_PER_CLASS = 5  # components of a class of colors with seeds (Rother, Kolmogorov, Blake 2004: GrabCut)
+_FEW = 8  # files; of so few, the contact sheet shows several pages or slices of each
+_SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for.
+    """Options of the command.
 
     Attributes
     ----------
     output : Path
+        Folder of the results.
     segmenter : dict
         Parameters of `GaussianMixtureSegmenter`.
     each : bool
-        Whether each file has a model of its own.
+        Whether each file has its own model.
     maps, fractions : bool
-        What is written.
+        Which optional files to write.
     """
 
     output: Path
@@ -61,7 +62,7 @@ class Settings:
     fractions: bool
 
     def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
-        """For pictures of one kind, labeled in parts or not."""
+        """Return a segmenter for pictures of one kind, with or without seeds."""
         from gaussmix.imaging import GaussianMixtureSegmenter
 
         in_color = picture.pixels.shape[-1] == 3
@@ -71,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Done:
-    """What is kept of a file: lines of the table, pictures of the sheet."""
+    """Results of a file: its line of the table and its pictures on the contact sheet."""
 
     name: str
     model: Mixture
@@ -80,10 +81,10 @@ class _Done:
     views: list[View]
 
 
-def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
-    """Segment a file; what to print."""
+def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
+    """Segment a file and write the results; return the parts of the text to print."""
     picture = given.read()
-    names = segmentation_files(picture, MOST_CLASSES, maps=settings.maps, fractions=settings.fractions)
+    names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
     with _progress():
         segmentation = _fitted(given, picture, settings)
@@ -99,8 +100,8 @@ def segment_one(given: Given, settings: Settings) -> list[RenderableType]:
     return [segments_summary(segmentation, fractions=settings.fractions), facts(lines)]
 
 
-def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[RenderableType], list[str]]:
-    """Segment files, one after the other; what to print, and what is wrong with those that could not be."""
+def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
+    """Segment files one after the other; return the parts of the text to print, and the errors of files that failed."""
     check_output_folder(settings.output, [_MODEL, _SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
@@ -138,11 +139,11 @@ def segment_several(given: Sequence[Given], settings: Settings) -> tuple[list[Re
 
 
 def _fit_shared(
-    given: Sequence[Given], settings: Settings, wrong: dict[str, str]
+    given: Sequence[PictureInput], settings: Settings, wrong: dict[str, str]
 ) -> tuple["GaussianMixtureSegmenter", str]:
-    """A model of all files that can be read, or of as many, evenly spaced, as memory should hold; and which, in words.
+    """Fit one model to all files that can be read, or to evenly spaced ones that fit in memory; return it and which.
 
-    Files with labels are all among them.
+    All files with annotations are used.
     """
     pictures: list[Picture] = []
     known: list[IntArray | None] = []
@@ -153,7 +154,7 @@ def _fit_shared(
             continue
         try:
             picture = item.read()
-            labels = item.known(picture)
+            labels = item.read_seeds(picture)
         except (ValueError, OSError) as error:
             wrong[str(item.path)] = str(error)
             continue
@@ -175,13 +176,13 @@ def _fit_shared(
 
 
 def _segment_into(
-    folder: Path, given: Given, settings: Settings, shared: "GaussianMixtureSegmenter | None", n_files: int
+    folder: Path, given: PictureInput, settings: Settings, shared: "GaussianMixtureSegmenter | None", n_files: int
 ) -> _Done:
     picture = given.read()
     if shared is None:
         segmentation = _fitted(given, picture, settings)
     else:
-        segmentation = Segmentation.of(picture, shared, given.known(picture))
+        segmentation = Segmentation.of(picture, shared, given.read_seeds(picture))
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
@@ -194,9 +195,9 @@ def _segment_into(
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
 
 
-def _fitted(given: Given, picture: Picture, settings: Settings) -> Segmentation:
-    """A segmentation by a model of its own; errors and warnings name the file."""
-    known = given.known(picture)
+def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
+    """Segment a picture by its own model; errors and warnings name the file."""
+    known = given.read_seeds(picture)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -208,12 +209,12 @@ def _fitted(given: Given, picture: Picture, settings: Settings) -> Segmentation:
     return segmentation
 
 
-def _inputs(given: Given) -> list[Path]:
+def _inputs(given: PictureInput) -> list[Path]:
     return [path for path in (given.path, given.mask, given.labels) if path is not None]
 
 
-def _draw(folder: Path, given: Given, segmentation: Segmentation) -> str:
-    """A figure of a flat picture, or a sheet of the pages or slices; its name."""
+def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
+    """Draw a figure of a flat picture, or a contact sheet of the pages or slices; return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
     title = f"{given.path.name}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
@@ -271,7 +272,7 @@ def _in_words(picture: Picture) -> str:
 
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
-    """Files, numbered ones as one."""
+    """Return the names of files in one line, numbered files as one."""
     kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
     return ", ".join(kinds)
 
@@ -283,7 +284,7 @@ def _unnumbered(name: str) -> str:
 
 
 def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
-    """Numbered files of an earlier run with more segments stay, but not unsaid."""
+    """Warn of numbered files of an earlier run with more segments, which are not deleted."""
     kinds = {_unnumbered(name) for name in names}
     older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
     if older:

@@ -47,8 +47,8 @@ class DistinctRows:
     def finish(self) -> int:
         """Complete the output and return the number of distinct rows."""
 
-class Field:
-    """Class probabilities of the pixels of an image (cpp/imaging/field.hpp)."""
+class RandomField:
+    """Class probabilities of the pixels of an image (cpp/imaging/random_field.hpp)."""
 
     def __init__(
         self,
@@ -62,28 +62,28 @@ class Field:
         """Reads all arguments, keeps none."""
 
     def load(self, first: int, scores: FloatArray, keep: bool) -> None:
-        """Scores of the pixels from the first on."""
+        """Set the scores of the pixels from the first on."""
 
     def pool(self) -> None:
-        """Probabilities of blocks, from their scores together."""
+        """Give the pixels of each block the probabilities of their summed scores."""
 
-    def sweep(self, strength: float, times: int) -> None:
-        """Mean-field updates of every pixel, in place."""
+    def sweep(self, smoothing: float, times: int) -> None:
+        """Update every pixel by mean field, in place."""
 
-    def draw(self, strength: float, seed: int) -> None:
+    def draw(self, smoothing: float, seed: int) -> None:
         """Draw every pixel given its neighbors."""
 
-    def free_energy(self, strength: float) -> float:
-        """What sweeps raise."""
+    def free_energy(self, smoothing: float) -> float:
+        """Return the free energy, which sweeps never lower."""
 
     def probabilities(self, first: int, to: Rows) -> None:
         """Fill a table of pixels by classes."""
 
-    def condition(self, strength: float, preferences: FloatArray, to: Rows, totals: FloatArray) -> None:
-        """What pixels would be given their neighbors, and how well the field explains them."""
+    def condition(self, smoothing: float, preferences: FloatArray, to: Rows, totals: FloatArray) -> None:
+        """Fill the responsibilities given the neighbors, and the totals of the pseudo-likelihood."""
 
     def labels(self, first: int, to: Rows, elsewhere: int) -> None:
-        """The most probable classes."""
+        """Fill the most probable classes."""
 
 def update_fractions(
     shape: IntArray,
@@ -91,11 +91,11 @@ def update_fractions(
     rows: Rows,
     origin: FloatArray,
     factor: FloatArray,
-    standing: Rows,
+    status: Rows,
     fractions_of_states: Rows,
     means: Rows,
     log_weights: Rows,
-    strengths: FloatArray,
+    smoothing: FloatArray,
     fractions: Rows,
     sums: FloatArray,
 ) -> None:

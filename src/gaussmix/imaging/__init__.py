@@ -1,4 +1,4 @@
-"""Images and volumes: read them, segment them, measure and write the segments."""
+"""Segmentation of images and volumes, and their files."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from gaussmix.imaging.files import (
     write_picture,
 )
 from gaussmix.imaging.images.picture import Picture
-from gaussmix.imaging.segmentation import Segmentation, View, fit_pictures, named_mixture, segment_picture
+from gaussmix.imaging.picture_fitting import fit_pictures, segment_picture
+from gaussmix.imaging.segmentation import Segmentation, View, named_mixture
 
 if TYPE_CHECKING:
     from gaussmix.imaging.comparison_result import Comparison
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 
-_LATER = {
+_LAZY = {
     "Comparison": "gaussmix.imaging.comparison_result",
     "GaussianMixtureSegmenter": "gaussmix.imaging.segmenter",
     "compare": "gaussmix.imaging.method_comparison",
@@ -53,7 +54,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """scikit-learn is imported when something is first asked for that needs it."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    """Import scikit-learn with the first name that needs it."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

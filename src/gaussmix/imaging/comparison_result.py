@@ -1,4 +1,4 @@
-"""What a comparison of ways to segment an image found: a table and a figure."""
+"""Result of a comparison of segmentation methods, as tables and as a figure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.imaging.images.colors import to_color_space
 
 _NOTES = """\
 distance: root mean square, of pixels to the mean color of their class
@@ -16,48 +17,48 @@ labels that change: against the first seed; in order: with classes sorted by bri
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found: ``str`` is a table, `figure` a picture. Classes are ordered by brightness.
+    """Result of `compare`: ``str`` has the tables, `figure` draws it. Classes are ordered by brightness.
 
     Attributes
     ----------
     n_pixels : int
-        That count.
+        Number of visible pixels.
     sample : (n, channels) array
-        Those from which the numbers are.
+        Pixels from which the numbers are computed.
     n_colors : int
-        Different ones among them.
+        Number of distinct colors in the sample.
     mixture : Mixture
         The default fit with the first seed.
     gray_mixture : Mixture or None
-        The same of the gray image; None where the image is gray, or has fewer gray levels than classes.
+        The same of the gray image; None if the image is gray, or has fewer gray levels than classes.
     ways : tuple of str
-        To classes: the mixture, k-means, and both of the gray image.
+        Methods: the mixture, k-means, and both of the gray image.
     distances : (w,) array
         Root of the mean squared distance of a pixel to the mean color of its class, in units of the channels.
     log_likelihoods : (w,) array
         Nats per pixel under the mixture in which every class has its own share, mean and covariance.
     agreements : (w,) array
-        Adjusted Rand index with the labels of the first way: 1 for the same classes, 0 for no more than chance.
+        Adjusted Rand index with the labels of the first method: 1 for the same classes, 0 for chance.
     starts : tuple of str
-        Of EM: three methods of scikit-learn, and the default search.
+        Starts of EM: three of scikit-learn, and the default search.
     passes : (m, s) array of int
-        Of EM over the sample, for each seed; of the search those of all its runs.
+        Passes of EM over the sample for each seed, summed over all runs of the search.
     start_log_likelihoods : (m, s) array
-        Of the mixture in nats per pixel.
+        Log-likelihood of the mixture for each seed, in nats per pixel.
     changed, changed_in_order : (m, s - 1) arrays
-        Share of pixels whose label differs from that with the first seed, with the numbers that the fit gave and with
-        classes ordered by brightness.
+        Share of pixels whose label differs from that with the first seed: with classes in the order of the fit, and
+        with classes ordered by brightness.
     n_warned : (m,) array of int
-        Fits that warned: components without sense, or no convergence.
+        Number of fits with a warning of degenerate components or of no convergence.
     uncertain : float
-        Share of pixels whose best class has a probability below 0.9.
+        Share of pixels whose most probable class has a probability below 0.9.
     entropy : float
-        Mean of the pixels' entropy of the class, in bits.
+        Mean entropy of the classes of a pixel, in bits.
     hard_distance, soft_distance : float
         Root of the mean squared distance of a pixel to the mean of its class, and to its expected color.
     pictures : tuple of (str, array of uint8)
-        What the figure shows: the image, its classes each way in their mean colors, its expected colors, its entropy;
-        with opacity in the last channel. Of a volume, the slice in the middle.
+        Panels of the figure with their names: the image, the classes of each method in their mean colors, the expected
+        colors, the entropy; with opacity in the last channel. For a volume, the middle slice.
     """
 
     n_pixels: int
@@ -82,27 +83,26 @@ class Comparison:
     pictures: tuple[tuple[str, Rows], ...]
 
     def __str__(self) -> str:
-        return "\n\n".join([self._about(), self._ways_table(), self._starts_table(), self._soft_table(), _NOTES])
+        return "\n\n".join([self._heading(), self._ways_table(), self._starts_table(), self._soft_table(), _NOTES])
 
     def figure(self, title: str | None = None) -> Any:
-        """Pictures of the classes each way, histograms with component densities, and what starts lead to.
+        """Draw the classes of each method, histograms with component densities, and the fits of each start.
 
         Parameters
         ----------
         title : str, optional
-            What stands above; by default the question that is asked.
+            Title of the figure; by default a question.
 
         Returns
         -------
         matplotlib.figure.Figure
-            ``figure.savefig(path)`` writes it.
+            To be written by ``figure.savefig(path)``.
 
         Raises
         ------
         MissingDependencyError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
-        from gaussmix.imaging.images.colors import to_color_space
         from gaussmix.plots.comparison_figure import comparison_figure
 
         histograms = [(self.mixture, self.sample)]
@@ -119,7 +119,7 @@ class Comparison:
             title=title or f"{self.mixture.n_components} classes of pixels: what difference does it make?",
         )
 
-    def _about(self) -> str:
+    def _heading(self) -> str:
         n_sampled, n_seeds = len(self.sample), self.passes.shape[1]
         drawn = "" if n_sampled == self.n_pixels else f", the numbers from {n_sampled:,} drawn at random"
         return (

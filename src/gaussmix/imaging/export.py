@@ -1,4 +1,4 @@
-"""The files of a segmentation."""
+"""Files of a segmentation."""
 
 from os import PathLike
 from pathlib import Path
@@ -12,23 +12,23 @@ from gaussmix.imaging.segmentation import Segmentation
 
 
 def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, fractions: bool = False) -> list[str]:
-    """The names of the files that `write_segmentation` writes.
+    """Return the names of the files that `write_segmentation` writes.
 
     Parameters
     ----------
     picture : Picture
-        What is segmented.
+        The segmented picture.
     n_classes : int
-        Into how many classes.
+        Number of classes.
     maps : bool, default=True
-        Whether there are uncertainty, probabilities, and cut-outs.
+        Whether to include uncertainty, probabilities and cut-outs.
     fractions : bool, default=False
-        Whether there are shares of the classes in each pixel.
+        Whether to include the fractions of the classes in each pixel.
 
     Returns
     -------
     list of str
-        Names of files, without a folder.
+        Without a folder.
     """
     suffix, flat = picture.suffix, _is_flat(picture)
     names = [f"labels{suffix}"]
@@ -44,24 +44,24 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
 def write_segmentation(
     folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: bool = False
 ) -> None:
-    """Write a segmentation to a folder, made if need be, in files that keep the geometry of the picture.
+    """Write a segmentation to a folder, in files that keep the geometry of the picture.
 
-    ``labels`` has the class of each pixel, 255 where the picture is not visible. Flat pictures: ``segments.png`` shows
-    each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the class
-    is sure and 1 where all are equally probable. ``probability-0.png`` and so on, or ``probabilities`` with the classes
-    along its last axis (TIFF: as channels), have the probability of each class, and ``fraction`` its share of the
-    pixel. In PNG 0 is 0 and 255 is 1.
+    ``labels`` has the class of each pixel, 255 where the picture is not visible. For flat pictures, ``segments.png``
+    shows each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the
+    class is certain and 1 where all classes are equally probable. ``probability-0.png`` and so on, or ``probabilities``
+    with the classes along its last axis (TIFF: as channels), have the probability of each class, and ``fraction`` files
+    its fraction of the pixel. In PNG the numbers 0 to 255 stand for 0 to 1.
 
     Parameters
     ----------
     folder : path
-        Where the files go.
+        The folder; it is created if it does not exist.
     segmentation : Segmentation
-        What they show.
+        The segmentation to write.
     maps : bool, default=True
-        Write the uncertainty, the probabilities, and the cut-outs.
+        Write the uncertainty, the probabilities and the cut-outs.
     fractions : bool, default=False
-        Write the shares of the classes in each pixel.
+        Write the fractions of the classes in each pixel.
     """
     target, picture = Path(folder), segmentation.picture
     target.mkdir(exist_ok=True)
@@ -70,33 +70,33 @@ def write_segmentation(
     if flat:
         write_picture(target / "segments.png", segmentation.recolored())
     if maps:
-        _write(target / f"uncertainty{picture.suffix}", picture, segmentation.uncertainty)
-        _write_all(target, picture, segmentation.probabilities, ("probability", "probabilities"))
+        _write_shares(target / f"uncertainty{picture.suffix}", picture, segmentation.uncertainty)
+        _write_maps(target, picture, segmentation.probabilities, ("probability", "probabilities"))
         for segment in range(segmentation.n_classes if flat else 0):
             write_picture(target / f"segment-{segment}.png", segmentation.cut_out(segment))
     if fractions:
-        _write_all(target, picture, segmentation.fractions, ("fraction", "fractions"))
+        _write_maps(target, picture, segmentation.fractions, ("fraction", "fractions"))
 
 
 def _is_flat(picture: Picture) -> bool:
     return picture.n_axes == 2 and not picture.stacked
 
 
-def _map_files(one: str, several: str, suffix: str, n_classes: int) -> list[str]:
-    return [f"{one}-{number}.png" for number in range(n_classes)] if suffix == ".png" else [f"{several}{suffix}"]
+def _map_files(single: str, together: str, suffix: str, n_classes: int) -> list[str]:
+    return [f"{single}-{number}.png" for number in range(n_classes)] if suffix == ".png" else [f"{together}{suffix}"]
 
 
-def _write_all(folder: Path, picture: Picture, maps: Rows, names: tuple[str, str]) -> None:
+def _write_maps(folder: Path, picture: Picture, maps: Rows, names: tuple[str, str]) -> None:
     files = _map_files(*names, picture.suffix, maps.shape[-1])
     if picture.suffix == ".png":
         for number, name in enumerate(files):
-            _write(folder / name, picture, maps[..., number])
+            _write_shares(folder / name, picture, maps[..., number])
     else:
-        _write(folder / files[0], picture, maps)
+        _write_shares(folder / files[0], picture, maps)
 
 
-def _write(path: Path, picture: Picture, shares: Rows) -> None:
-    """Numbers from 0 to 1."""
+def _write_shares(path: Path, picture: Picture, shares: Rows) -> None:
+    """Write numbers from 0 to 1."""
     if picture.suffix == ".png":
         shares = np.rint(255 * shares).astype(np.uint8)
     write_maps(path, picture, shares)

@@ -1,7 +1,7 @@
-"""How well a label image agrees with others: regions, boundaries, classes.
+"""Agreement of label images: of regions, boundaries and classes.
 
-The measures of regions compare partitions: the numbers of the labels do not matter, and there may be several truths,
-the segmentations of several people. Dice compares classes by their numbers.
+Measures of regions compare partitions: the numbers of the labels do not matter. There may be several truths, the
+segmentations of several people. Dice compares classes by their numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,27 +16,27 @@ from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 TOLERANCE: Final = 0.0075
-"""Boundaries match within this share of the image's diagonal (Martin, Fowlkes, Malik 2004, section 3)."""
+"""Distance within which boundaries match, as a share of the diagonal (Martin, Fowlkes, Malik 2004, section 3)."""
 
-_ALONE = 100.0  # the cost of a boundary pixel without a partner, in units of the greatest distance: as theirs
+_UNMATCHED_COST = 100.0  # of a boundary pixel, in units of the greatest distance, as in the Berkeley benchmark
 
-_MOST_COUNTED = 1 << 22  # pairs of labels, above which those that occur are sorted
+_MAX_COUNTED = 1 << 22  # pairs of labels above which the pairs that occur are sorted
 
 
 def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatArray:
-    """The overlap of each class: ``2 |A and B| / (|A| + |B|)`` (Dice 1945).
+    """Return the overlap of each class, ``2 |A and B| / (|A| + |B|)`` (Dice 1945).
 
     Parameters
     ----------
     labels, truth : arrays of int of the same shape
-        Classes from 0; pixels that are negative in either are left out.
+        Classes from 0; pixels with a negative label in either image are ignored.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
 
     Returns
     -------
     (k,) array
-        For each class up to the greatest of either; NaN for a class that neither has.
+        For each class up to the greatest in either image; NaN for a class in neither.
 
     Examples
     --------
@@ -51,14 +51,14 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
 
 
 def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> float:
-    """The mean of `dice` over the classes that either image has.
+    """Return the mean of `dice` over the classes in either image.
 
     Parameters
     ----------
     labels, truth : arrays of int of the same shape
-        Classes from 0; pixels that are negative in either are left out.
+        Classes from 0; pixels with a negative label in either image are ignored.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
 
     Returns
     -------
@@ -69,23 +69,23 @@ def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> fl
 
 
 def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
-    """How well regions cover those of the truths: their best intersection over union, weighted by area, 0 to 1.
+    """Return how well regions cover those of a truth: the best intersection over union of each, weighted by area.
 
-    Arbelaez, Maire, Fowlkes, Malik 2011, equation 8, with the mean over the truths.
+    Arbelaez, Maire, Fowlkes, Malik 2011, equation 8; with several truths, the mean.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels that are negative here or in a truth are left out of their comparison.
+        A label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
-        What it is compared with.
+        One truth or several.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
 
     Returns
     -------
     float
-        1 where all regions are those of the truth.
+        From 0 to 1; 1 if all regions are those of the truth.
 
     Examples
     --------
@@ -96,23 +96,23 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
 
 
 def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
-    """The share of pairs of pixels on which a segmentation and a truth agree: together, or apart; 0 to 1.
+    """Return the share of pairs of pixels that are together in both a segmentation and a truth, or in neither.
 
     Unnikrishnan, Pantofaru, Hebert 2007, equation 3: with several truths, the mean of the Rand indices.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels that are negative here or in a truth are left out of their comparison.
+        A label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
-        What it is compared with.
+        One truth or several.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
 
     Returns
     -------
     float
-        1 where they agree on all pairs.
+        From 0 to 1; 1 if they agree on all pairs.
 
     Examples
     --------
@@ -123,28 +123,28 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
 
 
 def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
-    """H(labels | truth) + H(truth | labels) in bits, 0 for equal partitions (Meila 2007, equation 16).
+    """Return H(labels | truth) + H(truth | labels) in bits, 0 for equal partitions (Meila 2007, equation 16).
 
-    With several truths, the mean. scikit-image measures it.
+    With several truths, the mean. It is computed by scikit-image.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels that are negative here or in a truth are left out of their comparison.
+        A label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
-        What it is compared with.
+        One truth or several.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
 
     Returns
     -------
     float
-        In bits; less is better.
+        In bits; lower is better.
 
     Raises
     ------
     MissingDependencyError
-        Without scikit-image.
+        If scikit-image is not installed.
 
     Examples
     --------
@@ -158,33 +158,33 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
 def boundary_f(
     labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None, *, tolerance: float | None = None
 ) -> float:
-    """The F-measure of boundaries: 2 P R / (P + R) (Martin, Fowlkes, Malik 2004, section 3), 0 to 1.
+    """Return the F-measure of boundaries, 2 P R / (P + R) (Martin, Fowlkes, Malik 2004, section 3).
 
-    P is the share of the boundary pixels that match one of any truth, R the share of the truths' boundary pixels that
-    are matched. Matching is one to one between pixels within the tolerance, the nearer the better. Boundaries are the
-    pixels whose label differs from one of their right, lower or lower right neighbors, thinned in images of two axes.
-    Where neither image has a boundary, 1.
+    P is the share of the boundary pixels that match a boundary pixel of any truth, R the share of the boundary pixels
+    of the truths that are matched. The matching is one to one between pixels within the tolerance, with the least sum
+    of distances. Boundaries are the pixels whose label differs from that of a right, lower or lower right neighbor,
+    thinned in images of two axes. If neither image has a boundary, the measure is 1.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels that are negative here or in a truth are left out of their comparison.
+        A label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
-        What it is compared with.
+        One truth or several.
     visible : array of bool, optional
-        The pixels to compare; all if not given.
+        Pixels to compare; by default all.
     tolerance : float, optional
-        In pixels; `TOLERANCE` times the diagonal if not given.
+        In pixels; by default `TOLERANCE` times the diagonal.
 
     Returns
     -------
     float
-        1 where all boundaries match.
+        From 0 to 1; 1 if all boundaries match.
 
     Raises
     ------
     MissingDependencyError
-        Without scikit-image, which thins.
+        If scikit-image, which thins boundaries, is not installed.
     """
     image = np.asarray(labels)
     limit = TOLERANCE * float(np.linalg.norm(image.shape)) if tolerance is None else tolerance
@@ -207,7 +207,7 @@ def boundary_f(
 
 
 def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray:
-    """The pixels that both images have, and that are visible."""
+    """Return the visible pixels with labels in both images."""
     if labels.dtype.kind not in "biu" or truth.dtype.kind not in "biu":
         raise ValueError(f"label images have whole numbers; got {labels.dtype} and {truth.dtype}")
     if labels.shape != truth.shape:
@@ -225,18 +225,18 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
 
 
 def _pairs(labels: Rows, truth: Rows, visible: BoolArray | None) -> tuple[IntArray, IntArray]:
-    """(n,) the labels of the pixels that are compared."""
+    """Return the labels of the compared pixels, (n,) each."""
     first, second = np.asarray(labels), np.asarray(truth)
     compared = _compared(first, second, visible)
     return first[compared].astype(np.int64), second[compared].astype(np.int64)
 
 
 def _overlaps(labels: Rows, truth: Rows, visible: BoolArray | None) -> csr_array:
-    """(regions of labels, regions of truth) the numbers of pixels."""
+    """Return the numbers of pixels, (regions of labels, regions of truth)."""
     first, second = _pairs(labels, truth, visible)
     shape = int(first.max()) + 1, int(second.max()) + 1
     codes = first * shape[1] + second
-    if shape[0] * shape[1] <= _MOST_COUNTED:
+    if shape[0] * shape[1] <= _MAX_COUNTED:
         counted = np.bincount(codes)
         pairs = np.flatnonzero(counted)
         counts = counted[pairs]
@@ -273,7 +273,7 @@ def _rand_index(table: csr_array) -> float:
 
 
 def _boundary(labels: Rows, compared: BoolArray) -> IntArray:
-    """(n, axes) the boundary pixels among those that are compared, and between no others."""
+    """Return the positions of boundary pixels between compared pixels, (n, axes)."""
     limits = np.iinfo(labels.dtype)
     highest, lowest = np.where(compared, labels, limits.min), np.where(compared, labels, limits.max)
     for axis in range(labels.ndim):  # over the block of a pixel and its neighbors towards higher coordinates
@@ -288,14 +288,15 @@ def _boundary(labels: Rows, compared: BoolArray) -> IntArray:
 
 
 def _matched(here: IntArray, there: IntArray, limit: float) -> BoolArray:
-    """(len(here),) which have a partner of their own: an assignment of least cost, as in Berkeley's benchmark."""
+    """Return which pixels are matched in an assignment of least cost, as in the Berkeley benchmark."""
     matched = np.zeros(len(here), dtype=bool)
     if len(here) == 0 or len(there) == 0:
         return matched
     few, many = (here, there) if len(here) <= len(there) else (there, here)
     near = KDTree(few).sparse_distance_matrix(KDTree(many), limit, output_type="coo_matrix")
     alone = np.arange(len(few))
-    costs = np.concatenate([near.data + 1, np.full(len(few), _ALONE * (limit + 1))])  # above 0, or they do not count
+    # a sparse matrix ignores costs of 0
+    costs = np.concatenate([near.data + 1, np.full(len(few), _UNMATCHED_COST * (limit + 1))])
     ends = np.concatenate([near.row, alone]), np.concatenate([near.col, len(many) + alone])
     graph = csr_array((costs, ends), shape=(len(few), len(many) + len(few)))
     first, second = min_weight_full_bipartite_matching(graph)

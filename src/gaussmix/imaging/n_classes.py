@@ -1,4 +1,4 @@
-"""How many classes an image has: a criterion that knows that neighboring pixels repeat each other."""
+"""Number of classes of an image, by a criterion that allows for the correlation of neighboring pixels."""
 
 import math
 import warnings
@@ -16,63 +16,83 @@ from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
 
 FEWEST, MOST = 2, 8
-"""Numbers of classes that are tried."""
+"""The range of numbers that are compared."""
 
-_GRID = 1 << 18  # of each image no more pixels: every second, third, ... along all axes
-_SAMPLE = 5_000  # pixels that the mixtures are fitted to
-_STARTS = 4
-_SHARE = 0.5  # means vary with longer waves than variances; from the Berkeley benchmark's validation photographs
+GRID_PIXELS = 1 << 18
+"""Greatest number of pixels of an image that are used: every second, third, ... along all axes."""
+
+SAMPLE_PIXELS = 5_000
+"""Number of pixels to which the mixtures are fitted."""
+
+N_STARTS = 4
+"""Starts of each mixture."""
+
+# means have longer correlations than variances; chosen on the validation photographs of the Berkeley benchmark
+_MEAN_SHARE = 0.5
 
 
-def number_of_classes(
+def estimate_n_classes(
     images: Sequence[Pixels], features: Features, *, covariance_type: str = "full", random_state: Any = None
 ) -> int:
-    """The number of components, from 2 to 8, with the greatest integrated completed likelihood.
+    """Return the number of components, from 2 to 8, with the greatest integrated completed likelihood.
 
-    That is ``2 m (l - h) - p log m`` for a mean log-likelihood l, a mean entropy of the responsibilities h, p
-    parameters and m pixels. Neighboring pixels are alike, so m is not their number: it is half of the
-    `independent_pixels` of what the mixture with the most components leaves unexplained. Colors are blurred by their
-    rounding, so that no density is infinite.
+    The criterion is ``2 m (l - h) - p log m``, with l the mean log-likelihood, h the mean entropy of the
+    responsibilities, p the number of parameters and m the number of pixels. Neighboring pixels are correlated, so m is
+    half the number of `independent_pixels` in the residuals of the mixture with the most components. Colors are blurred
+    by their rounding, so that all densities are finite.
 
     Parameters
     ----------
     images : sequence of Pixels
+        Images of one kind.
     features : Features
+        Features of a pixel.
     covariance_type : str
+        Structure of the covariances.
     random_state : int, RandomState instance or None
+        For the starts of the mixtures.
+
+    Returns
+    -------
+    int
+        2 if there are too few pixels for more.
 
     References
     ----------
     Biernacki, Celeux and Govaert, Assessing a mixture model for clustering with the integrated completed likelihood,
     IEEE Transactions on Pattern Analysis and Machine Intelligence 22 (2000), 719-725. Lebreton, Burnham, Clobert and
     Anderson, Modeling survival and testing biological hypotheses using marked animals, Ecological Monographs 62 (1992),
-    67-118: a likelihood divided by its overdispersion, which is taken from the richest model.
+    67-118: a likelihood divided by its overdispersion, which is estimated from the model with the most parameters.
     """
     rng = np.random.default_rng(0)
     grids = [_blurred(_thinned(pixels), rng) for pixels in images]
     rows = [features.rows(grid) for grid in grids]
     sample = np.concatenate(rows).astype(np.float64)
-    if len(sample) > _SAMPLE:
-        sample = sample[rng.choice(len(sample), _SAMPLE, replace=False)]
+    if len(sample) > SAMPLE_PIXELS:
+        sample = sample[rng.choice(len(sample), SAMPLE_PIXELS, replace=False)]
     most = min(MOST, len(sample) // (2 * sample.shape[1] + 2))
     if most <= FEWEST:
         return FEWEST
-    mixtures = [_fitted(sample, k, covariance_type, random_state) for k in range(FEWEST, most + 1)]
-    m = _SHARE * sum(_independent(grid, its, mixtures[-1]) for grid, its in zip(grids, rows, strict=True))
-    penalty = max(2.0, math.log(m))  # Akaike's, where there is next to nothing
-    values = [2 * m * _completed(mixture, sample) - mixture.n_parameters * penalty for mixture in mixtures]
+    mixtures = [_fit_mixture(sample, k, covariance_type, random_state) for k in range(FEWEST, most + 1)]
+    m = _MEAN_SHARE * sum(
+        _independent_residuals(grid, its, mixtures[-1]) for grid, its in zip(grids, rows, strict=True)
+    )
+    penalty = max(2.0, math.log(m))  # of Akaike's criterion, for very few pixels
+    values = [
+        2 * m * _mean_completed_likelihood(mixture, sample) - mixture.n_parameters * penalty for mixture in mixtures
+    ]
     return FEWEST + int(np.argmax(values))
 
 
 def independent_pixels(image: FloatArray) -> float:
-    """As many independent pixels would tell as much of a variance as those of an image.
+    """Return the number of independent pixels from which a variance would be estimated as precisely as from an image.
 
-    With correlation ``r(v)`` of pixels a vector v apart that is ``n / (sum over v of r(v)^2)``.
+    If ``r(v)`` is the correlation of two pixels a vector v apart, it is ``n / (sum over v of r(v)^2)``.
 
     Parameters
     ----------
     image : array
-        Zero on average, and where a pixel does not count; n is the number of all others.
+        Of mean zero, with 0 at pixels that do not count; n is the number of all other pixels.
 
     Returns
     -------
@@ -83,8 +103,8 @@ def independent_pixels(image: FloatArray) -> float:
     ----------
     Bartlett, On the theoretical specification and sampling properties of autocorrelated time-series, Supplement to the
     Journal of the Royal Statistical Society 8 (1946), 27-41: the variance of a variance. The squares of estimated
-    correlations add up to twice those of true ones, because the square of a periodogram is on average twice that of the
-    spectrum.
+    correlations add up to twice those of the true ones, because the mean square of a periodogram is twice the square of
+    the spectrum.
 
     Examples
     --------
@@ -106,14 +126,17 @@ def independent_pixels(image: FloatArray) -> float:
 
 
 def _thinned(pixels: Pixels) -> Pixels:
-    """Every pixel of a small image, every second one along each axis of a larger one, and so on."""
+    """Return every pixel of a small image, every second one along each axis of a larger one, and so on."""
     n = math.prod(pixels.shape)
-    step = math.ceil((n / _GRID) ** (1 / sum(length > 1 for length in pixels.shape))) if n > _GRID else 1
+    step = math.ceil((n / GRID_PIXELS) ** (1 / sum(length > 1 for length in pixels.shape))) if n > GRID_PIXELS else 1
     return pixels.part(tuple(slice(None, None, step) for _ in pixels.shape))
 
 
 def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Floats from 0 to 1 where there were integers, each anywhere in its rounding; others moved by a hundredth."""
+    """Return values with uniform noise of the width of their rounding; integers are scaled to the range 0 to 1.
+
+    Floats have noise of a hundredth of their standard deviation.
+    """
     values = pixels.values
     if values.dtype.kind == "u":
         blurred = (values + rng.uniform(-0.5, 0.5, values.shape)) / np.iinfo(values.dtype).max
@@ -122,27 +145,27 @@ def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return Pixels(blurred, pixels.visible)
 
 
-def _fitted(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
-    estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=_STARTS, random_state=random_state)
+def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
+    estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=N_STARTS, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return estimator.fit(sample).mixture_
 
 
-def _completed(mixture: Mixture, sample: FloatArray) -> float:
-    """Mean log-likelihood, less the mean entropy of the responsibilities."""
+def _mean_completed_likelihood(mixture: Mixture, sample: FloatArray) -> float:
+    """Return the mean log-likelihood less the mean entropy of the responsibilities."""
     shares = mixture.responsibilities(sample)
     return float((mixture.log_density(sample) - entr(shares).sum(axis=1)).mean())
 
 
-def _independent(pixels: Pixels, rows: Rows, mixture: Mixture) -> float:
-    """Independent pixels in what a mixture leaves of the colors; the color that has the fewest decides."""
-    n_places = len(pixels.shape) if rows.shape[1] > pixels.n_channels else 0
-    colors = rows[:, : rows.shape[1] - n_places]
+def _independent_residuals(pixels: Pixels, rows: Rows, mixture: Mixture) -> float:
+    """Return the number of independent pixels in the residuals of a mixture, the least over the channels."""
+    n_coordinates = len(pixels.shape) if rows.shape[1] > pixels.n_channels else 0
+    colors = rows[:, : rows.shape[1] - n_coordinates]
     shares = mixture.responsibilities(rows)
-    left = np.zeros(colors.shape)
+    residuals = np.zeros(colors.shape)
     for k, covariance in enumerate(mixture.marginal(range(colors.shape[1])).covariance.dense()):
         root = np.linalg.cholesky(covariance)
-        left += shares[:, k, None] * np.linalg.solve(root, (colors - mixture.means[k, : colors.shape[1]]).T).T
-    left -= left.mean(axis=0)
-    return min(independent_pixels(pixels.placed(column, 0.0)) for column in left.T)
+        residuals += shares[:, k, None] * np.linalg.solve(root, (colors - mixture.means[k, : colors.shape[1]]).T).T
+    residuals -= residuals.mean(axis=0)
+    return min(independent_pixels(pixels.placed(column, 0.0)) for column in residuals.T)

@@ -1,7 +1,7 @@
-"""`GaussianMixtureSegmenter`: images in, classes of pixels out. No algorithm lives here."""
+"""`GaussianMixtureSegmenter`: validates images, calls the algorithms and copies their results."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,82 +9,85 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import IntArray, Rows
+from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
-from gaussmix.estimators.parameter_checks import require_integer, require_nonnegative
 from gaussmix.imaging.images.class_order import class_order
-from gaussmix.imaging.images.colors import COLOR_SPACES
 from gaussmix.imaging.images.features import Features
-from gaussmix.imaging.images.pixels import MOST_CLASSES, UNLABELED, Pixels, as_known, as_pixels
-from gaussmix.imaging.n_classes import number_of_classes
-from gaussmix.imaging.partial_volume.estimate import tissue_of
-from gaussmix.imaging.random_field.contrast import contrast_scale
+from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, with_all_seeds
+from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.n_classes import estimate_n_classes
+from gaussmix.imaging.parameter_checks import check_parameters
+from gaussmix.imaging.partial_volume.estimate import divide_by_bias_field, estimate_fractions
 from gaussmix.imaging.random_field.labeling import Labeler
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
-from gaussmix.imaging.sampling import colors_of, rounding_variance
-from gaussmix.imaging.seeded import STRENGTH, GuidedLabeler, fit_guided
-from gaussmix.imaging.unsupervised import field_of, fields_of, fit_classes, require_colors, without_fields
+from gaussmix.imaging.random_field.seeded_labeling import SeededLabeler
+from gaussmix.imaging.sampling import SampledImages
+from gaussmix.imaging.seeded import DEFAULT_SMOOTHING, fit_seeded
+from gaussmix.imaging.segmentation_fit import SegmentationFit
+from gaussmix.imaging.unsupervised import estimate_bias_field, estimate_bias_fields, fit_unsupervised
 
 
 class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
-    """Segments images and volumes by a Gaussian mixture of their pixels' colors, and by their neighbors.
+    """Segments images and volumes by a Gaussian mixture of their colors and a random field of neighbors.
 
     An image is an array (height, width), (depth, height, width), or either with channels last; uint8, uint16 or any
-    other numbers. A list or tuple is several images, to which one model is fitted. Pixels that a mask leaves out, that
-    are transparent (a fourth channel of uint8) or NaN do not count, and have the label 255.
+    other numbers. A list or tuple is several images, to which one model is fitted. Pixels that are masked, transparent
+    (a fourth channel of uint8) or NaN do not count; their label is 255.
 
     Parameters
     ----------
     n_components : int or "auto", default=3
-        Classes. "auto" chooses from 2 to 8 by a criterion that knows how alike neighboring pixels are.
+        Number of classes. "auto" chooses from 2 to 8 by a criterion that allows for the similarity of neighboring
+        pixels.
     color_space : {"rgb", "gray", "lab"}, default="rgb"
-        What three channels are turned into; "rgb" leaves them as they are, and so do other numbers of channels.
+        Color space to which three channels are converted. "rgb" leaves them unchanged, as are other numbers of
+        channels.
     position : float, default=0.0
-        When not zero, a pixel's coordinates are features too, from 0 to this along the longer side of the image.
-        Covariances adapt to the unit, so that its size matters for ``covariance_type="spherical"`` alone.
+        If not zero, the coordinates of a pixel are features too, from 0 to this along the longer side of the image.
+        Covariances adapt to the unit, so its size matters for ``covariance_type="spherical"`` only.
     smoothing : "auto" or float, default="auto"
-        Strength of the neighbors: how much more probable a class is, in nats, for each neighbor that has it. "auto"
-        estimates it from the images, by simulated fields; with known pixels it is 15. 0 leaves neighbors out.
+        By how many nats each neighbor of a class makes the class more probable. "auto" estimates it from the images by
+        simulated fields; with seeds it is 15. With 0 neighbors are ignored.
     n_neighbors : int, optional
-        4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest, with known pixels 8 in two dimensions.
+        4 or 8 in two dimensions, 6, 18 or 26 in three. By default the fewest; with seeds 8 in two dimensions.
     spacing : sequence of float, optional
-        Distance of neighboring pixels along each axis: farther ones count less.
+        Distance of neighboring pixels along each axis; more distant neighbors count less.
     bias_field : bool, default=False
-        Whether each image, each channel on its own, is multiplied by a smooth field (as in magnetic resonance): it is
-        estimated along with the shares of `predict_fractions`, and divided out before anything else.
+        Whether each channel of each image is multiplied by a smooth bias field, as in magnetic resonance. It is
+        estimated together with the fractions of `predict_fractions`, and images are divided by it first.
     order : "brightness", "weight", int or array-like, default="brightness"
-        How classes are numbered: by the brightness of their means (luma of RGB, the mean of other channels), the
-        brightest last; by weight, the heaviest first; by the means of a channel; or (k, channels) means that each class
-        is matched to.
+        Order of the classes: by the brightness of their means (luma of RGB, the mean of other channels), the brightest
+        last; by weight, the greatest first; by the means of a channel; or by matching to (k, channels) given means.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Structure of the covariances.
     components_per_class : int, default=1
-        With known pixels, each class is a mixture of so many components: figure and ground of a photograph take 5.
+        With seeds, number of components of the mixture of each class; 5 suit figure and ground of a photograph.
     contrast : "auto" or bool, default="auto"
-        Whether neighbors count less the more they differ in color; "auto": with known pixels.
+        Whether neighbors count less the more they differ in color; "auto": with seeds only.
     connected : bool, default=False
-        Whether a class with known pixels is only where it is connected to one of them: for one object among its like.
+        Whether a class with seeds is restricted to regions connected to one of them, to select one of several similar
+        objects.
     channel_axis : int, None or "auto", default="auto"
-        "auto" takes a last axis of at most four entries for channels.
+        Axis of the channels. "auto" is a last axis of at most four entries.
     stack : bool, default=False
         Whether the first axis numbers images that are not neighbors.
     random_state : int, RandomState instance or None, default=None
-        Where starts and simulated fields are drawn from; an int makes fits repeat.
+        Random state of starts and simulated fields; an int makes fits reproducible.
 
     Attributes
     ----------
     mixture_ : Mixture
-        One component for each class, in order; its features are those of ``color_space``. Where neighbors count, its
-        weights are what a class has beside them.
+        Components ordered by class, one or `components_per_class` of each; the features are those of ``color_space``.
+        If neighbors count, its weights are the prior probabilities of the classes apart from the neighbors.
     n_components_ : int
-        How many classes.
+        Number of classes.
     smoothing_ : float
-        The strength in use.
+        The smoothing in use.
     free_energies_ : tuple of float
-        With a given strength, after each iteration; it never falls. With known pixels each of three iterations settles
-        the field anew.
+        With a given smoothing, the free energy after each iteration; it never falls. With seeds, after each of three
+        iterations, each of which anneals the random field anew.
     bias_ : (shape) or (shape, channels) array of float32, or a list of them
-        With ``bias_field=True``: the fields of the images of the fit, of geometric mean one.
+        With ``bias_field=True``, the bias fields of the fitted images, of geometric mean one.
 
     References
     ----------
@@ -150,8 +153,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mask : array-like, or a list or tuple of them, optional
             Of the shape of the image without channels: nonzero where pixels count.
         labels : array-like of int, or a list or tuple of them, optional
-            Of the same shape: the class of pixels where it is known, -1 elsewhere. Classes keep these numbers, and
-            known pixels their class. A class that no pixel is known of starts from those that others explain worst.
+            Of the same shape: the class of pixels where it is known (seeds), -1 elsewhere. Classes keep these numbers,
+            and seeds their class. A class without seeds starts from the pixels that other classes explain worst.
 
         Returns
         -------
@@ -161,74 +164,41 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            Names the argument, what was found and the remedy.
+            Names the argument, its value and the remedy.
 
         Warns
         -----
         ConvergenceWarning, DegenerateComponentWarning, DegenerateDataWarning
         """
-        self._check_parameters()
-        if labels is None and self.components_per_class != 1:
-            raise ValueError(
-                f"components_per_class={self.components_per_class} needs labels; without them use n_components"
-            )
-        images = self._all_pixels(image, mask)
-        known = None if labels is None else self._all_known(labels, images)
-        n_classes = self._number_of_classes(images, known)
+        seeded = labels is not None
+        check_parameters(self, seeded=seeded)
+        images = self._read_images(image, mask, labels)
+        sample = SampledImages(images, self._features, self.stack)
         estimator = GaussianMixture(
-            n_classes,
+            self._choose_n_classes(sample, seeded=seeded),
             covariance_type=self.covariance_type,
-            reg_covar="auto" if known else rounding_variance(images, self._features),
+            reg_covar="auto" if seeded else sample.rounding_variance(),
             random_state=self.random_state,
         )
         if self.bias_field:
-            fields = fields_of(images, self._features, estimator, self.spacing, stack=self.stack)
-            images = without_fields(images, fields)
-            shown = [field[..., 0] if field.shape[-1] == 1 else field for field in fields]
+            bias_fields = estimate_bias_fields(sample, estimator, self.spacing)
+            sample = sample.divide_by(bias_fields)
+            shown = [field[..., 0] if field.shape[-1] == 1 else field for field in bias_fields]
             self.bias_ = shown if isinstance(image, list | tuple) else shown[0]
         self._n_axes, self._n_channels = len(images[0].shape) - self.stack, images[0].n_channels
-        self._guided = known is not None
         rng = check_random_state(self.random_state)
-        if known is None:
-            neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
-            self._contrast = None
-            if self.contrast is True:
-                self._contrast = contrast_scale(images, self.color_space, self._neighborhood())
-            fitted = fit_classes(
-                images,
-                self._features,
-                estimator,
-                neighborhood,
-                self.smoothing,
-                stack=self.stack,
-                seed=int(rng.randint(1 << 31)),
-                contrast=self._contrast,
-            )
-            fitted = fitted.reordered(self._order(fitted.classes.mixture))
-        else:
-            fitted = fit_guided(
-                images,
-                known,
-                self._features,
-                self._neighborhood(),
-                estimator.set_params(n_components=1),
-                n_classes=n_classes,
-                per_class=self.components_per_class,
-                strength=STRENGTH if isinstance(self.smoothing, str) else float(self.smoothing),
-                contrast=bool(self.contrast),
-                rng=rng,
-            )
-        self._classes = fitted.classes
-        self.mixture_ = fitted.classes.mixture
-        self.n_components_ = n_classes
-        self.smoothing_ = fitted.strength
-        self.free_energies_ = fitted.free_energies
-        for message in fitted.messages:
+        fit = self._fit_seeded(sample, estimator, rng) if seeded else self._fit_unsupervised(sample, estimator, rng)
+        self._fit_result = fit
+        self.mixture_ = fit.classes.mixture
+        self.n_components_ = fit.classes.n_classes
+        self.smoothing_ = fit.smoothing
+        self.free_energies_ = fit.free_energies
+        for message in fit.warnings:
             warnings.warn(message, stacklevel=2)
         return self
 
     def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """The class of each pixel.
+        """Return the class of each pixel.
 
         Parameters
         ----------
@@ -237,17 +207,17 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mask : array-like, or a list or tuple of them, optional
             As for `fit`.
         labels : array-like of int, or a list or tuple of them, optional
-            As for `fit`: known pixels keep their class, if the model was fitted with known pixels too.
+            As for `fit`: seeds keep their class. The model must have been fitted with seeds too.
 
         Returns
         -------
         (shape) array of uint8
             255 where a pixel does not count; a list for several images.
         """
-        return self._each(image, mask, labels, lambda by, *pixels: by.labels(*pixels, elsewhere=UNLABELED))
+        return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.labels(pixels))
 
     def predict_proba(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """The probability of each class for each pixel.
+        """Return the probability of each class for each pixel.
 
         Parameters
         ----------
@@ -256,25 +226,25 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mask : array-like, or a list or tuple of them, optional
             As for `fit`.
         labels : array-like of int, or a list or tuple of them, optional
-            As for `fit`: known pixels keep their class, if the model was fitted with known pixels too.
+            As for `fit`: seeds keep their class. The model must have been fitted with seeds too.
 
         Returns
         -------
         (shape, k) array of float32
             0 where a pixel does not count; a list for several images.
         """
-        return self._each(image, mask, labels, lambda by, *pixels: by.probabilities(*pixels))
+        return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.probabilities(pixels))
 
     def predict_fractions(self, image: Any, mask: Any = None) -> Any:
-        """How much of each class is in each pixel: its expected share, which a probability is not.
+        """Return the expected fraction of each class in each pixel, which differs from its probability.
 
-        A pixel at the border of two classes holds some of both (partial volume). Means and noise of the classes, with
-        mixed pixels between classes that are next to each other in color, and how alike neighbors are, are estimated
-        from the image itself, from the labels of the model on; pixels at the edge of a mask do not enter the estimates.
-        Shares sum to one. They are unbiased where noise is Gaussian and mixing linear, so that their sum is a volume.
-        Classes that touch without being next to each other in color are taken for mixtures of those between.
-        Where borders take up much of an image, as in brains, the class with the greatest share is a better label than
-        `predict`'s, whose classes have no mixed pixels.
+        A pixel at the border of two classes holds some of both (partial volume). The means and the noise of the
+        classes, with mixed pixels between classes that are adjacent in color, and the similarity of neighbors are
+        estimated from the image itself, starting from the labels of the model. Pixels at the edge of a mask do not
+        enter the estimates. Fractions sum to one. They are unbiased for Gaussian noise and linear mixing, so their sum
+        is a volume. Classes that touch but are not adjacent in color are taken for mixtures of the classes between
+        them. Where borders take up much of an image, as in brains, the class with the greatest fraction is a better
+        label than that of `predict`, which assumes pure pixels.
 
         Parameters
         ----------
@@ -289,18 +259,22 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
             0 where a pixel does not count; a list for several images.
         """
         check_is_fitted(self)
-        alone = self._alone
+        labeler = self._labeler_without_neighbors()
         results = []
-        for pixels in self._alike_pixels(image, mask):
-            labels = alone.labels(pixels, elsewhere=UNLABELED)
-            tissue = tissue_of(
-                pixels, labels, self.n_components_, self.spacing, stack=self.stack, bias_field=self.bias_field
+        for pixels in self._read_similar_images(image, mask):
+            estimate = estimate_fractions(
+                pixels,
+                labeler.labels(pixels),
+                self.n_components_,
+                self.spacing,
+                stack=self.stack,
+                bias_field=self.bias_field,
             )
-            results.append(tissue.fractions)
+            results.append(estimate.fractions)
         return results if isinstance(image, list | tuple) else results[0]
 
     def fit_predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
-        """`fit`, then `predict`.
+        """Fit the model and return the class of each pixel.
 
         Parameters
         ----------
@@ -314,12 +288,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         (shape) array of uint8
-            The class of each pixel, 255 where a pixel does not count; a list for several images.
+            255 where a pixel does not count; a list for several images.
         """
         return self.fit(image, mask, labels).predict(image, mask, labels)
 
     def score(self, image: Any, mask: Any = None) -> float:
-        """Mean log-likelihood of the pixels that count, each alone.
+        """Return the mean log-likelihood of the pixels that count, without neighbors.
 
         Parameters
         ----------
@@ -335,7 +309,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         total = weight = 0.0
-        for pixels in self._flat(self._alike_pixels(image, mask)):
+        for pixels in self._without_bias_fields(self._read_similar_images(image, mask)):
             rows = self._features.rows(pixels)
             total += float(self.mixture_.log_density(rows).sum())
             weight += len(rows)
@@ -345,64 +319,87 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _features(self) -> Features:
         return Features(self.color_space, self.position)
 
-    @property
-    def _alone(self) -> Labeler:
-        """Labels pixels without their neighbors."""
-        return Labeler(self._features, self._classes, None, 0.0)
+    def _choose_n_classes(self, sample: SampledImages, *, seeded: bool) -> int:
+        if not isinstance(self.n_components, str):
+            return self.n_components
+        if seeded:
+            return 1 + max(int(pixels.seeds.max()) for pixels in sample.images if pixels.seeds is not None)
+        sample.require_colors(2)
+        return estimate_n_classes(
+            sample.images, sample.features, covariance_type=self.covariance_type, random_state=self.random_state
+        )
 
-    def _labeler(self) -> Labeler | GuidedLabeler:
-        if self._guided:
-            return GuidedLabeler(
-                self._features,
-                self._classes,
-                self._neighborhood(),
-                self.smoothing_,
-                bool(self.contrast),
-                self.connected,
-            )
-        neighborhood = self._neighborhood() if self.smoothing_ > 0 else None
-        return Labeler(self._features, self._classes, neighborhood, self.smoothing_, self._contrast)
+    def _fit_unsupervised(
+        self, sample: SampledImages, estimator: GaussianMixture, rng: np.random.RandomState
+    ) -> SegmentationFit:
+        neighborhood = Neighborhood.of(self._n_axes, self.n_neighbors, self.spacing)
+        contrast = None
+        if self.contrast is True:
+            contrast = sample.contrast_scale(self._neighborhood(seeded=False))
+        fit = fit_unsupervised(
+            sample, estimator, neighborhood, self.smoothing, seed=int(rng.randint(1 << 31)), contrast=contrast
+        )
+        mixture = fit.classes.mixture
+        n_coordinates = self._n_axes + self.stack if self.position else 0
+        return fit.reordered(class_order(mixture, self.order, self.color_space, mixture.n_features - n_coordinates))
 
-    def _neighborhood(self) -> Neighborhood:
-        n_neighbors = 8 if self._guided and self._n_axes == 2 and self.n_neighbors is None else self.n_neighbors
+    def _fit_seeded(
+        self, sample: SampledImages, estimator: GaussianMixture, rng: np.random.RandomState
+    ) -> SegmentationFit:
+        return fit_seeded(
+            sample,
+            estimator,
+            self._neighborhood(seeded=True),
+            per_class=self.components_per_class,
+            smoothing=DEFAULT_SMOOTHING if isinstance(self.smoothing, str) else float(self.smoothing),
+            contrast=bool(self.contrast),
+            rng=rng,
+        )
+
+    def _neighborhood(self, *, seeded: bool) -> Neighborhood:
+        """Return the neighbors on the axes of a whole image or stack."""
+        n_neighbors = 8 if seeded and self._n_axes == 2 and self.n_neighbors is None else self.n_neighbors
         neighborhood = Neighborhood.of(self._n_axes, n_neighbors, self.spacing)
         return neighborhood.stacked() if self.stack else neighborhood
 
-    def _number_of_classes(self, images: list[Pixels], known: list[IntArray] | None) -> int:
-        if not isinstance(self.n_components, str):
-            return self.n_components
-        if known is not None:
-            return 1 + max(int(one.max()) for one in known)
-        require_colors(colors_of(images, self._features).values, 2)
-        return number_of_classes(
-            images, self._features, covariance_type=self.covariance_type, random_state=self.random_state
-        )
+    def _labeler(self) -> Labeler | SeededLabeler:
+        fit, features = self._fit_result, self._features
+        if fit.seeded:
+            neighborhood = self._neighborhood(seeded=True)
+            return SeededLabeler(
+                features, fit.classes, neighborhood, fit.smoothing, bool(self.contrast), self.connected
+            )
+        neighbors = self._neighborhood(seeded=False) if fit.smoothing > 0 else None
+        return Labeler(features, fit.classes, neighbors, fit.smoothing, fit.contrast)
 
-    def _order(self, mixture: Mixture) -> IntArray:
-        n_places = self._n_axes + self.stack if self.position else 0
-        return class_order(mixture, self.order, self.color_space, mixture.n_features - n_places)
+    def _labeler_without_neighbors(self) -> Labeler:
+        return Labeler(self._features, self._fit_result.classes, None, 0.0)
 
-    def _each(self, image: Any, mask: Any, labels: Any, use: Any) -> Any:
-        """What ``use(labeler, pixels, known)`` makes of each image."""
+    def _predict_each(
+        self, image: Any, mask: Any, labels: Any, predict: Callable[[Labeler | SeededLabeler, Pixels], Rows]
+    ) -> Any:
+        """Return a prediction for each image."""
         check_is_fitted(self)
-        if labels is not None and not self._guided:
+        if labels is not None and not self._fit_result.seeded:
             raise ValueError("labels were not known to fit: give them to fit too, or leave them out here")
-        images = self._alike_pixels(image, mask)
-        known = [None] * len(images) if labels is None else self._all_known(labels, images)
+        images = self._read_similar_images(image, mask, labels)
         labeler = self._labeler()
-        results = [use(labeler, pixels, its) for pixels, its in zip(self._flat(images), known, strict=True)]
+        results = [predict(labeler, pixels) for pixels in self._without_bias_fields(images)]
         return results if isinstance(image, list | tuple) else results[0]
 
-    def _flat(self, images: list[Pixels]) -> list[Pixels]:
-        """The images without their fields."""
+    def _without_bias_fields(self, images: list[Pixels]) -> list[Pixels]:
+        """Return the images divided by their bias fields, if the model has bias fields."""
         if not self.bias_field:
             return images
-        fields = [field_of(pixels, self._alone, self.spacing, stack=self.stack) for pixels in images]
-        return without_fields(images, fields)
+        labeler = self._labeler_without_neighbors()
+        return [
+            divide_by_bias_field(pixels, estimate_bias_field(pixels, labeler, self.spacing, stack=self.stack))
+            for pixels in images
+        ]
 
-    def _alike_pixels(self, image: Any, mask: Any) -> list[Pixels]:
-        """The images, which must be of the kind that the model was fitted to."""
-        images = self._all_pixels(image, mask)
+    def _read_similar_images(self, image: Any, mask: Any, labels: Any = None) -> list[Pixels]:
+        """Return the images, which must have the axes and channels of the fitted ones."""
+        images = self._read_images(image, mask, labels)
         for pixels in images:
             if (pixels.n_channels, len(pixels.shape) - self.stack) != (self._n_channels, self._n_axes):
                 raise ValueError(
@@ -411,78 +408,32 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
                 )
         return images
 
-    def _all_pixels(self, image: Any, mask: Any) -> list[Pixels]:
-        """The images, each with its mask."""
-        several = isinstance(image, list | tuple)
-        images = list(image) if several else [image]
-        masks = [None] * len(images) if mask is None else list(mask) if several else [mask]
-        if not images:
-            raise ValueError("image is an empty list: give at least one image")
-        if len(masks) != len(images):
-            raise ValueError(f"there are {len(images)} images and {len(masks)} masks: give a mask, or None, for each")
-        found = [
-            as_pixels(
-                one, its_mask, channel_axis=self.channel_axis, stack=self.stack, colors=self.color_space in COLOR_SPACES
-            )
-            for one, its_mask in zip(images, masks, strict=True)
-        ]
-        if len({(pixels.n_channels, len(pixels.shape)) for pixels in found}) > 1:
-            raise ValueError("the images differ in their numbers of axes or channels: fit a model to each kind")
-        return found
-
-    def _all_known(self, labels: Any, images: list[Pixels]) -> list[IntArray]:
-        """The known classes of each image."""
-        given = list(labels) if isinstance(labels, list | tuple) else [labels]
-        if len(given) != len(images):
-            raise ValueError(f"there are {len(images)} images and {len(given)} arrays of labels: give one for each")
-        most = MOST_CLASSES if isinstance(self.n_components, str) else self.n_components
-        known = [as_known(one, pixels, most) for one, pixels in zip(given, images, strict=True)]
-        if all((one < 0).all() for one in known):
-            raise ValueError("labels has no known pixel that counts: give some pixels the number of their class")
-        return known
-
-    def _check_parameters(self) -> None:
-        if isinstance(self.n_components, str):
-            if self.n_components != "auto":
-                raise ValueError(f'n_components must be "auto" or a number of classes; got {self.n_components!r}')
-        else:
-            require_integer("n_components", self.n_components, 1)
-        if not isinstance(self.n_components, str) and self.n_components > MOST_CLASSES:
-            raise ValueError(
-                f"n_components must be at most {MOST_CLASSES} (a label is one byte); got {self.n_components}"
-            )
-        if self.color_space not in COLOR_SPACES:
-            raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {self.color_space!r}")
-        require_nonnegative("position", self.position)
-        if self.contrast not in ("auto", True, False):
-            raise ValueError(f'contrast must be "auto", True or False; got {self.contrast!r}')
-        require_integer("components_per_class", self.components_per_class, 1)
-        if self.bias_field and self.stack:
-            raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
-        if isinstance(self.smoothing, str):
-            if self.smoothing != "auto":
-                raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {self.smoothing!r}')
-        else:
-            require_nonnegative("smoothing", self.smoothing)
+    def _read_images(self, image: Any, mask: Any, labels: Any) -> list[Pixels]:
+        """Return the images with their masks and seeds."""
+        images = as_images(image, mask, channel_axis=self.channel_axis, stack=self.stack)
+        if labels is None:
+            return images
+        n_classes = MAX_CLASSES if isinstance(self.n_components, str) else self.n_components
+        return with_all_seeds(images, labels, n_classes)
 
 
 def segment_image(
     image: Any, n_components: int | str = 3, *, mask: Any = None, labels: Any = None, **parameters: Any
 ) -> Rows:
-    """The class of each pixel of an image: `GaussianMixtureSegmenter` in one call.
+    """Return the class of each pixel of an image: `GaussianMixtureSegmenter` in one call.
 
     Parameters
     ----------
     image : array-like
         Two or three axes of pixels, channels last.
     n_components : int or "auto", default=3
-        How many classes.
+        Number of classes.
     mask : array-like, optional
         Of the shape of the image without channels: nonzero where pixels count.
     labels : array-like of int, optional
         The class of pixels where it is known, -1 elsewhere.
     **parameters
-        Of `GaussianMixtureSegmenter`.
+        Parameters of `GaussianMixtureSegmenter`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The figure of a comparison: pictures, histograms, and what starts lead to."""
+"""Figure of a comparison: pictures, histograms, and the fits of each start."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,24 +45,27 @@ def comparison_figure(
     *,
     title: str,
 ) -> "Figure":
-    """Pictures with names, histograms of channels with component densities, and dots for the fits of each start.
+    """Draw pictures with names, histograms of channels with component densities, and dots for the fits of each start.
 
     Parameters
     ----------
     pictures : sequence of (str, array)
         (height, width), (height, width, 3) or (height, width, 4) of uint8, all of one size.
     histograms : sequence of (Mixture, (n, d) array)
-        A panel for each feature.
+        Mixtures and their pixels; each feature has a panel.
     starts : sequence of m str
+        Names of the starts.
     log_likelihoods, passes : (m, s) array
-        Nats per pixel, and a number of passes, for each seed.
+        Nats per pixel and number of passes for each seed.
     changed, changed_in_order : (m, s - 1) array
         Shares of pixels whose labels differ from those with the first seed.
     title : str
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
+        To be written by `write_figure`.
     """
     n_lines = -(-len(pictures) // _MOST_IN_LINE)
     per_line = max(2, -(-len(pictures) // n_lines))
@@ -117,7 +120,7 @@ def _draw_strips(
     shift: float = 0.0,
     hollow: bool = False,
 ) -> None:
-    """A line of dots for each row of values, the first on top."""
+    """Draw a line of dots for each row of values, the first at the top."""
     for place, row in enumerate(values):
         color = color_of(place)
         axes.plot(
@@ -137,7 +140,7 @@ def _draw_strips(
 
 
 def _round_numbers(values: Rows) -> list[float]:
-    """1, 2 and 5 times powers of ten, as far as the values reach."""
+    """Return 1, 2 and 5 times powers of ten within the range of the values."""
     tens = 10.0 ** np.arange(int(np.log10(values.max())) + 1)
     steps = (tens[:, None] * [1, 2, 5]).ravel()
     inside = steps[(steps >= values.min()) & (steps <= values.max())]

@@ -1,4 +1,4 @@
-"""Many pictures, each beside its segments, on one sheet."""
+"""Contact sheet of pictures and their segments."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PAIRS = 48
-"""A sheet shows no more pictures than this."""
+"""Greatest number of pictures on a sheet."""
 
 _NEAR = 0.06  # inches between a picture and its segments
 _TALLEST = 6.0  # inches
-_SHAPE = 0.9  # height of a sheet, over its width, that is aimed at
+_SHAPE = 0.9  # intended height of a sheet divided by its width
 _MOST_COLUMNS = 4
 
 
@@ -29,19 +29,23 @@ def contact_sheet(
     title: str,
     subtitle: str = "",
 ) -> "Figure":
-    """Pictures, each with its name and beside its segments; the first `MOST_PAIRS`.
+    """Draw pictures beside their segments, each with its name; the first `MOST_PAIRS`.
 
     Parameters
     ----------
     names : sequence of str
+        Name of each picture.
     pictures, segments : sequences of (height, width, 3 or 4) arrays of uint8
+        Colors for a screen.
     aspects : sequence of float
-        How much taller than wide the pixels of each are.
+        Height of the pixels of each picture divided by their width.
     title, subtitle : str
+        Text at the top.
 
     Returns
     -------
     matplotlib.figure.Figure
+        To be written by `write_figure`.
     """
     n = min(len(names), MOST_PAIRS)
     tallness = [aspect * picture.shape[0] / picture.shape[1] for aspect, picture in zip(aspects, pictures, strict=True)]
@@ -69,7 +73,7 @@ def contact_sheet(
 
 
 def _plan(tallness: Sequence[float], columns: int) -> tuple[float, list[float]]:
-    """The width of a picture and the heights of the lines, in inches."""
+    """Return the width of a picture and the heights of the lines, in inches."""
     width = ((WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns - _NEAR) / 2
     lines = [tallness[first : first + columns] for first in range(0, len(tallness), columns)]
     return width, [min(width * max(line), _TALLEST) for line in lines]

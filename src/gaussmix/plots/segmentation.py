@@ -1,4 +1,4 @@
-"""`SegmentationDisplay`: a picture as a segmenter sees it."""
+"""`SegmentationDisplay`: a picture and its segmentation."""
 
 from collections.abc import Sequence
 from operator import index
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.display import UNLABELED, display_range, to_bytes
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
 
@@ -15,43 +16,41 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 SHOWN = ("segments", "picture", "certainty")
-"""What `SegmentationDisplay.plot` shows beside the probability of a class."""
+"""Views of `SegmentationDisplay.plot` besides the probability of a class."""
 
-_UNLABELED = 255  # of pixels that do not count
-_STRETCH = (0.1, 99.9)  # percentiles shown as black and as white, of what are no bytes
-_CHECKS = np.array([0.90, 0.78])  # grays of what is masked
+_CHECKS = np.array([0.90, 0.78])  # grays of masked pixels
 _SQUARES = 48  # checks along the longer side
-_LIGHT, _DARK = 0.98, 0.12  # grays of what is sure, and of what could be any class
+_LIGHT, _DARK = 0.98, 0.12  # grays of certain pixels, and of pixels with equally probable classes
 
 
 class SegmentationDisplay:
-    """A picture, or a slice of a volume: its segments, how sure they are, or how probable one class is.
+    """Displays a picture or a slice of a volume: its segments, their certainty, or the probability of one class.
 
-    Pixels that do not count are checked.
+    Pixels that do not count are drawn as a checkerboard.
 
     Parameters
     ----------
     picture : (h, w, 3) array-like of uint8
-        As it is to be seen.
+        Colors of the picture.
     labels : (h, w) array-like of int
         The class of each pixel, 255 where it does not count.
     probabilities : (h, w, k) array-like
-        Of each class.
+        Probability of each class.
     colors : (k, 3) array-like of uint8
-        The mean color of each class.
+        Mean color of each class.
     shares : (k,) array-like
-        The share of each class, in the whole picture.
+        Share of each class in the whole picture.
     plane : str, default=""
-        Which slice or page of the whole this is, such as "slice 20, the middle of 40".
+        Name of the slice or page, such as "slice 20, the middle of 40".
     aspect : float, default=1.0
-        How much taller than wide a pixel is.
+        Height of a pixel divided by its width.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        Axes of the last plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -94,25 +93,25 @@ class SegmentationDisplay:
     def from_estimator(
         cls, segmenter: Any, image: npt.ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
-        """Draw an image as a segmenter sees it; of a volume or a stack the middle of the first axis.
+        """Draw the segmentation of an image; of a volume or a stack, the middle of the first axis.
 
         Parameters
         ----------
         segmenter : GaussianMixtureSegmenter
-            Fitted, to this image or to others like it.
+            Fitted to this image or to similar images.
         image : array-like
-            One image, as the segmenter takes it.
+            One image, as for the segmenter.
         mask : array-like, optional
             Nonzero where pixels count.
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         SegmentationDisplay
-            Drawn.
+            The display.
         """
         if isinstance(image, list | tuple):
             raise ValueError("image must be one array: a display shows one image")
@@ -123,8 +122,8 @@ class SegmentationDisplay:
         probabilities = segmenter.predict_proba(values, mask)
         k = probabilities.shape[-1]
         channels = _channels_last(values, labels.ndim, getattr(segmenter, "channel_axis", "auto"))
-        visible = labels != _UNLABELED
-        picture = _shown(channels, visible)
+        visible = labels != UNLABELED
+        picture = _displayed(channels, visible)
         counts = np.bincount(labels[visible], minlength=k)
         sums = [np.bincount(labels[visible], picture[visible][:, channel], k) for channel in range(3)]
         plane = ""
@@ -147,17 +146,17 @@ class SegmentationDisplay:
 
     @property
     def visible(self) -> BoolArray:
-        """(h, w) the pixels that count."""
-        return np.asarray(self.labels != _UNLABELED)
+        """Pixels that count, ``(h, w)`` of bool."""
+        return np.asarray(self.labels != UNLABELED)
 
     @property
     def certainty(self) -> Rows:
-        """(h, w) the probability of the most probable class; 0 where a pixel does not count."""
+        """Probability of the most probable class, ``(h, w)``; 0 where a pixel does not count."""
         return np.asarray(self.probabilities.max(axis=-1))
 
     @property
     def n_classes(self) -> int:
-        """Those of the segmenter, shown here or not."""
+        """Number of classes of the segmenter, also of those not in this plane."""
         return len(self.shares)
 
     def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
@@ -166,12 +165,12 @@ class SegmentationDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         show : "segments", "picture", "certainty" or int, default="segments"
             Each segment in its mean color; the picture itself; the probability of the most probable class, dark where
-            it is 1 / k; or the probability of one class, in the color that its component has in other displays.
+            it is 1 / k; or the probability of one class, in the color of its component in other displays.
         outlines : bool, default=False
-            Whether the borders of the segments are drawn.
+            Whether to draw the borders of the segments.
 
         Returns
         -------
@@ -191,7 +190,7 @@ class SegmentationDisplay:
         return self
 
     def _draw_outlines(self) -> None:
-        """Light lines in dark ones, to be seen on any color."""
+        """Draw light lines with dark edges, which are visible on any color."""
         from matplotlib.patheffects import withStroke
 
         step = shown_step(self.labels)
@@ -203,12 +202,12 @@ class SegmentationDisplay:
             lines.set(path_effects=[withStroke(linewidth=2.2, foreground=INK)])
 
     def _view(self, show: str | int) -> tuple[Rows, str]:
-        """(h, w, 3) colors, and what they show."""
+        """Return the colors (h, w, 3) and the title of a view."""
         match show:
             case "picture":
                 return self.picture, "Picture"
             case "segments":
-                palette = np.zeros((256, 3), dtype=np.uint8)
+                palette = np.zeros((UNLABELED + 1, 3), dtype=np.uint8)
                 palette[: self.n_classes] = self.colors
                 return palette[self.labels], f"{self.n_classes} segments in their mean colors"
             case "certainty":
@@ -233,14 +232,14 @@ class SegmentationDisplay:
 
 
 def _channels_last(values: npt.NDArray[Any], n_axes: int, channel_axis: Any) -> npt.NDArray[Any]:
-    """(shape, channels) the image, whose axes the segmenter has told apart."""
+    """Return the image (shape, channels), from the number of its axes without channels."""
     if values.ndim == n_axes:
         return values[..., None]
     return np.moveaxis(values, channel_axis if isinstance(channel_axis, int) else -1, -1)
 
 
-def _shown(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
-    """(shape, 3) of uint8; of two channels, or more than three that are no colors with opacity, the mean."""
+def _displayed(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
+    """Return colors (shape, 3) of uint8: the mean of two channels, or of more than three unless they have opacity."""
     if values.shape[-1] == 4 and values.dtype == np.uint8:
         values = values[..., :3]
     if values.shape[-1] not in (1, 3):
@@ -248,20 +247,19 @@ def _shown(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
     if values.dtype == np.bool_:
         values = 255 * values.astype(np.uint8)
     if values.dtype != np.uint8:
-        black, white = np.percentile(values[visible], _STRETCH)
-        shares = (np.where(visible[..., None], values, black) - black) / ((white - black) or 1.0)
-        values = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+        black, white = display_range(values[visible])
+        values = to_bytes(np.where(visible[..., None], values, np.float64(black)), black, white)
     return np.broadcast_to(values, (*values.shape[:-1], 3))
 
 
 def _checks(shape: Sequence[int]) -> Rows:
-    """(h, w) what masked pixels look like."""
+    """Return the checkerboard of masked pixels, (h, w)."""
     side = max(1, max(shape) // _SQUARES)
     lines, columns = (np.arange(length) // side for length in shape)
     return 255 * _CHECKS[(lines[:, None] + columns) % 2]
 
 
 def _size_of(tallness: float) -> tuple[float, float]:
-    """Width and height of a figure, in inches."""
+    """Return the width and height of a figure, in inches."""
     width = min(6.4, 6.4 / tallness)
     return width, width * tallness + 0.35

@@ -1,4 +1,4 @@
-"""The figure of a picture and its segments."""
+"""Figure of a picture and its segments."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_MAPS = 12
-"""A figure shows no more probability maps than this."""
+"""Greatest number of probability maps in a figure."""
 
 
 def segmentation_figure(
@@ -40,27 +40,27 @@ def segmentation_figure(
     *,
     title: str | None = None,
 ) -> "Figure":
-    """A picture, its segments, the probability maps, and the histogram of each channel with the components' densities.
+    """Draw a picture, its segments, its probability maps, and histograms of the channels with component densities.
 
     Parameters
     ----------
     image, segments : (height, width), (height, width, 3) or (height, width, 4) arrays of uint8
-        The picture, and the picture in the mean colors of its segments.
+        The picture, and each pixel in the mean color of its segment.
     maps : (k, height, width) array of uint8
         255 times the probability of each component; the first `MOST_MAPS` are shown.
     mixture : Mixture
-        Of the channels.
+        Mixture of the channels.
     X : (n, channels) array
-        The pixels that the histograms count.
+        Pixels of the histograms.
     colors : (k, 3) array of uint8
-        The mean color of each component.
+        Mean color of each component.
     title : str, optional
-        What stands above.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        For `write_figure`.
+        To be written by `write_figure`.
     """
     n_shown = min(mixture.n_components, MOST_MAPS)
     n_lines = -(-n_shown // 6)

@@ -1,7 +1,7 @@
-"""Pictures and volumes on disk: PNG, JPEG and what else pillow reads, TIFF, NIfTI, and arrays of NumPy.
+"""Files of pictures and volumes: PNG, JPEG and other formats of pillow, TIFF, NIfTI, and arrays of NumPy.
 
-Results are written in the format that keeps the geometry: NIfTI beside NIfTI, TIFF beside TIFF, .npy beside .npy, and
-PNG beside all other pictures.
+Results are written in a format that keeps the geometry of the picture: NIfTI for NIfTI, TIFF for TIFF, .npy for .npy,
+and PNG for all other pictures.
 """
 
 from gaussmix.imaging.files.annotations import read_labels, read_mask

@@ -1,30 +1,30 @@
-"""Masks and scribbles: files that belong to a picture."""
+"""Masks and annotations of a picture."""
 
 from os import PathLike
 
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray
-from gaussmix.imaging.files.nifti import same_place
+from gaussmix.imaging.files.nifti import have_same_positions
 from gaussmix.imaging.files.reading import read_picture
+from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_EDGE = 0.01  # of the painted pixels: colors that cover less are the soft edges of a brush
-_SAME = 0.5  # of the pixels equal to the photograph's: the scribbles were painted over it
+_SOFT_EDGE = 0.01  # share of the painted pixels below which a color is the soft edge of a brush
+_UNPAINTED = 0.5  # least share of pixels equal to those of the picture, if annotations were painted over it
 
 
 def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
-    """Read which pixels of a picture count: those that are not 0 in every channel, nor transparent.
+    """Read a mask: the pixels that are not transparent and not 0 in all channels.
 
-    In a JPEG, where 0 does not stay 0, those that are at least half as bright as the brightest.
+    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest.
 
     Parameters
     ----------
     path : str or path
         A picture of the same shape.
     picture : Picture
-        The one that it belongs to.
+        The picture to which it belongs.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
     Raises
     ------
     ValueError
-        If the mask has another shape than the picture or its pages, lies elsewhere in space (NIfTI), or is empty.
+        If the mask has another shape than the picture or its pages, another position in space (NIfTI), or is empty.
     """
     found = _read_beside(path, picture)
     values = found.pixels.max(axis=-1)
@@ -48,32 +48,32 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
 
 
 def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
-    """Read known pixels of a picture.
+    """Read annotations of a picture: the known classes of some of its pixels.
 
-    Numbers, one channel: the class of each pixel, and unknown where they are negative, NaN, transparent, or the
-    greatest of their type (255 of uint8, 65535 of uint16), as in the labels that are written here. Where no pixel is
-    unknown by that, 0 is unknown and the classes count from 1, as in annotation programs.
+    Numbers (one channel) are classes. Pixels are unknown if they are negative, NaN, transparent, or the greatest number
+    of their type (255 of uint8, 65535 of uint16), as in files of `write_labels`. If no pixel is unknown in this sense,
+    0 is unknown and classes are counted from 1, as in annotation programs.
 
-    Colors: each color is a class, the darkest is class 0. Transparent pixels are unknown; in a picture without any,
-    those where the photograph shows through; in one that was not painted over the photograph, those of the most
-    frequent color. Colors on less than 1 % of the painted pixels are soft edges, and unknown.
+    Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
+    pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
+    color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
 
     Parameters
     ----------
     path : str or path
         A picture of the same shape.
     picture : Picture
-        The one that it belongs to.
+        The picture to which it belongs.
 
     Returns
     -------
     (shape) array of int64
-        From 0; -1 where unknown. What is of one page is of all pages of a stack.
+        Classes from 0; -1 where unknown. Annotations of a single page hold for all pages of a stack.
 
     Raises
     ------
     ValueError
-        If the file is a JPEG, has another shape than the picture or its pages, or does not say what is known.
+        If the file is a JPEG, has another shape than the picture or its pages, or has no known pixel.
     """
     if str(path).lower().endswith((".jpg", ".jpeg")):
         raise ValueError(f"{path} is a JPEG, in which colors run into each other; save the scribbles as PNG")
@@ -113,15 +113,15 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
             if found.shape == picture.shape and found.pixels.dtype == np.uint8
             else np.ones(found.shape, dtype=bool)
         )
-        if painted.mean() > 1 - _SAME:
+        if painted.mean() > 1 - _UNPAINTED:
             values, counts = np.unique(codes, return_counts=True)
             painted = codes != values[counts.argmax()]
     values, counts = np.unique(codes[painted], return_counts=True)
-    chosen = counts >= _EDGE * counts.sum()
+    chosen = counts >= _SOFT_EDGE * counts.sum()
     if counts[chosen].sum() < 0.5 * counts.sum():
         raise ValueError(f"{path} is painted in {len(values)} colors; paint each class in one color with a hard brush")
     values = values[chosen]
-    brightness = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1) @ _LUMA
+    brightness = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1) @ LUMA
     values = values[np.argsort(brightness, kind="stable")]
     labels = np.full(codes.shape, -1, dtype=np.int64)
     for number, value in enumerate(values):
@@ -130,11 +130,15 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
 
 
 def _read_beside(path: str | PathLike[str], picture: Picture) -> Picture:
-    """A file that belongs to a picture."""
+    """Read a file of the same shape and position as a picture."""
     found = read_picture(path, volume=picture.n_axes == 3)
     pages = picture.shape[1:] if picture.stacked else picture.shape
     if found.shape not in (picture.shape, pages):
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
-    if found.suffix.startswith(".nii") and picture.suffix.startswith(".nii") and not same_place(picture, found):
+    if (
+        found.suffix.startswith(".nii")
+        and picture.suffix.startswith(".nii")
+        and not have_same_positions(picture, found)
+    ):
         raise ValueError(f"{path} lies elsewhere in space than the picture (their affines differ); resample it")
     return found

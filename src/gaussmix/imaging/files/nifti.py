@@ -1,4 +1,4 @@
-"""NIfTI volumes: the one room that knows nibabel."""
+"""NIfTI volumes, by nibabel."""
 
 import zlib
 from pathlib import Path
@@ -8,13 +8,13 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.images.picture import Picture, narrowed
+from gaussmix.imaging.images.picture import Picture, narrow
 
 
 def read_nifti(path: Path) -> Picture:
-    """Read a volume in its own axes (x, y, z), scaled as its header says; a fourth axis is the channels.
+    """Read a volume in its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
 
-    `Picture.geometry` is the header, which holds both transformations of voxels to space.
+    `Picture.geometry` is the header, which has both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
     try:
@@ -33,7 +33,7 @@ def read_nifti(path: Path) -> Picture:
     if values.dtype.names:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
     if values.ndim == 5 and values.shape[3] == 1:
-        values = values[:, :, :, 0]  # vectors stand in the fifth axis
+        values = values[:, :, :, 0]  # vectors are in the fifth axis
     if values.ndim == 2:
         values = values[:, :, None]
     if values.ndim == 3:
@@ -43,7 +43,7 @@ def read_nifti(path: Path) -> Picture:
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
         values = values.astype(np.float32)  # scaled integers, or float32
     try:
-        pixels = narrowed(values)
+        pixels = narrow(values)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from None
     spacing = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])
@@ -53,12 +53,12 @@ def read_nifti(path: Path) -> Picture:
 
 
 def write_nifti(path: Path, picture: Picture, values: Rows, *, labels: bool = False) -> None:
-    """Write values (x, y, z) or (x, y, z, maps) with the header of the volume that the picture was read from."""
+    """Write values (x, y, z) or (x, y, z, maps) with the header of the file that the picture was read from."""
     nibabel = _import_nibabel()
     header = _plain_header(nibabel, picture) if picture.geometry is None else picture.geometry.copy()
     header.set_data_dtype(values.dtype)
     header.set_slope_inter(1, 0)
-    header["cal_min"] = header["cal_max"] = 0  # the window of the other values
+    header["cal_min"] = header["cal_max"] = 0  # display range of the old values
     header.set_intent("label" if labels else "none")
     header.extensions.clear()
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
@@ -71,12 +71,12 @@ def _plain_header(nibabel: Any, picture: Picture) -> Any:
     return header
 
 
-def same_place(first: Picture, second: Picture) -> bool:
-    """Whether two volumes put their voxels at the same points, to a hundredth of a voxel."""
+def have_same_positions(first: Picture, second: Picture) -> bool:
+    """Return whether the voxels of two volumes have the same positions, to a hundredth of a voxel."""
     here, there = first.geometry.get_best_affine(), second.geometry.get_best_affine()
     corners = np.array(np.meshgrid(*([0, n] for n in first.shape), indexing="ij")).reshape(3, -1)
-    apart = (here - there) @ np.vstack([corners, np.ones(8)])
-    return bool(np.abs(apart).max() <= 0.01 * np.linalg.norm(here[:3, :3], axis=0).min())
+    offsets = (here - there) @ np.vstack([corners, np.ones(8)])
+    return bool(np.abs(offsets).max() <= 0.01 * np.linalg.norm(here[:3, :3], axis=0).min())
 
 
 def _import_nibabel() -> Any:

@@ -1,4 +1,4 @@
-"""PNG, JPEG and other pictures: the one room that knows pillow, and imagecodecs for what pillow cuts to 8 bits."""
+"""PNG, JPEG and other pictures, by pillow, and by imagecodecs for channels that pillow would cut to 8 bits."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.images.picture import Picture, narrowed
+from gaussmix.imaging.images.picture import Picture, narrow
 
-_MOST_PIXELS = 1 << 30
+_MAX_PIXELS = 1 << 30
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def read_raster(path: Path) -> Picture:
-    """Read a picture in any format that pillow knows, upright, the first frame if it has several."""
+    """Read a picture in any format of pillow, upright; the first frame if it has several."""
     deep = _read_deep_png(path)
     if deep is not None:
         return deep
@@ -35,29 +35,29 @@ def read_raster(path: Path) -> Picture:
             raise
         raise ValueError(f"{path} is a damaged picture: {error}") from error
     if image.mode[0] in "IF":
-        return Picture(narrowed(np.array(image)[:, :, None]))
+        return Picture(narrow(np.array(image)[:, :, None]))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
     else:
         image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return with_alpha_apart(np.array(image), image.mode in ("LA", "RGBA"))
+    return split_alpha(np.array(image), image.mode in ("LA", "RGBA"))
 
 
 def write_raster(path: Path, pixels: Rows) -> None:
-    """Write (height, width) gray of 8 or 16 bits, or 8-bit (height, width, 3 or 4) colors."""
+    """Write gray levels (height, width) of 8 or 16 bits, or colors (height, width, 3 or 4) of 8 bits."""
     _import_pillow().Image.fromarray(pixels).save(path)
 
 
-def with_alpha_apart(array: Rows, has_alpha: bool) -> Picture:
-    """A picture of (height, width) gray or (height, width, channels), the last of which may be the opacity."""
+def split_alpha(array: Rows, has_alpha: bool) -> Picture:
+    """Return a picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
     channels = array if array.ndim > 2 else array[:, :, None]
     if not has_alpha:
-        return Picture(narrowed(channels))
-    return Picture(narrowed(channels[..., :-1]), opacity(channels[..., -1]))
+        return Picture(narrow(channels))
+    return Picture(narrow(channels[..., :-1]), to_opacity(channels[..., -1]))
 
 
-def opacity(alpha: Rows) -> Rows:
-    """Any opacity as 8 bits, in which nothing visible becomes 0."""
+def to_opacity(alpha: Rows) -> Rows:
+    """Convert opacity of any type to 8 bits; only 0 becomes 0."""
     if alpha.dtype == np.uint8:
         return np.ascontiguousarray(alpha)
     most = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "ui" else 1
@@ -65,7 +65,7 @@ def opacity(alpha: Rows) -> Rows:
 
 
 def _read_deep_png(path: Path) -> Picture | None:
-    """A PNG of several 16-bit channels, which pillow would cut to 8 bits; None for other files."""
+    """Read a PNG of several 16-bit channels, which pillow would cut to 8 bits; return None for other files."""
     with path.open("rb") as file:
         head = file.read(26)
     if len(head) < 26 or head[:8] != _PNG or head[24] != 16 or head[25] == 0:
@@ -78,13 +78,13 @@ def _read_deep_png(path: Path) -> Picture | None:
         array = imagecodecs.png_decode(path.read_bytes())
     except imagecodecs.PngError as error:
         raise ValueError(f"{path} is a damaged picture: {error}") from error
-    return with_alpha_apart(array, head[25] in (4, 6))
+    return split_alpha(array, head[25] in (4, 6))
 
 
 @contextmanager
 def _large_pictures(pillow: Any) -> Iterator[None]:
-    """Pillow refuses more than 179 megapixels, which could be an attack; a slide scanner makes more."""
-    before, pillow.Image.MAX_IMAGE_PIXELS = pillow.Image.MAX_IMAGE_PIXELS, _MOST_PIXELS
+    """Raise the limit of pillow, 179 megapixels, which a slide scanner exceeds."""
+    before, pillow.Image.MAX_IMAGE_PIXELS = pillow.Image.MAX_IMAGE_PIXELS, _MAX_PIXELS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pillow.Image.DecompressionBombWarning)

@@ -1,4 +1,4 @@
-"""Read a picture, a stack or a volume: the suffix of the file says how."""
+"""Reading of pictures, stacks and volumes, by the suffix of the file."""
 
 from os import PathLike
 from pathlib import Path
@@ -6,39 +6,39 @@ from pathlib import Path
 import numpy as np
 
 from gaussmix.imaging.files.nifti import read_nifti
-from gaussmix.imaging.files.raster import read_raster, with_alpha_apart
+from gaussmix.imaging.files.raster import read_raster, split_alpha
 from gaussmix.imaging.files.tiff import read_tiff
-from gaussmix.imaging.images.picture import Picture, narrowed
+from gaussmix.imaging.images.picture import Picture, narrow
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
     ".nii", ".nii.gz", ".npy",
 )  # fmt: skip
-"""Of the files that are taken from a folder."""
+"""Suffixes of the files that are read from a folder."""
 
 
 def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
-    """Read a picture, a stack or a volume; the suffix of the file says how.
+    """Read a picture, a stack or a volume; the suffix of the file determines the format.
 
     Parameters
     ----------
     path : path
-        ``.tif`` and ``.tiff``: axes as ImageJ and OME name them, Z is spatial, time and nameless pages are a stack.
+        ``.tif`` and ``.tiff``: axes as named by ImageJ and OME; Z is spatial, time and unnamed pages are a stack.
         ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``: (height, width), (height, width, 3 or 4) of
-        uint8 or uint16, (depth, height, width) or (depth, height, width, channels). All others: what pillow reads.
+        uint8 or uint16, (depth, height, width) or (depth, height, width, channels). All others are read by pillow.
     volume : bool, default=False
-        Take the nameless pages of a TIFF for the slices of a volume.
+        Whether the unnamed pages of a TIFF are the slices of a volume.
 
     Returns
     -------
     Picture
-        16-bit and floating-point values stay as they are; other integers become the narrowest type that holds them. The
+        16-bit and floating-point values keep their type; other integers become the narrowest type that holds them. The
         fourth channel of colors is opacity.
 
     Raises
     ------
     ValueError, OSError
-        Says why the file cannot be read.
+        If the file cannot be read; the message says why.
 
     Examples
     --------
@@ -75,8 +75,8 @@ def _read_array(path: Path) -> Picture:
         raise ValueError(f"{path} is not a whole .npy file of numbers: {error}") from error
     try:
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16):
-            colors = with_alpha_apart(array, array.shape[2] == 4)
+            colors = split_alpha(array, array.shape[2] == 4)
             return Picture(colors.pixels, colors.alpha, suffix=".npy")
-        return Picture(narrowed(array if array.ndim == 4 else array[..., None]), suffix=".npy")
+        return Picture(narrow(array if array.ndim == 4 else array[..., None]), suffix=".npy")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -1,4 +1,4 @@
-"""TIFF pictures, stacks and volumes: the one room that knows tifffile."""
+"""TIFF pictures, stacks and volumes, by tifffile."""
 
 import logging
 import warnings
@@ -11,15 +11,15 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.raster import opacity
-from gaussmix.imaging.images.picture import Picture, narrowed
+from gaussmix.imaging.files.raster import to_opacity
+from gaussmix.imaging.images.picture import Picture, narrow
 
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie points, transformation, keys
 
 
 @dataclass(frozen=True)
 class TiffGeometry:
-    """What other programs read beside the pixels.
+    """Geometry of a TIFF file, for other programs.
 
     Attributes
     ----------
@@ -28,10 +28,11 @@ class TiffGeometry:
     resolution_unit : int
         1 none, 2 inch, 3 centimeter.
     unit : str or None
-        Of the spacing of ImageJ and OME files.
+        Unit of the spacing in ImageJ and OME files.
     spacing_of_slices : float or None
+        Distance of the slices of a volume.
     tags : tuple
-        Of GeoTIFF: code, type, count, value.
+        Tags of GeoTIFF: code, type, count, value.
     """
 
     resolution: tuple[float, float]
@@ -42,7 +43,7 @@ class TiffGeometry:
 
     @classmethod
     def of(cls, picture: Picture) -> Self:
-        """The geometry of pixels that are from no file."""
+        """Return the geometry of a picture that was not read from a TIFF file."""
         *across, down, along = picture.spacing or (1.0, 1.0)
         return cls((1 / along, 1 / down), spacing_of_slices=across[0] if across else None)
 
@@ -50,13 +51,13 @@ class TiffGeometry:
 def read_tiff(path: Path, *, volume: bool = False) -> Picture:
     """Read the first series of a TIFF.
 
-    The axis Z of ImageJ and OME files is spatial, C are channels; time, and pages without a name, are a stack, or the
-    slices of a volume if ``volume``.
+    The axis Z of ImageJ and OME files is spatial, and C is the channels. Time and unnamed pages are a stack; with
+    ``volume`` unnamed pages are the slices of a volume.
     """
     tifffile = _import_tifffile()
-    complaints = _Complaints()
+    errors = _ErrorLog()
     logger = logging.getLogger("tifffile")
-    logger.addHandler(complaints)
+    logger.addHandler(errors)
     try:
         with tifffile.TiffFile(path) as file:
             if len(file.series) > 1:
@@ -65,8 +66,8 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
             series, page = file.series[0], file.pages.first
             values = series.asarray()
             axes = str(series.axes)
-            if complaints.texts:
-                raise ValueError(complaints.texts[0])
+            if errors.texts:
+                raise ValueError(errors.texts[0])
             has_alpha = "S" in axes and len(page.extrasamples) == 1 and page.extrasamples[0] in (1, 2)
             values, axes = _as_colors(tifffile, page, values, axes)
             geometry, spacing = _read_geometry(file, page)
@@ -77,7 +78,7 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
             raise MissingDependencyError("imagecodecs", "images", f"Reading {path}") from error
         raise ValueError(f"{path} is a TIFF file that is damaged or unusual: {error}") from error
     finally:
-        logger.removeHandler(complaints)
+        logger.removeHandler(errors)
     try:
         return _arranged(values, axes, has_alpha, geometry, spacing, volume)
     except ValueError as error:
@@ -85,7 +86,7 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
 
 
 def write_tiff(path: Path, picture: Picture, values: Rows) -> None:
-    """Write values (shape) or (shape, maps): an ImageJ file where there are slices, pages or maps, else plain."""
+    """Write values (shape) or (shape, maps): an ImageJ file if there are slices, pages or maps, else a plain file."""
     tifffile = _import_tifffile()
     geometry = picture.geometry or TiffGeometry.of(picture)
     axes = ("T" if picture.stacked else "") + ("Z" if picture.n_axes == 3 else "") + "YX"
@@ -103,8 +104,8 @@ def write_tiff(path: Path, picture: Picture, values: Rows) -> None:
     tifffile.imwrite(path, values, photometric="minisblack", **options)
 
 
-class _Complaints(logging.Handler):
-    """tifffile logs what is wrong with a file and returns zeros."""
+class _ErrorLog(logging.Handler):
+    """Collects the errors of a damaged file, which tifffile logs and reads as zeros."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -115,14 +116,14 @@ class _Complaints(logging.Handler):
 
 
 def _as_colors(tifffile: Any, page: Any, values: Rows, axes: str) -> tuple[Rows, str]:
-    """Gray or red, green and blue with black at 0, and the axes."""
+    """Return gray levels or red, green and blue, with black at 0, and the axes."""
     kinds, meaning = tifffile.PHOTOMETRIC, page.photometric
     if meaning in (kinds.SEPARATED, kinds.CIELAB, kinds.ICCLAB):
         raise ValueError(f"its colors are {meaning.name}; convert it to RGB or gray")
     if meaning == kinds.PALETTE and page.colormap is not None:
         return np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)[values], axes + "S"
     if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255), axes  # as tifffile writes masks: true is not black
+        return values.astype(np.uint8) * np.uint8(255), axes  # tifffile writes masks this way: true is not black
     if meaning == kinds.MINISWHITE and values.dtype.kind == "u":
         return np.iinfo(values.dtype).max - values, axes
     return values, axes
@@ -131,7 +132,7 @@ def _as_colors(tifffile: Any, page: Any, values: Rows, axes: str) -> tuple[Rows,
 def _arranged(
     values: Rows, axes: str, has_alpha: bool, geometry: TiffGeometry, spacing: dict[str, float], volume: bool
 ) -> Picture:
-    """The picture whose axes are pages, Z, Y, X and channels."""
+    """Return the picture with the axes pages, Z, Y, X and channels."""
     pages = [axis for axis in axes if axis not in "ZYXCS"]
     slices = [axis for axis in axes if axis == "Z"]
     if volume and not slices:
@@ -143,10 +144,10 @@ def _arranged(
     values = values.reshape(*stack, *space, -1)
     alpha = None
     if has_alpha:
-        alpha, values = opacity(values[..., -1]), values[..., :-1]
+        alpha, values = to_opacity(values[..., -1]), values[..., :-1]
     known = [spacing.get(axis, 0.0) for axis in ("ZYX" if slices else "YX")]
     return Picture(
-        narrowed(values),
+        narrow(values),
         alpha,
         stacked=bool(pages),
         spacing=tuple(known) if all(number > 0 for number in known) else None,
@@ -156,7 +157,7 @@ def _arranged(
 
 
 def _read_geometry(file: Any, page: Any) -> tuple[TiffGeometry, dict[str, float]]:
-    """What other programs read beside the pixels, and the spacing of those axes for which it is known."""
+    """Return the geometry, and the spacing of the axes for which it is known."""
     across, down = (float(number) for number in page.resolution)
     unit, described = None, "XResolution" in page.tags and across > 0 and down > 0
     spacing = {"X": 1 / across, "Y": 1 / down} if described else {}
@@ -178,7 +179,7 @@ def _read_geometry(file: Any, page: Any) -> tuple[TiffGeometry, dict[str, float]
 
 
 def _ome_spacing(text: str) -> tuple[dict[str, float], str]:
-    """The physical size of a pixel along each axis of the first image, and the unit of X."""
+    """Return the physical size of a pixel along each axis of the first image, and the unit of X."""
     pixels = next((element for element in ElementTree.fromstring(text).iter() if element.tag.endswith("}Pixels")), None)
     found = {} if pixels is None else pixels.attrib
     spacing = {axis: float(found[f"PhysicalSize{axis}"]) for axis in "XYZ" if f"PhysicalSize{axis}" in found}

@@ -1,4 +1,4 @@
-"""Write what fits on a picture."""
+"""Writing of pictures, and of labels and maps with the geometry of a picture."""
 
 from os import PathLike
 from pathlib import Path
@@ -13,14 +13,14 @@ from gaussmix.imaging.images.picture import Picture
 
 
 def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
-    """Write gray levels or colors in a format of pillow.
+    """Write gray levels or colors in one of the formats of pillow.
 
     Parameters
     ----------
     path : str or path
         The file; its suffix names the format.
     pixels : (height, width) or (height, width, 3 or 4) array
-        Gray of 8 or 16 bits, or colors of 8 bits.
+        Gray levels of 8 or 16 bits, or colors of 8 bits.
 
     Examples
     --------
@@ -37,14 +37,14 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
 
 
 def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
-    """Write labels so that they fit on the picture.
+    """Write labels with the geometry of a picture.
 
     Parameters
     ----------
     path : str or path
-        The file; it ends with `Picture.suffix`.
+        The file; its name ends with `Picture.suffix`.
     picture : Picture
-        What the labels belong to: its geometry is written too.
+        The labeled picture, whose geometry is written too.
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
     """
@@ -56,16 +56,16 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
-    """Write numbers so that they fit on the picture.
+    """Write maps with the geometry of a picture.
 
     Parameters
     ----------
     path : str or path
-        The file; it ends with `Picture.suffix`.
+        The file; its name ends with `Picture.suffix`.
     picture : Picture
-        What the numbers belong to: its geometry is written too.
+        The picture of the maps, whose geometry is written too.
     values : (shape) or (shape, maps) array
-        A number for each pixel or, unless as PNG, several.
+        One number for each pixel or, except in PNG, several.
     """
     target = Path(path)
     if picture.suffix.startswith(".nii"):

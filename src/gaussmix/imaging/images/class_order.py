@@ -1,4 +1,4 @@
-"""Numbers of classes that do not change from run to run, or from image to image."""
+"""Order of classes, so that their numbers are the same in every run and for every image."""
 
 from typing import Any
 
@@ -11,18 +11,29 @@ from gaussmix.imaging.images.colors import LUMA
 
 
 def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int) -> IntArray:
-    """(k,) the components in the order that is asked for.
+    """Return the components in a stated order, (k,).
 
     Parameters
     ----------
     mixture : Mixture
         Its first features are channels.
     order : "brightness", "weight", int or (k, channels) array-like
-        Brightness: the brightest last. Weight: the heaviest first. A channel: the greatest mean last. Means: each
-        component where the mean is that it is matched to, so that the sum of the squared distances is least.
+        Brightness: the brightest last. Weight: the greatest first. A channel: the greatest mean last. Means: the
+        components matched to the given means, with the least sum of squared distances.
     color_space : {"rgb", "gray", "lab"}
+        Color space of the channels.
     n_channels : int
-        Of the features.
+        Number of features that are channels.
+
+    Returns
+    -------
+    (k,) array of int
+        For each class, the number of its component.
+
+    Raises
+    ------
+    ValueError
+        If there is no such order or channel, or the means have another shape.
     """
     means = mixture.means[:, :n_channels]
     if isinstance(order, str):

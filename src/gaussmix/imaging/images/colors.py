@@ -1,4 +1,4 @@
-"""Color spaces: the same pixels, measured otherwise."""
+"""Color spaces."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +8,11 @@ from gaussmix.core.typing import Rows
 COLOR_SPACES = ("rgb", "gray", "lab")
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Of red, green and blue in brightness (ITU-R BT.601)."""
+"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
 
 _THOUSANDTHS = np.array([299, 587, 114], dtype=np.uint32)
 
-# CIE XYZ of sRGB's primaries (ITU-R BT.709), and of its white, D65 seen at 2 degrees.
+# CIE XYZ of the primaries of sRGB (ITU-R BT.709), and of its white, D65 at 2 degrees.
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
@@ -20,17 +20,17 @@ _BLOCK = 1 << 16  # pixels that are converted at a time
 
 
 def to_color_space(values: Rows, color_space: str) -> Rows:
-    """Pixels in a color space.
+    """Convert pixels to a color space.
 
     Parameters
     ----------
     values : (..., channels) array
         Three channels are red, green and blue (sRGB): uint8, uint16, or floats from 0 to 1. Pixels of one channel are
-        gray, and stay as they are.
+        gray and are returned unchanged.
     color_space : {"rgb", "gray", "lab"}
-        "rgb" leaves any number of channels as it is. "gray" is luma (ITU-R BT.601), of the type of the colors, rounded
-        where these are integers. "lab" is CIE 1976 L*a*b* (L* from 0 to 100), in which equal distances look about
-        equal, as float32.
+        "rgb" returns any number of channels unchanged. "gray" is luma (ITU-R BT.601) in the type of the colors, rounded
+        if they are integers. "lab" is CIE 1976 L*a*b* (L* from 0 to 100), in which equal distances look about equal, as
+        float32.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
     Raises
     ------
     ValueError
-        If the color space is not one of those, or asks for colors that the pixels do not have.
+        If the color space is not one of these, or needs colors that the pixels do not have.
 
     References
     ----------
@@ -78,13 +78,13 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
 
 
 def _luma(rows: Rows) -> Rows:
-    """(n, 1)"""
+    """Return the luma of each row, (n, 1)."""
     luma = (rows @ _THOUSANDTHS + 500) // 1000 if rows.dtype.kind == "u" else rows @ LUMA.astype(rows.dtype)
     return np.asarray(luma)[:, None]
 
 
 class _Lab:
-    """Rows of sRGB to L*a*b*."""
+    """Converts rows of sRGB to L*a*b*."""
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self._linear = None
@@ -94,7 +94,8 @@ class _Lab:
         self._primaries = (_XYZ / _WHITE[:, None]).astype(np.float32)
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """(n, 3); no matrix products, whose threads would cost more than they save."""
+        """Return L*a*b*, (n, 3)."""
+        # no matrix products: the threads of BLAS would cost more than they save
         linear = _to_linear(rows) if self._linear is None else self._linear.take(rows)
         red, green, blue = np.ascontiguousarray(linear.T, dtype=np.float32)
         x, y, z = (_root(red * row[0] + green * row[1] + blue * row[2]) for row in self._primaries)

@@ -1,4 +1,4 @@
-"""What of a pixel the mixture is about: its color, and perhaps where it is."""
+"""Features of a pixel: its color, and optionally its coordinates."""
 
 from dataclasses import dataclass
 
@@ -11,48 +11,54 @@ from gaussmix.imaging.images.pixels import Pixels
 
 @dataclass(frozen=True)
 class Features:
-    """How rows are made of pixels.
+    """Conversion of pixels to rows of features.
 
     Attributes
     ----------
     color_space : {"rgb", "gray", "lab"}
+        Color space of the first features.
     position : float
-        Coordinates are appended when this is not zero: from 0 to this along the longer side of the image.
+        If not zero, coordinates are appended: from 0 to this along the longer side of the image.
     """
 
     color_space: str = "rgb"
     position: float = 0.0
 
     def rows(self, pixels: Pixels, start: tuple[int, ...] = (), whole: tuple[int, ...] | None = None) -> Rows:
-        """(n, d) the features of the visible pixels.
+        """Return the features of the visible pixels, (n, d).
 
         Parameters
         ----------
         pixels : Pixels
-            Of one image, or a part of one; a stack has its coordinates in the last axes.
+            An image or a part of one; a stack has its coordinates in the last axes.
         start : tuple of int
-            Where the part begins, if it is one.
+            Position of the first pixel of the part.
         whole : tuple of int
-            The shape of the image that it is a part of.
+            Shape of the whole image.
+
+        Returns
+        -------
+        (n, d) array
+            Colors, then coordinates.
         """
         colors = to_color_space(pixels.rows, self.color_space)
         if not self.position:
             return colors
         whole = pixels.shape if whole is None else whole
-        places = self._coordinates(pixels.shape, start or (0,) * len(pixels.shape), max(whole))
-        seen = places.reshape(-1, len(whole)) if pixels.visible is None else places[pixels.visible]
-        return np.concatenate([colors.astype(np.float32), seen.astype(np.float32)], axis=1)
+        grid = self._coordinates(pixels.shape, start or (0,) * len(pixels.shape), max(whole))
+        coordinates = grid.reshape(-1, len(whole)) if pixels.visible is None else grid[pixels.visible]
+        return np.concatenate([colors.astype(np.float32), coordinates.astype(np.float32)], axis=1)
 
-    def of_table(self, table: Rows) -> Rows:
-        """(n, d) the features of colors (n, channels), which stand nowhere."""
-        return to_color_space(table, self.color_space)
+    def from_colors(self, colors: Rows) -> Rows:
+        """Return the features (n, d) of colors (n, channels) without coordinates."""
+        return to_color_space(colors, self.color_space)
+
+    def all_colors(self, pixels: Pixels) -> Rows | None:
+        """Return every possible value 0, 1, ... of a pixel, (n, 1), if it has one channel of integers; else None."""
+        if pixels.n_channels > 1 or pixels.values.dtype.kind != "u" or self.position:
+            return None
+        return np.arange(int(pixels.values.max()) + 1, dtype=pixels.values.dtype)[:, None]
 
     def _coordinates(self, shape: tuple[int, ...], start: tuple[int, ...], longest: int) -> FloatArray:
         axes = [self.position / longest * (first + np.arange(size)) for first, size in zip(start, shape, strict=True)]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-
-    def table(self, pixels: Pixels) -> Rows | None:
-        """Rows for every value 0, 1, ... that a pixel can have, when those are few: one channel of integers."""
-        if pixels.n_channels > 1 or pixels.values.dtype.kind != "u" or self.position:
-            return None
-        return np.arange(int(pixels.values.max()) + 1, dtype=pixels.values.dtype)[:, None]

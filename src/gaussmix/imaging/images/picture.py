@@ -1,4 +1,4 @@
-"""Pictures and volumes in memory: pixels, which of them count, and where they lie in space."""
+"""Pictures and volumes in memory: pixels, and what a file says of them."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,31 +6,32 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.display import display_range, to_bytes
 from gaussmix.core.typing import BoolArray, Rows
+from gaussmix.imaging.images.pixels import Pixels, both_visible, finite_pixels
 
-_STRETCH = (0.1, 99.9)  # percentiles shown as black and as white
-_MOST_LOOKED_AT = 1 << 20  # values from which the percentiles are found
+_MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels as they are in the file, and what is needed to write results that fit on them.
+    """Pixels as they are in a file, with the information that results need to match the file.
 
     Attributes
     ----------
     pixels : (..., channels) array of uint8, uint16, int16, float32 or float64
-        Two spatial axes, or three of a volume; a leading axis before them if `stacked`.
+        Two spatial axes, or three of a volume; if `stacked`, after an axis of pages.
     alpha : array of uint8 of the shape of the axes, or None
         Opacity; pixels with 0 are not visible. None: all are opaque.
     stacked : bool
-        Whether the first axis counts pages that have no neighbors in each other.
+        Whether the first axis is pages that are not neighbors.
     spacing : tuple of float, or None
-        The distance between neighbors along each spatial axis, in any one unit. None: not known.
+        Distance between neighbors along each spatial axis, all in the same unit. None: unknown.
     suffix : str
-        Of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". If not given,
-        ".png" of a flat picture and ".npy" of stacks and volumes.
+        Suffix of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
+        ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
-        What the module that read the file needs to write another one like it.
+        Data of the module that read the file, from which it writes files with the same geometry.
     """
 
     pixels: Rows
@@ -53,19 +54,26 @@ class Picture:
         if self.spacing is not None and len(self.spacing) != self.n_axes:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
 
+    @cached_property
+    def _content(self) -> Pixels:
+        """The pixels, and those that are neither transparent nor NaN or infinite in any channel."""
+        opaque = None if self.alpha is None else self.alpha > 0
+        visible = both_visible(opaque, finite_pixels(self.pixels))
+        return Pixels(self.pixels, None if visible is None or visible.all() else visible)
+
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the axes without the channels."""
+        """Lengths of all axes but the channels."""
         return self.pixels.shape[:-1]
 
     @property
     def n_axes(self) -> int:
-        """How many axes are spatial: 2 or 3."""
+        """Number of spatial axes: 2 or 3."""
         return self.pixels.ndim - 1 - self.stacked
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """What the channels are called."""
+        """Names of the channels."""
         match self.pixels.shape[-1]:
             case 1:
                 return ("gray",)
@@ -74,41 +82,33 @@ class Picture:
             case n_channels:
                 return tuple(f"channel {channel}" for channel in range(n_channels))
 
-    @cached_property
+    @property
     def visible(self) -> BoolArray | None:
-        """The pixels that are neither transparent nor NaN or infinite in any channel; None if that is all of them."""
-        visible = None if self.alpha is None else self.alpha > 0
-        if self.pixels.dtype.kind == "f":
-            missing = np.zeros(self.shape, dtype=bool)
-            for channel in range(self.pixels.shape[-1]):
-                missing |= ~np.isfinite(self.pixels[..., channel])
-            visible = ~missing if visible is None else visible & ~missing
-        return None if visible is None or visible.all() else visible
+        """Pixels that are neither transparent nor NaN or infinite in any channel; None if all are visible."""
+        return self._content.visible
 
     @property
     def n_visible(self) -> int:
-        """How many pixels are visible."""
-        return int(np.prod(self.shape)) if self.visible is None else int(np.count_nonzero(self.visible))
+        """Number of visible pixels."""
+        return self._content.n_visible
 
     @property
     def rows(self) -> Rows:
-        """The visible pixels, ``(n, channels)``; where all are, they are not copied."""
-        if self.visible is None:
-            return self.pixels.reshape(-1, self.pixels.shape[-1])
-        return self.pixels[self.visible]
+        """Visible pixels, ``(n, channels)``; not copied if all are visible."""
+        return self._content.rows
 
     def masked(self, mask: BoolArray) -> Self:
-        """The picture with nothing visible outside of a mask.
+        """Return the picture with all pixels outside a mask transparent.
 
         Parameters
         ----------
         mask : array of bool
-            Of the picture's shape, or of that of its pages.
+            Of the shape of the picture or of its pages.
 
         Returns
         -------
         Picture
-            With more that is transparent.
+            With the same pixels and another opacity.
 
         Raises
         ------
@@ -125,36 +125,31 @@ class Picture:
         return masked
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
-        """Values of the visible pixels, put where the pixels are.
+        """Return an array of the picture's shape from values of the visible pixels.
 
         Parameters
         ----------
         values : (n, ...) array
-            A value, or several, for each visible pixel.
+            One or several values for each visible pixel.
         elsewhere : float
-            What stands at all other pixels.
+            Value at all other pixels.
 
         Returns
         -------
         (shape, ...) array
             Of the type of the values.
         """
-        shape = self.shape + values.shape[1:]
-        if self.visible is None:
-            return values.reshape(shape)
-        picture = np.full(shape, elsewhere, dtype=values.dtype)
-        picture[self.visible] = values
-        return picture
+        return self._content.placed(values, elsewhere)
 
     def plane(self, page: int, depth: float = 0.5) -> Self:
-        """A flat picture of one page, or of one slice.
+        """Return a flat picture of one page or one slice.
 
         Parameters
         ----------
         page : int
-            Which page; 0 unless `stacked`.
+            Number of the page; 0 unless `stacked`.
         depth : float, default=0.5
-            Of a volume, the slice at this share of its depth.
+            For a volume, the position of the slice as a share of the depth.
 
         Returns
         -------
@@ -178,36 +173,35 @@ class Picture:
 
     @property
     def slice_axis(self) -> int:
-        """The axis across the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
+        """Axis across the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
         return 2 if self.suffix.startswith(".nii") else 0
 
     def __getitem__(self, page: int) -> Self:
-        """One page of a stack."""
+        """Return one page of a stack."""
         alpha = None if self.alpha is None else self.alpha[page]
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
-        """The picture as a screen can show it.
+        """Return the picture as colors for a screen.
 
-        Bytes are shown as they are; other values from black to white between the limits. Of two channels, or more than
-        three, the mean is shown.
+        Bytes are shown as they are; other values from black to white between the limits. The mean is shown of two
+        channels or more than three.
 
         Parameters
         ----------
         limits : tuple of two floats, optional
-            What is black and what is white; `Picture.limits` if not given.
+            Values of black and white; `Picture.limits` if not given.
 
         Returns
         -------
         (shape, 3 or 4) array of uint8
-            Red, green, blue and, where not everything is visible, opacity.
+            Red, green, blue and, unless all pixels are visible, opacity.
         """
         pixels = self.pixels if self.pixels.shape[-1] in (1, 3) else self.pixels.mean(axis=-1, keepdims=True)
         if pixels.dtype != np.uint8:
             black, white = limits or self.limits
             pixels = pixels.astype(np.float32)
-            shares = (np.where(np.isnan(pixels), np.float32(black), pixels) - black) / (white - black)
-            pixels = np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
+            pixels = to_bytes(np.where(np.isnan(pixels), np.float32(black), pixels), black, white)
         colors = np.broadcast_to(pixels, (*self.shape, 3))
         if self.visible is None and self.alpha is None:
             return colors
@@ -218,24 +212,20 @@ class Picture:
 
     @cached_property
     def limits(self) -> tuple[float, float]:
-        """What is shown as black and as white: 0 and 255 of bytes, else all but 0.2 % lie between."""
+        """Values shown as black and as white: 0 and 255 of bytes, else the percentiles 0.1 and 99.9."""
         values = self.rows.reshape(-1)
-        if self.pixels.dtype == np.uint8 or values.size == 0:
-            return 0.0, 255.0
-        step = -(-values.size // _MOST_LOOKED_AT)
-        black, white = (float(number) for number in np.percentile(values[::step], _STRETCH))
-        return (black, white) if white > black else (black, black + 1)
+        return display_range(values[:: -(-values.size // _MAX_SAMPLED) or 1])
 
 
-def narrowed(values: Rows) -> Rows:
-    """Numbers of any kind as the narrowest of uint8, uint16, int16, float32 and float64 that holds them exactly.
+def narrow(values: Rows) -> Rows:
+    """Convert numbers to the narrowest of uint8, uint16, int16, float32 and float64 that holds them exactly.
 
     8-bit, 16-bit and floating-point numbers keep their type; the result is in C order and in the machine's byte order.
 
     Raises
     ------
     ValueError
-        If the values are no real numbers of at most 64 bits.
+        If the values are not real numbers of at most 64 bits.
     """
     kind, size = values.dtype.kind, values.dtype.itemsize
     if kind not in "buif" or size > 8:

@@ -1,1 +1,1 @@
-"""Shares of classes within a pixel, and smooth bias fields."""
+"""Partial volume: fractions of classes within a pixel, and smooth bias fields."""

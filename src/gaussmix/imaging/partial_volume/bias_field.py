@@ -1,4 +1,4 @@
-"""A smooth multiplicative field: the same tissue, brighter on one side of an image than on the other."""
+"""Smooth multiplicative bias fields: the same tissue is brighter on one side of an image than on the other."""
 
 import itertools
 
@@ -8,20 +8,21 @@ from numpy.polynomial import legendre
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 
 _DEGREE = 4
-_DEVIATION = 0.1  # of a coefficient of degree one; of degree p, 1 / p^2 of it
-_CELLS = 12  # along an axis: what varies as slowly as these polynomials is as good as constant within one
+_DEVIATION = 0.1  # prior standard deviation of a coefficient of degree one; of degree p, 1 / p^2 of it
+_CELLS = 12  # along an axis; within a cell these polynomials are almost constant
 _PIECE = 1 << 18
 
 
-class SmoothField:
-    """Fields of an image whose logarithm is a polynomial of the coordinates, of mean zero over the visible pixels.
+class BiasFieldModel:
+    """Bias fields of an image: their logarithm is a polynomial of the coordinates, of mean zero over visible pixels.
 
-    The polynomials are products of Legendre's along the axes of the box of the visible pixels, of total degree 1 to 4:
-    34 in three dimensions, 14 in two. A channel's field is a column of coefficients.
+    The terms are products of Legendre polynomials along the axes of the bounding box of the visible pixels, of total
+    degree 1 to 4: 34 in three dimensions, 14 in two. The bias field of a channel is a column of coefficients.
 
     Parameters
     ----------
     shape : tuple of int
+        Shape of the image without channels.
     visible : (n,) array of bool
         Pixels in C order of the shape; at least one is True.
     """
@@ -50,11 +51,12 @@ class SmoothField:
 
     @property
     def n_terms(self) -> int:
+        """Number of coefficients of a channel."""
         return len(self._degrees)
 
-    def log_field(self, coefficients: FloatArray) -> Rows:
-        """(n, channels) array of float32: the logarithm of the field, from coefficients (terms, channels)."""
-        field = np.empty((*self.shape, coefficients.shape[1]), dtype=np.float32)
+    def log_bias_field(self, coefficients: FloatArray) -> Rows:
+        """Return the logarithm of the bias field, (n, channels) of float32, from coefficients (terms, channels)."""
+        log_field = np.empty((*self.shape, coefficients.shape[1]), dtype=np.float32)
         for channel, column in enumerate(coefficients.T):
             tensor = np.zeros((_DEGREE + 1,) * len(self.shape))
             for degree, coefficient in zip(self._degrees, column, strict=True):
@@ -62,8 +64,8 @@ class SmoothField:
             tensor[(0,) * len(self.shape)] = -self._means @ column
             for axis, polynomials in enumerate(self._along):
                 tensor = np.moveaxis(np.tensordot(polynomials, tensor, axes=(1, axis)), 0, axis)
-            field[..., channel] = tensor
-        return field.reshape(-1, coefficients.shape[1])
+            log_field[..., channel] = tensor
+        return log_field.reshape(-1, coefficients.shape[1])
 
     def improve(
         self,
@@ -74,28 +76,37 @@ class SmoothField:
         variances: FloatArray,
         counted: BoolArray,
     ) -> FloatArray:
-        """One step of weighted least squares toward ``rows = field * (fractions' means) + noise``.
+        """Return the coefficients after one step of least squares for ``rows = bias * (fractions' means) + noise``.
 
-        The field is the exponential of a polynomial, so the step is Gauss and Newton's; noise has one variance within
-        a channel (in place of the logarithm's: a dark noisy pixel may have none). Van Leemput and others, IEEE
-        Transactions on Medical Imaging 18 (1999), 885-896, alternate the like with EM. Coefficients have a normal
-        prior, narrow for high degrees, as in Ashburner and Friston, NeuroImage 26 (2005), 839-851: it matters where
-        few pixels tell a field from the lie of the classes.
+        The bias field is the exponential of a polynomial, so this is a Gauss-Newton step. The noise of a channel has
+        one variance on the scale of the rows, not of their logarithms, which a dark noisy pixel may not have. Van
+        Leemput and others, IEEE Transactions on Medical Imaging 18 (1999), 885-896, alternate similar steps with EM.
+        Coefficients have a normal prior, narrow for high degrees, as in Ashburner and Friston, NeuroImage 26 (2005),
+        839-851. It matters where few pixels distinguish a bias field from the arrangement of the classes.
 
         Parameters
         ----------
         coefficients : (terms, channels) array
+            Current coefficients.
         rows : (n, channels) array
+            Pixels of the image.
         fractions : (classes, n) array
-            The expected share of each class.
+            Expected fraction of each class.
         means : (classes, channels) array
+            Means of the classes.
         variances : (channels,) array
-            Of the noise.
+            Variances of the noise.
         counted : (n,) array of bool
+            Pixels that enter the estimate.
+
+        Returns
+        -------
+        (terms, channels) array
+            Better coefficients.
         """
         n_cells = len(self._basis)
         gradient, curvature = np.zeros((2, n_cells, rows.shape[1]))
-        log_field = self.log_field(coefficients)
+        log_field = self.log_bias_field(coefficients)
         plane = len(counted) // self.shape[0]
         step = max(1, _PIECE // plane)
         for first in range(0, self.shape[0], step):
@@ -115,17 +126,17 @@ class SmoothField:
             slope = self._basis.T @ gradient[:, channel]
             products[1:, 1:] += np.diag(precisions)
             slope[1:] -= precisions * coefficients[:, channel]
-            # The first is the constant, which the means take; without any pixel to tell it is zero.
+            # the first entry is a constant factor, which the means absorb; without any pixel it is zero
             better[:, channel] += np.linalg.lstsq(products, slope, rcond=1e-12)[0][1:]
         return better
 
     def _cells_of(self, first: int, last: int) -> Rows:
-        """The cells of the pixels between two places along the first axis."""
+        """Return the cells of the pixels between two positions along the first axis."""
         cells = [self._cells[0][first:last], *self._cells[1:]]
         return np.ravel_multi_index(np.ix_(*cells), (_CELLS,) * len(cells)).ravel()
 
     def _moments(self, plane: BoolArray) -> FloatArray:
-        """Sums of products of polynomials along all axes but the first."""
+        """Return the sums over a plane of products of polynomials along all axes but the first."""
         moments = np.asarray(plane, dtype=np.float64)
         for polynomials in reversed(self._along[1:]):
             moments = np.moveaxis(moments @ polynomials, -1, 0)

@@ -1,1 +1,1 @@
-"""The hidden Potts random field: classes of pixels that depend on their neighbors."""
+"""Hidden Potts random field: classes of pixels that depend on their neighbors (README.md has the model)."""

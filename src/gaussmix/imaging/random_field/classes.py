@@ -1,4 +1,4 @@
-"""Classes of pixels: each one component of a mixture, or several."""
+"""Classes of pixels: one or several components of a mixture each."""
 
 from dataclasses import dataclass, replace
 
@@ -11,23 +11,22 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
 OUTLIERS = 0.2
-"""The share of the rows of a class that need not look like it, if it has outliers."""
+"""Share of the rows of a class that are outliers, if the class has outliers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """A mixture whose components are shared out among classes.
+    """A mixture whose components are grouped into classes.
 
     Attributes
     ----------
     mixture : Mixture
-        The components of a class stand together, those of class 0 first. Within an image with neighbors, the weight of
-        a class is its own preference ``exp(a[c])``, normalized: what its pixels have beside their neighbors.
+        Components ordered by class. In an image with neighbors, the weight of a class is its preference ``exp(a[c])``,
+        normalized: its prior probability apart from the neighbors.
     per_class : int
-        Components of each class.
+        Number of components of each class.
     outliers : Mixture, optional
-        What a share of `OUTLIERS` of any class's rows comes from in place of its components, which those rows do not
-        move.
+        Density of a share of `OUTLIERS` of the rows of any class. These rows do not affect the components of the class.
     """
 
     mixture: Mixture
@@ -36,27 +35,28 @@ class Classes:
 
     @property
     def n_classes(self) -> int:
+        """Number of classes."""
         return self.mixture.n_components // self.per_class
 
     @property
     def weights(self) -> FloatArray:
-        """(c,)"""
+        """Weight of each class, ``(c,)``."""
         return self.mixture.weights.reshape(-1, self.per_class).sum(axis=1)
 
     def with_weights(self, weights: FloatArray) -> "Classes":
-        """The same with other weights of the classes; within them components keep their shares."""
+        """Return the classes with other weights (c,); components keep their shares within a class."""
         found = self.mixture.weights.reshape(-1, self.per_class)
         totals = found.sum(axis=1, keepdims=True)
         shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / self.per_class)
         return replace(self, mixture=replace(self.mixture, weights=(weights[:, None] * shares).ravel()))
 
     def reordered(self, order: IntArray) -> "Classes":
-        """The same with the classes in another order."""
+        """Return the classes in another order."""
         components = (np.asarray(order)[:, None] * self.per_class + np.arange(self.per_class)).ravel()
         return replace(self, mixture=self.mixture.reordered(components.tolist()))
 
     def scores(self, rows: Rows) -> FloatArray:
-        """(n, c) log weight and density of each class: the sum over its components, and its outliers."""
+        """Return the log of weight times density of each class, (n, c), summed over components and outliers."""
         engine, whitened = NativeEngine(rows), self.mixture.whitened()
         if self.per_class == 1:
             scores = engine.score_rows(whitened, "scores")
@@ -67,21 +67,22 @@ class Classes:
             scores = np.stack([engine.score_rows(part, "log_density") for part in parts], axis=1)
         if self.outliers is None:
             return scores
-        anything = engine.score_rows(self.outliers.whitened(), "log_density")
+        outlier_density = engine.score_rows(self.outliers.whitened(), "log_density")
         with np.errstate(divide="ignore"):  # a class without weight
-            least = np.log(OUTLIERS * self.weights) + anything[:, None]
-        return np.logaddexp(np.log1p(-OUTLIERS) + scores, least)
+            outlier_scores = np.log(OUTLIERS * self.weights) + outlier_density[:, None]
+        return np.logaddexp(np.log1p(-OUTLIERS) + scores, outlier_scores)
 
     def labels(self, rows: Rows) -> IntArray:
-        """(n,) the class of greatest score."""
+        """Return the class of greatest score of each row, (n,)."""
         if self.per_class == 1 and self.outliers is None:
             return NativeEngine(rows).score_rows(self.mixture.whitened(), "labels")
         return self.scores(rows).argmax(axis=1)
 
     def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
-        """The sums over rows whose classes have the probabilities (n, c), shared by components as their densities say.
+        """Return the moments of rows (n, d) whose classes have the probabilities (n, c).
 
-        Adding ``log q - scores`` to the scores of its components gives a class the share q, less that of its outliers.
+        A log prior of ``log q - scores`` for the components of a class gives the class the responsibility q, of which
+        its outliers take their share. Within a class, components share q in proportion to their densities.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_prior = np.log(probabilities.astype(np.float64)) - scores

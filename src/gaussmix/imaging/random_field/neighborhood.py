@@ -1,4 +1,4 @@
-"""Which pixels are neighbors, and how near."""
+"""Neighbors of a pixel and their weights."""
 
 import itertools
 import math
@@ -11,19 +11,19 @@ import numpy as np
 from gaussmix.core.typing import FloatArray, IntArray
 
 _SQUARED_REACH = {1: {2: 1}, 2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
-"""For each number of axes, the numbers of neighbors, and how many axes they may differ along."""
+"""For each number of axes, the possible numbers of neighbors, and along how many axes those differ."""
 
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
-    """The neighbors of a pixel: those at each offset from it, both ways.
+    """Neighbors of a pixel: the pixels at each offset from it, in both directions.
 
     Attributes
     ----------
     offsets : (m, axes) array of int
-        One of each pair, steps of -1, 0 or 1.
+        One of each pair of opposite offsets, in steps of -1, 0 or 1.
     weights : (m,) array
-        Of nearest neighbors 1, of others the distance of the nearest divided by theirs.
+        1 for the nearest neighbors; for others the distance of the nearest divided by their distance.
     """
 
     offsets: IntArray
@@ -31,21 +31,26 @@ class Neighborhood:
 
     @classmethod
     def of(cls, n_axes: int, n_neighbors: int | None = None, spacing: Sequence[float] | None = None) -> Self:
-        """Neighbors on a grid.
+        """Return the neighbors on a grid.
 
         Parameters
         ----------
         n_axes : int
             1 to 3.
         n_neighbors : int, optional
-            In two dimensions 4 or 8, in three 6, 18 or 26; by default the fewest.
+            4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest.
         spacing : sequence of float, optional
             Distance of neighbors along each axis, in any unit; by default the same for all.
+
+        Returns
+        -------
+        Neighborhood
+            Offsets in ascending order.
 
         Raises
         ------
         ValueError
-            Names the argument.
+            If the number of neighbors does not exist on that many axes, or the spacing is not positive.
 
         Examples
         --------
@@ -72,9 +77,9 @@ class Neighborhood:
 
     @classmethod
     def none(cls, n_axes: int) -> Self:
-        """No neighbors at all."""
+        """Return a neighborhood without neighbors."""
         return cls(np.empty((0, n_axes), dtype=np.int64), np.empty(0))
 
     def stacked(self) -> "Neighborhood":
-        """The same within each image of a stack: a leading axis without neighbors along it."""
+        """Return the same neighbors within each image of a stack: no neighbors along a new first axis."""
         return Neighborhood(np.pad(self.offsets, ((0, 0), (1, 0))), self.weights)

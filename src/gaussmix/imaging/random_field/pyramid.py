@@ -1,4 +1,4 @@
-"""Coarser grids of the same field: blocks of pixels that have one class."""
+"""Coarser grids of a random field, made of blocks of pixels that share a class."""
 
 import itertools
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.typing import BoolArray, Rows
-from gaussmix.imaging.random_field.field import Field
+from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 _SHORTEST = 40  # pixels along a side that is still halved
@@ -16,20 +16,23 @@ _SHORTEST = 40  # pixels along a side that is still halved
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """A grid of pixels, or of blocks of pixels.
+    """A grid of pixels or of blocks of pixels.
 
-    The free energy of a level is that of the finest, when all pixels of a block have one class: scores of a block are
-    the sums over its pixels, and the weight between blocks is the sum over pairs of pixels, one in each.
+    The free energy of a level is that of the finest level if all pixels of a block have the same class: the scores of a
+    block are the sums over its pixels, and the weight between two blocks is the sum over pairs of pixels, one in each.
 
     Attributes
     ----------
     shape : tuple of int
+        Shape of the grid.
     neighborhood : Neighborhood
+        Neighbors on as many axes as the shape has.
     edges : (m, shape) array of uint8
-        255 times the factor of each pair; 0 where a pixel does not count.
+        255 times the factor of each pair of neighbors; 0 where a pixel is not visible.
     visible : (shape) array of bool, or None
+        Pixels that count; None: all.
     factors : tuple of int
-        How many pixels of the next finer level make one along each axis.
+        Number of pixels of the next finer level in a block, along each axis.
     """
 
     shape: tuple[int, ...]
@@ -40,15 +43,15 @@ class Level:
 
     @property
     def weight(self) -> float:
-        """Of all neighbors of a pixel."""
+        """Total weight of the neighbors of a pixel."""
         return 2 * float(self.neighborhood.weights.sum())
 
-    def field(self, n_classes: int) -> Field:
-        """A field without scores."""
-        return Field(self.shape, n_classes, self.neighborhood, self.visible, self.edges)
+    def random_field(self, n_classes: int) -> RandomField:
+        """Return a random field without scores."""
+        return RandomField(self.shape, n_classes, self.neighborhood, self.visible, self.edges)
 
-    def coarser(self) -> Self:
-        """Blocks of two pixels along each axis that has neighbors."""
+    def coarsen(self) -> Self:
+        """Return the level of blocks of two pixels along each axis that has neighbors."""
         offsets = [tuple(map(int, offset)) for offset in self.neighborhood.offsets]
         factors = tuple(2 if steps.any() else 1 for steps in self.neighborhood.offsets.T)
         shape = tuple(-(-size // factor) for size, factor in zip(self.shape, factors, strict=True))
@@ -76,22 +79,22 @@ class Level:
         scale = (255 / weights).astype(np.float32).reshape((-1,) + (1,) * len(shape))
         visible = None
         if self.visible is not None:
-            visible = summed(self.visible[..., None].astype(np.uint8), self.shape, factors).reshape(shape) > 0
+            visible = sum_blocks(self.visible[..., None].astype(np.uint8), self.shape, factors).reshape(shape) > 0
         neighborhood = Neighborhood(self.neighborhood.offsets, weights)
         return type(self)(shape, neighborhood, np.rint(sums * scale).astype(np.uint8), visible, factors)
 
 
-def pyramid(finest: Level) -> list[Level]:
-    """The level, and coarser ones until the shortest side that has neighbors is short."""
+def build_pyramid(finest: Level) -> list[Level]:
+    """Return the level and coarser ones, until the shortest side that has neighbors is below 40 pixels."""
     levels = [finest]
     sides = [axis for axis, steps in enumerate(finest.neighborhood.offsets.T) if steps.any()]
     while sides and min(levels[-1].shape[axis] for axis in sides) >= _SHORTEST:
-        levels.append(levels[-1].coarser())
+        levels.append(levels[-1].coarsen())
     return levels
 
 
-def summed(values: Rows, shape: tuple[int, ...], factors: tuple[int, ...]) -> Rows:
-    """(blocks, c) sums over the pixels of each block of values (n, c)."""
+def sum_blocks(values: Rows, shape: tuple[int, ...], factors: tuple[int, ...]) -> Rows:
+    """Return the sums (blocks, c) of values (n, c) over the pixels of each block."""
     sums = values.reshape(*shape, -1)
     for axis, factor in enumerate(factors):
         if factor > 1:
@@ -99,8 +102,8 @@ def summed(values: Rows, shape: tuple[int, ...], factors: tuple[int, ...]) -> Ro
     return sums.reshape(-1, values.shape[-1])
 
 
-def spread(values: npt.NDArray[np.float32], coarse: Level, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """(n, c) for pixels of a finer shape, the values (blocks, c) of their blocks."""
+def repeat_blocks(values: npt.NDArray[np.float32], coarse: Level, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return the values (blocks, c) of a coarse level for the pixels of a finer shape, (n, c)."""
     finer = values.reshape(*coarse.shape, -1)
     for axis, (factor, size) in enumerate(zip(coarse.factors, shape, strict=True)):
         if factor > 1:

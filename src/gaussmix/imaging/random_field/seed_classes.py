@@ -1,4 +1,4 @@
-"""Known pixels: the classes that a fit starts from."""
+"""Initial classes of a seeded segmentation."""
 
 from dataclasses import replace
 
@@ -12,95 +12,105 @@ from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
 from gaussmix.imaging.random_field.classes import Classes
 
-_MOST_ROWS = 4096  # of a class, for k-means
-_LLOYD = 20  # moves of its centers
-_STEPS = 5  # of EM, before neighbors count
-_WORST = 0.5  # the share of unknown pixels that a class without known ones starts from
+_MAX_ROWS = 4096  # of a class, for k-means
+_MAX_ITER = 20  # of k-means
+_EM_STEPS = 5  # without neighbors
+_WORST = 0.5  # share of the other pixels from which a class without seeds starts
 
 
-def first_classes(
+def initial_classes(
     rows: Rows,
-    known: IntArray,
+    seeds: IntArray,
     n_classes: int,
     per_class: int,
-    whole: Mixture,
+    outliers: Mixture,
     update: AbstractUpdate,
     rng: Random,
 ) -> Classes:
-    """A mixture for each class, from its known pixels.
+    """Return a mixture for each class, fitted to its seeds.
 
-    Classes without any start from the half of the unknown pixels that the classes with some explain worst; several
-    such classes share it out by k-means.
+    Classes without seeds start from that half of the other pixels to which the classes with seeds give the lowest
+    density; several such classes divide it by k-means.
 
     Parameters
     ----------
     rows : (n, d) array
-    known : (n,) array of int
-        -1 where the class is not known; some class is known somewhere.
+        Features of the pixels.
+    seeds : (n,) array of int
+        Class of the seeds, -1 for other pixels. There is at least one seed.
     n_classes, per_class : int
-    whole : Mixture
-        One component: all pixels.
+        Number of classes, and of components of each.
+    outliers : Mixture
+        One component fitted to all pixels.
     update : AbstractUpdate
+        The M-step.
     rng : numpy RandomState or Generator
+        For k-means.
+
+    Returns
+    -------
+    Classes
+        With outliers.
     """
-    told = np.unique(known[known >= 0])
-    missing = np.setdiff1d(np.arange(n_classes), told)
-    start = known.copy()
-    unknown = np.flatnonzero(known < 0)
-    if missing.size and unknown.size:
-        seen = known >= 0
-        few = _fitted(rows[seen], np.searchsorted(told, known[seen]), len(told), per_class, whole, update, rng)
-        explained = few.scores(rows[unknown]).max(axis=1)
-        worst = unknown[explained <= np.quantile(explained, _WORST)]
-        start[worst] = missing[_clusters(rows[worst], len(missing), rng)]
+    seeded = np.unique(seeds[seeds >= 0])
+    missing = np.setdiff1d(np.arange(n_classes), seeded)
+    start = seeds.copy()
+    others = np.flatnonzero(seeds < 0)
+    if missing.size and others.size:
+        is_seed = seeds >= 0
+        numbers = np.searchsorted(seeded, seeds[is_seed])
+        seeded_classes = _fit(rows[is_seed], numbers, len(seeded), per_class, outliers, update, rng)
+        best_scores = seeded_classes.scores(rows[others]).max(axis=1)
+        worst = others[best_scores <= np.quantile(best_scores, _WORST)]
+        start[worst] = missing[_cluster(rows[worst], len(missing), rng)]
     used = start >= 0
-    return _fitted(rows[used], start[used], n_classes, per_class, whole, update, rng)
+    return _fit(rows[used], start[used], n_classes, per_class, outliers, update, rng)
 
 
-def _fitted(
+def _fit(
     rows: Rows,
-    start: IntArray,
+    labels: IntArray,
     n_classes: int,
     per_class: int,
-    whole: Mixture,
+    outliers: Mixture,
     update: AbstractUpdate,
     rng: Random,
 ) -> Classes:
-    """Mixtures of the rows of each class: k-means, then EM."""
+    """Fit a mixture to the rows of each class: k-means, then EM."""
     n_components = n_classes * per_class
     component = np.empty(len(rows), dtype=np.int64)
     for number in range(n_classes):
-        members = np.flatnonzero(start == number)
-        component[members] = number * per_class + _clusters(rows[members], per_class, rng)
-    wide = _repeated(whole, n_components)
-    classes = Classes(wide, per_class)
+        members = np.flatnonzero(labels == number)
+        component[members] = number * per_class + _cluster(rows[members], per_class, rng)
+    start = _repeated(outliers, n_components)
+    classes = Classes(start, per_class)
     certain = np.where(component[:, None] == np.arange(n_components), 0.0, -np.inf)
-    moments = NativeEngine(rows).accumulate(wide.whitened(), certain)
-    share = (start[:, None] == np.arange(n_classes)).astype(np.float64)
-    for _ in range(_STEPS):
+    moments = NativeEngine(rows).accumulate(start.whitened(), certain)
+    probabilities = (labels[:, None] == np.arange(n_classes)).astype(np.float64)
+    for _ in range(_EM_STEPS):
         step = update.maximize(classes.mixture, moments)
         classes = replace(classes, mixture=step.mixture).with_weights(classes.weights)
         if per_class == 1:
             break
-        moments = classes.moments(rows, classes.scores(rows), share)
-    return replace(classes, outliers=whole)
+        moments = classes.moments(rows, classes.scores(rows), probabilities)
+    return replace(classes, outliers=outliers)
 
 
 def _repeated(whole: Mixture, n_components: int) -> Mixture:
-    """As many components, each like the one of the mixture."""
-    alike = whole.take([0] * n_components)
+    """Return a mixture of equal components, each like the one of the mixture."""
+    repeated = whole.take([0] * n_components)
     return Mixture.from_parameters(
         np.full(n_components, 1 / n_components),
-        alike.means,
-        alike.covariance.covariances,
+        repeated.means,
+        repeated.covariance.covariances,
         covariance_type=whole.covariance_type,
     )
 
 
-def _clusters(rows: Rows, n_clusters: int, rng: Random) -> IntArray:
-    """(n,) the cluster of each row, by k-means of some of them."""
+def _cluster(rows: Rows, n_clusters: int, rng: Random) -> IntArray:
+    """Return the cluster of each row (n,), by k-means of at most 4,096 rows."""
     if n_clusters == 1 or not len(rows):
         return np.zeros(len(rows), dtype=np.int64)
-    some = rows if len(rows) <= _MOST_ROWS else rows[rng.permutation(len(rows))[:_MOST_ROWS]]
-    centers = k_means(WeightedRows(some.astype(np.float64)), n_clusters, rng, max_iter=_LLOYD)
+    sample = rows if len(rows) <= _MAX_ROWS else rows[rng.permutation(len(rows))[:_MAX_ROWS]]
+    centers = k_means(WeightedRows(sample.astype(np.float64)), n_clusters, rng, max_iter=_MAX_ITER)
     return nearest(rows, centers)

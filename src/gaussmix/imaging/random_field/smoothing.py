@@ -1,4 +1,4 @@
-"""How strongly neighbors count, estimated together with the classes: simulated fields."""
+"""Estimation of the smoothing together with the classes, by simulated fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,164 +14,171 @@ from gaussmix.fitting.m_step import AbstractUpdate
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.grid import Grid
 
-STRENGTH_PIXELS = 1 << 16
-"""The strength is estimated on no more pixels than about this; on 16,384 its standard error is 0.01 to 0.04."""
+SMOOTHING_PIXELS = 1 << 16
+"""Greatest number of pixels, about, from which smoothing is estimated; 16,384 give a standard error of 0.01 to 0.04."""
 
 COMPONENT_PIXELS = 1 << 18
-"""And means and covariances, given the strength, on no more than this."""
+"""Greatest number of pixels, about, from which means and covariances are estimated given the smoothing."""
 
 _WINDOW = 20  # iterations that are averaged
-_MOST_WINDOWS = 20
-_DRIFT = 0.01  # from one window to the next, of the strength by its size and of the means by their deviations: settled
+_MAX_WINDOWS = 20
+_DRIFT = 0.01  # between settled windows: of the smoothing relative to its size, of the means in standard deviations
 _RACE = 30  # iterations before starts are compared
-_MARGIN = 0.012  # nats per pixel; fields that are too strong flatter themselves by so much
-_SETTLE = 20  # draws before a field is like one given its parameters
+_MARGIN = 0.012  # nats per pixel by which the fit of a field with too much smoothing is overestimated
+_SETTLE = 20  # draws before a field follows its parameters
 
-_FIRST_PULL = 4.0  # nats that all neighbors of a pixel add together: at the start
-_MOST_PULL = 12.0  # and at most, when whatever disagrees with all neighbors is given up for sure
-_LONGEST_STEP = 0.5
+_FIRST_TOTAL = 4.0  # nats of all neighbors of a pixel together: at the start
+_MAX_TOTAL = 12.0  # at most; then a pixel that disagrees with all its neighbors is changed with certainty
+_MAX_STEP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
-    """Classes, and how much more probable a class is, in nats, for each neighbor that has it.
+class SmoothingEstimate:
+    """Classes and smoothing of a random field.
 
     Attributes
     ----------
     classes : Classes
-        Their weights are ``exp(a[c])``, normalized: what a class has beside its neighbors.
-    strength : float
-    strengths : tuple of float
-        The path to it.
+        Their weights are ``exp(a[c])``, normalized: prior probabilities apart from the neighbors.
+    smoothing : float
+        By how many nats each neighbor of a class makes the class more probable.
     """
 
     classes: Classes
-    strength: float
-    strengths: tuple[float, ...]
+    smoothing: float
 
 
-def estimate_field(
-    few: list[Grid], lattices: list[Grid], starts: Sequence[Classes], update: AbstractUpdate, seed: int
-) -> Estimate:
-    """The strength of the neighbors and the preferences of the classes, with means and covariances.
+def estimate_smoothing(
+    grids: list[Grid], component_grids: list[Grid], starts: Sequence[Classes], update: AbstractUpdate, seed: int
+) -> SmoothingEstimate:
+    """Estimate the smoothing, the preferences of the classes, their means and their covariances.
 
     The class of every pixel is drawn given its neighbors. Given the neighbors that were drawn, pixels have
-    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + strength s[i, c])``, s the
-    weights of the neighbors that have the class; components have their M-step; preferences and strength move to the
-    maximum of ``sum_ic r[i, c] log p(c | s_i)``, by Newton's method. Averages over many draws are returned: the
-    simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the truth that gradient
-    has the expectation zero, which it has not with a mean field: there the strength runs away where there is noise.
+    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + smoothing s[i, c])``, where s
+    are the weights of the neighbors of each class. Components have their M-step; preferences and smoothing move to the
+    maximum of ``sum_ic r[i, c] log p(c | s_i)`` by Newton's method. Averages over many draws are returned: the
+    simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the true parameters the
+    expectation of that gradient is zero. With a mean field it is not, and the smoothing diverges in noise.
 
     Parameters
     ----------
-    few : list of Grid
-        At most about `STRENGTH_PIXELS` pixels, for the strength and the preferences.
-    lattices : list of Grid
-        At most about `COMPONENT_PIXELS`, for means and covariances; may be the same list.
+    grids : list of Grid
+        At most about `SMOOTHING_PIXELS` pixels, for the smoothing and the preferences.
+    component_grids : list of Grid
+        At most about `COMPONENT_PIXELS` pixels, for means and covariances; may be the same list.
     starts : sequence of Classes
-        Of several, the last is taken unless an earlier one explains the pixels clearly better after some iterations, by
+        The last start is chosen unless an earlier one has a clearly better fit after 30 iterations. The fit is
         ``sum_i log sum_c p(c | s_i) p(x_i | c)`` (Forbes and Peyrard, IEEE Transactions on Pattern Analysis and Machine
         Intelligence 25 (2003), 1089-1101).
     update : AbstractUpdate
+        The M-step.
     seed : int
+        For the draws.
+
+    Returns
+    -------
+    SmoothingEstimate
+        Averages of the last windows of iterations.
     """
-    weight = _mean_weight(few)
+    weight = _mean_weight(grids)
     simulations = []
     for start in starts:
         even = start.with_weights(np.full(start.n_classes, 1 / start.n_classes))
-        simulations.append(_Simulation(few, even, _FIRST_PULL / weight, _MOST_PULL / weight, seed))
-    fits = [float(np.mean([simulation.improve(update) for _ in range(_RACE)][-10:])) for simulation in simulations]
+        simulations.append(_Simulation(grids, even, _FIRST_TOTAL / weight, _MAX_TOTAL / weight, seed))
+    fits = [float(np.mean([simulation.iterate(update) for _ in range(_RACE)][-10:])) for simulation in simulations]
     fits[-1] += _MARGIN
     chosen = simulations[int(np.argmax(fits))]
-    windows = [chosen.window(update)]
-    for _ in range(_MOST_WINDOWS):
-        windows.append(chosen.window(update))
-        (before, strength_before), (classes, strength) = windows[-2:]
+    windows = [chosen.average(update)]
+    for _ in range(_MAX_WINDOWS):
+        windows.append(chosen.average(update))
+        (before, smoothing_before), (classes, smoothing) = windows[-2:]
         moved = classes.mixture.covariance.whiten_each(classes.mixture.means - before.mixture.means)
-        drift = max(float(np.abs(moved).max()), abs(strength - strength_before) / max(strength, _FIRST_PULL / weight))
-        if drift <= _DRIFT:
+        change = abs(smoothing - smoothing_before) / max(smoothing, _FIRST_TOTAL / weight)
+        if max(float(np.abs(moved).max()), change) <= _DRIFT:
             break
-    classes, strength = _average([before, classes]), (strength_before + strength) / 2
-    if lattices is not few:
-        last = _Simulation(lattices, classes, strength, strength, seed)
+    classes, smoothing = _average([before, classes]), (smoothing_before + smoothing) / 2
+    if component_grids is not grids:
+        last = _Simulation(component_grids, classes, smoothing, smoothing, seed)
         last.settle()
-        classes, _ = last.window(update, _WINDOW // 2, field_too=False)
-    return Estimate(classes, strength, tuple(chosen.strengths))
+        classes, _ = last.average(update, _WINDOW // 2, components_only=True)
+    return SmoothingEstimate(classes, smoothing)
 
 
-def clustered(lattices: list[Grid], classes: Classes, update: AbstractUpdate, seed: int) -> Classes:
-    """Where else to start: the clusters of k-means.
+def k_means_classes(grids: list[Grid], classes: Classes, update: AbstractUpdate, seed: int) -> Classes:
+    """Return the clusters of k-means as another start.
 
-    Where noise makes one heap of all classes, the best mixture of single pixels is often far from the classes;
-    k-means cuts the heap into equal parts, from which fields find the way.
+    In strong noise the best mixture of single pixels is often far from the classes. k-means divides the pixels into
+    equal parts, from which simulated fields reach the classes.
     """
     assert classes.per_class == 1
-    rows = np.concatenate([lattice.rows for lattice in lattices])
+    rows = np.concatenate([grid.rows for grid in grids])
     membership = draw_membership(NativeEngine(rows), classes.n_classes, "kmeans", np.random.default_rng(seed))
     mixture = mixture_from_membership(membership, type(classes.mixture.covariance), update)
     return Classes(replace(mixture, feature_names=classes.mixture.feature_names))
 
 
 class _Simulation:
-    """Classes of pixels that are drawn over and over again, and parameters that follow them."""
+    """Random fields that are drawn repeatedly, and parameters that follow the draws."""
 
-    def __init__(self, lattices: list[Grid], classes: Classes, strength: float, most: float, seed: int) -> None:
-        self._lattices, self._most = lattices, most
-        self._fields = [lattice.field(classes.n_classes) for lattice in lattices]
-        for lattice, field in zip(lattices, self._fields, strict=True):
-            lattice.load(field, classes)
+    def __init__(self, grids: list[Grid], classes: Classes, smoothing: float, max_smoothing: float, seed: int) -> None:
+        self._grids, self._max_smoothing = grids, max_smoothing
+        self._fields = [grid.random_field(classes.n_classes) for grid in grids]
+        for grid, field in zip(grids, self._fields, strict=True):
+            grid.load(field, classes)
             field.pool()
-        self._n_rows = sum(len(lattice.rows) for lattice in lattices)
+        self._n_rows = sum(len(grid.rows) for grid in grids)
         self._rng = np.random.default_rng(seed)
-        self.classes, self.strength = classes, strength
-        self.strengths: list[float] = []
+        self.classes, self.smoothing = classes, smoothing
 
     def settle(self) -> None:
-        """Draw, and leave the parameters as they are."""
-        for lattice, field in zip(self._lattices, self._fields, strict=True):
-            lattice.load(field, self.classes, keep=True)
+        """Draw repeatedly with fixed parameters."""
+        for grid, field in zip(self._grids, self._fields, strict=True):
+            grid.load(field, self.classes, keep=True)
             for _ in range(_SETTLE):
-                field.draw(self.strength, int(self._rng.integers(1 << 63)))
+                field.draw(self.smoothing, int(self._rng.integers(1 << 63)))
 
-    def window(self, update: AbstractUpdate, times: int = _WINDOW, *, field_too: bool = True) -> tuple[Classes, float]:
-        """The averages of some iterations."""
-        found = []
+    def average(
+        self, update: AbstractUpdate, times: int = _WINDOW, *, components_only: bool = False
+    ) -> tuple[Classes, float]:
+        """Return the averages of some iterations."""
+        classes, smoothings = [], []
         for _ in range(times):
-            self.improve(update, field_too=field_too)
-            found.append(self.classes)
-        return _average(found), float(np.mean(self.strengths[-times:]))
+            self.iterate(update, components_only=components_only)
+            classes.append(self.classes)
+            smoothings.append(self.smoothing)
+        return _average(classes), float(np.mean(smoothings))
 
-    def improve(self, update: AbstractUpdate, *, field_too: bool = True) -> float:
-        """Draw all pixels, and follow them with all parameters or those of the components; the fit per pixel."""
+    def iterate(self, update: AbstractUpdate, *, components_only: bool = False) -> float:
+        """Draw all pixels and update all parameters or those of the components; return the fit per pixel."""
         n = self.classes.n_classes
         moments: Moments | None = None
         fit, gradient, curvature = 0.0, np.zeros(n + 1), np.zeros((n + 1, n + 1))
         log_weights = np.log(self.classes.weights)
-        for lattice, field in zip(self._lattices, self._fields, strict=True):
-            lattice.load(field, self.classes, keep=True)
-            field.draw(self.strength, int(self._rng.integers(1 << 63)))
-            table, its_fit, its_gradient, its_curvature = field.condition(self.strength, log_weights)
-            fit, gradient, curvature = fit + its_fit, gradient + its_gradient, curvature + its_curvature
-            for rows, responsibilities in lattice.of_rows(field, table):
+        for grid, field in zip(self._grids, self._fields, strict=True):
+            grid.load(field, self.classes, keep=True)
+            field.draw(self.smoothing, int(self._rng.integers(1 << 63)))
+            found = field.pseudo_likelihood(self.smoothing, log_weights)
+            fit, gradient = fit + found.log_likelihood, gradient + found.gradient
+            curvature = curvature + found.curvature
+            for rows, responsibilities in grid.split_rows(found.responsibilities):
                 more = self.classes.moments(rows, self.classes.scores(rows), responsibilities)
                 moments = more if moments is None else moments + more
         assert moments is not None
         weights = self.classes.weights
-        if field_too:
-            step = self._step(gradient, curvature)
+        if not components_only:
+            step = self._newton_step(gradient, curvature)
             log_weights += step[:n]
             weights = np.exp(log_weights - log_weights.max())
-            self.strength = min(max(self.strength + step[n], 0.0), self._most)
-        self.strengths.append(self.strength)
+            self.smoothing = min(max(self.smoothing + step[n], 0.0), self._max_smoothing)
         mixture = update.maximize(self.classes.mixture, moments).mixture
         self.classes = replace(self.classes, mixture=mixture).with_weights(weights / weights.sum())
         return fit / self._n_rows
 
-    def _step(self, gradient: FloatArray, curvature: FloatArray) -> FloatArray:
-        """(c + 1,) Newton's step in log weights and strength.
+    def _newton_step(self, gradient: FloatArray, curvature: FloatArray) -> FloatArray:
+        """Return Newton's step in the log weights and the smoothing, (c + 1,), of bounded length.
 
-        One pixel without neighbors is added, whose class nobody knows: a class that has no pixels keeps some weight.
-        The log weights count up to a constant: their mean stays.
+        One pixel of unknown class without neighbors is added, so a class without pixels keeps some weight. Log weights
+        are determined up to a constant: their mean stays the same.
         """
         weights = self.classes.weights
         n = len(weights)
@@ -180,11 +187,11 @@ class _Simulation:
         curvature[:n, :n] += np.diag(weights) - np.outer(weights, weights) + self._n_rows / n
         curvature[n, n] += 1.0
         step = np.linalg.solve(curvature, gradient)
-        return np.asarray(step) * (_LONGEST_STEP / max(float(np.abs(step).max()), _LONGEST_STEP))
+        return np.asarray(step) * (_MAX_STEP / max(float(np.abs(step).max()), _MAX_STEP))
 
 
 def _average(found: list[Classes]) -> Classes:
-    """Classes with the means of weights, means and roots of covariances."""
+    """Return classes with the average weights, means and roots of covariances."""
     mixtures = [classes.mixture for classes in found]
     covariance = mixtures[0].covariance
     roots: FloatArray = np.mean([mixture.covariance.roots for mixture in mixtures], axis=0)
@@ -199,12 +206,12 @@ def _average(found: list[Classes]) -> Classes:
     return replace(found[0], mixture=mixture)
 
 
-def _mean_weight(lattices: list[Grid]) -> float:
-    """What the neighbors of a pixel weigh together, on the mean."""
+def _mean_weight(grids: list[Grid]) -> float:
+    """Return the mean total weight of the neighbors of a pixel."""
     total = 0.0
-    for lattice in lattices:
-        weights = lattice.neighborhood.weights
-        if lattice.edges is not None:
-            weights = weights * lattice.edges.reshape(len(weights), -1).mean(axis=1) / 255
-        total += 2 * float(weights.sum()) * len(lattice.rows)
-    return max(total, 1e-6) / sum(len(lattice.rows) for lattice in lattices)
+    for grid in grids:
+        weights = grid.neighborhood.weights
+        if grid.edges is not None:
+            weights = weights * grid.edges.reshape(len(weights), -1).mean(axis=1) / 255
+        total += 2 * float(weights.sum()) * len(grid.rows)
+    return max(total, 1e-6) / sum(len(grid.rows) for grid in grids)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from gaussmix.imaging.random_field.field import Field
+from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 # shape, neighbors, classes, masked, with edges; 'stack' has a leading axis without neighbors
@@ -60,7 +60,7 @@ def softmax(scores):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def colors_of(shape, pixels):
+def pixels_by_parity(shape, pixels):
     """Pixels that change at once, in the order in which they do: even before odd, the last axis first."""
     place = np.unravel_index(np.arange(pixels), shape)
     keys = np.zeros(pixels, dtype=int)
@@ -72,38 +72,38 @@ def colors_of(shape, pixels):
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_sweeps_and_energy_are_those_of_the_equations(grid):
     neighborhood, scores, visible, edges = make(*grid)
-    shape, strength = grid[0], 0.7
-    field = Field(shape, grid[2], neighborhood, visible, edges)
+    shape, smoothing = grid[0], 0.7
+    field = RandomField(shape, grid[2], neighborhood, visible, edges)
     field.load(scores)
     seen = np.ones(len(scores), bool) if visible is None else visible.ravel()
     weights = dense_weights(shape, neighborhood, edges)
     q = softmax(scores) * seen[:, None]
     np.testing.assert_allclose(field.probabilities(), q, atol=1e-6)
     for _ in range(3):
-        field.sweep(strength)
-        for color in colors_of(shape, len(q)):
-            q[color] = softmax(scores[color] + strength * (weights[color] @ q)) * seen[color, None]
+        field.sweep(smoothing)
+        for color in pixels_by_parity(shape, len(q)):
+            q[color] = softmax(scores[color] + smoothing * (weights[color] @ q)) * seen[color, None]
         np.testing.assert_allclose(field.probabilities(), q, atol=3e-6)
     inside = q > 0
     energy = (q[inside] * (np.where(seen[:, None], scores, 0)[inside] - np.log(q[inside]))).sum()
-    energy += 0.5 * strength * (q * (weights @ q)).sum()
-    assert field.free_energy(strength) == pytest.approx(energy, rel=1e-6)
+    energy += 0.5 * smoothing * (q * (weights @ q)).sum()
+    assert field.free_energy(smoothing) == pytest.approx(energy, rel=1e-6)
     labels = np.where(seen, q.argmax(axis=1), 255).reshape(shape)
     np.testing.assert_array_equal(field.labels(), labels)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.3, 1.5, 6.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3, 1.5, 6.0])
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_the_free_energy_never_falls(grid, strength):
+def test_the_free_energy_never_falls(grid, smoothing):
     neighborhood, scores, visible, edges = make(*grid, seed=1)
-    field = Field(grid[0], grid[2], neighborhood, visible, edges)
+    field = RandomField(grid[0], grid[2], neighborhood, visible, edges)
     field.load(scores)
-    energies = [field.free_energy(strength)]
+    energies = [field.free_energy(smoothing)]
     for _ in range(15):
-        field.sweep(strength)
-        energies.append(field.free_energy(strength))
+        field.sweep(smoothing)
+        energies.append(field.free_energy(smoothing))
     assert (np.diff(energies) >= -1e-6 * np.abs(energies).max()).all()
-    assert strength == 0.0 or energies[-1] > energies[0]
+    assert smoothing == 0.0 or energies[-1] > energies[0]
 
 
 def test_any_number_of_threads_gives_the_same_bits():
@@ -111,7 +111,7 @@ def test_any_number_of_threads_gives_the_same_bits():
     results = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="openmp"):
-            field = Field((150, 210), 3, neighborhood, visible, edges)
+            field = RandomField((150, 210), 3, neighborhood, visible, edges)
             field.load(scores)
             field.sweep(1.0, 4)
             swept = field.probabilities()
@@ -126,7 +126,7 @@ def test_any_number_of_threads_gives_the_same_bits():
 
 def test_pieces_of_scores_are_the_same_as_all_at_once():
     neighborhood, scores, visible, _ = make((11, 13), 8, 3, True, False)
-    whole, pieces = (Field((11, 13), 3, neighborhood, visible) for _ in range(2))
+    whole, pieces = (RandomField((11, 13), 3, neighborhood, visible) for _ in range(2))
     whole.load(scores)
     for first in range(0, len(scores), 17):
         pieces.load(scores[first : first + 17], first)
@@ -142,11 +142,11 @@ def test_pieces_of_scores_are_the_same_as_all_at_once():
 def test_images_of_a_stack_do_not_see_each_other():
     _, scores, _, _ = make((6, 8, 9), 6, 3, False, False)
     flat = Neighborhood.of(2, 8)
-    stack = Field((6, 8, 9), 3, flat.stacked())
+    stack = RandomField((6, 8, 9), 3, flat.stacked())
     stack.load(scores)
     stack.sweep(0.9, 5)
     for number, part in enumerate(scores.reshape(6, 72, 3)):
-        alone = Field((8, 9), 3, flat)
+        alone = RandomField((8, 9), 3, flat)
         alone.load(part)
         alone.sweep(0.9, 5)
         np.testing.assert_array_equal(alone.probabilities(), stack.probabilities(72 * number, 72 * (number + 1)))
@@ -159,7 +159,7 @@ def test_a_sweep_sees_two_lines_along_the_first_axis(shape, n_neighbors):
     changed[: 11 * line] += np.random.default_rng(1).normal(size=(11 * line, 3))
     results = []
     for values in (scores, changed):
-        field = Field(shape, 3, neighborhood)
+        field = RandomField(shape, 3, neighborhood)
         field.load(values)
         field.sweep(1.0, 4)
         results.append(field.probabilities())
@@ -172,7 +172,7 @@ def test_impossible_classes_stay_impossible():
     neighborhood, scores, _, _ = make((8, 8), 4, 3, False, False)
     scores[:20, 0] = -np.inf
     scores[5] = [-np.inf, 0.0, -np.inf]
-    field = Field((8, 8), 3, neighborhood)
+    field = RandomField((8, 8), 3, neighborhood)
     field.load(scores)
     field.sweep(2.0, 3)
     assert (field.probabilities()[:20, 0] == 0).all()
@@ -184,13 +184,13 @@ def test_impossible_classes_stay_impossible():
 
 def test_draws_have_the_probabilities_of_the_field():
     """Against all 3^6 labelings of a small image."""
-    shape, strength = (2, 3), 0.8
+    shape, smoothing = (2, 3), 0.8
     neighborhood, scores, _, edges = make(shape, 8, 3, False, True, seed=3)
     pairs = pairs_of(shape, neighborhood, edges)
     labelings = np.array(list(itertools.product(range(3), repeat=6)))
     logs = scores[np.arange(6), labelings].sum(axis=1)
     for i, j, weight in pairs:
-        logs += strength * weight * (labelings[:, i] == labelings[:, j])
+        logs += smoothing * weight * (labelings[:, i] == labelings[:, j])
     odds = np.exp(logs - logs.max())
     odds /= odds.sum()
     expected = np.array([[odds[labelings[:, i] == c].sum() for c in range(3)] for i in range(6)])
@@ -198,10 +198,10 @@ def test_draws_have_the_probabilities_of_the_field():
 
     # many copies at once: a stack
     copies = 20_000
-    field = Field((copies, *shape), 3, neighborhood.stacked(), edges=np.repeat(edges[:, None], copies, axis=1))
+    field = RandomField((copies, *shape), 3, neighborhood.stacked(), edges=np.repeat(edges[:, None], copies, axis=1))
     field.load(np.tile(scores, (copies, 1)))
     for seed in range(30):
-        field.draw(strength, seed)
+        field.draw(smoothing, seed)
     drawn = field.labels().reshape(copies, 6)
     frequencies = np.array([[(drawn[:, i] == c).mean() for c in range(3)] for i in range(6)])
     np.testing.assert_allclose(frequencies, expected, atol=5 * 0.5 / np.sqrt(copies))

@@ -1,5 +1,5 @@
-// Lines of pixels shared among threads, those that are not neighbors at once.
-#include "imaging/field.hpp"
+// Shares lines of pixels among threads; only lines that are not neighbors change at once.
+#include "imaging/random_field.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,13 +13,13 @@ namespace gaussmix {
 
 const FieldKernels& selected_field_kernels();  // dispatch.cpp
 
-// Numbers below which threads cost more than they save, above all where processors are busy: each color is waited for.
+// Below so many numbers threads cost more than they save: they wait for each other after each color.
 constexpr double kWorthThreads = 2e5;
 
-void Field::Free::operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
+void RandomField::Free::operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
 
 template <class T>
-Field::Plane<T> Field::plane(std::size_t size) {
+RandomField::Plane<T> RandomField::plane(std::size_t size) {
   T* memory = static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{64}));
   std::memset(static_cast<void*>(memory), 0, size * sizeof(T));
   return Plane<T>(memory);
@@ -30,7 +30,7 @@ struct LineOf {
   FieldLine line;
   NeighborLine neighbors[64];
 
-  LineOf(const Field& f, std::size_t number) {
+  LineOf(const RandomField& f, std::size_t number) {
     std::int64_t place[kMostAxes];
     std::size_t rest = number;
     for (int axis = f.n_axes_ - 2; axis >= 0; --axis) {
@@ -51,22 +51,23 @@ struct LineOf {
         if (!inside) continue;
         const std::size_t start = sign > 0 ? number : static_cast<std::size_t>(other);
         neighbors[count++] = {
-            f.q_.get() + Field::kLead + other * line_size,
-            f.edges_ ? f.edges_.get() + Field::kLead + (start * f.offsets_.size() + o) * stride : nullptr, sign < 0,
-            static_cast<int>(sign * f.offsets_[o].step[f.n_axes_ - 1]), f.offsets_[o].weight};
+            f.q_.get() + RandomField::kLead + other * line_size,
+            f.edges_ ? f.edges_.get() + RandomField::kLead + (start * f.offsets_.size() + o) * stride : nullptr,
+            sign < 0, static_cast<int>(sign * f.offsets_[o].step[f.n_axes_ - 1]), f.offsets_[o].weight};
       }
     }
     line = {f.n_classes_,
             f.half_,
-            f.q_.get() + Field::kLead + number * line_size,
-            f.scores_.get() + Field::kLead + number * line_size,
+            f.q_.get() + RandomField::kLead + number * line_size,
+            f.scores_.get() + RandomField::kLead + number * line_size,
             f.visible_.get() + number * stride,
             neighbors,
             count};
   }
 };
 
-Field::Field(const Neighbors& neighbors, int n_classes, const std::uint8_t* visible, const std::uint8_t* edges)
+RandomField::RandomField(const Neighbors& neighbors, int n_classes, const std::uint8_t* visible,
+                         const std::uint8_t* edges)
     : n_classes_(n_classes), n_axes_(neighbors.n_axes), n_lines_(1), width_(neighbors.shape[neighbors.n_axes - 1]) {
   for (int axis = 0; axis < n_axes_; ++axis) shape_[axis] = neighbors.shape[axis];
   for (int axis = 0; axis + 1 < n_axes_; ++axis) n_lines_ *= shape_[axis];
@@ -111,7 +112,7 @@ Field::Field(const Neighbors& neighbors, int n_classes, const std::uint8_t* visi
 
 // Calls use(line, first x, end x, pixels before it) for the parts of lines that the pixels [first, first + count) are.
 template <class Use>
-void Field::for_each_run(std::size_t first, std::size_t count, int n_threads, Use use) const {
+void RandomField::for_each_run(std::size_t first, std::size_t count, int n_threads, Use use) const {
   if (!count) return;
   const auto from = static_cast<std::int64_t>(first / width_);
   const auto to = static_cast<std::int64_t>((first + count - 1) / width_);
@@ -124,7 +125,7 @@ void Field::for_each_run(std::size_t first, std::size_t count, int n_threads, Us
   }
 }
 
-void Field::load(std::size_t first, std::size_t count, const double* scores, bool keep, int n_threads) {
+void RandomField::load(std::size_t first, std::size_t count, const double* scores, bool keep, int n_threads) {
   const FieldKernels& kernels = selected_field_kernels();
   for_each_run(first, count, n_threads, [&](std::size_t line, std::size_t begin, std::size_t end, std::size_t done) {
     if (begin == 0) greatest_[line] = 0.0;
@@ -141,16 +142,16 @@ void Field::load(std::size_t first, std::size_t count, const double* scores, boo
     }
     if (!keep && end == width_) {
       std::vector<float> scratch(kernels.scratch(n_classes_));
-      LineOf lonely(*this, line);
-      lonely.line.n_neighbors = 0;
-      kernels.sweep(lonely.line, 0.0f, scratch.data());
+      LineOf alone(*this, line);
+      alone.line.n_neighbors = 0;
+      kernels.sweep(alone.line, 0.0f, scratch.data());
     }
   });
 }
 
 // Calls visit(line, scratch) for all lines; by color, the lines of one color at once.
 template <class Visit>
-void Field::visit_lines(int n_threads, bool by_color, Visit visit) const {
+void RandomField::visit_lines(int n_threads, bool by_color, Visit visit) const {
   const std::size_t room = selected_field_kernels().scratch(n_classes_);
   if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;
   (void)n_threads;
@@ -171,12 +172,12 @@ void Field::visit_lines(int n_threads, bool by_color, Visit visit) const {
   }
 }
 
-void Field::pool(int n_threads) {
+void RandomField::pool(int n_threads) {
   if (!varies_[n_axes_ - 1]) return;
   const FieldKernels& kernels = selected_field_kernels();
   const std::size_t stride = 2 * half_, line_size = n_classes_ * stride;
   visit_lines(n_threads, false, [&](std::size_t first, float* scratch) {
-    // The lines of a block, found by the first of them.
+    // The lines of the block whose first line this is.
     std::vector<std::size_t> lines{first};
     std::size_t rest = first, step = 1;
     for (int axis = n_axes_ - 2; axis >= 0; --axis) {
@@ -189,14 +190,15 @@ void Field::pool(int n_threads) {
       }
       step *= length;
     }
-    constexpr float kNever = -1e4f;  // in place of -inf, which a block with two known classes would have throughout
+    constexpr float kExcluded =
+        -1e4f;  // instead of -inf, which all classes of a block with two different seeds would have
     std::vector<float> sums(line_size);
     for (std::size_t line : lines) {
       const float* scores = scores_.get() + kLead + line * line_size;
       for (int c = 0; c < n_classes_; ++c) {
         for (std::size_t i = 0; i < half_; ++i) {
           const float both =
-              std::max(scores[c * stride + i], kNever) + std::max(scores[c * stride + half_ + i], kNever);
+              std::max(scores[c * stride + i], kExcluded) + std::max(scores[c * stride + half_ + i], kExcluded);
           sums[c * stride + i] += both;
           sums[c * stride + half_ + i] += both;
         }
@@ -211,34 +213,34 @@ void Field::pool(int n_threads) {
   });
 }
 
-void Field::sweep(double strength, int n_threads) {
+void RandomField::sweep(double smoothing, int n_threads) {
   const FieldKernels& kernels = selected_field_kernels();
   visit_lines(n_threads, true, [&](std::size_t line, float* scratch) {
-    kernels.sweep(LineOf(*this, line).line, static_cast<float>(strength), scratch);
+    kernels.sweep(LineOf(*this, line).line, static_cast<float>(smoothing), scratch);
   });
 }
 
-void Field::draw(double strength, std::uint64_t seed, int n_threads) {
+void RandomField::draw(double smoothing, std::uint64_t seed, int n_threads) {
   const FieldKernels& kernels = selected_field_kernels();
   visit_lines(n_threads, true, [&](std::size_t line, float* scratch) {
     const std::uint64_t of_line = (seed + 1) * 0x9e3779b97f4a7c15ULL + line * 0xbf58476d1ce4e5b9ULL;
-    kernels.draw(LineOf(*this, line).line, static_cast<float>(strength), of_line ^ (of_line >> 29), scratch);
+    kernels.draw(LineOf(*this, line).line, static_cast<float>(smoothing), of_line ^ (of_line >> 29), scratch);
   });
 }
 
-double Field::free_energy(double strength, int n_threads) const {
+double RandomField::free_energy(double smoothing, int n_threads) const {
   const FieldKernels& kernels = selected_field_kernels();
   std::vector<double> energies(n_lines_);
   visit_lines(n_threads, false, [&](std::size_t line, float* scratch) {
     energies[line] =
-        greatest_[line] + kernels.free_energy(LineOf(*this, line).line, static_cast<float>(strength), scratch);
+        greatest_[line] + kernels.free_energy(LineOf(*this, line).line, static_cast<float>(smoothing), scratch);
   });
   double energy = 0.0;
   for (double of_line : energies) energy += of_line;
   return energy;
 }
 
-void Field::probabilities(std::size_t first, std::size_t count, float* to) const {
+void RandomField::probabilities(std::size_t first, std::size_t count, float* to) const {
   for_each_run(first, count, 1, [&](std::size_t line, std::size_t begin, std::size_t end, std::size_t done) {
     for (std::size_t x = begin; x < end; ++x, ++done) {
       for (int c = 0; c < n_classes_; ++c) to[done * n_classes_ + c] = q_[number_at(line, c, x)];
@@ -246,7 +248,7 @@ void Field::probabilities(std::size_t first, std::size_t count, float* to) const
   });
 }
 
-void Field::labels(std::size_t first, std::size_t count, std::uint8_t* to, std::uint8_t elsewhere) const {
+void RandomField::labels(std::size_t first, std::size_t count, std::uint8_t* to, std::uint8_t elsewhere) const {
   for_each_run(first, count, 1, [&](std::size_t line, std::size_t begin, std::size_t end, std::size_t done) {
     for (std::size_t x = begin; x < end; ++x, ++done) {
       int best = 0;
@@ -258,7 +260,8 @@ void Field::labels(std::size_t first, std::size_t count, std::uint8_t* to, std::
   });
 }
 
-void Field::condition(double strength, const double* preferences, float* to, double* totals, int n_threads) const {
+void RandomField::condition(double smoothing, const double* preferences, float* to, double* totals,
+                            int n_threads) const {
   const FieldKernels& kernels = selected_field_kernels();
   const std::size_t k = n_classes_, size = 2 + k + (k + 1) * (k + 2) / 2;
   constexpr std::int64_t kGroups = 64;  // of lines: each is summed on its own, whatever the number of threads
@@ -272,7 +275,7 @@ void Field::condition(double strength, const double* preferences, float* to, dou
     for (std::int64_t group = 0; group < kGroups; ++group) {
       double* sums = of_groups.data() + group * size;
       for (std::size_t line = group * n_lines_ / kGroups; line < (group + 1) * n_lines_ / kGroups; ++line) {
-        kernels.condition(LineOf(*this, line).line, static_cast<float>(strength), wanted.data(), shares.data(), sums);
+        kernels.condition(LineOf(*this, line).line, static_cast<float>(smoothing), wanted.data(), shares.data(), sums);
         sums[0] += greatest_[line];
         float* row = to + line * width_ * k;
         for (std::size_t x = 0; x < width_; ++x) {

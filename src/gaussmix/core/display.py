@@ -1,0 +1,34 @@
+"""Labels and gray levels of displayed images, shared by `gaussmix.plots` and `gaussmix.imaging`."""
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussmix.core.typing import Rows
+
+UNLABELED = 255
+"""Label of pixels that do not count."""
+
+_PERCENTILES = (0.1, 99.9)
+
+
+def central_range(values: Rows) -> tuple[float, float]:
+    """Return the percentiles 0.1 and 99.9 of values of any shape."""
+    low, high = np.percentile(values, _PERCENTILES)
+    return float(low), float(high)
+
+
+def display_range(values: Rows) -> tuple[float, float]:
+    """Return the values shown as black and as white: 0 and 255 for uint8, else the central range.
+
+    White is above black even where all values are equal or there are none.
+    """
+    if values.dtype == np.uint8 or values.size == 0:
+        return 0.0, 255.0
+    black, white = central_range(values)
+    return (black, white) if white > black else (black, black + 1)
+
+
+def to_bytes(values: npt.NDArray[np.floating], black: float, white: float) -> npt.NDArray[np.uint8]:
+    """Return gray levels: 0 for black, 255 for white, linear between, computed in the type of the values."""
+    shares = (values - black) / (white - black)
+    return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)

@@ -1,0 +1,213 @@
+"""Images, masks and labels as users pass them, converted to pixels."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.display import UNLABELED
+from gaussmix.core.rows import KEPT_TYPES
+from gaussmix.core.typing import Rows
+from gaussmix.core.validation import LARGEST
+from gaussmix.imaging.images.pixels import Pixels, both_visible, finite_pixels
+
+MAX_CLASSES = UNLABELED
+"""A label is one byte, and `UNLABELED` takes one of its 256 values."""
+
+MAX_CHANNELS = 4
+"""A last axis of at most this many entries is taken for channels."""
+
+_FLOAT_FOR = {np.dtype(np.int8): np.float32, np.dtype(np.int16): np.float32, np.dtype(np.bool_): np.uint8}
+
+
+def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool) -> list[Pixels]:
+    """Convert one image or several of one kind to pixels.
+
+    Parameters
+    ----------
+    image : array-like, or a list or tuple of them
+        As for `as_pixels`.
+    mask : array-like, a list or tuple of them, or None
+        A mask, or None, for each image.
+    channel_axis, stack
+        As for `as_pixels`.
+
+    Returns
+    -------
+    list of Pixels
+        With equal numbers of axes and channels.
+
+    Raises
+    ------
+    ValueError
+        As for `as_pixels`; also if there is no image, if images and masks differ in number, or if the images differ in
+        kind.
+    """
+    several = isinstance(image, list | tuple)
+    images = list(image) if several else [image]
+    masks = [None] * len(images) if mask is None else list(mask) if several else [mask]
+    if not images:
+        raise ValueError("image is an empty list: give at least one image")
+    if len(masks) != len(images):
+        raise ValueError(f"there are {len(images)} images and {len(masks)} masks: give a mask, or None, for each")
+    found = [
+        as_pixels(one, its_mask, channel_axis=channel_axis, stack=stack)
+        for one, its_mask in zip(images, masks, strict=True)
+    ]
+    if len({(pixels.n_channels, len(pixels.shape)) for pixels in found}) > 1:
+        raise ValueError("the images differ in their numbers of axes or channels: fit a model to each kind")
+    return found
+
+
+def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool) -> Pixels:
+    """Convert an image to pixels.
+
+    Parameters
+    ----------
+    image : array-like
+        (shape) or (shape, channels), two or three axes of pixels. The fourth of four channels of uint8 is opacity, and
+        pixels of opacity 0 do not count.
+    mask : array-like of that shape, or None
+        Nonzero at pixels that count.
+    channel_axis : int, None or "auto"
+        None means one channel. With "auto" a last axis of at most four entries is the channels if there are enough
+        other axes.
+    stack : bool
+        Whether the first axis numbers images.
+
+    Returns
+    -------
+    Pixels
+        In C order, without seeds.
+
+    Raises
+    ------
+    ValueError
+        Names the argument, its value and the remedy.
+    """
+    values = _as_numbers(image)
+    values = _channels_last(values, np.shape(image), channel_axis, stack)
+    visible = None
+    if mask is not None:
+        visible = np.asarray(mask)
+        if visible.shape != values.shape[:-1]:
+            raise ValueError(
+                f"mask must have the shape of the image without channels, {values.shape[:-1]}; got {visible.shape}"
+            )
+        visible = visible != 0
+    if values.shape[-1] == 4 and values.dtype == np.uint8:
+        visible = both_visible(visible, values[..., 3] > 0)
+        values = values[..., :3]
+    finite = finite_pixels(values)
+    visible = both_visible(visible, finite)
+    if values.dtype == np.float64 and (np.abs(values if finite is None else values[finite]) >= LARGEST).any():
+        raise ValueError("image has values whose squares overflow: divide it by its scale")
+    if visible is not None and visible.all():
+        visible = None
+    if visible is not None and not visible.any():
+        raise ValueError("image has no visible pixel: all are masked, transparent or NaN")
+    return Pixels(np.ascontiguousarray(values), visible)
+
+
+def with_all_seeds(images: Sequence[Pixels], labels: Any, n_classes: int) -> list[Pixels]:
+    """Return the images with the class of their seeds.
+
+    Parameters
+    ----------
+    images : sequence of Pixels
+        The images.
+    labels : array-like of int, or a list or tuple of them
+        For each image as for `with_seeds`.
+    n_classes : int
+        Classes are numbered from 0 to one less than this.
+
+    Returns
+    -------
+    list of Pixels
+        The same images.
+
+    Raises
+    ------
+    ValueError
+        As for `with_seeds`; also if images and labels differ in number, or if no image has a seed.
+    """
+    given = list(labels) if isinstance(labels, list | tuple) else [labels]
+    if len(given) != len(images):
+        raise ValueError(f"there are {len(images)} images and {len(given)} arrays of labels: give one for each")
+    found = [with_seeds(pixels, one, n_classes) for pixels, one in zip(images, given, strict=True)]
+    if not any((pixels.seeds >= 0).any() for pixels in found if pixels.seeds is not None):
+        raise ValueError("labels has no known pixel that counts: give some pixels the number of their class")
+    return found
+
+
+def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
+    """Return the pixels with the class of their seeds; seeds that are not visible are dropped.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        An image.
+    labels : array-like of int
+        Of the shape of the image without channels: the class of the seeds, -1 at all other pixels.
+    n_classes : int
+        Classes are numbered from 0 to one less than this.
+
+    Returns
+    -------
+    Pixels
+        The same image.
+
+    Raises
+    ------
+    ValueError
+        If the labels have another shape, or are not whole numbers in that range.
+    """
+    seeds = np.asarray(labels)
+    if seeds.shape != pixels.shape:
+        raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {seeds.shape}")
+    if seeds.dtype.kind not in "iu" or seeds.min() < -1 or seeds.max() >= n_classes:
+        raise ValueError(
+            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is not known; "
+            f"got {seeds.dtype} from {seeds.min()} to {seeds.max()}"
+        )
+    seeds = seeds.astype(np.int64)
+    return replace(pixels, seeds=seeds if pixels.visible is None else np.where(pixels.visible, seeds, -1))
+
+
+def _as_numbers(image: Any) -> Rows:
+    """Return an array of one of the types that are kept."""
+    if isinstance(image, str | PathLike):
+        raise ValueError(
+            f"image must be an array; of a file, picture = imaging.read_picture({str(image)!r}) has picture.pixels, "
+            "and in picture.alpha the mask of what is not transparent"
+        )
+    values = np.asarray(image)
+    if values.dtype.type in KEPT_TYPES:
+        return values
+    if values.dtype.kind not in "iub":
+        raise ValueError(f"image must have numbers, got an array of {values.dtype}")
+    return values.astype(_FLOAT_FOR.get(values.dtype, np.float64))
+
+
+def _channels_last(values: Rows, given_shape: tuple[int, ...], channel_axis: int | str | None, stack: bool) -> Rows:
+    """Return values (shape, channels), after a check of their axes."""
+    least = 3 if stack else 2
+    if channel_axis == "auto":
+        channel_axis = -1 if values.ndim > least and values.shape[-1] <= MAX_CHANNELS else None
+    if channel_axis is None:
+        values = values[..., None]
+    elif not isinstance(channel_axis, int) or not -values.ndim <= channel_axis < values.ndim:
+        raise ValueError(f'channel_axis must be an axis of the image, None or "auto"; got {channel_axis!r}')
+    else:
+        values = np.moveaxis(values, channel_axis, -1)
+    n_axes = values.ndim - 1 - stack
+    if n_axes not in (2, 3):
+        raise ValueError(
+            f"image must have 2 or 3 axes of pixels{', an axis of images' * stack} and perhaps one of channels; got "
+            f"the shape {given_shape}: see channel_axis and stack"
+        )
+    if values.size == 0:
+        raise ValueError(f"image has no pixels: its shape is {given_shape}")
+    return values

@@ -1,0 +1,48 @@
+"""Checks of the parameters of a segmenter."""
+
+from typing import Any
+
+from gaussmix.estimators.parameter_checks import require_integer, require_nonnegative
+from gaussmix.imaging.images.colors import COLOR_SPACES
+from gaussmix.imaging.images.inputs import MAX_CLASSES
+
+
+def check_parameters(segmenter: Any, *, seeded: bool) -> None:
+    """Raise a ValueError if a parameter of a segmenter is not valid.
+
+    Parameters
+    ----------
+    segmenter : GaussianMixtureSegmenter
+        With the parameters of its constructor.
+    seeded : bool
+        Whether it will be fitted with seeds.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, its value and the remedy.
+    """
+    if not isinstance(segmenter.n_components, str):
+        require_integer("n_components", segmenter.n_components, 1)
+        if segmenter.n_components > MAX_CLASSES:
+            raise ValueError(
+                f"n_components must be at most {MAX_CLASSES} (a label is one byte); got {segmenter.n_components}"
+            )
+    elif segmenter.n_components != "auto":
+        raise ValueError(f'n_components must be "auto" or a number of classes; got {segmenter.n_components!r}')
+    if segmenter.color_space not in COLOR_SPACES:
+        raise ValueError(f"color_space must be one of {COLOR_SPACES}; got {segmenter.color_space!r}")
+    require_nonnegative("position", segmenter.position)
+    if segmenter.contrast not in ("auto", True, False):
+        raise ValueError(f'contrast must be "auto", True or False; got {segmenter.contrast!r}')
+    require_integer("components_per_class", segmenter.components_per_class, 1)
+    if segmenter.bias_field and segmenter.stack:
+        raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
+    if not isinstance(segmenter.smoothing, str):
+        require_nonnegative("smoothing", segmenter.smoothing)
+    elif segmenter.smoothing != "auto":
+        raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {segmenter.smoothing!r}')
+    if not seeded and segmenter.components_per_class != 1:
+        raise ValueError(
+            f"components_per_class={segmenter.components_per_class} needs labels; without them use n_components"
+        )
