@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import gaussmix.estimators.gaussian_ic
 from gaussmix import DegenerateDataWarning, DoubtfulModelWarning, GaussianMixture, GaussianMixtureIC
 from gaussmix.datasets import load_old_faithful
+from gaussmix.fitting.stopping import Stop
 from gaussmix.selection import Cell, SelectionTable
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.explanation import explain
