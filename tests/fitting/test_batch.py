@@ -272,4 +272,4 @@ def test_more_features_than_a_batch_takes_are_fitted_one_by_one():
     with pytest.raises(ValueError, match="fit_em_batch takes at most 96 features, got 97: use fit_em_one_by_one"):
         run(rows, "EII", tables)
     start = run(rows, "EII", tables, method=fit_em_one_by_one, max_iter=1).mixture(0)
-    assert refit(rows, None, MaximumLikelihood(), start).mixture.n_features == 97
+    assert refit(WeightedRows(rows), MaximumLikelihood(), start).mixture.n_features == 97

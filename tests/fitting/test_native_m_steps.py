@@ -8,6 +8,7 @@ import scipy.optimize
 from gaussmix.core import _native
 from gaussmix.core.covariance import MODELS, covariance_class
 from gaussmix.core.covariance.triangular import lower_root
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.m_step import MaximumLikelihood
 
@@ -33,7 +34,9 @@ def rows_with(counts, covariances):
 def m_step(letters, counts, covariances):
     """(k, d, d) covariances of the compiled M-step for free ones; None if the run failed."""
     rows, row_weights, table = rows_with(counts, covariances)
-    found = fit_em_batch(rows, row_weights, MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0))
+    found = fit_em_batch(
+        WeightedRows(rows, row_weights), MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0)
+    )
     if found.objectives[0] == -np.inf:
         return None
     np.testing.assert_allclose(found.weights[0], counts / counts.sum(), rtol=1e-12)

@@ -10,6 +10,7 @@ import pytest
 
 from gaussmix.core.covariance import MODELS
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import BatchSettings, fit_em_batch
 from gaussmix.fitting.em import fit_em
@@ -43,7 +44,7 @@ def test_the_error_of_a_step_is_epsilon_times_the_condition_number(letters, cond
         prior = Prior.chen_tan(1e-10, np.linalg.cholesky(np.cov(rows.T))) if with_prior else None
         update = MaximumLikelihood(prior=prior)
         first, second = (
-            fit_em_batch(rows, None, MODELS[letters], table, update, BatchSettings(most, 1e-9)).mixture(0)
+            fit_em_batch(WeightedRows(rows), MODELS[letters], table, update, BatchSettings(most, 1e-9)).mixture(0)
             for most in (1, 2)
         )
         expected = update.maximize(first, NativeEngine(rows).accumulate(first.whitened())).mixture
@@ -63,7 +64,7 @@ def test_errors_do_not_accumulate(letters, condition):
     update = MaximumLikelihood()
     for seed, d in enumerate((2, 4, 8)):
         rows, table = ill_conditioned(condition, d, seed)
-        found = fit_em_batch(rows, None, MODELS[letters], table, update, BatchSettings(2000, 1e-6))
+        found = fit_em_batch(WeightedRows(rows), MODELS[letters], table, update, BatchSettings(2000, 1e-6))
         engine, mixture = NativeEngine(rows), found.mixture(0)
         own = engine.accumulate(mixture.whitened()).log_likelihood
         assert found.log_likelihoods[0] == pytest.approx(own, rel=1e-12)
@@ -76,7 +77,7 @@ def test_units_of_the_features_cost_no_bit_of_a_step(letters):
     rows, table = ill_conditioned(1e4, 4, 0)
     units = 2.0 ** np.array([0, 20, -20, 7])
     plain, scaled = (
-        fit_em_batch(data, None, MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0)).roots[0]
+        fit_em_batch(WeightedRows(data), MODELS[letters], table, MaximumLikelihood(), BatchSettings(1, 1.0)).roots[0]
         for data in (rows, rows * units)
     )
     np.testing.assert_array_equal(scaled, units[:, None] * plain)
