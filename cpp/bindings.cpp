@@ -388,8 +388,7 @@ NB_MODULE(_native, module) {
   module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a,
              "factor"_a, "status"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "smoothing"_a,
              "fractions"_a.noconvert(), "sums"_a.noconvert(),
-             "Give every pixel its expected shares given its neighbors', in place, and add to sums "
-             "(cpp/imaging/fractions.hpp).");
+             "Update the expected shares of every pixel in place and add to sums (cpp/imaging/fractions.hpp).");
   module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
              "Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp).");
   module.def("em_batch", &em_batch, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a,

@@ -92,18 +92,18 @@ def compare(
     runs[_SEARCH] = _Runs(sample, n_components, None, seeds)
     mixture = runs[_SEARCH].mixtures[0].reordered(runs[_SEARCH].orders[0])
     methods, gray_mixture = _fit_methods(sample, mixture, n_components, seeds[0])
-    labels = [method.labels(sample.colors) for method in methods.values()]
+    labels = [method.labels(sample.colors.values) for method in methods.values()]
     partitions = [_fit_partition(sample, each, n_components) for each in labels]
-    responsibilities = mixture.responsibilities(sample.colors)
+    responsibilities = mixture.responsibilities(sample.colors.values)
     return Comparison(
         n_pixels=pixels.n_visible,
         sample=sample.rows,
-        n_colors=len(sample.colors),
+        n_colors=sample.colors.n_rows,
         mixture=mixture,
         gray_mixture=gray_mixture,
         ways=tuple(methods),
         distances=np.array([sample.distance(part.means[each]) for part, each in zip(partitions, labels, strict=True)]),
-        log_likelihoods=np.array([sample.mean(part.log_density(sample.colors)) for part in partitions]),
+        log_likelihoods=np.array([sample.mean(part.log_density(sample.colors.values)) for part in partitions]),
         agreements=np.array([adjusted_rand_score(labels[0][sample.inverse], each[sample.inverse]) for each in labels]),
         starts=tuple(runs),
         passes=np.array([run.passes for run in runs.values()]),
@@ -121,12 +121,11 @@ def compare(
 
 @dataclass(frozen=True, eq=False)
 class _ColorSample:
-    """Sampled pixels, their distinct colors, and the number of pixels of each color."""
+    """Sampled pixels, and their distinct colors with counts; ``inverse`` has the color of each pixel."""
 
     rows: Rows
-    colors: Rows
+    colors: WeightedRows
     inverse: IntArray
-    counts: FloatArray
 
     @classmethod
     def draw(cls, pixels: Pixels, n_components: int, random: np.random.RandomState) -> Self:
@@ -140,15 +139,15 @@ class _ColorSample:
                 f"image has {len(colors)} different values among {len(rows):,} pixels; {n_components} classes need at "
                 "least as many: use a smaller n_components"
             )
-        return cls(rows, colors, inverse.reshape(-1), counts.astype(np.float64))
+        return cls(rows, WeightedRows(colors, counts.astype(np.float64)), inverse.reshape(-1))
 
     def mean(self, values: FloatArray | BoolArray) -> float:
         """Return the mean over the pixels of a value of each color."""
-        return float(self.counts @ values / self.counts.sum())
+        return float(self.colors.explicit_weights @ values / self.colors.total)
 
     def distance(self, to: FloatArray) -> float:
         """Return the root of the mean squared distance of each color to a point."""
-        return float(np.sqrt(self.mean(((self.colors - to) ** 2).sum(axis=1))))
+        return float(np.sqrt(self.mean(((self.colors.values - to) ** 2).sum(axis=1))))
 
 
 class _Runs:
@@ -167,9 +166,9 @@ class _Runs:
             estimator = GaussianMixture(n_components, random_state=seed, callback=steps.append, **settings)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                estimator.fit(sample.colors, sample_weight=sample.counts)
+                estimator.fit(sample.colors.values, sample_weight=sample.colors.weights)
             self.mixtures.append(estimator.mixture_)
-            self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", sample.colors.shape[1]))
+            self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", sample.colors.n_features))
             self.passes.append(sum(step.n_iter > 0 for step in steps))
             self.log_likelihoods.append(estimator.lower_bound_)
             self.n_warned += bool(caught)
@@ -177,7 +176,7 @@ class _Runs:
     def changed_shares(self, *, in_order: bool) -> list[float]:
         """Return, for each seed after the first, the share of pixels with another label than with the first."""
         labels = [
-            (mixture.reordered(order) if in_order else mixture).labels(self._sample.colors)
+            (mixture.reordered(order) if in_order else mixture).labels(self._sample.colors.values)
             for mixture, order in zip(self.mixtures, self.orders, strict=True)
         ]
         return [self._sample.mean(each != labels[0]) for each in labels[1:]]
@@ -214,40 +213,41 @@ def _fit_methods(
     sample: _ColorSample, mixture: Mixture, n_components: int, seed: int
 ) -> tuple[dict[str, _Method], Mixture | None]:
     """Return the methods by name, and the mixture of the gray image if it has enough gray levels."""
-    n_channels = sample.colors.shape[1]
+    n_channels = sample.colors.n_features
     what = "gray" if n_channels == 1 else "colors"
     methods = {
         f"mixture of {what}": _Method("rgb", mixture),
-        f"k-means of {what}": _Method("rgb", _fit_centers(sample.colors, sample.counts, n_components, seed)),
+        f"k-means of {what}": _Method("rgb", _fit_centers(sample.colors, n_components, seed)),
     }
     if n_channels == 1:
         return methods, None
-    grays, inverse = np.unique(to_color_space(sample.colors, "gray"), axis=0, return_inverse=True)
+    grays, inverse = np.unique(to_color_space(sample.colors.values, "gray"), axis=0, return_inverse=True)
     if len(grays) < n_components:
         return methods, None
-    counts = np.bincount(inverse.reshape(-1), weights=sample.counts).astype(np.float64)
+    counts = np.bincount(inverse.reshape(-1), weights=sample.colors.weights).astype(np.float64)
     segmenter = GaussianMixtureSegmenter(
         n_components, color_space="gray", smoothing=0, channel_axis=-1, random_state=seed
     )
     gray_mixture = segmenter.fit(sample.rows[None]).mixture_
     methods["mixture of gray"] = _Method("gray", gray_mixture)
-    methods["k-means of gray"] = _Method("gray", _fit_centers(grays, counts, n_components, seed))
+    methods["k-means of gray"] = _Method("gray", _fit_centers(WeightedRows(grays, counts), n_components, seed))
     return methods, gray_mixture
 
 
-def _fit_centers(rows: Rows, counts: FloatArray, n_components: int, seed: int) -> FloatArray:
+def _fit_centers(rows: WeightedRows, n_components: int, seed: int) -> FloatArray:
     """Return the centers of scikit-learn's k-means, (k, d), ordered by brightness."""
-    fitted = KMeans(n_components, n_init=4, random_state=seed).fit(rows.astype(np.float64), sample_weight=counts)
+    values = rows.values.astype(np.float64)
+    fitted = KMeans(n_components, n_init=4, random_state=seed).fit(values, sample_weight=rows.weights)
     centers = fitted.cluster_centers_
     spheres = Mixture.from_parameters(
         np.full(n_components, 1 / n_components), centers, np.ones(n_components), covariance_type="spherical"
     )
-    return centers[class_order(spheres, "brightness", "rgb", rows.shape[1])]
+    return centers[class_order(spheres, "brightness", "rgb", rows.n_features)]
 
 
 def _fit_partition(sample: _ColorSample, labels: IntArray, n_components: int) -> Mixture:
     """Return the mixture in which each class has its own share, mean and covariance, with scikit-learn's ridge."""
-    membership = Membership(WeightedRows(sample.colors, sample.counts), n_components, labels=labels)
+    membership = Membership(sample.colors, n_components, labels=labels)
     update = MaximumLikelihood(ridge=_SKLEARN_SETTINGS["reg_covar"])
     return mixture_from_membership(membership, covariance_class("full"), update)
 
