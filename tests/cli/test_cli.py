@@ -14,7 +14,7 @@ from rich.console import Console
 
 import gaussmix
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.cli.console import shown_progress
+from gaussmix.cli.console import fit_progress
 from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
 from gaussmix.cli.tables import write_table
@@ -345,7 +345,7 @@ def ctrl_c_in_the_search(monkeypatch):
 
         yield press
 
-    monkeypatch.setattr("gaussmix.cli.fit.shown_progress", presses)
+    monkeypatch.setattr("gaussmix.cli.fit.fit_progress", presses)
 
 
 def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
@@ -371,7 +371,7 @@ def test_usage_errors_exit_with_2(args):
 
 def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
     def shown(console, after):
-        with shown_progress(console, after) as callback:
+        with fit_progress(console, after) as callback:
             callback(Progress(start=1, n_iter=37, log_likelihood=-3.25, gain=0.1))
         return console.file.getvalue()
 

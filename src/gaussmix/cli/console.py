@@ -1,7 +1,6 @@
 """What the commands say: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +8,9 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 from rich.console import Console
-from rich.status import Status
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.progress import progress_bar
 from gaussmix.fitting.em import Progress
 
 if TYPE_CHECKING:
@@ -73,28 +72,13 @@ def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> Keyboard
 
 
 @contextmanager
-def shown_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
-    """A callback for an estimator: a line in the terminal once the fit has lasted ``after`` seconds."""
-    status = Status("", console=console)
-    began = time.monotonic()
-    shown = False
-
-    def show(progress: Progress) -> None:
-        nonlocal shown
-        if not console.is_terminal or time.monotonic() - began < after:
-            return
-        status.update(
+def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
+    """Yield a callback for an estimator that shows its progress once the fit has lasted ``after`` seconds."""
+    with progress_bar("Fitting", after=after, console=console) as update:
+        yield lambda progress: update(
             f"Start {progress.start + 1}, iteration {progress.n_iter}: "
             f"mean log-likelihood {progress.log_likelihood:.6g}"
         )
-        if not shown:
-            status.start()
-            shown = True
-
-    try:
-        yield show
-    finally:
-        status.stop()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gaussmix.cli.console import command, notes, shown_progress
+from gaussmix.cli.console import command, notes, fit_progress
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart, segments_summary
 from gaussmix.core.rows import WeightedRows
@@ -25,7 +25,7 @@ def demo(
     from gaussmix.cli.demo_run import run_demo
 
     check_output_folder(output, [])
-    with shown_progress(notes()) as callback, complete_folder(output) as partial:
+    with fit_progress(notes()) as callback, complete_folder(output) as partial:
         found = run_demo(partial, callback)
     print_apart(
         Text("Old Faithful: 272 eruptions of a geyser", style="bold"),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command, notes, run_fit, shown_progress
+from gaussmix.cli.console import command, notes, run_fit, fit_progress
 from gaussmix.cli.options import (
     Components,
     Init,
@@ -57,7 +57,7 @@ def fit(
         raise ValueError(f"{table} has {rows.n_rows} rows; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
-    with shown_progress(notes()) as callback:
+    with fit_progress(notes()) as callback:
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,

@@ -1,20 +1,19 @@
 """Segmentation of one or several files for ``gaussmix segment``."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.summary import facts, files_summary, segments_summary
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.progress import progress_bar
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -86,7 +85,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with _progress():
+    with progress_bar("Fitting", console=notes()):
         segmentation = _fitted(given, picture, settings)
     segmenter = segmentation.segmenter
     with complete_folder(settings.output) as partial:
@@ -108,18 +107,18 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     wrong: dict[str, str] = {}
     done: list[_Done] = []
     shared: GaussianMixtureSegmenter | None = None
-    with _progress() as (bar, task):
+    with progress_bar("Fitting", len(given), console=notes()) as update:
         if not settings.each:
             shared, fitted = _fit_shared(given, settings, wrong)
         settings.output.mkdir(exist_ok=True)
-        for number, item in enumerate(given):
-            text = f"{item.name[:30]}, {number + 1} of {len(given)}"
-            bar.update(task, description=text, total=len(given), completed=number)
+        for item in given:
+            update(item.name[:30], 0)
             if str(item.path) not in wrong:
                 try:
                     done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
                 except (ValueError, OSError) as error:
                     wrong[str(item.path)] = str(error)
+            update()
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
     with complete_folder(settings.output) as partial:
@@ -289,12 +288,3 @@ def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
     older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
     if older:
         warnings.warn(f"{folder} still has files of an earlier run: {', '.join(older)}", stacklevel=2)
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Progress, Any]]:
-    """A bar in the terminal, gone at the end; it goes to and fro until it has a total."""
-    console = notes()
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task("Fitting", total=None)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DegenerateDataWarning, DoubtfulModelWarning
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.progress import shown_progress
+from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
@@ -274,7 +274,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         refused = {key: reason for key in sorted(wanted) if (reason := given.refusal(key))}
         cells |= {key: Cell.failed(*key, reason) for key, reason in refused.items()}
         wanted = wanted - set(refused)
-        with shown_progress(self.progress, STEPS * len(wanted)) as step:
+        with progress_bar("models", STEPS * len(wanted), shown=self.progress) as update:
             try:
                 search_models(
                     given.kept,
@@ -283,7 +283,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                     random_state=self.random_state,
                     known=known,
                     n_jobs=self.n_jobs,
-                    step=step,
+                    step=lambda size, name: update(f"{name} {size}".ljust(12)),
                     done=lambda cell: cells.update({cell.key: cell}),
                     deadline=deadline,
                 )
