@@ -62,7 +62,7 @@ def test_fit_gives_the_model_that_python_gives(table, rows, tmp_path):
 def test_fit_reports_when_asked(table):
     assert "certainty" not in succeeds("fit", table, "-k", "3", "--columns", "length,width").stdout
     printed = succeeds("fit", table, "-k", "3", "--columns", "length,width,w", "--report").stdout
-    assert "w has 4 different values" in printed
+    assert "w has 4 distinct values" in printed
     assert "certainty" in printed
 
 
@@ -145,7 +145,7 @@ def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
     assert result.stderr.count("\n") == 1
     (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
     result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0, "--tol", 1e-3)
-    assert result.stderr.startswith("Warning: Components 0, 1 collapsed")
+    assert result.stderr.startswith("Warning: Components 0 and 1 collapsed")
     assert result.stderr.count("\n") == 1
 
 
@@ -250,7 +250,7 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
         ),
         (
             "a,b\n1,2\n3,\n5,6\n",
-            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in such cells, or delete",
+            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in these cells, or delete",
         ),
         ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
         ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),
@@ -270,7 +270,7 @@ def test_fit_of_a_missing_file_says_so(name, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--columns", "length,depth"], "has no column 'depth'; its columns are 'length', 'name', 'width', 'w'."),
+        (["--columns", "length,depth"], "has no column 'depth'; its columns are 'length', 'name', 'width' and 'w'."),
         (["--columns", "length,length"], "--columns names a column twice"),
         (
             ["--columns", "length,w", "--weights", "w"],
@@ -307,7 +307,7 @@ def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
 def test_predict_names_the_columns_that_are_missing(model, tmp_path):
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
     line = fails("predict", model, tmp_path / "other.csv")
-    assert "other.csv has no column 'width'; its columns are 'length', 'depth'." in line
+    assert "other.csv has no column 'width'; its columns are 'length' and 'depth'." in line
     np.save(tmp_path / "three.npy", np.zeros((2, 3)))
     assert "three.npy has 3 columns; the model has 2 features." in fails("predict", model, tmp_path / "three.npy")
 

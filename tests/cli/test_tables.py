@@ -124,7 +124,7 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
         ),
         (
             "a,b\n1,2\n3,\n",
-            r"has no finite number in 1 of 2 rows: 'b' in row 1 \(line 3\); fill in such cells, or delete",
+            r"has no finite number in 1 of 2 rows: 'b' in row 1 \(line 3\); fill in these cells, or delete",
         ),
         ("a,b\n1,-inf\n", r"infinity for 'b' in row 0 \(line 2\)"),
         ("1,2\n\n3,\n", r"'1' in row 1 \(line 3\)"),
@@ -212,7 +212,7 @@ def test_a_column_that_numbers_the_rows_is_not_offered(numbers, tmp_path):
 
 def test_missing_columns_are_named_beside_those_there_are(tmp_path):
     write_table(tmp_path / "table.csv", {"a": np.zeros(2), "b": np.zeros(2)})
-    with pytest.raises(ValueError, match="has no columns 'c', 'd'; its columns are 'a', 'b'"):
+    with pytest.raises(ValueError, match="has no columns 'c' and 'd'; its columns are 'a' and 'b'"):
         read_table(tmp_path / "table.csv", ["c", "b", "d"])
 
 

@@ -155,7 +155,7 @@ def test_facts_are_numbers_and_words_name_the_features():
     assert "width +0.50 sd" in str(comparison)
     assert "depth +0.50 sd" in str(compare_mixtures(OLD, new, names=["length", "depth"]))
     unnamed = [Mixture(m.weights, m.means, m.covariance) for m in (OLD, new)]
-    assert "column 1 +0.50 sd" in str(compare_mixtures(*unnamed))
+    assert "x1 +0.50 sd" in str(compare_mixtures(*unnamed))
 
 
 def test_a_terminal_shows_the_same_words():

@@ -21,7 +21,7 @@ import gaussmix.html_report.figures
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from gaussmix.diagnostics.means import means_in_words
+from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report import write_report
 from gaussmix.html_report.elements import Markup, data_table, element, joined
 from gaussmix.html_report.model_and_rows import ModelAndRows
@@ -158,7 +158,7 @@ def test_numbers_are_those_of_the_mixture(written):
     assert lines[0] == ["component", "weight", "rows", "eruptions", "waiting"]
     counts = np.bincount(gm.predict(table), minlength=3)
     for at, line in enumerate(lines[1:4]):
-        assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *means_in_words(gm.mixture_)[at]]
+        assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *format_means(gm.mixture_)[at]]
         for feature, cell in enumerate(line[3:]):
             mean, deviation = map(float, cell.split(" ± "))
             assert mean == pytest.approx(gm.means_[at, feature], abs=0.01)
@@ -266,7 +266,7 @@ def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
     reader = read(anomalies(subject, look_at_rows(mixture, WeightedRows(rows))))
     assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
         "1": "no feature alone: their combination",
-        "2": "column 0 is -2.5, 2.5 standard deviations below",
+        "2": "x0 is -2.5, 2.5 standard deviations below",
         "3": "little: it lies well within its component",
         "0": "little: it lies well within its component",
     }
@@ -340,7 +340,7 @@ def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
     tables = [table["lines"] for table in reader.tables if table["lines"][0][0] == "feature"]
     assert all(len(table[0]) <= 7 for table in tables)
     assert [name for table in tables for name in table[0][2:]] == [str(component) for component in range(k)]
-    words = means_in_words(mixture)
+    words = format_means(mixture)
     for table in tables:
         assert [line[0] for line in table[3:]] == names
         for position, component in enumerate(map(int, table[0][2:]), 2):
@@ -458,7 +458,7 @@ def test_command_refuses_in_one_sentence(files, tmp_path):
     assert "leave one out" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
     assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
-    assert "no columns 'eruptions', 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
+    assert "no columns 'eruptions' and 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
     assert not output.exists()
 
 

@@ -314,7 +314,7 @@ def test_of_more_features_only_points_are_drawn(iris):
     assert display.surface is None
     np.testing.assert_array_equal(display.rows, iris[:, [2, 3]])
     np.testing.assert_allclose(display.uncertainty, 1 - gm.predict_proba(iris).max(axis=1), atol=1e-12)
-    assert display.names == ["feature 2", "feature 3"]
+    assert display.names == ["x2", "x3"]
 
 
 def test_very_many_points_are_thinned_and_said_to_be(mixture):

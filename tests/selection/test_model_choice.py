@@ -245,7 +245,7 @@ def test_rows_without_weight_do_not_count_as_different():
 def test_columns_that_tell_nothing_are_left_out_of_all_models(eruptions):
     rows = np.column_stack([eruptions, np.full(len(eruptions), 7.0), eruptions.sum(axis=1)])
     options = {"covariance_types": ["EEE", "VVI"], "random_state": 0}
-    with pytest.warns(DegenerateDataWarning, match="Column 2 is constant"):
+    with pytest.warns(DegenerateDataWarning, match="x2 is constant"):
         search = GaussianMixtureIC([2, 3], **options).fit(rows)
     assert search.best_estimator_.get_params()["covariance_type"] == "full"
     kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, search.best_estimator_._data_range.kept])
@@ -261,7 +261,7 @@ def test_more_columns_than_rows_leave_models_without_correlations():
     rows = np.concatenate([rng.normal(at, 1, (8, 20)) for at in (0, 5)])
     rows[:, 3] = 2.0
     search = GaussianMixtureIC([1, 2], covariance_types=["EII", "VEI", "EEE", "VVE"], random_state=0)
-    with pytest.warns(DegenerateDataWarning, match="Column 3 is constant\\. Components"):
+    with pytest.warns(DegenerateDataWarning, match="x3 is constant\\. Remove"):
         search.fit(rows)
     failed = search.results_.status == "failed"
     assert sorted(set(search.results_.covariance_type[failed])) == ["EEE", "VVE"]

@@ -9,10 +9,11 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import Rows
 
 TableOutput = Annotated[
@@ -53,13 +54,13 @@ def score(
     total = math.fsum(log_density)
     bic = -2 * total + mixture.n_parameters * math.log(len(rows))
     lines = [
-        ("rows", f"{len(rows):,}"),
-        ("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
-        ("BIC", f"{bic:.3f} (lower is better)"),
+        Entry("rows", f"{len(rows):,}"),
+        Entry("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
+        Entry("BIC", f"{bic:.3f} (lower is better)"),
     ]
     if output is not None:
         _write({"log_density": log_density}, output)
-    print_apart(facts(lines))
+    print_apart(entry_grid(lines))
 
 
 @command
@@ -73,11 +74,10 @@ def sample(
     """Draw rows from a model."""
     check_output(output, model, table=True)
     mixture = Mixture.load(model)
-    names = mixture.feature_names or tuple(f"x{position}" for position in range(mixture.n_features))
-    if labels and "label" in names:
+    if labels and "label" in mixture.names:
         raise ValueError(f"{model} has a feature named 'label' already; leave out --labels")
     rows, drawn = mixture.sample(n, seed)
-    columns: dict[str, Rows] = dict(zip(names, rows.T, strict=True))
+    columns: dict[str, Rows] = dict(zip(mixture.names, rows.T, strict=True))
     if labels:
         columns["label"] = drawn
     _write(columns, output)

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gaussmix.cli.console import command, notes, fit_progress
+from gaussmix.cli.console import command, fit_progress, notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
-from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart, segments_summary
+from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart, segments_summary
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import entry_grid
 
 
 @command
@@ -30,7 +31,7 @@ def demo(
     print_apart(
         Text("Old Faithful: 272 eruptions of a geyser", style="bold"),
         mixture_summary(found.mixture),
-        facts(fit_facts(found.eruptions, WeightedRows(found.rows))),
+        entry_grid(fit_summary(found.eruptions, WeightedRows(found.rows))),
         Text(f"A photograph: {found.segmentation.picture.n_visible:,} pixels", style="bold"),
         segments_summary(found.segmentation),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command, notes, run_fit, fit_progress
+from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
     Init,
@@ -21,8 +21,9 @@ from gaussmix.cli.options import (
     number_or_name,
 )
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart
+from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.core.text import Entry, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
 
 
@@ -74,12 +75,12 @@ def fit(
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(rows.values, sample_weight=rows.weights))
     mixture = replace(estimator.mixture_, feature_names=rows.names)
-    lines = fit_facts(estimator, rows)
+    entries = fit_summary(estimator, rows)
     if output is not None:
         with complete_file(output) as partial:
             mixture.save(partial)
-        lines.append(("model", str(output)))
-    said = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
-    print_apart(mixture_summary(mixture), facts(lines), *said)
+        entries.append(Entry("model", str(output)))
+    reports = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
+    print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
     if interrupt:
         raise interrupt

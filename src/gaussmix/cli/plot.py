@@ -9,9 +9,10 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -39,7 +40,7 @@ def plot(
 
     with complete_file(output) as partial:
         write_figure(partial, model_figure(mixture, rows, features=shown, dark=dark))
-    print_apart(facts([("figure", str(output))]))
+    print_apart(entry_grid([Entry("figure", str(output))]))
 
 
 def _features(mixture: Mixture, model: Path, features: str | None) -> list[int]:

@@ -9,9 +9,10 @@ from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, SeedOption, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.select import numbers_in
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import WeightsOption, read_features, read_weights
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 
 
 @command
@@ -62,6 +63,6 @@ def report(
                 raise
             interrupt = KeyboardInterrupt("Interrupted: the report has what had been compared by then.")
             interrupt.__cause__ = pressed
-    print_apart(facts([("report", str(output))]))
+    print_apart(entry_grid([Entry("report", str(output))]))
     if interrupt:
         raise interrupt

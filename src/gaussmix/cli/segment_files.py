@@ -11,9 +11,10 @@ from rich.console import RenderableType
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.picture_input import PictureInput
-from gaussmix.cli.summary import facts, files_summary, segments_summary
+from gaussmix.cli.summary import files_summary, segments_summary
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -94,9 +95,9 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         drawn = _draw(partial, given, segmentation)
         written = sorted(path.name for path in partial.iterdir())
     _warn_of_older(settings.output, written)
-    lines = [("pixels", f"{picture.n_visible:,}"), *_facts(segmenter)]
-    lines.append(("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation, fractions=settings.fractions), facts(lines)]
+    entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
+    entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
+    return [segments_summary(segmentation, fractions=settings.fractions), entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -126,15 +127,15 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             done[0].model.save(partial / _MODEL)
         subtitle = f"{len(done)} files, {'a model for each' if settings.each else 'one model'}"
         write_figure(partial / _SHEET, _sheet(done, "Segments, each in its mean color", subtitle))
-    lines = [("files", f"{len(done):,}")]
+    entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
-        lines += [("model of", fitted), *_facts(shared)]
+        entries += [Entry("model of", fitted), _smoothing(shared)]
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
-    lines.append(("written", f"{settings.output}: {common}; a folder for each file with {', '.join(what)}"))
+    entries.append(Entry("written", f"{settings.output}: {common}; a folder for each file with {', '.join(what)}"))
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
-    return [table, facts(lines)], list(wrong.values())
+    return [table, entry_grid(entries)], list(wrong.values())
 
 
 def _fit_shared(
@@ -257,8 +258,8 @@ def _small(view: View) -> View:
     return replace(view, picture=view.picture[::step, ::step].copy(), segments=view.segments[::step, ::step].copy())
 
 
-def _facts(segmenter: "GaussianMixtureSegmenter") -> list[tuple[str, str]]:
-    return [("smoothing", f"{segmenter.smoothing_:.3g}")]
+def _smoothing(segmenter: "GaussianMixtureSegmenter") -> Entry:
+    return Entry("smoothing", f"{segmenter.smoothing_:.3g}")
 
 
 def _kind(picture: Picture) -> tuple[int, int, bool]:

@@ -12,8 +12,9 @@ import typer
 from gaussmix.cli.console import command, run_fit
 from gaussmix.cli.options import RegCovar, SeedOption, TablePath, TimeBudget, given, number_or_name
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, mixture_summary, print_apart
+from gaussmix.cli.summary import mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.core.text import Entry, entry_grid
 
 _RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
 _MOST = 10_000  # components, where a slip of the finger is likelier than a wish
@@ -80,15 +81,15 @@ def select(
         with complete_file(output) as partial:
             text = results.to_csv() if output.suffix.lower() == ".csv" else content
             partial.write_text(text, encoding="utf-8")
-        written.append(("models", str(output)))
+        written.append(Entry("models", str(output)))
     if model is not None:
         with complete_file(model) as partial:
             mixture.save(partial)
-        written.append(("model", str(model)))
+        written.append(Entry("model", str(model)))
     if as_json:
         typer.echo(content, nl=False)
     else:
-        print_apart(results, reason, mixture_summary(mixture), *([facts(written)] if written else []))
+        print_apart(results, reason, mixture_summary(mixture), *([entry_grid(written)] if written else []))
     if interrupt:
         raise interrupt
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.rows import KEPT_TYPES
+from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
 
 SUFFIXES = (".csv", ".parquet", ".npy")
@@ -91,8 +92,8 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
     chosen = names if columns is None else tuple(columns)
     missing = [name for name in chosen if name not in names]
     if missing:
-        plural = "s" if len(missing) > 1 else ""
-        raise ValueError(f"{source} has no column{plural} {_listed(missing)}; its columns are {_listed(names)}")
+        what = plural("column", len(missing))
+        raise ValueError(f"{source} has no {what} {_listed(missing)}; its columns are {_listed(names)}")
     if "" in chosen:
         raise ValueError(f"{source} has a column without a name; name it, or choose columns with --columns")
     if not chosen:
@@ -319,10 +320,10 @@ def _checked(path: Path, table: Table) -> Table:
         f"{_line(path, row)}"
         for row, column in cells[first[:_SHOWN]].tolist()
     ]
-    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    more = [f"{len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
     raise ValueError(
-        f"{path} has no finite number in {len(rows)} of {len(table.rows)} rows: {', '.join(said)}{more}; fill in such "
-        "cells, or delete the rows (in pandas: table.dropna())"
+        f"{path} has no finite number in {len(rows)} of {len(table.rows)} rows: {join_words(said + more)}; fill in "
+        "these cells, or delete the rows (in pandas: table.dropna())"
     )
 
 
@@ -335,8 +336,7 @@ def _is_number(text: str) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:8]))
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+    return join_words(map(repr, names), 8)
 
 
 def _as_typed(names: Sequence[str]) -> str:

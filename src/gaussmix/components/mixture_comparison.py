@@ -17,6 +17,7 @@ from gaussmix.components.distances import (
     total_variation,
 )
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -182,9 +183,7 @@ class MixtureComparison:
 
     def __str__(self) -> str:
         lines = self.table()
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        table = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-        return "\n".join([*(line.rstrip() for line in table), *self.sentences()])
+        return "\n".join([align_columns(lines, left=range(len(lines[0]))), *self.sentences()])
 
     def __rich__(self) -> "RenderableType":
         from rich.console import Group
@@ -304,7 +303,7 @@ def _match(old: Mixture, new: Mixture) -> tuple[Match, ...]:
 
 
 def _names(old: Mixture, new: Mixture, names: Sequence[str] | None) -> tuple[str, ...]:
-    known = old.feature_names or new.feature_names or tuple(f"column {at}" for at in range(old.n_features))
+    known = old.feature_names or new.names
     chosen = known if names is None else tuple(map(str, names))
     if len(chosen) != old.n_features:
         raise ValueError(f"names must name {old.n_features} features, got {len(chosen)}")

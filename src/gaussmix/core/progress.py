@@ -17,7 +17,12 @@ class Update(Protocol):
 
 @contextmanager
 def progress_bar(
-    description: str, total: int | None = None, *, shown: bool = True, after: float = 0.0, console: "Console | None" = None
+    description: str,
+    total: int | None = None,
+    *,
+    shown: bool = True,
+    after: float = 0.0,
+    console: "Console | None" = None,
 ) -> Iterator[Update]:
     """Show a bar on stderr for as long as the body runs; outside a terminal or notebook nothing is shown.
 

@@ -35,6 +35,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {plural(noun, n)}"
 
 
+def default_names(n_features: int) -> tuple[str, ...]:
+    """Return the names of columns without names, ``x0, x1, ...``, as in scikit-learn."""
+    return tuple(f"x{position}" for position in range(n_features))
+
+
 def align_columns(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
     """Return a table as plain text; columns without text are left out.
 

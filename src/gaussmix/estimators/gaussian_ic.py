@@ -25,7 +25,7 @@ from gaussmix.fitting.refit import FitFailedError
 from gaussmix.fitting.settings import PENALTIES
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.cross_validation import HeldOut, hold_out
-from gaussmix.selection.explanation import Reason, explain, in_short, runner_up
+from gaussmix.selection.explanation import Explanation, explain, in_short, runner_up
 from gaussmix.selection.model_names import code_of, resolve
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.rows import GivenRows
@@ -262,8 +262,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
         if given.data_range is not None:
-            dropped, sentences = given.data_range.dropped, given.data_range.describe()
-            warnings.warn(DegenerateDataWarning(dropped, sentences, given.rows.shape), stacklevel=4)
+            reasons = given.data_range.describe(getattr(self, "feature_names_in_", None))
+            warnings.warn(DegenerateDataWarning(given.data_range.dropped, reasons, given.rows.shape), stacklevel=4)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
@@ -355,7 +355,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     # why
 
-    def why(self) -> Reason:
+    def why(self) -> Explanation:
         """Why the winner won; ``print(search.why())`` shows it.
 
         How far ahead it is and what that means, the best of each number of components and of each model, what other
@@ -363,7 +363,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        Reason
+        Explanation
             Lines of text.
         """
         check_is_fitted(self)

@@ -46,11 +46,6 @@ def section(identifier: str, title: str, *children: object) -> Markup:
     )
 
 
-def counted(n: int, what: str) -> str:
-    """One or more of something, in words."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
 def paragraph(*children: object, quiet: bool = False) -> Markup:
     return element("p", *children, class_="quiet" if quiet else None)
 

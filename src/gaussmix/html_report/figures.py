@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from gaussmix.html_report.elements import Markup, counted, picture
+from gaussmix.core.text import counted
+from gaussmix.html_report.elements import Markup, picture
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.row_scores import CERTAINTIES, RowScores
 from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay

@@ -41,7 +41,7 @@ class ModelAndRows:
         names: Sequence[str] | None = mixture.feature_names
         if names is None:
             columns = getattr(X, "columns", None)
-            names = [f"column {at}" for at in range(mixture.n_features)] if columns is None else list(map(str, columns))
+            names = mixture.names if columns is None else tuple(map(str, columns))
         weights = check_sample_weight(sample_weight, len(rows))
         names = tuple(names)
         return cls(replace(mixture, feature_names=names), WeightedRows(rows, weights, names), _record_of(model))

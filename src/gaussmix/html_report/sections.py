@@ -7,13 +7,13 @@ from scipy.special import chdtrc
 
 from gaussmix.components.merging import merge_components
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics import Report
-from gaussmix.diagnostics.means import means_in_words
+from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report.elements import (
     Markup,
     bullets,
-    counted,
     data_table,
     element,
     joined,
@@ -41,7 +41,7 @@ _LETTERS = {
 }
 
 
-def structure_in_words(mixture: Mixture) -> str:
+def structurejoin_words(mixture: Mixture) -> str:
     """What the components' covariances share."""
     structure = type(mixture.covariance)
     volume, shape, orientation = tuple(structure.letters)
@@ -61,13 +61,13 @@ def lead(subject: ModelAndRows, seen: RowScores) -> Markup:
     weight = "" if seen.weight == seen.n_rows else f" (total weight {seen.weight:g})"
     return paragraph(
         f"{counted(seen.n_rows, 'row')}{weight}, {counted(d, 'feature')}, {counted(k, 'component')} "
-        f"of structure {structure_in_words(mixture)}"
+        f"of structure {structurejoin_words(mixture)}"
     )
 
 
 def in_short(seen: RowScores, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
     """What to know when nothing else is read."""
-    unusual = [line for line in report.lines() if line.unusual]
+    unusual = [entry for entry in report.entries() if entry.flagged]
     rows_each = seen.weight / fitness.n_parameters
     total, mean = fitness.log_likelihood, fitness.log_likelihood / seen.weight
     facts: list[tuple[object, object]] = [
@@ -84,7 +84,7 @@ def in_short(seen: RowScores, fitness: Fitness, report: Report, found: Alternati
         facts.append(("best found", found.search.reason_))
     if not unusual:
         return names_and_values([*facts, ("unusual", "nothing")])
-    said = [f"{line.name}: {line.text}" for line in unusual]
+    said = [f"{entry.label}: {entry.text}" for entry in unusual]
     rest = [] if len(said) <= _MOST_NOTES else [f"and {len(said) - _MOST_NOTES} more, below"]
     notes = bullets(said[:_MOST_NOTES] + rest)
     advice = paragraph("What would help: " + " ".join(report.facts["advice"])) if report.facts["advice"] else ""
@@ -95,7 +95,7 @@ def components(subject: ModelAndRows, seen: RowScores) -> Markup:
     """Weights, means and standard deviations: components are lines, or columns where features are many."""
     mixture, separation = subject.mixture, subject.separation
     k, d = mixture.n_components, mixture.n_features
-    words, shades = means_in_words(mixture), _shades(subject.standardized_means)
+    words, shades = format_means(mixture), _shades(subject.standardized_means)
     cells = [list(zip(*lines, strict=True)) for lines in zip(words, shades, strict=True)]
     caption = (
         "Mean ± standard deviation. Shaded: the mean lies above (orange) or below (blue) that of the mixture, by more "
@@ -210,7 +210,8 @@ def _what_is_far(subject: ModelAndRows, values: FloatArray, label: int) -> str:
 def fit_report(report: Report, recorded: bool) -> Markup:
     """The lines of the report, unusual ones marked."""
     lines = [
-        (line.name, element("span", line.text, class_="warn") if line.unusual else line.text) for line in report.lines()
+        (entry.label, element("span", entry.text, class_="warn") if entry.flagged else entry.text)
+        for entry in report.entries()
     ]
     note = paragraph(
         "A model file does not tell how the fit went: gaussmix fit --report, or write_report with the estimator, does.",
@@ -249,7 +250,7 @@ def overlap(subject: ModelAndRows, report: Report) -> Markup:
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
     if merged:
-        said = "; ".join(_in_words(group) for group in merged)
+        said = "; ".join(join_words(group) for group in merged)
         parts_.append(
             element(
                 "div",
@@ -300,7 +301,7 @@ def alternatives(found: Alternatives, names: Sequence[str], n_rows: int) -> Mark
             )
     content += _cells(found)
     if found.dropped:
-        left_out = _in_words([names[column] for column in found.dropped])
+        left_out = join_words([names[column] for column in found.dropped])
         content.append(paragraph(f"Compared without {left_out}: constant, or a function of other columns.", quiet=True))
     content += [paragraph(note, quiet=True) for note in found.notes]
     return joined(content)
@@ -344,8 +345,3 @@ def _fixed(value: float, digits: int) -> str:
 def _number(count: float) -> str:
     """Of rows, or of their weights."""
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
-
-
-def _in_words(names: Iterable[object]) -> str:
-    *first, last = map(str, names)
-    return f"{', '.join(first)} and {last}" if first else last

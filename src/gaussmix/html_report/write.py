@@ -10,11 +10,12 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
+from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.html_report import figures as pictures
 from gaussmix.html_report import sections
-from gaussmix.html_report.elements import Markup, counted, joined, page, paragraph
+from gaussmix.html_report.elements import Markup, joined, page, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import (
     Alternatives,

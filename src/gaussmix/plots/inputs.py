@@ -68,7 +68,7 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
 
 def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
     """Names of all features or of some, for axes."""
-    names = mixture.feature_names or tuple(f"feature {position}" for position in range(mixture.n_features))
+    names = mixture.names
     return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted
 from gaussmix.plots.drawing import DARK, LIGHT, Inks, as_written, new_figure, write_title
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.mixture import MixtureDisplay
@@ -128,5 +129,5 @@ def _paper(width: float, height: float, dark: bool) -> "Figure":
 
 
 def _what(mixture: Mixture, X: npt.ArrayLike | None) -> str:
-    counts = {"component": mixture.n_components} | ({} if X is None else {"row": len(np.asarray(X))})
-    return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
+    rows = [] if X is None else [counted(len(np.asarray(X)), "row")]
+    return ", ".join([counted(mixture.n_components, "component"), *rows])

@@ -1,13 +1,12 @@
 """Why the winner won, in words."""
 
 import math
-import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.model_names import family_of
 from gaussmix.selection.rendering import CRITERION_NAMES
@@ -16,54 +15,37 @@ from gaussmix.selection.table import CRITERIA, SelectionTable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_WIDTH = 100
 _SHOWN = 6
 _TIE = 2.0  # of a criterion: not worth a mention
 
 
 @dataclass(frozen=True)
-class Reason:
-    """Why a model was chosen: ``str`` has it in words.
+class Explanation:
+    """Why a model was chosen; ``str`` returns the text.
 
     Attributes
     ----------
-    lines : tuple of (name, sentences, whether it is a warning)
-        What is said, in order.
+    entries : tuple of Entry
+        The choice, then what it depends on; entries that need attention are flagged.
     """
 
-    lines: tuple[tuple[str, str, bool], ...]
+    entries: tuple[Entry, ...]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is to be looked at."""
-        return tuple(text for _, text, warns in self.lines if warns)
+        """The texts of the flagged entries."""
+        return tuple(entry.text for entry in self.entries if entry.flagged)
 
     def __str__(self) -> str:
-        margin = max(len(name) for name, _, _ in self.lines) + 2
-        return "\n".join(
-            textwrap.fill(
-                text,
-                _WIDTH,
-                initial_indent=name.ljust(margin),
-                subsequent_indent=" " * margin,
-                break_on_hyphens=False,
-            )
-            for name, text, _ in self.lines
-        )
+        return format_entries(self.entries)
 
     def __rich__(self) -> "RenderableType":
-        from rich.table import Table
-        from rich.text import Text
-
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        for name, text, warns in self.lines:
-            grid.add_row(Text(name, style="dim"), Text(text, style="yellow" if warns else ""))
-        return grid
+        return entry_grid(self.entries)
 
 
-def explain(table: SelectionTable, margin_error: float = math.nan, weight: float = math.nan, n_rows: int = 0) -> Reason:
+def explain(
+    table: SelectionTable, margin_error: float = math.nan, weight: float = math.nan, n_rows: int = 0
+) -> Explanation:
     """The reason for the choice of a table.
 
     Parameters
@@ -76,30 +58,21 @@ def explain(table: SelectionTable, margin_error: float = math.nan, weight: float
     n_rows : int
         How many have a weight.
     """
-    lines = [("chosen", _chosen(table), not table.is_sound[table.best])]
-
-    def say(name: str, text: str, warns: bool = False) -> None:
-        if text:
-            lines.append((name, text, warns))
-
-    say("runner-up", _runner_up(table, margin_error))
-    say("same model", _same(table))
-    say("nearly as good", _near(table))
-    say("by components", _best_of_each(table, table.n_components.tolist()))
-    say("by model", _best_of_each(table, table.covariance_type.tolist()))
-    say("other criteria", _others(table))
-    say("overlap", _overlap(table), True)
-    say("at the edge", _edge(table), True)
-    say("doubtful", _doubtful(table), _lower_doubtful(table).size > 0)
-    say("failed", _failed(table), True)
-    if weight < n_rows:
-        say(
-            "weights",
-            f"the weights of {n_rows} rows sum to {weight:g}: criteria count that as {weight:g} rows. Weights are "
-            "numbers of rows; multiply them if these are something else.",
-            True,
-        )
-    return Reason(tuple(lines))
+    entries = [
+        Entry("chosen", _chosen(table), not table.is_sound[table.best]),
+        Entry("runner-up", _runner_up(table, margin_error)),
+        Entry("same model", _same(table)),
+        Entry("nearly as good", _near(table)),
+        Entry("by components", _best_of_each(table, table.n_components.tolist())),
+        Entry("by model", _best_of_each(table, table.covariance_type.tolist())),
+        Entry("other criteria", _others(table)),
+        Entry("overlap", _overlap(table), True),
+        Entry("at the edge", _edge(table), True),
+        Entry("doubtful", _doubtful(table), _lower_doubtful(table).size > 0),
+        Entry("failed", _failed(table), True),
+        Entry("weights", _weights(weight, n_rows), True),
+    ]
+    return Explanation(tuple(entry for entry in entries if entry.text))
 
 
 def in_short(table: SelectionTable) -> str:
@@ -173,7 +146,7 @@ def _near(table: SelectionTable) -> str:
         if families[line] not in seen and table.difference[line] < _TIE:
             seen.add(families[line])
             near.append(f"{table.name_of(line)} (+{table.difference[line]:.2f})")
-    return f"{_listed(near)}: less than 2 apart is a tie." if near else ""
+    return f"{join_words(near, _SHOWN)}: less than 2 apart is a tie." if near else ""
 
 
 def _best_of_each(table: SelectionTable, groups: list[object]) -> str:
@@ -267,8 +240,17 @@ def _failed(table: SelectionTable) -> str:
     by_trouble: dict[str, list[str]] = {}
     for line in lines:
         by_trouble.setdefault(str(table.trouble[line]), []).append(table.name_of(line))
-    said = [f"{_listed(names)}: {trouble}" for trouble, names in by_trouble.items()]
-    return f"{len(lines)} of {len(table)} models. {_listed(said, 3, '; ')}."
+    said = [f"{join_words(names, _SHOWN)}: {trouble}" for trouble, names in by_trouble.items()]
+    return f"{len(lines)} of {len(table)} models. {join_clauses(said, 3)}."
+
+
+def _weights(weight: float, n_rows: int) -> str:
+    if not weight < n_rows:
+        return ""
+    return (
+        f"the weights of {n_rows} rows sum to {weight:g}: criteria count that as {weight:g} rows. Weights are "
+        "numbers of rows; multiply them if these are something else."
+    )
 
 
 def _in_full(table: SelectionTable, line: int) -> str:
@@ -279,9 +261,4 @@ def _in_full(table: SelectionTable, line: int) -> str:
             family_of(name, 1, table.n_features), "a normal distribution"
         )
         return f"{table.covariance_type[line]} with 1 component ({name})"
-    return f"{name} with {k} components"
-
-
-def _listed(names: Sequence[str], shown: int = _SHOWN, separator: str = ", ") -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return separator.join(names[:shown]) + more
+    return f"{name} with {counted(k, 'component')}"

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from gaussmix.components.merging.elbow import find_elbow
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray
 
 Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
@@ -252,8 +253,7 @@ class MergeTree:
             entropy = "" if self.entropies is None else f"{abs(self.entropies[n_clusters - 1]):.2f}"
             why, what = ("", "") if step < 0 else (f"{self.affinities[step]:{form}}", self._words(step))
             lines.append((arrow, str(n_clusters), entropy, why, what))
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
-        return "\n".join(_aligned(line, widths) for line in lines)
+        return align_columns(lines, left=(4,))
 
     def __str__(self) -> str:
         return self.text()
@@ -267,8 +267,3 @@ class MergeTree:
         if node < k:
             return [node]
         return sorted(member for part in self.merges[node - k] for member in self._members(int(part)))
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    cells = [cell.rjust(width) for cell, width in zip(line[:-1], widths, strict=True) if width]
-    return "  ".join([*cells, line[-1]]).rstrip()
