@@ -246,11 +246,11 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
         ("a,b\n", "table.csv has no rows."),
         (
             "a,b\n1,2\n3,four\n5,6\n",
-            "column 'b' has 'four' in row 1 (line 3) where a number belongs; choose columns with --col",
+            "column 'b' has 'four' in row 1 (line 3) instead of a number; choose columns with --col",
         ),
         (
             "a,b\n1,2\n3,\n5,6\n",
-            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in these cells, or delete",
+            "has missing or infinite values in 1 of 3 rows: 'b' in row 1 (line 3); fill in these cells, or delete",
         ),
         ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
         ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),
@@ -274,7 +274,7 @@ def test_fit_of_a_missing_file_says_so(name, tmp_path):
         (["--columns", "length,length"], "--columns names a column twice"),
         (
             ["--columns", "length,w", "--weights", "w"],
-            "'w' cannot be a feature (--columns) and the weights (--weights)",
+            "'w' cannot be both a feature (--columns) and the weights (--weights)",
         ),
         (["--columns", "length", "--weights", "v"], "has no column 'v'"),
         (["--columns", "width", "--weights", "length"], "column 'length' has the weight -"),
@@ -314,7 +314,7 @@ def test_predict_names_the_columns_that_are_missing(model, tmp_path):
 
 def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
     Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
-    assert "has a feature named 'label' already" in fails("sample", tmp_path / "m.json", "--labels")
+    assert "already has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
 
 
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
@@ -351,7 +351,7 @@ def ctrl_c_in_the_search(monkeypatch):
 def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
     result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
+    assert result.stderr == "Interrupted: this is the best model so far, it has not converged.\n"
     assert "why it stopped  Interrupted after" in result.stdout
     assert Mixture.load(tmp_path / "m.json").n_components == 2
 
@@ -404,6 +404,6 @@ def test_module_runs_as_a_command():
 
 def test_command_line_imports_no_heavy_library_before_it_is_needed():
     heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL"}
-    code = f"import sys, gaussmix.cli, gaussmix.cli.demo_run; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, gaussmix.cli; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -457,7 +457,7 @@ def test_command_refuses_in_one_sentence(files, tmp_path):
     assert "should end with .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
     assert "there is no folder" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
     assert "-k must be numbers of components" in fails("report", model, table, "-k", "x", "-o", output)
-    assert "leave one out" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
+    assert "exclude each other" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
     assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
     assert "no columns 'eruptions' and 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
@@ -483,7 +483,7 @@ def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatc
     monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
     result = run("report", model, table, "-k", "1:3", "-o", output)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: the report has what had been compared by then.\n"
+    assert result.stderr == "Interrupted: the report has the models that were compared before.\n"
     assert_complete(output.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""What the commands say: results on stdout; errors, warnings and progress on stderr."""
+"""Output of the commands: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
 import warnings
@@ -25,17 +25,17 @@ PROGRESS_AFTER = 0.5  # seconds
 
 
 def results() -> Console:
-    """Where results are printed."""
+    """Return the console for results."""
     return Console(highlight=False)
 
 
 def notes() -> Console:
-    """Where errors, warnings and progress are printed."""
+    """Return the console for errors, warnings and progress."""
     return Console(stderr=True, highlight=False)
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
-    """A command that ends with one sentence, not a traceback, when the user's input is wrong."""
+    """Make a command that ends with one sentence, not a traceback, if the input is invalid."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -45,29 +45,29 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:
             raise  # typer ends quietly when the reader of a pipe has gone
         except KeyboardInterrupt as interrupt:
-            _say(str(interrupt) or "Interrupted.", "yellow")
+            _print_note(str(interrupt) or "Interrupted.", "yellow")
             raise typer.Exit(INTERRUPTED) from None
         except (ValueError, OSError, MissingDependencyError, FloatingPointError, MemoryError) as error:
-            _say(f"Error: {_sentence(error)}", "red")
+            _print_note(f"Error: {_sentence(error)}", "red")
             raise typer.Exit(FAILED) from None
 
     return run
 
 
 def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> KeyboardInterrupt | None:
-    """Fit; Ctrl-C ends the fit alone when the estimator has a model by then.
+    """Run a fit; on Ctrl-C the command continues if the estimator has a model.
 
     Returns
     -------
     KeyboardInterrupt or None
-        What to raise when the model has been printed and written.
+        The interrupt, to be raised after the model has been printed and written.
     """
     try:
         fit()
     except KeyboardInterrupt:
         if not hasattr(estimator, "mixture_"):
             raise
-        return KeyboardInterrupt("Interrupted: this is the best model so far, not a converged one.")
+        return KeyboardInterrupt("Interrupted: this is the best model so far, it has not converged.")
     return None
 
 
@@ -83,22 +83,22 @@ def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Ca
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
-    """Python warnings, each as one line when the command has ended."""
+    """Print Python warnings at the end of the command, each on one line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         finally:
             for text in dict.fromkeys(str(warning.message) for warning in caught):
-                _say(f"Warning: {' '.join(text.split())}", "yellow")
+                _print_note(f"Warning: {' '.join(text.split())}", "yellow")
 
 
-def _say(text: str, style: str) -> None:
+def _print_note(text: str, style: str) -> None:
     notes().print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _sentence(error: BaseException) -> str:
-    """One line, with a period."""
+    """Return the message of an error on one line, with a period."""
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         text = f"There is no file {error.filename}"
     elif isinstance(error, OSError) and error.filename is not None:

@@ -17,13 +17,13 @@ from gaussmix.cli.options import (
     Starts,
     TablePath,
     TimeBudget,
-    given,
     number_or_name,
+    options_given,
 )
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
-from gaussmix.core.text import Entry, entry_grid
+from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
 
 
@@ -33,29 +33,31 @@ def fit(
     components: Components,
     covariance_type: ModelOption = ModelName.FULL,
     n_init: Starts = None,
-    max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
+    max_iter: Annotated[
+        int | None, typer.Option(min=0, help="Maximum number of iterations; 10,000 if not given.")
+    ] = None,
     tol: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Stop when the mean log-likelihood changes by less; if not given, when the top is 1e-4 nats ahead.",
+            help="Stop when the mean log-likelihood changes by less; if not given, within 1e-4 nats of the maximum.",
         ),
     ] = None,
     reg_covar: RegCovar = None,
-    init: Annotated[Init | None, typer.Option(help="One way to start; if not given, several race.")] = None,
+    init: Annotated[Init | None, typer.Option(help="Initialization method; if not given, several are tried.")] = None,
     time_budget: TimeBudget = None,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
-    report: Annotated[bool, typer.Option("--report", help="Say what is unusual about the rows and the fit.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Print diagnostics of the rows and the fit.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
 ) -> None:
-    """Fit a mixture to a table, print a summary, write the model."""
+    """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
     rows = read_rows(table, columns, weights)
     least = max(2, components)
     if rows.n_rows < least:
-        raise ValueError(f"{table} has {rows.n_rows} rows; {components} components need at least {least}")
+        raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
     with fit_progress(notes()) as callback:
@@ -64,7 +66,7 @@ def fit(
             covariance_type=covariance_type.value,
             random_state=seed,
             callback=callback,
-            **given(
+            **options_given(
                 n_init=n_init,
                 max_iter=max_iter,
                 tol=tol,

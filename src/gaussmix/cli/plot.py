@@ -22,17 +22,18 @@ def plot(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .pdf or .svg file to write.")],
     table: Annotated[
-        Path | None, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; without it, no rows.")
+        Path | None,
+        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; if not given, only the model is drawn."),
     ] = None,
     features: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="The features to show, by name or position; all if not given.")
+        str | None, typer.Option(metavar="A,B,C", help="Features to show, by name or position; all if not given.")
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Light on dark paper.")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw on a dark background.")] = False,
 ) -> None:
     """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
     check_output(output, model, *([] if table is None else [table]))
     if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the figures that gaussmix writes")
+        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the formats of figures")
     mixture = Mixture.load(model)
     shown = _features(mixture, model, features)
     rows = None if table is None else read_features(mixture, table)
@@ -44,7 +45,7 @@ def plot(
 
 
 def _features(mixture: Mixture, model: Path, features: str | None) -> list[int]:
-    """The positions of the features to show."""
+    """Return the positions of the features to show."""
     from gaussmix.plots.pairs import MOST_FEATURES
 
     if features is None:

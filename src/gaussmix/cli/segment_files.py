@@ -14,7 +14,7 @@ from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.summary import files_summary, segments_summary
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
-from gaussmix.core.text import Entry, entry_grid
+from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -125,15 +125,15 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     with complete_folder(settings.output) as partial:
         if shared is not None:
             done[0].model.save(partial / _MODEL)
-        subtitle = f"{len(done)} files, {'a model for each' if settings.each else 'one model'}"
-        write_figure(partial / _SHEET, _sheet(done, "Segments, each in its mean color", subtitle))
+        subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
+        write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
     entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
-        entries += [Entry("model of", fitted), _smoothing(shared)]
+        entries += [Entry("fitted to", fitted), _smoothing(shared)]
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
-    entries.append(Entry("written", f"{settings.output}: {common}; a folder for each file with {', '.join(what)}"))
+    entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     return [table, entry_grid(entries)], list(wrong.values())
 
@@ -160,8 +160,8 @@ def _fit_shared(
             continue
         if pictures and _kind(picture) != _kind(pictures[0]):
             raise ValueError(
-                f"{item.path} has {_in_words(picture)}, {paths[0]} {_in_words(pictures[0])}: one model cannot have "
-                "both; segment them apart, or use --each"
+                f"{item.path} has {_describe(picture)}, {paths[0]} {_describe(pictures[0])}; one model needs pictures "
+                "of one kind: segment them separately, or use --each"
             )
         if not pictures:
             step = max(1, -(-len(given) * picture.pixels.nbytes // _MOST_FITTED))
@@ -172,7 +172,7 @@ def _fit_shared(
         raise ValueError(f"None of the {len(given)} files could be read: {next(iter(wrong.values()))}")
     labeled = any(labels is not None for labels in known)
     segmenter = fit_pictures(pictures, settings.new_segmenter(pictures[0], labeled), known)
-    return segmenter, f"{len(pictures)} of them" if step > 1 else "all of them"
+    return segmenter, counted(len(pictures), "file") if step > 1 else "all files"
 
 
 def _segment_into(
@@ -232,7 +232,7 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
         return _FIGURE
     views = segmentation.views(1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
-    write_figure(folder / _SHEET, _sheet([done], title, "Each segment in its mean color"))
+    write_figure(folder / _SHEET, _sheet([done], title, "Segments in their mean colors"))
     return _SHEET
 
 
@@ -266,9 +266,9 @@ def _kind(picture: Picture) -> tuple[int, int, bool]:
     return picture.n_axes, picture.pixels.shape[-1], picture.stacked
 
 
-def _in_words(picture: Picture) -> str:
-    n_channels = picture.pixels.shape[-1]
-    return f"{picture.n_axes} axes{' in a stack' if picture.stacked else ''} and {n_channels} channels"
+def _describe(picture: Picture) -> str:
+    stacked, channels = " in a stack" if picture.stacked else "", counted(picture.pixels.shape[-1], "channel")
+    return f"{picture.n_axes} axes{stacked} and {channels}"
 
 
 def _shortened(names: Sequence[str], drawn: str) -> str:

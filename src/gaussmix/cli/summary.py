@@ -1,4 +1,4 @@
-"""A fitted mixture in words and tables."""
+"""Summaries of mixtures and segmentations as tables."""
 
 import math
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from gaussmix.imaging import Segmentation
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
 
-_CELL = 18  # characters that a mean with its deviation needs
+_CELL = 18  # characters of a mean with its deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # is not broken over two lines
+_COLOR = "mean color"  # stays on one line
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
-    """Weights, and the mean and standard deviation of each component in each feature.
+    """Return weights, means and standard deviations of the components.
 
-    Components are lines; where the features do not fit in the width, features are lines; where neither does, the
-    first features are shown, and said to be the first.
+    Each component is a line. If the features do not fit in the width, each feature is a line; if the components do not
+    fit either, only the first features are shown, with a note.
     """
     k, d = mixture.n_components, mixture.n_features
     cells = format_means(mixture)
@@ -65,9 +65,9 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
 
 
 def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
-    """The share of the pixels, the mean color, and in a volume in millimeters the volume of each class.
+    """Return the share of the pixels and the mean color of each class, and for NIfTI volumes its volume.
 
-    With fractions, shares and volumes are also those of the sums of the fractions.
+    With fractions, shares and volumes are also computed from the sums of the fractions.
     """
     picture, counts = segmentation.picture, [("", segmentation.counts)]
     if fractions:
@@ -87,7 +87,7 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
 
 
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
-    """The share of the pixels that each segment has in each file, in its mean color; narrow: there may be many."""
+    """Return the share of the pixels that each segment has in each file, beside its mean color."""
     k = max(len(share) for share in shares)
     table = _new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):
@@ -108,7 +108,7 @@ def _code(color: Rows) -> str:
 
 
 def print_apart(*parts: RenderableType) -> None:
-    """Print the parts, an empty line between any two."""
+    """Print the parts, separated by empty lines."""
     console = results()
     for number, part in enumerate(parts):
         if number:
