@@ -40,7 +40,7 @@ def expected():
 def test_table_explanation_and_best_model_are_printed(table, two_columns, expected):
     out = succeeds("select", table, *FEW, *two_columns).stdout
     joined = " ".join(out.split())
-    assert "BIC above that of EEE 3, 2314.30 (lower is better)" in joined
+    assert "BIC relative to EEE 3, 2314.30 (lower is better)" in joined
     assert "K EEE full" in joined
     assert "3 0.0*" in joined
     assert " ".join(str(expected.why()).split()) in joined

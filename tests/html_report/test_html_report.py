@@ -189,7 +189,7 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
         assert line[3:] == [
             str(results.n_parameters[at]), f"{results.bic[at]:.2f}", f"{results.icl[at]:.2f}", f"{results.aic[at]:.2f}"
         ]  # fmt: skip
-    cells = reader.table("BIC above that of")
+    cells = reader.table("BIC relative to")
     assert cells[0] == ["K", *types]
     shown = np.array([[float(cell.strip("*?")) for cell in line[1:]] for line in cells[1:]])
     np.testing.assert_allclose(shown, results.difference.reshape(2, 4), atol=0.051)
@@ -201,10 +201,10 @@ def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
     search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
     monkeypatch.setattr(GaussianMixtureIC, "fit", lambda *_: pytest.fail("fitted again"))
     reader = assert_complete(written(search, table))
-    assert reader.table("BIC above that of")[0] == ["K", "EEE", "VVV"]
+    assert reader.table("BIC relative to")[0] == ["K", "EEE", "VVV"]
     monkeypatch.undo()
     reader = assert_complete(written(search, table[:200], title="of other rows"))
-    assert reader.table("BIC above that of")[0] == ["K", "tied", "full", "diag", "spherical"]
+    assert reader.table("BIC relative to")[0] == ["K", "tied", "full", "diag", "spherical"]
 
 
 def test_uncertain_and_unlikely_rows_are_those_of_an_oracle():
@@ -523,7 +523,7 @@ def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
     assert console == []
     reader = read(shown)
     assert "models" in [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
-    assert reader.table("BIC above that of")[0] == ["K", "full", "tied", "diag", "spherical"]
+    assert reader.table("BIC relative to")[0] == ["K", "full", "tied", "diag", "spherical"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

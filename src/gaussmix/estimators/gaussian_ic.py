@@ -25,7 +25,7 @@ from gaussmix.fitting.refit import FitFailedError
 from gaussmix.fitting.settings import PENALTIES
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.cross_validation import HeldOut, hold_out
-from gaussmix.selection.explanation import Explanation, explain, in_short, runner_up
+from gaussmix.selection.explanation import Explanation, explain, runner_up, summarize_choice
 from gaussmix.selection.model_names import code_of, resolve
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.rows import GivenRows
@@ -312,7 +312,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.best_n_components_, self.best_covariance_type_ = best.key
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
         self.best_score_ = float(results.value[results.best])
-        self.reason_ = in_short(results)
+        self.reason_ = summarize_choice(results)
 
     def _cross_validate(
         self, given: GivenRows, cells: dict[Key, Cell], held_out: dict[Key, HeldOut | None]
