@@ -18,9 +18,9 @@ from gaussmix.plots import (
     view_range,
     write_figure,
 )
-from gaussmix.plots.contact_sheet import MOST_PAIRS
+from gaussmix.plots.contact_sheets import MOST_PAIRS
 from gaussmix.plots.drawing import PALETTE
-from gaussmix.plots.segmentation_figure import MOST_MAPS
+from gaussmix.plots.segmentation_figures import MOST_MAPS
 
 
 @pytest.fixture

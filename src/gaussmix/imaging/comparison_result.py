@@ -104,7 +104,7 @@ class Comparison:
         MissingDependencyError
             If matplotlib is not installed.
         """
-        from gaussmix.plots.comparison_figure import comparison_figure
+        from gaussmix.plots.comparison_figures import comparison_figure
 
         histograms = [(self.mixture, self.sample)]
         if self.gray_mixture is not None:
