@@ -1,4 +1,4 @@
-"""Figures of mixtures, and the curves in them as plain arrays."""
+"""Displays and figures of mixtures, and their curves as arrays."""
 
 from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheets import contact_sheet
