@@ -5,6 +5,7 @@ With ``UPDATE_GOLDEN=1`` in the environment the files are written instead; the d
 
 import os
 import re
+from difflib import unified_diff
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -25,4 +26,5 @@ def assert_golden(name, text):
     path = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert lines == path.read_text(encoding="utf-8").splitlines()
+    expected = path.read_text(encoding="utf-8").splitlines()
+    assert lines == expected, "\n".join(unified_diff(expected, lines, "expected", "found", lineterm=""))
