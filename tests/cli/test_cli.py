@@ -14,7 +14,7 @@ from rich.console import Console
 
 import gaussmix
 from gaussmix import GaussianMixture, Mixture
-from gaussmix.cli.console import shown_progress
+from gaussmix.cli.console import fit_progress
 from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
 from gaussmix.cli.tables import write_table
@@ -62,7 +62,7 @@ def test_fit_gives_the_model_that_python_gives(table, rows, tmp_path):
 def test_fit_reports_when_asked(table):
     assert "certainty" not in succeeds("fit", table, "-k", "3", "--columns", "length,width").stdout
     printed = succeeds("fit", table, "-k", "3", "--columns", "length,width,w", "--report").stdout
-    assert "w has 4 different values" in printed
+    assert "w has 4 distinct values" in printed
     assert "certainty" in printed
 
 
@@ -145,7 +145,7 @@ def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
     assert result.stderr.count("\n") == 1
     (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
     result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0, "--tol", 1e-3)
-    assert result.stderr.startswith("Warning: Components 0, 1 collapsed")
+    assert result.stderr.startswith("Warning: Components 0 and 1 collapsed")
     assert result.stderr.count("\n") == 1
 
 
@@ -246,11 +246,11 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
         ("a,b\n", "table.csv has no rows."),
         (
             "a,b\n1,2\n3,four\n5,6\n",
-            "column 'b' has 'four' in row 1 (line 3) where a number belongs; choose columns with --col",
+            "column 'b' has 'four' in row 1 (line 3) instead of a number; choose columns with --col",
         ),
         (
             "a,b\n1,2\n3,\n5,6\n",
-            "has no finite number in 1 of 3 rows: 'b' in row 1 (line 3); fill in such cells, or delete",
+            "has missing or infinite values in 1 of 3 rows: 'b' in row 1 (line 3); fill in these cells, or delete",
         ),
         ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
         ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),
@@ -270,11 +270,11 @@ def test_fit_of_a_missing_file_says_so(name, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--columns", "length,depth"], "has no column 'depth'; its columns are 'length', 'name', 'width', 'w'."),
+        (["--columns", "length,depth"], "has no column 'depth'; its columns are 'length', 'name', 'width' and 'w'."),
         (["--columns", "length,length"], "--columns names a column twice"),
         (
             ["--columns", "length,w", "--weights", "w"],
-            "'w' cannot be a feature (--columns) and the weights (--weights)",
+            "'w' cannot be both a feature (--columns) and the weights (--weights)",
         ),
         (["--columns", "length", "--weights", "v"], "has no column 'v'"),
         (["--columns", "width", "--weights", "length"], "column 'length' has the weight -"),
@@ -307,14 +307,14 @@ def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
 def test_predict_names_the_columns_that_are_missing(model, tmp_path):
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
     line = fails("predict", model, tmp_path / "other.csv")
-    assert "other.csv has no column 'width'; its columns are 'length', 'depth'." in line
+    assert "other.csv has no column 'width'; its columns are 'length' and 'depth'." in line
     np.save(tmp_path / "three.npy", np.zeros((2, 3)))
     assert "three.npy has 3 columns; the model has 2 features." in fails("predict", model, tmp_path / "three.npy")
 
 
 def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
     Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
-    assert "has a feature named 'label' already" in fails("sample", tmp_path / "m.json", "--labels")
+    assert "already has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
 
 
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
@@ -345,13 +345,13 @@ def ctrl_c_in_the_search(monkeypatch):
 
         yield press
 
-    monkeypatch.setattr("gaussmix.cli.fit.shown_progress", presses)
+    monkeypatch.setattr("gaussmix.cli.fit.fit_progress", presses)
 
 
 def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
     result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: this is the best model so far, not a converged one.\n"
+    assert result.stderr == "Interrupted: this is the best model so far, it has not converged.\n"
     assert "why it stopped  Interrupted after" in result.stdout
     assert Mixture.load(tmp_path / "m.json").n_components == 2
 
@@ -371,7 +371,7 @@ def test_usage_errors_exit_with_2(args):
 
 def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
     def shown(console, after):
-        with shown_progress(console, after) as callback:
+        with fit_progress(console, after) as callback:
             callback(Progress(start=1, n_iter=37, log_likelihood=-3.25, gain=0.1))
         return console.file.getvalue()
 
@@ -404,6 +404,6 @@ def test_module_runs_as_a_command():
 
 def test_command_line_imports_no_heavy_library_before_it_is_needed():
     heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL"}
-    code = f"import sys, gaussmix.cli, gaussmix.cli.demo_run; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, gaussmix.cli; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -108,7 +108,7 @@ def test_plot_is_light_or_dark_everywhere(n_features, options, paper, model, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-o", "figure.jpg"], "figure.jpg does not end in .png, .pdf or .svg, the figures that gaussmix writes."),
+        (["-o", "figure.jpg"], "figure.jpg does not end in .png, .pdf or .svg, the formats of figures."),
         (["-o", "none/figure.png"], "there is no folder none"),
         (["-o", "figure.png", "--features", "f0,weight"], "there is no feature 'weight'; the names are ('f0', "),
         (["-o", "figure.png", "--features", "f0,f0"], "features must be a few different features, got ['f0', 'f0']."),

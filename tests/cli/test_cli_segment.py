@@ -198,7 +198,7 @@ def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     (folder / "b.png").write_bytes(whole[: len(whole) // 2])
     result = run("segment", folder, "-k", 3, "-o", tmp_path / "out", *["--each"] * each)
     assert result.exit_code == 2
-    assert "1 of 3 files are left out: " in result.stderr
+    assert "1 of 3 files were left out: " in result.stderr
     assert "b.png is a damaged picture: " in result.stderr
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "c"}
     assert " 33.3 " in result.stdout
@@ -262,8 +262,8 @@ def test_what_cannot_be_segmented_is_refused_in_one_sentence(picture, tmp_path):
     line = says(picture, "-k", 2, "--mask", tmp_path / "m.png")
     assert "m.png has the shape (30, 20), the picture (20, 30); they must be equal" in line
     for k in (0, 256, "some"):
-        assert f"-k is a number from 1 to 255 (a label is one byte), or auto; got '{k}'" in says(picture, "-k", k)
-    assert "--smoothing is a number, or auto; got 'much'" in says(picture, "-k", 2, "--smoothing", "much")
+        assert f"-k must be a number from 1 to 255 (a label is one byte) or auto; got '{k}'" in says(picture, "-k", k)
+    assert "--smoothing must be a number or auto; got 'much'" in says(picture, "-k", 2, "--smoothing", "much")
     assert "smoothing must be" in says(picture, "-k", 2, "--smoothing", -1)
     assert "was given twice" in says(picture, picture, "-k", 2)
     (tmp_path / "empty").mkdir()
@@ -273,7 +273,7 @@ def test_what_cannot_be_segmented_is_refused_in_one_sentence(picture, tmp_path):
 
 def test_one_model_is_of_pictures_of_one_kind(folder, volume, tmp_path):
     line = fails("segment", folder, volume, "-k", 2, "-o", tmp_path / "out")
-    assert f"{volume} has 3 axes and 1 channels, {folder / 'a.png'} 2 axes and 3 channels" in line
+    assert f"{volume} has 3 axes and 1 channel, {folder / 'a.png'} 2 axes and 3 channels" in line
     assert "use --each" in line
 
 

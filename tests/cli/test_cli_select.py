@@ -37,10 +37,10 @@ def expected():
     return search.fit(load_old_faithful()[0])
 
 
-def test_table_reason_and_best_model_are_printed(table, two_columns, expected):
+def test_table_explanation_and_best_model_are_printed(table, two_columns, expected):
     out = succeeds("select", table, *FEW, *two_columns).stdout
     joined = " ".join(out.split())
-    assert "BIC above that of EEE 3, 2314.30 (lower is better)" in joined
+    assert "BIC relative to EEE 3, 2314.30 (lower is better)" in joined
     assert "K EEE full" in joined
     assert "3 0.0*" in joined
     assert " ".join(str(expected.why()).split()) in joined
@@ -127,7 +127,7 @@ def test_input_is_not_overwritten(table):
 
 def test_one_row_is_too_few(tmp_path):
     (tmp_path / "one.csv").write_text("a,b\n1,2\n")
-    assert "has 1 row; models are compared on at least 2." in fails("select", tmp_path / "one.csv")
+    assert "has 1 row; a comparison of models needs at least 2." in fails("select", tmp_path / "one.csv")
 
 
 def test_doubts_are_warnings_on_stderr(tmp_path):

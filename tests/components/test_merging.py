@@ -398,7 +398,7 @@ TWO = line([0.5, 0.5], [0.0, 3.0], [1.0, 1.0])
         ({"responsibilities": [[np.nan, 0.5]]}, "those of row 0 are not"),
         ({"X": [[0.0]], "sample_weight": [1.0, 2.0]}, r"sample_weight.shape == \(2,\), expected \(1,\)"),
         ({"X": [[0.0], [1.0]], "sample_weight": [1.0, -2.0]}, "row 1 has -2.0"),
-        ({"method": "demp", "sample_weight": [1.0]}, "no rows to belong to"),
+        ({"method": "demp", "sample_weight": [1.0]}, "sample_weight needs rows"),
     ],
 )
 def test_errors_name_the_argument(arguments, words):

@@ -12,17 +12,17 @@ from gaussmix import GaussianMixture, Mixture
 from gaussmix.core import row_sampling
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.diagnostics import FitRecord, inspect_fit, inspect_rows
-from gaussmix.diagnostics.report import _runs
+from gaussmix.diagnostics.report import number_ranges
 from gaussmix.fitting.m_step import MaximumLikelihood
 
 STOPPED = FitRecord("Converged.", converged=True, n_iter=3)
 
 
 def lines_of(report):
-    """Name -> sentence, of a report whose facts are plain and whose text is narrow enough."""
+    """Label -> text, of a report whose facts are plain and whose text is narrow enough."""
     assert json.loads(json.dumps(report.facts, allow_nan=False)) == report.facts
     assert max(map(len, str(report).splitlines())) <= 100
-    return {line.name: line.text for line in report.lines()}
+    return {entry.label: entry.text for entry in report.entries()}
 
 
 def normal(n=400, d=4, seed=0):
@@ -42,23 +42,23 @@ A, B, C, D = normal().T
 NOISE = np.random.default_rng(2).standard_normal(400)
 TROUBLES = {
     "constant": (frame(e=np.full(400, 7.0)), "constant", "e", "Leave out e."),
-    "identifiers": (frame(e=np.cumsum(with_values([1, 2, 3]))), "ordered", "e ascends or descends", "Leave out e."),
-    "identifiers downward": (frame(e=-np.arange(400)), "ordered", "e ascends or descends", "Leave out e."),
+    "identifiers": (frame(e=np.cumsum(with_values([1, 2, 3]))), "ordered", "e increases or decreases", "Leave out e."),
+    "identifiers downward": (frame(e=-np.arange(400)), "ordered", "e increases or decreases", "Leave out e."),
     "equal columns": (frame(e=B), "repeated", "e is equal to b", "Leave out e."),
-    "scaled columns": (frame(e=2 * B - 5), "repeated", "e is the same but for another scale or offset as b", "e"),
-    "negative columns": (frame(e=-B), "repeated", "e is the same but for a negative scale or offset as b", "e"),
+    "scaled columns": (frame(e=2 * B - 5), "repeated", "e is a linear function of b", "e"),
+    "negative columns": (frame(e=-B), "repeated", "e is a decreasing linear function of b", "e"),
     "a sum": (frame(e=A + C + 1e-3 * NOISE), "collinear", "is a linear function of", "Leave out"),
-    "an exact sum": (frame(e=A + C), "collinear", "but for rounding of its variance", "Leave out"),
-    "few values": (frame(e=with_values([0.0, 1.0, 2.0])), "few values", "e has 3 different values", None),
-    "a common value": (frame(e=np.where(A > 0.3, A, 0.0)), "few values", "0 in 6", None),
+    "an exact sum": (frame(e=A + C), "collinear", "up to rounding", "Leave out"),
+    "few values": (frame(e=with_values([0.0, 1.0, 2.0])), "few values", "e has 3 distinct values", None),
+    "a common value": (frame(e=np.where(A > 0.3, A, 0.0)), "few values", "of the rows have 0", None),
     "a far row": (
         frame(d=np.where(np.arange(400) == 17, 99.0, D)),
-        "far away",
+        "outliers",
         "row 17 (counted from 0), 10",
         "row 17",
     ),
     "rows that repeat": (pd.concat([frame()[:100]] * 4), "repeated rows", "100 of 400 rows", None),
-    "few rows": (frame()[:10], "rows", "10 of 4 columns, 0.71 for each of 14", 'covariance_type="diag" or "tied"'),
+    "few rows": (frame()[:10], "rows", "10 with 4 columns, 0.71 for each of 14", 'covariance_type="diag" or "tied"'),
     "integers": (frame(e=with_values(np.arange(200))).astype(int), "memory", "copied once", None),
 }
 
@@ -70,14 +70,14 @@ def test_what_is_wrong_with_rows_is_said(name):
     lines = lines_of(report)
     assert sentence in lines[line]
     if advice is not None:
-        assert advice in lines["what would help"]
+        assert advice in lines["advice"]
     if name != "integers":
-        assert set(lines) - {"rows", line, "what would help", "unusual"} == set()
+        assert set(lines) - {"rows", line, "advice", "unusual"} == set()
 
 
 def test_sound_rows_are_called_nothing_unusual_once():
     assert lines_of(inspect_rows(frame())) == {
-        "rows": "400 of 4 columns, 29 for each of 14 free parameters",
+        "rows": "400 with 4 columns, 29 for each of 14 free parameters",
         "unusual": "nothing",
     }
 
@@ -93,7 +93,7 @@ def test_a_collinear_column_is_explained_by_the_right_ones():
 def test_units_matter_to_spheres_alone(covariance_type, said):
     lines = lines_of(inspect_rows(frame(a=1000 * A), covariance_type=covariance_type))
     assert ("units" in lines) == said
-    assert ("Divide each column" in lines.get("what would help", "")) == said
+    assert ("Divide each column" in lines.get("advice", "")) == said
 
 
 def test_a_far_cluster_is_not_a_set_of_outliers():
@@ -102,7 +102,7 @@ def test_a_far_cluster_is_not_a_set_of_outliers():
     assert inspect_rows(rows).facts["rows"]["outliers"]["n"] == 0
     rows[0], rows[1] = [0, 500], [3, 500]
     outliers = inspect_rows(rows).facts["rows"]["outliers"]
-    assert (outliers["n"], outliers["column"]) == (2, "column 1")
+    assert (outliers["n"], outliers["column"]) == (2, "x1")
 
 
 def test_large_data_are_looked_at_in_part_and_this_is_said(monkeypatch):
@@ -111,7 +111,7 @@ def test_large_data_are_looked_at_in_part_and_this_is_said(monkeypatch):
     rows[:, 2] = 5.0
     rows[7, 1:] = 5.5
     report = inspect_rows(rows)
-    assert "1,000 of them were looked at" in lines_of(report)["rows"]
+    assert "1,000 of them were examined" in lines_of(report)["rows"]
     assert report.facts["rows"]["constant"] == []  # of rows that are not looked at, one differs
 
 
@@ -169,9 +169,9 @@ def test_without_rows_the_parameters_are_told_and_more_is_promised():
     [
         (None, None),
         ([-100.0], None),
-        ([-100.0, -100.001, -103.0, -120.0], "2 of 4 reached the best optimum; the next optimum is 3 nats below"),
+        ([-100.0, -100.001, -103.0, -120.0], "2 of 4 reached the best optimum; the next optimum is 3 nats lower"),
         ([-100.0, -100.005], "2 of 2 reached the best optimum"),
-        ([-100.0, -100.5, -101.0, -102.0], "1 of 4 reached the best optimum; the next optimum is 0.5 nats below"),
+        ([-100.0, -100.5, -101.0, -102.0], "1 of 4 reached the best optimum; the next optimum is 0.5 nats lower"),
     ],
 )
 def test_starts(log_likelihoods, sentence):
@@ -181,7 +181,7 @@ def test_starts(log_likelihoods, sentence):
     assert lines.get("starts") == sentence
     assert lines["time"] == "2 iterations in 0.3 seconds"
     rare = sentence is not None and sentence.startswith("1 of 4")
-    assert ("More starts" in lines.get("what would help", "")) == rare
+    assert ("more starts" in lines.get("advice", "")) == rare
 
 
 def test_attributes_of_the_estimator_are_read_where_there_are_some():
@@ -194,7 +194,7 @@ def test_attributes_of_the_estimator_are_read_where_there_are_some():
 def test_a_fit_that_was_cut_short_needs_iterations():
     lines = lines_of(inspect_fit(two(), FitRecord("Stopped.", False, 3)))
     assert "unusual" not in lines
-    assert "max_iter" in lines["what would help"]
+    assert "max_iter" in lines["advice"]
 
 
 def test_overlap_is_that_of_two_normal_distributions():
@@ -255,9 +255,9 @@ def test_a_component_on_a_few_aligned_rows_is_named_with_the_reason():
     report = gm.report(rows)
     assert "spurious" in report.facts["components"][1]["troubles"]
     lines = lines_of(report)
-    assert "found by chance" in lines["component 1"]
+    assert "by chance" in lines["component 1"]
     assert "component 0" not in lines
-    assert "n_components=1" in lines["what would help"]
+    assert "n_components=1" in lines["advice"]
 
 
 def test_a_component_that_does_not_pay_for_itself():
@@ -265,19 +265,19 @@ def test_a_component_that_does_not_pay_for_itself():
     facts = GaussianMixture(3, random_state=0).fit(rows).report(rows).facts
     assert any("unpaid" in found["troubles"] for found in facts["components"])
     assert facts["components"][0]["own_parameters"] == 6
-    assert facts["advice"][0] == "Fewer components: n_components=2."
+    assert facts["advice"][0] == "Use fewer components: n_components=2."
 
 
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 def test_components_in_the_same_trouble_are_told_together():
     rows = normal(120, 2)
     report = GaussianMixture(60, random_state=0).fit(rows).report(rows)
-    assert len(report.lines()) < 30
-    told = [line for line in report.lines() if line.name.endswith(" components")]
-    assert told
-    for line in told:
-        assert "each" in line.text
-        assert int(line.name.split()[0]) >= 3
+    assert len(report.entries()) < 30
+    grouped = [entry for entry in report.entries() if entry.label.endswith(" components")]
+    assert grouped
+    for entry in grouped:
+        assert "each" in entry.text
+        assert int(entry.label.split()[0]) >= 3
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_components_in_the_same_trouble_are_told_together():
     [([3], "3"), ([0, 1, 2, 5], "0 to 2, 5"), (list(range(0, 20, 2)), "0, 2, 4, 6, 8 and more")],
 )
 def test_numbers_in_a_row_are_shortened(numbers, text):
-    assert _runs(numbers) == text
+    assert number_ranges(numbers) == text
 
 
 def test_the_loss_is_that_of_a_fit_without_the_component():

@@ -129,7 +129,7 @@ def test_empty_component_is_told():
 def test_a_table_laid_on_its_side_gives_a_model_and_says_so(seed, n_components):
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((4, 6)) * 10.0 ** rng.integers(-3, 3, 6)
-    with pytest.warns(DegenerateDataWarning, match=r"with 6 columns and 4 rows, X\.T may be what is meant"):
+    with pytest.warns(DegenerateDataWarning, match=r"6 columns and 4 rows; if its columns are observations, pass X\.T"):
         gm = GaussianMixture(n_components, random_state=0).fit(rows)
     assert np.isfinite(gm.score_samples(rows)).all()
     np.testing.assert_allclose(gm.weights_.sum(), 1)

@@ -199,7 +199,7 @@ def test_collapsed_data_give_a_valid_model_and_a_warning_where_theirs_raise(stru
         warnings.simplefilter("ignore", ConvergenceWarning)  # of k-means: two distinct rows for ten clusters
         with pytest.warns(DegenerateComponentWarning) as caught:
             model.fit(rows)
-    assert any(re.match("Components 0, 1.* collapsed", str(warning.message)) for warning in caught)
+    assert any(re.match("Components 0.* and . collapsed", str(warning.message)) for warning in caught)
     assert np.isfinite(model.score_samples(rows)).all()
     assert np.isfinite(model.precisions_).all()
     assert_allclose(model.predict_proba(rows).sum(axis=1), 1.0)

@@ -219,12 +219,12 @@ def test_dropped_directions_hold_a_billionth_of_the_variance():
 def test_columns_are_named():
     rows = np.c_[A, B, C, np.full(200, 2.0), A, 2 * A + 1, A - 3 * C]
     assert ColumnReduction.of(WeightedRows(rows), "full").describe() == [
-        "column 3 is constant",
-        "column 4 repeats column 0",
-        "column 5 is a linear function of column 0",
-        "column 6 is a linear function of columns 0, 2",
+        "x3 is constant",
+        "x4 repeats x0",
+        "x5 is a linear function of x0",
+        "x6 is a linear function of x0 and x2",
     ]
-    assert ColumnReduction.of(WeightedRows(rows), "diag").describe() == ["column 3 is constant"]
+    assert ColumnReduction.of(WeightedRows(rows), "diag").describe() == ["x3 is constant"]
 
 
 def test_reduced_rows_keep_their_type():

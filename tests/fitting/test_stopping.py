@@ -116,10 +116,10 @@ def test_a_fit_says_in_its_reason_what_is_left(acceleration, most):
 
 BASE = TABLES["blobs"][0]
 DEGENERATE = {
-    "constant": (np.c_[BASE[:, :2], np.full(len(BASE), 7.0), BASE[:, 2]], "[Cc]olumn 2", {"full", "tied", "diag"}),
-    "repeated": (np.c_[BASE, BASE[:, 0]], "[Cc]olumn 3", {"full", "tied"}),
-    "scaled": (np.c_[BASE, 3 - 1e6 * BASE[:, 1]], "[Cc]olumn 3", {"full", "tied"}),
-    "sum": (np.c_[BASE, BASE.sum(axis=1)], "[Cc]olumn", {"full", "tied"}),
+    "constant": (np.c_[BASE[:, :2], np.full(len(BASE), 7.0), BASE[:, 2]], "x2 is constant", {"full", "tied", "diag"}),
+    "repeated": (np.c_[BASE, BASE[:, 0]], "x3 repeats x0", {"full", "tied"}),
+    "scaled": (np.c_[BASE, 3 - 1e6 * BASE[:, 1]], "x3 is a linear function of x1", {"full", "tied"}),
+    "sum": (np.c_[BASE, BASE.sum(axis=1)], "is a linear function of", {"full", "tied"}),
 }
 
 

@@ -21,13 +21,13 @@ import gaussmix.html_report.figures
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from gaussmix.diagnostics.means import means_in_words
+from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report import write_report
 from gaussmix.html_report.elements import Markup, data_table, element, joined
 from gaussmix.html_report.model_and_rows import ModelAndRows
-from gaussmix.html_report.model_comparison import default_numbers
-from gaussmix.html_report.row_scores import look_at_rows
-from gaussmix.html_report.sections import anomalies
+from gaussmix.html_report.model_comparison import default_n_components
+from gaussmix.html_report.row_scores import score_rows
+from gaussmix.html_report.sections import unusual_rows
 
 VOID = {"meta", "img", "br"}
 NASTY = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b's", "</title></style>"]
@@ -145,7 +145,9 @@ def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     reader = assert_complete(text)
     assert len(text) < 3e6
     headings = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
-    assert headings == ["short", "picture", "components", "certainty", "anomalies", "fit", "overlap", "models"]
+    assert headings == [
+        "summary", "mixture", "components", "certainty", "unusual", "diagnostics", "overlap", "models"
+    ]  # fmt: skip
     assert sum(tag == "img" for tag, _ in reader.tags) == (3 if k > 1 else 2)
     assert f"{len(rows):,} rows" in reader.texts["header"]
 
@@ -158,7 +160,7 @@ def test_numbers_are_those_of_the_mixture(written):
     assert lines[0] == ["component", "weight", "rows", "eruptions", "waiting"]
     counts = np.bincount(gm.predict(table), minlength=3)
     for at, line in enumerate(lines[1:4]):
-        assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *means_in_words(gm.mixture_)[at]]
+        assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *format_means(gm.mixture_)[at]]
         for feature, cell in enumerate(line[3:]):
             mean, deviation = map(float, cell.split(" ± "))
             assert mean == pytest.approx(gm.means_[at, feature], abs=0.01)
@@ -178,7 +180,7 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
     types = ["full", "tied", "diag", "spherical"]
     search = GaussianMixtureIC((2, 3), covariance_types=types, random_state=0, n_jobs=1).fit(table)
     results = search.results_
-    lines = reader.table("This model, and the best five")
+    lines = reader.table("This model and the five best")
     gm = GaussianMixture(2, random_state=0).fit(table)
     assert lines[1][:2] == ["this model", "full 2"]
     assert lines[1][4:] == [f"{value:.2f}" for value in (gm.bic(table), gm.icl(table), gm.aic(table))]
@@ -187,7 +189,7 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
         assert line[3:] == [
             str(results.n_parameters[at]), f"{results.bic[at]:.2f}", f"{results.icl[at]:.2f}", f"{results.aic[at]:.2f}"
         ]  # fmt: skip
-    cells = reader.table("BIC above that of")
+    cells = reader.table("BIC relative to")
     assert cells[0] == ["K", *types]
     shown = np.array([[float(cell.strip("*?")) for cell in line[1:]] for line in cells[1:]])
     np.testing.assert_allclose(shown, results.difference.reshape(2, 4), atol=0.051)
@@ -199,16 +201,16 @@ def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
     search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
     monkeypatch.setattr(GaussianMixtureIC, "fit", lambda *_: pytest.fail("fitted again"))
     reader = assert_complete(written(search, table))
-    assert reader.table("BIC above that of")[0] == ["K", "EEE", "VVV"]
+    assert reader.table("BIC relative to")[0] == ["K", "EEE", "VVV"]
     monkeypatch.undo()
     reader = assert_complete(written(search, table[:200], title="of other rows"))
-    assert reader.table("BIC above that of")[0] == ["K", "tied", "full", "diag", "spherical"]
+    assert reader.table("BIC relative to")[0] == ["K", "tied", "full", "diag", "spherical"]
 
 
-def test_doubtful_and_unlikely_rows_are_those_of_an_oracle():
+def test_uncertain_and_unlikely_rows_are_those_of_an_oracle():
     rows = TABLES["overlapping"][0]
     mixture = GaussianMixture(3, random_state=0).fit(rows).mixture_
-    seen = look_at_rows(mixture, WeightedRows(rows))
+    scores = score_rows(mixture, WeightedRows(rows))
     densities = np.column_stack(
         [
             weight * multivariate_normal(mean, covariance).pdf(rows)
@@ -217,29 +219,29 @@ def test_doubtful_and_unlikely_rows_are_those_of_an_oracle():
     )
     log_density = np.log(densities.sum(axis=1))
     shares = densities / densities.sum(axis=1, keepdims=True)
-    np.testing.assert_array_equal(seen.unlikely, np.argsort(log_density)[:10])
-    np.testing.assert_allclose(seen.unlikely_log_density, np.sort(log_density)[:10])
-    np.testing.assert_array_equal(seen.doubtful, np.argsort(shares.max(axis=1))[:10])
-    np.testing.assert_allclose(seen.doubtful_responsibilities, shares[seen.doubtful], atol=1e-9)
+    np.testing.assert_array_equal(scores.unlikely, np.argsort(log_density)[:10])
+    np.testing.assert_allclose(scores.unlikely_log_density, np.sort(log_density)[:10])
+    np.testing.assert_array_equal(scores.uncertain, np.argsort(shares.max(axis=1))[:10])
+    np.testing.assert_allclose(scores.uncertain_responsibilities, shares[scores.uncertain], atol=1e-9)
     edges = [0, 0.6, 0.9, 0.99, 1 + 1e-9]
     for component in range(3):
         own = shares.max(axis=1)[shares.argmax(axis=1) == component]
-        np.testing.assert_array_equal(seen.certainty_counts[component], np.histogram(own, edges)[0][::-1])
-    assert seen.moments.log_likelihood == pytest.approx(log_density.sum())
+        np.testing.assert_array_equal(scores.certainty_counts[component], np.histogram(own, edges)[0][::-1])
+    assert scores.moments.log_likelihood == pytest.approx(log_density.sum())
 
 
 def test_shares_of_less_dense_rows_are_those_of_a_normal_distribution():
     mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
-    seen = look_at_rows(mixture, WeightedRows(np.array([[0.0], [2.5], [-3.0], [1.0]])))
-    np.testing.assert_array_equal(seen.unlikely, [2, 1, 3, 0])
-    np.testing.assert_allclose(seen.unlikely_shares, [0.0027, 0.0124, 0.3173, 1.0], atol=0.005)
-    assert seen.rare_share == 0.25  # |x| > 2.576
+    scores = score_rows(mixture, WeightedRows(np.array([[0.0], [2.5], [-3.0], [1.0]])))
+    np.testing.assert_array_equal(scores.unlikely, [2, 1, 3, 0])
+    np.testing.assert_allclose(scores.unlikely_shares, [0.0027, 0.0124, 0.3173, 1.0], atol=0.005)
+    assert scores.rare_share == 0.25  # |x| > 2.576
 
 
 def test_weights_count_in_the_share_of_rare_rows():
     mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
     rows = WeightedRows(np.array([[0.0], [3.0]]), np.array([3.0, 1.0]))
-    assert look_at_rows(mixture, rows).rare_share == 0.25
+    assert score_rows(mixture, rows).rare_share == 0.25
 
 
 def test_means_are_shaded_by_their_side(written):
@@ -252,23 +254,23 @@ def test_a_planted_anomaly_is_named_with_its_feature(written):
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     planted = pd.concat([table, pd.DataFrame({"eruptions": [3.0], "waiting": [200.0]})], ignore_index=True)
-    line = assert_complete(written(mixture, planted, n_components=())).table("The least dense rows")[1]
+    line = assert_complete(written(mixture, planted, n_components=())).table("The rows of lowest density")[1]
     assert line[0] == "272"
     assert line[2] == "< 0.001 %"
     assert line[4].startswith("waiting is 200, ")
-    assert line[4].endswith("standard deviations above")
+    assert line[4].endswith("standard deviations above the mean")
 
 
 def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
     mixture = Mixture.from_parameters([0.9, 0.1], [[0, 0], [50, 50]], [[[1, 0.95], [0.95, 1]], 9 * np.eye(2)])
     rows = np.array([[0.0, 0.0], [1.9, -1.9], [-2.5, -2.5], [51.0, 51.0]])
-    subject = ModelAndRows.of(mixture, rows, None)
-    reader = read(anomalies(subject, look_at_rows(mixture, WeightedRows(rows))))
-    assert {line[0]: line[4] for line in reader.table("The least dense rows")[1:]} == {
-        "1": "no feature alone: their combination",
-        "2": "column 0 is -2.5, 2.5 standard deviations below",
-        "3": "little: it lies well within its component",
-        "0": "little: it lies well within its component",
+    data = ModelAndRows.of(mixture, rows, None)
+    reader = read(unusual_rows(data, score_rows(mixture, WeightedRows(rows))))
+    assert {line[0]: line[4] for line in reader.table("The rows of lowest density")[1:]} == {
+        "1": "no single feature, but the combination",
+        "2": "x0 is -2.5, 2.5 standard deviations below the mean",
+        "3": "none: the row is well within its component",
+        "0": "none: the row is well within its component",
     }
 
 
@@ -292,7 +294,7 @@ def test_weights_count_as_rows(written):
         assert_complete(written(gm.mixture_, rows, sample_weight=each, n_components=(2,)))
         for rows, each in ((table, weights), (repeated, None))
     )
-    for words in ("Mean ± standard deviation", "by its probability", "This model"):
+    for words in ("Mean ± standard deviation", "and its probability", "This model"):
         assert one.table(words) == other.table(words)
     assert "181 rows (total weight 271)" in one.texts["header"]
 
@@ -340,7 +342,7 @@ def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
     tables = [table["lines"] for table in reader.tables if table["lines"][0][0] == "feature"]
     assert all(len(table[0]) <= 7 for table in tables)
     assert [name for table in tables for name in table[0][2:]] == [str(component) for component in range(k)]
-    words = means_in_words(mixture)
+    words = format_means(mixture)
     for table in tables:
         assert [line[0] for line in table[3:]] == names
         for position, component in enumerate(map(int, table[0][2:]), 2):
@@ -376,8 +378,8 @@ def test_components_with_one_peak_are_named_and_overlap_is_listed(written):
         [0.4, 0.2, 0.3, 0.1], [[0.0], [30.0], [1.0], [40.0]], np.ones(4), covariance_type="spherical"
     )
     reader = assert_complete(written(mixture, mixture.sample(500, 0)[0], n_components=()))
-    assert "One peak together: components 0 and 2." in reader.texts["section"]
-    assert "3 clusters in place of 4 components" in reader.texts["section"]
+    assert "Components that share a mode: 0 and 2." in reader.texts["section"]
+    assert "3 clusters instead of 4 components" in reader.texts["section"]
     assert reader.table("Overlap of two components")[1][0] == "0 and 2"
 
 
@@ -387,7 +389,7 @@ def test_columns_that_tell_nothing_are_left_out_of_the_comparison(written):
     with pytest.warns(UserWarning, match="constant"):
         mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     reader = assert_complete(written(mixture, table, n_components=(2,)))
-    assert "Compared without c and twice" in reader.texts["section"]
+    assert "because constant or determined by other columns: c and twice." in reader.texts["section"]
     assert "collapsed" not in reader.texts["dl"]
     plain = GaussianMixture(2, random_state=0).fit(table[["a", "b"]])
     line = reader.table("This model")[1]
@@ -397,8 +399,8 @@ def test_columns_that_tell_nothing_are_left_out_of_the_comparison(written):
 def test_columns_are_taken_by_name():
     table = eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
-    subject = ModelAndRows.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
-    np.testing.assert_array_equal(subject.rows.values, table)
+    data = ModelAndRows.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
+    np.testing.assert_array_equal(data.rows.values, table)
     with pytest.raises(ValueError, match="no column 'waiting', a feature of the model"):
         ModelAndRows.of(mixture, table[["eruptions"]], None)
     with pytest.raises(ValueError, match="row 1, column 0"):
@@ -408,9 +410,9 @@ def test_columns_are_taken_by_name():
 
 
 def test_numbers_compared_are_those_around_the_model():
-    assert default_numbers(1) == (1, 2, 3, 4)
-    assert default_numbers(5) == tuple(range(1, 9))
-    assert default_numbers(20) == (1, 17, 18, 19, 20, 21, 22, 23)
+    assert default_n_components(1) == (1, 2, 3, 4)
+    assert default_n_components(5) == tuple(range(1, 9))
+    assert default_n_components(20) == (1, 17, 18, 19, 20, 21, 22, 23)
 
 
 def test_separation_is_the_share_of_variance_between_components():
@@ -455,10 +457,10 @@ def test_command_refuses_in_one_sentence(files, tmp_path):
     assert "should end with .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
     assert "there is no folder" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
     assert "-k must be numbers of components" in fails("report", model, table, "-k", "x", "-o", output)
-    assert "leave one out" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
+    assert "exclude each other" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
     assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
-    assert "no columns 'eruptions', 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
+    assert "no columns 'eruptions' and 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
     assert not output.exists()
 
 
@@ -481,7 +483,7 @@ def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatc
     monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
     result = run("report", model, table, "-k", "1:3", "-o", output)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: the report has what had been compared by then.\n"
+    assert result.stderr == "Interrupted: the report has the models that were compared before.\n"
     assert_complete(output.read_text(encoding="utf-8"))
 
 
@@ -521,7 +523,7 @@ def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
     assert console == []
     reader = read(shown)
     assert "models" in [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
-    assert reader.table("BIC above that of")[0] == ["K", "full", "tied", "diag", "spherical"]
+    assert reader.table("BIC relative to")[0] == ["K", "full", "tied", "diag", "spherical"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

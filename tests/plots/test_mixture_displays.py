@@ -314,7 +314,7 @@ def test_features_are_chosen_by_position_or_name(mixture, rows):
     [
         (MixtureDisplay, 1, None, "one feature: HistogramDisplay"),
         (PairsDisplay, 1, None, "one feature: HistogramDisplay"),
-        (MixtureDisplay, 3, None, r"has 3 features .* features=\(0, 1\), or see all pairs with PairsDisplay"),
+        (MixtureDisplay, 3, None, r"has 3 features, .* features=\(0, 1\), or use PairsDisplay"),
         (MixtureDisplay, 3, (0,), "features must be two"),
         (MixtureDisplay, 3, (0, 0), "different features"),
         (MixtureDisplay, 3, (0, "mass"), "there is no feature 'mass'"),

@@ -18,9 +18,9 @@ from gaussmix.plots import (
     view_range,
     write_figure,
 )
-from gaussmix.plots.contact_sheet import MOST_PAIRS
+from gaussmix.plots.contact_sheets import MOST_PAIRS
 from gaussmix.plots.drawing import PALETTE
-from gaussmix.plots.segmentation_figure import MOST_MAPS
+from gaussmix.plots.segmentation_figures import MOST_MAPS
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_scatter_of_chosen_features_shows_their_marginal():
     rows, _ = mixture.sample(50, 0)
     main = scatter_figure(mixture, rows, features=(2, 0)).axes[0]
     np.testing.assert_array_equal(_points(main, 50).get_offsets(), rows[:, [2, 0]])
-    assert (main.get_xlabel(), main.get_ylabel()) == ("feature 2", "feature 0")
+    assert (main.get_xlabel(), main.get_ylabel()) == ("x2", "x0")
 
 
 def test_scatter_of_anything_but_two_features_is_refused(mixture):

@@ -73,11 +73,11 @@ def test_criterion_display_has_the_values_of_the_table(search, criterion):
 
 def test_criterion_display_marks_and_names_the_winner(search):
     display = CriterionDisplay.from_estimator(search)
-    (ring,) = [line for line in display.ax_.lines if line.get_label() == "winner"]
+    (ring,) = [line for line in display.ax_.lines if line.get_label() == "best"]
     assert ring.get_xydata().tolist() == [[search.best_n_components_, 0.0]]
     name = f"{search.best_covariance_type_} {search.best_n_components_}"
     assert name in [text.get_text() for text in display.ax_.texts]
-    assert display.ax_.get_ylabel() == f"BIC above that of {name}, {search.best_score_:.2f} (lower is better)"
+    assert display.ax_.get_ylabel() == f"BIC relative to {name}, {search.best_score_:.2f} (lower is better)"
     assert {text.get_text() for text in display.ax_.texts if text.get_fontweight() == "bold"} == {name, name[:-2]}
     assert display.figure_ is display.ax_.figure
 
@@ -131,7 +131,7 @@ def test_doubtful_cells_are_hollow_and_failed_ones_absent():
         n_components=[1, 2, 3], covariance_types=["full"], criterion="bic", is_sound=[[True, False, False]],
         values=[[5.0, 3.0, np.nan]], best_n_components=1, best_covariance_type="full",
     ).plot()  # fmt: skip
-    points = [line for line in display.ax_.lines if line.get_marker() == "o" and line.get_label() != "winner"]
+    points = [line for line in display.ax_.lines if line.get_marker() == "o" and line.get_label() != "best"]
     full, hollow = (line for line in points if line.get_linestyle() == "None")
     assert full.get_xydata().tolist() == [[1.0, 0.0]]
     assert hollow.get_xydata()[0].tolist() == [2.0, -2.0]
@@ -314,7 +314,7 @@ def test_of_more_features_only_points_are_drawn(iris):
     assert display.surface is None
     np.testing.assert_array_equal(display.rows, iris[:, [2, 3]])
     np.testing.assert_allclose(display.uncertainty, 1 - gm.predict_proba(iris).max(axis=1), atol=1e-12)
-    assert display.names == ["feature 2", "feature 3"]
+    assert display.names == ["x2", "x3"]
 
 
 def test_very_many_points_are_thinned_and_said_to_be(mixture):

@@ -9,14 +9,16 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import Rows
 
 TableOutput = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this .csv, .parquet or .npy file, not to the terminal.")
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this .csv, .parquet or .npy file instead of the terminal."),
 ]
 
 
@@ -24,10 +26,12 @@ TableOutput = Annotated[
 def predict(
     model: ModelPath,
     table: TablePath,
-    proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each component: p0, p1, ...")] = False,
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Add columns p0, p1, ... with the probability of each component.")
+    ] = False,
     output: TableOutput = None,
 ) -> None:
-    """Label each row with its most probable component (a CSV column `label`)."""
+    """Print the most probable component of each row (CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
     rows = read_features(mixture, table)
@@ -42,10 +46,11 @@ def score(
     model: ModelPath,
     table: TablePath,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a table of the rows' `log_density` to this file.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write the log density of each row to this file (column `log_density`)."),
     ] = None,
 ) -> None:
-    """Print how well a model describes a table: log-likelihood and BIC."""
+    """Print the log-likelihood and the BIC of a model for a table."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
     rows = read_features(mixture, table)
@@ -53,31 +58,34 @@ def score(
     total = math.fsum(log_density)
     bic = -2 * total + mixture.n_parameters * math.log(len(rows))
     lines = [
-        ("rows", f"{len(rows):,}"),
-        ("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
-        ("BIC", f"{bic:.3f} (lower is better)"),
+        Entry("rows", f"{len(rows):,}"),
+        Entry("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
+        Entry("BIC", f"{bic:.3f} (lower is better)"),
     ]
     if output is not None:
         _write({"log_density": log_density}, output)
-    print_apart(facts(lines))
+    print_apart(entry_grid(lines))
 
 
 @command
 def sample(
     model: ModelPath,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many rows.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed, the same rows.")] = None,
-    labels: Annotated[bool, typer.Option("--labels", help="Add the component of each row: `label`.")] = False,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of rows.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed; the same seed gives the same rows.")
+    ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Add a column `label` with the component of each row.")
+    ] = False,
     output: TableOutput = None,
 ) -> None:
     """Draw rows from a model."""
     check_output(output, model, table=True)
     mixture = Mixture.load(model)
-    names = mixture.feature_names or tuple(f"x{position}" for position in range(mixture.n_features))
-    if labels and "label" in names:
-        raise ValueError(f"{model} has a feature named 'label' already; leave out --labels")
+    if labels and "label" in mixture.names:
+        raise ValueError(f"{model} already has a feature named 'label'; omit --labels")
     rows, drawn = mixture.sample(n, seed)
-    columns: dict[str, Rows] = dict(zip(names, rows.T, strict=True))
+    columns: dict[str, Rows] = dict(zip(mixture.names, rows.T, strict=True))
     if labels:
         columns["label"] = drawn
     _write(columns, output)

@@ -18,7 +18,7 @@ def compare(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A gray or RGB picture.")],
     components: Components,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
-    n_seeds: Annotated[int, typer.Option("--seeds", min=2, help="Seeds for each kind of start.")] = 10,
+    n_seeds: Annotated[int, typer.Option("--seeds", min=2, help="Number of seeds for each kind of start.")] = 10,
     seed: SeedOption = 0,
 ) -> None:
     """Segment a picture in several ways: color and gray, mixture and k-means, hard and soft, several starts.

@@ -3,16 +3,29 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from gaussmix.cli.console import command, notes, shown_progress
+from gaussmix.cli.console import command, fit_progress, notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
-from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart, segments_summary
+from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart, segments_summary
+from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import entry_grid
+from gaussmix.core.typing import FloatArray
+from gaussmix.datasets import load_old_faithful
+from gaussmix.fitting.em import Progress
+from gaussmix.imaging import Picture, Segmentation, named_mixture, segment_picture, write_picture, write_segmentation
+from gaussmix.plots import scatter_figure, segmentation_figure, write_figure
+
+if TYPE_CHECKING:
+    from gaussmix.estimators import GaussianMixture
 
 
 @command
@@ -21,20 +34,92 @@ def demo(
         "demo-output"
     ),
 ) -> None:
-    """Fit a table and a photograph, and write what comes out."""
-    from gaussmix.cli.demo_run import run_demo
-
+    """Fit a table and a photograph, and write the results to a folder."""
     check_output_folder(output, [])
-    with shown_progress(notes()) as callback, complete_folder(output) as partial:
+    with fit_progress(notes()) as callback, complete_folder(output) as partial:
         found = run_demo(partial, callback)
     print_apart(
         Text("Old Faithful: 272 eruptions of a geyser", style="bold"),
         mixture_summary(found.mixture),
-        facts(fit_facts(found.eruptions, WeightedRows(found.rows))),
+        entry_grid(fit_summary(found.eruptions, WeightedRows(found.rows))),
         Text(f"A photograph: {found.segmentation.picture.n_visible:,} pixels", style="bold"),
         segments_summary(found.segmentation),
     )
     typer.echo("\n" + "\n".join(_closing_lines(output)))
+
+
+@dataclass(frozen=True, eq=False)
+class DemoResult:
+    """Results of the demo.
+
+    Attributes
+    ----------
+    rows : (272, 2) array
+        The Old Faithful data.
+    eruptions : GaussianMixture
+        The fit to these rows.
+    mixture : Mixture
+        The fitted mixture, with the names of the features.
+    segmentation : Segmentation
+        The segmentation of a photograph.
+    """
+
+    rows: FloatArray
+    eruptions: "GaussianMixture"
+    mixture: Mixture
+    segmentation: Segmentation
+
+
+def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None) -> DemoResult:
+    """Fit Old Faithful and a photograph from scikit-learn, and write tables, models and figures.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    callback : callable, optional
+        Called at every iteration of the fits.
+    """
+    from gaussmix.estimators import GaussianMixture
+    from gaussmix.imaging import GaussianMixtureSegmenter
+
+    rows, feature_names = load_old_faithful()
+    eruptions = GaussianMixture(2, random_state=0, callback=callback).fit(rows)
+    mixture = replace(eruptions.mixture_, feature_names=feature_names)
+    figure = scatter_figure(
+        mixture,
+        rows,
+        title="Old Faithful: short eruptions, short waits",
+        labels=("duration of the eruption (minutes)", "wait for the next one (minutes)"),
+    )
+    (folder / "old_faithful.csv").write_bytes(files("gaussmix.datasets").joinpath("old_faithful.csv").read_bytes())
+    mixture.save(folder / "old_faithful.json")
+    write_figure(folder / "old_faithful.png", figure)
+
+    picture = _photograph()
+    segmentation = segment_picture(picture, GaussianMixtureSegmenter(5, color_space="lab", random_state=0))
+    figure = segmentation_figure(
+        picture.shown(),
+        segmentation.recolored(),
+        segmentation.maps,
+        segmentation.mixture,
+        segmentation.features(),
+        segmentation.colors,
+        title="A photograph as a mixture of five colors",
+    )
+    write_picture(folder / "china.png", picture.pixels)
+    (folder / "china").mkdir()
+    write_segmentation(folder / "china", segmentation)
+    named_mixture(segmentation.segmenter, picture).save(folder / "china" / "model.json")
+    write_figure(folder / "china" / "figure.png", figure)
+    return DemoResult(rows, eruptions, mixture, segmentation)
+
+
+def _photograph() -> Picture:
+    """Load a photograph of the Summer Palace in Beijing, 640 by 427 pixels."""
+    from sklearn.datasets import load_sample_image
+
+    return Picture(load_sample_image("china.jpg"))
 
 
 def _closing_lines(folder: Path) -> list[str]:
@@ -43,7 +128,7 @@ def _closing_lines(folder: Path) -> list[str]:
     return [
         "Look at:",
         f"  {folder / 'china' / 'figure.png'}: the photograph, its segments, and how they overlap",
-        f"  {folder / 'old_faithful.png'}: two kinds of eruptions, and how sure the model is of each",
+        f"  {folder / 'old_faithful.png'}: two kinds of eruptions, and the probability of each",
         f"  {folder / 'china' / 'segment-0.png'} to segment-4.png: the cut-outs, from dark to bright",
         "Try next:",
         f"  {gaussmix} predict {place}/old_faithful.json {place}/old_faithful.csv --proba -o {place}/labels.csv",
@@ -54,7 +139,7 @@ def _closing_lines(folder: Path) -> list[str]:
 
 
 def _command_as_typed() -> str:
-    """The command; with its folder unless the shell would find this one anyway."""
+    """Return the command as it can be typed in this shell, with its folder if necessary."""
     python = Path(sys.executable)
     found = shutil.which("gaussmix")
     if found is not None and Path(found).parent == python.parent:

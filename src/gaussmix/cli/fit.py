@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command, notes, run_fit, shown_progress
+from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
     Init,
@@ -17,12 +17,13 @@ from gaussmix.cli.options import (
     Starts,
     TablePath,
     TimeBudget,
-    given,
     number_or_name,
+    options_given,
 )
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, fit_facts, mixture_summary, print_apart
+from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
 
 
@@ -32,38 +33,40 @@ def fit(
     components: Components,
     covariance_type: ModelOption = ModelName.FULL,
     n_init: Starts = None,
-    max_iter: Annotated[int | None, typer.Option(min=0, help="Iterations at most; 10,000 if not given.")] = None,
+    max_iter: Annotated[
+        int | None, typer.Option(min=0, help="Maximum number of iterations; 10,000 if not given.")
+    ] = None,
     tol: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Stop when the mean log-likelihood changes by less; if not given, when the top is 1e-4 nats ahead.",
+            help="Stop when the mean log-likelihood changes by less; if not given, within 1e-4 nats of the maximum.",
         ),
     ] = None,
     reg_covar: RegCovar = None,
-    init: Annotated[Init | None, typer.Option(help="One way to start; if not given, several race.")] = None,
+    init: Annotated[Init | None, typer.Option(help="Initialization method; if not given, several are tried.")] = None,
     time_budget: TimeBudget = None,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
-    report: Annotated[bool, typer.Option("--report", help="Say what is unusual about the rows and the fit.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Print diagnostics of the rows and the fit.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
 ) -> None:
-    """Fit a mixture to a table, print a summary, write the model."""
+    """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
     rows = read_rows(table, columns, weights)
     least = max(2, components)
     if rows.n_rows < least:
-        raise ValueError(f"{table} has {rows.n_rows} rows; {components} components need at least {least}")
+        raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
-    with shown_progress(notes()) as callback:
+    with fit_progress(notes()) as callback:
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,
             random_state=seed,
             callback=callback,
-            **given(
+            **options_given(
                 n_init=n_init,
                 max_iter=max_iter,
                 tol=tol,
@@ -74,12 +77,12 @@ def fit(
         )
         interrupt = run_fit(estimator, lambda: estimator.fit(rows.values, sample_weight=rows.weights))
     mixture = replace(estimator.mixture_, feature_names=rows.names)
-    lines = fit_facts(estimator, rows)
+    entries = fit_summary(estimator, rows)
     if output is not None:
         with complete_file(output) as partial:
             mixture.save(partial)
-        lines.append(("model", str(output)))
-    said = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
-    print_apart(mixture_summary(mixture), facts(lines), *said)
+        entries.append(Entry("model", str(output)))
+    reports = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
+    print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
     if interrupt:
         raise interrupt

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that `gaussmix fit -o` wrote.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by `gaussmix fit -o`.")]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table.")]
-Components = Annotated[int, typer.Option("--components", "-k", min=1, help="How many components.")]
+Components = Annotated[int, typer.Option("--components", "-k", min=1, help="Number of components.")]
 
 
 class CovarianceType(StrEnum):
@@ -21,7 +21,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """Those, and the letters of `gaussmix.core.covariance.MODELS`."""
+    """These names, and the letters of `gaussmix.core.covariance.MODELS`."""
 
     FULL = "full"
     TIED = "tied"
@@ -52,39 +52,43 @@ class Init(StrEnum):
     RANDOM_FROM_DATA = "random_from_data"
 
 
-CovarianceTypeOption = Annotated[CovarianceType, typer.Option(help="The shape of the components.")]
+CovarianceTypeOption = Annotated[CovarianceType, typer.Option(help="Covariance structure of the components.")]
 ModelOption = Annotated[
     ModelName,
     typer.Option(
         "--covariance-type",
         metavar="full|tied|diag|spherical|EII|...|VVV",
-        help="The shape of the components: a name, or three letters for volume, shape and orientation.",
+        help="Covariance structure: a name, or three letters for volume, shape and orientation.",
     ),
 ]
 Starts = Annotated[
     int | None,
-    typer.Option(min=1, help="Starts; the one that leads to the greatest likelihood is kept. A search has 8."),
+    typer.Option(
+        min=1, help="Number of starts; the fit of greatest likelihood is kept. If not given, a search uses 8."
+    ),
 ]
 TimeBudget = Annotated[
-    float | None, typer.Option(min=0, metavar="SECONDS", help="Take the best model there is after so long.")
+    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time, and keep the best model so far.")
 ]
 RegCovar = Annotated[
     str | None,
     typer.Option(
         metavar="NUMBER|chen-tan|inverse-wishart",
-        help="Added to every variance, or a penalty by name; if not given, one too weak to be seen.",
+        help="Number added to every variance, or name of a penalty; if not given, a very weak penalty.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For the starts: the same seed, the same model.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed for the starts; the same seed gives the same model.")
+]
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """Those that were typed: for the others the estimator decides."""
+def options_given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given; for the others the estimator has defaults."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def number_or_name(text: str | None) -> float | str | None:
-    """What ``RegCovar`` says."""
+    """Return the text as a number if it is one."""
     try:
         return None if text is None else float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Output files: complete or not there at all."""
+"""Output files and folders, written completely or not at all."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from gaussmix.cli.tables import require_table_suffix
 
 
 def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
-    """ValueError, before any work is done, if a file cannot be written there or would replace an input."""
+    """Raise ValueError, before any work is done, if the file cannot be written or would replace an input."""
     if path is None:
         return
     if table:
@@ -23,7 +23,7 @@ def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
 
 
 def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> None:
-    """ValueError, before any work is done, if the files cannot be written there or would replace an input."""
+    """Raise ValueError, before any work is done, if the files cannot be written or would replace an input."""
     if folder.exists():
         if not folder.is_dir():
             raise ValueError(f"{folder} is a file; give the name of a folder")
@@ -36,7 +36,7 @@ def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> No
 
 @contextmanager
 def complete_file(path: Path) -> Iterator[Path]:
-    """A path to write to; what is there takes the given name at the end, unless something went wrong."""
+    """Yield a temporary path to write to; the file is moved to the given path unless the body fails."""
     with _scratch(path.parent) as scratch:
         yield scratch / path.name
         os.replace(scratch / path.name, path)
@@ -44,7 +44,7 @@ def complete_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def complete_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write to; its files move to the given folder at the end, unless something went wrong."""
+    """Yield a temporary folder to write to; its files are moved to the given folder unless the body fails."""
     with _scratch(folder if folder.is_dir() else folder.parent) as scratch:
         yield scratch
         folder.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ def _check_folder(parent: Path, path: Path) -> None:
 
 def _check_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK):
-        raise ValueError(f"The folder {folder} cannot be written to")
+        raise ValueError(f"The folder {folder} is not writable")
 
 
 def _check_not_input(path: Path, inputs: Sequence[Path]) -> None:

@@ -9,9 +9,10 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -21,17 +22,18 @@ def plot(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .pdf or .svg file to write.")],
     table: Annotated[
-        Path | None, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; without it, no rows.")
+        Path | None,
+        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; if not given, only the model is drawn."),
     ] = None,
     features: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="The features to show, by name or position; all if not given.")
+        str | None, typer.Option(metavar="A,B,C", help="Features to show, by name or position; all if not given.")
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Light on dark paper.")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw on a dark background.")] = False,
 ) -> None:
     """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
     check_output(output, model, *([] if table is None else [table]))
     if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the figures that gaussmix writes")
+        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the formats of figures")
     mixture = Mixture.load(model)
     shown = _features(mixture, model, features)
     rows = None if table is None else read_features(mixture, table)
@@ -39,11 +41,11 @@ def plot(
 
     with complete_file(output) as partial:
         write_figure(partial, model_figure(mixture, rows, features=shown, dark=dark))
-    print_apart(facts([("figure", str(output))]))
+    print_apart(entry_grid([Entry("figure", str(output))]))
 
 
 def _features(mixture: Mixture, model: Path, features: str | None) -> list[int]:
-    """The positions of the features to show."""
+    """Return the positions of the features to show."""
     from gaussmix.plots.pairs import MOST_FEATURES
 
     if features is None:

@@ -9,35 +9,36 @@ from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, SeedOption, TablePath
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.select import numbers_in
-from gaussmix.cli.summary import facts, print_apart
+from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import WeightsOption, read_features, read_weights
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import Entry, entry_grid
 
 
 @command
 def report(
     model: ModelPath,
     table: TablePath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write; it refers to no other.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write; it is self-contained.")],
     components: Annotated[
         str | None,
         typer.Option(
             "--components",
             "-k",
             metavar="RANGE",
-            help="Numbers of components to compare the model with, such as 1:9; if not given, up to three more.",
+            help="Numbers of components to compare with, such as 1:9; if not given, up to three more.",
         ),
     ] = None,
-    no_compare: Annotated[bool, typer.Option("--no-compare", help="Fit no other models.")] = False,
+    no_compare: Annotated[bool, typer.Option("--no-compare", help="Do not compare with other models.")] = False,
     weights: WeightsOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Write what is to be known of a model and a table into one HTML file, with pictures."""
+    """Write a report on a model and a table to one HTML file, with figures."""
     check_output(output, model, table)
     if output.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{output} should end with .html")
     if components is not None and no_compare:
-        raise ValueError("-k names models to compare with, and --no-compare says to compare none: leave one out")
+        raise ValueError("-k and --no-compare exclude each other; omit one of them")
     numbers = () if no_compare else None if components is None else numbers_in(components)
     mixture = Mixture.load(model)
     rows = read_features(mixture, table, leaving_out=weights)
@@ -60,8 +61,8 @@ def report(
         except KeyboardInterrupt as pressed:
             if not partial.exists():
                 raise
-            interrupt = KeyboardInterrupt("Interrupted: the report has what had been compared by then.")
+            interrupt = KeyboardInterrupt("Interrupted: the report has the models that were compared before.")
             interrupt.__cause__ = pressed
-    print_apart(facts([("report", str(output))]))
+    print_apart(entry_grid([Entry("report", str(output))]))
     if interrupt:
         raise interrupt

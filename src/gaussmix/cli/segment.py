@@ -25,42 +25,46 @@ class ColorSpace(StrEnum):
 def segment(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders."),
+        typer.Argument(
+            metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders of them."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
     components: Annotated[
         str,
         typer.Option(
-            "--components", "-k", metavar="NUMBER|auto", help="How many classes; auto: as many as can be told apart."
+            "--components", "-k", metavar="NUMBER|auto", help="Number of classes; auto: estimated from the colors."
         ),
     ] = "auto",
-    color: Annotated[ColorSpace, typer.Option(help="What colors are measured in.")] = ColorSpace.RGB,
+    color: Annotated[ColorSpace, typer.Option(help="Color space.")] = ColorSpace.RGB,
     smoothing: Annotated[
         str,
-        typer.Option(metavar="auto|NUMBER", help="How much neighbors are alike; 0: each pixel stands alone."),
+        typer.Option(metavar="auto|NUMBER", help="Smoothness of the labels; 0: each pixel is classified on its own."),
     ] = "auto",
     mask: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Only pixels that are not 0 in this picture count. A folder: masks named as the files.",
+            help="Use only pixels that are not 0 in this picture, or in the picture of the same name in a folder.",
         ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Scribbles: a picture of class numbers, or painted in a color for each class. A folder: as masks.",
+            help="Known pixels: a picture of class numbers, or with a color for each class; or a folder of them.",
         ),
     ] = None,
     fractions: Annotated[
-        bool, typer.Option("--fractions", help="Write how much of each class is in each pixel (partial volume).")
+        bool, typer.Option("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
     ] = False,
     bias_field: Annotated[
-        bool, typer.Option("--bias-field", help="Divide by a smooth field first (magnetic resonance).")
+        bool, typer.Option("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
     ] = False,
-    each: Annotated[bool, typer.Option("--each", help="A model for each file, not one for all.")] = False,
-    volume: Annotated[bool, typer.Option("--volume", help="Nameless pages of a TIFF are slices of a volume.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="Fit one model for each file instead of one for all.")] = False,
+    volume: Annotated[
+        bool, typer.Option("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")
+    ] = False,
     maps: Annotated[
         bool | None,
         typer.Option(
@@ -70,10 +74,10 @@ def segment(
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
     seed: SeedOption = 0,
 ) -> None:
-    """Segment pictures and volumes by color: labels, segments, probability maps, a contact sheet and the model.
+    """Segment pictures and volumes by color; write labels, segments, probability maps, a figure and the model.
 
-    Segments are numbered from 0, dark, to bright. Pixels that are transparent, NaN or masked do not count.
-    Results lie on the picture: NIfTI beside NIfTI, TIFF beside TIFF, PNG beside all other pictures.
+    Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
+    Results have the size of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all other formats.
     """
     given = find_pictures(files, mask, labels, volume=volume)
     settings = Settings(
@@ -96,13 +100,13 @@ def segment(
     parts, wrong = segment_several(given, settings)
     print_apart(*parts)
     if wrong:
-        raise ValueError(f"{len(wrong)} of {len(given)} files are left out: {'; '.join(wrong)}")
+        raise ValueError(f"{len(wrong)} of {len(given)} files were left out: {'; '.join(wrong)}")
 
 
 def _number_of_classes(text: str) -> int | str:
     if text == "auto" or (text.isdecimal() and 1 <= int(text) <= 255):
         return text if text == "auto" else int(text)
-    raise ValueError(f"-k is a number from 1 to 255 (a label is one byte), or auto; got {text!r}")
+    raise ValueError(f"-k must be a number from 1 to 255 (a label is one byte) or auto; got {text!r}")
 
 
 def _number_or_auto(text: str) -> float | str:
@@ -111,4 +115,4 @@ def _number_or_auto(text: str) -> float | str:
     except ValueError:
         if text == "auto":
             return text
-        raise ValueError(f"--smoothing is a number, or auto; got {text!r}") from None
+        raise ValueError(f"--smoothing must be a number or auto; got {text!r}") from None

@@ -1,20 +1,20 @@
 """Segmentation of one or several files for ``gaussmix segment``."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.picture_input import PictureInput
-from gaussmix.cli.summary import facts, files_summary, segments_summary
+from gaussmix.cli.summary import files_summary, segments_summary
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -86,7 +86,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with _progress():
+    with progress_bar("Fitting", console=notes()):
         segmentation = _fitted(given, picture, settings)
     segmenter = segmentation.segmenter
     with complete_folder(settings.output) as partial:
@@ -95,9 +95,9 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         drawn = _draw(partial, given, segmentation)
         written = sorted(path.name for path in partial.iterdir())
     _warn_of_older(settings.output, written)
-    lines = [("pixels", f"{picture.n_visible:,}"), *_facts(segmenter)]
-    lines.append(("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation, fractions=settings.fractions), facts(lines)]
+    entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
+    entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
+    return [segments_summary(segmentation, fractions=settings.fractions), entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -108,34 +108,34 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     wrong: dict[str, str] = {}
     done: list[_Done] = []
     shared: GaussianMixtureSegmenter | None = None
-    with _progress() as (bar, task):
+    with progress_bar("Fitting", len(given), console=notes()) as update:
         if not settings.each:
             shared, fitted = _fit_shared(given, settings, wrong)
         settings.output.mkdir(exist_ok=True)
-        for number, item in enumerate(given):
-            text = f"{item.name[:30]}, {number + 1} of {len(given)}"
-            bar.update(task, description=text, total=len(given), completed=number)
+        for item in given:
+            update(item.name[:30], 0)
             if str(item.path) not in wrong:
                 try:
                     done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
                 except (ValueError, OSError) as error:
                     wrong[str(item.path)] = str(error)
+            update()
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
     with complete_folder(settings.output) as partial:
         if shared is not None:
             done[0].model.save(partial / _MODEL)
-        subtitle = f"{len(done)} files, {'a model for each' if settings.each else 'one model'}"
-        write_figure(partial / _SHEET, _sheet(done, "Segments, each in its mean color", subtitle))
-    lines = [("files", f"{len(done):,}")]
+        subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
+        write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
-        lines += [("model of", fitted), *_facts(shared)]
+        entries += [Entry("fitted to", fitted), _smoothing(shared)]
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
-    lines.append(("written", f"{settings.output}: {common}; a folder for each file with {', '.join(what)}"))
+    entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
-    return [table, facts(lines)], list(wrong.values())
+    return [table, entry_grid(entries)], list(wrong.values())
 
 
 def _fit_shared(
@@ -160,8 +160,8 @@ def _fit_shared(
             continue
         if pictures and _kind(picture) != _kind(pictures[0]):
             raise ValueError(
-                f"{item.path} has {_in_words(picture)}, {paths[0]} {_in_words(pictures[0])}: one model cannot have "
-                "both; segment them apart, or use --each"
+                f"{item.path} has {_describe(picture)}, {paths[0]} {_describe(pictures[0])}; one model needs pictures "
+                "of one kind: segment them separately, or use --each"
             )
         if not pictures:
             step = max(1, -(-len(given) * picture.pixels.nbytes // _MOST_FITTED))
@@ -172,7 +172,7 @@ def _fit_shared(
         raise ValueError(f"None of the {len(given)} files could be read: {next(iter(wrong.values()))}")
     labeled = any(labels is not None for labels in known)
     segmenter = fit_pictures(pictures, settings.new_segmenter(pictures[0], labeled), known)
-    return segmenter, f"{len(pictures)} of them" if step > 1 else "all of them"
+    return segmenter, counted(len(pictures), "file") if step > 1 else "all files"
 
 
 def _segment_into(
@@ -232,7 +232,7 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
         return _FIGURE
     views = segmentation.views(1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
-    write_figure(folder / _SHEET, _sheet([done], title, "Each segment in its mean color"))
+    write_figure(folder / _SHEET, _sheet([done], title, "Segments in their mean colors"))
     return _SHEET
 
 
@@ -258,17 +258,17 @@ def _small(view: View) -> View:
     return replace(view, picture=view.picture[::step, ::step].copy(), segments=view.segments[::step, ::step].copy())
 
 
-def _facts(segmenter: "GaussianMixtureSegmenter") -> list[tuple[str, str]]:
-    return [("smoothing", f"{segmenter.smoothing_:.3g}")]
+def _smoothing(segmenter: "GaussianMixtureSegmenter") -> Entry:
+    return Entry("smoothing", f"{segmenter.smoothing_:.3g}")
 
 
 def _kind(picture: Picture) -> tuple[int, int, bool]:
     return picture.n_axes, picture.pixels.shape[-1], picture.stacked
 
 
-def _in_words(picture: Picture) -> str:
-    n_channels = picture.pixels.shape[-1]
-    return f"{picture.n_axes} axes{' in a stack' if picture.stacked else ''} and {n_channels} channels"
+def _describe(picture: Picture) -> str:
+    stacked, channels = " in a stack" if picture.stacked else "", counted(picture.pixels.shape[-1], "channel")
+    return f"{picture.n_axes} axes{stacked} and {channels}"
 
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
@@ -289,12 +289,3 @@ def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
     older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
     if older:
         warnings.warn(f"{folder} still has files of an earlier run: {', '.join(older)}", stacklevel=2)
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Progress, Any]]:
-    """A bar in the terminal, gone at the end; it goes to and fro until it has a total."""
-    console = notes()
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task("Fitting", total=None)

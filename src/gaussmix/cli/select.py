@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from gaussmix.cli.console import command, run_fit
-from gaussmix.cli.options import RegCovar, SeedOption, TablePath, TimeBudget, given, number_or_name
+from gaussmix.cli.options import RegCovar, SeedOption, TablePath, TimeBudget, number_or_name, options_given
 from gaussmix.cli.outputs import check_output, complete_file
-from gaussmix.cli.summary import facts, mixture_summary, print_apart
+from gaussmix.cli.summary import mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.core.text import Entry, entry_grid
 
 _RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
-_MOST = 10_000  # components, where a slip of the finger is likelier than a wish
+_MOST = 10_000  # components; more are probably a typing error
 
 
 class Criterion(StrEnum):
@@ -38,23 +39,27 @@ def select(
     covariance_type: Annotated[
         str,
         typer.Option(
-            metavar="all|sklearn|A,B,C", help="The fourteen models EII to VVV, scikit-learn's four, or some by name."
+            metavar="all|sklearn|A,B,C", help="Covariance structures: EII to VVV, scikit-learn's four, or names."
         ),
     ] = "all",
-    criterion: Annotated[Criterion, typer.Option(help="What is least for the best model.")] = Criterion.BIC,
+    criterion: Annotated[
+        Criterion, typer.Option(help="Criterion; the best model has the lowest value.")
+    ] = Criterion.BIC,
     reg_covar: RegCovar = None,
     time_budget: TimeBudget = None,
     seed: SeedOption = 0,
-    jobs: Annotated[int | None, typer.Option(help="How many threads work; one per processor if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Number of threads; one per processor if not given.")] = None,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table of models to this .csv or .json file.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Write the best model to this file (JSON).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table and the reason.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of the table and the explanation.")
+    ] = False,
 ) -> None:
-    """Compare numbers of components and covariance models, say which is best and why."""
+    """Compare numbers of components and covariance structures, and explain the choice."""
     check_output(output, table)
     check_output(model, table)
     if output is not None and output.suffix.lower() not in (".csv", ".json"):
@@ -64,37 +69,37 @@ def select(
     numbers, types = numbers_in(components), _types_in(covariance_type)
     rows = read_rows(table, columns, weights)
     if rows.n_rows < 2:
-        raise ValueError(f"{table} has 1 row; models are compared on at least 2")
+        raise ValueError(f"{table} has 1 row; a comparison of models needs at least 2")
     from gaussmix.estimators import GaussianMixtureIC
 
-    options: dict[str, Any] = given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
+    options: dict[str, Any] = options_given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
     search = GaussianMixtureIC(
         numbers, covariance_types=types, criterion=criterion.value, random_state=seed, progress=True, **options
     )
     interrupt = run_fit(search, lambda: search.fit(rows.values, sample_weight=rows.weights))
     mixture = replace(search.mixture_, feature_names=rows.names)
-    results, reason = search.results_, search.why()
-    content = results.to_json(reason=search.reason_, warnings=list(reason.warnings))
+    results, explanation = search.results_, search.why()
+    content = results.to_json(reason=search.reason_, warnings=list(explanation.warnings))
     written = []
     if output is not None:
         with complete_file(output) as partial:
             text = results.to_csv() if output.suffix.lower() == ".csv" else content
             partial.write_text(text, encoding="utf-8")
-        written.append(("models", str(output)))
+        written.append(Entry("models", str(output)))
     if model is not None:
         with complete_file(model) as partial:
             mixture.save(partial)
-        written.append(("model", str(model)))
+        written.append(Entry("model", str(model)))
     if as_json:
         typer.echo(content, nl=False)
     else:
-        print_apart(results, reason, mixture_summary(mixture), *([facts(written)] if written else []))
+        print_apart(results, explanation, mixture_summary(mixture), *([entry_grid(written)] if written else []))
     if interrupt:
         raise interrupt
 
 
 def numbers_in(text: str) -> tuple[int, ...]:
-    """Numbers of components from "1:9" (both ends count) or "2,4,8", or both."""
+    """Return the numbers of components in "1:9" (both ends included), "2,4,8", or a mixture of both."""
     numbers: set[int] = set()
     for part in text.split(","):
         found = _RANGE.fullmatch(part)

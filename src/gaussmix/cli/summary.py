@@ -1,7 +1,7 @@
-"""A fitted mixture in words and tables."""
+"""Summaries of mixtures and segmentations as tables."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,27 +12,27 @@ from rich.text import Text
 from gaussmix.cli.console import results
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray, Rows
-from gaussmix.diagnostics.means import means_in_words
+from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
 
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
 
-_CELL = 18  # characters that a mean with its deviation needs
+_CELL = 18  # characters of a mean with its deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # is not broken over two lines
+_COLOR = "mean color"  # stays on one line
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
-    """Weights, and the mean and standard deviation of each component in each feature.
+    """Return weights, means and standard deviations of the components.
 
-    Components are lines; where the features do not fit in the width, features are lines; where neither does, the
-    first features are shown, and said to be the first.
+    Each component is a line. If the features do not fit in the width, each feature is a line; if the components do not
+    fit either, only the first features are shown, with a note.
     """
     k, d = mixture.n_components, mixture.n_features
-    names = mixture.feature_names or tuple(f"column {position}" for position in range(d))
-    cells = means_in_words(mixture)
+    cells = format_means(mixture)
     fits = max(1, ((width or results().width) - 20) // _CELL)
     shown = d
     if d > fits and k <= fits:
@@ -40,44 +40,34 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
         table = _new_table("", *(f"component {component}" for component in range(k)))
         table.add_row("weight", *(f"{weight:.4f}" for weight in mixture.weights), end_section=True)
         for feature in range(shown):
-            table.add_row(Text(names[feature]), *(line[feature] for line in cells))
+            table.add_row(Text(mixture.names[feature]), *(line[feature] for line in cells))
     else:
         shown = min(d, fits)
-        table = _new_table("component", "weight", *names[:shown])
+        table = _new_table("component", "weight", *mixture.names[:shown])
         for component, line in enumerate(cells):
             table.add_row(str(component), f"{mixture.weights[component]:.4f}", *line[:shown])
     note = "" if shown == d else f" (the first {shown} of {d} columns)"
     return Group(table, Text(f"mean ± standard deviation{note}", style="dim"))
 
 
-def facts(lines: Iterable[tuple[str, str]]) -> RenderableType:
-    """Names and values, below each other."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in lines:
-        table.add_row(Text(name, style="dim"), Text(value))
-    return table
-
-
-def fit_facts(estimator: "GaussianMixture", rows: WeightedRows) -> list[tuple[str, str]]:
-    """How well a fit went on its rows."""
+def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
+    """Return the likelihood and the criteria of a fit to these rows, and how it ended."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row = estimator.lower_bound_
     return [
-        ("rows", f"{rows.n_rows:,}{weight}"),
-        ("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
-        ("BIC", f"{estimator.bic(rows.values, rows.weights):.3f} (lower is better)"),
-        ("AIC", f"{estimator.aic(rows.values, rows.weights):.3f} (lower is better)"),
-        ("iterations", str(estimator.n_iter_)),
-        ("why it stopped", estimator.stop_reason_),
+        Entry("rows", f"{rows.n_rows:,}{weight}"),
+        Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
+        Entry("BIC", f"{estimator.bic(rows.values, rows.weights):.3f} (lower is better)"),
+        Entry("AIC", f"{estimator.aic(rows.values, rows.weights):.3f} (lower is better)"),
+        Entry("iterations", str(estimator.n_iter_)),
+        Entry("why it stopped", estimator.stop_reason_),
     ]
 
 
 def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
-    """The share of the pixels, the mean color, and in a volume in millimeters the volume of each class.
+    """Return the share of the pixels and the mean color of each class, and for NIfTI volumes its volume.
 
-    With fractions, shares and volumes are also those of the sums of the fractions.
+    With fractions, shares and volumes are also computed from the sums of the fractions.
     """
     picture, counts = segmentation.picture, [("", segmentation.counts)]
     if fractions:
@@ -97,7 +87,7 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
 
 
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
-    """The share of the pixels that each segment has in each file, in its mean color; narrow: there may be many."""
+    """Return the share of the pixels that each segment has in each file, beside its mean color."""
     k = max(len(share) for share in shares)
     table = _new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):
@@ -118,7 +108,7 @@ def _code(color: Rows) -> str:
 
 
 def print_apart(*parts: RenderableType) -> None:
-    """Print the parts, an empty line between any two."""
+    """Print the parts, separated by empty lines."""
     console = results()
     for number, part in enumerate(parts):
         if number:

@@ -1,4 +1,4 @@
-"""The table that a command is given: its features, and the weights of its rows."""
+"""Features and weights of rows from the table that a command reads."""
 
 import csv
 from pathlib import Path
@@ -10,21 +10,22 @@ import typer
 from gaussmix.cli.tables import column_names, read_table
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Rows
 
-ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="The columns to use; all if not given.")]
-WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column with the rows' weights.")]
+ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="Columns to use; all if not given.")]
+WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")]
 
 
 def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedRows:
-    """The features and the weights of the rows; no names where neither the file nor the options name the columns."""
+    """Read features and weights; without names if neither the file nor the options name the columns."""
     features: list[str] | None = None
     if columns is not None:
         features = [name.strip() for name in next(csv.reader([columns]), [])]
         if len(set(features)) < len(features):
             raise ValueError(f"--columns names a column twice: {columns}")
         if weights in features:
-            raise ValueError(f"The column {weights!r} cannot be a feature (--columns) and the weights (--weights)")
+            raise ValueError(f"The column {weights!r} cannot be both a feature (--columns) and the weights (--weights)")
     elif weights is not None:
         features = [name for name in column_names(path)[0] if name != weights]
     if features == []:
@@ -41,19 +42,21 @@ def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedR
 
 
 def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:
-    """The columns of a model, by name where both have names, else by position among those that are not left out."""
+    """Read the features of a model: by name if both have names, else by position, without the column left out."""
     names, named = column_names(path)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):
         return read_table(path, wanted, fixed=True).rows
     left = [name for name in names if name != leaving_out]
     if len(left) != mixture.n_features:
-        raise ValueError(f"{path} has {len(left)} columns; the model has {mixture.n_features} features")
+        raise ValueError(
+            f"{path} has {counted(len(left), 'column')}; the model has {counted(mixture.n_features, 'feature')}"
+        )
     return read_table(path, None if len(left) == len(names) else left, fixed=True).rows
 
 
 def read_weights(path: Path, column: str) -> FloatArray:
-    """The weights of the rows."""
+    """Read the weights of the rows."""
     return _checked_weights(path, column, read_table(path, [column]).rows[:, 0])
 
 

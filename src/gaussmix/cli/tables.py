@@ -1,7 +1,6 @@
-"""Tables on disk: CSV, Parquet and .npy to rows of numbers and back. The one room that knows pandas and pyarrow.
+"""Files with tables: CSV, Parquet and .npy. No other module imports pandas and pyarrow.
 
-Rows are counted from 0 in what users are told, as everywhere; for a CSV file the line is told too, as editors and
-spreadsheets count it.
+Messages count rows from 0, as everywhere; for CSV files they also have the number of the line, counted from 1.
 """
 
 import csv
@@ -18,13 +17,14 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.rows import KEPT_TYPES
+from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 
-_SHOWN = 5  # rows that an error names
-_CHOOSE, _ITS_OWN = "choose columns with --columns", "the model was fitted to numbers there"
-_MANY = 20  # rows that chance does not put in order
+_SHOWN = 5  # rows in an error message
+_CHOOSE, _ITS_OWN = "choose columns with --columns", "the model needs numbers there"
+_MANY = 20  # rows; more are not sorted by chance
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
@@ -37,9 +37,9 @@ class Table:
     rows : (n, d) array
         At least one row and one column.
     names : tuple of d str
-        The columns; their positions "0", "1", ... when the file does not name them.
+        Names of the columns; their positions "0", "1", ... if the file has no names.
     named : bool
-        Whether the file names them: .npy files do not, nor do CSV files without a header.
+        Whether the file has names; .npy files and CSV files without a header have none.
     """
 
     rows: Rows
@@ -48,16 +48,16 @@ class Table:
 
 
 def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
-    """The columns of a table, and whether the file names them (`Table`).
+    """Return the names of the columns of a table, and whether the file has names (`Table`).
 
     Raises
     ------
     ValueError, OSError
-        Says why the file is not a table.
+        If the file is not a table; the message says why.
     """
     source = Path(path)
     suffix = require_table_suffix(source)
-    source.open("rb").close()  # a missing file is told alike whichever library would read it
+    source.open("rb").close()  # the same error for a missing file, whichever library reads it
     match suffix:
         case ".csv":
             return _csv_names(source)
@@ -70,29 +70,29 @@ def column_names(path: str | PathLike[str]) -> tuple[tuple[str, ...], bool]:
 def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, *, fixed: bool = False) -> Table:
     """Read a table, or some of its columns in the order given.
 
-    A CSV table may be separated by tabs, or by semicolons, as spreadsheets do where the comma is the decimal sign: then
-    numbers may have decimal commas, and when some have, none has a point.
+    CSV tables may be separated by commas, tabs or semicolons. With semicolons, as spreadsheets write them where the
+    comma is the decimal sign, numbers may have decimal commas; decimal points and commas must not be mixed.
 
     Parameters
     ----------
     path : path to a .csv, .parquet or .npy file
     columns : sequence of str, optional
-        Names, or positions as text where the file has no names. Columns that are left out may hold anything.
+        Names, or positions as text if the file has no names. Other columns may contain anything.
     fixed : bool
-        Whether the columns are a model's, so that no error advises to choose others.
+        Whether a model requires these columns, so that error messages do not suggest others.
 
     Raises
     ------
     ValueError, OSError
-        Names the file, and the first column and row that do not hold a finite number.
+        If a value is not a finite number; the message names the file, the column and the row.
     """
     source = Path(path)
     names, named = column_names(source)
     chosen = names if columns is None else tuple(columns)
     missing = [name for name in chosen if name not in names]
     if missing:
-        plural = "s" if len(missing) > 1 else ""
-        raise ValueError(f"{source} has no column{plural} {_listed(missing)}; its columns are {_listed(names)}")
+        what = plural("column", len(missing))
+        raise ValueError(f"{source} has no {what} {_listed(missing)}; its columns are {_listed(names)}")
     if "" in chosen:
         raise ValueError(f"{source} has a column without a name; name it, or choose columns with --columns")
     if not chosen:
@@ -123,7 +123,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
 
 
 def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
-    """Write columns of equal length to a .csv, .parquet or .npy file; .npy has no place for their names."""
+    """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no names."""
     target = Path(path)
     match require_table_suffix(target):
         case ".csv":
@@ -137,17 +137,17 @@ def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
 
 
 def table_as_csv(columns: Mapping[str, Rows]) -> str:
-    """Columns of equal length as CSV text; each number has the digits that give the same number back."""
+    """Return columns of equal length as CSV text, with as many digits as identify each number."""
     text: str = _import_pandas().DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
     return text
 
 
 def require_table_suffix(path: Path) -> str:
-    """The suffix in lower case; ValueError unless it is that of a table."""
+    """Return the suffix in lower case; ValueError unless it is that of a table."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         remedy = "; save the sheet as CSV UTF-8 first" if suffix in (".xlsx", ".xls", ".ods") else ""
-        raise ValueError(f"{path} does not end in .csv, .parquet or .npy, the tables that gaussmix knows{remedy}")
+        raise ValueError(f"{path} does not end in .csv, .parquet or .npy, the formats of tables{remedy}")
     return suffix
 
 
@@ -179,8 +179,8 @@ def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequenc
             rows = np.flatnonzero(cells[at].str.contains(".", regex=False, na=False))
             if rows.size:
                 raise ValueError(
-                    f"{path} has decimal commas, and points in column {names[at]!r} ({cells[at].iloc[rows[0]]} in row "
-                    f"{rows[0]}{_line(path, rows[0])}): write all numbers in one way"
+                    f"{path} has decimal commas, but decimal points in column {names[at]!r} "
+                    f"({cells[at].iloc[rows[0]]} in row {rows[0]}{_line(path, rows[0])}); use one decimal sign"
                 )
     for at, column in pointed.items():
         frame[at] = column
@@ -188,7 +188,7 @@ def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequenc
 
 
 def _with_decimal_points(column: Any) -> Any:
-    """A column of text as numbers where all are whole or have a decimal comma, else None."""
+    """Convert a column of text to numbers if all are whole or have a decimal comma, else return None."""
     text = column[column.notna()].astype(str)
     if not text.str.fullmatch(_DECIMAL_COMMA).all():
         return None
@@ -196,14 +196,14 @@ def _with_decimal_points(column: Any) -> Any:
 
 
 def _is_running_number(column: Any) -> bool:
-    """Whether it numbers the rows, as an identifier does: one more in each, or just more in each of many."""
+    """Return whether integers grow by one from row to row, or just grow in many rows, as identifiers do."""
     steps = column.diff().iloc[1:]
     whole = column.dtype.kind in "iu" and len(column) > 2
     return whole and bool((steps == 1).all() or (len(column) >= _MANY and (steps > 0).all()))
 
 
 def _separator(path: Path) -> str:
-    """What separates cells: semicolons or tabs where they cut the first two lines alike, else commas."""
+    """Return semicolon or tab if it occurs equally often in the first two lines, else comma."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         lines = [re.sub('"[^"]*"', "", line) for line in itertools.islice(filter(str.strip, file), 2)]
     for separator in ";\t":
@@ -214,7 +214,7 @@ def _separator(path: Path) -> str:
 
 
 def _line(path: Path, row: int) -> str:
-    """The line of a CSV file that a row ends on, as text to put behind it."""
+    """Return the line of a CSV file on which a row ends, such as " (line 3)"."""
     if path.suffix.lower() != ".csv":
         return ""
     named = _csv_names(path)[1]
@@ -242,7 +242,7 @@ def _read_csv(path: Path, **options: Any) -> Any:
         raise ValueError(f"{path} is empty") from None
     except UnicodeDecodeError:
         raise ValueError(
-            f"{path} is not a CSV table in UTF-8; save it as such, in a spreadsheet as CSV UTF-8"
+            f"{path} is not a CSV table in UTF-8; save it in this encoding (in a spreadsheet: CSV UTF-8)"
         ) from None
     except pandas.errors.ParserWarning:
         raise ValueError(f"{path} is not a CSV table: its rows have more cells than its header") from None
@@ -271,7 +271,7 @@ def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
 
 
 def _npy_array(path: Path) -> Rows:
-    """The array (n, d), not read into memory before it is used."""
+    """(n, d) the array, mapped into memory."""
     array: Rows
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size else None)
@@ -287,7 +287,7 @@ def _npy_array(path: Path) -> Rows:
 
 
 def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
-    """A column of a data frame as numbers; NaN where it is empty."""
+    """Convert a column of a data frame to numbers; empty cells are NaN."""
     kind = column.dtype.kind
     if kind in "biuf":
         return np.asarray(column.to_numpy())
@@ -299,7 +299,7 @@ def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
         value = str(column.iloc[text[0]])
         shown = value if len(value) <= 40 else value[:37] + "..."
         raise ValueError(
-            f"{path}: column {name!r} has {shown!r} in row {text[0]}{_line(path, text[0])} where a number belongs; "
+            f"{path}: column {name!r} has {shown!r} in row {text[0]}{_line(path, text[0])} instead of a number; "
             f"{advice}"
         )
     return np.asarray(numbers)
@@ -319,10 +319,10 @@ def _checked(path: Path, table: Table) -> Table:
         f"{_line(path, row)}"
         for row, column in cells[first[:_SHOWN]].tolist()
     ]
-    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    more = [f"{len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
     raise ValueError(
-        f"{path} has no finite number in {len(rows)} of {len(table.rows)} rows: {', '.join(said)}{more}; fill in such "
-        "cells, or delete the rows (in pandas: table.dropna())"
+        f"{path} has missing or infinite values in {len(rows)} of {len(table.rows)} rows: {join_words(said + more)}; "
+        "fill in these cells, or delete the rows (in pandas: table.dropna())"
     )
 
 
@@ -335,12 +335,11 @@ def _is_number(text: str) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:8]))
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+    return join_words(map(repr, names), 8)
 
 
 def _as_typed(names: Sequence[str]) -> str:
-    """A space and the names as the value of an option, where that can be typed and read."""
+    """Return the names as the value of an option, after a space, if they can be typed as such."""
     text = ",".join(names)
     can_be_typed = text and len(text) <= 100 and text.count(",") == len(names) - 1 and not re.search(r'["$`\\!]', text)
     return f' "{text}"' if can_be_typed else ""

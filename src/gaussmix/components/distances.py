@@ -1,7 +1,7 @@
-"""How far components, and whole mixtures, are from each other.
+"""Distances between components, and between mixtures.
 
-Between components in closed form: tables of the components of one mixture (rows) by those of another (columns). Between
-mixtures by drawing, with a standard error, or by transport of their components.
+Distances between components are in closed form: tables of the components of one mixture (rows) by those of another
+(columns). Distances between mixtures are Monte Carlo estimates with standard errors, or by transport of components.
 """
 
 import math
@@ -15,19 +15,19 @@ from scipy.optimize import linprog
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Random, Seed
 
-_LEAST_DRAWS = 50  # of one component: a variance is estimated from them
+_LEAST_DRAWS = 50  # rows of each component, for its variance
 
 
 @dataclass(frozen=True)
 class MixtureDistance:
-    """A distance that was estimated.
+    """An estimated distance.
 
     Attributes
     ----------
     value : float
         The estimate.
     standard_error : float
-        Of the value, from drawing a finite number of rows; ``inf`` when the value is.
+        The Monte Carlo standard error of the estimate; ``inf`` if the value is infinite.
     """
 
     value: float
@@ -39,17 +39,17 @@ class MixtureDistance:
 
 @dataclass(frozen=True, eq=False)
 class Transport:
-    """The cheapest way to turn one mixture into another by moving whole components.
+    """The transport of components of lowest cost between two mixtures.
 
     Attributes
     ----------
     distance : float
-        The square root of the sum of plan times costs: in the units of the features.
+        The square root of the sum of plan times costs, in the units of the features.
     plan : (k1, k2) array
-        The weight that goes from a component of the first to one of the second mixture: rows sum to the weights of the
-        first, columns to those of the second.
+        The weight transported from each component of the first mixture to each of the second: rows sum to the weights
+        of the first, columns to those of the second.
     costs : (k1, k2) array
-        The squared Wasserstein distances of the components.
+        The squared Wasserstein distances between the components.
     """
 
     distance: float
@@ -58,16 +58,16 @@ class Transport:
 
 
 def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
-    """The Kullback-Leibler divergence of each component of the second mixture from each of the first.
+    """Return the Kullback-Leibler divergence of each component of the second mixture from each of the first.
 
     ``1/2 [|M|^2 - d - 2 log det M + |t|^2]`` with ``M = inverse(L2) L1`` and ``t = inverse(L2) (mean2 - mean1)`` for
-    covariances ``L L'``. M is a triangle, so its diagonal has the determinant, and is taken from the trace feature by
-    feature: components that are alike lose no digits. Weights play no part.
+    covariances ``L L'``. M is triangular, so its diagonal gives the determinant, which is subtracted from the trace
+    feature by feature: there is no cancellation for similar components. Weights are ignored.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
@@ -77,9 +77,9 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
     Raises
     ------
     TypeError
-        An argument is not a `Mixture`.
+        If an argument is not a `Mixture`.
     ValueError
-        The mixtures have different features.
+        If the mixtures have different features.
 
     Examples
     --------
@@ -104,12 +104,12 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
-    """The sum of both Kullback-Leibler divergences of each pair of components (Jeffreys 1946).
+    """Return the sum of both Kullback-Leibler divergences of each pair of components (Jeffreys 1946).
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
@@ -129,21 +129,21 @@ def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
-    """The Bhattacharyya distance of each pair of components, ``-log`` of `overlap`.
+    """Return the Bhattacharyya distance of each pair of components, ``-log`` of `overlap`.
 
     ``1/8 t' inverse(S) t + 1/2 log[det S / sqrt(det S1 det S2)]`` with ``S = (S1 + S2) / 2`` and t the difference of
-    the means: Fukunaga, Introduction to Statistical Pattern Recognition (1990), section 3.4. In whitened units of the
-    first component, by an orthogonal factorization of ``[I; M']`` with ``M = inverse(L1) L2``: nothing is squared.
+    the means: Fukunaga, Introduction to Statistical Pattern Recognition (1990), section 3.4. Computed in whitened units
+    of the first component, by a QR factorization of ``[I; M']`` with ``M = inverse(L1) L2``, without squaring it.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
     (k1, k2) array
-        0 for equals, without a bound for those that are far apart.
+        0 for equal components; unbounded.
 
     Raises
     ------
@@ -176,17 +176,17 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def overlap(first: Mixture, second: Mixture) -> FloatArray:
-    """The overlap coefficient of each pair of components, the integral of sqrt(p q).
+    """Return the overlap coefficient of each pair of components, the integral of sqrt(p q).
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
     (k1, k2) array
-        1 for equals, 0 for those that never meet.
+        1 for equal components, 0 for components without overlap.
 
     Examples
     --------
@@ -201,17 +201,17 @@ def overlap(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
-    """The squared 2-Wasserstein distance of each pair of components.
+    """Return the squared 2-Wasserstein distance of each pair of components.
 
-    ``|mean1 - mean2|^2 + |L1 - L2 U|^2`` with the orthogonal U that makes it least (from the singular vectors of
-    ``L2' L1``), which is the squared Bures distance ``tr(S1 + S2 - 2 sqrt(sqrt(S1) S2 sqrt(S1)))`` without its
+    ``|mean1 - mean2|^2 + |L1 - L2 U|^2`` with the orthogonal U that minimizes it (from the singular vectors of
+    ``L2' L1``), which is the squared Bures distance ``tr(S1 + S2 - 2 sqrt(sqrt(S1) S2 sqrt(S1)))`` without
     cancellation: Bhatia, Jain and Lim, On the Bures-Wasserstein distance between positive definite matrices,
     Expositiones Mathematicae 37 (2019), 165-191.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
@@ -246,21 +246,21 @@ def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
 def mixture_jeffreys(
     first: Mixture, second: Mixture, *, n_draws: int = 10_000, random_state: Seed = 0
 ) -> MixtureDistance:
-    """The symmetric Kullback-Leibler divergence of two mixtures, in nats, by drawing rows of both.
+    """Estimate the symmetric Kullback-Leibler divergence of two mixtures, in nats, from rows drawn from both.
 
-    The mean of ``2 l tanh(l / 2)`` with ``l = log p - log q`` over rows of which half are of p and half of q. It is the
-    integral of ``(p - q) log(p / q)`` by terms that are never negative: the error is small beside a small value. Each
-    component gives rows in proportion to its weight (at least 50), and the standard error is that of a stratified
-    sample: Cochran, Sampling Techniques (1977), chapter 5.
+    The estimate is the mean of ``2 l tanh(l / 2)`` with ``l = log p - log q`` over rows, half of them from p and half
+    from q. This is the integral of ``(p - q) log(p / q)`` with nonnegative terms, so that the error of a small value is
+    small. Rows are drawn from each component in proportion to its weight (at least 50), and the standard error is that
+    of a stratified sample: Cochran, Sampling Techniques (1977), chapter 5.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features, with any numbers of components.
+        Two mixtures with the same features; the numbers of components may differ.
     n_draws : int, default=10_000
-        Rows of each mixture.
+        The number of rows drawn from each mixture.
     random_state : int, numpy Generator or RandomState, optional
-        Where rows are drawn from; 0 gives the same rows each time.
+        The source of randomness; an integer gives the same rows each time.
 
     Returns
     -------
@@ -270,7 +270,7 @@ def mixture_jeffreys(
     Raises
     ------
     TypeError, ValueError
-        As `kullback_leibler`; ValueError when there is nothing to draw.
+        As `kullback_leibler`; ValueError if ``n_draws`` is less than 1.
 
     Examples
     --------
@@ -287,24 +287,24 @@ def mixture_jeffreys(
 def total_variation(
     first: Mixture, second: Mixture, *, n_draws: int = 10_000, random_state: Seed = 0
 ) -> MixtureDistance:
-    """Half the integral of ``|p - q|``, between 0 and 1, by drawing rows of both mixtures.
+    """Estimate half the integral of ``|p - q|``, between 0 and 1, from rows drawn from both mixtures.
 
-    The best rule that tells from one row which of the two it came from is right with probability ``(1 + value) / 2``.
-    Errors are those of `mixture_jeffreys`.
+    The best classifier of single rows into the two mixtures is right with probability ``(1 + value) / 2``. Rows are
+    drawn, and the standard error is estimated, as in `mixture_jeffreys`.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features, with any numbers of components.
+        Two mixtures with the same features; the numbers of components may differ.
     n_draws : int, default=10_000
-        Rows of each mixture.
+        The number of rows drawn from each mixture.
     random_state : int, numpy Generator or RandomState, optional
-        Where rows are drawn from; 0 gives the same rows each time.
+        The source of randomness; an integer gives the same rows each time.
 
     Returns
     -------
     MixtureDistance
-        0 for equals, 1 for mixtures that never meet.
+        0 for equal mixtures, 1 for mixtures without overlap.
 
     Examples
     --------
@@ -319,21 +319,21 @@ def total_variation(
 
 
 def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
-    """The Wasserstein-type distance MW2 of two mixtures: transport of components at `squared_wasserstein` costs.
+    """Return the Wasserstein-type distance MW2 of two mixtures: transport of components at `squared_wasserstein` costs.
 
     Delon and Desolneux, A Wasserstein-type distance in the space of Gaussian mixture models, SIAM Journal on Imaging
-    Sciences 13 (2020), 936-970; a linear program, solved by HiGHS. It depends on the units of the
-    features. POT's ``ot.gmm.gmm_ot_loss`` is its square.
+    Sciences 13 (2020), 936-970. The linear program is solved by HiGHS. The distance depends on the units of the
+    features; POT's ``ot.gmm.gmm_ot_loss`` is its square.
 
     Parameters
     ----------
     first, second : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
     Transport
-        The distance, and which component goes where.
+        The distance and the transport plan.
 
     Raises
     ------
@@ -354,7 +354,7 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     scale = float(costs.max()) or 1.0
     rows = sparse.kron(sparse.eye_array(k1), np.ones((1, k2)))
     columns = sparse.kron(np.ones((1, k1)), sparse.eye_array(k2))
-    sums = sparse.vstack([rows, columns]).tocsr()[:-1]  # the last one follows from the others
+    sums = sparse.vstack([rows, columns]).tocsr()[:-1]  # the last one depends on the others
     weights = np.concatenate([first.weights, second.weights])[:-1]
     prices = costs.ravel() / scale
     found = linprog(prices, A_eq=sums, b_eq=weights, method="highs-ds")  # type: ignore[call-overload] # sparse
@@ -365,10 +365,10 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
 
 
 def require_comparable(first: Mixture, second: Mixture) -> None:
-    """TypeError or ValueError unless both are mixtures of the same features."""
+    """Raise TypeError or ValueError unless both are mixtures with the same features."""
     for mixture in (first, second):
         if not isinstance(mixture, Mixture):
-            raise TypeError(f"a Mixture is compared with a Mixture, got {type(mixture).__name__}: pass its mixture_")
+            raise TypeError(f"both arguments must be a Mixture, got {type(mixture).__name__}: pass its mixture_")
     if first.n_features != second.n_features:
         raise ValueError(f"the mixtures have {first.n_features} and {second.n_features} features: compare marginals")
     names = first.feature_names, second.feature_names
@@ -379,7 +379,7 @@ def require_comparable(first: Mixture, second: Mixture) -> None:
 def _mean_of_both(
     first: Mixture, second: Mixture, function: Callable[[FloatArray], FloatArray], n_draws: int, random_state: Seed
 ) -> MixtureDistance:
-    """The mean of a function of log p - log q over rows of both mixtures, stratified by their components."""
+    """Estimate the mean of a function of log p - log q over rows of both mixtures, stratified by component."""
     require_comparable(first, second)
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")

@@ -1,4 +1,4 @@
-"""Names that stay: components in an order that does not depend on the fit."""
+"""Matching and ordering of components."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,26 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 
 ORDERS = ("weight", "principal")
-"""What `order_components` knows beside features."""
+"""Orders of `order_components` other than features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """Which component is which in a reference.
+    """Pairs of matching components of a mixture and a reference.
 
     Attributes
     ----------
     components, partners : (m,) array of int
-        Component ``components[i]`` of the mixture is ``partners[i]`` of the reference; partners ascend. Of two mixtures
-        with different numbers of components, ``m`` is the lesser one.
+        Component ``components[i]`` of the mixture matches component ``partners[i]`` of the reference; partners are in
+        ascending order, and ``m`` is the smaller number of components.
     order : (k,) array of int
-        The components of the mixture in the order of the reference, those without a partner last, by descending weight.
+        The components of the mixture in the order of the reference; those without a partner come last, by descending
+        weight.
     cost : float
-        Sum of the costs of the pairs, in nats.
+        The sum of the costs of the pairs, in nats.
     margin : float
-        By how much the second-best matching costs more: the less, the less sure are the names. Infinite when there is
-        one matching only.
+        The difference from the cost of the second-best matching; small values mean an ambiguous matching. Infinite if
+        there is only one matching.
     """
 
     components: IntArray
@@ -39,26 +40,26 @@ class Matching:
 
 
 def match_components(mixture: Mixture, reference: Mixture) -> Matching:
-    """The matching of components that costs least (Hungarian method: Kuhn 1955; `scipy.optimize`).
+    """Match components at the lowest total cost (Hungarian method: Kuhn 1955; `scipy.optimize`).
 
     The cost of a pair is the symmetric Kullback-Leibler divergence of their normal densities
-    (`gaussmix.components.distances.jeffreys`), in nats; weights do not matter. (Responsibilities of common rows in its
-    place flip more names: benchmarks/alignment.py.)
+    (`gaussmix.components.distances.jeffreys`), in nats; weights are ignored. Costs from the responsibilities of common
+    rows mismatch more components (benchmarks/alignment.py).
 
     Parameters
     ----------
     mixture, reference : Mixture
-        Of the same features; the numbers of components may differ.
+        Two mixtures with the same features; the numbers of components may differ.
 
     Returns
     -------
     Matching
-        Pairs, the order that puts them side by side, and how sure it is.
+        The pairs, the order of the components that matches the reference, and the margin of the matching.
 
     Raises
     ------
     ValueError
-        When the two have different features.
+        If the features differ.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def match_components(mixture: Mixture, reference: Mixture) -> Matching:
 
 
 def match_costs(costs: FloatArray, weights: FloatArray) -> Matching:
-    """The matching of least cost, ``costs`` (k, reference k), and how much more the next one costs.
+    """Match at the lowest total cost, with ``costs`` (k, reference k), and find the cost of the second-best matching.
 
     The second-best matching lacks one of the pairs of the best (Murty, Operations Research 16 (1968), 682-687).
     """
@@ -95,22 +96,21 @@ def match_costs(costs: FloatArray, weights: FloatArray) -> Matching:
 
 
 def align(mixture: Mixture, reference: Mixture) -> Mixture:
-    """The mixture with its components in the order of a reference's that they match (`match_components`).
+    """Reorder the components of a mixture to match those of a reference (`match_components`).
 
-    With more components than the reference has, those without a partner come last, by descending weight; with fewer,
-    the order is that of their partners.
+    Components without a partner come last, by descending weight.
 
     Parameters
     ----------
     mixture : Mixture
-        What is to be put in order.
+        The mixture to reorder.
     reference : Mixture
-        Of the same features.
+        A mixture with the same features.
 
     Returns
     -------
     Mixture
-        The same mixture, reordered.
+        The mixture with its components reordered.
 
     Examples
     --------
@@ -124,27 +124,26 @@ def align(mixture: Mixture, reference: Mixture) -> Mixture:
 
 
 def order_components(mixture: Mixture, by: int | str) -> IntArray:
-    """The components in an order that the mixture itself decides; pass it to `Mixture.reordered`.
+    """Return an order of the components that depends on the mixture alone, for `Mixture.reordered`.
 
     Parameters
     ----------
     mixture : Mixture
-        Any one.
+        The mixture whose components are ordered.
     by : "weight", "principal", or a feature's name or position
-        "weight": the heaviest first. A feature: ascending means. "principal": ascending means along the direction in
-        which the mixture varies most, the first eigenvector of its covariance; of its two signs the one that makes the
-        entry of greatest size positive (of several, the first). Unlike the others it depends on the units of the
-        features. Ties keep the order the components have.
+        "weight": by descending weight. A feature: by ascending mean. "principal": by ascending mean along the first
+        principal direction of the mixture, with the sign that makes its entry of greatest size positive (of several,
+        the first); this order depends on the units of the features. Ties keep the existing order.
 
     Returns
     -------
     (k,) array of int
-        Positions of the components: first, second, ...
+        Positions of the components in the new order.
 
     Raises
     ------
     ValueError
-        When there is no such feature.
+        If there is no such feature.
 
     Examples
     --------
@@ -161,7 +160,7 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
 
 
 def principal_direction(mixture: Mixture) -> FloatArray:
-    """(d,) the first principal direction of a mixture: of length one, its entry of greatest size positive."""
+    """(d,) the first principal direction of a mixture, of length one, with a positive entry of greatest size."""
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())

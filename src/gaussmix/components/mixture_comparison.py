@@ -1,4 +1,4 @@
-"""What has changed between two fits: which component became which, and how far it went."""
+"""Comparison of two mixtures: matched components, and the change of each."""
 
 import math
 from collections.abc import Sequence
@@ -17,34 +17,34 @@ from gaussmix.components.distances import (
     total_variation,
 )
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _LEAST_OVERLAP = 0.05  # of equal covariances, means 4.9 standard deviations apart
-_ERRORS = 3.0  # standard errors that chance does not explain
+_ERRORS = 3.0  # standard errors of a change that is more than chance
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A component of the old mixture and what it has become.
+    """A component of the old mixture, and the component of the new mixture that it matches.
 
     Attributes
     ----------
     old, new : int
-        Their positions.
+        Positions of the components.
     overlap : float
-        The integral of sqrt(p q): 1 when nothing has changed.
+        The integral of sqrt(p q): 1 if the component has not changed.
     weights : tuple of two floats
-        Before and after.
+        The old and the new weight.
     shift : float
-        The length of the move of the mean, in standard deviations of the old component in its direction (a Mahalanobis
-        distance).
+        The Mahalanobis distance of the new mean from the old component.
     feature_shifts : (d,) array
-        The same feature by feature: the move over the old standard deviation, with its sign.
+        The shift of the mean in each feature, in standard deviations of the old component.
     log_volume_ratio : float
-        Half the difference of the log determinants: positive when the component has grown.
+        Half the difference of the log determinants: positive if the component has grown.
     """
 
     old: int
@@ -58,28 +58,28 @@ class Match:
 
 @dataclass(frozen=True, eq=False)
 class MixtureComparison:
-    """What has changed between two mixtures: ``str`` has it in words, ``facts`` as numbers.
+    """Comparison of two mixtures: ``str`` returns a table and sentences, ``facts`` has the numbers.
 
     Attributes
     ----------
     matches : tuple of Match
-        By the old components, in order.
+        The matched components, in the order of the old ones.
     vanished, appeared : tuple of int
-        Components of the old and of the new mixture that match none of the other.
+        Components of the old and of the new mixture without a match.
     old_weights, new_weights : (k,) arrays
-        Those of the two mixtures.
+        The weights of the two mixtures.
     divergence : MixtureDistance
         The symmetric Kullback-Leibler divergence, in nats.
     chance_divergence : float or None
-        What it would be on average if only the rows that were fitted were others; None without rows.
+        The divergence that is expected between fits to different rows of the same distribution; None without rows.
     variation : MixtureDistance
-        The total variation, 0 for equals to 1.
+        The total variation distance: 0 for equal mixtures, 1 for mixtures without overlap.
     density_change : MixtureDistance or None
-        The mean log density of the new rows under the old mixture less that of the old rows, in nats per row.
+        The difference of the mean log densities under the old mixture, new rows minus old rows, in nats per row.
     density_levels : tuple of two floats, or None
-        That of the old rows (as expected of rows that were not fitted), and that of the new ones.
+        The mean log density of the old rows, corrected for the fit, and that of the new rows.
     names : tuple of str
-        The features.
+        Names of the features.
     """
 
     matches: tuple[Match, ...]
@@ -96,13 +96,13 @@ class MixtureComparison:
 
     @property
     def has_changed(self) -> bool | None:
-        """Whether the rows have left the old mixture by more than three standard errors; None without rows."""
+        """Whether the density of the rows has changed by more than three standard errors; None without rows."""
         change = self.density_change
         return None if change is None else abs(change.value) > _ERRORS * change.standard_error
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All of it, nested, of strings, numbers, lists and None: ``json.dumps`` takes it."""
+        """The comparison as nested dictionaries of strings, numbers, lists and None, which ``json.dumps`` accepts."""
         density = None
         if self.density_change is not None and self.density_levels is not None:
             density = {
@@ -133,12 +133,12 @@ class MixtureComparison:
         }
 
     def table(self) -> list[tuple[str, ...]]:
-        """The table of components, cell by cell.
+        """Return the table of components.
 
         Returns
         -------
         list of tuple of str
-            Lines, the first with the headings.
+            The cells of each line; the first line has the headings.
         """
         lines: list[tuple[str, ...]] = [("old", "new", "weight", "mean moved", "most in", "volume", "overlap")]
         for match in self.matches:
@@ -159,32 +159,30 @@ class MixtureComparison:
         return lines
 
     def sentences(self) -> list[str]:
-        """What is said below the table.
+        """Return the sentences below the table.
 
         Returns
         -------
         list of str
-            The divergences, and what rows say of them.
+            The distances between the mixtures, and the change of the density if there are rows.
         """
-        chance = "" if self.chance_divergence is None else f"; about {self.chance_divergence:.2g} by chance"
-        said = [
-            f"total variation {self.variation}: 0 for equals, 1 for mixtures that never meet",
-            f"symmetric Kullback-Leibler divergence {self.divergence} nats{chance}",
+        expected = "" if self.chance_divergence is None else f"; {self.chance_divergence:.2g} expected by chance"
+        sentences = [
+            f"total variation {self.variation} (0: equal, 1: no overlap)",
+            f"symmetric Kullback-Leibler divergence {self.divergence} nats{expected}",
         ]
         if self.density_change is not None and self.density_levels is not None:
             change, (before, after) = self.density_change, self.density_levels
-            verdict = "more than chance explains" if self.has_changed else "no more than chance explains"
-            said.append(
-                f"mean log density under the old mixture: {after:.4g} of the new rows, {before:.4g} of the old ones; "
+            verdict = "more than chance" if self.has_changed else "no more than chance"
+            sentences.append(
+                f"mean log density under the old mixture: {after:.4g} for the new rows, {before:.4g} for the old ones; "
                 f"change {change.value:+.3g} ± {change.standard_error:.1g} nats, {verdict}"
             )
-        return said
+        return sentences
 
     def __str__(self) -> str:
         lines = self.table()
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        table = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-        return "\n".join([*(line.rstrip() for line in table), *self.sentences()])
+        return "\n".join([align_columns(lines, left=range(len(lines[0]))), *self.sentences()])
 
     def __rich__(self) -> "RenderableType":
         from rich.console import Group
@@ -210,35 +208,36 @@ def compare_mixtures(
     held_out: bool = False,
     names: Sequence[str] | None = None,
 ) -> MixtureComparison:
-    """What has changed from one mixture to another.
+    """Compare two mixtures: match their components, and measure how each and how the density has changed.
 
-    Components are matched so that the sum of their Bhattacharyya distances is least (Hungarian method). Those that
-    overlap by less than 0.05 with every free one have vanished or appeared; numbers of components may differ.
+    Components are matched so that the sum of their Bhattacharyya distances is smallest (Hungarian method). Components
+    that overlap by less than 0.05 with every unmatched one have vanished or appeared; the numbers of components may
+    differ.
 
-    Rows show whether the world has left the old mixture. The rows that it was fitted to are more probable under it than
-    new ones by about n_parameters / n nats per row (Akaike 1973), which is taken off. Two fits to different rows of one
-    world diverge by the sum of both n_parameters / n on average.
+    Rows show whether the distribution has changed. The rows that a mixture was fitted to have a mean log density that
+    is higher than that of new rows by about n_parameters / n nats (Akaike 1973); this is subtracted. Two fits to
+    different rows of the same distribution have an average divergence of the sum of both n_parameters / n.
 
     Parameters
     ----------
     old, new : Mixture
-        Of the same features.
+        Two mixtures with the same features.
     rows_old, rows_new : (n, d) array-like, optional
-        Both or none: rows of the time of each mixture.
+        Rows from the time of each mixture; both or none.
     held_out : bool, default=False
-        Whether ``rows_old`` are other rows than those that ``old`` was fitted to.
+        Whether ``old`` was fitted to rows other than ``rows_old``.
     names : sequence of d str, optional
-        Of the features; by default those of the mixtures.
+        Names of the features; by default those of the mixtures.
 
     Returns
     -------
     MixtureComparison
-        ``print`` it for a table and sentences.
+        ``print`` shows a table and sentences.
 
     Raises
     ------
     TypeError, ValueError
-        Names the argument: not a mixture, other features, rows of one mixture without those of the other.
+        If an argument is not a mixture, the features differ, or rows are given for one mixture only.
 
     Examples
     --------
@@ -255,7 +254,7 @@ def compare_mixtures(
     if rows_old is not None and rows_new is not None:
         before, after = old.log_density(rows_old), old.log_density(rows_new)
         if min(len(before), len(after)) < 2:
-            raise ValueError("rows_old and rows_new must have two rows at least")
+            raise ValueError("rows_old and rows_new must have at least two rows")
         chance = old.n_parameters / len(before) + new.n_parameters / len(after)
         expected = float(before.mean()) - (0 if held_out else old.n_parameters / len(before))
         levels = expected, float(after.mean())
@@ -304,7 +303,7 @@ def _match(old: Mixture, new: Mixture) -> tuple[Match, ...]:
 
 
 def _names(old: Mixture, new: Mixture, names: Sequence[str] | None) -> tuple[str, ...]:
-    known = old.feature_names or new.feature_names or tuple(f"column {at}" for at in range(old.n_features))
+    known = old.feature_names or new.names
     chosen = known if names is None else tuple(map(str, names))
     if len(chosen) != old.n_features:
         raise ValueError(f"names must name {old.n_features} features, got {len(chosen)}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from gaussmix.core.text import join_clauses, join_words, plural
+
 
 class DegenerateComponentWarning(UserWarning):
     """Components collapsed or lost their rows; the model was repaired and the message names them.
@@ -17,9 +19,7 @@ class DegenerateComponentWarning(UserWarning):
     def __init__(self, components: Iterable[int], trouble: str, noun: str = "Component") -> None:
         self.components = tuple(int(component) for component in components)
         self.trouble = trouble
-        shown = ", ".join(map(str, self.components[:10])) + (" and more" if len(self.components) > 10 else "")
-        ending = "" if len(self.components) == 1 else "es" if noun.endswith("s") else "s"
-        super().__init__(f"{noun}{ending} {shown} {trouble}")
+        super().__init__(f"{plural(noun, len(self.components))} {join_words(self.components, 10)} {trouble}")
 
 
 class RidgeWarning(DegenerateComponentWarning):
@@ -31,7 +31,7 @@ class FlatLikelihoodWarning(DegenerateComponentWarning):
 
 
 class DegenerateDataWarning(UserWarning):
-    """Columns are constant, or follow from others: the fit left them out, and the model covers them all the same.
+    """Columns are constant or determined by others; they were left out of the fit, but the model includes them.
 
     Attributes
     ----------
@@ -41,11 +41,10 @@ class DegenerateDataWarning(UserWarning):
 
     def __init__(self, columns: Iterable[int], sentences: Iterable[str], shape: tuple[int, ...] | None = None) -> None:
         self.columns = tuple(int(column) for column in columns)
-        shown = list(sentences)
-        said = "; ".join(shown[:5]) + (f"; and {len(shown) - 5} more" if len(shown) > 5 else "")
-        text = f"{said[0].upper()}{said[1:]}. Components were fitted without: leave such columns out."
+        said = join_clauses(list(sentences), 5)
+        text = f"Redundant columns were left out of the fit: {said}. Remove them from X."
         if shape is not None and shape[1] > shape[0]:
-            text += f" A row is one observation; with {shape[1]} columns and {shape[0]} rows, X.T may be what is meant."
+            text += f" X has {shape[1]} columns and {shape[0]} rows; if its columns are observations, pass X.T."
         super().__init__(text)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
 from gaussmix.core.validation import as_rows
 from gaussmix.core.whitened import WhitenedMixture
@@ -125,6 +126,11 @@ class Mixture:
     def n_parameters(self) -> int:
         """The number of free parameters."""
         return self.n_components - 1 + self.means.size + self.covariance.n_parameters
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features; without names, ``x0, x1, ...``."""
+        return self.feature_names or default_names(self.n_features)
 
     @property
     def covariance_type(self) -> str:

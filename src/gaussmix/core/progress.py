@@ -1,24 +1,76 @@
-"""A bar for a search, on a terminal or in a notebook."""
+"""A progress bar in a terminal or a notebook."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Update(Protocol):
+    """Redraws a bar, with another description if one is given, so many steps on."""
+
+    def __call__(self, description: str | None = None, advance: int = 1) -> None: ...
 
 
 @contextmanager
-def shown_progress(wanted: bool, total: int) -> Iterator[Callable[[int, str], None] | None]:
-    """A callback that moves a bar on stderr by a step; None where no bar is wanted or nobody would see it.
+def progress_bar(
+    description: str,
+    total: int | None = None,
+    *,
+    shown: bool = True,
+    after: float = 0.0,
+    console: "Console | None" = None,
+) -> Iterator[Update]:
+    """Show a bar on stderr for as long as the body runs; outside a terminal or notebook nothing is shown.
 
-    It takes the number of components and the covariance type of the cell that the step was about.
+    Parameters
+    ----------
+    description : str
+        The text beside the bar.
+    total : int, optional
+        How many steps there are; if this is unknown, the bar moves to and fro.
+    shown : bool
+        Whether a bar is wanted.
+    after : float
+        Seconds; a body that takes less has no bar.
+    console : Console, optional
+        By default, one on stderr.
+
+    Yields
+    ------
+    Update
+        To be called after each step.
     """
-    if not wanted:
-        yield None
+    if not shown:
+        yield _ignore
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    visible = console.is_terminal or console.is_jupyter
-    with Progress(*columns, console=console, transient=True, disable=not visible) as bar:
-        task = bar.add_task("models", total=total)
-        yield lambda size, name: bar.update(task, advance=1, description=f"{name} {size}".ljust(12))
+    console = console or Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    if total is None:
+        del columns[2]
+    disable = not (console.is_terminal or console.is_jupyter)
+    bar = Progress(*columns, console=console, transient=True, disable=disable)
+    task = bar.add_task(description, total=total)
+    began = time.monotonic()
+
+    def update(description: str | None = None, advance: int = 1) -> None:
+        bar.update(task, description=description, advance=advance)
+        if after > 0 and time.monotonic() - began >= after:
+            bar.start()
+
+    if after <= 0:
+        bar.start()
+    try:
+        yield update
+    finally:
+        bar.stop()
+
+
+def _ignore(description: str | None = None, advance: int = 1) -> None:
+    """Show nothing."""

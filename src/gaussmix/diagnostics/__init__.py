@@ -1,4 +1,4 @@
-"""What is to be known about some rows before a fit, and about a fit after it, in words and as numbers."""
+"""Diagnostics of rows and of fits, as text and as numbers."""
 
 from gaussmix.diagnostics.fit import FitRecord, inspect_fit
 from gaussmix.diagnostics.report import Report

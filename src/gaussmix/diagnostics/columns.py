@@ -1,4 +1,4 @@
-"""Columns that say nothing, say it twice, or say little."""
+"""Diagnostics of columns: constant, ordered, repeated, collinear and discrete ones."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ import numpy as np
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
-_REPEATS = 1e-10  # 1 - |correlation| that is rounding
-_COLLINEAR = 1e3  # variance inflation: all but a thousandth is a linear function of the others
+_REPEATS = 1e-10  # 1 - |correlation|: less is rounding
+_COLLINEAR = 1e3  # variance inflation: all but a thousandth of the variance is explained by the others
 _ORDERED_ROWS = 20  # chance orders no more than two in 20! columns
-_MOST_FEATURES = 1_000  # a correlation matrix of more is not looked at
-_SHARE = 0.05  # of the greatest coefficient: columns with less are not named
+_MOST_FEATURES = 1_000  # for more, no correlation matrix is made
+_SHARE = 0.05  # of the greatest coefficient; columns with smaller ones are not named
 _FEW_VALUES, _COMMON = 20, 0.2
 
 
 def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> dict[str, Any]:
-    """Constant, repeated, collinear and discrete columns, and the greatest ratio of spreads."""
+    """Find constant, ordered, repeated, collinear and discrete columns, and compare standard deviations."""
     rows, weights = some.values, some.explicit_weights
     constant = np.asarray(rows.min(axis=0) == rows.max(axis=0))
-    for at in np.flatnonzero(constant):  # in all rows?
+    for at in np.flatnonzero(constant):  # `some` may leave out rows
         constant[at] = all_rows[:, at].min() == all_rows[:, at].max()
     shares = weights / weights.sum()
     centered = rows - shares @ rows
@@ -40,7 +40,7 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
 
 
 def _is_ordered(values: FloatArray) -> bool:
-    """Whether they are whole numbers that ascend, or descend, from each row to the next, as identifiers do."""
+    """Return whether the values are integers that increase, or decrease, with every row, as identifiers do."""
     steps = np.diff(values)
     monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
     return monotone and bool((values == np.floor(values)).all())
@@ -71,21 +71,21 @@ def _discrete(column: FloatArray, name: str) -> dict[str, Any] | None:
 def _duplicates(
     found: list[dict[str, str]], rows: FloatArray, varying: IntArray, correlations: FloatArray, names: tuple[str, ...]
 ) -> BoolArray:
-    """(v,) which of the varying columns do not repeat an earlier one; the others are appended to what was found."""
+    """(v,) which of the varying columns do not repeat an earlier one; the others are appended to ``found``."""
     kept = np.ones(len(varying), dtype=np.bool_)
     for second in range(1, len(varying)):
         alike = np.flatnonzero(kept[:second] & (np.abs(correlations[:second, second]) > 1 - _REPEATS))
         if alike.size:
             kept[second] = False
             first, again = rows[:, varying[alike[0]]], rows[:, varying[second]]
-            sign = "another" if correlations[alike[0], second] > 0 else "a negative"
-            how = "equal" if np.array_equal(first, again) else f"the same but for {sign} scale or offset"
+            linear = "rescaled" if correlations[alike[0], second] > 0 else "reversed"
+            how = "equal" if np.array_equal(first, again) else linear
             found.append({"column": names[varying[second]], "repeats": names[varying[alike[0]]], "how": how})
     return kept
 
 
 def _collinear(facts: dict[str, Any], correlations: FloatArray, n: int, names: tuple[str, ...]) -> None:
-    """The condition of the correlations, and columns that the others all but determine, the worst first.
+    """Add the condition number of the correlations, and columns that the others nearly determine, the worst first.
 
     With ``P = inverse(correlations)``, column c is predicted by ``-P[c, o] / P[c, c]`` times the others, with
     ``1 - R^2 = 1 / P[c, c]``: Belsley, Kuh and Welsch, Regression Diagnostics (1980), chapter 3.

@@ -1,4 +1,4 @@
-"""The two steps of EM, pass by pass: how the bound rises, and what lies between it and the log-likelihood."""
+"""Trace of EM: the bound, the divergence and the log-likelihood at each step."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -24,34 +24,33 @@ _PIECE = 1 << 14  # rows whose responsibilities are in memory at a time
 
 @dataclass(frozen=True, eq=False)
 class EMTrace:
-    """What each pass of EM does to the bound, the divergence and the log-likelihood.
+    """The bound, the divergence and the log-likelihood at each step of EM.
 
-    With responsibilities q (n, k) that the E-step sets and the M-step keeps, and means over the rows (weighted, where
-    rows have weights) on both sides,
+    With responsibilities q (n, k), which the E-step computes and the M-step keeps, and with weighted means over the
+    rows on both sides,
 
         log p(x)   =   bound + divergence
         bound      =   sum_k q_k (log w_k N(x given k) - log q_k)
         divergence =   sum_k q_k (log q_k - log p(k given x))
 
-    The E-step makes the divergence zero, which lifts the bound to the log-likelihood. The M-step raises the bound
-    as far as it goes with these responsibilities, and the log-likelihood by more.
+    The E-step makes the divergence zero, which raises the bound to the log-likelihood. The M-step maximizes the bound
+    for these responsibilities, which raises the log-likelihood by at least as much.
 
     Attributes
     ----------
     mixtures : tuple of Mixture
-        The start, and the mixture after each pass: m + 1 for m passes.
+        The start, and the mixture after each of m passes.
     log_likelihood : (m + 1,) array
-        Of these mixtures, in nats per row.
+        The log-likelihoods of these mixtures, in nats per row.
     bound : (m, 3) array
-        For each pass before the E-step, after it, and after the M-step, in nats per row.
+        The bound before the E-step, after it, and after the M-step of each pass, in nats per row.
     divergence : (m, 3) array
         The Kullback-Leibler divergence from the posterior probabilities to the responsibilities at the same three
-        points, in nats per row. Before the first E-step the responsibilities are the start's weights: nothing is known
-        of any row.
+        points, in nats per row. Before the first E-step, the responsibilities of each row are the weights of the start.
 
     See Also
     --------
-    gaussmix.trace_em : Makes one.
+    gaussmix.trace_em : Traces EM from a mixture.
     """
 
     mixtures: tuple[Mixture, ...]
@@ -78,9 +77,10 @@ class EMTrace:
 def trace_em(
     X: npt.ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: npt.ArrayLike | None = None
 ) -> EMTrace:
-    """Plain EM from a mixture, with the bound and the divergence before and after both steps of every pass.
+    """Run plain EM from a mixture, and record the bound and the divergence at each step.
 
-    Maximum likelihood in the start's own structure: no prior, no extrapolation, no end before ``n_iter`` passes.
+    EM maximizes the likelihood in the covariance structure of the start, without a prior and without acceleration, and
+    does not stop before ``n_iter`` passes.
     Bishop, Pattern Recognition and Machine Learning (2006), section 9.4, equations 9.70 to 9.74; Neal and Hinton, A
     view of the EM algorithm that justifies incremental, sparse, and other variants, Learning in Graphical Models
     (1998), 355-368.
@@ -88,32 +88,32 @@ def trace_em(
     Parameters
     ----------
     X : (n, d) array-like
-        Rows; finite.
+        The rows; finite numbers.
     start : Mixture
-        Its structure is kept.
+        The mixture to start from.
     n_iter : int, default=20
-        Passes, at least 1.
+        The number of passes, at least 1.
     sample_weight : (n,) array-like, optional
-        Nonnegative; a weight of 2 counts as two equal rows.
+        Nonnegative weights; a weight of 2 counts as two equal rows.
 
     Returns
     -------
     EMTrace
-        Numbers of every pass, and the mixtures.
+        The mixtures, and the values at each step.
 
     Raises
     ------
     TypeError, ValueError
-        Names the argument.
+        If an argument is invalid; the message names it.
     FloatingPointError
         If a row is so far from all components that its density is zero.
 
     Warns
     -----
     DegenerateComponentWarning
-        When components collapse, their variances are raised to a millionth of those of the others, which is no longer
-        the maximum: the bound may fall there. When components lose their rows, their weight is 0 from there on. The
-        trace goes on, and its sums hold, in both cases.
+        If components collapse, their variances are raised to a millionth of those of the others. This is not the
+        maximum, so the bound may decrease. If components lose their rows, their weight remains 0. In both cases the
+        trace continues, and bound and divergence still add up to the log-likelihood.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def trace_em(
 
 @dataclass(frozen=True, eq=False)
 class _Recorder(AbstractUpdate):
-    """Maximum likelihood that remembers its steps."""
+    """Maximum likelihood that records its steps."""
 
     steps: list[Step] = field(default_factory=list)
     _update: MaximumLikelihood = field(default_factory=MaximumLikelihood)
@@ -168,7 +168,7 @@ class _Recorder(AbstractUpdate):
 
 
 def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
-    """(m, 3, 2) for each pass and each point in it the bound and the divergence, summed over the rows."""
+    """(m, 3, 2) the bound and the divergence at three points of each pass, summed over the rows."""
     engine, weights, sums = NativeEngine(rows.values), rows.explicit_weights, []
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(mixtures[0].weights), (rows.n_rows, mixtures[0].n_components))
@@ -187,8 +187,8 @@ def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
 def _parts(log_q: FloatArray, scores: FloatArray, log_posterior: FloatArray) -> FloatArray:
     """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
 
-    All are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). A component of weight 0 has
-    no part in either: with its last rows, less than rounding of them all, q becomes 0, and 0 log 0 is 0.
+    All arguments are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). Components of
+    weight 0 contribute nothing, because q is 0 and 0 log 0 is 0.
     """
     held = np.isfinite(log_q) & np.isfinite(scores)
     q = np.exp(log_q, where=held, out=np.zeros(scores.shape))
@@ -204,11 +204,11 @@ def _warn(steps: list[Step], start: Mixture) -> None:
         if fallen.any():
             trouble = (
                 f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised to a "
-                "millionth of those of the other components, so the bound may fall. Start elsewhere, or with fewer "
+                "millionth of those of the other components, so the bound may decrease. Use another start, or fewer "
                 "components."
             )
             warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
         if lost.any():
-            trouble = f"left without rows in pass {number}: the weight is 0 from there on. Start elsewhere."
+            trouble = f"left without rows in pass {number}: the weight remains 0. Use another start."
             warnings.warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
         empty, collapsed = empty | step.empty, collapsed | step.collapsed

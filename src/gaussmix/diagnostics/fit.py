@@ -1,4 +1,4 @@
-"""A fit: why it stopped, which starts agreed, and which components are not to be trusted."""
+"""Diagnostics of a fit: why it stopped, which starts agreed, which components are unsound."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -25,26 +25,26 @@ _SAME_OPTIMUM = 1e-2  # nats
 
 @dataclass(frozen=True, eq=False)
 class FitRecord:
-    """What an estimator knows of its fit beside the mixture.
+    """How a fit went, as far as it is not part of the mixture.
 
     Attributes
     ----------
     stop_reason : str
         Why EM stopped, in a sentence.
     converged : bool
-        Whether it did.
+        Whether EM converged.
     n_iter : int
-        Iterations.
+        The number of iterations.
     update : MaximumLikelihood
         The M-step of the fit.
     start_log_likelihoods : (s,) array, or None
-        Of the candidates that were finished, in nats, best first.
+        Log-likelihoods of the candidates that were fitted to the end, in nats, best first.
     history : dict of arrays, or None
-        ``"seconds"`` since the fit began, at the start and after each iteration.
+        ``"seconds"``: the time since the fit began, at the start and after each iteration.
     data_range : ColumnReduction, or None
-        When columns were left out.
+        The reduction of the columns, if some were left out.
     reduced : Mixture, or None
-        Then the mixture of the others.
+        The mixture of the columns that were kept, if some were left out.
     """
 
     stop_reason: str
@@ -58,17 +58,17 @@ class FitRecord:
 
     @classmethod
     def of(cls, estimator: Any) -> Self:
-        """The record of a fitted `GaussianMixture`.
+        """Take the record from a fitted `GaussianMixture`.
 
         Parameters
         ----------
         estimator : GaussianMixture
-            A fitted one.
+            A fitted estimator.
 
         Returns
         -------
         FitRecord
-            What it knows of its fit.
+            The record of its fit.
         """
         return cls(
             estimator.stop_reason_,
@@ -85,26 +85,26 @@ class FitRecord:
 def inspect_fit(
     mixture: Mixture, record: FitRecord | None, rows: Rows | None = None, row_weights: FloatArray | None = None
 ) -> Report:
-    """The report of a fit; without rows it says what the parameters tell.
+    """Report on a fit; without rows the report covers only the parameters.
 
-    Without a record, as of a model from a file, nothing is said of how the fit went; columns of the rows that are
-    constant or follow from others are left out when components are judged, as a fit leaves them out.
+    Without a record, as for a model from a file, the report does not cover the course of the fit. Redundant columns of
+    the rows are then left out before components are examined, as in a fit.
 
     Parameters
     ----------
     mixture : Mixture
-        The fit.
+        The fitted mixture.
     record : FitRecord or None
-        How it went, where that is known.
+        How the fit went, if this is known.
     rows : (n, d) array, optional
-        Finite numbers: those of the fit.
+        The rows of the fit; finite numbers.
     row_weights : (n,) array, optional
-        Those of the fit.
+        The weights of the rows in the fit.
 
     Returns
     -------
     Report
-        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
+        ``str(report)`` is the text, ``report.facts`` has the numbers.
     """
     given = None if rows is None else WeightedRows(rows, row_weights, mixture.feature_names)
     facts: dict[str, Any] = {}
@@ -138,7 +138,7 @@ def inspect_fit(
 
 
 def _data_range(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
-    """What a fit of such covariances to the rows would leave out."""
+    """Return the reduction of the columns in a fit of such covariances to the rows."""
     if rows is None:
         return None
     return ColumnReduction.of(rows, free_of(type(mixture.covariance)).name)
@@ -158,12 +158,11 @@ def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
 
 
 def _ridge(mixture: Mixture, ridge: float, constant: list[str]) -> dict[str, Any]:
-    """What was added to every variance, and the varying feature of whose variance within components it is most."""
+    """Compare the variance that was added with the smallest within-component variance of a column that varies."""
     variances = mixture.weights @ mixture.covariance.variances()
-    names = mixture.feature_names or tuple(f"column {at}" for at in range(mixture.n_features))
+    names = mixture.names
     least = min(range(len(names)), key=lambda at: (names[at] in constant, variances[at]))
-    name = names[least]
-    return {"value": ridge, "column": name, "share": float(ridge / variances[least])}
+    return {"value": ridge, "column": names[least], "share": float(ridge / variances[least])}
 
 
 def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
@@ -173,7 +172,7 @@ def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
 
 
 def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows | None) -> list[dict[str, Any]]:
-    """What is known of each component, and why it is not to be trusted."""
+    """Return the facts about each component, with the reasons why it is unsound."""
     k = mixture.n_components
     condition, correlation = conditions(mixture)
     found: list[dict[str, Any]] = [
@@ -194,7 +193,7 @@ def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows 
     step = update.maximize(mixture, moments)
     losses: list[float | None] = [None] * k
     sound = np.flatnonzero(~(soundness.empty | soundness.few | soundness.spurious))
-    if sound.size:  # those that are to go in any case do not count as what the rows of another would go to
+    if sound.size:  # the rows of a removed component must not go to an unsound one
         for position, loss in zip(sound.tolist(), removal_losses(mixture.take(sound), update, rows), strict=True):
             losses[position] = loss
     own = _own_parameters(mixture)
@@ -215,9 +214,9 @@ def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows 
 
 
 def conditions(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
-    """(k,) twice: the condition of each covariance in units of the pooled one, and of its correlations.
+    """Return the condition numbers (k,) of the covariances in units of the pooled one, and (k,) of the correlations.
 
-    Both are free of the units of the columns.
+    Both are independent of the units of the columns.
     """
     d = mixture.n_features
     covariances = mixture.covariance.dense()
@@ -236,7 +235,7 @@ def _condition(matrices: FloatArray) -> FloatArray:
 
 
 def _own_parameters(mixture: Mixture) -> int:
-    """How many numbers are free because there is one component more."""
+    """Return the number of free parameters that one component adds."""
     k, d = mixture.means.shape
     count = type(mixture.covariance).count_parameters
     return 1 + d + count(k, d) - count(k - 1, d)

@@ -1,4 +1,4 @@
-"""How far the components of a mixture can be told apart."""
+"""Overlap of the components of a mixture."""
 
 from typing import Any
 
@@ -11,12 +11,13 @@ _MOST_PAIRS, _WORTH_KEEPING = 10, 0.01
 
 
 def overlap_facts(mixture: Mixture) -> dict[str, Any]:
-    """The mean certainty of rows of the mixture itself, and the pairs of components most often taken for each other.
+    """Return the mean certainty of rows of the mixture, and the pairs of components that overlap most.
 
-    The overlap of a pair is the sum of the two probabilities that a row of one component is more probably of the
-    other, ``w[i] = P(p_j N(x | j) > p_i N(x | i) | x of i)``: Maitra and Melnykov, Simulating data to study performance
+    The overlap of a pair is the sum of its two misclassification probabilities,
+    ``w[i] = P(p_j N(x | j) > p_i N(x | i) | x of i)``: Maitra and Melnykov, Simulating data to study performance
     of finite mixture modeling and clustering algorithms, Journal of Computational and Graphical Statistics 19 (2010),
-    354-376. By drawing 2,000 rows of each component (fewer of many components), the same ones every time.
+    354-376. They are estimated from 2,000 rows drawn from each component (fewer if there are many components), the same
+    rows every time.
     """
     k, d = mixture.means.shape
     draws = max(100, min(_DRAWS, _NUMBERS // (k * k)))

@@ -1,4 +1,4 @@
-"""What a component is worth: how much likelihood the fit loses without it."""
+"""The log-likelihood that a fit loses without one of its components."""
 
 import numpy as np
 
@@ -18,12 +18,16 @@ _LEAST_ROWS = 10_000
 
 
 def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows) -> list[float | None]:
-    """(k,) nats that the fit loses when a component is left out and the others are fitted for ten iterations.
+    """Return the nats that the fit loses when a component is left out and the others are fitted for ten iterations.
 
-    The whole fit goes on for as long. Of many rows, some are looked at, and the loss is in proportion. Before any
-    iteration the loss is ``sum_n log((1 - weight[k]) / (1 - r[n, k]))``, and iterations only lessen it: the five
-    components for which that is least are left out in turn, the others have None. So has one without which some row is
-    so far from everything that its density is zero in double precision.
+    The whole fit is continued for ten iterations too. Of many rows only some are used, and the loss is scaled up.
+    Before any iteration the loss is ``sum_n log((1 - weight[k]) / (1 - r[n, k]))``, and iterations can only reduce it.
+    So only the five components with the smallest such loss are tried; the others get None. A component also gets None
+    if without it the density of some row is zero in double precision.
+
+    Returns
+    -------
+    list of k floats or None
     """
     k, d = mixture.means.shape
     losses: list[float | None] = [None] * k
@@ -35,21 +39,21 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
         rows = draw_rows(rows, limit, np.random.default_rng(0))
     engine = NativeEngine.of(rows)
     shares = engine.score_rows(mixture.whitened(), "responsibilities")
-    gains = np.log(np.maximum(1 - shares, _EPSILON))  # a row that is of one component for certain costs much
+    gains = np.log(np.maximum(1 - shares, _EPSILON))  # bounded where a row belongs to one component with certainty
     bounds = rows.total * np.log(np.maximum(1 - mixture.weights, _EPSILON))
     bounds -= gains.sum(axis=0) if rows.weights is None else rows.weights @ gains
-    whole = _after(engine, update, mixture)
+    whole = _refitted(engine, update, mixture)
     for component in np.argsort(bounds, kind="stable")[:_CANDIDATES]:
-        if mixture.weights[component] == 1:  # nothing would be left
+        if mixture.weights[component] == 1:  # no component with a weight would remain
             continue
         try:
-            without = _after(engine, update, mixture.take(np.delete(np.arange(k), component)))
+            without = _refitted(engine, update, mixture.take(np.delete(np.arange(k), component)))
         except FloatingPointError:
             continue
         losses[component] = (whole - without) * total
     return losses
 
 
-def _after(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
-    """The mean log-likelihood after ten iterations."""
+def _refitted(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
+    """Return the mean log-likelihood after ten iterations."""
     return fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).moments.mean_log_likelihood

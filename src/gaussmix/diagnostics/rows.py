@@ -1,4 +1,4 @@
-"""Rows before a fit: what may go wrong with them."""
+"""Diagnostics of rows before a fit."""
 
 import math
 from typing import Any
@@ -10,6 +10,7 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
@@ -17,33 +18,33 @@ from gaussmix.diagnostics.columns import column_facts
 from gaussmix.diagnostics.report import Report
 
 _FAR, _NEIGHBORS = 5.0, 3
-_COMPARED = 2_000  # rows that a candidate is compared with
+_COMPARED = 2_000  # the rows that a candidate is compared with
 _START_ROWS = 100_000
 
 
 def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
-    """What a fit to these rows may suffer from.
+    """Report what may cause problems in a fit to these rows.
 
     Parameters
     ----------
     X : (n, d) array-like or table
-        Of large data, about 100,000 rows are looked at, and the report says so.
+        The rows. Of large data about 100,000 rows are examined, and the report says so.
     sample_weight : (n,) array-like, optional
         How many rows each row counts as.
     n_components : int, default=1
-        How many components the fit is to have.
+        The number of components of the planned fit.
     covariance_type : str, default="full"
-        A name that `GaussianMixture` knows.
+        A covariance type of `GaussianMixture`.
 
     Returns
     -------
     Report
-        ``str(report)`` is its text, ``report.facts`` what it says as numbers.
+        ``str(report)`` is the text, ``report.facts`` has the numbers.
 
     Raises
     ------
     ValueError
-        Names the first row and column that is not a finite number.
+        If a value is not a finite number; the message names its row and column.
 
     Examples
     --------
@@ -69,9 +70,9 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
 
 
 def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> dict[str, Any]:
-    """What is to be known of the rows, as numbers."""
+    """Return the facts about the rows."""
     d, some = rows.n_features, fixed_subsample(rows)
-    names = rows.names or tuple(f"column {at}" for at in range(d))
+    names = rows.names or default_names(d)
     structure = covariance_class(covariance_type)
     parameters = n_components - 1 + n_components * d + structure.count_parameters(n_components, d)
     return {
@@ -79,7 +80,7 @@ def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> di
         "n_features": d,
         "total_weight": rows.total,
         "n_without_weight": rows.n_rows - rows.n_positive,
-        "looked_at": some.rows.n_rows,
+        "examined": some.rows.n_rows,
         "complete": some.complete,
         "n_components": n_components,
         "covariance_type": covariance_type,
@@ -92,19 +93,19 @@ def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> di
 
 
 def _n_distinct(rows: Rows, some: Subsample) -> int:
-    """Exact where all rows are looked at, else estimated."""
+    """Return the number of distinct rows, estimated unless all rows are examined."""
     if not some.complete:
         return round(min(estimated_distinct(rows), len(rows)))
-    with np.errstate(over="ignore"):  # equal rows have equal sums of products, and other rows hardly ever
+    with np.errstate(over="ignore"):  # equal rows have equal sums of products; other rows hardly ever have
         mixed = (some.rows.values * np.random.default_rng(0).standard_normal(some.rows.n_features)).sum(axis=1)
     return len(np.unique(mixed))
 
 
 def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
-    """Rows that differ from all but two others by more than five robust standard deviations in some column.
+    """Find rows that differ from all but two others by more than five robust standard deviations in some column.
 
-    Spread is the distance between the quartiles over 1.349, the standard deviation of a normal distribution; a column
-    whose quartiles are equal is measured by its standard deviation.
+    The robust standard deviation is the distance between the quartiles over 1.349, which is the standard deviation of
+    a normal distribution. A column whose quartiles are equal is measured by its standard deviation.
     """
     values = some.rows.values
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
@@ -118,7 +119,7 @@ def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     if not candidates.size:
         return none
     others = scaled
-    if len(scaled) > _COMPARED:  # what is near a candidate among all rows has a share of them, unless it is one of few
+    if len(scaled) > _COMPARED:  # neighbors of a candidate are drawn too, unless they are few
         others = scaled[np.random.default_rng(0).choice(len(scaled), _COMPARED, replace=False)]
         others = np.concatenate([others, scaled[candidates]])
     distances = np.concatenate([_near(scaled[piece], others) for piece in _pieces(candidates, others)])
@@ -140,13 +141,13 @@ def _pieces(candidates: IntArray, others: FloatArray) -> list[IntArray]:
 
 
 def _near(rows: FloatArray, others: FloatArray) -> FloatArray:
-    """(m,) the greatest difference in any column to the third-nearest of the others; each row is its own nearest."""
+    """(m,) the Chebyshev distance to the third-nearest of the others; the nearest is the row itself."""
     nth = min(_NEIGHBORS, len(others) - 1)
     return np.asarray(np.partition(cdist(rows, others, "chebyshev"), nth, axis=1)[:, nth])
 
 
 def _memory(given: Rows, k: int, covariance_type: str) -> dict[str, Any]:
-    """Bytes that a fit needs: what is copied of the rows, and the sums and factors."""
+    """Estimate the bytes that a fit needs for a copy of the rows, and for sums and factors."""
     n, d = given.shape
     kept = given.dtype.type in KEPT_TYPES
     factors = math.prod(covariance_class(covariance_type).root_shape(k, d))

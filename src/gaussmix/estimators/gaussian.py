@@ -329,7 +329,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if data_range is not None:
-            warnings.warn(DegenerateDataWarning(data_range.dropped, data_range.describe(), rows.shape), stacklevel=3)
+            reasons = data_range.describe(names)
+            warnings.warn(DegenerateDataWarning(data_range.dropped, reasons, rows.shape), stacklevel=3)
         warn_of(found, self.reg_covar)
         return engine
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DegenerateDataWarning, DoubtfulModelWarning
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.progress import shown_progress
+from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
@@ -25,7 +25,7 @@ from gaussmix.fitting.refit import FitFailedError
 from gaussmix.fitting.settings import PENALTIES
 from gaussmix.selection.cells import Cell, Key
 from gaussmix.selection.cross_validation import HeldOut, hold_out
-from gaussmix.selection.explanation import Reason, explain, in_short, runner_up
+from gaussmix.selection.explanation import Explanation, explain, runner_up, summarize_choice
 from gaussmix.selection.model_names import code_of, resolve
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.rows import GivenRows
@@ -262,8 +262,8 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
         if given.data_range is not None:
-            dropped, sentences = given.data_range.dropped, given.data_range.describe()
-            warnings.warn(DegenerateDataWarning(dropped, sentences, given.rows.shape), stacklevel=4)
+            reasons = given.data_range.describe(getattr(self, "feature_names_in_", None))
+            warnings.warn(DegenerateDataWarning(given.data_range.dropped, reasons, given.rows.shape), stacklevel=4)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
@@ -274,7 +274,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         refused = {key: reason for key in sorted(wanted) if (reason := given.refusal(key))}
         cells |= {key: Cell.failed(*key, reason) for key, reason in refused.items()}
         wanted = wanted - set(refused)
-        with shown_progress(self.progress, STEPS * len(wanted)) as step:
+        with progress_bar("models", STEPS * len(wanted), shown=self.progress) as update:
             try:
                 search_models(
                     given.kept,
@@ -283,7 +283,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
                     random_state=self.random_state,
                     known=known,
                     n_jobs=self.n_jobs,
-                    step=step,
+                    step=lambda size, name: update(f"{name} {size}".ljust(12)),
                     done=lambda cell: cells.update({cell.key: cell}),
                     deadline=deadline,
                 )
@@ -312,7 +312,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.best_n_components_, self.best_covariance_type_ = best.key
         self.best_params_ = {"n_components": best.n_components, "covariance_type": best.covariance_type}
         self.best_score_ = float(results.value[results.best])
-        self.reason_ = in_short(results)
+        self.reason_ = summarize_choice(results)
 
     def _cross_validate(
         self, given: GivenRows, cells: dict[Key, Cell], held_out: dict[Key, HeldOut | None]
@@ -355,7 +355,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     # why
 
-    def why(self) -> Reason:
+    def why(self) -> Explanation:
         """Why the winner won; ``print(search.why())`` shows it.
 
         How far ahead it is and what that means, the best of each number of components and of each model, what other
@@ -363,7 +363,7 @@ class GaussianMixtureIC(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        Reason
+        Explanation
             Lines of text.
         """
         check_is_fitted(self)

@@ -10,6 +10,7 @@ that is the same in every component: responsibilities and labels are those of th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,6 +22,7 @@ from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import default_names, join_words
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -190,29 +192,34 @@ class ColumnReduction:
         lifted[:, self.dropped, self.dropped] = self.deviations
         return root_of_some(lifted, range(n_features)) if np.triu(lifted, 1).any() else lifted
 
-    def describe(self) -> list[str]:
-        """What each column that was left out is.
+    def describe(self, names: Sequence[str] | None = None) -> list[str]:
+        """Say why each column was left out.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Of all columns; by default ``x0, x1, ...``.
 
         Returns
         -------
         list of str
-            One sentence for each.
+            A clause for each column.
         """
-        return [self._describe(place, column) for place, column in enumerate(self.dropped.tolist())]
+        known = default_names(len(self.kept) + len(self.dropped)) if names is None else names
+        return [self._describe(place, column, known) for place, column in enumerate(self.dropped.tolist())]
 
-    def _describe(self, place: int, column: int) -> str:
+    def _describe(self, place: int, column: int, names: Sequence[str]) -> str:
         factors = self.coefficients[:, place]
         others = self.kept[factors != 0]
         if not others.size:
-            return f"column {column} is constant"
+            return f"{names[column]} is constant"
         if others.size == 1:
             other, slope = others[0], factors[factors != 0][0]
             gap = abs(self.centers[column] - self.centers[other])
             near = max(1e-9 * self.scales[other], 4 * _EPSILON * abs(self.centers[other]))
             if slope * self.scales[column] == self.scales[other] and gap <= near:
-                return f"column {column} repeats column {other}"
-        shown = ", ".join(map(str, others[:10])) + (" and more" if others.size > 10 else "")
-        return f"column {column} is a linear function of column{'s' if others.size > 1 else ''} {shown}"
+                return f"{names[column]} repeats {names[other]}"
+        return f"{names[column]} is a linear function of {join_words((names[other] for other in others), 10)}"
 
 
 @dataclass(frozen=True, eq=False)

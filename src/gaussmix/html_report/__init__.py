@@ -1,4 +1,4 @@
-"""A report as one HTML page: what a mixture is, and what it says of some rows."""
+"""A report on a mixture and rows as one HTML file."""
 
 from gaussmix.html_report.write import write_report
 

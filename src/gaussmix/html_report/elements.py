@@ -1,4 +1,4 @@
-"""HTML by small builders: whatever is not markup already is escaped."""
+"""HTML elements: everything that is not markup is escaped."""
 
 import base64
 import html
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a page may load: nothing but what lies in it."""
+"""The content security policy: the page loads nothing from outside."""
 
 _VOID = frozenset({"br", "img", "meta"})
-_WIDE = 6  # columns, from which a table may have to be scrolled
+_WIDE = 6  # columns from which on a table may need to be scrolled
 
 
 class Markup(str):
@@ -19,70 +19,70 @@ class Markup(str):
 
 
 def escaped(value: object) -> Markup:
-    """Markup as it is, anything else as text."""
+    """Return markup unchanged, and anything else as escaped text."""
     return value if isinstance(value, Markup) else Markup(html.escape(str(value)))
 
 
 def joined(parts: Iterable[object], separator: str = "") -> Markup:
-    """Parts one after the other, each escaped unless it is markup."""
+    """Return the parts one after the other, escaped unless they are markup."""
     return Markup(html.escape(separator).join(escaped(part) for part in parts))
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
-    """An element; ``class_`` is the attribute class, ``aria_label`` is aria-label, and None leaves one out."""
-    given = "".join(
+    """Return an element; ``class_`` is the attribute class, ``aria_label`` is aria-label, None omits an attribute."""
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{given}>" if name in _VOID else f"<{name}{given}>{joined(children)}</{name}>")
+    return Markup(f"<{name}{written}>" if name in _VOID else f"<{name}{written}>{joined(children)}</{name}>")
 
 
 def section(identifier: str, title: str, *children: object) -> Markup:
-    """A part of the page with a heading of its own."""
+    """Return a section of the page with its heading."""
     heading = f"{identifier}-title"
     return element(
         "section", element("h2", title, id=heading), joined(children, "\n"), id=identifier, aria_labelledby=heading
     )
 
 
-def counted(n: int, what: str) -> str:
-    """One or more of something, in words."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
 def paragraph(*children: object, quiet: bool = False) -> Markup:
     return element("p", *children, class_="quiet" if quiet else None)
+
+
+def note(*children: object) -> Markup:
+    """Return a box that needs attention."""
+    return element("div", *children, class_="note")
 
 
 def bullets(items: Iterable[object]) -> Markup:
     return element("ul", *(element("li", item) for item in items))
 
 
-def names_and_values(lines: Iterable[tuple[object, object]]) -> Markup:
-    """Facts below each other."""
-    return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in lines))
+def definition_list(entries: Iterable[tuple[object, object]]) -> Markup:
+    """Return labels and texts, one pair below the other."""
+    return element("dl", *(element("div", element("dt", label), element("dd", text)) for label, text in entries))
 
 
 def data_table(
     caption: object, columns: Sequence[object], lines: Iterable[Sequence[object]], *, words: Iterable[int] = ()
 ) -> Markup:
-    """A table whose first column names the lines.
+    """Return a table whose first column has the headings of the lines.
 
     Parameters
     ----------
     caption : text or markup
     columns : sequence
-        Their names; the first is that of the column of names.
+        The headings of the columns.
     lines : iterable of sequences
-        A cell is text or markup, or one of these and the name of a class.
+        A cell is text or markup, or a tuple of one of these and the name of a class.
     words : iterable of int
-        Positions of columns that hold words, which begin on the left; numbers end on the right.
+        Positions of columns of words, which are aligned on the left; numbers are aligned on the right.
     """
     left = {0, *words}
 
-    def cell(position: int, given: object) -> Markup:
-        value, kind = given if isinstance(given, tuple) else (given, None)
+    def cell(position: int, content: object) -> Markup:
+        value, kind = content if isinstance(content, tuple) else (content, None)
         kind = " ".join(filter(None, [kind, "words" if position in left else None])) or None
         return element("td", value, class_=kind) if position else element("th", value, scope="row", class_=kind)
 
@@ -103,14 +103,14 @@ def data_table(
 
 
 def picture(png: bytes, alt: str, caption: object, width: float, height: float) -> Markup:
-    """A picture within the page, so many CSS pixels wide and high where there is room."""
+    """Return a figure that is part of the file; width and height in CSS pixels, less where there is no room."""
     address = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     image = element("img", src=address, alt=alt, width=round(width), height=round(height))
     return element("figure", image, element("figcaption", caption))
 
 
 def page(title: str, lead: object, sections: Sequence[tuple[str, str, Markup]], foot: object) -> str:
-    """A whole document: sections are identifiers, titles and contents."""
+    """Return a whole document; sections are identifiers, titles and contents."""
     style = files("gaussmix.html_report").joinpath("page.css").read_text(encoding="utf-8")
     links = [element("li", element("a", name, href=f"#{identifier}")) for identifier, name, _ in sections]
     head = element(

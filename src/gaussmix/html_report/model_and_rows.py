@@ -1,4 +1,4 @@
-"""What a page is about: a mixture, the rows beside it, and how both are called."""
+"""The subject of a report: a mixture, and rows with the same features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from gaussmix.plots.inputs import mixture_of, rows_of
 
 @dataclass(frozen=True, eq=False)
 class ModelAndRows:
-    """A mixture and rows of its features.
+    """A mixture, and rows with the same features.
 
     Attributes
     ----------
     mixture : Mixture
-        With names of its features.
+        The mixture, with names of its features.
     rows : WeightedRows
-        Finite numbers.
+        The rows; finite numbers.
     record : FitRecord or None
-        Of the estimator, if there is one that keeps it.
+        The record of the fit, if the model is an estimator that keeps it.
     """
 
     mixture: Mixture
@@ -35,13 +35,13 @@ class ModelAndRows:
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
-        """From what a user has; ValueError says what does not fit together."""
+        """Combine a model with rows; ValueError if they do not fit together."""
         mixture = mixture_of(model)
         rows = rows_of(mixture, X)
         names: Sequence[str] | None = mixture.feature_names
         if names is None:
             columns = getattr(X, "columns", None)
-            names = [f"column {at}" for at in range(mixture.n_features)] if columns is None else list(map(str, columns))
+            names = mixture.names if columns is None else tuple(map(str, columns))
         weights = check_sample_weight(sample_weight, len(rows))
         names = tuple(names)
         return cls(replace(mixture, feature_names=names), WeightedRows(rows, weights, names), _record_of(model))
@@ -53,19 +53,19 @@ class ModelAndRows:
 
     @property
     def separation(self) -> FloatArray:
-        """(d,) the share of a feature's variance, in the mixture, that lies between the components."""
+        """(d,) the share of the variance of each feature that lies between the components."""
         mixture = self.mixture
         between = mixture.weights @ (mixture.means - mixture.weights @ mixture.means) ** 2
         within = mixture.weights @ mixture.covariance.variances()
         return np.asarray(between / (between + within))
 
-    def most_separate(self, most: int) -> list[int]:
-        """So many features that tell components apart most, in their own order."""
-        return sorted(np.argsort(-self.separation, kind="stable")[:most].tolist())
+    def separating_features(self, n: int) -> list[int]:
+        """Return the positions of the ``n`` features that separate the components best, in ascending order."""
+        return sorted(np.argsort(-self.separation, kind="stable")[:n].tolist())
 
     @property
     def standardized_means(self) -> FloatArray:
-        """(k, d) how far the means lie from the mixture's own, in its standard deviations."""
+        """(k, d) the differences of the means from that of the mixture, in standard deviations of the mixture."""
         mixture = self.mixture
         center = mixture.weights @ mixture.means
         spread = mixture.weights @ ((mixture.means - center) ** 2 + mixture.covariance.variances())

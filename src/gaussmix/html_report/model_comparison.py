@@ -1,4 +1,4 @@
-"""A small search beside a model: what other numbers of components and structures would give on the same rows."""
+"""Comparison of a model with other numbers of components and covariance structures on the same rows."""
 
 import warnings
 from collections.abc import Iterable
@@ -20,22 +20,22 @@ from gaussmix.selection.model_names import code_of
 from gaussmix.selection.table import SelectionTable
 
 MORE = 3
-"""By default one component to so many more than the model has are compared."""
+"""By default the largest number of components compared is greater than that of the model by this."""
 
 MOST_NUMBERS = 12
-"""A model with more components is compared with those of nearly as many, and with one."""
+"""The largest number up to which all smaller numbers of components are compared by default."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fitness:
-    """How well a mixture describes some rows; criteria are lower for better models.
+class FitCriteria:
+    """Log-likelihood and criteria of a mixture; the criteria are lower for better models.
 
     Attributes
     ----------
     name : str
         Structure and number of components, such as "VEV 2".
     log_likelihood : float
-        In nats, of all rows.
+        In nats, summed over the rows.
     n_parameters : int
     bic, icl, aic : float
     """
@@ -49,7 +49,7 @@ class Fitness:
 
     @classmethod
     def of(cls, name: str, n_parameters: int, moments: Moments) -> Self:
-        """From the sums of a pass over the rows."""
+        """Compute the criteria from the moments of a pass over the rows."""
         log_likelihood, p = moments.log_likelihood, n_parameters
         return cls(
             name,
@@ -61,46 +61,47 @@ class Fitness:
         )
 
     @classmethod
-    def in_table(cls, table: SelectionTable, line: int) -> Self:
-        """A line of a table of models."""
+    def from_table(cls, table: SelectionTable, line: int) -> Self:
+        """Take the criteria from a line of a table of models."""
         numbers = (float(table[name][line]) for name in ("bic", "icl", "aic"))
         return cls(table.name_of(line), float(table.log_likelihood[line]), int(table.n_parameters[line]), *numbers)
 
 
 @dataclass(frozen=True, eq=False)
-class Alternatives:
-    """A search, and the model beside it.
+class ModelComparison:
+    """A search over models, compared with one model.
 
     Attributes
     ----------
     search : GaussianMixtureIC
+        The search over models.
     n_rows : int
         How many rows it was fitted to.
-    model : Fitness
-        On the columns that the search has kept.
+    model : FitCriteria
+        The model, on the columns that the search kept.
     dropped : tuple of int
-        The columns it has left out: they are constant or follow from others.
-    refit : Fitness or None
-        The cell of the table with the model's structure and number of components.
+        The columns that the search left out as redundant.
+    refit : FitCriteria or None
+        The fit of the search with the structure and the number of components of the model.
     notes : tuple of str
-        What the search warned of.
+        The warnings of the search.
     """
 
     search: GaussianMixtureIC
     n_rows: int
-    model: Fitness
+    model: FitCriteria
     dropped: tuple[int, ...]
-    refit: Fitness | None
+    refit: FitCriteria | None
     notes: tuple[str, ...]
 
 
-def default_numbers(n_components: int) -> tuple[int, ...]:
-    """Numbers of components to compare a model with."""
+def default_n_components(n_components: int) -> tuple[int, ...]:
+    """Return the numbers of components that a model is compared with."""
     last = n_components + MORE
     return tuple(range(1, last + 1)) if last <= MOST_NUMBERS else (1, *range(n_components - MORE, last + 1))
 
 
-def find_alternatives(
+def compare_models(
     mixture: Mixture,
     rows: WeightedRows,
     n_components: Iterable[int],
@@ -108,10 +109,15 @@ def find_alternatives(
     random_state: Any,
     n_jobs: int | None,
     progress: bool,
-) -> tuple[Alternatives, KeyboardInterrupt | None]:
-    """Search among the model's own structure and scikit-learn's four; with what interrupted it, if it got a result.
+) -> tuple[ModelComparison, KeyboardInterrupt | None]:
+    """Search among the structure of the model and scikit-learn's four; of many rows some are used, always the same.
 
-    Of many rows, some are looked at, the same ones every time.
+    Returns
+    -------
+    ModelComparison
+        The search and the model.
+    KeyboardInterrupt or None
+        The interrupt that ended a search with results, to be raised later.
     """
     some = fixed_subsample(rows)
     if not some.complete:
@@ -133,13 +139,13 @@ def find_alternatives(
                 raise
             interrupt = pressed
     notes = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    return beside(mixture, search, rows, notes), interrupt
+    return compare_with_search(mixture, search, rows, notes), interrupt
 
 
-def beside(
+def compare_with_search(
     mixture: Mixture, search: GaussianMixtureIC, rows: WeightedRows, notes: tuple[str, ...] = ()
-) -> Alternatives:
-    """A search that was made of these rows, and the model on the columns that the search has kept."""
+) -> ModelComparison:
+    """Compare a model with a search that was fitted to these rows, on the columns that the search kept."""
     data_range = FitRecord.of(search.best_estimator_).data_range
     structure, k, name = type(mixture.covariance), mixture.n_components, mixture.covariance_type
     dropped: tuple[int, ...] = ()
@@ -156,18 +162,18 @@ def beside(
         for line, (size, other) in enumerate(map(table.key_of, range(len(table))))
         if size == k and code_of(other, d) == code_of(name, d) and table.status[line] != "failed"
     ]
-    return Alternatives(
+    return ModelComparison(
         search,
         rows.n_rows,
-        Fitness.of(f"{name} {k}", n_parameters, moments),
+        FitCriteria.of(f"{name} {k}", n_parameters, moments),
         dropped,
-        Fitness.in_table(table, same[0]) if same else None,
+        FitCriteria.from_table(table, same[0]) if same else None,
         notes,
     )
 
 
-def was_made_of(search: GaussianMixtureIC, rows: WeightedRows) -> bool:
-    """Whether a search was fitted to these rows: its winner has the same likelihood on them."""
+def was_fitted_to(search: GaussianMixtureIC, rows: WeightedRows) -> bool:
+    """Return whether a search was fitted to these rows: the likelihood of its best model is the same."""
     fitted = search.best_estimator_
     if fitted.n_features_in_ != rows.n_features:
         return False

@@ -1,4 +1,4 @@
-"""What a mixture says of each of some rows: how probable they are, and how sure it is of their components."""
+"""Scores of rows under a mixture: density, certainty of the component, and which rows are unusual."""
 
 from dataclasses import dataclass
 
@@ -11,51 +11,52 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
 CERTAINTIES = (0.99, 0.9, 0.6)
-"""Rows are counted by the probability of their most probable component: at least the first, below that, ..."""
+"""Limits between the classes of certainty, which is the probability of the most probable component."""
 
 MOST_LISTED = 10
 
 RARE = 0.01
-"""Of rows drawn from the mixture, this share is less dense than a rare row."""
+"""The share of rows drawn from the mixture that have a lower density than a rare row."""
 
-_BLOCK = 1 << 22  # responsibilities that are held at a time
+_BLOCK = 1 << 22  # responsibilities in memory at a time
 _DRAWS, _LEAST_DRAWS, _NUMBERS = 100_000, 10_000, 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class RowScores:
-    """Rows are counted from 0; a row of weight zero is not there.
+    """Scores of the rows of positive weight; row numbers count all rows from 0.
 
     Attributes
     ----------
     n_rows : int
     moments : Moments
-        The sums of a pass over them.
+        The moments of a pass over the rows.
     counts : (k,) array
-        The weight of the rows of which a component is the most probable.
+        For each component the weight of the rows for which it is the most probable.
     certainty_counts : (k, 4) array
-        These by the probability of the component: see `CERTAINTIES`.
-    doubtful : (m,) array of int
-        The rows whose most probable component is least probable, the most doubtful first.
-    doubtful_responsibilities : (m, k) array
+        The same, split by the probability of the component at `CERTAINTIES`, most certain first.
+    uncertain : (m,) array of int
+        The rows whose most probable component has the lowest probability, least certain first.
+    uncertain_responsibilities : (m, k) array
+        The responsibilities of these rows.
     unlikely : (m,) array of int
-        The least dense rows, the least dense first.
+        The rows of lowest density, lowest first.
     unlikely_log_density, unlikely_shares : (m,) arrays
-        Their log density, and of rows drawn from the mixture the share that is less dense.
+        The log density of these rows, and the share of rows drawn from the mixture that have a lower one.
     unlikely_labels : (m,) array of int
-        Their most probable components.
+        The most probable components of these rows.
     n_draws : int
         How many rows were drawn.
     rare_log_density, rare_share : float
-        Below which `RARE` of the drawn rows are, and the share of the rows that is.
+        The log density that a share `RARE` of the drawn rows does not reach, and the share of the rows below it.
     """
 
     n_rows: int
     moments: Moments
     counts: FloatArray
     certainty_counts: FloatArray
-    doubtful: IntArray
-    doubtful_responsibilities: FloatArray
+    uncertain: IntArray
+    uncertain_responsibilities: FloatArray
     unlikely: IntArray
     unlikely_log_density: FloatArray
     unlikely_shares: FloatArray
@@ -70,8 +71,8 @@ class RowScores:
         return self.moments.weight
 
 
-def look_at_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
-    """Two passes over the rows, and one over rows that are drawn from the mixture, the same ones every time.
+def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
+    """Score rows, and compare them with rows drawn from the mixture, the same ones every time.
 
     Parameters
     ----------
@@ -90,8 +91,8 @@ def look_at_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
     certainty_counts = certainty_counts.reshape(k, 4)
 
     present = np.flatnonzero(weights)
-    doubtful = _least(certainty, present) if k > 1 else present[:0]
-    doubtful = doubtful[certainty[doubtful] < CERTAINTIES[1]]
+    uncertain = _least(certainty, present) if k > 1 else present[:0]
+    uncertain = uncertain[certainty[uncertain] < CERTAINTIES[1]]
     unlikely = _least(log_density, present)
     n_draws = max(_LEAST_DRAWS, min(_DRAWS, _NUMBERS // d))
     drawn = np.sort(mixture.log_density(mixture.sample(n_draws, 0)[0]))
@@ -101,8 +102,8 @@ def look_at_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
         moments,
         certainty_counts.sum(axis=1),
         certainty_counts,
-        doubtful,
-        mixture.responsibilities(rows.values[doubtful]),
+        uncertain,
+        mixture.responsibilities(rows.values[uncertain]),
         unlikely,
         log_density[unlikely],
         np.searchsorted(drawn, log_density[unlikely]) / n_draws,
@@ -114,7 +115,7 @@ def look_at_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
 
 
 def _most_probable(mixture: Mixture, rows: Rows) -> tuple[IntArray, FloatArray]:
-    """(n,) twice: the most probable component of each row, and its probability."""
+    """Return the most probable component (n,) of each row, and its probability (n,)."""
     step = max(1, _BLOCK // mixture.n_components)
     labels, certainty = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
     for start in range(0, len(rows), step):
@@ -125,7 +126,7 @@ def _most_probable(mixture: Mixture, rows: Rows) -> tuple[IntArray, FloatArray]:
 
 
 def _least(values: FloatArray, present: IntArray) -> IntArray:
-    """The rows of least value, in order; of equal ones those that come first."""
+    """Return the rows of least value in ascending order; of equal rows the first ones."""
     kept = values[present]
     n = min(MOST_LISTED, len(kept))
     border = np.partition(kept, n - 1)[n - 1]

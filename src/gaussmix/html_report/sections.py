@@ -1,4 +1,4 @@
-"""The parts of the page, each from numbers to markup."""
+"""The sections of the report, from numbers to markup."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,21 +7,22 @@ from scipy.special import chdtrc
 
 from gaussmix.components.merging import merge_components
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics import Report
-from gaussmix.diagnostics.means import means_in_words
+from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report.elements import (
     Markup,
     bullets,
-    counted,
     data_table,
+    definition_list,
     element,
     joined,
-    names_and_values,
+    note,
     paragraph,
 )
 from gaussmix.html_report.model_and_rows import ModelAndRows
-from gaussmix.html_report.model_comparison import Alternatives, Fitness
+from gaussmix.html_report.model_comparison import FitCriteria, ModelComparison
 from gaussmix.html_report.row_scores import CERTAINTIES, RARE, RowScores
 from gaussmix.plots.drawing import color_of
 from gaussmix.selection.rendering import BEST, DOUBTFUL, FAILED, grid, legend, parts, title
@@ -30,201 +31,204 @@ _MOST_ACROSS = 8  # columns of numbers in one table
 _MOST_MEANS = 5  # columns of means with their deviations
 _MOST_FEATURES = 100
 _MOST_NOTES = 8
-_FAR, _CHANCE = 2.0, 0.05  # standard deviations, and the probability of as great a distance, of an unusual row
+_FAR, _CHANCE = 2.0, 0.05  # standard deviations of one feature; probability of as great a Mahalanobis distance
 _LONG = 1e12
-_SHADES = (0.5, 1.25)  # standard deviations of a feature, from which a mean is shaded and shaded more
+_SHADES = (0.5, 1.25)  # standard deviations of a feature from which on a mean is shaded, and shaded more
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
 _LETTERS = {
-    "volume": {"E": "equal volumes", "V": "volumes of their own"},
-    "shape": {"I": "spheres", "E": "equal shapes", "V": "shapes of their own"},
-    "orientation": {"I": "axes along the columns", "E": "equal orientations", "V": "orientations of their own"},
+    "volume": {"E": "equal volume", "V": "variable volume"},
+    "shape": {"I": "spherical", "E": "equal shape", "V": "variable shape"},
+    "orientation": {"I": "axis-aligned", "E": "equal orientation", "V": "variable orientation"},
 }
 
 
-def structure_in_words(mixture: Mixture) -> str:
-    """What the components' covariances share."""
+def describe_structure(mixture: Mixture) -> str:
+    """Return the covariance structure in mclust's words."""
     structure = type(mixture.covariance)
     volume, shape, orientation = tuple(structure.letters)
-    said = [_LETTERS["volume"][volume]]
+    words = [_LETTERS["volume"][volume]]
     if mixture.n_features > 1:
-        said.append(_LETTERS["shape"][shape])
+        words.append(_LETTERS["shape"][shape])
         if shape != "I":
-            said.append(_LETTERS["orientation"][orientation])
+            words.append(_LETTERS["orientation"][orientation])
     name = structure.name if structure.name == structure.letters else f"{structure.name} ({structure.letters})"
-    return f"{name}: {', '.join(said)}"
+    return f"{name}: {', '.join(words)}"
 
 
-def lead(subject: ModelAndRows, seen: RowScores) -> Markup:
-    """Below the title: how much of what."""
-    mixture = subject.mixture
-    k, d = mixture.n_components, mixture.n_features
-    weight = "" if seen.weight == seen.n_rows else f" (total weight {seen.weight:g})"
+def lead(data: ModelAndRows, scores: RowScores) -> Markup:
+    """Return the line below the title: numbers of rows, features and components, and the structure."""
+    mixture = data.mixture
+    weight = "" if scores.weight == scores.n_rows else f" (total weight {scores.weight:g})"
     return paragraph(
-        f"{counted(seen.n_rows, 'row')}{weight}, {counted(d, 'feature')}, {counted(k, 'component')} "
-        f"of structure {structure_in_words(mixture)}"
+        f"{counted(scores.n_rows, 'row')}{weight}, {counted(mixture.n_features, 'feature')}, "
+        f"{counted(mixture.n_components, 'component')} of structure {describe_structure(mixture)}"
     )
 
 
-def in_short(seen: RowScores, fitness: Fitness, report: Report, found: Alternatives | None) -> Markup:
-    """What to know when nothing else is read."""
-    unusual = [line for line in report.lines() if line.unusual]
-    rows_each = seen.weight / fitness.n_parameters
-    total, mean = fitness.log_likelihood, fitness.log_likelihood / seen.weight
-    facts: list[tuple[object, object]] = [
-        (
-            "log-likelihood",
-            f"{_fixed(total, 4)} ({_fixed(mean, 6)} per row)",
-        ),
-        ("parameters", f"{fitness.n_parameters:,} free, {rows_each:,.1f} rows for each"),
-        ("BIC", f"{_fixed(fitness.bic, 3)} (lower is better, as of all criteria here)"),
-        ("ICL", _fixed(fitness.icl, 3)),
-        ("AIC", _fixed(fitness.aic, 3)),
+def summary(scores: RowScores, fit_criteria: FitCriteria, report: Report, comparison: ModelComparison | None) -> Markup:
+    """Return likelihood, criteria, the best model found, and what is unusual."""
+    unusual = [entry for entry in report.entries() if entry.flagged]
+    rows_each = scores.weight / fit_criteria.n_parameters
+    total, mean = fit_criteria.log_likelihood, fit_criteria.log_likelihood / scores.weight
+    entries: list[tuple[object, object]] = [
+        ("log-likelihood", f"{_fixed(total, 4)} ({_fixed(mean, 6)} per row)"),
+        ("parameters", f"{fit_criteria.n_parameters:,} free; {rows_each:,.1f} rows per parameter"),
+        ("BIC", f"{_fixed(fit_criteria.bic, 3)} (lower is better, for all criteria in this report)"),
+        ("ICL", _fixed(fit_criteria.icl, 3)),
+        ("AIC", _fixed(fit_criteria.aic, 3)),
     ]
-    if found is not None:
-        facts.append(("best found", found.search.reason_))
+    if comparison is not None:
+        entries.append(("best model found", comparison.search.reason_))
     if not unusual:
-        return names_and_values([*facts, ("unusual", "nothing")])
-    said = [f"{line.name}: {line.text}" for line in unusual]
-    rest = [] if len(said) <= _MOST_NOTES else [f"and {len(said) - _MOST_NOTES} more, below"]
-    notes = bullets(said[:_MOST_NOTES] + rest)
-    advice = paragraph("What would help: " + " ".join(report.facts["advice"])) if report.facts["advice"] else ""
-    return joined([names_and_values(facts), element("div", paragraph("Unusual:"), notes, advice, class_="note")])
+        return definition_list([*entries, ("unusual", "nothing")])
+    texts = [f"{entry.label}: {entry.text}" for entry in unusual]
+    rest = [] if len(texts) <= _MOST_NOTES else [f"and {len(texts) - _MOST_NOTES} more, see Diagnostics"]
+    advice = paragraph("Advice: " + " ".join(report.facts["advice"])) if report.facts["advice"] else ""
+    return joined([definition_list(entries), note(paragraph("Unusual:"), bullets(texts[:_MOST_NOTES] + rest), advice)])
 
 
-def components(subject: ModelAndRows, seen: RowScores) -> Markup:
-    """Weights, means and standard deviations: components are lines, or columns where features are many."""
-    mixture, separation = subject.mixture, subject.separation
+def components(data: ModelAndRows, scores: RowScores) -> Markup:
+    """Return weights, means and standard deviations; of many features, each component is a column."""
+    mixture, separation = data.mixture, data.separation
     k, d = mixture.n_components, mixture.n_features
-    words, shades = means_in_words(mixture), _shades(subject.standardized_means)
-    cells = [list(zip(*lines, strict=True)) for lines in zip(words, shades, strict=True)]
+    texts, shades = format_means(mixture), _shades(data.standardized_means)
+    cells = [list(zip(*lines, strict=True)) for lines in zip(texts, shades, strict=True)]
     caption = (
-        "Mean ± standard deviation. Shaded: the mean lies above (orange) or below (blue) that of the mixture, by more "
-        f"than {_SHADES[0]:g} or {_SHADES[1]:g} of its standard deviations. "
+        "Mean ± standard deviation. Shaded cells: the mean is above (orange) or below (blue) that of the mixture by "
+        f"more than {_SHADES[0]:g} or {_SHADES[1]:g} standard deviations of the mixture. "
     )
     between = "variance between"
-    explained = "Variance between: the share of a feature's variance that lies between the components."
+    explained = "Variance between: the share of the variance of a feature that lies between the components."
     lines: list[list[object]]
     if d <= _MOST_MEANS:
-        lines = [[component(at), f"{mixture.weights[at]:.4f}", _number(seen.counts[at]), *cells[at]] for at in range(k)]
+        lines = [
+            [component(at), f"{mixture.weights[at]:.4f}", _count(scores.counts[at]), *cells[at]] for at in range(k)
+        ]
         if k > 1:
             caption += explained
             lines.append([between, "", "", *(f"{100 * share:.0f} %" for share in separation)])
-        return data_table(caption, ["component", "weight", "rows", *subject.names], lines)
-    shown = subject.most_separate(_MOST_FEATURES)
+        return data_table(caption, ["component", "weight", "rows", *data.names], lines)
+    shown = data.separating_features(_MOST_FEATURES)
     tables = []
     caption += explained
     for part in parts(k, _MOST_MEANS):
         lines = [
             ["weight", "", *(f"{mixture.weights[at]:.4f}" for at in part)],
-            ["rows", "", *(_number(seen.counts[at]) for at in part)],
+            ["rows", "", *(_count(scores.counts[at]) for at in part)],
         ]
         lines += [
-            [subject.names[feature], f"{100 * separation[feature]:.0f} %", *(cells[at][feature] for at in part)]
+            [data.names[feature], f"{100 * separation[feature]:.0f} %", *(cells[at][feature] for at in part)]
             for feature in shown
         ]
         tables.append(data_table(caption, ["feature", between, *map(component, part)], lines))
         caption = f"Components from {part[-1] + 1} on"
     if len(shown) < d:
         tables.append(
-            paragraph(f"The {len(shown)} of {d} features that tell the components apart most are shown.", quiet=True)
+            paragraph(f"Shown are the {len(shown)} of {d} features that separate the components best.", quiet=True)
         )
     return joined(tables)
 
 
-def certainty(subject: ModelAndRows, seen: RowScores) -> Markup:
-    """How sure it is which component a row is of, and the rows of which it is not."""
-    k = subject.mixture.n_components
-    if k == 1:
-        return paragraph("There is one component, and all rows are its own.")
+def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
+    """Return how certain the components of the rows are, and the least certain rows."""
+    if data.mixture.n_components == 1:
+        return paragraph("The mixture has one component.")
     first, *others = CERTAINTIES
     columns = [f"{100 * first:g}\N{NO-BREAK SPACE}% or more"]
     columns += [f"{100 * low:g} to {100 * high:g} %" for low, high in zip(others, CERTAINTIES, strict=False)]
     columns.append(f"below {100 * CERTAINTIES[-1]:g} %")
     lines: list[list[object]] = [
-        [component(at), *(_number(count) for count in counts)] for at, counts in enumerate(seen.certainty_counts)
+        [component(at), *(_count(count) for count in counts)] for at, counts in enumerate(scores.certainty_counts)
     ]
-    total = seen.certainty_counts.sum(axis=0)
-    lines.append(["all", *(f"{_number(count)} ({100 * count / seen.weight:.1f} %)" for count in total)])
-    table = data_table("Rows by their most probable component, and by its probability", ["component", *columns], lines)
-    if not seen.doubtful.size:
-        return joined([table, paragraph(f"No row is doubtful: all are of their component by {CERTAINTIES[1]:.0%}.")])
-    order = np.argsort(-seen.doubtful_responsibilities, axis=1, kind="stable")[:, :2]
-    shares = np.take_along_axis(seen.doubtful_responsibilities, order, axis=1)
-    doubtful = [
+    total = scores.certainty_counts.sum(axis=0)
+    lines.append(["all", *(f"{_count(count)} ({100 * count / scores.weight:.1f} %)" for count in total)])
+    table = data_table("Rows by their most probable component and its probability", ["component", *columns], lines)
+    if not scores.uncertain.size:
+        text = f"The most probable component of every row has a probability of at least {CERTAINTIES[1]:.0%}."
+        return joined([table, paragraph(text)])
+    order = np.argsort(-scores.uncertain_responsibilities, axis=1, kind="stable")[:, :2]
+    shares = np.take_along_axis(scores.uncertain_responsibilities, order, axis=1)
+    uncertain = [
         [f"{row}", component(int(one)), f"{100 * share:.1f} %", component(int(other)), f"{100 * next_:.1f} %"]
-        for row, (one, other), (share, next_) in zip(seen.doubtful, order, shares, strict=True)
+        for row, (one, other), (share, next_) in zip(scores.uncertain, order, shares, strict=True)
     ]
     return joined(
         [
             table,
             data_table(
-                "The most doubtful rows, counted from 0",
-                ["row", "most probable", "probability", "next", "probability"],
-                doubtful,
+                "The least certain rows, counted from 0",
+                ["row", "most probable", "probability", "second", "probability"],
+                uncertain,
                 words=(1, 3),
             ),
         ]
     )
 
 
-def anomalies(subject: ModelAndRows, seen: RowScores) -> Markup:
-    """The least dense rows, and whether there are more of them than the mixture expects."""
+def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
+    """Return the rows of lowest density, and whether there are more of them than expected."""
     lines = []
     for row, log_density, share, label in zip(
-        seen.unlikely, seen.unlikely_log_density, seen.unlikely_shares, seen.unlikely_labels.tolist(), strict=True
+        scores.unlikely,
+        scores.unlikely_log_density,
+        scores.unlikely_shares,
+        scores.unlikely_labels.tolist(),
+        strict=True,
     ):
-        values = np.asarray(subject.rows.values[row], dtype=np.float64)
-        below = f"{100 * share:.3g} %" if share else f"< {100 / seen.n_draws:g} %"
-        lines.append([f"{row}", _fixed(log_density, 3), below, component(label), _what_is_far(subject, values, label)])
+        values = np.asarray(data.rows.values[row], dtype=np.float64)
+        lower = f"{100 * share:.3g} %" if share else f"< {100 / scores.n_draws:g} %"
+        lines.append([f"{row}", _fixed(log_density, 3), lower, component(label), _unusual_feature(data, values, label)])
     table = data_table(
-        "The least dense rows, counted from 0. Beside them the share of rows drawn from the mixture that is less "
-        "dense, and the feature that is farthest from the mean of the row's most probable component.",
-        ["row", "log density", "less dense", "component", "what is unusual"],
+        "The rows of lowest density, counted from 0. Expected lower: the share of rows drawn from the mixture that "
+        "have a lower density. The last column is about the feature that is farthest from the mean of the row's most "
+        "probable component.",
+        ["row", "log density", "expected lower", "component", "unusual feature"],
         lines,
         words=(3, 4),
     )
     expected = (
-        f"{100 * RARE:g} % of rows drawn from the mixture have a log density below {seen.rare_log_density:.3f}, "
-        f"and {100 * seen.rare_share:.2g} % of these rows."
+        f"{100 * RARE:g} % of the rows are expected to have a log density below {scores.rare_log_density:.3f}; "
+        f"{100 * scores.rare_share:.2g} % have."
     )
-    if seen.rare_share > 3 * RARE:
-        expected += " So many more than expected: the mixture does not describe all of the rows."
+    if scores.rare_share > 3 * RARE:
+        expected += " The mixture does not describe all of the rows well."
     return joined([table, paragraph(expected)])
 
 
-def _what_is_far(subject: ModelAndRows, values: FloatArray, label: int) -> str:
-    """The feature in which a row lies far from the mean of its component; or that it is several together, or none."""
-    mixture = subject.mixture
+def _unusual_feature(data: ModelAndRows, values: FloatArray, label: int) -> str:
+    """Return the feature in which a row is far from the mean of its component, or that there is no single one."""
+    mixture = data.mixture
     covariance, away = mixture.covariance.dense()[label], values - mixture.means[label]
     distances = away / np.sqrt(np.diagonal(covariance))
     worst = int(np.abs(distances).argmax())
     if abs(distances[worst]) >= _FAR:
         side = "above" if distances[worst] > 0 else "below"
         far = _fixed(abs(distances[worst]), 1)
-        return f"{subject.names[worst]} is {values[worst]:.6g}, {far} standard deviations {side}"
+        return f"{data.names[worst]} is {values[worst]:.6g}, {far} standard deviations {side} the mean"
     if chdtrc(mixture.n_features, away @ np.linalg.solve(covariance, away)) < _CHANCE:
-        return "no feature alone: their combination"
-    return "little: it lies well within its component"
+        return "no single feature, but the combination"
+    return "none: the row is well within its component"
 
 
-def fit_report(report: Report, recorded: bool) -> Markup:
-    """The lines of the report, unusual ones marked."""
-    lines = [
-        (line.name, element("span", line.text, class_="warn") if line.unusual else line.text) for line in report.lines()
+def diagnostics(report: Report, recorded: bool) -> Markup:
+    """Return the entries of the report, flagged ones in color."""
+    entries = [
+        (entry.label, element("span", entry.text, class_="warn") if entry.flagged else entry.text)
+        for entry in report.entries()
     ]
-    note = paragraph(
-        "A model file does not tell how the fit went: gaussmix fit --report, or write_report with the estimator, does.",
+    hint = paragraph(
+        "A model file has no record of how the fit went; gaussmix fit --report prints one, and write_report shows it "
+        "if it is given the estimator.",
         quiet=True,
     )
-    return joined([names_and_values(lines), "" if recorded else note])
+    return joined([definition_list(entries), "" if recorded else hint])
 
 
-def overlap(subject: ModelAndRows, report: Report) -> Markup:
-    """Pairs that are taken for each other, and components that have one peak together."""
-    mixture, facts = subject.mixture, report.facts["overlap"]
+def overlap(data: ModelAndRows, report: Report) -> Markup:
+    """Return the pairs of components that overlap, and the components that share a mode."""
+    mixture, facts = data.mixture, report.facts["overlap"]
     if mixture.n_components == 1:
-        return paragraph("There is one component.")
-    parts_: list[object] = []
+        return paragraph("The mixture has one component.")
     if facts["pairs"]:
         lines = [
             [
@@ -234,81 +238,70 @@ def overlap(subject: ModelAndRows, report: Report) -> Markup:
             ]
             for pair in facts["pairs"]
         ]
-        parts_.append(
-            data_table(
-                "Overlap of two components: the sum of the probabilities that a row of one is more probably of the "
-                f"other (Maitra and Melnykov 2010), from {facts['draws']:,} rows drawn of each",
-                ["components", "overlap", "the first taken for the second", "the second for the first"],
-                lines,
-            )
+        pairs = data_table(
+            "Overlap of two components: the sum of their misclassification probabilities (Maitra and Melnykov 2010), "
+            f"estimated from {facts['draws']:,} rows drawn from each",
+            ["components", "overlap", "first taken for second", "second taken for first"],
+            lines,
         )
     else:
-        parts_.append(paragraph("No two components are taken for each other as often as once in a hundred rows."))
+        pairs = paragraph("No two components overlap by 1 % or more.")
     held = np.flatnonzero(mixture.weights)
     clusters = merge_components(mixture.take(held), method="ridgeline-unimodal").cut().component_clusters
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
-    if merged:
-        said = "; ".join(_in_words(group) for group in merged)
-        parts_.append(
-            element(
-                "div",
-                paragraph(
-                    f"One peak together: components {said}. Such components may be one cluster that is not normal in "
-                    f"shape: {len(groups)} clusters in place of {mixture.n_components} components. ",
-                    element("code", "gaussmix.merge_components"),
-                    " gathers them and leaves the density as it is.",
-                ),
-                class_="note",
-            )
+    if not merged:
+        return joined([pairs, paragraph("No components share a mode: each is a cluster of its own.")])
+    shared = note(
+        paragraph(
+            f"Components that share a mode: {'; '.join(map(join_words, merged))}. They may describe one cluster that "
+            f"is not normal in shape: {counted(len(groups), 'cluster')} instead of {mixture.n_components} components. ",
+            element("code", "gaussmix.merge_components"),
+            " merges them and does not change the density.",
         )
-    else:
-        parts_.append(paragraph("No components have a single peak together: each is a cluster of its own."))
-    return joined(parts_)
+    )
+    return joined([pairs, shared])
 
 
-def alternatives(found: Alternatives, names: Sequence[str], n_rows: int) -> Markup:
-    """Other numbers of components and structures on the same rows."""
-    table = found.search.results_
-    content: list[object] = [paragraph(found.search.reason_)]
-    if found.n_rows < n_rows:
-        content.append(paragraph(f"Compared on {found.n_rows:,} of the {n_rows:,} rows, drawn at random.", quiet=True))
-    best = [Fitness.in_table(table, int(line)) for line in table.ranked[:5]]
-    lines: list[list[object]] = [[(cell, "this") for cell in _fitness_line("this model", found.model)]]
-    lines += [_fitness_line("", each) for each in best]
+def other_models(comparison: ModelComparison, names: Sequence[str], n_rows: int) -> Markup:
+    """Return the criteria for other numbers of components and covariance structures on the same rows."""
+    table = comparison.search.results_
+    content: list[object] = [paragraph(comparison.search.reason_)]
+    if comparison.n_rows < n_rows:
+        text = f"Compared on {comparison.n_rows:,} of the {n_rows:,} rows, drawn at random."
+        content.append(paragraph(text, quiet=True))
+    best = [FitCriteria.from_table(table, int(line)) for line in table.ranked[:5]]
+    lines: list[list[object]] = [[(cell, "this") for cell in _criteria_line("this model", comparison.model)]]
+    lines += [_criteria_line("", each) for each in best]
     content.append(
         data_table(
-            "This model, and the best five of the search; lower is better but for the log-likelihood",
+            "This model and the five best models of the search; lower is better, except for the log-likelihood",
             ["", "model", "log-likelihood", "parameters", "BIC", "ICL", "AIC"],
             lines,
             words=(1,),
         )
     )
-    if found.refit is not None:
-        behind = found.refit.log_likelihood - found.model.log_likelihood
-        if behind > max(0.01, 1e-9 * abs(found.refit.log_likelihood)):
-            content.append(
-                element(
-                    "div",
-                    paragraph(
-                        f"A fit of {found.refit.name} to these rows has a log-likelihood {behind:.4g} nats higher than "
-                        "this model. It may have been fitted to other rows, with a stronger reg_covar, or have ended "
-                        "at a lower optimum."
-                    ),
-                    class_="note",
-                )
+    if comparison.refit is not None:
+        behind = comparison.refit.log_likelihood - comparison.model.log_likelihood
+        if behind > max(0.01, 1e-9 * abs(comparison.refit.log_likelihood)):
+            text = (
+                f"{comparison.refit.name} fitted to these rows has a log-likelihood {behind:.4g} nats higher than this "
+                "model, which may have been fitted to other rows or with a stronger reg_covar, or may have ended at a "
+                "lower optimum."
             )
-    content += _cells(found)
-    if found.dropped:
-        left_out = _in_words([names[column] for column in found.dropped])
-        content.append(paragraph(f"Compared without {left_out}: constant, or a function of other columns.", quiet=True))
-    content += [paragraph(note, quiet=True) for note in found.notes]
+            content.append(note(paragraph(text)))
+    content += _criterion_tables(comparison)
+    if comparison.dropped:
+        left_out = join_words(names[column] for column in comparison.dropped)
+        text = f"Left out of the comparison, because constant or determined by other columns: {left_out}."
+        content.append(paragraph(text, quiet=True))
+    content += [paragraph(warning, quiet=True) for warning in comparison.notes]
     return joined(content)
 
 
-def _cells(found: Alternatives) -> Iterable[Markup]:
-    """The criterion of all cells as its difference from the best."""
-    table = found.search.results_
+def _criterion_tables(comparison: ModelComparison) -> Iterable[Markup]:
+    """Yield tables of the criterion, as differences from the best model."""
+    table = comparison.search.results_
     ks, types, cells = grid(table)
     marked = [[(f"{number}{mark}".strip(), _MARKS.get(mark)) for number, mark in line] for line in cells]
     for part in parts(len(types), _MOST_ACROSS):
@@ -316,19 +309,19 @@ def _cells(found: Alternatives) -> Iterable[Markup]:
         yield data_table(f"{title(table)}. {legend(table)}.", ["K", *(types[at] for at in part)], lines)
 
 
-def _fitness_line(what: str, fitness: Fitness) -> list[object]:
-    numbers = [_fixed(fitness.log_likelihood, 3), f"{fitness.n_parameters:,}"]
-    numbers += [_fixed(value, 2) for value in (fitness.bic, fitness.icl, fitness.aic)]
-    return [what, fitness.name, *numbers]
+def _criteria_line(heading: str, fit_criteria: FitCriteria) -> list[object]:
+    numbers = [_fixed(fit_criteria.log_likelihood, 3), f"{fit_criteria.n_parameters:,}"]
+    numbers += [_fixed(value, 2) for value in (fit_criteria.bic, fit_criteria.icl, fit_criteria.aic)]
+    return [heading, fit_criteria.name, *numbers]
 
 
 def component(number: int) -> Markup:
-    """Its number beside its color."""
+    """Return the number of a component beside its color."""
     return joined([element("span", class_="dot", style=f"background:{color_of(number)}", aria_hidden="true"), number])
 
 
-def _shades(standardized: np.ndarray) -> list[list[str | None]]:
-    """(k, d) classes of cells."""
+def _shades(standardized: FloatArray) -> list[list[str | None]]:
+    """Return the classes (k, d) of the cells of means."""
     steps = np.searchsorted(_SHADES, np.abs(standardized))
     return [
         [f"{'above' if value > 0 else 'below'}{step}" if step else None for value, step in zip(*line, strict=True)]
@@ -337,15 +330,10 @@ def _shades(standardized: np.ndarray) -> list[list[str | None]]:
 
 
 def _fixed(value: float, digits: int) -> str:
-    """With so many digits after the point, unless it is too long to be read."""
+    """Return the number with so many decimals, or in the shortest form if it is very long."""
     return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.6g}"
 
 
-def _number(count: float) -> str:
-    """Of rows, or of their weights."""
+def _count(count: float) -> str:
+    """Return a number of rows, with a decimal if weights are not whole numbers."""
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"
-
-
-def _in_words(names: Iterable[object]) -> str:
-    *first, last = map(str, names)
-    return f"{', '.join(first)} and {last}" if first else last

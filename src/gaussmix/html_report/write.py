@@ -1,4 +1,4 @@
-"""`write_report`: a model and rows in, one HTML file out."""
+"""`write_report` writes a report on a model and rows to one HTML file."""
 
 import platform
 from collections.abc import Iterable
@@ -10,21 +10,21 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
+from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
 from gaussmix.estimators import GaussianMixtureIC
-from gaussmix.html_report import figures as pictures
-from gaussmix.html_report import sections
-from gaussmix.html_report.elements import Markup, counted, joined, page, paragraph
+from gaussmix.html_report import figures, sections
+from gaussmix.html_report.elements import Markup, joined, page, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import (
-    Alternatives,
-    Fitness,
-    beside,
-    default_numbers,
-    find_alternatives,
-    was_made_of,
+    FitCriteria,
+    ModelComparison,
+    compare_models,
+    compare_with_search,
+    default_n_components,
+    was_fitted_to,
 )
-from gaussmix.html_report.row_scores import look_at_rows
+from gaussmix.html_report.row_scores import score_rows
 
 
 def write_report(
@@ -39,43 +39,44 @@ def write_report(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> None:
-    """Write what is to be known of a mixture and of some rows into one HTML file that refers to no other.
+    """Write a report on a mixture and rows to one self-contained HTML file.
 
-    The parameters of the components, pictures, how sure it is which component each row is of, the least dense rows,
-    the report of the fit, the overlap of components, and a search over other numbers of components and structures. No
-    date and no path: the same model, rows and versions give the same file.
+    The report has the parameters of the components, figures, the certainty of the component of each row, the rows of
+    lowest density, the diagnostics of the fit, the overlap of the components, and a comparison with other numbers of
+    components and covariance structures. It contains no date and no path: the same model, rows and versions give the
+    same file.
 
     Parameters
     ----------
     path : str or path
-        Of the file; one that is there is replaced.
+        The file to write; an existing file is replaced.
     model : Mixture or fitted estimator
-        `GaussianMixture`, `GaussianMixtureIC` (its best model, and its table where it was fitted to these rows), or
-        scikit-learn's ``GaussianMixture`` and ``BayesianGaussianMixture``.
+        A `GaussianMixture`, a `GaussianMixtureIC` (its best model, and its table if it was fitted to these rows), or
+        scikit-learn's ``GaussianMixture`` or ``BayesianGaussianMixture``.
     X : (n, d) array-like or table
-        Of a table the columns that have the names of the features.
+        The rows; the columns of a table are selected by the names of the features.
     sample_weight : (n,) array-like, optional
-        Numbers of rows, as in a fit. Pictures show each row once, and those of weight 0 not at all.
+        Weights of the rows, as in a fit. Figures show each row once, and omit rows of weight 0.
     n_components : iterable of int or int, optional
-        The numbers of components to compare with; by default 1 to three more than the model has, and for many
-        components those nearby. Empty: nothing is compared.
+        The numbers of components to compare with; by default 1 to three more than the model has, and for models with
+        many components 1 and the numbers nearby. An empty iterable omits the comparison.
     title : str, optional
-        Of the page.
+        The title of the page.
     random_state : int, RandomState instance or None, default=0
-        For the starts of the search.
+        The seed for the starts of the search.
     n_jobs : int, optional
-        How many threads search; by default as many as there are processors.
+        The number of threads of the search; by default one per processor.
     progress : bool, default=False
-        Whether a bar is shown for the search.
+        Whether to show a progress bar for the search.
 
     Raises
     ------
     ValueError
-        Names the parameter, the row or the column.
+        If an argument is invalid; the message names the parameter, the row or the column.
     MissingDependencyError
-        Without matplotlib.
+        If matplotlib is not installed.
     KeyboardInterrupt
-        On Ctrl-C. When the search had results by then, the file has been written with them.
+        On Ctrl-C. If the search had results by then, they are in the file.
 
     Examples
     --------
@@ -89,44 +90,44 @@ def write_report(
     >>> with TemporaryDirectory() as folder:
     ...     write_report(Path(folder, "report.html"), gm, eruptions, n_components=range(1, 4))
     """
-    subject = ModelAndRows.of(model, X, sample_weight)
-    mixture, rows = subject.mixture, subject.rows
-    seen = look_at_rows(mixture, rows)
-    fitness = Fitness.of("", mixture.n_parameters, seen.moments)
-    report = inspect_fit(mixture, subject.record, rows.values, rows.weights)
-    mixture_picture = pictures.of_mixture(subject)
-    certainty_picture = pictures.of_certainty(subject, seen) if mixture.n_components > 1 else ""
-    found, interrupt = _alternatives(subject, model, n_components, random_state, n_jobs, progress)
+    data = ModelAndRows.of(model, X, sample_weight)
+    mixture, rows = data.mixture, data.rows
+    scores = score_rows(mixture, rows)
+    fit_criteria = FitCriteria.of("", mixture.n_parameters, scores.moments)
+    report = inspect_fit(mixture, data.record, rows.values, rows.weights)
+    mixture_figure = figures.mixture_figure(data)
+    certainty_figure = figures.certainty_figure(data, scores) if mixture.n_components > 1 else ""
+    comparison, interrupt = _compare(data, model, n_components, random_state, n_jobs, progress)
     parts = [
-        ("short", "In short", sections.in_short(seen, fitness, report, found)),
-        ("picture", "Picture", mixture_picture),
-        ("components", "Components", sections.components(subject, seen)),
-        ("certainty", "How sure", joined([certainty_picture, sections.certainty(subject, seen)])),
-        ("anomalies", "Unusual rows", sections.anomalies(subject, seen)),
-        ("fit", "Rows and fit", sections.fit_report(report, subject.record is not None)),
-        ("overlap", "Overlap", sections.overlap(subject, report)),
+        ("summary", "Summary", sections.summary(scores, fit_criteria, report, comparison)),
+        ("mixture", "Mixture", mixture_figure),
+        ("components", "Components", sections.components(data, scores)),
+        ("certainty", "Certainty", joined([certainty_figure, sections.certainty(data, scores)])),
+        ("unusual", "Unusual rows", sections.unusual_rows(data, scores)),
+        ("diagnostics", "Diagnostics", sections.diagnostics(report, data.record is not None)),
+        ("overlap", "Overlap", sections.overlap(data, report)),
     ]
-    if found is not None:
-        compared = sections.alternatives(found, subject.names, seen.n_rows)
-        parts.append(("models", "Other models", joined([pictures.of_criterion(found.search), compared])))
+    if comparison is not None:
+        compared = sections.other_models(comparison, data.names, scores.n_rows)
+        parts.append(("models", "Other models", joined([figures.criterion_figure(comparison.search), compared])))
     heading = title or f"A mixture of {counted(mixture.n_components, 'component')}"
-    text = page(heading, sections.lead(subject, seen), parts, _provenance())
+    text = page(heading, sections.lead(data, scores), parts, _provenance())
     Path(path).write_text(text, encoding="utf-8")
     if interrupt is not None:
         raise interrupt
 
 
-def _alternatives(
-    subject: ModelAndRows, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
-) -> tuple[Alternatives | None, KeyboardInterrupt | None]:
-    """The search of the user's if it is one of these rows, or a new one; with what interrupted it."""
-    mixture, rows = subject.mixture, subject.rows
-    if n_components is None and isinstance(model, GaussianMixtureIC) and was_made_of(model, rows):
-        return beside(mixture, model, rows), None
-    numbers = default_numbers(mixture.n_components) if n_components is None else n_components
+def _compare(
+    data: ModelAndRows, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
+) -> tuple[ModelComparison | None, KeyboardInterrupt | None]:
+    """Compare with the user's search if it was fitted to these rows, else with a new one (see `compare_models`)."""
+    mixture, rows = data.mixture, data.rows
+    if n_components is None and isinstance(model, GaussianMixtureIC) and was_fitted_to(model, rows):
+        return compare_with_search(mixture, model, rows), None
+    numbers = default_n_components(mixture.n_components) if n_components is None else n_components
     if np.size(numbers) == 0 or rows.n_rows < 2:
         return None, None
-    return find_alternatives(mixture, rows, numbers, random_state=random_state, n_jobs=n_jobs, progress=progress)
+    return compare_models(mixture, rows, numbers, random_state=random_state, n_jobs=n_jobs, progress=progress)
 
 
 def _provenance() -> Markup:

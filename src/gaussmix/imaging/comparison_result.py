@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging.images.colors import to_color_space
 
@@ -103,7 +104,7 @@ class Comparison:
         MissingDependencyError
             If matplotlib is not installed.
         """
-        from gaussmix.plots.comparison_figure import comparison_figure
+        from gaussmix.plots.comparison_figures import comparison_figure
 
         histograms = [(self.mixture, self.sample)]
         if self.gray_mixture is not None:
@@ -133,7 +134,7 @@ class Comparison:
         lines += [
             [name, f"{distance:.4g}", f"{value:.4f}", f"{agreement:.3f}"] for name, distance, value, agreement in found
         ]
-        return _aligned(lines)
+        return align_columns(lines)
 
     def _starts_table(self) -> str:
         lines = [
@@ -147,11 +148,11 @@ class Comparison:
                 + [f"{100 * shares[method].mean():.1f} %" for shares in (self.changed, self.changed_in_order)]
                 + [f"{self.n_warned[method]} of {passes.size}"]
             )
-        return _aligned(lines)
+        return align_columns(lines)
 
     def _soft_table(self) -> str:
         most = np.log2(self.mixture.n_components)
-        return _aligned(
+        return align_columns(
             [
                 ["Hard and soft", ""],
                 ["best class below 0.9", f"{100 * self.uncertain:.1f} % of pixels"],
@@ -160,15 +161,3 @@ class Comparison:
                 ["distance to the expected color", f"{self.soft_distance:.4g}"],
             ]
         )
-
-
-def _aligned(lines: list[list[str]]) -> str:
-    """Columns of text: the first starts at the left, the others end at the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, search_anew, seed_of, stream
 from gaussmix.inference.refitting import Fitted, draw_each
@@ -45,13 +46,11 @@ class Stability:
         n_draws = len(self.rand) + self.n_failed
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         low, middle = np.quantile(self.rand, [0.1, 0.5])
-        lines = [
-            f"{n_draws} draws{failed}; adjusted Rand index {middle:.2f} (median), 9 in 10 above {low:.2f}",
-            "component  weight  Jaccard  dissolved",
-        ]
+        title = f"{n_draws} draws{failed}; adjusted Rand index {middle:.2f} (median), 9 in 10 above {low:.2f}"
+        lines = [("component", "weight", "Jaccard", "dissolved")]
         for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
-            lines.append(f"{k:<9}  {weight:6.3f}  {shared.mean():7.2f}  {(shared <= 0.5).mean():9.0%}")
-        return "\n".join(lines)
+            lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
+        return f"{title}\n{align_columns(lines)}"
 
     def __str__(self) -> str:
         return self.summary()

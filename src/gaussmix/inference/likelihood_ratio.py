@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.estimators import GaussianMixture
 from gaussmix.fitting.refit import FitFailedError, Refit, refit, seed_of, stream
@@ -80,7 +81,8 @@ class SequentialTest:
     def __str__(self) -> str:
         lines = [str(test) for test in self.tests]
         open_end = "" if self.tests[-1].p_value > self.level else " or more: no test was made beyond"
-        return "\n".join([*lines, f"{self.n_components} components at the level {self.level:g}{open_end}"])
+        number = counted(self.n_components, "component")
+        return "\n".join([*lines, f"{number} at the level {self.level:g}{open_end}"])
 
 
 def likelihood_ratio_test(

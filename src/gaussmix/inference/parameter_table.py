@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray
 
 
@@ -21,7 +22,6 @@ def table_of_parameters(
     title: str, mixture: Mixture, errors: PerParameter, lower: PerParameter, upper: PerParameter
 ) -> str:
     """Lines with estimate, standard error and interval of each weight, mean and variance."""
-    names = mixture.feature_names or tuple(f"x{feature}" for feature in range(mixture.n_features))
     lines = [("component", "", "estimate", "error", "from", "to")]
     variances = mixture.covariance.variances()
     for k in range(mixture.n_components):
@@ -29,21 +29,13 @@ def table_of_parameters(
         lines.append(
             _line(f"{k}", "weight", mixture.weights[k], *(part.weights[at] for part in (errors, lower, upper)))
         )
-        for d, name in enumerate(names):
+        for d, name in enumerate(mixture.names):
             values = (part.means[k, d] for part in (errors, lower, upper))
             lines.append(_line("", f"mean {name}", mixture.means[k, d], *values))
-        for d, name in enumerate(names):
+        for d, name in enumerate(mixture.names):
             values = (part.covariances[k, d, d] for part in (errors, lower, upper))
             lines.append(_line("", f"variance {name}", variances[k, d], *values))
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    aligned = (
-        "  ".join(
-            text.ljust(width) if column < 2 else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
-    return "\n".join([title, *(line.rstrip() for line in aligned)])
+    return f"{title}\n{align_columns(lines, left=(0, 1))}"
 
 
 def _line(first: str, second: str, *numbers: float) -> tuple[str, str, str, str, str, str]:

@@ -1,6 +1,6 @@
 """A model that is fitted again and again, and the threads that do it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
@@ -153,7 +154,11 @@ def draw_each(
 
             threads = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
             results = threads(delayed(attempt)(draw) for draw in range(n_draws))
-        drawn = list(_watched(results, n_draws, title) if progress else results)
+        with progress_bar(title, n_draws, shown=progress) as update:
+            drawn = []
+            for result in results:
+                drawn.append(result)
+                update()
     failed = sorted({str(result) for result in drawn if isinstance(result, FitFailedError)})
     if sum(not isinstance(result, FitFailedError) for result in drawn) < 2:
         raise ValueError(
@@ -161,10 +166,3 @@ def draw_each(
             "fewer components, a simpler covariance_type or reg_covar='inverse-wishart'"
         )
     return drawn
-
-
-def _watched(results: Iterable[Drawn], n_draws: int, title: str) -> Iterator[Drawn]:
-    from rich.console import Console
-    from rich.progress import track
-
-    return iter(track(results, title, total=n_draws, console=Console(stderr=True), transient=True))

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
@@ -252,7 +253,7 @@ def _warn(
         named = loads > _SHARE * loads.max()
         kinds = [kind for kind, which in zip(("weights", "means", "covariances"), named, strict=True) if which.any()]
         trouble = (
-            f"cannot be told from these rows: the log-likelihood does not curve down where {' and '.join(kinds)} move, "
+            f"cannot be told from these rows: the log-likelihood does not curve down where {join_words(kinds)} move, "
             "and what depends on it has no standard error (NaN). Use fewer components, a simpler covariance_type, or "
             "the bootstrap."
         )

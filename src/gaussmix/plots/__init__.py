@@ -1,7 +1,7 @@
-"""Figures of mixtures, and the curves in them as plain arrays."""
+"""Displays and figures of mixtures, and their curves as arrays."""
 
 from gaussmix.plots.animation import EMAnimation
-from gaussmix.plots.contact_sheet import contact_sheet
+from gaussmix.plots.contact_sheets import contact_sheet
 from gaussmix.plots.criterion import CriterionDisplay
 from gaussmix.plots.geometry import (
     ellipse,
@@ -14,12 +14,12 @@ from gaussmix.plots.geometry import (
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.plots.mixture import MixtureDisplay
-from gaussmix.plots.model_figure import model_figure, scatter_figure
+from gaussmix.plots.model_figures import model_figure, scatter_figure
 from gaussmix.plots.output import write_figure
 from gaussmix.plots.pairs import PairsDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.segmentation import SegmentationDisplay
-from gaussmix.plots.segmentation_figure import segmentation_figure
+from gaussmix.plots.segmentation_figures import segmentation_figure
 from gaussmix.plots.trace import TraceDisplay
 from gaussmix.plots.uncertainty import UncertaintyDisplay
 

@@ -1,4 +1,4 @@
-"""EM at work, as a moving picture: a GIF, or a page with buttons."""
+"""Animation of EM as a GIF or an HTML page."""
 
 import base64
 import io
@@ -31,43 +31,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 1_000
-"""More rows than this are thinned: they are drawn in every frame."""
+"""The most rows in a frame; of more rows some are drawn."""
 
 MASSES = (0.5, 0.95)
-"""What the two ellipses of a component hold of it."""
+"""The shares of a component that its two ellipses contain."""
 
 _SIZE, _DPI = (6.0, 5.0), 100  # inches
 _PER_SECOND = 2  # frames
-_HELD = 4  # times as long is the last one seen
-_COLORS = 128  # of a picture in a page
+_HELD = 4  # the duration of the last frame, in frames
+_COLORS = 128  # of a frame in a page
 
 
 class EMAnimation:
-    """The dance of EM in two features, each pass in two beats.
+    """Animation of EM in two features, with a frame for each E-step and each M-step.
 
-    In the E-step rows take the color of the component that is most probable for them, the fainter the less sure it is;
-    components stay. In the M-step the components move to the rows that are theirs; colors stay. Ellipses hold 50 % and
-    95 % of each component.
+    The E-step gives rows the color of their most probable component; less certain rows are fainter. The M-step moves
+    the components. Ellipses contain 50 % and 95 % of each component.
 
     Parameters
     ----------
     trace : EMTrace
-        Of `gaussmix.trace_em`.
+        The result of `gaussmix.trace_em`.
     X : (n, d) array-like
-        The rows that were traced. Of more than 1,000, so many are drawn at random.
+        The rows of the trace; at most 1,000 of them, chosen at random, are drawn.
     features : two positions or names, optional
-        By default the first two.
+        The features to show; by default the first two.
 
     Attributes
     ----------
     trace : EMTrace
-        What was given.
+        The trace.
     rows : (r, 2) array
-        The rows that are drawn, in both features.
+        The two features of the drawn rows.
     responsibilities : (m, r, k) array
-        Of these rows after each E-step, of all features.
+        The responsibilities of these rows after each E-step, given all features.
     names : list of two str
-        Of the features.
+        Names of the features.
     n_frames : int
         2 m + 1 for m passes: the start, and the E-step and the M-step of each pass.
 
@@ -89,7 +88,7 @@ class EMAnimation:
     def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
-            raise ValueError("the mixture has one feature and the animation shows two")
+            raise ValueError("the mixture has one feature, but the animation shows two")
         rows = rows_of(start, X)
         rows = np.asarray(rows[chosen_rows(len(rows), MOST_ROWS)], dtype=np.float64)
         positions = start.positions(features)
@@ -104,35 +103,35 @@ class EMAnimation:
         self._view = [view_range(column) for column in self.rows.T]
 
     def title(self, frame: int) -> str:
-        """What is said above a frame.
+        """Return the title of a frame.
 
         Parameters
         ----------
         frame : int
-            As of `draw`.
+            The number of the frame, as for `draw`.
 
         Returns
         -------
         str
-            The step, and the log-likelihood of the mixture in it, in nats per row.
+            The step, and the log-likelihood of its mixture, in nats per row.
         """
         step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
         return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
 
     def draw(self, frame: int, ax: "Axes | None" = None) -> "Axes":
-        """One frame.
+        """Draw a frame.
 
         Parameters
         ----------
         frame : int
             0 is the start, 2 t - 1 the E-step and 2 t the M-step of pass t.
         ax : matplotlib Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         matplotlib Axes
-            What was drawn on.
+            The axes of the frame.
         """
         if not 0 <= frame < self.n_frames:
             raise ValueError(f"frame must be 0 to {self.n_frames - 1}, got {frame}")
@@ -160,12 +159,12 @@ class EMAnimation:
         return ax
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a moving picture.
+        """Write the animation to a file.
 
         Parameters
         ----------
         path : str or path
-            Ending in ``.gif``, or in ``.html`` for a page with buttons that needs nothing else.
+            A path that ends in ``.gif``, or in ``.html`` for a self-contained page with buttons.
         """
         kind = Path(path).suffix.lower()
         if kind == ".gif":
@@ -177,7 +176,7 @@ class EMAnimation:
             raise ValueError(f"path must end in .gif or .html, got {fspath(path)!r}")
 
     def _repr_html_(self) -> str:
-        """A player with buttons, for notebooks."""
+        """Return a player with buttons, for notebooks."""
         frames = [base64.b64encode(picture).decode("ascii") for picture in self._pictures()]
         return Template(files(__package__).joinpath("player.html").read_text("utf-8")).substitute(
             width=round(_SIZE[0] * _DPI),
@@ -189,7 +188,7 @@ class EMAnimation:
         )
 
     def _figures(self) -> Iterator["Figure"]:
-        """The same figure with one frame after the other, at the same places."""
+        """Yield one figure repeatedly, with one frame after the other."""
         figure = new_figure(*_SIZE)
         figure.set_dpi(_DPI)
         axes = figure.add_subplot()
@@ -202,7 +201,7 @@ class EMAnimation:
             yield figure
 
     def _pictures(self) -> Iterator[bytes]:
-        """PNGs of few colors: a third of the bytes."""
+        """Yield the frames as PNG files of few colors, which have a third of the size."""
         from PIL import Image
 
         size = round(_DPI * _SIZE[0]), round(_DPI * _SIZE[1])

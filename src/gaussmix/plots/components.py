@@ -1,4 +1,4 @@
-"""Components as displays show them: points, ellipses, centers, shades of the density they make together."""
+"""Drawing of components: rows, ellipses, centers and shades of the density."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHADES = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-"""The masses at which a shade ends: for one normal distribution the density falls by about one factor each time."""
+"""The masses at the edges of the shades; for a normal distribution the densities there are about a geometric series."""
 
 LEAST_WEIGHT = 1e-3
-"""Lighter components are not drawn: estimators that empty components leave them anywhere."""
+"""Components of smaller weight are not drawn; estimators may leave empty components anywhere."""
 
 Range = tuple[float, float]
 
@@ -28,7 +28,7 @@ def drawn_components(mixture: Mixture) -> list[int]:
 
 
 def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
-    """For each feature the range that rows and 99 % of each component take."""
+    """Return the range of each feature that covers the rows and 99 % of each component."""
     reach = radius_holding(0.99) * np.sqrt(mixture.covariance.variances())
     drawn = drawn_components(mixture)
     ends = np.concatenate([rows, (mixture.means - reach)[drawn], (mixture.means + reach)[drawn]])
@@ -36,7 +36,7 @@ def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
 
 
 def radii_of(masses: Sequence[float], name: str = "masses") -> list[float]:
-    """Of the ellipses that hold these shares of their component; ValueError where one is no share."""
+    """Return the radii of ellipses that contain these shares of a component; ValueError for invalid shares."""
     for mass in masses:
         if not 0 < mass < 1:
             raise ValueError(f"{name} must be above 0 and below 1, got {mass}")
@@ -52,7 +52,7 @@ def draw_rows(
     inks: Inks,
     largest: float = 22,
 ) -> None:
-    """Points in the colors of components, the fainter the less certain."""
+    """Draw points in the colors of components; less certain rows are fainter."""
     from matplotlib.colors import to_rgb
 
     palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
@@ -68,7 +68,7 @@ def size_of_points(n_rows: int, largest: float = 22) -> float:
 def draw_ellipses(
     axes: "Axes", ellipses: FloatArray, components: Sequence[int], inks: Inks, width: float = 1.4
 ) -> None:
-    """(k, masses, points, 2) curves of some components, the innermost the boldest; seen on their own points too."""
+    """Draw curves (k, masses, points, 2) of some components, the innermost in bold, with a halo over the points."""
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import Normal, withStroke
 
@@ -88,7 +88,7 @@ def draw_lines(axes: "Axes", lines: Sequence[FloatArray], **look: Any) -> None:
 
 
 def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, size: float = 13) -> None:
-    """A disc in the component's color with its number, ``size`` points wide."""
+    """Draw a disc in the color of the component with its number, ``size`` points wide."""
     (x, y), color = center, color_of(component, inks)
     axes.plot(x, y, marker="o", markersize=size, color=color, markeredgecolor=inks.paper, markeredgewidth=1.2, zorder=5)
     axes.text(
@@ -100,7 +100,7 @@ def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, si
 def draw_shades(
     axes: "Axes", x: FloatArray, y: FloatArray, log_density: FloatArray, levels: FloatArray, inks: Inks
 ) -> None:
-    """Grays that end where the density is at the levels; levels as those of `SHADES`."""
+    """Draw shades of gray whose edges are the contours at the levels, which belong to `SHADES`."""
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 
     shades = LinearSegmentedColormap.from_list("density", [inks.paper, inks.bars, inks.line])
@@ -114,7 +114,7 @@ def share_text(mass: float) -> str:
 
 
 def fineness(mixture: Mixture, views: Sequence[Range], least: int, most: int, cells: float = 6e6) -> int:
-    """Lines of a grid on which the thinnest component is seen; ``cells``: of the grid, times components."""
+    """Return the number of grid lines that resolve the thinnest component; ``cells`` limits cells times components."""
     ranges = np.array([high - low for low, high in views])
     covariances = mixture.covariance.dense()[drawn_components(mixture)]
     thinnest = max(np.linalg.eigvalsh(covariances / ranges / ranges[:, None]).min(), 1e-16)  # rounding may pass 0

@@ -1,4 +1,4 @@
-"""`CriterionDisplay`: a criterion over the number of components, a line for each covariance model."""
+"""`CriterionDisplay`: a criterion by number of components, with a line for each covariance model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaussmix.selection import SelectionTable
 
 MOST_NAMED = 4
-"""So many models have colors and names; the others are gray. Five are named where there are five."""
+"""The number of models with colors and names; the others are gray. If there are only five, all are named."""
 
 _STYLES = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (8, 2)))
 _MARKERS = ("o", "s", "^", "D", "v")
@@ -24,37 +24,37 @@ _LINE_OF_WORDS = 13.0  # points
 
 
 class CriterionDisplay:
-    """A criterion over the number of components, a line for each covariance model, as differences from the winner.
+    """A criterion by number of components, as differences from the best model, with a line for each covariance model.
 
-    The models that come nearest to the winner have colors and names, the others are gray. Doubtful fits are hollow,
-    and where there is no fit there is no point. What is far above the winner is cut off: an arrow then has the
-    difference of a number of components that is not to be seen at all.
+    The best models have colors and names, the others are gray. Doubtful fits are hollow, and failed fits have no point.
+    Values far above the best model are cut off; for a number of components without a visible value, an arrow shows the
+    smallest difference.
 
     Parameters
     ----------
     n_components : (m,) array-like of int
-        Ascending.
+        Numbers of components, ascending.
     covariance_types : sequence of s str
-        Their names.
+        Names of the covariance models.
     values : (s, m) array-like
-        The criterion, lower for better models; NaN where there is no fit.
+        The criterion, lower for better models; NaN if there is no fit.
     is_sound : (s, m) array-like of bool
-        False where a fit is doubtful.
+        False if a fit is doubtful.
     criterion : {"bic", "icl", "aic", "aicc", "cv"}
-        Which one it is.
+        The name of the criterion.
     best_n_components, best_covariance_type : int, str
-        The winner.
+        The best model.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
         The figure of these axes.
     named_ : list of str
-        The models with names, the best first.
+        The models with names, best first.
     lines_ : dict
-        From each covariance type to its line.
+        The line of each covariance model.
 
     Examples
     --------
@@ -98,23 +98,23 @@ class CriterionDisplay:
     def from_estimator(
         cls, search: Any, *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
-        """Draw what a search found.
+        """Draw the results of a search.
 
         Parameters
         ----------
         search : GaussianMixtureIC
-            Fitted.
+            A fitted search.
         criterion : str, optional
-            Another one than the search's.
+            The criterion to show; by default that of the search.
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         CriterionDisplay
-            Drawn.
+            The drawn display.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -134,18 +134,18 @@ class CriterionDisplay:
         Parameters
         ----------
         table : SelectionTable
-            Such as the ``results_`` of a search.
+            A table of models, such as the ``results_`` of a search.
         criterion : str, optional
-            Another one than the table's.
+            The criterion to show; by default that of the table.
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         CriterionDisplay
-            Drawn.
+            The drawn display.
         """
         if criterion is not None:
             table = table.by(criterion)
@@ -170,13 +170,13 @@ class CriterionDisplay:
 
     @property
     def best_value(self) -> float:
-        """The criterion of the winner."""
+        """The criterion of the best model."""
         line = self.covariance_types.index(self.best_covariance_type)
         return float(self.values[line, np.flatnonzero(self.n_components == self.best_n_components)[0]])
 
     @property
     def differences(self) -> FloatArray:
-        """(s, m) how far each model lies above the winner; negative for doubtful ones that lie below."""
+        """(s, m) the differences from the best model; negative for doubtful models that are lower."""
         return self.values - self.best_value
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -185,12 +185,12 @@ class CriterionDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         CriterionDisplay
-            Itself.
+            The display itself.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)
@@ -209,15 +209,15 @@ class CriterionDisplay:
         from gaussmix.selection.rendering import CRITERION_NAMES
 
         name = CRITERION_NAMES.get(self.criterion, self.criterion)
-        winner = f"{self.best_covariance_type} {self.best_n_components}"
-        axes.set_ylabel(f"{name} above that of {winner}, {self.best_value:.2f} (lower is better)", color=inks.ink)
+        best = f"{self.best_covariance_type} {self.best_n_components}"
+        axes.set_ylabel(f"{name} relative to {best}, {self.best_value:.2f} (lower is better)", color=inks.ink)
         axes.axhline(0, color=inks.line, linewidth=0.8, zorder=0)
         axes.plot(
             self.best_n_components, 0, marker="o", markersize=13, markerfacecolor="none", markeredgecolor=inks.ink,
-            markeredgewidth=1.3, linestyle="none", zorder=6, label="winner",
+            markeredgewidth=1.3, linestyle="none", zorder=6, label="best",
         )  # fmt: skip
         axes.annotate(
-            winner, (self.best_n_components, 0), xytext=(0, -10), textcoords="offset points", ha="center", va="top",
+            best, (self.best_n_components, 0), xytext=(0, -10), textcoords="offset points", ha="center", va="top",
             color=inks.ink, fontweight="bold", fontsize=10, zorder=7,
         )  # fmt: skip
         self._write_names(order, n_named, inks)
@@ -227,7 +227,7 @@ class CriterionDisplay:
         return self
 
     def _from_best_to_worst(self) -> list[int]:
-        """The models by the least value of their sound fits; then those without any, by that of doubtful ones."""
+        """Sort the models by the lowest value of their sound fits; models without sound fits come last."""
 
         def rank(line: int) -> tuple[bool, float]:
             sound = self.values[line][self.is_sound[line] & np.isfinite(self.values[line])]
@@ -240,7 +240,7 @@ class CriterionDisplay:
         return sorted(range(len(self.covariance_types)), key=rank)
 
     def _range(self, named: Sequence[int]) -> tuple[float, float]:
-        """Four times as far as half of the cells of the named models lie, half of that down; less where that is all."""
+        """Return limits 4 times the median difference of named models above and 2 times below, or the extremes."""
         differences = self.differences
         finite = differences[np.isfinite(differences)]
         reach = 4 * float(np.median(np.abs(differences[named][np.isfinite(differences[named])]))) or 1.0
@@ -275,18 +275,18 @@ class CriterionDisplay:
         self.ax_.set_yticks([tick for tick in ticks if least <= tick <= high])
 
     def _write_names(self, order: Sequence[int], n_named: int, inks: Inks) -> None:
-        """Names beside the ends of the lines, apart from each other."""
+        """Write names beside the ends of the lines, without overlap."""
         low, high = self.ax_.get_ylim()
         ends = {line: self._end_of(line) for line in order}
-        said = []
+        labels = []
         for place, line in enumerate(order[:n_named]):
             name, hidden = self.covariance_types[line], not (self.differences[line] <= high).any()
-            said.append((ends[line], f"{name} ↑" if hidden else name, color_of(place, inks)))
+            labels.append((ends[line], f"{name} ↑" if hidden else name, color_of(place, inks)))
         if rest := [ends[line] for line in order[n_named:]]:
-            said.append((float(np.median(rest)), f"{len(rest)} others", inks.quiet))
+            labels.append((float(np.median(rest)), f"{len(rest)} others", inks.quiet))
         height = self.ax_.get_window_extent().height / self.ax_.figure.dpi * 72
-        shares = [(min(max(end, low), high) - low) / (high - low) for end, *_ in said]
-        for share, (_, name, color) in zip(_spread(shares, _LINE_OF_WORDS / height), said, strict=True):
+        shares = [(min(max(end, low), high) - low) / (high - low) for end, *_ in labels]
+        for share, (_, name, color) in zip(_spread(shares, _LINE_OF_WORDS / height), labels, strict=True):
             self.ax_.annotate(
                 name, (1, share), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", va="center",
                 color=color, fontsize=10,
@@ -294,12 +294,12 @@ class CriterionDisplay:
             )  # fmt: skip
 
     def _end_of(self, line: int) -> float:
-        """The last difference of a model."""
+        """Return the last difference of a model."""
         difference = self.differences[line][np.isfinite(self.differences[line])]
         return float(difference[-1]) if difference.size else np.inf
 
     def _point_beyond(self, low: float, high: float, inks: Inks) -> None:
-        """An arrow up at a number of components of which nothing is to be seen, and down where a model lies lower."""
+        """Draw arrows at numbers of components whose best model is above or below the visible range."""
         for column, number in enumerate(self.n_components.tolist()):
             difference = self.differences[:, column]
             difference = difference[np.isfinite(difference)]
@@ -313,7 +313,7 @@ class CriterionDisplay:
 
 
 def _spread(places: Sequence[float], apart: float) -> list[float]:
-    """The places, moved as little as that takes, so that neighbors are so far apart."""
+    """Return the places, moved as little as possible so that neighbors have this distance."""
     order = np.argsort(places, kind="stable")
     groups: list[list[float]] = []  # sum of the wanted places of the lowest member, members
     for place in np.asarray(places, dtype=np.float64)[order].tolist():

@@ -1,4 +1,4 @@
-"""Small words on curves, where there is room for them."""
+"""Small labels on curves."""
 
 from typing import TYPE_CHECKING, Self
 
@@ -10,28 +10,28 @@ from gaussmix.plots.drawing import inks_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NEAR = 0.02  # of the axes: closer than that to another curve, words are not clear
+_NEAR = 0.02  # least distance of a label from other curves, as a share of the axes
 
 
 class CurveLabels:
-    """Writes on curves in axes whose limits are final, each time at the point farthest from all that must stay free."""
+    """Labels on curves, each at the point farthest from what it must not cover; limits of axes must be final."""
 
     def __init__(self, axes: "Axes") -> None:
         self._axes = axes
         self._taken = np.empty((0, 2))
 
     def copy(self) -> Self:
-        """One that avoids the same, and does not learn of what is written by the other."""
+        """Return labels that avoid the same points, but not later labels of these."""
         copied = type(self)(self._axes)
         copied._taken = self._taken
         return copied
 
     def avoid(self, points: FloatArray) -> None:
-        """(m, 2) points in data units, on which no word may lie."""
+        """Keep labels away from points (m, 2) in data units."""
         self._taken = np.concatenate([self._taken, self._placed(points)])
 
     def write(self, text: str, curve: FloatArray, color: str, size: float = 8, enough: float = np.inf) -> bool:
-        """Whether there was room on the curve: at its first point that has ``enough``, else where there is most."""
+        """Write at the first point with room ``enough``, or with the most room; return whether there was room."""
         from matplotlib.patheffects import withStroke
 
         inches = self._axes.transAxes + self._axes.figure.dpi_scale_trans.inverted()
@@ -52,7 +52,7 @@ class CurveLabels:
         return True
 
     def room(self, curve: FloatArray) -> FloatArray:
-        """(m,) how far each point of a curve is from what must stay free; none where it is outside of the axes."""
+        """(m,) the distance of each point of a curve from what labels avoid; 0 outside of the axes."""
         places, inside = self._placed(curve), self._inside(curve)
         if not len(self._taken):
             return np.where(inside, 1.0, 0.0)
@@ -61,11 +61,11 @@ class CurveLabels:
         return np.where(inside, KDTree(self._taken).query(places)[0], 0.0)
 
     def _inside(self, curve: FloatArray, half: FloatArray | float = 0.0) -> BoolArray:
-        """(m,) whether words of this size are within the axes."""
+        """(m,) whether labels of this size are within the axes."""
         places = self._placed(curve)
         return np.asarray(((places > half) & (places < 1 - half)).all(axis=1))
 
     def _placed(self, points: FloatArray) -> FloatArray:
-        """In shares of the axes."""
+        """Return the points as shares of the axes."""
         transform = self._axes.transData + self._axes.transAxes.inverted()
         return np.asarray(transform.transform(points))

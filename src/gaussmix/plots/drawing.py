@@ -1,8 +1,8 @@
-"""What figures share: the palette, places for axes, pictures and densities in them.
+"""Colors, axes, pictures and densities that figures have in common.
 
-Whole figures are objects of their own. A display draws where it is told to; only where it is told nothing does it ask
-pyplot for a new figure, as scikit-learn's displays do. Components have the colors of Okabe and Ito (Color Universal
-Design, 2008), which people with any color vision tell apart; after eight of them the colors come again.
+Whole figures are independent of pyplot. A display draws on given axes, and by default on those of a new pyplot figure,
+as scikit-learn's displays do. Components have the colors of Okabe and Ito (Color Universal Design, 2008), which can be
+distinguished with any color vision; after eight colors they repeat.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 INK, QUIET, LINE, BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
 WIDTH, MARGIN, GAP, HEAD, LABEL, HISTOGRAM, FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
 
-_LIGHT_PAPER, _BRIGHT = 0.4, 0.5  # luminances: of paper for dark inks, of a color for black words
+_LIGHT_PAPER, _BRIGHT = 0.4, 0.5  # luminances above which paper has dark inks, and a color has black words
 _SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
 
 
 @dataclass(frozen=True)
 class Inks:
-    """The colors of what is no component: words, quieter words, lines, bars, and the paper under them."""
+    """Colors other than those of components: words, secondary words, lines, bars and the background."""
 
     ink: str
     quiet: str
@@ -42,7 +42,7 @@ DARK = Inks("#f1f3f4", "#b4b9be", "#5f6368", "#4a4e53", "#16181a")
 
 
 def inks_of(axes: "Axes") -> Inks:
-    """Those that can be read on the axes' own background: whoever has a dark style has dark displays."""
+    """Return the inks for the background of the axes, which is dark in a dark style."""
     from matplotlib.colors import to_rgba
 
     paper = axes.get_facecolor()
@@ -54,19 +54,19 @@ def _inks_on(paper: Any) -> Inks:
 
 
 def _luminance(color: Any) -> float:
-    """Of the eye's sensitivity to red, green and blue (ITU-R BT.709)."""
+    """Return the luminance of a color (ITU-R BT.709)."""
     from matplotlib.colors import to_rgb
 
     return float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color)))
 
 
 def new_axes(width: float = 6.4, height: float = 4.8) -> "Axes":
-    """Axes of a new figure of pyplot's: shown by ``plt.show()`` and in notebooks."""
+    """Return axes of a new pyplot figure, which ``plt.show()`` and notebooks show."""
     return shown_figure(width, height).add_subplot()
 
 
 def shown_figure(width: float, height: float) -> "Figure":
-    """A new figure of pyplot's."""
+    """Return a new pyplot figure."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -75,7 +75,7 @@ def shown_figure(width: float, height: float) -> "Figure":
 
 
 def quiet_axes(axes: "Axes") -> Inks:
-    """Light ticks, and lines on the left and at the bottom alone; the inks to go on with."""
+    """Draw light ticks, and lines only on the left and at the bottom; return the inks."""
     inks = inks_of(axes)
     axes.tick_params(colors=inks.quiet, labelcolor=inks.quiet, labelsize=10, length=3)
     for side, spine in axes.spines.items():
@@ -104,7 +104,7 @@ def write_title(figure: "Figure", title: str, subtitle: str, left: float) -> Non
 
 
 def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> list["Axes"]:
-    """Axes side by side over the width of the figure; ``top`` and ``height`` in inches."""
+    """Return axes side by side over the width of the figure; ``top`` and ``height`` in inches."""
     whole_width, whole_height = figure.get_size_inches()
     width = (whole_width - 2 * MARGIN - (places - 1) * GAP) / places
     line = []
@@ -120,7 +120,7 @@ def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> li
 
 
 def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
-    """A name above axes, ``indent`` points from their left edge."""
+    """Write a name above axes, ``indent`` points from their left edge."""
     axes.annotate(
         as_written(text), (0, 1), xycoords="axes fraction", xytext=(indent, 6), textcoords="offset points",
         color=INK, fontsize=11,
@@ -128,7 +128,7 @@ def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
 
 
 def shown_step(pixels: Rows) -> int:
-    """Of how many lines and columns of a picture one is shown."""
+    """Return the step between lines, and between columns, of a picture that are shown."""
     return max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
 
 
@@ -159,16 +159,16 @@ def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, uprigh
 
 
 def words_on(color: str) -> str:
-    """Black or white, whichever is to be read on a color."""
+    """Return black or white, whichever is readable on a color."""
     return "black" if _luminance(color) > _BRIGHT else "white"
 
 
 def as_written(name: str) -> str:
-    """A user's name for matplotlib: no formula, whatever signs it has."""
+    """Escape a name so that matplotlib does not read it as a formula."""
     return name.replace("$", r"\$")
 
 
 def color_of(component: int, inks: Inks = LIGHT) -> str:
-    """A component's color; on dark paper black is white, and blue a little brighter."""
+    """Return the color of a component; on dark paper black becomes white, and blue brighter."""
     color = PALETTE[component % len(PALETTE)]
     return {"#000000": inks.ink, "#0072B2": "#2f8ad0"}.get(color, color) if inks is DARK else color

@@ -1,4 +1,4 @@
-"""Curves and surfaces of a mixture, as plain arrays: what displays draw."""
+"""Curves of a mixture, as arrays."""
 
 import math
 
@@ -11,7 +11,7 @@ from gaussmix.core.typing import FloatArray
 
 
 def radius_holding(probability: float, n_features: int = 2) -> float:
-    """The Mahalanobis radius within which a normal distribution has a given probability.
+    """Return the Mahalanobis radius within which a normal distribution has a given probability.
 
     The squared Mahalanobis distance has a chi-square distribution with ``n_features`` degrees of freedom,
     whose quantiles are those of a gamma distribution.
@@ -21,12 +21,12 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     probability : float
         At least 0 and below 1.
     n_features : int, default=2
-        Of the normal distribution.
+        The number of features of the normal distribution.
 
     Returns
     -------
     float
-        In standard deviations.
+        The radius in standard deviations.
 
     Examples
     --------
@@ -40,23 +40,23 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
 
 
 def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
-    """Points at one Mahalanobis distance from the mean.
+    """Return points at a Mahalanobis distance from the mean.
 
     Parameters
     ----------
     mean : (2,) array-like
         The center.
     covariance : (2, 2) array-like
-        Positive-definite.
+        A positive-definite matrix.
     radius : float, default=1.0
-        In standard deviations.
+        The Mahalanobis distance.
     n_points : int, default=181
-        The first point comes again as the last.
+        The number of points; the last one equals the first.
 
     Returns
     -------
     (n_points, 2) array
-        In the order of the line.
+        The points, along the ellipse.
 
     Examples
     --------
@@ -76,21 +76,21 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
 
 
 def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0) -> FloatArray:
-    """The axes of an ellipse, the longest first.
+    """Return the principal axes of an ellipse, longest first.
 
     Parameters
     ----------
     mean : (d,) array-like
         The center.
     covariance : (d, d) array-like
-        Positive-definite.
+        A positive-definite matrix.
     radius : float, default=1.0
         The Mahalanobis distance of the ends, in standard deviations.
 
     Returns
     -------
     (d, 2, d) array
-        Axis, end, feature.
+        The ends of the axes: axis, end, feature.
 
     Examples
     --------
@@ -106,20 +106,20 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
 
 
 def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
-    """How dense a mixture is at the edges of the regions that have given masses.
+    """Return the densities at the edges of the highest density regions of given masses.
 
-    A region is where the density is highest: of all regions with its mass it is the smallest (Hyndman 1996, Computing
-    and Graphing Highest Density Regions). The masses are counted at points that cover each component evenly (Sobol's
-    sequence), so that the answer is always the same. In a few features a mass is met to 1e-3.
+    A highest density region is the smallest region with its mass (Hyndman 1996, Computing and Graphing Highest Density
+    Regions). The masses are estimated from points of a Sobol sequence in each component, so that the result is
+    reproducible. In a few features, masses are accurate to 1e-3.
 
     Parameters
     ----------
     mixture : Mixture
-        Of any number of features.
+        A mixture with any number of features.
     masses : (m,) array-like
-        Above 0 and below 1.
+        Masses above 0 and below 1.
     n_points : int, default=2**18
-        At least so many are counted.
+        The least number of points.
 
     Returns
     -------
@@ -154,21 +154,21 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 <<
 
 
 def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike) -> FloatArray:
-    """The densities of the components in one feature, times their weights; they add up to the mixture's.
+    """Return the marginal densities of the components in a feature, times their weights.
 
     Parameters
     ----------
     mixture : Mixture
-        Of any number of features.
+        A mixture with any number of features.
     feature : int or str
-        Position or name.
+        The position or name of the feature.
     grid : (m,) array-like
         Values of the feature.
 
     Returns
     -------
     (k, m) array
-        Per unit of the feature.
+        The densities, per unit of the feature; their sum over components is the density of the mixture.
     """
     marginal = mixture.marginal([feature])
     deviations = np.sqrt(marginal.covariance.variances())  # (k, 1)
@@ -178,19 +178,19 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
 
 
 def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
-    """The least and the greatest value, with some room on both sides.
+    """Return the least and the greatest value, with a margin on both sides.
 
     Parameters
     ----------
     values : array-like
         Finite numbers.
     margin : float, default=0.06
-        The room on each side, as a share of their distance.
+        The margin, as a share of the distance between the two.
 
     Returns
     -------
     tuple of two floats
-        Where an axis begins and ends.
+        The limits of an axis.
     """
     low, high = float(np.min(values)), float(np.max(values))
     room = margin * (high - low) or 0.5

@@ -1,4 +1,4 @@
-"""One feature of a mixture: a histogram, the densities of the components, and their sum."""
+"""`HistogramDisplay`: a histogram of one feature, the densities of the components, and their sum."""
 
 import math
 from dataclasses import dataclass, field
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _FEWEST_BARS, _MOST_BARS, _POINTS = 10, 64, 512
-_EVERY_HALF = 2.0**52  # numbers below have halves between them
+_EVERY_HALF = 2.0**52  # smaller floats have halves between integers
 
 
 @dataclass(kw_only=True, eq=False)
 class HistogramDisplay:
-    """One feature of rows and of a mixture: what each component adds to the density, over the histogram.
+    """One feature of rows and of a mixture: a histogram with the densities of the components.
 
     Build it with `from_estimator`.
 
     Parameters
     ----------
     mixture : Mixture
-        Of the feature shown.
+        The mixture of the feature shown.
     name : str
-        Of the feature.
+        The name of the feature.
     view : two floats
         The range of values.
     edges : (b + 1,) array
-        Of the bars.
+        The edges of the bars.
     heights : (b,) array
-        The share of the rows in each bar, per unit of the feature; their area is 1. Zeros without rows.
+        The heights of the bars, as a density with area 1; without rows there are none.
     grid : (m,) array
         Values of the feature.
     densities : (k, m) array
-        Of each component times its weight, per unit of the feature.
+        The density of each component times its weight, per unit of the feature.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        What that is part of.
+        The figure of these axes.
 
     Examples
     --------
@@ -87,25 +87,25 @@ class HistogramDisplay:
         ax: "Axes | None" = None,
         **shown: Any,
     ) -> "HistogramDisplay":
-        """Compute and draw.
+        """Compute and draw the display.
 
         Parameters
         ----------
         model : Mixture or fitted estimator
-            Ours or scikit-learn's.
+            A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows of all features of the model; all of them are counted.
+            Rows with all features of the model; all of them are counted.
         feature : int or str, default=0
-            Position or name.
+            The position or name of the feature.
         ax : matplotlib.axes.Axes, optional
-            Where to draw.
+            Axes to draw on.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         HistogramDisplay
-            Drawn; its attributes have the numbers.
+            The drawn display; its attributes have the numbers.
         """
         whole = mixture_of(model)
         [position] = whole.positions([feature])
@@ -115,23 +115,23 @@ class HistogramDisplay:
     def plot(
         self, ax: "Axes | None" = None, *, upright: bool = False, root: bool = False, numbers: bool = True
     ) -> Self:
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Those of a new figure of pyplot's otherwise.
+            Axes to draw on; by default those of a new pyplot figure.
         upright : bool, default=False
-            The feature upwards and the density to the right.
+            Whether the feature is the vertical axis.
         root : bool, default=False
-            Heights are square roots, so that a peak leaves the rest to be seen (Tukey's rootogram).
+            Whether the density has a square-root scale, on which small values remain visible (Tukey's rootogram).
         numbers : bool, default=True
-            Each component's beside its density, where there is room.
+            Whether to write the number of each component beside its density, if there is room.
 
         Returns
         -------
         HistogramDisplay
-            Itself, drawn.
+            The display itself.
         """
         ax = new_axes(6.4, 3.6) if ax is None else ax
         inks = quiet_axes(ax)
@@ -160,7 +160,7 @@ class HistogramDisplay:
         return self
 
     def _set_limits(self, ax: "Axes", upright: bool, highest: float) -> None:
-        """The density begins at 0 and has no numbers: what counts is its area."""
+        """Set the limits; the density begins at 0 and has no ticks."""
         along, across, sides = (ax.yaxis, ax.xaxis, ("bottom", "top")) if upright else (ax.xaxis, ax.yaxis, ("left",))
         limits = (ax.set_xlim, ax.set_ylim) if upright else (ax.set_ylim, ax.set_xlim)
         limits[0](0, 1.06 * highest)
@@ -177,7 +177,7 @@ class HistogramDisplay:
 
 
 def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisplay:
-    """The display of one feature, not drawn."""
+    """Return the display of a feature, without drawing it."""
     values = np.empty(0) if X is None else X[:, position]
     mixture = whole.marginal([position])
     edges, heights = _bars(values, float(mixture.weights @ np.sqrt(mixture.covariance.variances()[:, 0])))
@@ -196,7 +196,7 @@ def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisp
 
 
 def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:
-    """The histogram of one channel of pixels, in axes that have their name above them."""
+    """Draw the histogram of a channel of pixels, on axes with the name above them."""
     display = HistogramDisplay.from_estimator(mixture, X, feature=feature, ax=axes, root=True, numbers=False)
     if X.dtype != np.uint8:
         axes.set_xlim(view_range(display.edges, 0.02))  # pixels have no other values, whatever the mixture has
@@ -204,7 +204,7 @@ def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:
 
 
 def _bars(values: Rows, deviation: float) -> tuple[FloatArray, FloatArray]:
-    """Edges and heights of bars, as wide as suits a component (Scott 1979); whole numbers are never cut apart."""
+    """Return edges and heights of bars of the width of Scott (1979); bars of integers end between integers."""
     if not len(values):
         return np.empty(0), np.empty(0)
     values = np.asarray(values, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a display may be given: any fitted mixture, and rows of any number, as an array or a table."""
+"""Inputs of displays: mixtures of fitted estimators, and rows as arrays or tables."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
 MOST_POINTS = 5_000
-"""A display draws no more rows than this, chosen at random."""
+"""The most rows that a display draws, chosen at random."""
 
 
 def mixture_of(model: Any) -> Mixture:
-    """The mixture of an estimator.
+    """Return the mixture of a model.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def mixture_of(model: Any) -> Mixture:
     Raises
     ------
     sklearn.exceptions.NotFittedError
-        When an estimator has not been fitted.
+        If an estimator is not fitted.
     TypeError
         For anything else.
     """
@@ -41,7 +41,7 @@ def mixture_of(model: Any) -> Mixture:
     if isinstance(getattr(fitted, "mixture_", None), Mixture):
         return fitted.mixture_
     if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
-        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ and covariances_ are what is shown")
+        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ and covariances_ are needed")
     weights = np.asarray(fitted.weights_, dtype=np.float64)
     return Mixture.from_parameters(
         weights / weights.sum(),
@@ -53,12 +53,12 @@ def mixture_of(model: Any) -> Mixture:
 
 
 def rows_of(mixture: Mixture, X: Any) -> Rows:
-    """The features of a mixture, in its order: of a table the columns that have their names, whatever the order there.
+    """Return the features of a mixture, in its order; the columns of a table are selected by name.
 
     Raises
     ------
     ValueError
-        Says which column is missing, which shape was expected or where a number is not finite; or that X has no rows.
+        If a column is missing, the shape is wrong, a value is not finite, or X has no rows.
     """
     rows = as_rows(X, mixture.n_features, mixture.feature_names)
     if not len(rows):
@@ -67,20 +67,20 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
 
 
 def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
-    """Names of all features or of some, for axes."""
-    names = mixture.feature_names or tuple(f"feature {position}" for position in range(mixture.n_features))
+    """Return the names of all features or of some."""
+    names = mixture.names
     return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]
 
 
 def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray:
-    """Positions of the rows to draw, in order: all, or so many at random."""
+    """Return the positions of the rows to draw, in order; at most ``most``, chosen at random."""
     if n_rows <= most:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
 
 
 def labeled_rows(mixture: Mixture, given: Rows | None) -> tuple[FloatArray, IntArray, FloatArray]:
-    """(m, d) the rows to draw, (m,) the most probable component of each, and (m,) its probability."""
+    """Return the rows (m, d) to draw, their most probable components (m,), and the probabilities of these (m,)."""
     if given is None:
         return np.empty((0, mixture.n_features)), np.empty(0, dtype=np.int64), np.empty(0)
     rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)

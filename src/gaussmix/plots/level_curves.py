@@ -1,7 +1,7 @@
-"""Where a mixture of two features has one density, and where two components are equally probable: polylines.
+"""Contours of the density and decision boundaries of a mixture of two features, as polylines.
 
-A grid says how the curves run (contourpy, on which matplotlib rests); then each of their points is moved onto the curve
-itself, so that nothing of the grid is left in them but what is finer than its cells.
+contourpy finds the curves on a grid; then each point is moved onto the exact curve. Only features smaller than a cell
+of the grid are missed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +14,9 @@ import numpy.typing as npt
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
-_STEPS = 8  # of Newton's method; three are enough but where a curve turns within a cell
-_HALVINGS = 30  # of a segment, to find where a third component comes between two
-_EQUAL = 1e-9  # nats: components whose scores differ by no more are one
+_STEPS = 8  # of Newton's method; three are enough unless a curve turns within a cell
+_HALVINGS = 30  # of a segment, to find where a third component becomes more probable
+_EQUAL = 1e-9  # nats: components with smaller differences of scores are equal
 
 Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """(m, 2) points to (m,) values and (m, 2) gradients."""
@@ -25,21 +25,21 @@ Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 def density_contours(
     mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike, levels: npt.ArrayLike
 ) -> list[list[FloatArray]]:
-    """The lines along which a mixture has given densities.
+    """Return the contours of the density of a mixture.
 
     Parameters
     ----------
     mixture : Mixture
-        Of two features.
+        A mixture with two features.
     x, y : (m,) and (l,) array-likes
-        A grid: increasing values of both features. What is smaller than its cells is not seen.
+        The grid: increasing values of both features. Features smaller than a cell are missed.
     levels : sequence of float
         Log densities, such as those of `mass_levels`.
 
     Returns
     -------
     list of lists of (points, 2) arrays
-        For each level its lines; those that end inside of the grid have their first point again as the last.
+        The lines of each level; the last point of a closed line equals the first.
 
     Examples
     --------
@@ -63,23 +63,23 @@ def density_contours(
 
 
 def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) -> list[FloatArray]:
-    """The lines on whose two sides different components are the most probable.
+    """Return the boundaries between regions in which different components are most probable.
 
-    Between two components the boundary is where their scores are equal: a line when they have one covariance, else a
-    curve of second order (Bishop 2006, section 4.2.1). Of each such curve there is what no third component hides.
+    The boundary between two components is where their scores are equal: a line if they have the same covariance, else
+    a conic (Bishop 2006, section 4.2.1). Parts on which a third component is more probable are left out.
 
     Parameters
     ----------
     mixture : Mixture
-        Of two features.
+        A mixture with two features.
     x, y : (m,) and (l,) array-likes
-        A grid: increasing values of both features. What is smaller than its cells is not seen.
+        The grid: increasing values of both features. Features smaller than a cell are missed.
 
     Returns
     -------
     list of (points, 2) arrays
-        Stretches between two components, from end to end; a closed one has its first point again as the last.
-        Components without weight have none, and equal components none between them.
+        Curves between two components; the last point of a closed curve equals the first. Components of weight zero have
+        no boundaries, and there are none between equal components.
 
     Examples
     --------
@@ -107,13 +107,13 @@ def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) ->
 
 
 class _Scores:
-    """log(weight) + log density of each component of weight, once where several are equal."""
+    """log(weight) + log density of each component of positive weight; equal components count once."""
 
     def __init__(self, mixture: Mixture) -> None:
         if mixture.n_features != 2:
             raise ValueError(
-                f"lines run in the plane of two features, and the mixture has {mixture.n_features}: "
-                "take mixture.marginal((first, second))"
+                f"curves need a mixture with two features, this one has {mixture.n_features}: use "
+                "mixture.marginal((first, second))"
             )
         covariances = mixture.covariance.dense()
         known = np.column_stack([mixture.weights, mixture.means, covariances.reshape(-1, 4)])
@@ -125,11 +125,11 @@ class _Scores:
         self.offsets = np.log(mixture.weights[chosen] / (2 * np.pi)) + np.log(np.diagonal(self.roots, 0, 1, 2)).sum(1)
 
     def of(self, points: FloatArray, components: Sequence[int] | slice = slice(None)) -> FloatArray:
-        """(k, m) score of each component at each of the (m, 2) points."""
+        """Return the scores (k, m) of the components at points (m, 2)."""
         return self._with_slopes(points, components)[0]
 
     def density_field(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The log density and its gradient."""
+        """Return the log density and its gradient."""
         scores, slopes = self._with_slopes(points)
         most = scores.max(axis=0)
         shares = np.exp(scores - most)
@@ -146,7 +146,7 @@ class _Scores:
     def _with_slopes(
         self, points: FloatArray, of: Sequence[int] | slice = slice(None)
     ) -> tuple[FloatArray, Callable[[], tuple[FloatArray, FloatArray]]]:
-        """(k, m) scores, and what gives both parts of their gradients."""
+        """Return scores (k, m), and a function that returns both parts of their gradients."""
         (x, y), (center_x, center_y) = points.T, self.means[of].T[:, :, None]
         across, skew, along = (self.roots[of, row, column][:, None] for row, column in ((0, 0), (1, 0), (1, 1)))
         first = across * (x - center_x)  # whitened: L^-1 (x - mean)
@@ -172,7 +172,7 @@ def _shifted(field: Field, level: float) -> Field:
 
 
 def _lines(x: FloatArray, y: FloatArray, surface: FloatArray, level: float) -> list[FloatArray]:
-    """Where a surface that is known on a grid has a level, were it plane between."""
+    """Return the contour of a surface on a grid, by linear interpolation."""
     from contourpy import LineType, contour_generator
 
     lines: list[FloatArray] = contour_generator(x, y, surface, line_type=LineType.Separate).lines(float(level))  # type: ignore[assignment]
@@ -180,7 +180,7 @@ def _lines(x: FloatArray, y: FloatArray, surface: FloatArray, level: float) -> l
 
 
 def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> FloatArray:
-    """The points moved onto the zeros of a field: Newton's steps, of two cells in all."""
+    """Move points onto the zeros of a field by Newton steps, by two cells at most."""
     cell = np.array([np.diff(x).max(), np.diff(y).max()])
     moved = points
     for _ in range(_STEPS):
@@ -194,7 +194,7 @@ def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> Fl
 
 
 def _neighbors(best: IntArray, n_components: int) -> Iterator[tuple[int, int, slice, slice]]:
-    """Pairs of components that are the best at places less than three cells apart, and the part of the grid around."""
+    """Yield pairs of components that are best at points less than three cells apart, and their part of the grid."""
     codes, places = [], []
     for down, right in (
         (0, 1),
@@ -226,7 +226,7 @@ def _neighbors(best: IntArray, n_components: int) -> Iterator[tuple[int, int, sl
 def _stretches_on_top(
     curve: FloatArray, scores: _Scores, first: int, second: int, moved: Callable[[FloatArray], FloatArray]
 ) -> list[FloatArray]:
-    """The parts of a curve between two components on which no other is more probable; ``moved``: onto the curve."""
+    """Return the parts of a curve where no third component is more probable; ``moved`` moves points onto it."""
     values = scores.of(curve)
     values -= np.minimum(values[first], values[second])
     values[[first, second]] = 0.0
@@ -239,7 +239,7 @@ def _stretches_on_top(
 
     if seen.all():
         return [curve]
-    if (curve[0] == curve[-1]).all():  # a closed curve begins where it is hidden
+    if (curve[0] == curve[-1]).all():  # a closed curve begins at a hidden point
         start = int(np.argmin(seen))
         curve, seen = np.roll(curve[:-1], -start, axis=0), np.roll(seen[:-1], -start)
         curve, seen = np.append(curve, curve[:1], axis=0), np.append(seen, seen[0])

@@ -1,4 +1,4 @@
-"""Two features of a mixture: points, density, ellipses, boundaries."""
+"""`MixtureDisplay`: two features of a mixture, with rows, density, ellipses and boundaries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,57 +34,57 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 NAMED_CONTOURS = (0.9, 0.99, 0.999)
-"""The masses of the lines around the mixture, labeled where there is room; each is the edge of a shade too."""
+"""The masses of the labeled contours of the mixture, which are edges of shades too."""
 
-_MOST_COMPARED = 40  # components, to find room for words
+_MOST_COMPARED = 40  # components that are tried for labels
 _COARSEST, _FINEST = 200, 1000  # lines of the grid in each direction
 
 
 @dataclass(kw_only=True, eq=False)
 class MixtureDisplay:
-    """Two features of a mixture, as it sees them: what figure 9-16 of Geron's Hands-On Machine Learning shows.
+    """Two features of a mixture: rows, density, ellipses and boundaries.
 
-    Build it with `from_estimator`. Rows have the color of their most probable component and are the fainter the less
-    sure it is. Ellipses hold stated shares of their component, gray shades stated shares of the mixture. On dashed
-    lines two components are equally probable.
+    The display follows figure 9-16 of Geron's Hands-On Machine Learning. Build it with `from_estimator`. Rows have the
+    color of their most probable component; less certain rows are fainter. Ellipses contain the labeled shares of their
+    component, gray shades those of the mixture. On dashed lines two components are equally probable.
 
     Parameters
     ----------
     mixture : Mixture
-        Of the two features shown.
+        The mixture of the two features shown.
     names : list of two str
-        Of the features.
+        Names of the features.
     view : two pairs of float
-        The ranges of both features that the curves cover.
+        The ranges of the features.
     rows : (m, 2) array
         The rows to draw.
     labels : (m,) array
-        The most probable component of each, of all features.
+        The most probable component of each row, given all features.
     certainty : (m,) array
-        Its probability.
+        The probability of that component.
     masses : tuple of float
-        The share of a component that each of its ellipses holds, ascending.
+        The shares of a component that its ellipses contain, ascending.
     ellipses : (k, len(masses), points, 2) array
-        Their points.
+        Points of the ellipses.
     axes : (k, 2, 2, 2) array
-        Component, axis, end, feature: the principal axes of the innermost ellipses.
+        The principal axes of the innermost ellipses: component, axis, end, feature.
     x, y : (l,) arrays
-        A grid that covers the view.
+        The grid.
     log_density : (l, l) array
-        On the grid, in nats.
+        The log density on the grid, in nats.
     levels : (s,) array
-        The log density at the edge of each shade.
+        The log densities at the edges of the shades.
     contours : dict of float to list of (points, 2) arrays
-        For each of `NAMED_CONTOURS` the lines inside which the mixture has this mass.
+        For each mass in `NAMED_CONTOURS`, the contours that contain it.
     boundaries : list of (points, 2) arrays
-        Stretches along which two components are equally probable.
+        The decision boundaries.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
-        What that is part of.
+        The figure of these axes.
 
     Examples
     --------
@@ -129,27 +129,27 @@ class MixtureDisplay:
         ax: "Axes | None" = None,
         **shown: Any,
     ) -> Self:
-        """Compute and draw.
+        """Compute and draw the display.
 
         Parameters
         ----------
         model : Mixture or fitted estimator
-            Ours or scikit-learn's.
+            A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows of all features of the model; of many, some are drawn.
+            Rows with all features of the model; of many rows some are drawn.
         features : two positions or names, optional
-            Needed where the model has more: their marginal is shown.
+            The features to show; required if the model has more than two.
         masses : sequence of float, default=(0.5, 0.95)
-            The share of a component that each of its ellipses holds.
+            The shares of a component that its ellipses contain.
         ax : matplotlib.axes.Axes, optional
-            Where its limits have been set they stay.
+            Axes to draw on; limits that have been set are kept.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         MixtureDisplay
-            Drawn; its attributes have the numbers.
+            The drawn display; its attributes have the numbers.
         """
         whole = mixture_of(model)
         positions = two_positions(whole, features)
@@ -194,27 +194,27 @@ class MixtureDisplay:
         axes: bool = True,
         points: bool = True,
     ) -> Self:
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Those of a new figure of pyplot's otherwise.
+            Axes to draw on; by default those of a new pyplot figure.
         density : bool, default=True
-            Shades of gray, and lines inside which the mixture has the masses written on them.
+            Whether to draw the density in shades of gray, with labeled contours.
         boundaries : bool, default=True
-            Dashed, where the most probable component changes.
+            Whether to draw the decision boundaries, as dashed lines.
         ellipses : bool, default=True
-            With the share of their component that they hold.
+            Whether to draw the ellipses, with labels.
         axes : bool, default=True
-            The principal axes of the innermost ellipses.
+            Whether to draw the principal axes of the innermost ellipses.
         points : bool, default=True
-            The rows.
+            Whether to draw the rows.
 
         Returns
         -------
         MixtureDisplay
-            Itself, drawn.
+            The display itself.
         """
         ax = new_axes(6.4, 5.4) if ax is None else ax
         inks = quiet_axes(ax)
@@ -249,7 +249,7 @@ class MixtureDisplay:
         draw_lines(ax, lines, colors=inks.quiet, linewidths=0.5, zorder=1)
 
     def _write_masses(self, ax: "Axes", inks: Inks, contours: bool, ellipses: bool, lines: list[FloatArray]) -> None:
-        """On the ellipses of the component with the most room, and on contours; not on other lines."""
+        """Write masses on contours, and on the ellipses of the component with the most room."""
         drawn = drawn_components(self.mixture)
         labels = CurveLabels(ax)
         labels.avoid(np.concatenate([self.mixture.means[drawn], *lines]))
@@ -267,21 +267,21 @@ class MixtureDisplay:
                     labels.write(share_text(mass), max(of_mass, key=len), inks.quiet, 7)
 
     def _room(self, labels: CurveLabels, component: int, drawn: list[int]) -> float:
-        """How far the best place on the outermost ellipse of a component is from the other ones and from labels."""
+        """Return the greatest distance of the outermost ellipse of a component from other ellipses and labels."""
         apart = labels.copy()
         apart.avoid(self.ellipses[[other for other in drawn if other != component], -1, ::6].reshape(-1, 2))
         return float(apart.room(self.ellipses[component, -1, ::6]).max())
 
 
 def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
-    """The positions of the two features, or what to do instead."""
+    """Return the positions of the two features; the messages of errors suggest alternatives."""
     if mixture.n_features == 1:
         raise ValueError("the mixture has one feature: HistogramDisplay shows it")
     if features is None:
         if mixture.n_features > 2:
             raise ValueError(
-                f"the mixture has {mixture.n_features} features and this display shows two: choose them, such as "
-                "features=(0, 1), or see all pairs with PairsDisplay"
+                f"the mixture has {mixture.n_features} features, but this display shows two: choose them, such as "
+                "features=(0, 1), or use PairsDisplay to show all pairs"
             )
         return [0, 1]
     positions = mixture.positions(features)
@@ -291,7 +291,7 @@ def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> lis
 
 
 def _fixed_view(ax: "Axes | None", views: Sequence[Range]) -> tuple[Range, Range]:
-    """The limits that somebody has set, where somebody has."""
+    """Return the limits of the axes if they have been set, else those of the views."""
     x = views[0] if ax is None or ax.get_autoscalex_on() else ax.get_xlim()
     y = views[1] if ax is None or ax.get_autoscaley_on() else ax.get_ylim()
     return (min(x), max(x)), (min(y), max(y))

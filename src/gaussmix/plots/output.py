@@ -1,4 +1,4 @@
-"""Figures as files, and as bytes for pages that hold their pictures themselves."""
+"""Figures as files and as bytes."""
 
 import io
 from collections.abc import Callable
@@ -17,15 +17,15 @@ def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     Parameters
     ----------
     path : str or path
-        Ends with .png, .pdf, .svg or what else matplotlib writes.
+        A path that ends with .png, .pdf, .svg or another format of matplotlib.
     figure : matplotlib.figure.Figure
-        Any.
+        The figure to write.
     """
     figure.savefig(path, dpi=150)
 
 
 def png_of(draw: "Callable[[Figure], object]", width: float, height: float, dpi: float = 192) -> bytes:
-    """A figure that ``draw`` fills, as a PNG of ``dpi`` dots per inch; pyplot never hears of it."""
+    """Return a figure drawn by ``draw`` as a PNG of ``dpi`` dots per inch, without pyplot."""
     figure = new_figure(width, height)
     figure.set_layout_engine("constrained")
     draw(figure)

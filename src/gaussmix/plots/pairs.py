@@ -1,4 +1,4 @@
-"""Several features of a mixture: every pair of them, and each alone."""
+"""`PairsDisplay`: all pairs of features of a mixture."""
 
 import math
 from collections.abc import Sequence
@@ -32,46 +32,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_FEATURES = 8
-"""More would be too small to be read."""
+"""The most features in a display."""
 
 MOST_NUMBERS = 12
-"""Where more components are drawn their centers have no numbers."""
+"""The most components whose centers have numbers."""
 
 _COARSEST, _FINEST = 80, 140  # lines of the grid in each direction
 
 
 @dataclass(kw_only=True, eq=False)
 class PairsDisplay:
-    """Every pair of a mixture's features, and each feature alone.
+    """All pairs of features of a mixture, and each feature alone.
 
-    Build it with `from_estimator`. On the diagonal is a `HistogramDisplay` of each feature; below it each pair's
-    rows, with the ellipses that hold a stated share of each component; above it the density of the pair.
+    Build it with `from_estimator`. On the diagonal is a `HistogramDisplay` of each feature; below it are the rows, with
+    ellipses that contain a share of each component; above it is the density of the pair.
 
     Parameters
     ----------
     mixture : Mixture
-        Of the features shown.
+        The mixture of the features shown.
     names : list of str
-        Of the features.
+        Names of the features.
     views : list of pairs of float
         The range of each feature.
     rows : (m, d) array
         The rows to draw.
     labels : (m,) array
-        The most probable component of each, of all features.
+        The most probable component of each row, given all features.
     certainty : (m,) array
-        Its probability.
+        The probability of that component.
     mass : float
-        The share of its component that each ellipse holds.
+        The share of a component that its ellipse contains.
     histograms : list of HistogramDisplay
-        Of each feature.
+        The histogram of each feature.
 
     Attributes
     ----------
     axes_ : (d, d) array of matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plots.
     figure_ : matplotlib.figure.Figure
-        What they are part of.
+        The figure of these axes.
 
     Examples
     --------
@@ -109,27 +109,27 @@ class PairsDisplay:
         figure: "Figure | None" = None,
         **shown: Any,
     ) -> Self:
-        """Compute and draw.
+        """Compute and draw the display.
 
         Parameters
         ----------
         model : Mixture or fitted estimator
-            Ours or scikit-learn's.
+            A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows of all features of the model; of many, some are drawn, and all are counted.
+            Rows with all features of the model; of many rows some are drawn, but histograms count all.
         features : positions or names, optional
-            Two to `MOST_FEATURES` of them; needed where the model has more.
+            Two to `MOST_FEATURES` features; required if the model has more.
         mass : float, default=0.95
-            The share of its component that each ellipse holds.
+            The share of a component that its ellipse contains.
         figure : matplotlib.figure.Figure, optional
-            An empty one.
+            An empty figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         PairsDisplay
-            Drawn; its attributes have the numbers.
+            The drawn display; its attributes have the numbers.
         """
         whole = mixture_of(model)
         positions = _some(whole, features)
@@ -149,19 +149,19 @@ class PairsDisplay:
         return display.plot(figure, **shown)
 
     def plot(self, figure: "Figure | None" = None, *, density: bool = True) -> Self:
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         figure : matplotlib.figure.Figure, optional
-            An empty one; a new figure of pyplot's otherwise.
+            An empty figure; by default a new pyplot figure.
         density : bool, default=True
-            Above the diagonal, in shades of gray.
+            Whether to draw the density above the diagonal.
 
         Returns
         -------
         PairsDisplay
-            Itself, drawn.
+            The display itself.
         """
         d = self.mixture.n_features
         figure = shown_figure(1.2 + 1.8 * d, 1.0 + 1.6 * d) if figure is None else figure
@@ -220,7 +220,7 @@ class PairsDisplay:
             axes.scatter(x, y, s=16, color=colors, edgecolors=inks.paper, linewidths=0.6, zorder=5)
 
     def _finish(self, axes: "Axes", line: int, column: int) -> None:
-        """One range for each feature; names and numbers only at the edges of the matrix."""
+        """Set the ranges of the features; names and ticks are only at the edges of the matrix."""
         axes.set_xlim(self.views[column])
         if line != column:
             axes.set_ylim(self.views[line])
@@ -239,20 +239,20 @@ class PairsDisplay:
 
 
 def _steps(low: float, high: float) -> int:
-    """How many steps an axis may have so that its numbers lie side by side: fewer where they are long."""
+    """Return the number of steps of an axis for which the numbers do not overlap."""
     decimals = max(0, -math.floor(math.log10((high - low) / 4)))
     length = max(len(f"{edge:.{decimals}f}") for edge in (low, high))
     return 4 if length <= 4 else 3 if length <= 6 else 2
 
 
 def _some(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
-    """The positions of two to eight features, or what to do instead."""
+    """Return the positions of two to eight features; the messages of errors suggest alternatives."""
     if mixture.n_features == 1:
         raise ValueError("the mixture has one feature: HistogramDisplay shows it")
     positions = list(range(mixture.n_features)) if features is None else mixture.positions(features)
     if len(positions) > MOST_FEATURES:
         raise ValueError(
-            f"{len(positions)} features are too many to be read in one figure: choose up to {MOST_FEATURES}, such as "
+            f"{len(positions)} features are too many for one figure: choose up to {MOST_FEATURES}, such as "
             f"features={tuple(range(4))}"
         )
     if len(positions) < 2:

@@ -1,4 +1,4 @@
-"""`ResponsibilityDisplay`: the soft membership of all rows, and which of them are doubtful."""
+"""`ResponsibilityDisplay`: the responsibilities of all rows, and which rows are doubtful."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 MOST_BINS = 1_000
-"""More rows than this are drawn as bins of neighbors, each with its mean."""
+"""The most rows that are drawn one by one; more rows are averaged in bins."""
 
 _PIECE = 1 << 16  # rows whose responsibilities are in memory at a time
-_SEEN = 1e-3  # a band that is nowhere higher is not drawn
+_SEEN = 1e-3  # bands that are lower everywhere are not drawn
 
 
 class ResponsibilityDisplay:
-    """How much of each row belongs to each component.
+    """The responsibilities of rows, as stacked bands.
 
-    Rows stand side by side, by component, within it the surest first; a row's responsibilities are stacked, its own
-    component's at the bottom. Rows whose largest responsibility is below a threshold are doubtful: a bar under the
-    picture marks where they are.
+    Rows are side by side, grouped by their most probable component and sorted by its responsibility. The
+    responsibilities of a row are stacked, with the most probable component at the bottom. Rows whose largest
+    responsibility is below a threshold are doubtful, and marked by a bar below.
 
     Parameters
     ----------
     bands : (m, k) array-like
-        Mean responsibilities of m bins of the sorted rows; few rows have a bin each.
+        Mean responsibilities of m bins of the sorted rows; if there are few rows, each has its own bin.
     edges : (m + 1,) array-like of int
-        The first row of each bin, in the sorted order; the number of rows at the end.
+        The first row of each bin, in the sorted order, and the number of rows at the end.
     counts : (k,) array-like of int
-        The rows of each component.
+        The number of rows of each component.
     doubtful : (q,) array-like of int
-        The positions of the doubtful rows, the most doubtful first.
+        The positions of the doubtful rows, least certain first.
     doubtful_counts : (k,) array-like of int
-        How many of them each component has.
+        The number of doubtful rows of each component.
     threshold : float
-        A row is doubtful when its largest responsibility is below this.
+        Rows whose largest responsibility is below this are doubtful.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
         The figure of these axes.
 
@@ -89,25 +89,25 @@ class ResponsibilityDisplay:
     def from_estimator(
         cls, model: Any, X: npt.ArrayLike, *, threshold: float = 0.8, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
-        """Draw the responsibilities of rows; all of them count, however many there are.
+        """Draw the responsibilities of all rows.
 
         Parameters
         ----------
         model : Mixture or fitted estimator
-            Ours or scikit-learn's.
+            A model of gaussmix or scikit-learn.
         X : (n, d) array-like
-            Of all features of the mixture.
+            Rows with all features of the mixture.
         threshold : float, default=0.8
-            A row is doubtful when its largest responsibility is below this.
+            Rows whose largest responsibility is below this are doubtful.
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         ResponsibilityDisplay
-            Drawn.
+            The drawn display.
         """
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold must be a probability, from 0 to 1; got {threshold}")
@@ -140,12 +140,12 @@ class ResponsibilityDisplay:
 
     @property
     def n_rows(self) -> int:
-        """All rows."""
+        """The number of rows."""
         return int(self.counts.sum())
 
     @property
     def n_doubtful(self) -> int:
-        """The doubtful ones among them."""
+        """The number of doubtful rows."""
         return len(self.doubtful)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -154,12 +154,12 @@ class ResponsibilityDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         ResponsibilityDisplay
-            Itself.
+            The display itself.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)
@@ -187,7 +187,7 @@ class ResponsibilityDisplay:
         axes.set_yticks(sorted({0.0, 0.5, 1.0, self.threshold}))
         axes.spines["bottom"].set_visible(False)
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.set_xlabel("rows, by component, the surest first", color=inks.ink)
+        axes.set_xlabel("rows by component, most certain first", color=inks.ink)
         axes.set_ylabel("responsibility", color=inks.ink)
         share = 100 * self.n_doubtful / max(self.n_rows, 1)
         axes.set_title(
@@ -197,7 +197,7 @@ class ResponsibilityDisplay:
         return self
 
     def _draw_block(self, component: int, begin: int, end: int, inks: Inks) -> None:
-        """The bands of the rows of one component, its own at the bottom."""
+        """Draw the bands of the rows of a component, its own at the bottom."""
         from matplotlib.patches import StepPatch
 
         first, last = np.searchsorted(self.edges, [begin, end])
@@ -210,19 +210,19 @@ class ResponsibilityDisplay:
                     top, edges, baseline=base, fill=True, color=color_of(other, inks), linewidth=0,  # type: ignore[arg-type]
                     label=f"component {other} in {component}",
                 )  # fmt: skip
-                self.ax_.add_artist(band)  # what add_patch finds out about limits takes longer than all else
+                self.ax_.add_artist(band)  # add_patch would update the limits, which is slow
             base = top
 
 
 def _in_pieces(mixture: Mixture, rows: npt.NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
-    """Which rows, and their responsibilities."""
+    """Yield slices of the rows, and their responsibilities."""
     for begin in range(0, len(rows), _PIECE):
         where = slice(begin, begin + _PIECE)
         yield where, mixture.responsibilities(rows[where])
 
 
 def _edges(counts: IntArray) -> IntArray:
-    """(m + 1,) where bins of sorted rows begin: no bin has rows of two components, and all are about equally large."""
+    """(m + 1,) the edges of bins of sorted rows of about equal size; no bin has rows of two components."""
     n = int(counts.sum())
     edges = [0]
     for count in counts.tolist():

@@ -1,4 +1,4 @@
-"""The path of a fit: the log-likelihood of every iteration, and the bound and the divergence of both steps of EM."""
+"""`TraceDisplay`: the log-likelihood of each iteration, or the bound and the divergence of each step of EM."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 _E_STEP, _M_STEP = 0.25, 0.75  # within a pass
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a log-likelihood, relative to it
-_SEEN = 0.98  # of the whole rise: what comes later is too flat to be seen
-_MOST_LETTERS = 12  # passes under which E and M are written
-_MANY = 60  # iterations, whose points are smaller
+_SEEN = 0.98  # of the total rise; later passes are too flat to be visible
+_MOST_LETTERS = 12  # passes that are labeled E and M
+_MANY = 60  # iterations; more have smaller points
 _GAP = PALETTE[1]
-_NAMED_AT = 0.8  # of the passes that are shown
-_WORDS = {  # with a bound, by distance
+_NAMED_AT = 0.8  # of the passes shown: position of the names
+_LABELS = {  # by whether there is a bound, and whether distances are shown
     (False, False): "Log-likelihood, nats per row",
-    (False, True): "Log-likelihood below its highest, nats per row",
+    (False, True): "Log-likelihood below its maximum, nats per row",
     (True, False): "Nats per row",
-    (True, True): "Below the highest, nats per row",
+    (True, True): "Below the maximum, nats per row",
 }
 
 
 class TraceDisplay:
-    """The path of a fit. Make one with `from_estimator` or `from_trace`.
+    """The course of a fit; build it with `from_estimator` or `from_trace`.
 
     Parameters
     ----------
     log_likelihood : (m + 1,) array-like
-        Of the start and after each of m iterations, in nats per row.
+        The log-likelihood at the start and after each of m iterations, in nats per row.
     bound, divergence : (m, 3) array-like, optional
-        Before the E-step, after it and after the M-step, as `gaussmix.diagnostics.em_trace.EMTrace` has them.
+        Values before the E-step, after it and after the M-step, as in `gaussmix.diagnostics.em_trace.EMTrace`.
     accelerated : (m,) array-like of bool, optional
-        Whether an accelerator took part in an iteration; by default in none.
+        Whether each iteration was accelerated; by default none was.
 
     Attributes
     ----------
     log_likelihood, bound, divergence, accelerated : array, or None
-        What was given.
+        The parameters as arrays.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib Figure
-        What that is part of.
+        The figure of these axes.
 
     Examples
     --------
@@ -74,38 +74,38 @@ class TraceDisplay:
         self.log_likelihood = np.asarray(log_likelihood, dtype=np.float64)
         self.bound = None if bound is None else np.asarray(bound, dtype=np.float64)
         self.divergence = None if divergence is None else np.asarray(divergence, dtype=np.float64)
-        nobody = np.zeros(max(len(self.log_likelihood) - 1, 0), dtype=np.bool_)
-        self.accelerated = nobody if accelerated is None else np.asarray(accelerated, dtype=np.bool_)
+        none = np.zeros(max(len(self.log_likelihood) - 1, 0), dtype=np.bool_)
+        self.accelerated = none if accelerated is None else np.asarray(accelerated, dtype=np.bool_)
 
     @classmethod
     def from_estimator(cls, model: Any, *, ax: "Axes | None" = None, **shown: Any) -> Self:
-        """The iterations of the run that a fit has kept.
+        """Draw the iterations of the run that a fit kept.
 
         Parameters
         ----------
         model : fitted estimator
-            `GaussianMixture` or scikit-learn's; of a fitted `GaussianMixtureIC` it is the best model.
+            A `GaussianMixture` of gaussmix or scikit-learn; of a `GaussianMixtureIC` the best model is used.
         ax : matplotlib Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         TraceDisplay
-            Drawn; its attributes have the numbers.
+            The drawn display; its attributes have the numbers.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            When an estimator has not been fitted.
+            If the estimator is not fitted.
         TypeError
-            When it keeps no history.
+            If the estimator has no history.
         """
         if not hasattr(model, "fit"):
             raise TypeError(
-                f"a history is a fitted estimator's, got {type(model).__name__}: trace_em and from_trace show what EM "
-                "does from a Mixture"
+                f"model must be a fitted estimator, got {type(model).__name__}: use trace_em and from_trace for EM "
+                "from a Mixture"
             )
         from sklearn.utils.validation import check_is_fitted
 
@@ -122,32 +122,32 @@ class TraceDisplay:
 
     @classmethod
     def from_trace(cls, trace: EMTrace, *, ax: "Axes | None" = None, **shown: Any) -> Self:
-        """The bound, the divergence and the log-likelihood of each step.
+        """Draw the bound, the divergence and the log-likelihood of each step.
 
         Parameters
         ----------
         trace : EMTrace
-            Of `gaussmix.trace_em`.
+            The result of `gaussmix.trace_em`.
         ax : matplotlib Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         TraceDisplay
-            Drawn; its attributes have the numbers.
+            The drawn display; its attributes have the numbers.
         """
         display = cls(log_likelihood=trace.log_likelihood, bound=trace.bound, divergence=trace.divergence)
         return display.plot(ax, **shown)
 
     def plot(self, ax: "Axes | None" = None, *, distance: bool | None = None, passes: int | None = None) -> Self:
-        """Draw the path.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         distance : bool, optional
             Whether to show, on a log scale, by how much everything is below the greatest log-likelihood of the path.
             By default where there is no bound: steps of EM shrink like a geometric series, which is a line there.
@@ -158,7 +158,7 @@ class TraceDisplay:
         Returns
         -------
         TraceDisplay
-            Itself, drawn.
+            The display itself.
         """
         ax = new_axes() if ax is None else ax
         inks = quiet_axes(ax)
@@ -175,19 +175,19 @@ class TraceDisplay:
             self._draw_steps(ax, inks, n_passes, top if logarithmic else None)
             ax.set_xlabel("Pass", color=inks.ink)
         ax.tick_params(axis="y", which="minor", colors=inks.quiet, labelsize=9)
-        ax.set_ylabel(_WORDS[self.bound is not None, logarithmic], color=inks.ink)
+        ax.set_ylabel(_LABELS[self.bound is not None, logarithmic], color=inks.ink)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def steps(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Where the steps are and what holds between them.
+        """Return the positions of the steps, and the values between them.
 
         Returns
         -------
         edges : (2 m + 2,) array
-            0, each E-step and each M-step in passes, m.
+            0, the positions of each E-step and each M-step, and m.
         log_likelihood, bound : (2 m + 1,) array
-            Between one edge and the next.
+            The values between one edge and the next.
         """
         assert self.bound is not None
         m = len(self.bound)
@@ -209,7 +209,7 @@ class TraceDisplay:
             below = values > _ROUNDING * abs(top)
             numbers, values = numbers[below], values[below]
             axes.set_yscale("log")
-        accelerated = np.append(False, self.accelerated)[numbers]  # the step that led there
+        accelerated = np.append(False, self.accelerated)[numbers]  # whether the step to each point was
         axes.plot(numbers, values, color=inks.line, linewidth=1.2, zorder=1)
         for which, color, name, marker in (
             (~accelerated, inks.quiet, "plain EM", "o"),
@@ -256,10 +256,10 @@ class TraceDisplay:
 
 
 def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lower: FloatArray) -> None:
-    """Words above and below the lines, which rise, and beside the largest gap that an M-step opens."""
+    """Write names above and below the lines, and beside the largest gap after an M-step."""
     shown = np.flatnonzero(np.isfinite(upper) & np.isfinite(lower))
     if not shown.size:
-        return  # at the top from the beginning
+        return  # at the maximum from the start
     place = shown[int(_NAMED_AT * (len(shown) - 1))]
     for line, name, color, up in (
         (upper, "log-likelihood", inks.ink, True),
@@ -281,7 +281,7 @@ def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lowe
 
 
 def _name_steps(axes: "Axes", inks: Inks, n_passes: int) -> None:
-    """Numbers of passes in their middle, and under few of them the letters of the steps."""
+    """Write the numbers of passes, and for few passes the letters of the steps."""
     if n_passes > _MOST_LETTERS:
         _whole_numbers(axes)
         return

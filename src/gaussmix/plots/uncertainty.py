@@ -1,4 +1,4 @@
-"""`UncertaintyDisplay`: where a mixture does not know which component a row is from."""
+"""`UncertaintyDisplay`: how uncertain the components of rows are."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-_GRID = 200  # points along each side of the shade
-_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of uncertainty, where the shade changes
+_GRID = 200  # points along each side of the grid
+_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of uncertainty, at the edges of shades
 _SMALL, _LARGE = 9.0, 110.0  # areas of points in square points, for uncertainty 0 and 0.5
-_FEW = 500  # points; of more, each is smaller
+_FEW = 500  # points; more are smaller
 
 
 class UncertaintyDisplay:
-    """Two features of rows, each the larger the less sure its component is: one minus its largest responsibility.
+    """Two features of rows; larger points are more uncertain: one minus their largest responsibility.
 
-    Where the mixture has these two features and no others, the plane is shaded by the same number. (With more, it
-    depends on the features that are not shown.)
+    If the mixture has only these two features, the background is shaded by the same measure. (With more features, it
+    depends on those that are not shown.)
 
     Parameters
     ----------
     rows : (m, 2) array-like
-        Those that are drawn, of the two features.
+        The two features of the drawn rows.
     uncertainty : (m,) array-like
-        One minus the largest responsibility of each.
+        One minus the largest responsibility of each row.
     labels : (m,) array-like of int
-        The most probable component of each.
+        The most probable component of each row.
     names : two str
-        Of the features.
+        Names of the features.
     n_rows : int, optional
-        All rows, where some are drawn.
+        The number of all rows, if only some are drawn.
     x, y : (w,) and (h,) array-like, optional
-        Where the plane was looked at.
+        The grid of the background.
     surface : (h, w) array-like, optional
-        The uncertainty there.
+        The uncertainty on the grid.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it was drawn.
+        The axes of the plot.
     figure_ : matplotlib.figure.Figure
         The figure of these axes.
 
@@ -105,25 +105,25 @@ class UncertaintyDisplay:
         ax: "Axes | None" = None,
         **shown: Any,
     ) -> Self:
-        """Draw rows and how sure their components are; of very many rows some, chosen at random.
+        """Draw rows and their uncertainty; of very many rows some are drawn, chosen at random.
 
         Parameters
         ----------
         model : Mixture or fitted estimator
-            Ours or scikit-learn's.
+            A model of gaussmix or scikit-learn.
         X : (n, d) array-like
-            Rows of all features of the mixture.
+            Rows with all features of the mixture.
         features : two positions or names, optional
-            Needed where the mixture has more.
+            The features to show; required if the mixture has more than two.
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
         **shown
-            For `plot`.
+            Arguments of `plot`.
 
         Returns
         -------
         UncertaintyDisplay
-            Drawn.
+            The drawn display.
         """
         mixture = mixture_of(model)
         positions = two_positions(mixture, features)
@@ -146,17 +146,17 @@ class UncertaintyDisplay:
         return display.plot(ax, **shown)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
-        """Draw the shade and the points.
+        """Draw the background and the points.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            A new figure's otherwise.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         UncertaintyDisplay
-            Itself.
+            The display itself.
         """
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -168,7 +168,7 @@ class UncertaintyDisplay:
             axes.contourf(self.x, self.y, self.surface, levels=_LEVELS, cmap=shades, vmin=0, vmax=0.7, zorder=0)
         colors = [color_of(label, inks) for label in range(int(self.labels.max(initial=0)) + 1)]
         scale = min(1.0, max(0.3, (_FEW / max(len(self.rows), 1)) ** 0.5))
-        order = np.argsort(self.uncertainty, kind="stable")  # the doubtful ones on top
+        order = np.argsort(self.uncertainty, kind="stable")  # uncertain rows on top
         axes.scatter(
             self.rows[order, 0], self.rows[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
             c=[colors[label] for label in self.labels[order].tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,

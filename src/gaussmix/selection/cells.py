@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import join_words, plural
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -129,8 +130,7 @@ class Cell:
             found = np.flatnonzero(which & ~named)
             named |= which
             if found.size:
-                shown = ", ".join(map(str, found[:4])) + (", ..." if found.size > 4 else "")
-                said.append(f"component{'s' if found.size > 1 else ''} {shown} {word}")
+                said.append(f"{plural('component', found.size)} {join_words(found, 4)} {word}")
         if self.fit.stop is Stop.START:
             said.append(f"nothing sound found above {self.origin}")
         elif not self.is_converged:

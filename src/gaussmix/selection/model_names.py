@@ -5,6 +5,7 @@ from typing import Any
 
 from gaussmix.core.covariance import COVARIANCES, MODELS, covariance_class
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted
 
 ONE_COLUMN = ("E", "V")
 """What is left of the fourteen in one dimension: equal or variable variances."""
@@ -67,5 +68,4 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 def as_origin(mixture: Mixture) -> str:
     """A model that another one was started from, in words."""
-    k = mixture.n_components
-    return f"{k} component{'' if k == 1 else 's'} of {mixture.covariance.letters}"
+    return f"{counted(mixture.n_components, 'component')} of {mixture.covariance.letters}"

@@ -1,4 +1,4 @@
-"""The table of models as a person reads it: numbers of components down, models across, differences from the best."""
+"""The table of models as text, as HTML and for terminals: numbers of components down, models across."""
 
 import html
 import itertools
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.selection.table import SelectionTable
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from gaussmix.selection.table import SelectionTable
 
 CRITERION_NAMES = {
     "bic": "BIC",
@@ -19,17 +19,17 @@ CRITERION_NAMES = {
     "aicc": "AICc",
     "cv": "held-out deviance",
 }
-"""How criteria are called in sentences."""
+"""Names of criteria in sentences."""
 
 BEST, DOUBTFUL, FAILED = "*", "?", "x"
-"""Marks of cells."""
+"""Marks of cells in the table."""
 
 _WIDTH = 100
 _CELL = 8
 
 
-def as_text(table: SelectionTable, width: int = _WIDTH) -> str:
-    """Plain text, in several parts where the models do not fit beside each other."""
+def as_text(table: "SelectionTable", width: int = _WIDTH) -> str:
+    """Return plain text, in several parts if the models do not fit side by side."""
     ks, types, cells = grid(table)
     margin = max(2, *(len(str(k)) for k in ks)) + 1
     blocks = []
@@ -43,8 +43,8 @@ def as_text(table: SelectionTable, width: int = _WIDTH) -> str:
     return "\n\n".join([title(table), *blocks, legend(table)])
 
 
-def as_html(table: SelectionTable) -> str:
-    """For notebooks."""
+def as_html(table: "SelectionTable") -> str:
+    """Return HTML for notebooks."""
     ks, types, cells = grid(table)
     colors = {BEST: "background:#cfe8cf;font-weight:bold", DOUBTFUL: "color:#a60", FAILED: "color:#999"}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in types)
@@ -52,7 +52,7 @@ def as_html(table: SelectionTable) -> str:
     for line, k in enumerate(ks):
         shown = "".join(
             f'<td style="text-align:right;{colors.get(mark, "")}" title="{html.escape(why)}">{text}{mark.strip()}</td>'
-            for (text, mark), why in zip(cells[line], _reasons(table, k, types), strict=True)
+            for (text, mark), why in zip(cells[line], _troubles(table, k, types), strict=True)
         )
         body.append(f"<tr><th>{k}</th>{shown}</tr>")
     return (
@@ -61,8 +61,8 @@ def as_html(table: SelectionTable) -> str:
     )
 
 
-def as_rich(table: SelectionTable, width: int = _WIDTH) -> "RenderableType":
-    """For a terminal."""
+def as_rich(table: "SelectionTable", width: int = _WIDTH) -> "RenderableType":
+    """Return the table for a terminal."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -84,30 +84,30 @@ def as_rich(table: SelectionTable, width: int = _WIDTH) -> "RenderableType":
 
 
 def parts(n: int, most: int) -> list[range]:
-    """0 to n - 1 in parts of nearly equal length, none longer than ``most``."""
+    """Divide 0 to n - 1 into parts of nearly equal length, none longer than ``most``."""
     n_parts = math.ceil(n / most)
     ends = [round(n * part / n_parts) for part in range(n_parts + 1)]
     return [range(begin, end) for begin, end in itertools.pairwise(ends)]
 
 
-def title(table: SelectionTable) -> str:
-    """What the numbers are."""
+def title(table: "SelectionTable") -> str:
+    """Return what the numbers are."""
     name = CRITERION_NAMES[table.criterion]
-    return f"{name} above that of {table.name_of(table.best)}, {table.value[table.best]:.2f} (lower is better)"
+    return f"{name} relative to {table.name_of(table.best)}, {table.value[table.best]:.2f} (lower is better)"
 
 
-def legend(table: SelectionTable) -> str:
-    """What the marks that occur mean."""
-    said = [f"{BEST} best"]
+def legend(table: "SelectionTable") -> str:
+    """Return the meaning of the marks in the table."""
+    marks = [f"{BEST} best"]
     if (table.status == "doubtful").any():
-        said.append(f"{DOUBTFUL} doubtful, not chosen while a sound model is there")
+        marks.append(f"{DOUBTFUL} doubtful (not chosen if there is a sound model)")
     if (table.status == "failed").any():
-        said.append(f"{FAILED} no fit")
-    return "K components; " + ", ".join(said)
+        marks.append(f"{FAILED} no fit")
+    return "K components; " + ", ".join(marks)
 
 
-def grid(table: SelectionTable) -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:
-    """Numbers of components, models, and for each pair a number and a mark."""
+def grid(table: "SelectionTable") -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:
+    """Return the numbers of components, the models, and for each pair a number and a mark."""
     ks = sorted(set(table.n_components.tolist()))
     types = list(dict.fromkeys(table.covariance_type.tolist()))
     lines = {
@@ -121,7 +121,7 @@ def grid(table: SelectionTable) -> tuple[list[int], list[str], list[list[tuple[s
     return ks, types, cells
 
 
-def _cell(table: SelectionTable, difference: np.ndarray, line: int) -> tuple[str, str]:
+def _cell(table: "SelectionTable", difference: np.ndarray, line: int) -> tuple[str, str]:
     if table.status[line] == "failed":
         return "", FAILED
     number = _number(float(difference[line]))
@@ -140,12 +140,12 @@ def _padded(number: str, mark: str) -> str:
     return f"{number}{mark}".rjust(_CELL)
 
 
-def _reasons(table: SelectionTable, k: int, types: list[str]) -> list[str]:
-    said = {
+def _troubles(table: "SelectionTable", k: int, types: list[str]) -> list[str]:
+    troubles = {
         name: why
         for of, name, why in zip(
             table.n_components.tolist(), table.covariance_type.tolist(), table.trouble.tolist(), strict=True
         )
         if of == k
     }
-    return [said.get(name, "") for name in types]
+    return [troubles.get(name, "") for name in types]

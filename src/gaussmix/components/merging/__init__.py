@@ -1,4 +1,4 @@
-"""Components are not clusters: which components make a cluster together."""
+"""Merging of components that describe one cluster together."""
 
 from gaussmix.components.merging.merge import merge_components
 from gaussmix.components.merging.tree import MergedMixture, MergeTree

@@ -1,6 +1,6 @@
-"""How much clusters belong together, and what becomes of them when two are made one.
+"""Affinities of clusters, and clusters after a merge.
 
-The clusters are a frozen value: `table` says which two belong together most, `merged` returns the next clusters.
+Clusters are frozen values: `table` returns the affinities of all pairs, `merged` the clusters after a merge.
 """
 
 from abc import ABC, abstractmethod
@@ -18,11 +18,11 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 
-_BLOCK = 1 << 11  # rows that are looked at while they are in cache
+_BLOCK = 1 << 11  # rows that fit in cache
 
 
 class AbstractClusters(ABC):
-    """Some clusters, and the affinity of each two of them."""
+    """Clusters, with an affinity of each pair."""
 
     @property
     @abstractmethod
@@ -30,14 +30,14 @@ class AbstractClusters(ABC):
 
     @abstractmethod
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:
-        """The affinity of one cluster to some others. A cluster without rows belongs to any other: ``inf``."""
+        """Return the affinities of a cluster to others; ``inf`` for clusters without rows."""
 
     @abstractmethod
     def merged(self, first: int, second: int) -> Self:
-        """The clusters with the second in the first, which stands before it; those behind move one place ahead."""
+        """Return the clusters with the second merged into the first, which has the lower number."""
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
-        """(m, m) symmetric; only one cluster has changed since the table before. The diagonal means nothing."""
+        """Return the table (m, m) of affinities, given that before one cluster changed; the diagonal has no meaning."""
         clusters = np.arange(self.n_clusters)
         if before is not None:
             table, others = before.copy(), np.delete(clusters, changed)
@@ -51,7 +51,7 @@ class AbstractClusters(ABC):
 
 @dataclass(frozen=True, eq=False)
 class SoftClusters(AbstractClusters):
-    """Responsibilities of clusters: the affinity is the entropy that merging takes away, in nats.
+    """Responsibilities of clusters; the affinity is the entropy that merging removes, in nats.
 
     Baudry, Raftery, Celeux, Lo and Gottardo, Combining mixture components for clustering, Journal of Computational and
     Graphical Statistics 19 (2010), 332-353.
@@ -87,17 +87,17 @@ class SoftClusters(AbstractClusters):
         return type(self)(self.rows.with_values(responsibilities))
 
     def entropy(self) -> float:
-        """Sum of ``-r log r`` over rows and clusters, in nats."""
+        """Return the sum of ``-r log r`` over rows and clusters, in nats."""
         return float(self.rows.explicit_weights @ entr(self.responsibilities).sum(axis=1))
 
     def n_rows_of(self, first: int, second: int) -> float:
-        """How many rows are most probably of one of two clusters."""
+        """Return the number of rows assigned to one of two clusters."""
         labels = self.responsibilities.argmax(axis=1)
         return float(self.rows.explicit_weights[(labels == first) | (labels == second)].sum())
 
 
 def _entropy_between(one: FloatArray, other: FloatArray) -> FloatArray:
-    """``(a + b) log(a + b) - a log a - b log b``, which is not negative, as a sum of terms that are not."""
+    """Return ``(a + b) log(a + b) - a log a - b log b`` as a sum of nonnegative terms."""
     more, less = np.maximum(one, other), np.minimum(one, other)
     ratio = less / np.where(more > 0, more, 1.0)
     return (more + less) * np.log1p(ratio) - xlogy(less, ratio)
@@ -105,10 +105,10 @@ def _entropy_between(one: FloatArray, other: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class ConfusedClusters(AbstractClusters):
-    """Responsibilities: the affinity is the greater probability of taking a row of one cluster for one of the other.
+    """Responsibilities of clusters; the affinity is the greater of the two misclassification probabilities.
 
-    Rows are taken for the cluster of greatest responsibility. DEMP, the directly estimated misclassification
-    probabilities of Hennig (2010).
+    Rows are assigned to the cluster of greatest responsibility. These are the directly estimated misclassification
+    probabilities (DEMP) of Hennig (2010).
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class ConfusedClusters(AbstractClusters):
         return type(self)(self.clusters.merged(first, second))
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
-        """All of it: merging changes what the rows are taken for."""
+        """Compute the whole table, because merging changes the assignment of rows."""
         responsibilities = self.clusters.responsibilities
         labels = responsibilities.argmax(axis=1)
         weighted = self.clusters.rows.explicit_weights[:, None] * responsibilities
@@ -143,11 +143,11 @@ Closeness = Literal["bhattacharyya", "ridgeline"]
 
 @dataclass(frozen=True, eq=False)
 class NormalClusters(AbstractClusters):
-    """Clusters that are normal, with the mean and covariance of all that was merged into them (Hennig 2010).
+    """Normal clusters, with the mean and covariance of the components merged into them (Hennig 2010).
 
-    The affinity "bhattacharyya" is the overlap coefficient, "ridgeline" the ratio of the least density between the two
-    modes and the lower of them: 1 for a pair that has one mode, and above 1 by its overlap coefficient, so that the
-    closest of such pairs comes first.
+    The affinity "bhattacharyya" is the overlap coefficient. The affinity "ridgeline" is the ratio of the minimum
+    density between the two modes to the lower mode; for a pair with one mode it is 1 plus the overlap coefficient, so
+    that the closest of such pairs comes first.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The place where a curve bends, by straight pieces."""
+"""The elbow of a curve, by piecewise linear fits."""
 
 from itertools import combinations, pairwise
 
@@ -8,10 +8,10 @@ from gaussmix.core.typing import FloatArray
 
 
 def find_elbow(x: FloatArray, y: FloatArray, n_bends: int) -> int | None:
-    """The position (from 0) of the first bend of the best fit by straight pieces, each by least squares.
+    """Return the position (from 0) of the first bend of the best piecewise linear fit, by least squares.
 
-    Neighboring pieces share the point at which they meet, as in mclust's ``clustCombiOptim``, and need not agree there.
-    None when there are fewer than ``n_bends + 2`` points.
+    Adjacent pieces share the point between them, as in mclust's ``clustCombiOptim``, but may be discontinuous there.
+    None if there are fewer than ``n_bends + 2`` points.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def _misfit(x: FloatArray, y: FloatArray, ends: tuple[int, ...]) -> float:
 
 
 def _residuals(x: FloatArray, y: FloatArray) -> float:
-    """The sum of squares about the line through some points."""
+    """Return the sum of squared residuals of a line through the points."""
     x, y = x - x.mean(), y - y.mean()
     spread = float(x @ x)
     slope = float(x @ y) / spread if spread > 0 else 0.0

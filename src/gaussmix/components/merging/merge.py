@@ -1,4 +1,4 @@
-"""Components are not clusters: the greedy merging of components that belong together."""
+"""Greedy merging of the components of a mixture."""
 
 from typing import get_args
 
@@ -23,49 +23,49 @@ def merge_components(
     responsibilities: npt.ArrayLike | None = None,
     sample_weight: npt.ArrayLike | None = None,
 ) -> MergeTree:
-    """Merge the components of a mixture two by two, those first that belong together most.
+    """Merge the components of a mixture pair by pair, closest first.
 
-    A cluster that is not normal takes several components. The density stays as it is; what changes is what is called a
-    cluster. Methods:
+    A cluster that is not normal needs several components. Merging assigns them to one cluster and does not change the
+    density. The methods merge
 
     ======================  ===========================================================================================
-    ``entropy``             the two whose union takes most entropy from the responsibilities of the rows; an elbow says
-                            when to stop (Baudry, Raftery, Celeux, Lo and Gottardo 2010). Needs rows.
-    ``ridgeline-unimodal``  two whose mixture has a single mode
-    ``ridgeline-ratio``     two between whose modes the density falls least; not below 0.2 of the lower mode
-    ``bhattacharyya``       two of greatest overlap coefficient, the integral of sqrt(p q); not below 0.1
-    ``demp``                two that are taken for each other; not below a probability of 0.025. By the responsibilities
-                            of the rows, or without rows by those of 100,000 rows drawn from the mixture
+    ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows; an elbow
+                            decides when to stop (Baudry, Raftery, Celeux, Lo and Gottardo 2010). Needs rows.
+    ``ridgeline-unimodal``  pairs whose mixture has a single mode
+    ``ridgeline-ratio``     the pair with the highest density between its modes; at least 0.2 of the lower mode
+    ``bhattacharyya``       the pair with the greatest overlap coefficient, the integral of sqrt(p q); at least 0.1
+    ``demp``                the pair with the greatest misclassification probability; at least 0.025. From the
+                            responsibilities of the rows, or without rows from 100,000 rows drawn from the mixture
     ======================  ===========================================================================================
 
-    The last four are of Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and
-    Classification 4 (2010), 3-34, with the tuning constants of his R package fpc. The first three of these see
-    parameters only, and stand for a cluster by one normal distribution of its mean and covariance.
+    The last four are from Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and
+    Classification 4 (2010), 3-34, with the tuning constants of his R package fpc. The ridgeline and Bhattacharyya
+    methods use parameters only, and represent a cluster by a normal distribution with its mean and covariance.
 
     Parameters
     ----------
     mixture : Mixture
-        Of a fit, ``gm.mixture_``.
+        The mixture, such as ``gm.mixture_``.
     X : (n, d) array-like, optional
         The rows of the fit.
     method : str
-        One of the five above.
+        One of the methods above.
     responsibilities : (n, k) array-like, optional
-        In place of X: the probability of each component for each row.
+        The probability of each component for each row, instead of X.
     sample_weight : (n,) array-like, optional
-        How often each row counts.
+        How many rows each row counts as.
 
     Returns
     -------
     MergeTree
-        All steps; ``cut`` gives the clusters.
+        All steps; ``cut`` returns the clusters.
 
     Raises
     ------
     TypeError
-        ``mixture`` is not a `Mixture`.
+        If ``mixture`` is not a `Mixture`.
     ValueError
-        Says which argument is missing or has another shape.
+        If an argument is missing or has a wrong shape.
 
     Examples
     --------
@@ -89,10 +89,10 @@ def _soft_clusters(
     responsibilities: npt.ArrayLike | None,
     sample_weight: npt.ArrayLike | None,
 ) -> SoftClusters | None:
-    """What is known of the rows, if there are any."""
+    """Return the responsibilities of the rows as clusters; None without rows."""
     if X is None and responsibilities is None:
         if sample_weight is not None:
-            raise ValueError("sample_weight has no rows to belong to: pass X or responsibilities")
+            raise ValueError("sample_weight needs rows: pass X or responsibilities")
         return None
     if X is not None and responsibilities is not None:
         raise ValueError("pass X or responsibilities, not both")
@@ -147,7 +147,7 @@ def _merge_all(mixture: Mixture, method: Method, clusters: AbstractClusters, row
         del nodes[second]
         clusters = clusters.merged(first, second)
         table = clusters.table(np.delete(np.delete(table, second, axis=0), second, axis=1), first)
-    # What lies above says in which order.
+    # Greater values only order the pairs.
     numbers = np.array(affinities)
     numbers = np.where(numbers == np.inf, 0.0, numbers) if method == "entropy" else np.minimum(numbers, 1.0)
     return MergeTree(
@@ -162,7 +162,7 @@ def _merge_all(mixture: Mixture, method: Method, clusters: AbstractClusters, row
 
 
 def _closest(table: FloatArray) -> tuple[int, int]:
-    """The first pair of greatest affinity, in the order of its second, then of its first cluster, as in mclust."""
+    """Return the pair of greatest affinity; of equal pairs the first by second, then by first cluster, as in mclust."""
     upper = np.where(np.triu(np.ones(table.shape, dtype=np.bool_), 1), table, -np.inf)
     second, first = divmod(int(upper.T.argmax()), len(table))
     return first, second

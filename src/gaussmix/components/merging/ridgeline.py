@@ -1,4 +1,4 @@
-"""Where a mixture of two normals has its modes: all on one curve, the ridgeline.
+"""Modes of a mixture of two normals, which all lie on one curve, the ridgeline.
 
 Ray and Lindsay, The topography of multivariate normal mixtures, Annals of Statistics 33 (2005), 2042-2065. In units in
 which the first covariance is the identity and the second is diagonal with ``variances``, and with the first mean at the
@@ -45,7 +45,7 @@ class Ridgeline:
 
     @classmethod
     def between(cls, means: FloatArray, roots: FloatArray, weights: FloatArray) -> "Ridgeline":
-        """That of two components: means (2, d), lower triangular roots (2, d, d), positive weights (2,)."""
+        """Return the ridgeline of two components: means (2, d), triangular roots (2, d, d), positive weights (2,)."""
         together = np.linalg.solve(roots[0], np.column_stack([roots[1], means[1] - means[0]]))
         axes, deviations, _ = np.linalg.svd(together[:, :-1])
         return cls(axes.T @ together[:, -1], deviations**2, float(np.log(weights[1] / weights[0])))
@@ -73,7 +73,7 @@ class Ridgeline:
         return np.logaddexp(first, second + self.log_ratio - 0.5 * np.log(self.variances).sum())
 
     def extremes(self) -> FloatArray:
-        """The modes and, between them, the least densities: an odd number of positions t, in order."""
+        """Return the positions t of the modes and of the minima between them, in order: an odd number."""
         turns = _zeros(self.slope, self._grid())
         ends = self._bounds(turns)
         return _zeros(self.rise, np.concatenate([ends[:1], turns, ends[1:]]))
@@ -83,7 +83,7 @@ class Ridgeline:
         return (len(self.extremes()) + 1) // 2
 
     def ratio(self) -> float:
-        """The least density between the two highest modes over the lower of the two; 1 when there is one mode.
+        """Return the minimum density between the two highest modes over the lower mode; 1 if there is one mode.
 
         Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and Classification 4 (2010),
         3-34.
@@ -96,13 +96,13 @@ class Ridgeline:
         return float(np.exp(valleys[first:last].min() - min(modes[first], modes[last])))
 
     def _grid(self) -> FloatArray:
-        """Where h may turn: for t < 0, ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2``, and so on for t > 0."""
+        """Return a grid where h may turn, as ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2`` for t < 0."""
         low = -_log_of(((self.apart / self.variances) ** 2).sum())
         high = _log_of((self.apart**2 * self.variances).sum())
         return np.linspace(low - _MARGIN, high + _MARGIN, int((high - low + 2 * _MARGIN) / _STEP) + 2)
 
     def _bounds(self, turns: FloatArray) -> FloatArray:
-        """Two positions about the turns at which h is positive and negative: the rest of ``h + t`` is bounded."""
+        """Return positions on both sides of the turns at which h is positive and negative; ``h + t`` is bounded."""
         far = abs(self.log_ratio) + 0.5 * abs(np.log(self.variances).sum())
         far += 0.5 * (self.apart**2 * (1 + 1 / self.variances)).sum()
         far = 1 + 1.1 * float(far)  # more than rounding
@@ -110,7 +110,7 @@ class Ridgeline:
 
 
 def _zeros(function: Callable[[FloatArray], FloatArray], places: FloatArray) -> FloatArray:
-    """One zero between each two neighboring places at which a function has different signs."""
+    """Find a zero between each pair of neighboring positions at which a function has different signs."""
     values = function(places)
     left = np.flatnonzero(np.signbit(values[:-1]) != np.signbit(values[1:]))
     return np.array(

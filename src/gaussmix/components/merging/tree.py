@@ -1,4 +1,4 @@
-"""The order in which components become clusters, and the clusters at one place of it."""
+"""The tree of merged components, and the clusters at a level of it."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from gaussmix.components.merging.elbow import find_elbow
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray
 
 Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
@@ -19,9 +20,9 @@ THRESHOLDS: dict[Method, float | None] = {
     "bhattacharyya": 0.1,
     "demp": 0.025,
 }
-"""The least affinity at which two clusters are merged: those of Hennig (2010) and of his R package fpc."""
+"""The lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc."""
 
-_WHAT = {
+_AFFINITY_NAMES = {
     "entropy": "entropy lost",
     "ridgeline-unimodal": "valley / mode",
     "ridgeline-ratio": "valley / mode",
@@ -32,12 +33,12 @@ _WHAT = {
 
 @dataclass(frozen=True, eq=False)
 class MergedMixture:
-    """A mixture whose components are gathered in clusters: the density is that of the mixture.
+    """A mixture whose components are grouped into clusters; the density is that of the mixture.
 
     Attributes
     ----------
     mixture : Mixture
-        The mixture, as it was.
+        The mixture, unchanged.
     component_clusters : (k,) array
         The cluster of each component. Clusters are numbered by the first component in each.
     """
@@ -56,7 +57,7 @@ class MergedMixture:
 
     @property
     def n_clusters(self) -> int:
-        """How many clusters there are."""
+        """The number of clusters."""
         return int(self.component_clusters.max()) + 1
 
     @property
@@ -65,7 +66,7 @@ class MergedMixture:
         return self.mixture.weights @ self._members()
 
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
-        """The probability of each cluster given the row: the sum over its components.
+        """Return the probability of each cluster given the row: the sum over its components.
 
         Parameters
         ----------
@@ -80,7 +81,7 @@ class MergedMixture:
         return self.mixture.responsibilities(X) @ self._members()
 
     def predict(self, X: npt.ArrayLike) -> IntArray:
-        """The most probable cluster of each row, which need not be that of its most probable component.
+        """Return the most probable cluster of each row, which may differ from that of its most probable component.
 
         Parameters
         ----------
@@ -90,12 +91,12 @@ class MergedMixture:
         Returns
         -------
         (n,) array
-            Numbers of clusters, from 0 on.
+            Numbers of clusters, starting from 0.
         """
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
     def score_samples(self, X: npt.ArrayLike) -> FloatArray:
-        """The log density of each row: that of the mixture.
+        """Return the log density of each row under the mixture.
 
         Parameters
         ----------
@@ -116,25 +117,25 @@ class MergedMixture:
 
 @dataclass(frozen=True, eq=False)
 class MergeTree:
-    """What is merged with what, from k clusters of one component each to one cluster of all.
+    """All steps of merging, from k clusters of one component each to a single cluster.
 
     Attributes
     ----------
     mixture : Mixture
-        The mixture that was given.
+        The mixture whose components are merged.
     method : str
-        Why components are merged: one of those of `merge_components`.
+        A method of `merge_components`.
     merges : (k - 1, 2) array
-        What is merged in each step: component i is i, the result of step j is k + j, as in SciPy.
+        The two clusters merged in each step: i is component i, k + j is the result of step j, as in SciPy.
     affinities : (k - 1,) array
-        Why: the entropy that the step takes away (nats), the ratio of valley and mode, the overlap coefficient, or the
-        probability of taking a row of one for one of the other.
+        The affinity of the two clusters: the entropy removed by the step (nats), the ratio of the density at the valley
+        and at the lower mode, the overlap coefficient, or the misclassification probability.
     threshold : float or None
-        The least affinity at which clusters are merged; None where an elbow decides.
+        The lowest affinity at which clusters are merged; None if an elbow decides.
     entropies : (k,) array, or None
-        With 1 to k clusters, in nats; None when there were no rows.
+        The entropy with 1 to k clusters, in nats; None without rows.
     rows_merged : (k - 1,) array, or None
-        How many rows were most probably of the two clusters of each step.
+        The number of rows assigned to the two clusters of each step; None without rows.
     """
 
     mixture: Mixture
@@ -146,31 +147,32 @@ class MergeTree:
     rows_merged: FloatArray | None
 
     def elbow(self, *, n_bends: int = 1, per_row: bool = False) -> int:
-        """The number of clusters at which the entropies bend, by straight pieces (Baudry et al. 2010).
+        """Return the number of clusters at the elbow of the entropies, by piecewise linear fits (Baudry et al. 2010).
 
-        The entropy of one cluster is zero, and each component that is split off adds some. As long as it separates
-        clusters it adds little, afterwards much. An elbow is neither at one cluster nor at k, and with fewer than
-        ``n_bends + 2`` components there is none: then it is k.
+        The entropy of one cluster is zero, and increases with each component that is split off: slowly while the split
+        separates clusters, fast afterwards. The elbow is between 2 and k - 1 clusters. With fewer than ``n_bends + 2``
+        components there is no elbow, and the result is k.
 
         Parameters
         ----------
         n_bends : {1, 2}
-            Two or three straight pieces; of two bends the first is meant.
+            The number of bends of the piecewise linear function; the first one is the elbow.
         per_row : bool, default=False
-            Against the number of rows merged, in place of the number of clusters: large clusters lose more entropy.
+            Whether the abscissa is the number of rows merged, instead of the number of clusters; merging large clusters
+            removes more entropy.
 
         Returns
         -------
         int
-            Between 2 and k - 1, or k where there is none.
+            Between 2 and k - 1, or k if there is no elbow.
 
         Raises
         ------
         ValueError
-            The tree was made without rows, or ``n_bends`` is another number.
+            If the tree was made without rows, or ``n_bends`` is neither 1 nor 2.
         """
         if self.entropies is None or self.rows_merged is None:
-            raise ValueError("the entropies of rows are not known: pass X to merge_components")
+            raise ValueError("the tree has no entropies: pass X to merge_components")
         if n_bends not in (1, 2):
             raise ValueError(f"n_bends must be 1 or 2, got {n_bends}")
         k = self.mixture.n_components
@@ -180,29 +182,29 @@ class MergeTree:
 
     @property
     def n_clusters(self) -> int:
-        """How many clusters there are by the elbow, or by the threshold: merging ends at the first step below it."""
+        """The number of clusters at the elbow, or before the first step with an affinity below the threshold."""
         if self.threshold is None:
             return self.elbow()
         below = np.flatnonzero(self.affinities < self.threshold)
         return self.mixture.n_components - int(below[0] if below.size else len(self.affinities))
 
     def cut(self, n_clusters: int | None = None) -> MergedMixture:
-        """The clusters when there are so many.
+        """Cut the tree at a number of clusters.
 
         Parameters
         ----------
         n_clusters : int, optional
-            By default as many as the elbow or the threshold says.
+            By default the number at the elbow or threshold.
 
         Returns
         -------
         MergedMixture
-            The mixture with its components gathered.
+            The mixture with its components grouped into clusters.
 
         Raises
         ------
         ValueError
-            ``n_clusters`` is not between 1 and k.
+            If ``n_clusters`` is not between 1 and k.
         """
         k = self.mixture.n_components
         wanted = self.n_clusters if n_clusters is None else n_clusters
@@ -219,10 +221,10 @@ class MergeTree:
 
     @property
     def linkage(self) -> FloatArray:
-        """(k - 1, 4) the tree as ``scipy.cluster.hierarchy.dendrogram`` takes it.
+        """(k - 1, 4) the tree in the format of ``scipy.cluster.hierarchy.dendrogram``.
 
-        Heights are between 0 and 1: the share of the entropy that has been taken away, or one less the affinity. A
-        height below an earlier one is raised to it.
+        Heights are between 0 and 1: the share of the entropy that has been removed, or one minus the affinity. A height
+        below an earlier one is raised to it.
         """
         if self.method == "entropy":
             gone = np.cumsum(self.affinities)
@@ -236,39 +238,33 @@ class MergeTree:
         return np.column_stack([self.merges.astype(np.float64), heights, sizes[k:]])
 
     def text(self) -> str:
-        """The steps as a table.
+        """Return the steps as a table.
 
         Returns
         -------
         str
-            Lines of text; an arrow points at the clusters that `cut` returns.
+            Lines of text; an arrow marks the number of clusters that `cut` chooses.
         """
         k, chosen = self.mixture.n_components, self.n_clusters
         form = ".2f" if self.method == "entropy" else ".3g"
-        lines = [("", "clusters", "" if self.entropies is None else "entropy", _WHAT[self.method], "merged")]
+        lines = [("", "clusters", "" if self.entropies is None else "entropy", _AFFINITY_NAMES[self.method], "merged")]
         for n_clusters in range(k, 0, -1):
             step = k - n_clusters - 1
             arrow = "->" if n_clusters == chosen else ""
             entropy = "" if self.entropies is None else f"{abs(self.entropies[n_clusters - 1]):.2f}"
-            why, what = ("", "") if step < 0 else (f"{self.affinities[step]:{form}}", self._words(step))
+            why, what = ("", "") if step < 0 else (f"{self.affinities[step]:{form}}", self._merged(step))
             lines.append((arrow, str(n_clusters), entropy, why, what))
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
-        return "\n".join(_aligned(line, widths) for line in lines)
+        return align_columns(lines, left=(4,))
 
     def __str__(self) -> str:
         return self.text()
 
-    def _words(self, step: int) -> str:
+    def _merged(self, step: int) -> str:
         return " + ".join("{" + ", ".join(map(str, self._members(int(node)))) + "}" for node in self.merges[step])
 
     def _members(self, node: int) -> list[int]:
-        """The components in a node of the tree."""
+        """Return the components in a node of the tree."""
         k = self.mixture.n_components
         if node < k:
             return [node]
         return sorted(member for part in self.merges[node - k] for member in self._members(int(part)))
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    cells = [cell.rjust(width) for cell, width in zip(line[:-1], widths, strict=True) if width]
-    return "  ".join([*cells, line[-1]]).rstrip()

@@ -1,4 +1,4 @@
-"""Whole figures of a model: one feature, two, or every pair of several."""
+"""Figures of a model: one feature, two features, or all pairs of features."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.text import counted
 from gaussmix.plots.drawing import DARK, LIGHT, Inks, as_written, new_figure, write_title
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.mixture import MixtureDisplay
@@ -26,25 +27,25 @@ def model_figure(
     title: str | None = None,
     dark: bool = False,
 ) -> "Figure":
-    """A mixture and rows: a `HistogramDisplay` of one feature, a `scatter_figure` of two, a `PairsDisplay` of more.
+    """Draw one feature as a `HistogramDisplay`, two as a `scatter_figure`, and more as a `PairsDisplay`.
 
     Parameters
     ----------
     mixture : Mixture
-        Of any number of features.
+        A mixture with any number of features.
     X : (n, d) array-like, optional
-        Rows of all features of the mixture.
+        Rows with all features of the mixture.
     features : positions or names, optional
-        All if not given.
+        The features to show; by default all.
     title : str, optional
-        What stands above.
+        The title; by default the numbers of components and rows.
     dark : bool, default=False
-        Light on dark paper.
+        Whether the background is dark.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One that pyplot does not know; `write_figure` writes it.
+        A figure independent of pyplot, for `write_figure`.
     """
     chosen = list(range(mixture.n_features)) if features is None else list(features)
     if len(chosen) == 2:
@@ -57,12 +58,12 @@ def model_figure(
     figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, 0.99 - _TITLED / height))
     if n == 1:
         HistogramDisplay.from_estimator(mixture, X, feature=chosen[0], ax=figure.add_subplot(facecolor="none"))
-        subtitle = "Bars: rows. Curves: components, and their sum (dashed)."
+        subtitle = "Bars: rows. Curves: components and their sum (dashed)."
     else:
-        with rc_context({"axes.facecolor": "none"}):  # the paper shows through
+        with rc_context({"axes.facecolor": "none"}):  # transparent
             PairsDisplay.from_estimator(mixture, X, features=chosen, figure=figure)
-        subtitle = "Ellipses hold 95 % of each component. Above the diagonal: the density of the mixture."
-    write_title(figure, title or _what(mixture, X), subtitle, left=0.25 / width)
+        subtitle = "Ellipses contain 95 % of each component. Above the diagonal: the density of the mixture."
+    write_title(figure, title or _default_title(mixture, X), subtitle, left=0.25 / width)
     return figure
 
 
@@ -75,22 +76,22 @@ def scatter_figure(
     labels: tuple[str, str] | None = None,
     dark: bool = False,
 ) -> "Figure":
-    """Two features of rows and of the mixture: a `MixtureDisplay`, and a `HistogramDisplay` on both sides.
+    """Draw two features of a mixture and rows: a `MixtureDisplay`, with a `HistogramDisplay` on two sides.
 
     Parameters
     ----------
     mixture : Mixture
-        Of two features or more.
+        A mixture with two features or more.
     X : (n, d) array-like, optional
-        Rows of all features of the mixture.
+        Rows with all features of the mixture.
     features : two positions or names, default=(0, 1)
-        Those that are shown.
+        The features to show.
     title : str, optional
-        What stands above.
+        The title; by default the numbers of components and rows.
     labels : two str, optional
-        For the axes; the names of the features otherwise.
+        Labels of the axes; by default the names of the features.
     dark : bool, default=False
-        Light on dark paper.
+        Whether the background is dark.
 
     Returns
     -------
@@ -113,8 +114,8 @@ def scatter_figure(
         axis.set_label_text(as_written(name), fontsize=11.5)
     write_title(
         figure,
-        title or _what(mixture, X),
-        "Ellipses: shares of each component. Gray lines: of the mixture. Dashed: where labels change.",
+        title or _default_title(mixture, X),
+        "Ellipses: shares of each component. Gray lines: shares of the mixture. Dashed: decision boundaries.",
         left=0.095,
     )
     return figure
@@ -127,6 +128,6 @@ def _paper(width: float, height: float, dark: bool) -> "Figure":
     return figure
 
 
-def _what(mixture: Mixture, X: npt.ArrayLike | None) -> str:
-    counts = {"component": mixture.n_components} | ({} if X is None else {"row": len(np.asarray(X))})
-    return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
+def _default_title(mixture: Mixture, X: npt.ArrayLike | None) -> str:
+    rows = [] if X is None else [counted(len(np.asarray(X)), "row")]
+    return ", ".join([counted(mixture.n_components, "component"), *rows])

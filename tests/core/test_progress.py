@@ -1,0 +1,43 @@
+"""The progress bar: where it is seen, what it says, and that it goes."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from gaussmix.core.progress import progress_bar
+
+
+def terminal():
+    return Console(file=io.StringIO(), force_terminal=True, width=100)
+
+
+@pytest.mark.parametrize(("total", "counted"), [(3, "2/3"), (None, "")])
+def test_a_terminal_shows_the_description_and_the_steps(total, counted):
+    console = terminal()
+    with progress_bar("first", total, console=console) as update:
+        update("second")
+        update("third")
+    shown = console.file.getvalue()
+    assert "third" in shown
+    assert counted in shown
+    assert ("/" in shown) == (total is not None)
+    assert shown.endswith("\x1b[2K")  # the line is cleared
+
+
+@pytest.mark.parametrize(
+    ("console", "options"),
+    [(terminal(), {"shown": False}), (terminal(), {"after": 1e9}), (Console(file=io.StringIO()), {})],
+    ids=["not wanted", "a short body", "no terminal"],
+)
+def test_nothing_is_shown_otherwise(console, options):
+    with progress_bar("first", 2, console=console, **options) as update:
+        update("second")
+    assert console.file.getvalue() == ""
+
+
+def test_the_bar_goes_when_the_body_fails():
+    console = terminal()
+    with pytest.raises(ZeroDivisionError), progress_bar("first", 2, console=console):
+        1 / 0  # noqa: B018
+    assert console.file.getvalue().endswith("\x1b[2K")
