@@ -137,7 +137,7 @@ def test_order_holds_where_columns_were_left_out():
     with pytest.warns(match="constant"):
         gm = GaussianMixture(K, order_by=1, random_state=0).fit(rows)
     assert (np.diff(gm.means_[:, 1]) > 0).all()
-    np.testing.assert_array_equal(gm.fitted_parts()[1].means[:, 1], gm.means_[:, 1])
+    np.testing.assert_array_equal(gm.fit_result_.reduced.means[:, 1], gm.means_[:, 1])
 
 
 @pytest.mark.parametrize(

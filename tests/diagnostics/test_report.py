@@ -1,6 +1,7 @@
 """The report: each trouble that is planted is said, nothing is said of sound rows and fits, and facts are plain."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -186,8 +187,8 @@ def test_starts(log_likelihoods, sentence):
 
 def test_attributes_of_the_estimator_are_read_where_there_are_some():
     gm = GaussianMixture(2, random_state=0).fit(two().sample(100, 0)[0])
-    np.testing.assert_array_equal(FitRecord.of(gm).start_log_likelihoods, gm.start_log_likelihoods_)
-    gm.start_log_likelihoods_ = np.array([-3.0, -5.0])
+    np.testing.assert_array_equal(FitRecord.of(gm.fit_result_).start_log_likelihoods, gm.start_log_likelihoods_)
+    gm.fit_result_ = replace(gm.fit_result_, optima=(-3.0, -5.0))
     assert "1 of 2" in lines_of(gm.report())["starts"]
 
 

@@ -137,7 +137,7 @@ def test_warm_start_goes_on():
         parts.fit(ROWS).fit(ROWS)
     np.testing.assert_array_equal(parts.means_, whole.means_)
     with pytest.raises(
-        ValueError, match=r"warm_start goes on with \('full', 3, 3\), this fit asks for \('full', 3, 2\)"
+        ValueError, match=r"warm_start continues from \('full', 3, 3\), this fit asks for \('full', 3, 2\)"
     ):
         parts.fit(ROWS[:, :2])
     with pytest.raises(ValueError, match="'diag', 3, 3"):

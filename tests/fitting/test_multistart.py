@@ -14,9 +14,10 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import Multistart
+from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.starts import Sample, draw_starts, start_from_labels
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 
 
@@ -143,14 +144,8 @@ def search_for(rows, structure):
     data = Sample.of(WeightedRows(rows), structure.form)
     root = data.root_within(3, structure.form, np.random.default_rng(0))
     update = MaximumLikelihood(prior=Prior.chen_tan(1e-10, root))
-    settings = {
-        "accelerate": True,
-        "max_iter": 1000,
-        "deadline": math.inf,
-        "watch": None,
-        "near": RemainingGain(1e-3),
-    }
-    return Multistart(NativeEngine(rows), data, update, root, **settings)
+    settings = SearchSettings(8, RemainingGain(), 1000)
+    return Multistart(NativeEngine(rows), data, update, root, settings, RemainingGain(1e-3))
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -283,7 +278,7 @@ def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatc
     rows = blobs(6000, 3, 4, seed=5)
     whole = GaussianMixture(4, covariance_type=covariance_type, random_state=0).fit(rows)
     monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
-    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    monkeypatch.setattr("gaussmix.fitting.coreset.LEAST_ROWS", 800)
     seen = []
     gm = GaussianMixture(4, covariance_type=covariance_type, random_state=0, callback=seen.append).fit(rows)
     assert gm.converged_
@@ -296,7 +291,7 @@ def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatc
 @pytest.mark.parametrize("call", [20, 200])
 def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, monkeypatch):
     monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
-    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    monkeypatch.setattr("gaussmix.fitting.coreset.LEAST_ROWS", 800)
     rows = blobs(6000, 3, 4, seed=5)
     total = n_calls(rows, 4)
     gm = GaussianMixture(4, random_state=0, callback=InterruptAt(min(call, total)))

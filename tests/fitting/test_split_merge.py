@@ -13,10 +13,11 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import find_optimum
+from gaussmix.fitting.multistart import SearchSettings, find_optimum
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import halves, merge_costs, propose_moves, side_of_mean
-from gaussmix.fitting.starts import Sample, start_from_labels
+from gaussmix.fitting.starts import start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -129,7 +130,7 @@ def test_a_search_ends_without_components_that_chance_explains(seed):
     found = find_optimum(
         NativeEngine(rows), covariance_class("full"), 3,
         lambda data, root: MaximumLikelihood(prior=Prior.chen_tan(1e-10, root)),
-        n_starts=8, seed=seed, rule=RemainingGain(), max_iter=5000, accelerate=True,
+        SearchSettings(8, RemainingGain(), 5000), seed,
     )  # fmt: skip
     assert not found.soundness.unsound.any()
     counts = found.fit.moments.counts

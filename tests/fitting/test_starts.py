@@ -8,8 +8,10 @@ from tables import COVARIANCE_TYPES, TABLES, blobs
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.rows import WeightedRows
-from gaussmix.fitting import starts
-from gaussmix.fitting.starts import Sample, draw_starts, merge_cells, start_from_labels, start_from_responsibilities
+from gaussmix.fitting import agglomeration, starts
+from gaussmix.fitting.agglomeration import merge_cells
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.starts import draw_starts, start_from_labels, start_from_responsibilities
 
 FORMS = {"full": "full", "tied": "tied", "diag": "diagonal", "spherical": "spherical"}
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -149,8 +151,8 @@ def classification_energy(rows, w, form, pseudo):
 @weights
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
     cells = []
-    kept = starts.nearest
-    monkeypatch.setattr(starts, "nearest", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
+    kept = agglomeration.nearest
+    monkeypatch.setattr(agglomeration, "nearest", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
     for seed in range(4):
         rows = np.random.default_rng(seed).standard_normal((36, 2))
         given, k = weights_of(rows, weighted), 2

@@ -14,7 +14,8 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.starts import Sample, draw_starts
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.starts import draw_starts
 from gaussmix.fitting.stopping import MeanChange, ParameterDistance, RemainingGain, Stop
 
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

@@ -60,7 +60,7 @@ def test_criterion_display_has_the_values_of_the_table(search, criterion):
     display = CriterionDisplay.from_estimator(search, criterion=criterion)
     table = search.results_
     for line in range(len(table)):
-        k, name = table.key_of(line)
+        k, name = table.spec_of(line)
         where = display.covariance_types.index(name), display.n_components.tolist().index(k)
         assert display.values[where] == table[criterion][line]
         assert display.is_sound[where] == table.is_sound[line]
@@ -177,7 +177,7 @@ def test_criterion_display_refuses_what_has_no_such_criterion(search, given, opt
 def test_table_by_another_criterion_has_the_winner_of_a_search_by_it(search, iris, criterion):
     expected = GaussianMixtureIC(range(1, 6), criterion=criterion, random_state=0, n_jobs=1).fit(iris).results_
     table = search.results_.by(criterion)
-    assert table.key_of(table.best) == expected.key_of(expected.best)
+    assert table.spec_of(table.best) == expected.spec_of(expected.best)
     np.testing.assert_array_equal(table.value, expected.value)
 
 

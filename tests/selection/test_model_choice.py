@@ -22,7 +22,7 @@ import gaussmix.estimators.gaussian_ic
 from gaussmix import DegenerateDataWarning, DoubtfulModelWarning, GaussianMixture, GaussianMixtureIC
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.stopping import Stop
-from gaussmix.selection import Cell, SelectionTable
+from gaussmix.selection import Cell, ModelSpec, SelectionTable
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.explanation import explain
 from gaussmix.selection.model_names import resolve
@@ -248,10 +248,10 @@ def test_columns_that_tell_nothing_are_left_out_of_all_models(eruptions):
     with pytest.warns(DegenerateDataWarning, match="x2 is constant"):
         search = GaussianMixtureIC([2, 3], **options).fit(rows)
     assert search.best_estimator_.get_params()["covariance_type"] == "full"
-    kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, search.best_estimator_._data_range.kept])
+    kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, search.best_estimator_.fit_result_.columns.kept])
     assert search.best_params_ == kept.best_params_
     assert_allclose(search.results_.bic, kept.results_.bic, rtol=1e-9)
-    assert_array_equal(search.predict(rows), kept.predict(rows[:, search.best_estimator_._data_range.kept]))
+    assert_array_equal(search.predict(rows), kept.predict(rows[:, search.best_estimator_.fit_result_.columns.kept]))
     assert search.best_estimator_.means_.shape[1] == 4
     assert_allclose(search.best_estimator_.lower_bound_, search.score(rows), rtol=1e-9)
 
@@ -341,7 +341,7 @@ def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeyp
         assert deadline < math.inf
         untouched(rows, set(sorted(cells)[:1]), done=done, deadline=math.inf, **options)
         for key in sorted(cells)[1:]:
-            done(Cell.failed(*key, "time_budget ended before its turn"))
+            done(Cell.failed(key, "time_budget ended before its turn"))
         return {}
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE"], time_budget=0, random_state=0)
@@ -532,8 +532,8 @@ def test_table_is_read_only_and_knows_its_columns(search):
 
 
 def test_table_becomes_dict_csv_and_json_without_losing_a_digit(search, tmp_path):
-    failed = Cell.failed(9, "VVV", "there is nothing")
-    results = SelectionTable.of({**search.cells_, (9, "VVV"): failed}, "bic", 2, TYPES)
+    failed = Cell.failed(ModelSpec(9, "VVV"), "there is nothing")
+    results = SelectionTable.of({**search.cells_, failed.spec: failed}, "bic", 2, TYPES)
     columns = results.to_dict()
     assert columns["bic"][-1] is None
     assert columns["bic"][:-1] == results.bic[:-1].tolist()
@@ -551,7 +551,7 @@ def test_table_becomes_dict_csv_and_json_without_losing_a_digit(search, tmp_path
 
 def test_table_as_text_shows_differences_marks_and_a_legend(search):
     cells = dict(search.cells_) | {
-        (9, "VVV"): Cell.failed(9, "VVV", "nothing"),
+        ModelSpec(9, "VVV"): Cell.failed(ModelSpec(9, "VVV"), "nothing"),
         (4, "EII"): with_doubts(search.cells_[4, "EII"]),
     }
     results = SelectionTable.of(cells, "bic", 2, TYPES)
@@ -591,3 +591,19 @@ def test_grid_of_estimators_agrees_on_the_likelihoods(search, eruptions):
     for k, name in ((2, "VVV"), (3, "EEE")):
         alone = GaussianMixture(k, covariance_type=name, random_state=0).fit(eruptions)
         assert search.cells_[k, name].log_likelihood >= alone.score(eruptions) * len(eruptions) - 1e-3
+
+
+def test_correlations_survive_where_constant_columns_are_left_out_of_a_wide_table():
+    rng = np.random.default_rng(0)
+    pair = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.9], [0.9, 1.0]], 24)
+    rows = np.c_[pair, np.tile(np.arange(30.0), (24, 1))]  # fewer rows than columns, 30 of them constant
+    search = GaussianMixtureIC([1], covariance_types=["EEI", "EEE"], random_state=0)
+    with pytest.warns(DegenerateDataWarning):
+        search.fit(rows)
+    assert search.best_covariance_type_ == "EEE"
+    mixture = search.mixture_
+    np.testing.assert_allclose(mixture.covariance.dense()[0, :2, :2], np.cov(pair.T, ddof=0), rtol=1e-8)
+    alone = GaussianMixtureIC([1], covariance_types=["EEI", "EEE"], random_state=0).fit(pair)
+    np.testing.assert_array_equal(search.predict(rows), alone.predict(pair))
+    lifted = search.score_samples(rows) - alone.score_samples(pair)
+    np.testing.assert_allclose(lifted, lifted[0], rtol=1e-9)

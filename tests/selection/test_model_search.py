@@ -14,7 +14,8 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.starts import Sample
+from gaussmix.fitting.sample import Sample
+from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.nesting import is_submodel
 from gaussmix.selection.partitions import SearchData
@@ -27,10 +28,10 @@ FAITHFUL = load_old_faithful()[0]
 
 
 def all_cells(sizes, models=tuple(MODELS)):
-    return {(size, name) for size in sizes for name in models}
+    return {ModelSpec(size, name) for size in sizes for name in models}
 
 
-def landscape_of(rows, sizes):
+def search_data_of(rows, sizes):
     data = Sample.of(WeightedRows(rows), "full")
     return SearchData(data, sizes, lambda *_: MaximumLikelihood(), np.random.default_rng(0))
 
@@ -109,8 +110,8 @@ def test_time_budget_leaves_out_what_was_not_reached():
 def test_an_interrupted_search_hands_over_what_it_has():
     seen, steps = [], []
 
-    def step(size, name):
-        steps.append((size, name))
+    def step(spec):
+        steps.append(spec)
         if len(steps) == 3:
             raise KeyboardInterrupt
 
@@ -122,7 +123,7 @@ def test_an_interrupted_search_hands_over_what_it_has():
 
 def test_every_cell_has_its_steps():
     steps = []
-    search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, step=lambda *place: steps.append(place))
+    search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, step=steps.append)
     assert sorted(steps) == sorted(STEPS * [(1, "EII"), (2, "EII")])
 
 
@@ -147,10 +148,10 @@ def test_a_doubled_component_changes_no_density(name):
 
 
 def test_proposals_are_responsibilities():
-    landscape = landscape_of(IRIS, [2, 3, 4])
+    data = search_data_of(IRIS, [2, 3, 4])
     mixture = random_mixture(covariance_class("VVV"), 3, 4, np.random.default_rng(0))
     mixture = Mixture(mixture.weights, IRIS[[10, 60, 110]], mixture.covariance)
-    table = landscape.responsibilities(mixture)
+    table = data.responsibilities(mixture)
     proposed = [
         (list(splits(IRIS, mixture, table)), 4),
         (list(nudged_splits(IRIS, mixture, table)), 4),
@@ -163,7 +164,7 @@ def test_proposals_are_responsibilities():
             np.testing.assert_allclose(table.sum(axis=1), 1.0, rtol=1e-12)
             assert (table >= 0).all()
     for size in (2, 3, 4):
-        for _, table in landscape.partitions(size):
+        for _, table in data.partitions(size):
             assert table.shape == (len(IRIS), size)
 
 

@@ -82,7 +82,7 @@ def fit(
         with complete_file(output) as partial:
             mixture.save(partial)
         entries.append(Entry("model", str(output)))
-    reports = [inspect_fit(mixture, FitRecord.of(estimator), rows.values, rows.weights)] if report else []
+    reports = [inspect_fit(mixture, FitRecord.of(estimator.fit_result_), rows.values, rows.weights)] if report else []
     print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
     if interrupt:
         raise interrupt

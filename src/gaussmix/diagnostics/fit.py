@@ -17,6 +17,7 @@ from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
 from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 
@@ -41,7 +42,7 @@ class FitRecord:
         Log-likelihoods of the candidates that were fitted to the end, in nats, best first.
     history : dict of arrays, or None
         ``"seconds"``: the time since the fit began, at the start and after each iteration.
-    data_range : ColumnReduction, or None
+    columns : ColumnReduction, or None
         The reduction of the columns, if some were left out.
     reduced : Mixture, or None
         The mixture of the columns that were kept, if some were left out.
@@ -53,32 +54,32 @@ class FitRecord:
     update: MaximumLikelihood = field(default_factory=MaximumLikelihood)
     start_log_likelihoods: FloatArray | None = None
     history: dict[str, FloatArray] | None = None
-    data_range: ColumnReduction | None = None
+    columns: ColumnReduction | None = None
     reduced: Mixture | None = None
 
     @classmethod
-    def of(cls, estimator: Any) -> Self:
-        """Take the record from a fitted `GaussianMixture`.
+    def of(cls, result: FitResult) -> Self:
+        """Take the record from the result of a fit.
 
         Parameters
         ----------
-        estimator : GaussianMixture
-            A fitted estimator.
+        result : FitResult
+            Such as ``fit_result_`` of a fitted `GaussianMixture`.
 
         Returns
         -------
         FitRecord
-            The record of its fit.
+            The record of the fit.
         """
         return cls(
-            estimator.stop_reason_,
-            estimator.converged_,
-            estimator.n_iter_,
-            estimator._update,
-            estimator.start_log_likelihoods_,
-            estimator.history_,
-            estimator._data_range,
-            estimator._reduced,
+            result.reason,
+            result.fit.stop.is_converged,
+            result.fit.n_iter,
+            result.update,
+            np.array(result.optima),
+            result.history(),
+            result.columns,
+            result.reduced,
         )
 
 
@@ -111,10 +112,10 @@ def inspect_fit(
     if given is not None:
         facts["rows"] = row_facts(given, mixture.n_components, mixture.covariance_type)
     if record is None:
-        update, data_range = MaximumLikelihood(), _data_range(mixture, given)
-        reduced = None if data_range is None else mixture.marginal(data_range.kept.tolist())
+        update, columns = MaximumLikelihood(), _column_reduction(mixture, given)
+        reduced = None if columns is None else mixture.marginal(columns.kept.tolist())
     else:
-        update, data_range, reduced = record.update, record.data_range, record.reduced
+        update, columns, reduced = record.update, record.columns, record.reduced
         facts["fit"] = {
             "stop_reason": record.stop_reason,
             "converged": bool(record.converged),
@@ -123,10 +124,10 @@ def inspect_fit(
             "time": _time(record.history),
             "ridge": _ridge(mixture, update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
         }
-    if data_range is None or reduced is None:
+    if columns is None or reduced is None:
         facts["components"] = _components(mixture, update, given)
     else:
-        kept = None if given is None else given.with_values(data_range.reduce(given.values))
+        kept = None if given is None else given.with_values(columns.reduce(given.values))
         facts["components"] = _components(reduced, update, kept)
     facts["overlap"] = overlap_facts(mixture)
     if given is not None:
@@ -137,7 +138,7 @@ def inspect_fit(
     return Report(facts)
 
 
-def _data_range(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
+def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
     """Return the reduction of the columns in a fit of such covariances to the rows."""
     if rows is None:
         return None

@@ -6,13 +6,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
-from gaussmix.fitting.multistart import Found
+from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.stopping import Stop
 
 
-def warn_of(found: Found, reg_covar: float | str) -> None:
-    """Warn of each trouble, in the name of whoever called ``fit``."""
-    fit, soundness = found.fit, found.soundness
+def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
+    """Warn of each problem of a fit; the warnings point to the call of ``fit``."""
+    fit, soundness = result.fit, result.soundness
     if not fit.stop.is_converged and fit.stop is not Stop.START:
         remedy = (
             "Best performing initialization did not converge. Try different init parameters, or increase "

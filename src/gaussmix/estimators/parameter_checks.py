@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from gaussmix.components.matching import ORDERS
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.mixture import Mixture, check_weights
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.initialization import METHODS
+from gaussmix.fitting.settings import PENALTIES
 
 
 def require_integer(name: str, value: Any, least: int) -> None:
@@ -20,6 +23,55 @@ def require_integer(name: str, value: Any, least: int) -> None:
 def require_nonnegative(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be a finite number, at least 0; got {value!r}")
+
+
+def require_reg_covar(reg_covar: Any) -> None:
+    """Raise a ValueError unless it is a nonnegative number, "auto" or the name of a penalty."""
+    if not isinstance(reg_covar, str):
+        require_nonnegative("reg_covar", reg_covar)
+    elif reg_covar not in ("auto", *PENALTIES):
+        raise ValueError(f"reg_covar must be a number, at least 0, or one of {('auto', *PENALTIES)}; got {reg_covar!r}")
+
+
+def require_time_budget(time_budget: Any) -> None:
+    """Raise a ValueError unless it is None or a nonnegative number."""
+    if time_budget is not None:
+        require_nonnegative("time_budget", time_budget)
+
+
+def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
+    """Raise a ValueError if there are fewer rows, or fewer rows of positive weight, than components."""
+    if rows.n_rows < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_rows}"
+        )
+    if rows.n_positive < n_components:
+        raise ValueError(
+            f"sample_weight leaves {rows.n_positive} rows for n_components = {n_components}; give weight to more rows "
+            "or use fewer components"
+        )
+
+
+def check_gaussian_mixture(estimator: Any) -> None:
+    """Raise a ValueError for a parameter of `GaussianMixture` that has no meaning."""
+    covariance_class(estimator.covariance_type)
+    require_integer("n_components", estimator.n_components, 1)
+    require_integer("verbose_interval", estimator.verbose_interval, 1)
+    if estimator.max_iter != "auto":
+        require_integer("max_iter", estimator.max_iter, 0)
+    if estimator.n_init != "auto":
+        require_integer("n_init", estimator.n_init, 1)
+    if estimator.tol != "auto":
+        require_nonnegative("tol", estimator.tol)
+    require_reg_covar(estimator.reg_covar)
+    require_time_budget(estimator.time_budget)
+    if estimator.acceleration not in ("auto", "none"):
+        raise ValueError(f'acceleration must be "auto" or "none"; got {estimator.acceleration!r}')
+    init_params, callback = estimator.init_params, estimator.callback
+    if isinstance(init_params, str) and init_params not in ("auto", *METHODS):
+        raise ValueError(f"init_params must be one of {('auto', *METHODS)} or an array; got {init_params!r}")
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback must be callable or None; got {callback!r}")
 
 
 def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int) -> None:

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from gaussmix.core.covariance import covariance_class
+from gaussmix.core.covariance import covariance_class, free_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
@@ -150,10 +150,12 @@ class ColumnReduction:
         return np.ascontiguousarray(rows[:, self.kept])
 
     def lift(self, mixture: Mixture) -> Mixture:
-        """The mixture of all columns that a mixture of the kept ones stands for.
+        """Return the mixture of all columns that corresponds to a mixture of the kept columns.
 
-        Of the kept columns it has the same means and, but for the rounding of roots whose rows change places, the same
-        covariances. A "spherical" mixture, of rows that are all equal, keeps its variances for all columns.
+        The kept columns keep their means and, up to the rounding of roots whose rows change places, their covariances.
+        What components share ends with the kept columns: the structure is the free one. Correlations are kept where
+        only constant columns were dropped ("diag"). A "spherical" mixture, of rows that are all equal, keeps its
+        variances for all columns.
 
         Parameters
         ----------
@@ -165,12 +167,16 @@ class ColumnReduction:
         Mixture
             Of all columns.
         """
+        own, structure = free_of(type(mixture.covariance)), covariance_class(self.covariance_type)
+        if self.covariance_type == "diag" and own.name in ("full", "tied"):
+            structure = own
+        if self.covariance_type != "spherical" and own is not structure:
+            mixture = mixture.promote_to(structure)
         shifts = (mixture.means - self.centers[self.kept]) / self.scales[self.kept]
         means = np.empty((mixture.n_components, len(self.centers)))
         means[:, self.kept] = mixture.means
         means[:, self.dropped] = self.centers[self.dropped] + shifts @ self.coefficients * self.scales[self.dropped]
-        structure = covariance_class(self.covariance_type)  # what components share ends with the kept columns
-        match self.covariance_type:
+        match structure.name:
             case "full":
                 roots = self._lift_roots(mixture.covariance.roots)
             case "tied":

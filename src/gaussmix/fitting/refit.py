@@ -15,7 +15,7 @@ from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import find_optimum
+from gaussmix.fitting.multistart import SearchSettings, find_optimum
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.stopping import RemainingGain, Stop
@@ -71,7 +71,7 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
 
 
 def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rng: np.random.Generator) -> Refit:
-    """Starts that race, and moves from the best: the estimator's default, which knows nothing of other fits.
+    """Fit a mixture by the estimator's default search, without a start.
 
     Parameters
     ----------
@@ -94,11 +94,8 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
             type(like.covariance),
             like.n_components,
             lambda data, root: update,
-            n_starts=_STARTS,
-            seed=int(rng.integers(2**31)),
-            rule=NEAR,
-            max_iter=MAX_ITER,
-            accelerate=True,
+            SearchSettings(_STARTS, NEAR, MAX_ITER),
+            int(rng.integers(2**31)),
         ).fit
 
     return _of_fit(search)

@@ -17,7 +17,8 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.starts import Sample, kurtosis_axes, start_from_labels, start_from_responsibilities
+from gaussmix.fitting.sample import Sample, kurtosis_axes
+from gaussmix.fitting.starts import start_from_labels, start_from_responsibilities
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split

@@ -5,100 +5,21 @@ tied covariances any at all, diagonal ones the units of each feature, spherical 
 """
 
 import math
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of, structure_of
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
 from gaussmix.core.covariance.triangular import inverse_transposed
-from gaussmix.core.engines import NativeEngine
-from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.fitting.agglomeration import merge_cells
+from gaussmix.fitting.kmeans import nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
 
-_LLOYD_ITERATIONS = 10  # of k-means: EM does the rest
 _PSEUDO_ROWS = 1.0  # behind each covariance of a start
-_LEAST_SPREAD = 1e-7  # of a column about the others, as a share of its deviation
-_OF_ALL_ROWS = 1e-4  # share of the deviations of all rows that joins those within clusters
-_CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small enough to lie within one cluster
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Some rows to start from, and the units to see them in.
-
-    Attributes
-    ----------
-    rows : WeightedRows
-        Weights have mean one.
-    center : (d,) array
-    root : (d, d) array
-        Lower root of their covariance, as far as the structure of the components can see it: diagonal for diagonal
-        ones, a multiple of the identity for spherical ones.
-    whitened : (n, d) array
-        The rows about the center, in units of the root.
-    """
-
-    rows: WeightedRows
-    center: FloatArray
-    root: FloatArray
-
-    @classmethod
-    def of(cls, rows: WeightedRows, form: Form) -> "Sample":
-        if rows.weights is not None:
-            rows = replace(rows, weights=rows.weights / rows.weights.mean())
-        center = np.average(rows.values, axis=0, weights=rows.weights)
-        return cls(rows, center, _root_about(rows.with_values(rows.values - center), form))
-
-    @cached_property
-    def whitened(self) -> FloatArray:
-        return (self.rows.values - self.center) @ inverse_transposed(self.root[None])[0]
-
-    @cached_property
-    def engine(self) -> NativeEngine:
-        """Of the whitened rows."""
-        return NativeEngine.of(self.rows.with_values(self.whitened))
-
-    @cached_property
-    def invariant(self) -> FloatArray:
-        """(n, d) invariant coordinates: whitened rows along the axes of their fourth moments, by ascending kurtosis.
-
-        They are the same, but for signs, after any affine map. A direction of low kurtosis is one in which two or more
-        clusters of like size come apart: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B
-        71 (2009), 549-592, section 5.
-        """
-        centered = self.rows.with_values(self.rows.values - self.center)
-        whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
-        return whitened @ kurtosis_axes(centered.with_values(whitened))
-
-    def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
-        """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
-        return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
-
-    def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
-        """(d, d) the same for given clusters, with a little of all rows for clusters that have no spread."""
-        within = _about_means(self, labels) / math.sqrt(len(labels))
-        if self.rows.weights is not None:
-            within *= np.sqrt(self.rows.weights)[:, None]
-        return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
-
-
-def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
-    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'``.
-
-    Cardoso, Source separation using higher order moments, ICASSP 1989, 2109-2112.
-    """
-    values = whitened.values
-    lengths = (values**2).sum(axis=1)
-    if whitened.weights is not None:
-        lengths = lengths * whitened.weights
-    return np.asarray(np.linalg.eigh((values * lengths[:, None]).T @ values)[1])
 
 
 def draw_starts(
@@ -210,124 +131,12 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
 
 
-def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """(n,) the clusters of k-means among the rows of a sample, seen in ``coordinates`` (n, any)."""
-    rows = data.rows.with_values(np.ascontiguousarray(coordinates))
-    return nearest(rows.values, k_means(rows, n_components, rng, max_iter=_LLOYD_ITERATIONS))
-
-
-def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
-    """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
-    scaled = centered.values
-    if centered.weights is not None:
-        scaled = scaled * np.sqrt(centered.weights)[:, None]
-    return _regular_root(scaled / math.sqrt(len(scaled)), form)
-
-
-def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
-    """Lower root of ``rows' rows`` as far as the structure can see it."""
-    deviations = np.sqrt((rows**2).sum(axis=0))
-    root = structure_of(form).root_of_rows(rows)
-    least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
-    root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
-    return root
-
-
-def _about_means(data: Sample, labels: IntArray) -> FloatArray:
-    return data.rows.values - _means(data, labels)[labels]
-
-
-def _means(data: Sample, labels: IntArray) -> FloatArray:
-    weights = data.rows.explicit_weights
-    counts = np.bincount(labels, weights)
-    centered = data.rows.values - data.center
-    sums = np.stack([np.bincount(labels, weights * column) for column in centered.T], axis=1)
-    return data.center + sums / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
-
-
 def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     """(n, n_axes) the rows in the units within clusters, along the axes in which the clusters' means differ the most.
 
     Fisher's linear discriminants (Bishop 2006, section 4.1.6): they undo a stretch that all clusters share.
     """
     units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
-    means = (_means(data, labels) - data.center) @ units
+    means = (means_of_clusters(data, labels) - data.center) @ units
     between = (means * np.bincount(labels, data.rows.weights)[:, None]).T @ means
     return (data.rows.values - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
-
-
-def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.random.Generator) -> IntArray:
-    """(n,) labels: the clusters of `merge_tree` in which so many are left.
-
-    When there are too few rows for more cells than components, those of k-means.
-    """
-    n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, rows.n_rows // _LEAST_ROWS_PER_CELL)
-    if n_cells <= n_components:
-        return nearest(rows.values, k_means(rows, n_components, rng, max_iter=_LLOYD_ITERATIONS))
-    cells = nearest(rows.values, rows.values[draw_seeds(rows, n_cells, rng)])
-    return merge_tree(rows, form, cells, [n_components])[n_components]
-
-
-def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collection[int]) -> dict[int, IntArray]:
-    """Cells merged two by two at the least loss of classification likelihood, as they are when so many are left.
-
-    The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield
-    and Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a pseudo-row in every cell.
-
-    Parameters
-    ----------
-    rows : WeightedRows
-        In whitened units.
-    form : {"full", "tied", "diagonal", "spherical"}
-    cells : (n,) array of int
-        The cell of each row.
-    sizes : collection of int
-        Numbers of clusters.
-
-    Returns
-    -------
-    dict
-        From each size to labels (n,). Where there are fewer cells, each is a cluster.
-    """
-    n_cells = int(cells.max()) + 1
-    weights, d = rows.explicit_weights, rows.n_features
-    algebra = FORMS[form]
-    features = algebra.squares(rows.values)
-    sums: FloatArray = np.stack(
-        [np.bincount(cells, weights * column, n_cells) for column in (np.ones(rows.n_rows), *rows.values.T)], axis=1
-    )
-    squares: FloatArray = np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
-    ids = np.arange(n_cells)
-    alive = sums[:, 0] > 0
-    pseudo = max(sizes) ** (-2 / d)
-
-    def energy(sums: FloatArray, squares: FloatArray) -> FloatArray:
-        counts = sums[..., 0]
-        scatter = squares - algebra.squares(sums[..., 1:]) / np.maximum(counts, 1e-300)[..., None]
-        return algebra.classification_loss(counts, scatter, pseudo, d)
-
-    own = energy(sums, squares)
-    loss = np.full((n_cells, n_cells), np.inf)
-    first, second = np.triu_indices(n_cells, 1)
-    loss[first, second] = (
-        energy(sums[first] + sums[second], squares[first] + squares[second]) - own[first] - own[second]
-    )
-    loss[~alive] = loss[:, ~alive] = np.inf
-    wanted = sorted(sizes, reverse=True)
-    clusters = {}
-    for left in range(int(alive.sum()), 0, -1):
-        while wanted and wanted[0] >= left:
-            clusters[wanted.pop(0)] = np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
-        if not wanted:
-            break
-        i, j = divmod(int(loss.argmin()), n_cells)
-        sums[i] += sums[j]
-        squares[i] += squares[j]
-        own[i] = energy(sums[i], squares[i])
-        ids[ids == ids[j]] = ids[i]
-        alive[j] = False
-        loss[j] = loss[:, j] = np.inf
-        others = np.flatnonzero(alive & (np.arange(n_cells) != i))
-        losses = energy(sums[i] + sums[others], squares[i] + squares[others]) - own[i] - own[others]
-        loss[np.minimum(i, others), np.maximum(i, others)] = losses
-    return clusters

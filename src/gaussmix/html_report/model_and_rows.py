@@ -74,4 +74,4 @@ class ModelAndRows:
 
 def _record_of(model: Any) -> FitRecord | None:
     fitted = getattr(model, "best_estimator_", model)
-    return FitRecord.of(fitted) if isinstance(fitted, GaussianMixture) else None
+    return FitRecord.of(fitted.fit_result_) if isinstance(fitted, GaussianMixture) else None

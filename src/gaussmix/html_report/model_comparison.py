@@ -13,7 +13,6 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
-from gaussmix.diagnostics import FitRecord
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.selection import criteria
 from gaussmix.selection.model_names import code_of
@@ -146,20 +145,20 @@ def compare_with_search(
     mixture: Mixture, search: GaussianMixtureIC, rows: WeightedRows, notes: tuple[str, ...] = ()
 ) -> ModelComparison:
     """Compare a model with a search that was fitted to these rows, on the columns that the search kept."""
-    data_range = FitRecord.of(search.best_estimator_).data_range
+    columns = search.best_estimator_.fit_result_.columns
     structure, k, name = type(mixture.covariance), mixture.n_components, mixture.covariance_type
     dropped: tuple[int, ...] = ()
-    if data_range is not None:
-        dropped = tuple(data_range.dropped.tolist())
-        mixture = mixture.marginal(data_range.kept.tolist())
-        rows = rows.with_values(data_range.reduce(rows.values))
+    if columns is not None:
+        dropped = tuple(columns.dropped.tolist())
+        mixture = mixture.marginal(columns.kept.tolist())
+        rows = rows.with_values(columns.reduce(rows.values))
     d = mixture.n_features
     n_parameters = k - 1 + k * d + structure.count_parameters(k, d)
     moments = NativeEngine.of(rows).accumulate(mixture.whitened())
     table = search.results_
     same = [
         line
-        for line, (size, other) in enumerate(map(table.key_of, range(len(table))))
+        for line, (size, other) in enumerate(map(table.spec_of, range(len(table))))
         if size == k and code_of(other, d) == code_of(name, d) and table.status[line] != "failed"
     ]
     return ModelComparison(

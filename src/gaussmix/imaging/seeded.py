@@ -63,11 +63,10 @@ def fit_seeded(
     rows = np.concatenate([grid.rows for grid in grids])
     if (rows == rows[0]).all():
         raise ValueError("image has one color only: there is nothing to tell apart")
-    whole = estimator.set_params(n_components=1).fit(rows).mixture_
-    columns, update = estimator._data_range, estimator._update
-    outliers = whole
+    result = estimator.set_params(n_components=1).fit(rows).fit_result_
+    whole, outliers, columns, update = result.mixture, result.reduced, result.columns, result.update
     if columns is not None:
-        outliers, rows = estimator._reduced, columns.reduce(rows)
+        rows = columns.reduce(rows)
         grids = [grid.reduced(columns) for grid in grids]
     seeds = np.concatenate([grid.row_seeds() for grid in grids])
     classes = initial_classes(rows, seeds, n_classes, per_class, outliers, update, rng)

@@ -63,8 +63,8 @@ def fit_unsupervised(
     warnings = _fit_colors(sample, estimator)
     if smoothing == 0:
         return SegmentationFit(Classes(estimator.mixture_), 0.0, (), warnings, contrast)
-    columns, update = estimator._data_range, estimator._update
-    start = Classes(estimator.mixture_ if columns is None else estimator._reduced)
+    result = estimator.fit_result_
+    columns, update, start = result.columns, result.update, Classes(result.reduced)
 
     def grids(max_pixels: int | None = None) -> list[Grid]:
         return [grid.reduced(columns) for grid in sample.grids(neighborhood, max_pixels, contrast)]

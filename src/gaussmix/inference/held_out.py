@@ -70,7 +70,7 @@ def cross_validated_log_likelihood(
         seed=seed_of(random_state),
         start=start,
     )
-    if fitted.data_range is None:
+    if fitted.columns is None:
         return held_out
     # columns that follow from others have the same density in every component
     rows = as_rows(X, fitted.mixture.n_features, fitted.mixture.feature_names)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
@@ -32,7 +33,7 @@ class Fitted:
     update : MaximumLikelihood
     rows : WeightedRows
         The kept columns, as contiguous float64.
-    data_range : ColumnReduction or None
+    columns : ColumnReduction or None
         What lies between the two.
     """
 
@@ -40,7 +41,7 @@ class Fitted:
     reduced: Mixture
     update: MaximumLikelihood
     rows: WeightedRows
-    data_range: ColumnReduction | None
+    columns: ColumnReduction | None
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
@@ -54,15 +55,17 @@ class Fitted:
             When the rows are not those of such a model.
         """
         if isinstance(model, GaussianMixture):
-            mixture, reduced, update, data_range = model.fitted_parts()
+            check_is_fitted(model)
+            result = model.fit_result_
+            mixture, reduced, update, columns = result.mixture, result.reduced, result.update, result.columns
         elif isinstance(model, Mixture):
-            mixture, reduced, update, data_range = model, model, default_update(model), None
+            mixture, reduced, update, columns = model, model, default_update(model), None
         else:
             raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
         rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names)
-        values = rows.values if data_range is None else data_range.reduce(rows.values)
+        values = rows.values if columns is None else columns.reduce(rows.values)
         rows = rows.with_values(np.ascontiguousarray(values, dtype=np.float64))
-        return cls(mixture, reduced, update, rows, data_range)
+        return cls(mixture, reduced, update, rows, columns)
 
     @property
     def n_rows(self) -> int:
@@ -83,7 +86,7 @@ class Fitted:
 
     def lift(self, mixture: Mixture) -> Mixture:
         """A mixture of the kept columns as one of all."""
-        whole = mixture if self.data_range is None else self.data_range.lift(mixture)
+        whole = mixture if self.columns is None else self.columns.lift(mixture)
         return replace(whole, feature_names=self.mixture.feature_names)
 
     def resampled(self, rng: np.random.Generator) -> WeightedRows:

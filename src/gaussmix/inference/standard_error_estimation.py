@@ -221,7 +221,7 @@ def standard_errors(
             "bootstrap, a simpler covariance_type or fewer components"
         )
     components = np.flatnonzero(mixture.weights > 0)
-    features = np.arange(d) if fit.data_range is None else fit.data_range.kept
+    features = np.arange(d) if fit.columns is None else fit.columns.kept
     parametrization = Parametrization.about(mixture.take(components) if len(components) < k else mixture)
     with one_blas_thread(*fit.rows.shape):
         information = Information.at(parametrization, fit.rows, squares=kind != "observed")

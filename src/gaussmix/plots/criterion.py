@@ -156,7 +156,7 @@ class CriterionDisplay:
         values[lines, columns] = np.where(np.isfinite(table.value), table.value, np.nan)
         is_sound = np.zeros(values.shape, dtype=bool)
         is_sound[lines, columns] = table.is_sound
-        best_n_components, best_covariance_type = table.key_of(table.best)
+        best_n_components, best_covariance_type = table.spec_of(table.best)
         display = cls(
             n_components=numbers,
             covariance_types=types,

@@ -1,7 +1,8 @@
-"""Which model: searches over numbers of components and covariance models, criteria, and reasons."""
+"""Selection of a model: criteria, the search over numbers of components and covariance models, explanations."""
 
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.explanation import Explanation
+from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.table import SelectionTable
 
-__all__ = ["Cell", "Explanation", "SelectionTable"]
+__all__ = ["Cell", "Explanation", "ModelSpec", "SelectionTable"]

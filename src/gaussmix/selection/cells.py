@@ -11,9 +11,7 @@ from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import Stop
-
-Key = tuple[int, str]
-"""Number of components and covariance type."""
+from gaussmix.selection.model_names import ModelSpec
 
 _NUMBERS_PER_PARAMETER = 2
 
@@ -24,26 +22,23 @@ class Cell:
 
     Attributes
     ----------
-    n_components : int
-        How many components.
-    covariance_type : str
-        Which covariance model.
+    spec : ModelSpec
+        The model.
     fit : Fit or None
-        None when nothing could be fitted: ``failure`` says why.
+        None if nothing could be fitted: ``failure`` says why.
     update : MaximumLikelihood or None
         The M-step of the fit.
     soundness : Soundness or None
-        What is wrong with the components of the fit.
+        The soundness of the components.
     origin : str
-        Which start led there.
+        The start that led to the fit.
     seconds : float
-        What the cell took.
+        Time spent on the cell.
     failure : str
-        A sentence, empty where there is a fit.
+        A sentence; empty if there is a fit.
     """
 
-    n_components: int
-    covariance_type: str
+    spec: ModelSpec
     fit: Fit | None
     update: MaximumLikelihood | None
     soundness: Soundness | None
@@ -52,31 +47,34 @@ class Cell:
     failure: str = ""
 
     @classmethod
-    def failed(cls, n_components: int, covariance_type: str, failure: str, seconds: float = 0.0) -> Self:
-        """A cell without a fit.
+    def failed(cls, spec: ModelSpec, failure: str, seconds: float = 0.0) -> Self:
+        """Make a cell without a fit.
 
         Parameters
         ----------
-        n_components : int
-            How many components.
-        covariance_type : str
-            Which covariance model.
+        spec : ModelSpec
+            The model.
         failure : str
             Why there is no fit, a sentence.
         seconds : float, default=0.0
-            What it took to see that.
+            Time spent on the cell.
 
         Returns
         -------
         Cell
             Without a fit.
         """
-        return cls(n_components, covariance_type, None, None, None, seconds=seconds, failure=failure)
+        return cls(spec, None, None, None, seconds=seconds, failure=failure)
 
     @property
-    def key(self) -> Key:
-        """Number of components and covariance type."""
-        return self.n_components, self.covariance_type
+    def n_components(self) -> int:
+        """Number of components."""
+        return self.spec.n_components
+
+    @property
+    def covariance_type(self) -> str:
+        """Name of the covariance model."""
+        return self.spec.covariance_type
 
     @property
     def mixture(self) -> Mixture | None:

@@ -1,9 +1,9 @@
-"""EM on all rows from the peaks that a search has settled on, and the order among the cells that results have.
+"""The final runs of EM on all rows, and the order of likelihoods among nested models.
 
-A mixture is one of every richer structure, and with a component doubled one of more components. So the likelihood of a
-cell can be no lower than that of a cell below it, and where it is, the search has missed something. Where nothing sound
-is as high as the sound fits below, the highest of these stands in the place of the cell, as it is: what is above it has
-components that are accidents, whose likelihood says nothing.
+A mixture of a structure is also one of every richer structure, and with a component doubled one of more components. The
+likelihood of a model can therefore be no lower than that of a special case; where it is, the search has missed an
+optimum. If no sound fit is as high as the sound fits of the special cases, the highest of these takes the place of the
+model: fits above it owe their likelihood to spurious components.
 """
 
 import math
@@ -21,25 +21,25 @@ from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.selection.cells import Cell
-from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum, Place
-from gaussmix.selection.model_names import as_origin
+from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum
+from gaussmix.selection.model_names import ModelSpec, as_origin
 from gaussmix.selection.partitions import SearchData
 from gaussmix.selection.warm_starts import doubled
 
-_PLAIN = 6  # iterations without acceleration: most fits are at the top after three
-_MOST = 500  # iterations more, of sound components
+_PLAIN = 6  # iterations without acceleration: most fits have converged after three
+_MOST = 500  # more iterations, if the components are sound
 
 
 @dataclass(frozen=True, eq=False)
 class FinalFit:
-    """What is said of a cell.
+    """The final fit of a model.
 
     Attributes
     ----------
     fit : Fit
     soundness : Soundness
     origin : str
-        What it was started from.
+        The start that led to it.
     """
 
     fit: Fit
@@ -56,7 +56,7 @@ class FinalFit:
 
 
 class FinalFits:
-    """The fits of all cells.
+    """The final fits of all models of a table.
 
     Parameters
     ----------
@@ -64,19 +64,19 @@ class FinalFits:
         All rows.
     data : SearchData
     sweep : GridSweep
-    known : mapping from (int, structure) to Cell
-        Cells that stay as they are.
+    known : mapping from ModelSpec to Cell
+        Cells that are not fitted again.
     deadline : float
-        As ``time.perf_counter()`` counts.
+        By ``time.perf_counter()``.
 
     Attributes
     ----------
-    fits : dict from (int, structure) to FinalFit
-        Of the cells that were fitted, and of those that were known.
-    seconds : dict from (int, structure) to float
-        What each fit took.
+    fits : dict from ModelSpec to FinalFit
+        Of the models that were fitted, and of the known ones.
+    seconds : dict from ModelSpec to float
+        Time of each fit.
     interrupted : bool
-        Whether Ctrl-C has ended a fit: then the others stay where they start.
+        Whether Ctrl-C has ended a fit; later fits then make no iterations.
     """
 
     def __init__(
@@ -84,38 +84,36 @@ class FinalFits:
         engine: AbstractEngine,
         data: SearchData,
         sweep: GridSweep,
-        known: Mapping[Place, Cell],
+        known: Mapping[ModelSpec, Cell],
         deadline: float,
     ) -> None:
         self._engine, self._data, self._sweep, self._deadline = engine, data, sweep, deadline
-        self.fits: dict[Place, FinalFit] = {}
-        for place, cell in known.items():
+        self.fits: dict[ModelSpec, FinalFit] = {}
+        for spec, cell in known.items():
             if cell.fit is not None and cell.soundness is not None:
-                self.fits[place] = FinalFit(cell.fit, cell.soundness, cell.origin)
-        self.seconds: dict[Place, float] = {}
+                self.fits[spec] = FinalFit(cell.fit, cell.soundness, cell.origin)
+        self.seconds: dict[ModelSpec, float] = {}
         self.interrupted = False
 
-    def fit(self, place: Place, optimum: LocalOptimum) -> None:
-        """A fit of a cell; they come from few components and simple structures to many and rich ones."""
+    def fit(self, spec: ModelSpec, optimum: LocalOptimum) -> None:
+        """Fit a model from an optimum; models must come in the order of the sweep, special cases first."""
         began = time.perf_counter()
-        highest = self._highest_special_case(place)
-        floor = -math.inf if highest is None else highest.log_likelihood
-        final = self._examined(self._run(place, optimum.mixture, _PLAIN), optimum.origin)
-        if highest is not None and final.log_likelihood < floor - TOLERANCE:
-            again = self._examined(
-                self._run(place, self._as_model(highest, place), _PLAIN), as_origin(highest.fit.mixture)
-            )
+        below = self._highest_special_case(spec)
+        floor = -math.inf if below is None else below.log_likelihood
+        final = self._examined(self._run(spec, optimum.mixture, _PLAIN), optimum.origin)
+        if below is not None and final.log_likelihood < floor - TOLERANCE:
+            again = self._examined(self._run(spec, _as_model(below, spec), _PLAIN), as_origin(below.fit.mixture))
             final = again if again.log_likelihood > final.log_likelihood else final
         if final.fit.stop is Stop.LIMIT and not final.soundness.n_unsound:
-            final = self._examined(self._run(place, final.fit.mixture, _MOST, final.fit), final.origin)
-        if highest is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
-            final = self._examined(self._run(place, self._as_model(highest, place), 0), as_origin(highest.fit.mixture))
-        self.fits[place] = final
-        self.seconds[place] = time.perf_counter() - began
+            final = self._examined(self._run(spec, final.fit.mixture, _MOST, final.fit), final.origin)
+        if below is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
+            final = self._examined(self._run(spec, _as_model(below, spec), 0), as_origin(below.fit.mixture))
+        self.fits[spec] = final
+        self.seconds[spec] = time.perf_counter() - began
 
-    def _run(self, place: Place, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
-        """Plain EM; a run that goes on is accelerated."""
-        update = self._data.update(*place)
+    def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
+        """Run plain EM; a run that continues is accelerated."""
+        update = self._data.update(spec)
         fit = fit_em(
             self._engine,
             update,
@@ -133,15 +131,15 @@ class FinalFits:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
         return FinalFit(fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
 
-    def _highest_special_case(self, place: Place) -> FinalFit | None:
-        """The highest sound one."""
-        below = [self.fits[other] for other in self._sweep.under(place) if other in self.fits]
+    def _highest_special_case(self, spec: ModelSpec) -> FinalFit | None:
+        """Return the sound special case of greatest likelihood."""
+        below = [self.fits[other] for other in self._sweep.special_cases(spec) if other in self.fits]
         return max((final for final in below if final.is_sound), key=lambda final: final.log_likelihood, default=None)
 
-    def _as_model(self, final: FinalFit, place: Place) -> Mixture:
-        """The mixture of a cell below as one of the place."""
-        size, structure = place
-        mixture = final.fit.mixture
-        while mixture.n_components < size:
-            mixture = doubled(mixture)
-        return mixture.promote_to(structure)
+
+def _as_model(final: FinalFit, spec: ModelSpec) -> Mixture:
+    """Return the mixture of a special case as a mixture of a richer model."""
+    mixture = final.fit.mixture
+    while mixture.n_components < spec.n_components:
+        mixture = doubled(mixture)
+    return mixture.promote_to(spec.structure)

@@ -1,9 +1,9 @@
-"""The search over models: every structure with every number of components, each started from its neighbors.
+"""The search over the grid of models: a forward and a backward sweep in which cells start from their neighbors.
 
-What one cell of the table has found is where others begin. A structure starts from its special cases, for the M-step
-of a richer structure at their responsibilities loses no likelihood; k components start from k - 1 of which one is
-split, and from k + 1 of which two are merged; and all start from the same partitions of the rows. So a richer model
-ends no lower than a special case, and more components no lower than fewer, whatever the starts were (`final_fits.py`).
+A structure starts from its special cases, because the M-step of a richer structure at their responsibilities loses no
+likelihood. A model with k components starts from k - 1 components with one split, and from k + 1 components with two
+merged. All cells start from the same partitions of the rows. No richer model therefore ends below a special case, and
+no model below one with fewer components, whatever the starts were (`final_fits.py`).
 """
 
 import math
@@ -14,32 +14,28 @@ from functools import cached_property
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES, BatchSettings
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.sequential_batch import batch_method
-from gaussmix.selection.model_names import as_origin
+from gaussmix.selection.model_names import ModelSpec, as_origin
 from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.selection.partitions import SearchData, Start
 from gaussmix.selection.warm_starts import merges, nudged_splits, splits
 
-_SHORT, _LONG = 3, 300  # iterations of the two heats of a race
-_FINISHERS = 10  # starts in the last heat
-_WIDE, _WIDE_LONG = 2, 30  # starts at all, and their iterations, where runs are not compiled
-_NEAR = 1e-3  # nats from the top
-_SAME = 1e-2  # nats: optima nearer than this are one
+_SHORT, _LONG = 3, 300  # iterations of the short and the long runs
+_FINISHERS = 10  # starts that run long
+_WIDE, _WIDE_LONG = 2, 30  # starts and iterations for wide tables, whose runs are not compiled
+_NEAR = 1e-3  # nats below the optimum at which a run ends
+_SAME = 1e-2  # nats: closer optima count as one
 TOLERANCE = 1e-3
-"""Nats: so much below a special case is too low."""
-
-Place = tuple[int, type[AbstractCovariance]]
-"""A number of components and a structure."""
+"""Nats by which a model may be below a special case."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalOptimum:
-    """Where EM arrived on the rows that are searched.
+    """A local optimum on the rows that are searched.
 
     Attributes
     ----------
@@ -48,7 +44,7 @@ class LocalOptimum:
         In nats.
     soundness : Soundness
     origin : str
-        What it was started from.
+        The start that led to it.
     responsibilities : (n, k) array
         Of the rows that are searched.
     """
@@ -64,190 +60,212 @@ class LocalOptimum:
     def is_sound(self) -> bool:
         return not self.soundness.n_unsound
 
+    @property
+    def start(self) -> Start:
+        """The optimum as a start of another model."""
+        return as_origin(self.mixture), self.responsibilities
+
 
 @dataclass(eq=False)
 class LocalOptima:
-    """The highest optima of a place so far: of all, and of those whose components are sound.
+    """The best optima of a model so far: of all, and of those whose components are sound.
 
     Attributes
     ----------
-    highest, soundest : LocalOptimum or None
+    highest, highest_sound : LocalOptimum or None
     seconds : float
-        That were spent on the place.
+        Time spent on the model.
     """
 
     highest: LocalOptimum | None = None
-    soundest: LocalOptimum | None = None
+    highest_sound: LocalOptimum | None = None
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, optimum: LocalOptimum) -> "LocalOptima":
+        return cls(optimum, optimum if optimum.is_sound else None)
+
     def add(self, optimum: LocalOptimum) -> None:
-        """Keep it where it is higher than what is there."""
+        """Keep an optimum if it is higher than the present ones."""
         if self.highest is None or optimum.objective > self.highest.objective + _SAME:
             self.highest = optimum
-        if optimum.is_sound and (self.soundest is None or optimum.objective > self.soundest.objective + _SAME):
-            self.soundest = optimum
+        if optimum.is_sound and (
+            self.highest_sound is None or optimum.objective > self.highest_sound.objective + _SAME
+        ):
+            self.highest_sound = optimum
 
     @property
     def preferred(self) -> LocalOptimum | None:
-        return self.soundest or self.highest
+        return self.highest_sound or self.highest
 
     def is_sound_above(self, floor: float) -> bool:
         """Whether a sound optimum is no lower than a floor, in nats."""
-        return self.soundest is not None and self.soundest.log_likelihood >= floor - TOLERANCE
+        return self.highest_sound is not None and self.highest_sound.log_likelihood >= floor - TOLERANCE
 
 
 class GridSweep:
-    """The search for the optima of all places of a table.
+    """The search for the optima of all models of a table.
 
     Parameters
     ----------
     data : SearchData
-    wanted : collection of (int, structure)
-        The places to search.
-    known : mapping from (int, structure) to LocalOptimum
-        Places where others may start from, and that stay as they are.
+    wanted : collection of ModelSpec
+        The models to search.
+    known : mapping from ModelSpec to LocalOptimum
+        Models that others may start from, and that are not searched again.
     deadline : float
-        As ``time.perf_counter()`` counts: what is not reached by then is left out.
+        By ``time.perf_counter()``; models that are not reached by then are left out.
     step : callable or None
-        Called with each place that is searched, twice.
+        Called with each model that has been searched, once in each sweep.
+
+    Attributes
+    ----------
+    models : list of ModelSpec
+        All models, from few components and simple structures to many and rich ones.
+    optima : dict from ModelSpec to LocalOptima
+        Of the models that were reached.
     """
 
     def __init__(
         self,
         data: SearchData,
-        wanted: Collection[Place],
-        known: Mapping[Place, LocalOptimum],
+        wanted: Collection[ModelSpec],
+        known: Mapping[ModelSpec, LocalOptimum],
         deadline: float,
-        step: Callable[[Place], object] | None,
+        step: Callable[[ModelSpec], object] | None,
     ) -> None:
         self._data, self._deadline, self._step = data, deadline, step
         self._known = known
         self._is_wide = data.rows.n_features > MOST_FEATURES
         self._fit_batch = batch_method(data.rows.n_features)
-        self._structures = from_simple_to_rich({structure for _, structure in (*wanted, *known)})
-        self._under = {
-            one: {other for other in self._structures if is_submodel(other, one)} for one in self._structures
+        names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
+        structures = from_simple_to_rich(names)
+        self._names = [names[structure] for structure in structures]
+        self._submodels = {
+            names[one]: {names[other] for other in structures if is_submodel(other, one)} for one in structures
         }
-        self._below = {one: nearest_submodels(one, self._structures) for one in self._structures}
-        order = {structure: at for at, structure in enumerate(self._structures)}
-        self._wanted = sorted(wanted, key=lambda place: (place[0], order[place[1]]))
-        self.all_places = sorted({*wanted, *known}, key=lambda place: (place[0], order[place[1]]))
-        self.optima = {
-            place: LocalOptima(optimum, optimum if optimum.is_sound else None) for place, optimum in known.items()
+        self._nearest_submodels = {
+            names[one]: [names[other] for other in nearest_submodels(one, structures)] for one in structures
         }
+        order = {name: at for at, name in enumerate(self._names)}
+        self._wanted = sorted(wanted, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
+        self.models = sorted({*wanted, *known}, key=lambda spec: (spec.n_components, order[spec.covariance_type]))
+        self.optima = {spec: LocalOptima.of(optimum) for spec, optimum in known.items()}
 
     def run(self) -> None:
-        """From few components and simple structures to many and rich ones, and back."""
-        for size, structure in self._wanted:
-            starts = self._from_models(size, self._below[structure])
-            fewer = self._preferred((size - 1, structure))
+        """Sweep from few components and simple structures to many and rich ones, and back."""
+        for spec in self._wanted:
+            size, name = spec
+            starts = self._starts_from(size, self._nearest_submodels[name])
+            fewer = self._preferred(ModelSpec(size - 1, name))
             if fewer is not None:
                 starts += splits(self._data.rows.values, fewer.mixture, fewer.responsibilities)
-            starts = [*starts, *self._data.partitions(size)]
-            if not self._search((size, structure), starts):
+            if not self._search(spec, [*starts, *self._data.partitions(size)]):
                 return
-        for size, structure in reversed(self._wanted):
-            starts = self._from_models(size, [other for other in self._structures if other is not structure])
-            more = self._preferred((size + 1, structure))
+        for spec in reversed(self._wanted):
+            size, name = spec
+            starts = self._starts_from(size, [other for other in self._names if other != name])
+            more = self._preferred(ModelSpec(size + 1, name))
             if more is not None:
                 starts += merges(more.mixture, more.responsibilities, self._data.rows.total)
-            if not self._search((size, structure), starts):
+            if not self._search(spec, starts):
                 return
 
-    def select_optima(self) -> dict[Place, LocalOptimum]:
-        """A optimum for each place that was reached: a sound one no lower than the sound ones below, if there is one.
+    def select_optima(self) -> dict[ModelSpec, LocalOptimum]:
+        """Select an optimum for each model that was reached: a sound one no lower than those of its special cases.
 
-        Where there is none, the sound ones below are starts, as they are; if that does not help, it is the highest.
+        If there is none, the model is fitted once more from the sound optima of its special cases; if that does not
+        help, its highest optimum is selected.
         """
-        selected: dict[Place, LocalOptimum] = {}
-        for place, optima in ((place, self.optima[place]) for place in self.all_places if place in self.optima):
-            below = [selected[other] for other in self.under(place) if other in selected and selected[other].is_sound]
+        selected: dict[ModelSpec, LocalOptimum] = {}
+        for spec, optima in ((spec, self.optima[spec]) for spec in self.models if spec in self.optima):
+            below = [
+                selected[other] for other in self.special_cases(spec) if other in selected and selected[other].is_sound
+            ]
             floor = max((optimum.log_likelihood for optimum in below), default=-math.inf)
-            late = time.perf_counter() > self._deadline
-            if below and not optima.is_sound_above(floor) and place not in self._known and not late:
-                self._fit_from_special_cases(place, selected)
-            optimum = optima.soundest if optima.is_sound_above(floor) else optima.highest
+            is_late = time.perf_counter() > self._deadline
+            if below and not optima.is_sound_above(floor) and spec not in self._known and not is_late:
+                self._fit_from_special_cases(spec, selected)
+            optimum = optima.highest_sound if optima.is_sound_above(floor) else optima.highest
             if optimum is not None:
-                selected[place] = optimum
+                selected[spec] = optimum
         return selected
 
-    def under(self, place: Place) -> list[Place]:
-        """All places whose mixtures are also of this one: special cases with as many components or fewer."""
-        size, structure = place
+    def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
+        """Return all models whose mixtures are also mixtures of this one, with as many components or fewer."""
+        submodels = self._submodels[spec.covariance_type]
         return [
             other
-            for other in self.all_places
-            if other != place and other[0] <= size and other[1] in self._under[structure]
+            for other in self.models
+            if other != spec and other.n_components <= spec.n_components and other.covariance_type in submodels
         ]
 
-    def _fit_from_special_cases(self, place: Place, selected: Mapping[Place, LocalOptimum]) -> None:
-        size, structure = place
+    def _fit_from_special_cases(self, spec: ModelSpec, selected: Mapping[ModelSpec, LocalOptimum]) -> None:
+        size, name = spec
         starts: list[Start] = []
-        for other in (*((size, simple) for simple in self._below[structure]), (size - 1, structure)):
-            optimum = selected.get(other)
-            if optimum is None or not optimum.is_sound:
-                continue
-            if other[0] == size:
-                starts.append((as_origin(optimum.mixture), optimum.responsibilities))
-            else:
-                starts += nudged_splits(self._data.rows.values, optimum.mixture, optimum.responsibilities)
-        self._fit_all(place, starts)
+        for simple in self._nearest_submodels[name]:
+            optimum = selected.get(ModelSpec(size, simple))
+            if optimum is not None and optimum.is_sound:
+                starts.append(optimum.start)
+        fewer = selected.get(ModelSpec(size - 1, name))
+        if fewer is not None and fewer.is_sound:
+            starts += nudged_splits(self._data.rows.values, fewer.mixture, fewer.responsibilities)
+        self._fit_all(spec, starts)
 
-    def _from_models(self, size: int, structures: Iterable[type[AbstractCovariance]]) -> list[Start]:
-        optima = [self._preferred((size, structure)) for structure in structures]
-        return [(as_origin(optimum.mixture), optimum.responsibilities) for optimum in optima if optimum is not None]
+    def _starts_from(self, size: int, names: Iterable[str]) -> list[Start]:
+        """Return the preferred optima of models with so many components as starts."""
+        optima = [self._preferred(ModelSpec(size, name)) for name in names]
+        return [optimum.start for optimum in optima if optimum is not None]
 
-    def _preferred(self, place: Place) -> LocalOptimum | None:
-        return self.optima[place].preferred if place in self.optima else None
+    def _preferred(self, spec: ModelSpec) -> LocalOptimum | None:
+        return self.optima[spec].preferred if spec in self.optima else None
 
-    def _search(self, place: Place, starts: list[Start]) -> bool:
-        """A race of starts, and whether there is time for more."""
+    def _search(self, spec: ModelSpec, starts: list[Start]) -> bool:
+        """Fit a model from starts; return whether there was time."""
         if time.perf_counter() > self._deadline:
             return False
         if self._is_wide:
             starts = starts[:_WIDE]
         if len(starts) > _FINISHERS:
-            starts = self._best_after_few_iterations(place, starts)
-        self._fit_all(place, starts)
+            starts = self._best_after_short_runs(spec, starts)
+        self._fit_all(spec, starts)
         if self._step:
-            self._step(place)
+            self._step(spec)
         return True
 
-    def _best_after_few_iterations(self, place: Place, starts: list[Start]) -> list[Start]:
-        """The best after a few iterations of plain EM, as they are then."""
-        size, structure = place
+    def _best_after_short_runs(self, spec: ModelSpec, starts: list[Start]) -> list[Start]:
+        """Return the best starts after a few iterations of plain EM, with their present responsibilities."""
         short = self._fit_batch(
             self._data.rows,
-            structure,
+            spec.structure,
             np.stack([table for _, table in starts]),
-            self._data.update_for_batch(size, structure),
+            self._data.update_for_batch(spec),
             BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True),
         )
         assert short.responsibilities is not None
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
-    def _fit_all(self, place: Place, starts: list[Start]) -> None:
-        """To the top from each start; what is no higher than a sound optimum that is there is not looked at."""
+    def _fit_all(self, spec: ModelSpec, starts: list[Start]) -> None:
+        """Run EM from each start to convergence; add optima that are higher than the sound one that is there."""
         began = time.perf_counter()
-        size, structure = place
-        optima = self.optima.setdefault(place, LocalOptima())
+        optima = self.optima.setdefault(spec, LocalOptima())
         if starts:
             ended = self._fit_batch(
                 self._data.rows,
-                structure,
+                spec.structure,
                 np.stack([table for _, table in starts]),
-                self._data.update_for_batch(size, structure),
+                self._data.update_for_batch(spec),
                 BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True),
             )
             assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):
                 objective = float(ended.objectives[at])
-                if optima.soundest is not None and objective <= optima.soundest.objective + _SAME:
+                if optima.highest_sound is not None and objective <= optima.highest_sound.objective + _SAME:
                     break
                 if optima.highest is not None and abs(objective - optima.highest.objective) <= _SAME:
-                    continue  # seen before, and not sound
+                    continue  # known, and not sound
                 mixture = ended.mixture(at)
-                if (mixture.covariance.pivots() > 0).all():  # to rounding singular, if not
+                if (mixture.covariance.pivots() > 0).all():  # otherwise singular to rounding
                     total = self._data.rows.total
                     soundness = self._data.examine(mixture, mixture.weights * total, total)
                     log_likelihood = float(ended.log_likelihoods[at])
@@ -257,7 +275,7 @@ class GridSweep:
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:
-    """The positions of the greatest objectives, one of each that are the same; runs that failed are left out."""
+    """Return the positions of the greatest objectives, one for each optimum, without runs that failed."""
     chosen: list[int] = []
     for at in np.argsort(-objectives, kind="stable"):
         if not math.isfinite(objectives[at]) or len(chosen) == most:

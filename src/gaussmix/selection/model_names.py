@@ -1,25 +1,45 @@
-"""The names of the covariance models that a search compares, and which of them are the same."""
+"""Specifications and names of the models that a search compares, and which names mean the same model."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from gaussmix.core.covariance import COVARIANCES, MODELS, covariance_class
+from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, covariance_class
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 
 ONE_COLUMN = ("E", "V")
-"""What is left of the fourteen in one dimension: equal or variable variances."""
+"""The two models of one column: equal or variable variances."""
+
+
+class ModelSpec(NamedTuple):
+    """A model of a search.
+
+    Attributes
+    ----------
+    n_components : int
+        Number of components.
+    covariance_type : str
+        Name of the covariance model.
+    """
+
+    n_components: int
+    covariance_type: str
+
+    @property
+    def structure(self) -> type[AbstractCovariance]:
+        """The covariance structure of this name."""
+        return covariance_class(self.covariance_type)
 
 
 def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
-    """The names of different models, as the user spelled them.
+    """Return the names of different models, as the user spelled them.
 
-    In one dimension a code is its first letter, and of names that mean the same there the first one stays.
+    In one dimension a code is its first letter. Of names with the same meaning there, the first one is kept.
 
     Raises
     ------
     ValueError
-        Names what is no model.
+        For a name that is no model.
     """
     match covariance_types:
         case "all":
@@ -53,13 +73,13 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
 
 
 def code_of(name: str, n_features: int) -> str:
-    """Three letters, in one dimension one: names with the same code are the same model."""
+    """Return mclust's three letters, in one dimension one letter; names with the same code are the same model."""
     code = covariance_class(name).letters
     return code[0] if n_features == 1 else code
 
 
 def family_of(name: str, n_components: int, n_features: int) -> str:
-    """A key that names of equal models share: with one component nothing can be variable, which leaves three models."""
+    """Return a code that equal models share; with one component there are only three different models."""
     code = code_of(name, n_features)
     if n_components > 1:
         return code
@@ -67,5 +87,5 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 
 def as_origin(mixture: Mixture) -> str:
-    """A model that another one was started from, in words."""
+    """Return the description of a model as the origin of a start."""
     return f"{counted(mixture.n_components, 'component')} of {mixture.covariance.letters}"

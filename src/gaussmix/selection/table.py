@@ -14,8 +14,8 @@ import numpy as np
 
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.selection import criteria
-from gaussmix.selection.cells import Cell, Key
-from gaussmix.selection.model_names import family_of
+from gaussmix.selection.cells import Cell
+from gaussmix.selection.model_names import ModelSpec, family_of
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -89,11 +89,11 @@ class SelectionTable:
     @classmethod
     def of(
         cls,
-        cells: Mapping[Key, Cell],
+        cells: Mapping[ModelSpec, Cell],
         criterion: str,
         n_features: int,
         types: Sequence[str],
-        held_out: Mapping[Key, float] | None = None,
+        held_out: Mapping[ModelSpec, float] | None = None,
     ) -> Self:
         """The table of some cells, by number of components, models in the order of ``types``.
 
@@ -123,8 +123,8 @@ class SelectionTable:
         ValueError
             When there is no fit among the cells; says why the first one failed.
         """
-        keys = sorted(cells, key=lambda key: (key[0], types.index(key[1])))
-        lines = [cells[key] for key in keys]
+        specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type)))
+        lines = [cells[spec] for spec in specs]
         doubts = [cell.doubts() for cell in lines]
         status = [
             "failed" if cell.fit is None else "doubtful" if why else "sound"
@@ -141,7 +141,7 @@ class SelectionTable:
             "n_parameters": n_parameters,
             "entropy": entropy,
             **{name: value(log_likelihood, n_parameters, weight, entropy) for name, value in criteria.CRITERIA.items()},
-            "cv": [(held_out or {}).get(key, math.nan) for key in keys],
+            "cv": [(held_out or {}).get(spec, math.nan) for spec in specs],
             "n_unsound": [cell.n_unsound for cell in lines],
             "converged": [cell.is_converged for cell in lines],
             "status": status,
@@ -248,20 +248,20 @@ class SelectionTable:
         """
         return f"{self.covariance_type[line]} {self.n_components[line]}"
 
-    def key_of(self, line: int) -> Key:
-        """The key of a model's cell.
+    def spec_of(self, line: int) -> ModelSpec:
+        """Return the model of a line.
 
         Parameters
         ----------
         line : int
-            Which line of the table, from 0 on.
+            Line of the table, from 0.
 
         Returns
         -------
-        tuple of int and str
+        ModelSpec
             Number of components and covariance type.
         """
-        return int(self.n_components[line]), str(self.covariance_type[line])
+        return ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The columns as arrays.

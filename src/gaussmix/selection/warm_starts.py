@@ -1,4 +1,4 @@
-"""Where a cell of the table may start from, given what its neighbors have found."""
+"""Warm starts of a model from its neighbors with one component more or less."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.split_merge import halves, merge_costs, side_of_mean
 from gaussmix.selection.partitions import Start
 
-_SPLITS = 8  # components, those of greatest weight first
-_MERGES = 6  # pairs, the cheapest first
-_NUDGE = 0.02  # of a component's rows, from one half to the other, where both halves are to begin alike
+_SPLITS = 8  # components that are split, greatest weight first
+_MERGES = 6  # pairs that are merged, cheapest first
+_NUDGE = 0.02  # share of a row that goes to its own half, if both halves begin almost equal
 
 
 def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float = 1.0) -> Iterator[Start]:
-    """One component cut in two, at its mean and across the direction in which it is widest.
+    """Split one component at its mean, across the direction in which it is widest.
 
-    ``table`` (n, k) has the responsibilities of the rows. With a share below one the halves differ so little that what
-    they start from is as likely as the mixture itself.
+    ``table`` (n, k) contains the responsibilities of the rows. With a ``share`` below one, the halves differ so little
+    that the start is almost as likely as the mixture.
     """
     dense = mixture.covariance.dense()
     for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
@@ -30,12 +30,12 @@ def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float =
 
 
 def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
-    """The same, almost as likely as the mixture."""
+    """Split one component into almost equal halves, at almost no loss of likelihood."""
     return splits(rows, mixture, table, _NUDGE)
 
 
 def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start]:
-    """Two components as one, those first whose merging costs the least likelihood; ``weight`` is that of all rows."""
+    """Merge two components, cheapest pair first; ``weight`` is the total weight of the rows."""
     costs = merge_costs(mixture, mixture.weights * weight)
     first, second = np.triu_indices(mixture.n_components, 1)
     for at in np.argsort(costs[first, second], kind="stable")[:_MERGES]:
@@ -45,7 +45,7 @@ def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start
 
 
 def doubled(mixture: Mixture) -> Mixture:
-    """The same density with one component more: that of greatest weight, twice, each with half of the weight."""
+    """Return the same density with the component of greatest weight twice, each with half of the weight."""
     component = int(mixture.weights.argmax())
     order = [*range(mixture.n_components), component]
     weights = mixture.weights[order]

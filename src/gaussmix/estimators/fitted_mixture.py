@@ -1,0 +1,264 @@
+"""What every estimator with a fitted mixture can do: labels, densities, criteria, samples, and its parameters."""
+
+from typing import Any
+
+from sklearn.base import TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.moments import Moments
+from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.validation import check_sample_weight, require_finite
+from gaussmix.selection.criteria import CRITERIA
+
+
+class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
+    """Methods and attributes that estimators share; a subclass has ``mixture_`` and ``random_state``."""
+
+    mixture_: Mixture
+    random_state: Any
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the most probable component of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            Numbers of components, from 0.
+        """
+        return self._engine(X).score_rows(self.mixture_.whitened(), "labels")
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of each component for each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n, k) array
+            Responsibilities; every row sums to one.
+        """
+        return self._engine(X).score_rows(self.mixture_.whitened(), "responsibilities")
+
+    def transform(self, X: Any) -> FloatArray:
+        """Return the responsibilities as features for a pipeline.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n, k) array or data frame
+            Responsibilities; a data frame after ``set_output(transform="pandas")``.
+        """
+        return self.predict_proba(X)
+
+    def score_samples(self, X: Any) -> FloatArray:
+        """Return the log density of each row.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+
+        Returns
+        -------
+        (n,) array
+            In nats.
+        """
+        return self._engine(X).score_rows(self.mixture_.whitened(), "log_density")
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the (weighted) mean log density of the rows.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        y : ignored
+            Present for scikit-learn's pipelines.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Log-likelihood in nats per row; higher is better.
+        """
+        return self._moments(X, sample_weight).mean_log_likelihood
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the Bayesian information criterion (`gaussmix.selection.criteria.bic`).
+
+        Weights count rows: ``n`` in ``log n`` is their sum.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Lower is better; only models of the same rows can be compared.
+        """
+        return self._criterion("bic", X, sample_weight)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the integrated completed likelihood, BIC plus twice the entropy (`gaussmix.selection.criteria.icl`).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Lower is better; only models of the same rows can be compared.
+        """
+        return self._criterion("icl", X, sample_weight)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the Akaike information criterion (Akaike 1974).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Lower is better; only models of the same rows can be compared.
+        """
+        return self._criterion("aic", X, sample_weight)
+
+    def aicc(self, X: Any, sample_weight: Any = None) -> float:
+        """Return Akaike's criterion corrected for few rows (`gaussmix.selection.criteria.aicc`).
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            Lower is better; only models of the same rows can be compared.
+        """
+        return self._criterion("aicc", X, sample_weight)
+
+    def entropy(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the entropy of the responsibilities, summed over the (weighted) rows.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit.
+        sample_weight : (n,) array-like, optional
+            Nonnegative; a weight of 2 counts as two equal rows.
+
+        Returns
+        -------
+        float
+            In nats; 0 if the component of every row is certain.
+        """
+        return self._moments(X, sample_weight).entropy
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[FloatArray, IntArray]:
+        """Draw rows from the fitted mixture, in random order.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, Generator, RandomState or None
+            None uses the estimator's ``random_state``, so that an int there gives the same rows at every call.
+
+        Returns
+        -------
+        X : (n, d) array
+            The rows.
+        y : (n,) array
+            The component of each row.
+        """
+        check_is_fitted(self)
+        seed = check_random_state(self.random_state) if random_state is None else random_state
+        return self.mixture_.sample(n_samples, seed)
+
+    @property
+    def weights_(self) -> FloatArray:
+        """Mixing proportions, ``(k,)``."""
+        return self.mixture_.weights
+
+    @property
+    def means_(self) -> FloatArray:
+        """Means of the components, ``(k, d)``."""
+        return self.mixture_.means
+
+    @property
+    def covariances_(self) -> FloatArray:
+        """Covariances, in the shape of ``covariance_type``."""
+        return _read_only(self.mixture_.covariance.covariances)
+
+    @property
+    def precisions_(self) -> FloatArray:
+        """Inverse covariances, in the shape of ``covariance_type``."""
+        return _read_only(self.mixture_.covariance.precisions)
+
+    @property
+    def precisions_cholesky_(self) -> FloatArray:
+        """Upper triangular ``W`` with ``W W' = precision``, in the shape of ``covariance_type``."""
+        return _read_only(self.mixture_.covariance.factors())
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.mixture_.n_components
+
+    def _criterion(self, name: str, X: Any, sample_weight: Any) -> float:
+        moments, p = self._moments(X, sample_weight), self.mixture_.n_parameters
+        return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
+
+    def _moments(self, X: Any, sample_weight: Any) -> Moments:
+        return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
+
+    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
+        check_is_fitted(self)
+        return NativeEngine.of(self._checked_rows(X, sample_weight, reset=False))
+
+    def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
+        """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
+        options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
+        values = validate_data(self, X, **options)
+        require_finite(values, X)
+        names = getattr(self, "feature_names_in_", None)
+        names = None if names is None else tuple(map(str, names))
+        return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    """Make a computed attribute read-only, because a change of it would have no effect."""
+    array.flags.writeable = False
+    return array

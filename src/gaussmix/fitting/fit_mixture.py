@@ -1,0 +1,131 @@
+"""Fit a mixture to a table: redundant columns, repeated rows, the search or the user's starts."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gaussmix.core.covariance import free_of
+from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
+from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
+from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.em import EMRun, Fit, fit_em
+from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import ALL_ROWS, SearchResult, find_optimum
+from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.settings import FitSettings
+from gaussmix.fitting.stopping import Stop
+
+
+@dataclass(frozen=True, eq=False)
+class GivenStarts:
+    """Starts that the caller provides, in place of a search.
+
+    Attributes
+    ----------
+    draw : callable
+        Returns a start for the rows (with a weight of at least one on average) and the M-step.
+    previous_log_likelihood : float
+        Mean log-likelihood one iteration before the start, where a fit continues (`EMRun`).
+    after_each : callable
+        Called with the `Fit` of each start.
+    """
+
+    draw: Callable[[WeightedRows, MaximumLikelihood], Mixture]
+    previous_log_likelihood: float
+    after_each: Callable[[Fit], None]
+
+
+def fit_mixture(
+    rows: WeightedRows,
+    settings: FitSettings,
+    rng: np.random.RandomState,
+    *,
+    starts: GivenStarts | None = None,
+    reduce_columns: bool = True,
+) -> FitResult:
+    """Fit a mixture to rows.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        All columns, with their names.
+    settings : FitSettings
+        What is fitted, and how.
+    rng : RandomState
+        A search draws one number from it.
+    starts : GivenStarts, optional
+        By default the fit is a search.
+    reduce_columns : bool, default=True
+        Whether constant and collinear columns are left out of the fit and lifted back.
+
+    Returns
+    -------
+    FitResult
+        Also when Ctrl-C interrupts: then ``fit.stop`` is ``Stop.INTERRUPTED``.
+    """
+    columns = ColumnReduction.of(rows, free_of(settings.structure).name) if reduce_columns else None
+    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
+    if rows.weights is not None:
+        kept = replace(kept, weights=rows.weights / min(1.0, rows.weights[rows.weights > 0].mean()))
+    distinct = distinct_rows(kept)
+    engine = NativeEngine.of(kept if distinct is None else distinct)
+    with one_blas_thread(*rows.shape):
+        if starts is None:
+            search = _search(engine, kept.total, settings, int(rng.randint(2**31)))
+        else:
+            search = _fit_from_starts(engine, kept, settings, starts)
+        return FitResult.of(search, rows, columns)
+
+
+def _search(engine: AbstractEngine, weight: float, settings: FitSettings, seed: int) -> SearchResult:
+    return find_optimum(
+        engine,
+        settings.structure,
+        settings.n_components,
+        lambda sample, root_within: settings.update_for(weight, sample, root_within),
+        settings.search,
+        seed,
+    )
+
+
+def _fit_from_starts(
+    engine: AbstractEngine, rows: WeightedRows, settings: FitSettings, starts: GivenStarts
+) -> SearchResult:
+    """Run each start to its end, as scikit-learn does, and keep the best."""
+    if isinstance(settings.reg_covar, str):
+        form = settings.structure.form
+        sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
+        root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
+        update = settings.update_for(rows.total, sample, root)
+    else:
+        root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
+    search = settings.search
+    fits: list[Fit] = []
+    began = time.perf_counter()
+    for start in range(search.n_starts):
+        fit = fit_em(
+            engine,
+            update,
+            starts.draw(rows, update),
+            search.rule,
+            max_iter=search.max_iter,
+            accelerator=Accelerator(update) if search.accelerate else None,
+            run=EMRun(start, began, search.deadline, search.watch, starts.previous_log_likelihood),
+        )
+        fits.append(fit)
+        starts.after_each(fit)
+        if fit.stop.is_cut_short:
+            break
+    best = max(fits, key=lambda fit: fit.objective)
+    if fits[-1].stop is Stop.INTERRUPTED:
+        best = best.stopped_by(Stop.INTERRUPTED)
+    optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
+    soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
+    return SearchResult(best, update, soundness, tuple(optima))

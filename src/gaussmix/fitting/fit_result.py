@@ -1,0 +1,129 @@
+"""The result of a fit to a table: one frozen value that estimators keep."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.fitting.degeneracy import Soundness
+from gaussmix.fitting.em import Fit
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import SearchResult
+from gaussmix.fitting.redundant_columns import ColumnReduction
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A fitted mixture and everything that is known about its fit.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The mixture of all columns.
+    mean_log_likelihood : float
+        Mean log-likelihood of the rows under this mixture, in nats.
+    fit : Fit
+        The run of EM that was kept, on the columns it used.
+    update : MaximumLikelihood
+        The M-step of the run.
+    soundness : Soundness
+        The soundness of the components.
+    optima : tuple of float
+        Final log-likelihoods of the starts, greatest first.
+    columns : ColumnReduction or None
+        Which columns the run used, if redundant columns were left out.
+    reason : str
+        Why the fit ended, in a sentence.
+    """
+
+    mixture: Mixture
+    mean_log_likelihood: float
+    fit: Fit
+    update: MaximumLikelihood
+    soundness: Soundness
+    optima: tuple[float, ...]
+    columns: ColumnReduction | None
+    reason: str
+
+    @classmethod
+    def of(
+        cls,
+        search: SearchResult,
+        rows: WeightedRows,
+        columns: ColumnReduction | None = None,
+        reason: str | None = None,
+    ) -> "FitResult":
+        """Lift the mixture of a search to all columns of the rows.
+
+        Parameters
+        ----------
+        search : SearchResult
+            On the columns that were kept.
+        rows : WeightedRows
+            All columns; their names become those of the mixture.
+        columns : ColumnReduction, optional
+            Which columns were kept; by default all.
+        reason : str, optional
+            Why the fit ended; by default the reason of the run.
+
+        Returns
+        -------
+        FitResult
+            The result.
+        """
+        fit = search.fit
+        mixture, log_likelihood = fit.mixture, fit.moments.mean_log_likelihood
+        if columns is not None:
+            mixture = columns.lift(mixture)
+            log_likelihood = NativeEngine.of(rows).accumulate(mixture.whitened()).mean_log_likelihood
+        mixture = replace(mixture, feature_names=rows.names)
+        reason = fit.reason if reason is None else reason
+        return cls(mixture, log_likelihood, fit, search.update, search.soundness, search.optima, columns, reason)
+
+    @property
+    def reduced(self) -> Mixture:
+        """The mixture of the columns that the run used."""
+        return self.fit.mixture
+
+    @property
+    def previous_log_likelihood(self) -> float:
+        """Mean log-likelihood one iteration before the end, from which a warm start continues."""
+        return self.mean_log_likelihood - self.fit.change
+
+    def history(self) -> dict[str, FloatArray]:
+        """Return the records of the run as arrays, with log-likelihoods of all columns.
+
+        Returns
+        -------
+        dict from str to (i + 1,) array
+            "log_likelihood", "gain" and "seconds".
+        """
+        records = {
+            name: np.array([getattr(record, name) for record in self.fit.history])
+            for name in ("log_likelihood", "gain", "seconds")
+        }
+        records["log_likelihood"] += self.mean_log_likelihood - self.fit.moments.mean_log_likelihood
+        return records
+
+    def reordered(self, order: IntArray) -> "FitResult":
+        """Return the same result with the components in another order.
+
+        Parameters
+        ----------
+        order : (k,) array of int
+            The component that comes first, second, ...
+
+        Returns
+        -------
+        FitResult
+            The components in that order.
+        """
+        return replace(
+            self,
+            mixture=self.mixture.reordered(order),
+            fit=self.fit.reordered(order),
+            soundness=self.soundness.reordered(order),
+        )

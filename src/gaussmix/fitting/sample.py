@@ -1,0 +1,128 @@
+"""The rows that a search works on, and the units in which it sees them."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from gaussmix.core.covariance import structure_of
+from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray, Form, IntArray
+from gaussmix.fitting.kmeans import k_means, nearest
+
+LLOYD_ITERATIONS = 10
+"""Iterations of k-means; EM does the rest."""
+
+_LEAST_SPREAD = 1e-7  # of a column about the others, as a share of its deviation
+_OF_ALL_ROWS = 1e-4  # share of the deviations of all rows that joins those within clusters
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a search, with their center and the root of their covariance.
+
+    Attributes
+    ----------
+    rows : WeightedRows
+        Weights have mean one.
+    center : (d,) array
+    root : (d, d) array
+        Lower root of their covariance, as far as the structure of the components can see it: diagonal for diagonal
+        ones, a multiple of the identity for spherical ones.
+    whitened : (n, d) array
+        The rows about the center, in units of the root.
+    """
+
+    rows: WeightedRows
+    center: FloatArray
+    root: FloatArray
+
+    @classmethod
+    def of(cls, rows: WeightedRows, form: Form) -> "Sample":
+        if rows.weights is not None:
+            rows = replace(rows, weights=rows.weights / rows.weights.mean())
+        center = np.average(rows.values, axis=0, weights=rows.weights)
+        return cls(rows, center, _root_about(rows.with_values(rows.values - center), form))
+
+    @cached_property
+    def whitened(self) -> FloatArray:
+        return (self.rows.values - self.center) @ inverse_transposed(self.root[None])[0]
+
+    @cached_property
+    def engine(self) -> NativeEngine:
+        """Of the whitened rows."""
+        return NativeEngine.of(self.rows.with_values(self.whitened))
+
+    @cached_property
+    def invariant(self) -> FloatArray:
+        """(n, d) invariant coordinates: whitened rows along the axes of their fourth moments, by ascending kurtosis.
+
+        They are the same, but for signs, after any affine map. A direction of low kurtosis is one in which two or more
+        clusters of like size come apart: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B
+        71 (2009), 549-592, section 5.
+        """
+        centered = self.rows.with_values(self.rows.values - self.center)
+        whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
+        return whitened @ kurtosis_axes(centered.with_values(whitened))
+
+    def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
+        """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
+        return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
+
+    def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
+        """(d, d) the same for given clusters, with a little of all rows for clusters that have no spread."""
+        within = _about_means(self, labels) / math.sqrt(len(labels))
+        if self.rows.weights is not None:
+            within *= np.sqrt(self.rows.weights)[:, None]
+        return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
+
+
+def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
+    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'``.
+
+    Cardoso, Source separation using higher order moments, ICASSP 1989, 2109-2112.
+    """
+    values = whitened.values
+    lengths = (values**2).sum(axis=1)
+    if whitened.weights is not None:
+        lengths = lengths * whitened.weights
+    return np.asarray(np.linalg.eigh((values * lengths[:, None]).T @ values)[1])
+
+
+def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    """(n,) the clusters of k-means among the rows of a sample, seen in ``coordinates`` (n, any)."""
+    rows = data.rows.with_values(np.ascontiguousarray(coordinates))
+    return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
+
+
+def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
+    """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
+    scaled = centered.values
+    if centered.weights is not None:
+        scaled = scaled * np.sqrt(centered.weights)[:, None]
+    return _regular_root(scaled / math.sqrt(len(scaled)), form)
+
+
+def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
+    """Lower root of ``rows' rows`` as far as the structure can see it."""
+    deviations = np.sqrt((rows**2).sum(axis=0))
+    root = structure_of(form).root_of_rows(rows)
+    least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
+    root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)
+    return root
+
+
+def _about_means(data: Sample, labels: IntArray) -> FloatArray:
+    return data.rows.values - means_of_clusters(data, labels)[labels]
+
+
+def means_of_clusters(data: Sample, labels: IntArray) -> FloatArray:
+    """Return the mean of each cluster (k, d), for labels (n,) from 0 to k - 1."""
+    weights = data.rows.explicit_weights
+    counts = np.bincount(labels, weights)
+    centered = data.rows.values - data.center
+    sums = np.stack([np.bincount(labels, weights * column) for column in centered.T], axis=1)
+    return data.center + sums / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
