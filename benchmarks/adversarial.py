@@ -14,8 +14,8 @@ import numpy as np
 from gaussmix import GaussianMixture
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from adversarial import CASES, what_is_wrong
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
+from helpers.hard_data import CASES, what_is_wrong
 
 LIMIT = 2.0  # seconds
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from commands import succeeds
 from helpers import golden
+from helpers.command_line import succeeds
 from helpers.golden import assert_golden
 from PIL import Image
 

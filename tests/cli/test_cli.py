@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, run, succeeds
+from helpers.command_line import fails, run, succeeds
 from rich.console import Console
 
 import gaussmix

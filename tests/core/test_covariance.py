@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 
 from gaussmix.core.covariance import (
     COVARIANCES,

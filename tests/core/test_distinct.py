@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, blobs, read_only
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_sample_image
-from tables import COVARIANCE_TYPES, blobs, read_only
 
 from gaussmix import GaussianMixture
 from gaussmix.core import _native

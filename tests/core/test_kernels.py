@@ -6,9 +6,8 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 from threadpoolctl import threadpool_limits
-from turning import TurningEngine
 
 from gaussmix.core import _native
 from gaussmix.core.covariance import covariance_class
@@ -19,6 +18,7 @@ from gaussmix.testing import random_mixture
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
 SITUATIONS = ("overlapping", "apart", "equal", "two equal", "weights", "priors", "tiny", "huge")
+pytestmark = pytest.mark.usefixtures("rows_always_turned")
 every_instruction_set = pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 
 # every remainder of a register tile, and both sides of each width at which the work changes
@@ -132,7 +132,7 @@ def expected(*case):
 def assert_same_passes(*case):
     """Both engines give the same, relative to the greatest entry: each row adds its own rounding."""
     mixture, rows, weights, log_prior = situated(*case)
-    engine = TurningEngine(rows, weights)
+    engine = NativeEngine(rows, weights)
     sums, scores = expected(*case)
     moments = engine.accumulate(mixture, log_prior)
     found = {name: getattr(moments, name) for name in MOMENTS}
@@ -199,7 +199,7 @@ def test_every_type_gives_the_bits_of_its_doubles(any_instruction_set, covarianc
         whitened = Mixture(mixture.weights, 40 * mixture.means + 100, wide).whitened()
         if covariance_type == "axes":
             whitened = with_common_basis(covariance_type, whitened)
-        ours, plain = (TurningEngine(table) for table in (rows, rows.astype(float)))
+        ours, plain = (NativeEngine(table) for table in (rows, rows.astype(float)))
         for name in MOMENTS:
             np.testing.assert_array_equal(
                 getattr(ours.accumulate(whitened), name), getattr(plain.accumulate(whitened), name)

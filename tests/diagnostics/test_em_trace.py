@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.mixture
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES
 
 from gaussmix import DegenerateComponentWarning, Mixture, trace_em
 from gaussmix.core.covariance import MODELS, covariance_class

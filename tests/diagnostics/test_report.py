@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.datasets import TABLES
 from rich.console import Console
-from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core import row_sampling

@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers.datasets import blobs, read_only
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
-from tables import blobs, read_only
 
 from gaussmix import GaussianMixture
 

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from helpers import sklearn_suite
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.contract
 STRUCTURES = ("full", "tied", "diag", "spherical")
 THEIR_DEFAULTS = {"tol": 1e-3, "reg_covar": 1e-6, "max_iter": 100, "n_init": 1, "init_params": "kmeans"}
 PLAIN = THEIR_DEFAULTS | {"acceleration": "none"}
-SUITE = Path(__file__).parents[1] / "conformance" / "run_sklearn_suite.py"
+SUITE = Path(sklearn_suite.__file__)
 
 
 @pytest.fixture
@@ -78,8 +79,8 @@ def test_suite_notices_a_failure(tmp_path):
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import gaussmix\n"
         "gaussmix.GaussianMixture.predict = lambda self, X: 1 / 0\n"
-        "import run_sklearn_suite\n"
-        "sys.exit(run_sklearn_suite.main())\n"
+        "import sklearn_suite\n"
+        "sys.exit(sklearn_suite.main())\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", broken, str(SUITE.parent)], capture_output=True, text=True, timeout=300, cwd=tmp_path
@@ -88,23 +89,20 @@ def test_suite_notices_a_failure(tmp_path):
     assert "PROBLEM: test_gaussian_mixture_predict_predict_proba failed." in run.stdout
 
 
-def test_suite_tables_cannot_go_stale(monkeypatch):
-    monkeypatch.syspath_prepend(str(SUITE.parent))
-    import run_sklearn_suite as suite
-
-    names = {*suite.NOT_APPLICABLE, *suite.DIFFERENT, "test_score"}
-    failures = {name: difference.evidence for name, difference in suite.DIFFERENT.items()}
-    assert suite.Outcome({"test_score"}, 1, failures, {}, names).problems() == []
-    assert suite.Outcome(set(), 0, failures, {}, names).problems() == ["No test passed."]
-    gone = suite.Outcome({"test_score"}, 1, failures, {}, names - {"test_suffstat_sk_full"}).problems()
+def test_suite_tables_cannot_go_stale():
+    names = {*sklearn_suite.NOT_APPLICABLE, *sklearn_suite.DIFFERENT, "test_score"}
+    failures = {name: difference.evidence for name, difference in sklearn_suite.DIFFERENT.items()}
+    assert sklearn_suite.Outcome({"test_score"}, 1, failures, {}, names).problems() == []
+    assert sklearn_suite.Outcome(set(), 0, failures, {}, names).problems() == ["No test passed."]
+    gone = sklearn_suite.Outcome({"test_score"}, 1, failures, {}, names - {"test_suffstat_sk_full"}).problems()
     assert len(gone) == 1
     assert gone[0].startswith("test_suffstat_sk_full is in the tables but")
     repaired = {name: text for name, text in failures.items() if name != "test_regularisation"}
-    assert suite.Outcome({"test_score"}, 1, repaired, {}, names).problems() == [
+    assert sklearn_suite.Outcome({"test_score"}, 1, repaired, {}, names).problems() == [
         "test_regularisation is listed as a difference but did not fail."
     ]
     another = {**failures, "test_regularisation": "ZeroDivisionError"}
-    assert suite.Outcome({"test_score"}, 1, another, {}, names).problems() == [
+    assert sklearn_suite.Outcome({"test_score"}, 1, another, {}, names).problems() == [
         "test_regularisation failed, but not in the way that is stated."
     ]
 

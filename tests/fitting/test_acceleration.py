@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 
-import gaussmix.fitting.acceleration as acceleration
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.acceleration import Accelerator, in_units_of
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -142,11 +141,11 @@ def two_mixtures(structure):
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 def test_sums_move_exactly_between_anchors(structure):
     rows, anchor, mixture, moments = two_mixtures(structure)
-    moved = acceleration._in_units_of(anchor, moments, mixture)
+    moved = in_units_of(anchor, moments, mixture)
     expected = direct_sums(rows, mixture.responsibilities(rows), anchor)
     for found, wanted in zip((moved.counts, moved.shifts, moved.scatter), expected, strict=True):
         np.testing.assert_allclose(found, wanted.astype(float), rtol=1e-11, atol=1e-10)
-    back = acceleration._in_units_of(mixture, moved, anchor)
+    back = in_units_of(mixture, moved, anchor)
     for name in ("counts", "shifts", "scatter"):
         np.testing.assert_allclose(getattr(back, name), getattr(moments, name), rtol=1e-11, atol=1e-10)
 
@@ -158,7 +157,7 @@ def test_a_proposal_is_the_m_step_of_the_same_combination_of_raw_sums(structure)
     update = MaximumLikelihood()
     first = NativeEngine(rows).accumulate(anchor.whitened())
     share = 1.3  # an extrapolation
-    vector = share * acceleration._in_units_of(anchor, moments, mixture).flat()
+    vector = share * in_units_of(anchor, moments, mixture).flat()
     vector = vector + (1 - share) * first.flat()
     ours = update.maximize(anchor, Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)).mixture
 
@@ -189,7 +188,7 @@ def test_the_gain_of_a_step_is_half_its_squared_length(structure):
         mixture = update.maximize(mixture, moments).mixture
     following = engine.accumulate(mixture.whitened())
     gain = update.gain(mixture, following, update.maximize(mixture, following))
-    sums = acceleration._in_units_of(mixture, moments, before).flat()
+    sums = in_units_of(mixture, moments, before).flat()
     residual = (following.flat() - sums) * following.fisher_scales()
     assert 1e-6 < gain < 1
     assert 0.5 * residual @ residual == pytest.approx(gain, rel=0.02)

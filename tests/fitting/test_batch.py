@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tables import TABLES
+from helpers.datasets import TABLES
 from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS

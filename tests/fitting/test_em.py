@@ -6,8 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 import sklearn.mixture
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES
 from threadpoolctl import threadpool_info
 
 from gaussmix import GaussianMixture

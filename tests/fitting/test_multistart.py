@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -283,7 +283,7 @@ def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatc
     rows = blobs(6000, 3, 4, seed=5)
     whole = GaussianMixture(4, covariance_type=covariance_type, random_state=0).fit(rows)
     monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
-    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    monkeypatch.setattr("gaussmix.fitting.multistart.LEAST_ROWS", 800)
     seen = []
     gm = GaussianMixture(4, covariance_type=covariance_type, random_state=0, callback=seen.append).fit(rows)
     assert gm.converged_
@@ -296,7 +296,7 @@ def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatc
 @pytest.mark.parametrize("call", [20, 200])
 def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, monkeypatch):
     monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
-    monkeypatch.setattr("gaussmix.fitting.multistart._LEAST_ROWS", 800)
+    monkeypatch.setattr("gaussmix.fitting.multistart.LEAST_ROWS", 800)
     rows = blobs(6000, 3, 4, seed=5)
     total = n_calls(rows, 4)
     gm = GaussianMixture(4, random_state=0, callback=InterruptAt(min(call, total)))
@@ -327,3 +327,24 @@ def test_history_is_that_of_the_run_that_was_kept(covariance_type, settings):
 if __name__ == "__main__":
     for name, (rows, k, covariance_type, _) in OPTIMA.items():
         print(name, f"{best_of_scikit_learn(rows, k, covariance_type, TRUE_COUNTS.get(name)):.8f}", flush=True)
+
+
+@pytest.mark.parametrize("n_rows", [3_000, 30_000])
+@pytest.mark.parametrize("calls", [2, 12])
+def test_interrupted_search_leaves_a_model_with_its_own_likelihood(n_rows, calls):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 2)) + 4 * rng.integers(0, 3, (n_rows, 1))
+
+    seen = []
+
+    def press(progress):
+        seen.append(progress)
+        if len(seen) == calls:
+            raise KeyboardInterrupt
+
+    gm = GaussianMixture(3, random_state=0, callback=press)
+    with pytest.raises(KeyboardInterrupt):
+        gm.fit(X)
+    assert gm.stop_reason_.startswith("Interrupted after ")
+    assert not gm.converged_
+    assert gm.score(X) == pytest.approx(gm.lower_bound_, rel=1e-12)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import covariance_class

@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from adversarial import CASES, what_is_wrong
+from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
+from helpers.hard_data import CASES, what_is_wrong
 from scipy.stats import Covariance, multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES, read_only
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.core.covariance import covariance_class

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES, blobs
+from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.rows import WeightedRows

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, run, succeeds
+from helpers.command_line import fails, run, succeeds
+from helpers.datasets import TABLES
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
-from tables import TABLES
 
 import gaussmix.core.row_sampling
 import gaussmix.estimators.gaussian_ic

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from partial_volume import mixed_image
+from helpers.mixed_pixels import mixed_image
 
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.partial_volume.bias_field import BiasFieldModel

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from partial_volume import MEANS, mixed_image
+from helpers.mixed_pixels import MEANS, mixed_image
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 

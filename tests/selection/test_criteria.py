@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from scipy import stats
 from sklearn.mixture import GaussianMixture as Theirs
-from tables import COVARIANCE_TYPES, TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.selection import criteria

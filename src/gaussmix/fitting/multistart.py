@@ -25,7 +25,7 @@ from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, St
 ALL_ROWS = 20_000
 """So many rows are searched as they are, of more a sample."""
 
-_LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
+LEAST_ROWS, _ROWS_PER_PARAMETER = 5_000, 20  # of a sample
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three heats of a race, the last at most
 _POLISHING = 50  # iterations at most, once at the top
 _FINISHERS = 2  # starts that are run to the end
@@ -418,10 +418,10 @@ def draw_sample(
     """All rows or a lightweight coreset, and whether it is all rows. Distances are in units of the data."""
     if engine.n_rows <= most_rows:
         return Sample.of(engine.sample_rows(most_rows, rng), structure.form), True
-    few = Sample.of(engine.sample_rows(_LEAST_ROWS, rng), structure.form)
+    few = Sample.of(engine.sample_rows(LEAST_ROWS, rng), structure.form)
     one = start_from_labels(few, np.zeros(few.rows.n_rows, dtype=np.int64), structure, 1)
     log_density = engine.score_rows(one.whitened(), "log_density")
     odds = coreset_odds(log_density.max() - log_density)
     free = n_components * (1 + one.n_parameters)
-    limit = min(max(_LEAST_ROWS, _ROWS_PER_PARAMETER * free), most_rows)
+    limit = min(max(LEAST_ROWS, _ROWS_PER_PARAMETER * free), most_rows)
     return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), False

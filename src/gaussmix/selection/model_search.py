@@ -25,7 +25,7 @@ from gaussmix.selection.partitions import SearchData
 
 STEPS = 3
 """Of a search, for each cell."""
-_SEARCHED_ROWS = 5_000
+SEARCHED_ROWS = 5_000
 
 
 def search_models(
@@ -88,7 +88,7 @@ def search_models(
 
     with _threads(n_jobs):
         sizes = {size for size, _ in (*names, *before)}
-        data, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, _SEARCHED_ROWS)
+        data, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
 
         def update_for(
             structure: type[AbstractCovariance], size: int, data: Sample, root_within: FloatArray

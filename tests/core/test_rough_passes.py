@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture
 from gaussmix.core import _native

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from commands import fails, run, succeeds
+from helpers.command_line import fails, run, succeeds
 from PIL import Image
 
 from gaussmix import Mixture

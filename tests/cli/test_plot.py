@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, succeeds
+from helpers.command_line import fails, succeeds
 from PIL import Image
 
 from gaussmix import Mixture

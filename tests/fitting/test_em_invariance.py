@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, blobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables import COVARIANCE_TYPES, blobs
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine

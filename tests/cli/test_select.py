@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, succeeds
+from helpers.command_line import fails, succeeds
 from rich.console import Console
 
 import gaussmix
