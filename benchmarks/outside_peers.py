@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from peak import find_compiler
-from peers import STRUCTURES, Outcome, Peer, Start, TimedFit, timed
+from peer import STRUCTURES, Outcome, Peer, Start, TimedFit, timed
 
 from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray

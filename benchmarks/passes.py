@@ -37,7 +37,8 @@ from typing import Any
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
 from model import bound_seconds, pass_bytes, pass_flops
 from peak import PeakRates, larger, measure_peak, print_peak
-from peers import OTHERS, USUAL, Outcome, Peer, Start, find_peers
+from peer import Outcome, Peer, Start
+from peers import OTHERS, USUAL, find_peers
 from problems import Shape, choose_shapes, draw_problem
 
 from gaussmix import Mixture

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
-from peers import Start
+from peer import Start
 from problems import Shape, choose_shapes, draw_problem
 from timing import time_in_turns
 
