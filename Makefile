@@ -29,6 +29,7 @@ lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check_docstrings.py
+	$(BIN)/python tests/check_sizes.py
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .
