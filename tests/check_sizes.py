@@ -24,7 +24,6 @@ MOST_LINES, MOST_CODE, MOST_PARAMETERS = 450, 80, 9
 ALLOWED = {
     "src/gaussmix/estimators/gaussian.py",
     "src/gaussmix/estimators/gaussian_ic.py",
-    "src/gaussmix/fitting/em.py::fit_em",
     "src/gaussmix/fitting/settings.py::Settings.of",
     "src/gaussmix/imaging/method_comparison.py::compare",
     "src/gaussmix/imaging/seeded.py::fit_guided",
