@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers.oracles import responsibilities
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import entr
 from scipy.stats import multivariate_normal
@@ -47,6 +48,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_choices_are_found(name):
     """mclust's (Scrucca et al., The R Journal 8 (2016), 289-317), whose signs are the other ones."""
@@ -78,11 +80,46 @@ def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
     assert_allclose(best.lower_bound_, best.score(eruptions), rtol=1e-9)
     assert best.get_params()["covariance_type"] == search.best_covariance_type_
     assert search.mixture_ is best.mixture_
-    for name in ("predict", "predict_proba", "score_samples", "score", "bic", "aic"):
-        assert_array_equal(getattr(search, name)(eruptions), getattr(best, name)(eruptions))
-    assert_array_equal(search.sample(5, 1)[0], best.sample(5, 1)[0])
     assert search.best_score_ == pytest.approx(best.bic(eruptions), rel=1e-9)
     assert best.report(eruptions).facts["fit"]["converged"]
+
+
+def test_methods_are_those_of_the_best_mixture_by_the_textbook(search, eruptions):
+    mixture, p = search.cells_[3, "EEE"].mixture, 2 + 3 * 2 + 3
+    parameters = zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True)
+    densities = np.sum([weight * multivariate_normal.pdf(eruptions, *normal) for weight, *normal in parameters], axis=0)
+    shares = responsibilities(mixture, eruptions)
+    assert_allclose(search.score_samples(eruptions), np.log(densities), rtol=1e-9)
+    assert_allclose(search.predict_proba(eruptions), shares, atol=1e-9)
+    assert_array_equal(search.predict(eruptions), shares.argmax(axis=1))
+    counts = np.random.default_rng(0).integers(0, 3, len(eruptions))
+    for weights in (None, counts):
+        w = np.ones(len(eruptions)) if weights is None else weights
+        n, deviance = w.sum(), -2 * w @ np.log(densities)
+        entropy = w @ entr(shares).sum(axis=1)
+        expected = {
+            "score": -deviance / (2 * n),
+            "bic": deviance + p * math.log(n),
+            "icl": deviance + p * math.log(n) + 2 * entropy,
+            "aic": deviance + 2 * p,
+            "aicc": deviance + 2 * p * n / (n - p - 1),
+            "entropy": entropy,
+        }
+        found = {name: getattr(search, name)(eruptions, sample_weight=weights) for name in expected}
+        assert found == pytest.approx(expected, rel=1e-8)
+
+
+def test_samples_are_those_of_the_best_mixture(search):
+    rows, labels = search.sample(20_000, random_state=0)
+    again, _ = search.sample(20_000, random_state=0)
+    assert_array_equal(rows, again)
+    for component, (mean, covariance) in enumerate(
+        zip(search.mixture_.means, search.mixture_.covariance.dense(), strict=True)
+    ):
+        own = rows[labels == component]
+        assert len(own) / len(rows) == pytest.approx(search.mixture_.weights[component], abs=0.015)
+        assert_allclose(own.mean(axis=0), mean, atol=5 * np.sqrt(np.diag(covariance).max() / len(own)))
+        assert_allclose(np.cov(own.T), covariance, rtol=0.15, atol=0.15 * np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def test_best_goes_on_as_any_estimator(search, eruptions):
@@ -297,6 +334,7 @@ def test_criterion_that_no_model_has_is_an_error(eruptions):
         GaussianMixtureIC([1], covariance_types=["VVV"], criterion="aicc").fit(eruptions[:6])
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         GaussianMixtureIC(1, covariance_types=["EEE", "VVI"]),

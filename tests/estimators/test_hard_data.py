@@ -40,6 +40,7 @@ HARD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
@@ -124,6 +125,7 @@ def test_empty_component_is_told():
     assert (gm.predict(BASE) == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("n_components", [2, 3, 4])
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
@@ -163,6 +165,7 @@ FITTED = [name for name, case in CASES.items() if not case.error]
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 
 
+@pytest.mark.slow
 @types
 @pytest.mark.parametrize("name", FITTED)
 def test_default_fit_is_sound(name, covariance_type):

@@ -19,6 +19,7 @@ DEGENERATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEGENERATE)
 @types
 @pytest.mark.parametrize("init_params", ["auto", "kmeans"])

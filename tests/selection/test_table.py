@@ -9,6 +9,7 @@ import pytest
 from helpers.searches import TYPES, with_doubts
 from numpy.testing import assert_array_equal
 
+from gaussmix.fitting.stopping import Stop
 from gaussmix.selection import Cell, SelectionTable
 from gaussmix.selection.explanation import explain
 
@@ -31,7 +32,9 @@ def test_among_doubtful_models_those_with_the_fewest_unsound_components_win(sear
     assert (table.n_components[table.best], table.n_unsound[table.best]) == (2, 2)
     assert (table.difference < 0).any()
     assert "No model is sound" in str(explain(table)).replace("\n", " ")
-    unfinished = {key: replace(cell, fit=cell.fit.interrupted()) for key, cell in search.cells_.items()}
+    unfinished = {
+        key: replace(cell, fit=replace(cell.fit, stop=Stop.INTERRUPTED)) for key, cell in search.cells_.items()
+    }
     table = SelectionTable.of(unfinished, "bic", 2, TYPES)
     assert (table.n_components[table.best], table.covariance_type[table.best]) == (3, "EEE")
     assert not table.converged.any()
