@@ -91,6 +91,7 @@ def test_options_are_those_of_the_segmenter(picture, tmp_path):
     assert "smoothing  0.25" in out
 
 
+@pytest.mark.slow
 def test_classes_can_be_counted(picture, tmp_path):
     succeeds("segment", picture, "-k", "auto", "-o", tmp_path / "out")
     assert Mixture.load(tmp_path / "out" / "model.json").n_components == 3
@@ -115,6 +116,7 @@ def test_only_pixels_inside_of_the_mask_count(volume, tmp_path):
     np.testing.assert_array_equal(labels == 255, mask == 0)
 
 
+@pytest.mark.slow
 def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
     out = succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out", "--fractions", "--no-maps").stdout
     fractions = nibabel.load(tmp_path / "out" / "fractions.nii.gz")
@@ -151,6 +153,7 @@ def test_known_pixels_name_the_classes(picture, tmp_path):
     assert Mixture.load(tmp_path / "out" / "model.json").n_components == 10  # five of each class
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])

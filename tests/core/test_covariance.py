@@ -19,6 +19,7 @@ from gaussmix.core.covariance.triangular import add_rows, lower_root, root_from_
 from gaussmix.testing import check_covariance, random_covariance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", MODELS.values(), ids=MODELS)
 def test_structure_conforms(structure):
     check_covariance(structure)

@@ -46,6 +46,7 @@ def assert_same_table(found, rows, row_weights=None):
     assert kept.dtype == rows.dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 40])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -256,6 +257,7 @@ def assert_same_fit(gm, rows, expected, labels, row_weights=None):
     assert gm.score(rows, sample_weight=row_weights) == pytest.approx(gm.lower_bound_, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_fit_of_repeated_rows_is_the_fit_of_all_of_them(covariance_type, weighted, fitted_sizes):

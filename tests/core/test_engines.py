@@ -19,10 +19,12 @@ from gaussmix.testing import check_engine, random_mixture
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
 
 
+@pytest.mark.slow
 def test_reference_engine_conforms():
     check_engine(ReferenceEngine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 def test_native_engine_conforms(any_instruction_set):
     assert _native.selected_instruction_set() == any_instruction_set
@@ -53,6 +55,7 @@ def import_with_instruction_set(name):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _native.instruction_sets())
 def test_environment_chooses_the_instruction_set(name):
     assert import_with_instruction_set(name).stdout.strip() == name
@@ -156,6 +159,7 @@ def test_scores_equal_the_moments_they_come_with():
     np.testing.assert_allclose(moments.counts, responsibilities.sum(axis=0), rtol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 @pytest.mark.parametrize(("n_components", "n_features"), [(3, 5), (9, 17), (6, 50), (530, 6)])
 @pytest.mark.parametrize("spread", [1.0, 7.9, 8.1, 1e4])
@@ -204,6 +208,7 @@ def test_spheres_of_any_size_give_the_same_sums(scale):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_rows_are_not_copied():
     tracked = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(_MEMORY)], capture_output=True, text=True, check=True, env=os.environ

@@ -50,6 +50,7 @@ def test_ends_at_the_top_that_plain_em_does_and_never_falls(table, structure):
     np.testing.assert_allclose(quick.mixture.weights, plain.mixture.weights, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 @pytest.mark.parametrize("options", [{}, {"memory": 0}, {"squared": False}], ids=["both", "squared", "newton"])
 def test_takes_far_fewer_passes_where_em_is_slow(structure, options):
@@ -83,6 +84,7 @@ def test_works_with_priors_ridges_and_row_weights(structure, kind):
     assert quick.objective == pytest.approx(quick.moments.log_likelihood + update.log_prior(quick.mixture), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 def test_an_empty_component_stays_empty(structure):
     rows, k = TABLES["overlapping"]

@@ -84,6 +84,7 @@ def test_the_first_parameters_are_the_table():
         np.testing.assert_allclose(found.mixture(0).covariance.dense()[component], expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accelerate", [False, True])
 @pytest.mark.parametrize("letters", MODELS)
 def test_the_objective_never_falls(letters, accelerate):
@@ -96,6 +97,7 @@ def test_the_objective_never_falls(letters, accelerate):
     assert (np.diff(objectives, axis=0) >= -1e-10 * np.abs(objectives[:-1])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accelerate", [False, True])
 @pytest.mark.parametrize("letters", MODELS)
 def test_runs_end_where_fit_em_ends(letters, accelerate):

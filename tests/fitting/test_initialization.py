@@ -18,6 +18,7 @@ def test_a_generator_can_draw_the_start(method):
         np.testing.assert_array_equal(once.responsibilities, again.responsibilities)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["kmeans", "k-means++", "random_from_data"])
 @pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e300])
 def test_units_of_the_weights_do_not_matter(method, scale):
@@ -30,6 +31,7 @@ def test_units_of_the_weights_do_not_matter(method, scale):
     np.testing.assert_array_equal(scaled, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", [1e-310, 1e-160, 1e-9, 1e9, 1e147])
 def test_units_of_the_rows_do_not_matter(method, scale):
@@ -44,6 +46,7 @@ def test_units_of_the_rows_do_not_matter(method, scale):
         assert np.mean(scaled.labels != plain.labels) < 1e-3  # rows on a border may be rounded across
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["kmeans", "k-means++", "random_from_data"])
 def test_single_precision_rows_start_as_their_doubles(method):
     rows, k = blobs(6000).astype("float32"), 3

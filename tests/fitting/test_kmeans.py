@@ -22,6 +22,7 @@ def test_seeds_go_on_with_the_stream_of_a_generator():
     assert first.random() != np.random.default_rng(0).random()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_centers_are_those_of_scikit_learn_from_the_same_seeds(table, weighted):

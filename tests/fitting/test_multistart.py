@@ -101,6 +101,7 @@ def log_likelihood(gm, rows):
     return gm.lower_bound_ * len(rows)
 
 
+@pytest.mark.slow
 @every_optimum
 def test_the_best_optimum_known_is_found_from_any_seed(name):
     rows, k, covariance_type, best = OPTIMA[name]
@@ -153,6 +154,7 @@ def search_for(rows, structure):
     return Multistart(NativeEngine(rows), data, update, root, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
     rows, k = TABLES["overlapping"]
@@ -257,6 +259,7 @@ def test_an_interrupt_before_there_is_a_model_changes_nothing(fitted_before):
     assert vars(gm) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans", "n_init": 3}], ids=["search", "starts"])
 @pytest.mark.parametrize("when", [0.1, 0.5, 0.9, 1.0])
 def test_an_interrupt_keeps_the_best_so_far(settings, when):
@@ -278,6 +281,7 @@ def test_an_interrupt_keeps_the_best_so_far(settings, when):
 # samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
 def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatch):
     rows = blobs(6000, 3, 4, seed=5)
@@ -308,6 +312,7 @@ def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, m
 # history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans"}, {"init_params": "kmeans", "acceleration": "none"}])
 def test_history_is_that_of_the_run_that_was_kept(covariance_type, settings):
@@ -329,6 +334,7 @@ if __name__ == "__main__":
         print(name, f"{best_of_scikit_learn(rows, k, covariance_type, TRUE_COUNTS.get(name)):.8f}", flush=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [3_000, 30_000])
 @pytest.mark.parametrize("calls", [2, 12])
 def test_interrupted_search_leaves_a_model_with_its_own_likelihood(n_rows, calls):

@@ -76,6 +76,7 @@ def expected_objective(rows, shares, update, mixture):
     return total
 
 
+@pytest.mark.slow
 @types
 @updates
 def test_the_step_is_at_a_maximum_and_its_gain_is_the_difference(covariance_type, name):
@@ -168,6 +169,7 @@ def test_inverse_wishart_is_its_closed_form(covariance_type):
     np.testing.assert_allclose(step.mixture.covariance.covariances, wanted, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @types
 @pytest.mark.parametrize("table", ["iris", "blobs", "overlapping"])
 def test_the_default_penalty_costs_a_sound_fit_nothing(covariance_type, table):

@@ -72,6 +72,7 @@ def kept(rows, covariance_type, row_weights=None):
     return None if found is None else found.kept.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RANGES)
 def test_range(name):
     rows, correlated, separate = RANGES[name]
@@ -86,6 +87,7 @@ def test_regular_tables_are_left_as_they_are(name, covariance_type):
     assert ColumnReduction.of(WeightedRows(TABLES[name][0]), covariance_type) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["sum", "sum first", "column twice", "column of 1e8", "line", "percentages", "regular"]
 )
@@ -98,6 +100,7 @@ def test_units_and_offsets_do_not_matter(name, order, offset):
     assert kept(moved, "diag") == separate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.error])
 def test_fits_of_the_kept_columns_lift_to_sound_models(name):
     case = CASES[name]
@@ -141,6 +144,7 @@ def test_light_rows_count(weight):
     assert kept(rows, "full", np.r_[np.full(200, weight), 1.0]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, (_, correlated, _) in RANGES.items() if correlated])
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_lifted_mixture_is_the_mixture_of_the_kept_columns(name, covariance_type):

@@ -36,6 +36,7 @@ def streams(seed):
     return (np.random.default_rng([seed, at]) for at in itertools.count())
 
 
+@pytest.mark.slow
 @types
 @weights
 def test_starts_follow_an_affine_map(covariance_type, weighted, monkeypatch):
@@ -145,6 +146,7 @@ def classification_energy(rows, w, form, pseudo):
             return 0.5 * (n + 1) * d * np.log((np.trace(scatter) + d * pseudo) / (d * (n + 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values())
 @weights
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):

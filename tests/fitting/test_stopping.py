@@ -24,6 +24,7 @@ def started(rows, k, covariance_type):
     return next(draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, 1, stream))
 
 
+@pytest.mark.slow
 @tables
 @types
 @pytest.mark.parametrize("accelerate", [False, True])
@@ -42,6 +43,7 @@ def test_when_the_top_is_said_to_be_near_plain_em_gains_nothing_more(table, cova
 
 
 # not "line": its components become one with a single covariance, and EM slows down without end
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["iris", "wine", "blobs", "overlapping"])
 @types
 def test_exact_ends_where_the_parameters_no_longer_move(table, covariance_type):
@@ -66,6 +68,7 @@ def test_exact_ends_where_the_parameters_no_longer_move(table, covariance_type):
     assert np.abs(longer.weights - fit.mixture.weights).max() < 1e-6
 
 
+@pytest.mark.slow
 @types
 def test_the_estimate_of_what_is_ahead_is_in_nats_of_all_rows(covariance_type):
     # a thousand times the weight: the same fit is as many times farther from its top
@@ -78,6 +81,7 @@ def test_the_estimate_of_what_is_ahead_is_in_nats_of_all_rows(covariance_type):
     assert ends[0] < ends[1] < ends[2]
 
 
+@pytest.mark.slow
 @types
 def test_units_do_not_change_when_a_fit_ends(covariance_type):
     rows, k = TABLES["overlapping"]

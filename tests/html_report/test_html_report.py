@@ -138,6 +138,7 @@ def test_markup_is_kept_and_all_else_is_escaped():
     assert '<th scope="row" class="words">&lt;x&gt;</th><td class="k">&lt;y&gt;</td>' in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "k"), [("line", 2), ("iris", 3), ("overlapping", 1), ("wide", 4)])
 def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     rows = TABLES[name][0]
@@ -196,6 +197,7 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
     assert search.reason_ in reader.texts["main"]
 
 
+@pytest.mark.slow
 def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
     table = eruptions()
     search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
@@ -307,6 +309,7 @@ def test_one_row_and_one_component_are_not_spoken_of_as_several(written):
     assert not re.search(r"\b1 (rows|features|components)\b", said)
 
 
+@pytest.mark.slow
 def test_rows_of_weight_zero_are_in_no_picture(drawn, written):
     table = eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
@@ -328,6 +331,7 @@ def test_names_with_markup_are_shown_and_do_nothing(written):
     assert "<script>alert(1)</script>" in " ".join(reader.attributes("alt"))
 
 
+@pytest.mark.slow
 def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
     rng = np.random.default_rng(0)
     k, d = 20, 40
@@ -349,6 +353,7 @@ def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
             assert tuple(line[position] for line in table[3:]) == words[component]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(drawn, written):
     table = eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
@@ -433,6 +438,7 @@ def files(tmp_path):
     return tmp_path / "m.json", tmp_path / "t.csv", tmp_path / "r.html"
 
 
+@pytest.mark.slow
 def test_command_writes_the_page_that_python_writes(files, tmp_path):
     model, table, output = files
     assert "r.html" in "".join(succeeds("report", model, table, "-k", "1:2", "--seed", 3, "-o", output).stdout.split())
@@ -514,6 +520,7 @@ def browse(path, folder):
     return done.stdout, ours, console
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
     model, table, output = files
@@ -526,6 +533,7 @@ def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
     assert reader.table("BIC relative to")[0] == ["K", "full", "tied", "diag", "spherical"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_requests_and_complaints_of_a_page_would_be_seen(tmp_path):
     page = tmp_path / "asks.html"

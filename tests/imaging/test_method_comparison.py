@@ -28,6 +28,7 @@ def found():
     return compare(image, 3, n_seeds=4, random_state=0), image.reshape(-1, 3).astype(float), truth.ravel()
 
 
+@pytest.mark.slow
 def test_k_means_is_that_of_scikit_learn(found):
     comparison, rows, _ = found
     clusters = KMeans(3, n_init=10, random_state=1).fit(rows)
@@ -102,6 +103,7 @@ def with_mask(image):
     return mask
 
 
+@pytest.mark.slow
 def test_masked_transparent_and_nan_pixels_do_not_count():
     image, _ = three_colors()
     mask = with_mask(image)
@@ -119,6 +121,7 @@ def test_masked_transparent_and_nan_pixels_do_not_count():
     assert comparison.ways == ("mixture of gray", "k-means of gray")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [(30, 40), (6, 20, 16)])
 def test_gray_pictures_and_volumes_of_any_type(dtype, shape):
@@ -131,6 +134,7 @@ def test_gray_pictures_and_volumes_of_any_type(dtype, shape):
     assert len(comparison.figure().axes) == 5 + 1 + 3
 
 
+@pytest.mark.slow
 def test_of_many_pixels_a_sample_is_drawn():
     image = three_colors(size=(150, 150))[0]
     comparison = compare(image, 2, n_seeds=2, random_state=0)
@@ -161,6 +165,7 @@ def test_what_cannot_be_compared_is_named(change, message):
         compare(**({"image": three_colors()[0]} | change))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_command_writes_table_and_figure(tmp_path, mode):
     Image.fromarray(three_colors()[0]).convert(mode).save(tmp_path / "three.png")

@@ -59,6 +59,7 @@ def test_nothing_left_is_one_pixel():
     assert independent_pixels(np.zeros((4, 5))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 4])
 @pytest.mark.parametrize(
     ("how", "parameters"),
@@ -81,6 +82,7 @@ def test_all_pixels_counted_as_independent_find_too_many(monkeypatch):
     assert choose(image) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_flat_colors_are_counted(dtype):
     flat = picture(4, noise=0.0).astype(dtype)

@@ -14,6 +14,7 @@ from gaussmix.inference.refitting import Fitted
 ROWS, K = TABLES["blobs"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical", "VEE"])
 def test_one_component_more_is_found_where_a_search_finds_it(covariance_type):
     for k in (1, 2):

@@ -19,6 +19,7 @@ ONE = GaussianMixture(1).fit(NORMAL)
 parameters = pytest.mark.parametrize("name", ["weights", "means", "covariances"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_errors_of_one_normal_are_those_of_the_textbook(kind):
     draws = bootstrap(ONE, NORMAL, kind=kind, n_draws=1500, random_state=0)
@@ -31,6 +32,7 @@ def test_errors_of_one_normal_are_those_of_the_textbook(kind):
     assert draws.standard_errors.weights[0] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("covariance_type", [*COVARIANCE_TYPES, "VEI", "EEV"])
 def test_draws_are_the_same_from_any_number_of_threads(kind, covariance_type):
@@ -65,6 +67,7 @@ def test_order_of_the_fit_does_not_matter(kind):
     np.testing.assert_allclose(others.means, draws.means[:, order], rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows():
     weights = np.random.default_rng(1).integers(1, 4, len(ROWS)).astype(float)
     repeated = np.repeat(ROWS, weights.astype(int), axis=0)

@@ -41,6 +41,7 @@ def test_jaccard_is_scikit_learns():
     np.testing.assert_allclose(greatest_jaccard(shared), expected)
 
 
+@pytest.mark.slow
 def test_stability_of_what_is_not_there_is_low():
     noise = np.random.default_rng(0).normal(size=(100, 2))
     gm = GaussianMixture(3, random_state=0).fit(noise)

@@ -45,6 +45,7 @@ def path_of(parametrization):
     return np.zeros(parametrization.n_coordinates), parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letters", ["VEI", "VEE", "VVE", "VEV", "EVV"])
 def test_scores_and_information_are_derivatives_away_from_the_top_too(letters):
     mixture = random_mixture(MODELS[letters], 2, 3, np.random.default_rng(5))

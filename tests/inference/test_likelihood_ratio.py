@@ -14,6 +14,7 @@ ONE = GaussianMixture(1).fit(NORMAL)
 CLOSE = blobs(300, 2, 3, separation=1.0, seed=1)
 
 
+@pytest.mark.slow
 def test_one_cluster_is_not_two_and_two_are():
     assert likelihood_ratio_test(NORMAL[:80], 1, n_draws=19, random_state=0).p_value > 0.05
     both = np.concatenate([NORMAL[:80], NORMAL[:80] + 15])
@@ -30,6 +31,7 @@ def test_a_prior_on_the_means_is_refused():
         likelihood_ratio_test(CLOSE, gm, n_draws=3)
 
 
+@pytest.mark.slow
 def test_p_values_of_true_nulls_are_uniform():
     p_values = [
         likelihood_ratio_test(np.random.default_rng(seed).normal(size=(40, 1)), 1, n_draws=4, random_state=seed).p_value
@@ -62,6 +64,7 @@ def test_given_fits_are_taken_as_they_are():
         likelihood_ratio_test(CLOSE, two, two, n_draws=3)
 
 
+@pytest.mark.slow
 def test_tests_go_on_until_one_does_not_reject():
     rows = np.concatenate([NORMAL[:40], NORMAL[40:100] + 20])
     found = choose_n_components(rows, up_to=5, n_draws=19, random_state=0)

@@ -33,6 +33,7 @@ def test_rows_are_drawn_by_their_weights(kind):
     assert (abs(sums / 400 - weights) <= 5 * np.sqrt(weights * (1 - weights / 40) / 400)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical", "VEV"])
 def test_quick_refits_end_where_the_loop_ends(covariance_type):
     gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(CLOSE)

@@ -80,6 +80,7 @@ def textbook_coordinates(mixture):
     return np.concatenate(start), parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letters", MODELS)
 @pytest.mark.parametrize(("n_components", "n_features"), [(2, 1), (2, 3)])
 def test_standard_errors_are_those_in_textbook_coordinates(letters, n_components, n_features):
@@ -150,6 +151,7 @@ def test_kinds_are_what_they_are_called():
         assert_allclose(standard_errors(mixture, rows, kind=kind).means[0], expected, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e100, np.array([1e-9, 1e8, 1.0, 1e3])])
 @pytest.mark.parametrize("kind", ["observed", "sandwich"])
 def test_relative_standard_errors_do_not_depend_on_units(unit, kind):

@@ -16,6 +16,7 @@ def _pairs(n):
     return [f"picture-{number}.png" for number in range(n)], pictures, [picture // 2 for picture in pictures]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 5, 13, MOST_PAIRS + 2])
 def test_contact_sheet_has_each_picture_beside_its_segments(n):
     names, pictures, segments = _pairs(n)

@@ -51,6 +51,7 @@ def test_criterion_display_marks_and_names_the_winner(search):
     assert display.figure_ is display.ax_.figure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("types", "n_named", "rest"),
     [
@@ -142,6 +143,7 @@ def test_criterion_display_refuses_what_has_no_such_criterion(search, given, opt
         CriterionDisplay.from_estimator(given or search, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criterion", ["icl", "aic", "aicc"])
 def test_table_by_another_criterion_has_the_winner_of_a_search_by_it(search, iris, criterion):
     expected = GaussianMixtureIC(range(1, 6), criterion=criterion, random_state=0, n_jobs=1).fit(iris).results_

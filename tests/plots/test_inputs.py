@@ -25,6 +25,7 @@ from gaussmix.plots.inputs import MOST_POINTS
 NAMES = ["length", "width", "height"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("show", [MixtureDisplay, PairsDisplay, HistogramDisplay])
 @pytest.mark.parametrize("estimator", [GaussianMixture, TheirMixture, BayesianGaussianMixture])
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
@@ -48,6 +49,7 @@ def test_what_is_no_mixture_but_has_one_is_refused_with_a_remedy(plane):
         MixtureDisplay.from_estimator([plane])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table", [pd.DataFrame, partial(pl.DataFrame, schema=NAMES[:2]), np.asfortranarray, np.float32, list]
 )
@@ -67,6 +69,7 @@ def _numbers(display):
 DISPLAYS = [MixtureDisplay, PairsDisplay, HistogramDisplay, ResponsibilityDisplay, UncertaintyDisplay]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("show", DISPLAYS)
 @pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])
 def test_columns_of_a_table_are_found_by_their_names(show, table, plane, rows):
@@ -98,6 +101,7 @@ def test_rows_that_are_not_finite_are_named(show, plane, rows):
         show.from_estimator(plane, spoiled)
 
 
+@pytest.mark.slow
 def test_of_many_rows_some_are_drawn_and_all_are_counted(mixture):
     many, _ = mixture.sample(3 * MOST_POINTS, 0)
     display = PairsDisplay.from_estimator(mixture, many)
@@ -135,6 +139,7 @@ def test_wrong_features_are_refused_with_a_remedy(show, n_features, features, me
         show.from_estimator(mixture, features=features)
 
 
+@pytest.mark.slow
 def test_a_name_is_no_formula():
     name = r"$\frac{a}$"
     mixture = Mixture.from_parameters([1.0], [[0.0, 0.0, 0.0]], [np.eye(3)], feature_names=[name, "b", "c"])

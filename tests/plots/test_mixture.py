@@ -45,6 +45,7 @@ def test_drawn_curves_are_those_of_the_attributes(plane, rows):
         assert any(path.shape == curve.shape and (path == curve).all() for path in drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 3, 20])
 def test_every_drawn_ellipse_and_contour_holds_the_mass_that_is_written_on_it(k):
     rng = np.random.default_rng(k)
@@ -81,6 +82,7 @@ def test_centers_have_the_numbers_of_the_components(plane):
     assert [same_color(line.get_color(), color) for line, color in zip(axes.lines, PALETTE, strict=False)] == [True] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left_out", ["density", "boundaries", "ellipses", "axes", "points"])
 def test_parts_can_be_left_out(plane, rows, left_out):
     everything = MixtureDisplay.from_estimator(plane, rows[:, :2]).ax_
@@ -114,6 +116,7 @@ def test_masses_that_are_no_shares_are_refused(plane, mass):
         PairsDisplay.from_estimator(plane, mass=mass)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("show", [MixtureDisplay, PairsDisplay])
 def test_components_that_are_lines_but_for_rounding_are_drawn(show):
     roots = np.array([[[1.0, 0.0], [0.5, 1e-9]], [[1.0, 0.0], [0.0, 1.0]]])
@@ -125,6 +128,7 @@ def test_components_that_are_lines_but_for_rounding_are_drawn(show):
     assert {"0", "1"} <= {text.get_text() for axes in display.figure_.axes for text in axes.texts}
 
 
+@pytest.mark.slow
 def test_view_holds_rows_and_nearly_all_of_each_component(plane, rows):
     assert MixtureDisplay.from_estimator(plane, rows[:1, :2]).view == MixtureDisplay.from_estimator(plane).view
     far = np.vstack([plane.means, [[40.0, 0.0]]])
@@ -161,6 +165,7 @@ def test_equal_components_and_one_alone_have_no_boundary():
         assert MixtureDisplay.from_estimator(mixture, np.eye(2)).boundaries == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("k", [1, 8, 20, 50])
 def test_any_number_of_components_in_any_style(k, style):

@@ -33,6 +33,7 @@ def test_pairs_have_every_pair_of_features_below_and_each_alone_on_the_diagonal(
     assert [histogram.name for histogram in display.histograms] == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offset", "spread"), [(45e3, 12e3), (0.0, 1e-2), (1000.0, 1.0), (0.0, 1e6), (0.0, 0.3)])
 def test_numbers_of_an_axis_do_not_touch(offset, spread):
     rows = offset + spread * np.random.default_rng(0).standard_normal((200, 5))

@@ -31,6 +31,7 @@ def _segmentation_figure(n_components):
     return image, mixture, maps, segmentation_figure(image, image // 2, maps, mixture, rows, colors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", [1, 2, 3, 5, 8, MOST_MAPS])
 def test_segmentation_shows_picture_segments_maps_and_channels(n_components):
     image, mixture, maps, figure = _segmentation_figure(n_components)
@@ -61,6 +62,7 @@ def test_map_and_densities_of_a_component_have_one_color():
         assert axes.texts[0].get_text() == f"Segment {number}, 25 %"
 
 
+@pytest.mark.slow
 def test_many_components_show_the_first_maps_and_say_so():
     _, _, _, figure = _segmentation_figure(MOST_MAPS + 3)
     assert sum(bool(axes.images) for axes in figure.axes) == 2 + MOST_MAPS

@@ -38,6 +38,7 @@ def test_steps_are_where_they_happen(trace, axes):
     np.testing.assert_allclose(log_likelihood[1::2], bound[1::2], rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [False, True])
 @pytest.mark.parametrize("passes", [None, 1, 5, 12])
 def test_lines_and_the_gap_between_them_are_the_numbers(trace, axes, distance, passes):
@@ -111,6 +112,7 @@ def test_scikit_learns_fits_have_a_path_too(axes):
     np.testing.assert_array_equal(display.log_likelihood, fitted.lower_bounds_)
 
 
+@pytest.mark.slow
 def test_a_search_shows_its_best_model(axes):
     search = GaussianMixtureIC([1, 2], random_state=0).fit(ROWS)
     display = TraceDisplay.from_estimator(search, ax=axes)

@@ -24,6 +24,7 @@ def all_cells(sizes, models=tuple(MODELS)):
     return {(size, name) for size in sizes for name in models}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [IRIS, FAITHFUL], ids=["iris", "old faithful"])
 def test_richer_models_and_more_components_end_no_lower(rows):
     cells = search_models(WeightedRows(rows), all_cells(range(1, 7)), random_state=0)
@@ -45,6 +46,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "size", "name", "published"), PUBLISHED.values(), ids=PUBLISHED)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_published_choices(rows, size, name, published, seed):
