@@ -28,7 +28,6 @@ ALLOWED = {
     "src/gaussmix/imaging/method_comparison.py::compare",
     "src/gaussmix/imaging/seeded.py::fit_guided",
     "src/gaussmix/imaging/segmenter.py",
-    "src/gaussmix/selection/model_search.py::search_models",
 }
 
 ROOT = Path(__file__).resolve().parents[1]

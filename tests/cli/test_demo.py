@@ -15,6 +15,8 @@ from gaussmix.cli import app
 from gaussmix.datasets import load_old_faithful
 from gaussmix.imaging import GaussianMixtureSegmenter
 
+pytestmark = pytest.mark.slow  # they share a run of the demo
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
@@ -34,7 +36,6 @@ def test_old_faithful_has_its_published_shape_and_ranges():
     np.testing.assert_array_equal(rows.max(axis=0), [5.1, 96])
 
 
-@pytest.mark.slow
 def test_demo_writes_its_files(demo):
     folder, _ = demo
     assert {path.name for path in folder.iterdir()} == {
@@ -50,7 +51,6 @@ def test_demo_writes_its_files(demo):
     np.testing.assert_array_equal(Image.open(folder / "china.png"), load_sample_image("china.jpg"))
 
 
-@pytest.mark.slow
 def test_demo_models_are_those_that_python_fits(demo):
     folder, _ = demo
     rows, feature_names = load_old_faithful()
@@ -65,7 +65,6 @@ def test_demo_models_are_those_that_python_fits(demo):
     np.testing.assert_array_equal(labels, segmenter.predict(load_sample_image("china.jpg")))
 
 
-@pytest.mark.slow
 def test_demo_prints_both_summaries(demo):
     joined = " ".join(demo[1].split())
     assert "component weight eruptions waiting" in joined
@@ -82,7 +81,6 @@ def test_demo_names_files_to_look_at_that_exist(demo):
         assert Path(line.strip().split(": ")[0].split(" to ")[0]).is_file()
 
 
-@pytest.mark.slow
 def test_demo_suggests_commands_that_work_as_typed(demo):
     _, out = demo
     lines = out[out.index("Try next:") :].splitlines()[1:]
@@ -96,7 +94,6 @@ def test_demo_suggests_commands_that_work_as_typed(demo):
         assert result.exit_code == 0, result.output
 
 
-@pytest.mark.slow
 def test_demo_runs_again_into_the_same_folder(demo):
     folder, _ = demo
     result = CliRunner().invoke(app, ["demo", "-o", str(folder)])

@@ -71,6 +71,7 @@ def test_title_counts_components_and_rows(k, n, words):
     assert model_figure(mixture, np.zeros((n, 1))).texts[0].get_text() == words
 
 
+@pytest.mark.slow
 def test_plot_shows_all_rows_of_the_table_in_the_features_of_the_model(model, asked, tmp_path):
     path, table = model(3)
     frame = pd.read_csv(table)

@@ -6,7 +6,6 @@ import pytest
 from helpers.command_line import fails, run, succeeds
 from helpers.html_pages import assert_complete, named_eruptions
 
-import gaussmix.core.row_sampling
 import gaussmix.estimators.gaussian_ic
 from gaussmix import Mixture
 from gaussmix.html_report import write_report

@@ -164,6 +164,7 @@ def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     assert (tmp_path / "out" / "contact-sheet.png").is_file()
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_run_that_stay_are_named(picture, tmp_path):
     succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out")
     result = succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out")
@@ -173,6 +174,7 @@ def test_files_of_an_earlier_run_that_stay_are_named(picture, tmp_path):
 # several files
 
 
+@pytest.mark.slow
 def test_a_folder_is_segmented_with_one_model(folder, tmp_path):
     out = succeeds("segment", folder, "-k", 3, "-o", tmp_path / "out").stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "model.json", "contact-sheet.png"}
@@ -195,6 +197,7 @@ def test_each_file_can_have_its_own_model_whatever_its_kind(folder, volume, tmp_
     assert (tmp_path / "out" / "t1" / "probabilities.nii.gz").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [False, True])
 def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     whole = (folder / "b.png").read_bytes()
@@ -207,6 +210,7 @@ def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     assert " 33.3 " in result.stdout
 
 
+@pytest.mark.slow
 def test_masks_of_a_folder_go_by_name(folder, tmp_path):
     masks = tmp_path / "masks"
     masks.mkdir()
@@ -236,6 +240,7 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     assert "d.png can be of one picture only" in line
 
 
+@pytest.mark.slow
 def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
     Image.fromarray(stripes()).save(folder / "a.bmp")
     succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")

@@ -139,6 +139,7 @@ def test_doubts_are_warnings_on_stderr(tmp_path):
     assert json.loads(result.stdout)["best"]["status"] == "doubtful"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_table_fits_in_the_width(width, expected):
     console = Console(width=width, file=None, record=True, force_terminal=False)

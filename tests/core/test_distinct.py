@@ -81,6 +81,7 @@ def test_wide_rows_keep_the_order_of_their_first_appearance():
     np.testing.assert_array_equal(weights, [3, 2, 1])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(DTYPES).flatmap(
@@ -269,6 +270,7 @@ def test_fit_of_repeated_rows_is_the_fit_of_all_of_them(covariance_type, weighte
     assert_same_fit(gm, rows, fit_of_all_rows(gm, rows, weights), labels, weights)
 
 
+@pytest.mark.slow
 def test_fit_of_a_photograph_is_the_fit_of_all_its_pixels(fitted_sizes):
     rows = load_sample_image("flower.jpg").reshape(-1, 3)
     gm = GaussianMixture(4, random_state=0, **ONE_START)

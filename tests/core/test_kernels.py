@@ -173,6 +173,7 @@ def test_every_path_agrees_with_the_reference(any_instruction_set, path):
         assert_same_passes(situation, *PATHS[path])
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("n_features", [4, 6, 17])
 @pytest.mark.parametrize("n_components", [4, 1024])

@@ -21,6 +21,7 @@ from gaussmix.selection import Cell
 from gaussmix.selection.rendering import as_text
 
 
+@pytest.mark.slow
 def test_criteria_are_those_of_the_mixtures_on_the_rows(search, eruptions):
     results, n = search.results_, len(eruptions)
     assert len(results) == len(search.cells_) == 16
@@ -71,6 +72,7 @@ def test_weights_count_as_rows(eruptions):
     assert weighted.best_params_ == repeated.best_params_
 
 
+@pytest.mark.slow
 def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
     cell = search.cells_[search.best_n_components_, search.best_covariance_type_]
     best = search.best_estimator_

@@ -67,6 +67,7 @@ def given_start(structure: str, n_components: int, rows: np.ndarray) -> dict[str
 # their tests and checks
 
 
+@pytest.mark.slow
 def test_scikit_learns_own_tests_pass_on_our_class():
     run = subprocess.run([sys.executable, str(SUITE)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -178,6 +179,7 @@ def test_every_attribute_and_method_of_theirs_gives_the_same_kind_of_thing(flowe
             assert np.asarray(our_part).dtype.kind == np.asarray(their_part).dtype.kind, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_same_start_gives_their_numbers(structure, flowers):
     start = given_start(structure, 3, flowers)
@@ -332,6 +334,7 @@ def test_unrequested_sample_weight_is_refused_under_routing(flowers, flower_weig
             search.fit(flowers, sample_weight=flower_weights)
 
 
+@pytest.mark.slow
 def test_grid_search_finds_the_best_mean_score_over_the_folds(flowers):
     grid = {"n_components": [1, 2, 3], "covariance_type": list(STRUCTURES)}
     folds = KFold(3, shuffle=True, random_state=0)

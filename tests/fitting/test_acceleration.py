@@ -33,6 +33,7 @@ def assert_rises(fit):
     assert (np.diff(reached) >= -1e-12 * np.abs(reached[1:])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 @pytest.mark.parametrize("table", ["iris", "wine", "blobs", "wide", "line"])
 def test_ends_at_the_top_that_plain_em_does_and_never_falls(table, structure):

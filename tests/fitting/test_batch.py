@@ -97,7 +97,6 @@ def test_the_objective_never_falls(letters, accelerate):
     assert (np.diff(objectives, axis=0) >= -1e-10 * np.abs(objectives[:-1])).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("accelerate", [False, True])
 @pytest.mark.parametrize("letters", MODELS)
 def test_runs_end_where_fit_em_ends(letters, accelerate):

@@ -275,7 +275,6 @@ def test_row_infinitely_far_from_every_component_is_an_error_that_says_so():
         fit_em(NativeEngine(np.array([[1e10], [2e10]])), MaximumLikelihood(), start, MeanChange(0.0), max_iter=1)
 
 
-@pytest.mark.slow
 def test_blas_works_on_one_thread_while_many_features_are_fitted():
     def blas_threads(_progress):
         seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})

@@ -73,7 +73,6 @@ def test_units_and_offsets(covariance_type, offset, scale):
         np.testing.assert_allclose(other.covariance.roots / scale, plain.covariance.roots, rtol=100 * rtol, atol=rtol)
 
 
-@pytest.mark.slow
 @types
 @quick
 @given(counts=st.lists(st.integers(0, 3), min_size=200, max_size=200))

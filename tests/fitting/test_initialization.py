@@ -46,7 +46,6 @@ def test_units_of_the_rows_do_not_matter(method, scale):
         assert np.mean(scaled.labels != plain.labels) < 1e-3  # rows on a border may be rounded across
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["kmeans", "k-means++", "random_from_data"])
 def test_single_precision_rows_start_as_their_doubles(method):
     rows, k = blobs(6000).astype("float32"), 3

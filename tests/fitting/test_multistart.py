@@ -259,7 +259,6 @@ def test_an_interrupt_before_there_is_a_model_changes_nothing(fitted_before):
     assert vars(gm) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans", "n_init": 3}], ids=["search", "starts"])
 @pytest.mark.parametrize("when", [0.1, 0.5, 0.9, 1.0])
 def test_an_interrupt_keeps_the_best_so_far(settings, when):

@@ -76,7 +76,6 @@ def expected_objective(rows, shares, update, mixture):
     return total
 
 
-@pytest.mark.slow
 @types
 @updates
 def test_the_step_is_at_a_maximum_and_its_gain_is_the_difference(covariance_type, name):

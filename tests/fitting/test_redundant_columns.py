@@ -87,7 +87,6 @@ def test_regular_tables_are_left_as_they_are(name, covariance_type):
     assert ColumnReduction.of(WeightedRows(TABLES[name][0]), covariance_type) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["sum", "sum first", "column twice", "column of 1e8", "line", "percentages", "regular"]
 )

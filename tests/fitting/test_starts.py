@@ -36,7 +36,6 @@ def streams(seed):
     return (np.random.default_rng([seed, at]) for at in itertools.count())
 
 
-@pytest.mark.slow
 @types
 @weights
 def test_starts_follow_an_affine_map(covariance_type, weighted, monkeypatch):

@@ -81,7 +81,6 @@ def test_the_estimate_of_what_is_ahead_is_in_nats_of_all_rows(covariance_type):
     assert ends[0] < ends[1] < ends[2]
 
 
-@pytest.mark.slow
 @types
 def test_units_do_not_change_when_a_fit_ends(covariance_type):
     rows, k = TABLES["overlapping"]

@@ -67,6 +67,7 @@ def test_shares_add_up_to_volumes(case):
     np.testing.assert_allclose(volumes, true_volumes, rtol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shares_are_what_is_there_on_average(case):
     truth, found = found_in(case)
@@ -85,6 +86,7 @@ def test_a_pair_with_a_class_between_does_not_mix():
     np.testing.assert_allclose(triangle.sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_not_in_the_image_has_no_share():
     rng = np.random.default_rng(0)
     two = np.where(np.arange(60)[:, None] < 30, 115.0, 165.0) + rng.normal(scale=3.0, size=(60, 60))
@@ -122,6 +124,7 @@ def test_a_great_offset_and_a_constant_channel_cost_nothing():
     np.testing.assert_allclose(estimate_fractions(Pixels(beside, None), labels, 2).fractions, found, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_field", [False, True])
 @pytest.mark.parametrize("part", [np.s_[:1, :1], np.s_[:1], np.s_[:, :1], np.s_[14:16, :2]], ids=str)
 def test_few_pixels_and_pixels_that_are_not_numbers(part, bias_field):

@@ -46,6 +46,7 @@ def test_k_means_is_that_of_scikit_learn(found):
     assert comparison.agreements[0] == 1
 
 
+@pytest.mark.slow
 def test_color_tells_apart_what_gray_does_not(found):
     comparison, rows, truth = found
     assert adjusted_rand_score(truth, comparison.mixture.labels(rows)) > 0.98
@@ -55,6 +56,7 @@ def test_color_tells_apart_what_gray_does_not(found):
     assert comparison.log_likelihoods[gray] < comparison.log_likelihoods[0] - 0.2
 
 
+@pytest.mark.slow
 def test_soft_numbers_are_those_of_the_probabilities(found):
     comparison, rows, _ = found
     probabilities = comparison.mixture.responsibilities(rows)
@@ -79,6 +81,7 @@ def test_starts_that_reach_one_optimum_have_labels_that_do_not_change_in_order(f
     assert (comparison.passes[:3] < comparison.passes[3].min()).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(found):
     again = compare(three_colors()[0], 3, n_seeds=4, random_state=0)
     assert str(again) == str(found[0])
@@ -86,6 +89,7 @@ def test_the_same_seed_gives_the_same_table(found):
         assert f"{number:.4g}" in str(again) or f"{number:.4f}" in str(again)
 
 
+@pytest.mark.slow
 def test_figure_shows_every_way(found):
     figure = found[0].figure("A title")
     shown = [text.get_text().lower() for axes in figure.axes for text in axes.texts]

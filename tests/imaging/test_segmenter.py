@@ -70,6 +70,7 @@ def test_every_kind_of_image(shape, dtype, channels, parameters, smoothing):
         assert (gains >= -1e-7 * abs(segmenter.free_energies_[-1])).all()
 
 
+@pytest.mark.slow
 def test_without_neighbors_it_is_the_mixture_of_the_pixels():
     _, image = picture(noise=40.0)
     segmenter = GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(image)

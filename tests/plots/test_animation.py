@@ -103,7 +103,6 @@ def test_page_has_every_frame_and_asks_nobody(animation, tmp_path):
     assert "".join(page.split("</head><body>\n")[1].split("</body>")[0]) == animation._repr_html_()
 
 
-@pytest.mark.slow
 def test_twenty_passes_are_a_small_file():
     rows = np.random.default_rng(0).normal(size=(4 * MOST_ROWS, 2))
     start = Mixture.from_parameters(np.full(5, 0.2), rows[:5], np.tile(np.eye(2), (5, 1, 1)))

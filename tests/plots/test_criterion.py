@@ -24,6 +24,7 @@ def search(iris):
     return GaussianMixtureIC(range(1, 6), random_state=0, n_jobs=1).fit(iris)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("criterion", ["bic", "icl", "aic"])
 def test_criterion_display_has_the_values_of_the_table(search, criterion):
     display = CriterionDisplay.from_estimator(search, criterion=criterion)
@@ -51,7 +52,6 @@ def test_criterion_display_marks_and_names_the_winner(search):
     assert display.figure_ is display.ax_.figure
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("types", "n_named", "rest"),
     [

@@ -62,7 +62,6 @@ def test_map_and_densities_of_a_component_have_one_color():
         assert axes.texts[0].get_text() == f"Segment {number}, 25 %"
 
 
-@pytest.mark.slow
 def test_many_components_show_the_first_maps_and_say_so():
     _, _, _, figure = _segmentation_figure(MOST_MAPS + 3)
     assert sum(bool(axes.images) for axes in figure.axes) == 2 + MOST_MAPS

@@ -38,7 +38,6 @@ def test_steps_are_where_they_happen(trace, axes):
     np.testing.assert_allclose(log_likelihood[1::2], bound[1::2], rtol=0, atol=1e-10)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("distance", [False, True])
 @pytest.mark.parametrize("passes", [None, 1, 5, 12])
 def test_lines_and_the_gap_between_them_are_the_numbers(trace, axes, distance, passes):

@@ -11,7 +11,6 @@ from gaussmix.testing import random_covariance
 PAIRS = [(simple, rich) for simple in MODELS.values() for rich in MODELS.values()]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("simple", "rich"), PAIRS, ids=lambda structure: structure.letters)
 def test_covariances_of_a_submodel_and_no_others_are_kept_by_the_richer_one(simple, rich):
     given = random_covariance(simple, 3, 3, np.random.default_rng(0)).dense()
