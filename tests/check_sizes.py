@@ -25,9 +25,6 @@ ALLOWED = {
     "src/gaussmix/estimators/gaussian.py",
     "src/gaussmix/estimators/gaussian_ic.py",
     "src/gaussmix/fitting/settings.py::Settings.of",
-    "src/gaussmix/imaging/method_comparison.py::compare",
-    "src/gaussmix/imaging/seeded.py::fit_guided",
-    "src/gaussmix/imaging/segmenter.py",
 }
 
 ROOT = Path(__file__).resolve().parents[1]

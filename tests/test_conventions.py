@@ -15,12 +15,6 @@ PRIVATE = re.compile(
 )
 CLOCK = re.compile(r"\btime\.(?:perf_counter|monotonic|time|process_time)\(")
 
-NOT_YET = {
-    "imaging/test_n_classes.py",
-    "imaging/test_seeded.py",
-    "imaging/test_segmenter.py",
-    "diagnostics/test_report.py",
-}
 CLOCK_ALLOWED = {"fitting/test_multistart.py"}  # the seconds in history_ lie within the fit, however long it takes
 
 
@@ -29,7 +23,7 @@ def names(paths):
 
 
 def test_tests_use_public_names():
-    assert names(path for path in TESTS if PRIVATE.search(path.read_text(encoding="utf-8"))) <= NOT_YET
+    assert names(path for path in TESTS if PRIVATE.search(path.read_text(encoding="utf-8"))) == set()
 
 
 def test_tests_do_not_measure_time():

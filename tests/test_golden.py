@@ -94,6 +94,7 @@ def test_gaussmix_select(table):
     assert_golden("select", succeeds("select", table, *options).stdout)
 
 
+@pytest.mark.slow
 def test_gaussmix_segment(pictures):
     outputs = [
         succeeds("segment", path, "-k", 3, "-o", folder).stdout

@@ -57,6 +57,7 @@ def volume(tmp_path):
 # one file
 
 
+@pytest.mark.slow
 def test_a_picture_gives_labels_cut_outs_maps_a_figure_and_the_model(picture, tmp_path):
     out = succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out").stdout
     folder = tmp_path / "out"
@@ -188,6 +189,7 @@ def test_a_folder_is_segmented_with_one_model(folder, tmp_path):
     np.testing.assert_array_equal(model.means, segmenter.mixture_.means)
 
 
+@pytest.mark.slow
 def test_each_file_can_have_its_own_model_whatever_its_kind(folder, volume, tmp_path):
     succeeds("segment", folder, volume, "-k", 2, "-o", tmp_path / "out", "--each", "--maps")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "t1", "contact-sheet.png"}
@@ -292,6 +294,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(picture, fol
     assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatch):
     def no_room(path, figure):
         path.write_bytes(b"half")

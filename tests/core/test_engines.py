@@ -61,6 +61,7 @@ def test_environment_chooses_the_instruction_set(name):
     assert import_with_instruction_set(name).stdout.strip() == name
 
 
+@pytest.mark.slow
 def test_without_a_name_the_best_instruction_set_is_chosen():
     assert import_with_instruction_set("").stdout.strip() == _native.instruction_sets()[0]
 

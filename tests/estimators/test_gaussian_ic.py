@@ -86,6 +86,7 @@ def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
     assert best.report(eruptions).facts["fit"]["converged"]
 
 
+@pytest.mark.slow
 def test_methods_are_those_of_the_best_mixture_by_the_textbook(search, eruptions):
     mixture, p = search.cells_[3, "EEE"].mixture, 2 + 3 * 2 + 3
     parameters = zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True)

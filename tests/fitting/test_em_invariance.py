@@ -35,6 +35,7 @@ def same(ours, theirs, rtol=1e-9):
     np.testing.assert_allclose(ours.covariance.covariances, expected, rtol=rtol, atol=rtol * abs(expected).max())
 
 
+@pytest.mark.slow
 @types
 @quick
 @given(seed=st.integers(0, 1000))

@@ -21,6 +21,7 @@ def test_adjusted_rand_is_scikit_learns():
         assert adjusted_rand(shared) == pytest.approx(adjusted_rand_score(first, second), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["search", "warm"])
 def test_stability_is_that_of_the_labels(start):
     found = stability(FITTED, ROWS, n_draws=10, start=start, random_state=0)

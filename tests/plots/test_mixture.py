@@ -96,6 +96,7 @@ def test_without_masses_there_are_centers_and_axes_but_no_ellipses(plane):
     assert [text.get_text() for text in display.ax_.texts] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_masses_are_shown_from_the_innermost_on(plane):
     display = MixtureDisplay.from_estimator(plane, masses=(0.95, 0.5))
     expected = MixtureDisplay.from_estimator(plane, masses=(0.5, 0.95))

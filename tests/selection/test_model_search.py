@@ -64,6 +64,7 @@ def test_known_cells_help_and_stay_as_they_are():
     assert more[3, "VVV"].log_likelihood > first[2, "VEV"].log_likelihood
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows():
     weights = np.random.default_rng(0).integers(0, 4, len(FAITHFUL)).astype(float)
     repeated = np.repeat(FAITHFUL, weights.astype(int), axis=0)
