@@ -14,13 +14,17 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test lint format bench bench-segmentation bench-selection docs sanitize clean
+.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection docs sanitize clean
 
 demo: $(VENV)/.all
 	$(BIN)/gaussmix demo -o demo-output
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# At most a minute on 2 cores: no slow tests, no doctests, none of scikit-learn's own tests.
+test-fast: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow and not contract" tests
 
 lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -29,6 +33,7 @@ lint: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check_docstrings.py
+	$(BIN)/python tests/check_sizes.py
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .

@@ -1,22 +1,22 @@
-"""Passes over the rows until EM stands still, accelerated and not.
+"""Passes over the rows until EM converges, with and without acceleration.
 
-What is claimed: from the same start, and until a step's guaranteed gain is below 1e-9 nats, accelerated EM takes a
-quarter of the passes of plain EM (geometric mean over the problems), never more than 1.15 times as many, and its
-objective never falls.
+Claim: from the same start, and until the guaranteed gain of a step is below 1e-9 nats, accelerated EM takes a quarter
+of the passes of plain EM (geometric mean over the problems), never more than 1.15 times as many, and its objective
+never falls.
 
-How it is measured: the arms are plain EM, SQUAREM alone, Newton in the span of moves alone, both (what the package
-does), and ADAM (adam.py). The problems are those of overlaps.py (average overlap 0.001 to 0.2, 2 to 50 components, 1
-to 32 features, all four structures; at most 4000 rows) and tables of scikit-learn, every feature in units of its
-deviation, which no arm but ADAM notices. All start at the same k-means clusters. A pass is counted whether or not its
-proposal was taken. Plain EM ends at 20,000 passes; that counts as its number, so the ratio is too small there.
-Problems on which plain EM collapses have no top to arrive at and are left out, and counted. An arm that collapses, or
-is not there after 20,000 passes, has not arrived; it is counted, and its ratio is the one at its end.
+Method: the methods are plain EM, SQUAREM alone, Newton steps in the span of moves alone, both (as in the package), and
+ADAM (adam.py). The problems are those of overlaps.py (average overlap 0.001 to 0.2, 2 to 50 components, 1 to 32
+features, all four structures; at most 4000 rows) and tables of scikit-learn. Every feature is divided by its standard
+deviation, which matters to ADAM only. All methods start from the same k-means clusters. A pass counts whether or not
+its proposal was taken. Plain EM ends at 20,000 passes; it then counts 20,000, so the ratio is too small there. Problems
+on which plain EM collapses have no optimum; they are left out and counted. A method that collapses or has not converged
+after 20,000 passes is counted, and its ratio is the one at its end.
 
-``within 1e-3`` is another count: passes until the log-likelihood is 1e-3 nats below where plain EM ended, or higher;
-ADAM seldom gets farther. ADAM is given the best of four learning rates of each problem, in hindsight, and three times
-the passes of plain EM (at least 300, at most 2000); the passes of the other three rates are not counted. An arm that
-ends more than 1e-3 nats above or below plain EM is in another basin. Times are those of whole runs, two at once, each
-on one thread: only their ratio means much. ``--quick`` takes every tenth problem.
+``within 1e-3`` counts the passes until the log-likelihood is at most 1e-3 nats below that of plain EM at its end; ADAM
+seldom gets farther. ADAM uses the best of four learning rates for each problem, chosen afterwards, and may take three
+times the passes of plain EM (at least 300, at most 2000); the passes of the other three rates are not counted. A method
+that ends more than 1e-3 nats above or below plain EM is in another local optimum. Times are those of whole runs, two at
+once, each on one thread: only their ratio is meaningful. ``--quick`` takes every tenth problem.
 """
 
 import argparse
@@ -116,7 +116,7 @@ def _in_deviations(rows: FloatArray) -> FloatArray:
 
 
 class WatchedEngine(NativeEngine):
-    """Notes the log-likelihood of every pass."""
+    """An engine that records the log-likelihood of every pass."""
 
     def __init__(self, rows: FloatArray) -> None:
         super().__init__(rows)
@@ -132,7 +132,7 @@ class WatchedEngine(NativeEngine):
 
 @dataclass(frozen=True, eq=False)
 class UntilStill(MaximumLikelihood):
-    """Ends a run as a user does with Ctrl-C: when a step's guaranteed gain is small, or a component collapses."""
+    """End a run as Ctrl-C does, when the guaranteed gain of a step is small or a component collapses."""
 
     ends: list[str] = field(default_factory=list)
 
@@ -152,7 +152,7 @@ class UntilStill(MaximumLikelihood):
 
 
 def run_em(rows: FloatArray, start: Mixture, options: dict[str, Any] | None) -> dict[str, Any]:
-    """One arm but ADAM: the loop of the package, until it stands still."""
+    """Run EM with one kind of acceleration until it converges."""
     engine, update = WatchedEngine(rows), UntilStill()
     accelerator = None if options is None else Accelerator(MaximumLikelihood(), **options)
     began = time.perf_counter()
@@ -172,7 +172,7 @@ def run_em(rows: FloatArray, start: Mixture, options: dict[str, Any] | None) -> 
 
 
 def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, limit: int, most: int) -> dict[str, Any]:
-    """ADAM until it stands still, at most ``limit`` passes, of which ``most`` until the target."""
+    """Run ADAM until it converges, for at most ``limit`` passes, of which at most ``most`` to the target."""
     engine, update, adam = NativeEngine(rows), MaximumLikelihood(), Adam(start, rate)
     mixture, best, near, end = start, -math.inf, math.inf, "limit"
     began = time.perf_counter()
@@ -204,7 +204,7 @@ def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, limit
 
 
 def run_best_adam(rows: FloatArray, start: Mixture, target: float, limit: int) -> dict[str, Any]:
-    """The learning rate that came soonest to the target; if none did, the one that came highest."""
+    """Return the run with the learning rate that reached the target first; if none did, the one that ended highest."""
     best: dict[str, Any] | None = None
     for rate in ADAM_RATES:
         most = limit if best is None else int(min(limit, best["near"] - 1))
@@ -257,7 +257,7 @@ def geometric(values: FloatArray) -> float:
 
 
 def ratios(results: list[dict[str, Any]], arm: str, what: str = "passes") -> FloatArray:
-    """(problems,) EM's number over that of the arm; 0 where the arm never came near."""
+    """(problems,) the number of EM over that of the method; 0 where the method did not come near."""
     return np.array([result["arms"]["EM"][what] / result["arms"][arm][what] for result in results])
 
 
@@ -275,7 +275,7 @@ def print_groups(results: list[dict[str, Any]]) -> None:
 
 
 def summarize(results: list[dict[str, Any]], arm: str) -> dict[str, Any]:
-    """What is printed of an arm. ``near`` is the mean over the problems where it came near, the others are over all."""
+    """Return the figures of one method: ``near`` over the problems where it came near, the others over all."""
     arms = [result["arms"][arm] for result in results]
     still = ratios(results, arm)
     near = ratios(results, arm, "near")
@@ -351,7 +351,7 @@ def main() -> None:
 
 
 def _until_still(results: list[dict[str, Any]], arm: str) -> FloatArray:
-    """(problems,) passes, infinite for those that did not arrive."""
+    """(problems,) passes, infinite for runs that did not converge."""
     found = [result["arms"][arm] for result in results]
     return np.array([one["passes"] if one["end"] == "still" else math.inf for one in found])
 

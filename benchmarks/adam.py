@@ -1,8 +1,8 @@
-"""ADAM on the parameters of a mixture without their constraints: what a user of automatic differentiation would do.
+"""ADAM on the unconstrained parameters of a mixture, as users of automatic differentiation run it.
 
-Free are the logits of the weights, the means, and the roots of the covariances with logarithms on the diagonal. The
-gradient of the log-likelihood comes from the same pass as the sums of EM. With ``y = (x - mean) W``, ``W = L^-T``, and
-the sums N, ``b = sum r y``, ``C = sum r y y'``:
+The parameters are the logits of the weights, the means, and the roots of the covariances with logarithms on the
+diagonal. The gradient of the log-likelihood comes from the same pass as the sums of EM. With ``y = (x - mean) W``,
+``W = L^-T``, and the sums N, ``b = sum r y``, ``C = sum r y y'``:
 
     d / d logit = N - n weight        d / d mean = W b        d / d L = tril(W (C - N I)), times L_ii on the diagonal
 """
@@ -32,7 +32,7 @@ class Adam:
         self._steps = 0
 
     def step(self, mixture: Mixture, moments: Moments) -> Mixture:
-        """The next parameters, after a pass at these."""
+        """Return the next parameters, given the moments of a pass."""
         self._steps += 1
         slope = gradient(mixture, moments) / moments.weight
         first, second = FORGETTING
@@ -65,7 +65,7 @@ def _log_diagonal(covariance: AbstractCovariance) -> FloatArray:
 
 
 def gradient(mixture: Mixture, moments: Moments) -> FloatArray:
-    """Of the log-likelihood, in nats, by the free parameters."""
+    """Return the gradient of the log-likelihood, in nats, by the free parameters."""
     counts, roots, factors = moments.counts, mixture.covariance.roots, mixture.covariance.factors()
     match moments.form:
         case "full" | "tied":

@@ -1,6 +1,7 @@
-"""How long default fits of data that break mixtures take: none may take more than two seconds.
+"""Time of default fits of degenerate data.
 
-The table is that of the tests (tests/adversarial.py). Fits that fail are told, and are a failure here too.
+Claim: none takes more than two seconds. The data are those of the tests (tests/helpers/hard_data.py). A fit that fails
+is reported and counts as a failure.
 """
 
 import argparse
@@ -14,14 +15,14 @@ import numpy as np
 from gaussmix import GaussianMixture
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from adversarial import CASES, what_is_wrong
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
+from helpers.hard_data import CASES, what_is_wrong
 
 LIMIT = 2.0  # seconds
 
 
 def fit(name: str, covariance_type: str) -> tuple[float, str]:
-    """Seconds, and what is wrong with the fit."""
+    """Return the seconds of the fit, and what is wrong with its result."""
     case = CASES[name]
     gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
     began = time.perf_counter()

@@ -1,14 +1,14 @@
-"""Do components keep their names when a model is fitted again?
+"""Whether components keep their names when a model is fitted again.
 
-What is claimed: of 100 refits to resampled rows, `align` gives at most one another order than the true one: on iris, on
-three designs of overlapping components and on two components about one center, for each way to draw.
+Claim: of 100 refits to resampled rows, `align` gives at most one an order that is not the true one: on iris, on three
+designs of overlapping components and on two components with one center, for each way of drawing rows.
 
-How it is measured: the true order is known in two ways. A refit that starts at the reference keeps its order, because
-EM moves each component from where it was ("path"). A refit that starts from nothing and ends in the same optimum as
-that one must get the order that leads there ("anew"; fits that end in another optimum have no true order and are left
-out). Draws are rows with replacement, Dirichlet weights, and, with the parameters that drew the rows as the reference,
-new tables. Beside the symmetric Kullback-Leibler divergence that `align` takes, two other costs are counted:
-responsibilities on common rows, and distances of means.
+Method: the true order is known in two ways. A refit that starts at the reference keeps its order, because EM moves each
+component from its place ("path"). A refit that starts from new starts and ends in the same optimum must get the order
+that leads there ("anew"; fits that end in another optimum have no true order and are left out). Rows are drawn with
+replacement, or get Dirichlet weights, or are new tables drawn from the reference. Besides the symmetric
+Kullback-Leibler divergence that `align` uses, two other costs are counted: responsibilities on common rows, and
+distances of means.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def main() -> None:
 def _count(
     fitted: Fitted, draw: Callable[[np.random.Generator], WeightedRows], n_draws: int
 ) -> dict[str, tuple[int, dict[str, int]]]:
-    """By way of knowing the true order: how many draws there were, and how many of them got another by each cost."""
+    """Return the number of draws and of wrong orders by each cost, for each way of knowing the true order."""
     reference = fitted.reduced
     k = reference.n_components
     counts = {"path": 0, "anew": 0}

@@ -1,19 +1,19 @@
-"""The bootstrap likelihood ratio test on the diabetes table, beside mclust's mclustBootstrapLRT.
+"""The bootstrap likelihood ratio test on the diabetes table, compared with mclust's mclustBootstrapLRT.
 
-What is claimed: `likelihood_ratio_test` reproduces mclust's decisions, and with mclust's fits its statistics; and its
-draws are at least as good as those of the estimator's whole search: where the alternative of a draw stops too low, the
+Claim: `likelihood_ratio_test` reproduces mclust's decisions, and with mclust's fits its statistics; and its draws are
+at least as high as those of the estimator's whole search. Where the alternative fit of a draw stops too low, the
 p-value is too small.
 
-How it is measured: full covariances (VVV), 1 against 2 components, 2 against 3, 3 against 4. The published statistics
-are those of mclust 6. "its fits" has mclust's own fits, as they come, for null and alternative: within 0.1, because the
+Method: full covariances (VVV), 1 against 2 components, 2 against 3, 3 against 4. The published statistics are those of
+mclust 6. "its fits" uses mclust's own fits for null and alternative: the statistics agree within 0.1, because the
 likelihood that mclust reports is from before its last step. mclust starts once and stops early, so there are better
-optima; "best" has the statistics with the best that this package finds. Both programs run here, where there is R with
-mclust; times are of the processor. The last line of each test compares the draws with those by `GaussianMixture` with
-its default search, on the same tables.
+optima; "best" uses the best that this package finds. Both programs run here if R and mclust are installed; times are
+processor times. The last line of each test compares the draws with those of `GaussianMixture` with its default search,
+on the same tables.
 
     python benchmarks/bootstrap_lrt.py diabetes.csv
 
-The table is that of Reaven and Miller (1979) as mclust ships it: columns glucose, insulin, sspg, 145 rows.
+The table is that of Reaven and Miller (1979) in mclust: columns glucose, insulin, sspg, 145 rows.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _compare_with_search(rows: FloatArray, k: int) -> None:
-    """How the statistics of draws compare with those that the estimator's search leads to."""
+    """Compare the statistics of the draws with those that the estimator's search finds."""
     gm = GaussianMixture(k, random_state=0).fit(rows)
     fitted = Fitted.of(gm, rows, None)
     also = GaussianMixture(k + 1, random_state=0).fit(rows).mixture_
@@ -114,7 +114,7 @@ def _read(table: Path) -> FloatArray:
 
 
 def _run_mclust(rows: FloatArray, n_draws: int) -> tuple[list[Mixture], tuple[float, list[float]] | None]:
-    """The fits of mclust, and the seconds and the p-values of its tests."""
+    """Return the fits of mclust, and the seconds and p-values of its tests."""
     script = shutil.which("Rscript")
     if script is None:
         print("there is no Rscript: mclust is left out")

@@ -1,4 +1,4 @@
-"""Whole default fits: ours, scikit-learn's, mclust's. Each returns what it took and the mixture it ends with."""
+"""Whole default fits of gaussmix, scikit-learn and mclust. Each returns its time and its mixture."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ Fit = Callable[[FloatArray, int, str, int], Run]
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to fit. One that is slow runs with the first ``slow_seeds`` seeds only."""
+    """A way to fit. A slow one runs with the first ``slow_seeds`` seeds only."""
 
     name: str
     fit: Fit
@@ -55,7 +55,7 @@ def fit_ours(rows: FloatArray, k: int, structure: str, seed: int) -> Run:
 
 
 def sklearn_fit(**options: Any) -> Fit:
-    """scikit-learn's with some options."""
+    """Return scikit-learn's fit with some options."""
 
     def fit(rows: FloatArray, k: int, structure: str, seed: int) -> Run:
         from sklearn.mixture import GaussianMixture
@@ -66,7 +66,7 @@ def sklearn_fit(**options: Any) -> Fit:
 
 
 def sklearn_finished(rows: FloatArray, k: int, structure: str, seed: int) -> Run:
-    """Ten starts of scikit-learn's, each to its end: what its best start is worth."""
+    """Run ten starts of scikit-learn, each until it converges; return the best."""
     ridge = 1e-9 * float(rows.var(axis=0).min())
     return sklearn_fit(n_init=10, tol=1e-8, max_iter=10_000, reg_covar=ridge)(rows, k, structure, seed)
 
@@ -80,7 +80,7 @@ CONTENDERS = {
 
 
 class Task(NamedTuple):
-    """What mclust is asked to fit."""
+    """A fit for mclust."""
 
     rows: FloatArray
     k: int
@@ -88,12 +88,12 @@ class Task(NamedTuple):
 
 
 def run_mclust(tasks: list[Task]) -> list[Run | str]:
-    """All tasks in one process of R: a run each, or what R said instead.
+    """Run all tasks in one process of R; return a run for each, or R's error message.
 
     Raises
     ------
     ImportError
-        Without R or mclust.
+        If R or mclust is not installed.
     """
     script = shutil.which("Rscript")
     if script is None:

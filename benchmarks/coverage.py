@@ -1,13 +1,14 @@
-"""How often 95 % intervals hold the truth: weights, means, variances and covariances of three simulated designs.
+"""Coverage of 95 % intervals for weights, means, variances and covariances, in three simulated designs.
 
     python benchmarks/coverage.py [--data-sets 500] [--bootstrap 100 --draws 400]
 
-Each data set is fitted from the truth, so that components keep their names and the optimum is the one that belongs to
-it. Then the same designs have a fifth of the rows, to show where intervals by curvature end: those are not judged.
-Beside the coverage stands the mean standard error over the standard deviation of the estimates: 1 where standard
-errors are what they say. The bootstrap refits every data set as often as it has draws, and so gets fewer of them.
-Coverage of a kind of parameter outside 93 to 97 % is a miss, and ends the script with status 1, unless data sets are
-too few to tell: then twice the Monte-Carlo error is allowed for.
+Claim: the coverage of each kind of parameter is 93 to 97 %. A miss ends the script with status 1; with few data sets
+twice the Monte-Carlo error is allowed.
+
+Method: each data set is fitted from the true parameters, so that components keep their names and the optimum is the one
+that belongs to them. The same designs with a fifth of the rows show where intervals by curvature fail; those are not
+judged. Next to the coverage stands the mean standard error over the standard deviation of the estimates, 1 for correct
+standard errors. The bootstrap refits every data set as often as it has draws, and therefore uses fewer data sets.
 """
 
 import argparse
@@ -36,7 +37,7 @@ MOST_ITERATIONS = 10_000
 
 @dataclass(frozen=True)
 class Design:
-    """A true mixture and how many rows are drawn from it."""
+    """A true mixture and the number of rows drawn from it."""
 
     name: str
     truth: Mixture
@@ -45,7 +46,7 @@ class Design:
 
 
 def designs() -> list[Design]:
-    """Far apart, overlapping, and under a constraint."""
+    """Return components far apart, overlapping, and under a constraint."""
     one, two, three = _ellipse(0.5, 1.5, 0.5), _ellipse(-0.6, 1.0, 0.4), _ellipse(1.2, 1.2, 0.6)
     apart = Mixture.from_parameters([0.4, 0.6], [[0, 0], [4, 2]], [one, two])
     overlapping = Mixture.from_parameters([0.3, 0.3, 0.4], [[0, 0], [2.2, 1.6], [-2.2, 2]], [one, two, three])
@@ -67,7 +68,7 @@ def _ellipse(angle: float, *variances: float) -> FloatArray:
 
 
 def split(parameters: Parameters) -> list[FloatArray]:
-    """The numbers of each kind, of a structure that has any covariances."""
+    """Return the numbers of each kind, for a structure with any covariances."""
     diagonal = np.arange(parameters.covariances.shape[1])
     first, second = np.triu_indices(len(diagonal), 1)
     covariances = parameters.covariances
@@ -85,7 +86,7 @@ def parameters_of(mixture: Mixture) -> Parameters:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one data set and one method: which intervals held the truth, estimates and standard errors, of each kind."""
+    """One data set and one method: whether intervals held the truth, estimates and standard errors, of each kind."""
 
     held: list[FloatArray]
     estimates: list[FloatArray]
@@ -137,7 +138,7 @@ def run(design: Design, n_sets: int, n_bootstrapped: int, n_draws: int) -> dict[
 
 
 def report(outcomes: dict[str, list[Outcome]]) -> list[str]:
-    """Prints a table; returns what missed."""
+    """Print a table; return the misses."""
     missed = []
     print(f"{'':22}{'data sets':>10}  " + "".join(f"{kind:>22}" for kind in KINDS))
     for method, results in outcomes.items():

@@ -1,12 +1,12 @@
-"""Time of a whole default fit: the search for the good optimum, beside single starts.
+"""Time of a whole default fit, a search for the best optimum, compared with single starts.
 
-What is claimed: a default fit of iris (k=3, full) takes at most 25 ms, and one of 1,000,000 x 3 rows (k=5, full) at
-most twice the time of a single k-means start that runs to the same likelihood.
+Claim: a default fit of iris (k=3, full) takes at most 25 ms, and one of 1,000,000 x 3 rows (k=5, full) at most twice
+the time of a single k-means start that runs to the same likelihood.
 
-How it is measured: fits take turns in one process, with the seeds 0, 1, ...; medians, after a fit that is not counted.
-On iris all four structures, beside scikit-learn with ten starts. On the large table, drawn from five components
-that overlap as in passes.py, our default beside our ``init_params="kmeans"`` (accelerated, to the same stopping
-rule) and beside the same without acceleration. Pauses let the threads of the other's last fit go to sleep.
+Method: fits take turns in one process, with the seeds 0, 1, ...; the figures are medians after one fit that is not
+counted. On iris all four structures are compared with scikit-learn with ten starts. On the large table, drawn from five
+components that overlap as in passes.py, the default is compared with ``init_params="kmeans"`` (accelerated, with the
+same stopping rule) and with the same without acceleration. Pauses let the threads of the last fit go to sleep.
 ``--quick`` takes a tenth of the rows and fewer seeds.
 """
 
@@ -31,7 +31,7 @@ Contender = Callable[[int], Any]
 
 
 def in_turns(contenders: dict[str, Contender], rows: FloatArray, seeds: int) -> dict[str, dict[str, Any]]:
-    """Seconds and mean log-likelihoods of each contender's fits."""
+    """Return the seconds and mean log-likelihoods of each contender's fits."""
     found: dict[str, dict[str, Any]] = {name: {"seconds": [], "log_likelihoods": []} for name in contenders}
     for seed in range(-1, seeds):
         for name, make in contenders.items():

@@ -1,14 +1,14 @@
-"""Short runs of EM on few rows: time of a pass, and passes to the top, of the fourteen covariance models.
+"""Batched EM on few rows: time of a pass, and passes to the optimum, for the fourteen covariance models.
 
-What is claimed: `gaussmix.fitting.batch` takes less than 15 microseconds a pass for full covariances of 150 rows, 4
-features and 3 components on one thread, all included; it is at least ten times as fast as `gaussmix.fitting.em.fit_em`
-from the same starts; and extrapolation takes less than 0.6 of the passes (geometric mean over tables and models).
+Claim: `gaussmix.fitting.batch` takes less than 15 microseconds a pass for full covariances of 150 rows, 4 features and
+3 components on one thread, all included; it is at least ten times as fast as `gaussmix.fitting.em.fit_em` from the
+same starts; and extrapolation takes less than 0.6 of the passes (geometric mean over tables and models).
 
-How it is measured: from the same tables of responsibilities (rows to the nearest of k rows drawn at random) to 1e-4
-nats of the top, plain and extrapolated, with the default prior of the search. Time is that of the processor, of all
-runs together over all their passes; that of fit_em is of its plain loop on the first two starts, without its start. A
-run that fails has its passes counted. A row says "apart" how many extrapolated runs end more than 1e-3 nats below and
-above the plain ones: they are in another basin. ``--quick`` takes three models and fewer starts.
+Method: from the same tables of responsibilities (rows to the nearest of k rows drawn at random) until 1e-4 nats of the
+optimum, plain and extrapolated, with the default prior of the search. Times are processor times of all runs together
+over all their passes; that of fit_em is of its plain loop on the first two starts, without its start. The passes of a
+run that fails count. "apart" is the number of extrapolated runs that end more than 1e-3 nats below and above the plain
+ones, in another local optimum. ``--quick`` takes three models and fewer starts.
 """
 
 import argparse
@@ -54,7 +54,7 @@ TABLES = {
 
 
 def draw_tables(rows: FloatArray, n_components: int, n_starts: int) -> FloatArray:
-    """(m, n, k) one where a row is nearest to one of k rows drawn, in units of deviations."""
+    """(m, n, k) one where a row is nearest to one of k rows drawn at random, in units of standard deviations."""
     rng = np.random.default_rng(0)
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     tables = np.zeros((n_starts, len(rows), n_components))

@@ -1,4 +1,4 @@
-"""Four problems on which a single start by k-means ends in the wrong place."""
+"""Four problems on which a single k-means start ends in a worse optimum."""
 
 import numpy as np
 from overlaps import Setting, draw_mixture
@@ -7,7 +7,7 @@ from gaussmix import Mixture
 
 
 def stretched() -> Mixture:
-    """Three parallel clusters, 50 times as long as wide, side by side: a k-means partition cuts across all three."""
+    """Three parallel clusters, 50 times as long as wide, side by side: k-means partitions cut across all three."""
     return Mixture.from_parameters(
         np.full(3, 1 / 3), [[-5.0, 0.0], [0.0, 0.0], [5.0, 0.0]], np.tile(np.diag([1.0, 2500.0]), (3, 1, 1))
     )

@@ -1,12 +1,11 @@
-"""Time of `import gaussmix` in a fresh interpreter, and which heavy libraries it pulls in.
+"""Time of `import gaussmix` in a new interpreter, and the heavy libraries that it imports.
 
-What is claimed: importing the package is cheap, and brings in none of matplotlib, pandas, torch, dask, PIL, sklearn.
+Claim: importing the package is fast, and imports none of matplotlib, pandas, torch, dask, PIL, sklearn.
 
-How it is measured: each import runs in a new interpreter, which takes the time around the import statement itself;
-the start of Python is not counted. The first interpreter warms the file cache and is not counted; the table gives the
-median and the extremes of the others, beside numpy alone and scikit-learn's mixtures. The libraries are looked up in
-``sys.modules`` after the import. ``--quick`` starts fewer interpreters. The exit status is 1 when `import gaussmix`
-brought one of them in.
+Method: each import runs in a new interpreter, which times the import statement; the start of Python is not counted. The
+first interpreter fills the file cache and is not counted; the table shows the median and the extremes of the others,
+next to NumPy alone and scikit-learn's mixtures. The libraries are looked up in ``sys.modules`` after the import.
+``--quick`` starts fewer interpreters. The exit status is 1 when `import gaussmix` imported one of them.
 """
 
 import argparse
@@ -37,7 +36,7 @@ print(json.dumps([took, [name for name in {heavy!r} if name in sys.modules]]))
 
 
 def time_import(statement: str) -> tuple[float, list[str]]:
-    """Seconds of the import in a fresh interpreter, and the heavy libraries that are loaded after it."""
+    """Return the seconds of the import in a new interpreter, and the heavy libraries loaded after it."""
     program = PROGRAM.format(statement=statement, heavy=HEAVY)
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -1,6 +1,9 @@
-"""One judge for all contenders: the log-likelihood of what they return, where EM takes it, and whether it is sound.
+"""An independent judge of fits: it implements the loops of EM and of SQUAREM a third time, on purpose.
 
-A fit that stops early is in a basin, not at its bottom. `polish` goes on by plain EM, without a ridge, until an
+It computes the log-likelihood of a mixture, the optimum that EM reaches from it, and whether that is sound. It uses the
+engine and the M-step of the package, but not its stopping rules, repairs and acceleration.
+
+A fit that stops early has not reached its optimum. `polish` continues with plain EM, without a ridge, until an
 iteration gains less than 1e-8 nats; after the first iterations squared extrapolation (SQUAREM, Varadhan & Roland 2008,
 scheme S3) makes the steps longer, and a long step is taken only when the likelihood rises.
 """
@@ -28,7 +31,7 @@ SAME = 1e-3  # nats: closer optima are one
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """A mixture, its log-likelihood (nats, all rows) and whether EM stood still there with sound components."""
+    """A mixture, its log-likelihood (nats, all rows) and whether EM converged there with sound components."""
 
     mixture: Mixture
     value: float
@@ -50,7 +53,7 @@ class Judge:
         return self.engine.accumulate(mixture.whitened())
 
     def value(self, mixture: Mixture) -> float:
-        """Log-likelihood of all rows, in nats; -inf when a row has no density."""
+        """Return the log-likelihood of all rows, in nats; -inf when a row has no density."""
         value = self.moments(mixture).log_likelihood
         return value if math.isfinite(value) else -math.inf
 
@@ -62,9 +65,9 @@ class Judge:
         return Optimum(mixture, self.value(mixture), self.is_sound(mixture), passes)
 
     def polish(self, mixture: Mixture, known: list[Optimum], limit: int = MOST_PASSES) -> Optimum:
-        """The optimum above a mixture: one of the known ones as soon as it is plain that EM goes there.
+        """Return the optimum that EM reaches from a mixture, or a known one as soon as EM is sure to reach it.
 
-        Far below the best known one it need not be finished: it is a little too low.
+        Far below the best known optimum it need not be exact: it is a little too low.
         """
         update, scale = MaximumLikelihood(), np.sqrt(self.rows.var(axis=0))
         moments, passes = self.moments(mixture), 1
@@ -120,7 +123,7 @@ def _numbers(mixture: Mixture) -> list[FloatArray]:
 
 
 def _extrapolate(start: Mixture, first: Mixture, second: Mixture, scale: FloatArray) -> Mixture | None:
-    """The point that scheme S3 of Varadhan & Roland names; None where it is no mixture or no further than EM."""
+    """Return the point of scheme S3 of Varadhan & Roland; None where it is no mixture or no farther than EM."""
     kind = start.covariance_type
     widths = {"full": np.outer(scale, scale), "tied": np.outer(scale, scale), "diag": scale**2}.get(
         kind, (scale**2).mean()
@@ -143,7 +146,7 @@ def _extrapolate(start: Mixture, first: Mixture, second: Mixture, scale: FloatAr
 
 
 def least_count(structure: str, n_features: int) -> int:
-    """Rows that a component needs for its own covariance."""
+    """Return the number of rows that a component needs for its own covariance."""
     return {"full": n_features + 2, "diag": 3, "spherical": 2, "tied": 1}[structure]
 
 

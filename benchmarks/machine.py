@@ -1,4 +1,4 @@
-"""What the benchmarks share: the description of the machine, and the file of results."""
+"""The description of the machine, and the file of results."""
 
 import json
 import os
@@ -16,7 +16,7 @@ KERNEL_CHOICES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU
 
 
 def seconds_of_others() -> float:
-    """Seconds of processor time since the start that went to other programs, or to other machines on this host."""
+    """Return the processor time that other programs, or other machines on this host, took since the start."""
     try:
         words = Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=9)
     except OSError:
@@ -31,7 +31,7 @@ BEGAN = time.perf_counter(), seconds_of_others()
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions, processor and threads: everything that a number depends on and a reader cannot see."""
+    """Return versions, processor and threads: what the results depend on."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores busy with other programs": (seconds_of_others() - BEGAN[1]) / (time.perf_counter() - BEGAN[0]),
@@ -55,7 +55,7 @@ def print_machine(machine: dict[str, Any]) -> None:
 
 
 def warn_when_unfair() -> None:
-    """Print the load of the machine, and a warning when other programs run or a peer's kernels are chosen for it."""
+    """Print the load of the machine, and a warning when other programs run or a peer's kernels are preset."""
     load = os.getloadavg()[0]
     print(f"load of the last minute: {load:.2f}" + ("; OTHER PROGRAMS ARE RUNNING, do not trust times" * (load > 0.5)))
     for name in KERNEL_CHOICES:

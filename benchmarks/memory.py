@@ -1,14 +1,14 @@
-"""Peak memory of a fit of 5 million rows of 3 float32 numbers, k=5, beside scikit-learn's.
+"""Peak memory of a fit of 5 million rows of 3 float32 numbers, k=5, compared with scikit-learn.
 
-What is claimed: a fit needs the rows and next to nothing beside them; the n x k table of responsibilities and the
-float64 copy of the rows never exist.
+Claim: a fit needs the rows and hardly any other memory; the n x k table of responsibilities and a float64 copy of the
+rows never exist.
 
-How it is measured: each fit runs in a fresh process, which imports gaussmix, numpy and scikit-learn, draws the rows
-piece by piece into one float32 array, fits, and asks the system for its peak resident memory (``ru_maxrss``) after
-each of these steps. The baseline is the peak after the imports; what the fit needed is the peak at the end minus the
-peak before the fit, with the rows in memory. Ours starts from k-means, so its start is
-counted. scikit-learn's is given the start and does fewer iterations, which does not change its peak; it is left out
-when the memory that is free would not hold it. ``--quick`` uses a tenth of the rows.
+Method: each fit runs in a new process, which imports gaussmix, numpy and scikit-learn, draws the rows piece by piece
+into one float32 array, fits, and reads its peak resident memory (``ru_maxrss``) after each of these steps. The baseline
+is the peak after the imports; the memory of the fit is the peak at the end minus the peak before the fit, with the rows
+in memory. gaussmix starts from k-means, so its start is counted. scikit-learn gets a start and does fewer iterations,
+which does not change its peak; it is left out when there is not enough free memory for it. ``--quick`` uses a tenth of
+the rows.
 """
 
 import argparse
@@ -25,7 +25,7 @@ MEGABYTE = 1e6
 
 
 def fit_in_this_process(name: str, n_rows: int) -> dict[str, float]:
-    """Run in the fresh process: bytes at the peak after the imports, after the rows were drawn, after the fit."""
+    """Run in the new process: return the peak bytes after the imports, after drawing the rows, after the fit."""
     import warnings
 
     import numpy as np
@@ -53,7 +53,7 @@ def fit_in_this_process(name: str, n_rows: int) -> dict[str, float]:
 
 
 def draw_rows(n_rows: int) -> tuple[Any, Any]:
-    """(n_rows, 3) float32 rows about five means, and the means; drawn in pieces, so that they cost their own size."""
+    """(n_rows, 3) float32 rows about five means, and the means; drawn in pieces to save memory."""
     import numpy as np
 
     rng = np.random.default_rng(20)
@@ -67,7 +67,7 @@ def draw_rows(n_rows: int) -> tuple[Any, Any]:
 
 
 def peak_bytes() -> float:
-    """The most memory that this process has had resident."""
+    """Return the peak resident memory of this process."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -75,7 +75,7 @@ def peak_bytes() -> float:
 
 
 def free_bytes() -> float:
-    """Memory that the system could give; infinite where it does not say."""
+    """Return the free memory; infinite where the system does not report it."""
     try:
         with open("/proc/meminfo", encoding="utf-8") as lines:
             return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))

@@ -1,11 +1,11 @@
-"""Does merge_components merge what clustCombi of R's mclust merges, and what do the methods make of known tables?
+"""Merging of components compared with clustCombi of R's mclust, and on tables with known clusters.
 
-What is claimed: from the same responsibilities the same partitions and entropies for every number of clusters, and the
-same elbows by two and by three pieces, as mclust's clustCombi and clustCombiOptim (Baudry et al. 2010).
+Claim: from the same responsibilities, the same partitions and entropies for every number of clusters, and the same
+elbows by two and by three pieces, as mclust's clustCombi and clustCombiOptim (Baudry et al. 2010).
 
-How it is measured: each table is fitted once by GaussianMixture with each number of components, R reads the
-responsibilities. The time is processor time, the median of five runs here, one run there. ``--tables`` names a folder
-with the tables of Baudry et al. (baudry_*.csv) and others; without it drawn tables are used alone.
+Method: GaussianMixture fits each table once for each number of components, and R reads the responsibilities. Times are
+processor times, the median of five runs here, one run in R. ``--tables`` names a folder with the tables of Baudry et
+al. (baudry_*.csv) and others; without it only drawn tables are used.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SAME = 1e-8  # of the greatest entropy
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fit to be merged."""
+    """A fit whose components are merged."""
 
     name: str
     rows: FloatArray
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """What R says."""
+    """R's result."""
 
     entropies: FloatArray
     elbows: list[int]
@@ -66,7 +66,7 @@ def list_cases(tables: Path | None) -> list[Case]:
 
 
 def read_table(path: Path) -> FloatArray:
-    """The columns that are numbers."""
+    """Return the numeric columns."""
     columns = np.genfromtxt(path, delimiter=",", skip_header=1)
     return columns[:, ~np.isnan(columns).any(axis=0)]
 

@@ -1,6 +1,6 @@
-"""How many floating-point operations a pass of EM needs, and the least time that a machine can do it in.
+"""Floating-point operations of a pass of EM, and a lower bound on its time.
 
-A fused multiply-add is two operations. One row and one component need, with d features:
+A fused multiply-add counts as two operations. One row and one component need, with d features:
 
 ==============  ===========  ==========  =============================================================================
 covariances     score        sums        why
@@ -11,11 +11,10 @@ spherical       2 d          2 d         a product with the mean; a sum of rows,
 tied            2 d          2 d         the same, and per row d^2 to whiten it and d^2 for the scatter
 ==============  ===========  ==========  =============================================================================
 
-and an exponential, counted as 40 operations. A pair whose responsibility is negligible needs its score alone: the
-exponential and the sums are counted only for the share ``pairs`` of the pairs that matter, so that skipping the
-others never passes for speed. These are the operations that the mathematics needs, not those that a program does:
-padding, logarithms, comparisons and copies count for nothing. The rows are read once; nothing else has to leave the
-caches.
+and an exponential, counted as 40 operations. A pair with a negligible responsibility needs its score only: the
+exponential and the sums are counted for the share ``pairs`` of the other pairs, so that skipping pairs does not count
+as speed. These are the operations that the mathematics needs, not those of a program: padding, logarithms, comparisons
+and copies are not counted. The rows are read once; everything else can stay in the caches.
 """
 
 from peak import PeakRates
@@ -33,7 +32,7 @@ def flops_per_pair(shape: Shape, pairs: float) -> float:
 
 
 def pass_flops(shape: Shape, pairs: float) -> float:
-    """Operations of one pass over the rows."""
+    """Return the operations of one pass over the rows."""
     per_row = 2.0 * shape.n_features**2 if shape.structure == "tied" else 0.0
     return shape.n_rows * (shape.n_components * flops_per_pair(shape, pairs) + per_row)
 
@@ -43,7 +42,7 @@ def pass_bytes(shape: Shape) -> float:
 
 
 def bound_seconds(shape: Shape, pairs: float, peak: PeakRates, threads: str = "all") -> tuple[float, str]:
-    """The least seconds of a pass with the instruction set in use, and whether arithmetic or reading decides."""
+    """Return the least seconds of a pass with the instruction set in use, and what limits it."""
     limits = peak[_native.selected_instruction_set()][threads]
     arithmetic = pass_flops(shape, pairs) / (1e9 * limits["float64"])
     reading = pass_bytes(shape) / (1e9 * limits["reading"])

@@ -1,17 +1,17 @@
-"""Does a default fit end in the best optimum known, how often, and in what time?
+"""How often a default fit ends in the best known optimum, and its time.
 
-What is claimed: how many of the seeds end within 0.001 nats of the best optimum known, on simulated mixtures of given
-overlap (overlaps.py), on four hard cases (hard_cases.py) and on measured tables (real_tables.py), beside scikit-learn
+Claim: the share of seeds that end within 0.001 nats of the best known optimum, on simulated mixtures of given overlap
+(overlaps.py), on four hard cases (hard_cases.py) and on measured tables (real_tables.py), compared with scikit-learn
 with one and with ten starts, and mclust.
 
-How it is measured: every contender fits as it comes, with the seeds 0, 1, ...; the time is that of the whole fit, the
-median of the seeds. scikit-learn's ten starts run with three seeds where they are slow, mclust once, for it does not
-draw. One judge (judge.py) computes the log-likelihood of what they return ("returned") and of the optimum above it,
-where plain EM goes from there ("basin"). The best known is the greatest sound value among all these optima, the
-optimum above the true parameters, the published value where there is one, and a long search by random swaps
-(swaps.py); it is kept in benchmarks/results/optima-known.json, so that the next run need not search. Values that are
-higher but unsound (gaussmix.fitting.degeneracy) are listed, and so are optima above a published value, with the
-likelihood of rows held out.
+Method: every contender fits with its defaults and the seeds 0, 1, ...; the time is that of the whole fit, the median of
+the seeds. scikit-learn's ten starts run with three seeds where they are slow; mclust, which is not random, runs once.
+One judge (judge.py) computes the log-likelihood of each result ("returned") and of the optimum that plain EM reaches
+from it ("basin"). The best known optimum is the greatest sound value among all these optima, the optimum reached from
+the true parameters, the published value where there is one, and a long search by random swaps (swaps.py); it is kept in
+benchmarks/results/optima-known.json, so that the next run need not search. Values that are higher but unsound
+(gaussmix.fitting.degeneracy) are listed, and so are optima above a published value, with the likelihood of held-out
+rows.
 
 ``--quick`` takes every eighth problem and three seeds.
 """
@@ -46,7 +46,7 @@ PEERS = ("sklearn", "sklearn10", "mclust")
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows and what to fit to them, with the parameters they were drawn from or a published value if there are such."""
+    """Rows and what to fit to them, with the true parameters or a published value if there are any."""
 
     name: str
     rows: FloatArray
@@ -60,7 +60,7 @@ Maker = tuple[str, Callable[[], Problem]]
 
 
 def list_problems(tables: Path) -> list[Maker]:
-    """The name of every problem, and how to make it."""
+    """Return the name of every problem, and how to make it."""
     makers: list[Maker] = []
 
     def add(name: str, make: Callable[[], Problem]) -> None:
@@ -100,7 +100,7 @@ def simulated(name: str, mixture: Mixture, n_rows: int) -> Problem:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A run, the log-likelihood of what it returned, and the optimum above that."""
+    """A run, the log-likelihood of its result, and the optimum that EM reaches from it."""
 
     seconds: float
     returned: float
@@ -110,7 +110,7 @@ class Judged:
 
 @dataclass(eq=False)
 class Record:
-    """All that is known about a problem."""
+    """All results of one problem."""
 
     problem: Problem
     judge: Judge
@@ -136,7 +136,7 @@ class Record:
 
     @property
     def found(self) -> Optimum | None:
-        """The best sound optimum that somebody met."""
+        """Return the best sound optimum that a contender reached."""
         return max((optimum for optimum in self.optima if optimum.sound), key=lambda o: o.value, default=None)
 
     @property
@@ -151,7 +151,7 @@ class Record:
         return sum(run.optimum.sound and run.optimum.value >= self.best - SAME for run in runs)
 
     def gap(self, name: str) -> float:
-        """Nats from the optima of a contender to the best known, on average; none for what is higher and unsound."""
+        """Return the mean distance in nats from a contender's optima to the best known; 0 above it."""
         return statistics.mean(max(0.0, self.best - run.optimum.value) for run in self.runs[name])
 
     def unsound(self) -> list[Optimum]:
@@ -171,7 +171,7 @@ def stored(mixture: Mixture) -> dict[str, Any]:
 
 
 def measure(problem: Problem, contenders: list[Contender], seeds: int, known: dict[str, Any]) -> Record:
-    """All contenders on one problem; what is learned about its best optimum goes into ``known``."""
+    """Run all contenders on one problem; record its best optimum in ``known``."""
     record = Record(problem, Judge(problem.rows))
     key = key_of(problem)
     if key in known:
@@ -201,7 +201,7 @@ def measure(problem: Problem, contenders: list[Contender], seeds: int, known: di
 
 
 def held_out_gain(record: Record) -> tuple[float, float] | None:
-    """Nats per held-out row, best found minus published, and its standard error; None if nobody met the published."""
+    """Return the gain over the published optimum per held-out row (nats) and its standard error; None if not met."""
     reference, best = record.problem.reference, record.found
     same = [o for o in record.optima if reference is not None and abs(o.value - reference) < 10 * SAME]
     if best is None or not same:

@@ -1,7 +1,7 @@
-"""Peers that few have installed: Armadillo (C++), mclust (R), torchgmm (PyTorch).
+"""Less common peers: Armadillo (C++), mclust (R), torchgmm (PyTorch).
 
-Armadillo and mclust run in a process of their own, which reads the rows from a file and takes the time of the fit
-itself. torchgmm takes means to start from but estimates the covariances to start from, so it begins elsewhere.
+Armadillo and mclust run in a process of their own, which reads the rows from a file and times the fit itself. torchgmm
+accepts means to start from but estimates the covariances itself, so it does not begin at the given start.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from peak import find_compiler
-from peers import STRUCTURES, Outcome, Peer, Start, TimedFit, timed
+from peer import STRUCTURES, Outcome, Peer, Start, TimedFit, timed
 
 from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
@@ -47,10 +47,10 @@ def find_mclust() -> Peer:
 
 
 def run_outside(command: list[str], keep: Any) -> TimedFit:
-    """A fit by ``command structure n d k iterations folder``.
+    """Return a fit by ``command structure n d k iterations folder``.
 
-    It reads ``rows`` and ``means`` (row-major float64) from the folder, writes ``fitted`` there (weights, means and
-    covariances, a component after the other) and prints the seconds of the fit.
+    The command reads ``rows`` and ``means`` (row-major float64) from the folder, writes ``fitted`` there (weights,
+    means and covariances, one component after the other) and prints the seconds of the fit.
     """
 
     def run(rows: FloatArray, start: Start, iterations: int) -> Outcome:

@@ -1,11 +1,10 @@
-"""Mixtures whose components overlap as much as is wanted, and two tables of problems made of them.
+"""Mixtures with a given overlap of their components, and two tables of problems made of them.
 
-The overlap of two components is the sum of the two probabilities of taking a row of one for a row of the other, by the
-better of the two weighted densities (Maitra & Melnykov 2010, section 2.1). A mixture is drawn, and the distances
-between its means are scaled until the *average* overlap of all its pairs is the wanted one. The probabilities are
-shares of draws that stay the same while the scale changes: with ``x = s m_i + L_i z`` the squared distance from
-component j is ``|s W_j'(m_i - m_j) + W_j' L_i z|^2``, a parabola in the scale s whose three coefficients are computed
-once.
+The overlap of two components is the sum of the two probabilities of assigning a row of one to the other, by the greater
+of the two weighted densities (Maitra & Melnykov 2010, section 2.1). A mixture is drawn, and the distances between its
+means are scaled until the *average* overlap of all pairs is the wanted one. The probabilities are shares of draws that
+stay the same while the scale changes: with ``x = s m_i + L_i z`` the squared distance from component j is
+``|s W_j'(m_i - m_j) + W_j' L_i z|^2``, a parabola in the scale s whose three coefficients are computed once.
 """
 
 import math
@@ -25,11 +24,11 @@ HALVINGS = 20
 
 @dataclass(frozen=True)
 class Setting:
-    """What to draw a problem from, and what to fit to it.
+    """How to draw a problem, and what to fit to it.
 
     ``overlap`` is the average of all pairs of components. ``imbalance`` is the greatest weight over the least;
     the weights between grow geometrically. ``stretch`` is the greatest standard deviation along the axes of a
-    component over the least. ``surplus`` is how many components more than the truth are fitted.
+    component over the least. ``surplus`` is the number of components fitted beyond the true number.
     """
 
     structure: str
@@ -55,12 +54,12 @@ class Setting:
 
 
 def draw_mixture(setting: Setting) -> Mixture:
-    """A mixture with the average overlap of its setting.
+    """Draw a mixture with the average overlap of its setting.
 
     Raises
     ------
     ValueError
-        If the components differ so much in their covariances that even with equal means they overlap less.
+        If the covariances differ so much that the components overlap less even with equal means.
     """
     d, k = setting.n_features, setting.n_components
     rng = np.random.default_rng([setting.seed, setting.n_rows, d, k, round(1e6 * setting.overlap)])
@@ -80,9 +79,9 @@ def draw_mixture(setting: Setting) -> Mixture:
 
 
 def _draw_roots(setting: Setting, rng: np.random.Generator) -> FloatArray:
-    """(k, d, d) roots of the covariances: deviations between 1 and the stretch, along axes of any direction when full.
+    """(k, d, d) roots of the covariances: deviations between 1 and the stretch, along random axes if full.
 
-    Components that differ in each of many features would not overlap at all, so above four the deviations come nearer
+    Components that differ in each of many features would not overlap, so above four features the deviations are closer
     to each other.
     """
     d, k = setting.n_features, setting.n_components
@@ -108,7 +107,7 @@ def find_scale(
     *,
     of_pairs: Callable[[FloatArray], float] = np.mean,
 ) -> float:
-    """What to multiply the means by, for the overlap that is wanted: the average of the pairs, or another number."""
+    """Return the factor of the means for the wanted overlap, the average of the pairs or another number."""
     k, d = means.shape
     above = np.triu_indices(k, 1)
     draws = min(MOST_DRAWS, PAIR_DRAWS // (k * (k - 1)))
@@ -143,7 +142,7 @@ def find_scale(
 
 
 def average_overlap(mixture: Mixture, n_rows: int, seed: int = 0) -> float:
-    """The average overlap of a mixture by fresh draws, one component after the other: the check of the above."""
+    """Return the average overlap of a mixture by new draws, as a check of `find_scale`."""
     rng = np.random.default_rng(seed)
     k, d = mixture.means.shape
     total = 0.0
@@ -159,7 +158,7 @@ def average_overlap(mixture: Mixture, n_rows: int, seed: int = 0) -> float:
 
 
 def _pass_problems() -> tuple[Setting, ...]:
-    """210 problems for comparing ways of going uphill: overlaps, sizes and rows for each component, all structures."""
+    """Return 210 problems for comparing numbers of passes: overlaps, sizes and rows per component, all structures."""
     sizes = ((2, 1), (2, 2), (3, 2), (3, 8), (5, 3), (5, 16), (8, 2), (8, 32), (12, 4), (20, 8), (32, 16), (50, 32))
     structures, rows_each = cycle(("full", "tied", "diag", "spherical")), cycle((40, 100, 400, 2000, 200))
     table = []
@@ -174,7 +173,7 @@ def _pass_problems() -> tuple[Setting, ...]:
 
 
 def _optima_problems() -> tuple[Setting, ...]:
-    """Problems of moderate size for comparing where fits end: all four structures of each."""
+    """Return problems of moderate size for comparing optima: all four structures of each."""
     usual = (
         (200, 2, 2, 0.05),
         (300, 1, 3, 0.02),

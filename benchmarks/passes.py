@@ -1,30 +1,29 @@
-"""Time of one pass of EM over the rows, beside scikit-learn's GaussianMixture and oneDAL's em_gmm.
+"""Time of one pass of EM over the rows, compared with scikit-learn's GaussianMixture and oneDAL's em_gmm.
 
-What is claimed: the milliseconds that one more iteration of EM costs, start-up not counted, and how near ours is to
-what the machine can do at most.
+Claim: the milliseconds of one more iteration of EM, without start-up, and their share of the bound for this machine.
 
-How it is measured: all peers run in this process, on the same float64 rows, from the same start (equal weights, the
-true means shifted by half a standard deviation, unit covariances), without a stopping rule and without a ridge. The
-time per pass is ``(t(LAST) - t(FIRST)) / (LAST - FIRST)`` with ``t(m)`` the time of a whole fit of ``m`` iterations,
-so that validation, the first pass and the last one drop out. LAST is 11, for slow peers 3; a fit that stands still,
-as that of one component does, may end before, and the iterations that it did count. The peers take turns within a
-round, with a pause before each fit in which the waiting threads of the last one go to sleep; the table gives the
-median of the rounds. ``spread`` is half of the range between the quartiles of ours, as a share of its median. After
-LAST iterations the mean log-likelihoods of the peers' parameters on the first 100,000 rows are compared with ours
-after as many: the peers did the same work only if ``difference``, the largest in nats per row, is rounding. Other
-programs that run meanwhile spoil all of this, above all for programs whose threads wait for each other: the load of
-the machine at the start is printed, and a second table has the times of the quickest fits in place of medians.
+Method: all peers run in this process, on the same float64 rows, from the same start (equal weights, the true means
+shifted by half a standard deviation, unit covariances), without a stopping rule and without a ridge. The time per pass
+is ``(t(LAST) - t(FIRST)) / (LAST - FIRST)`` with ``t(m)`` the time of a whole fit of ``m`` iterations, so that
+validation, the first pass and the last one drop out. LAST is 11, for slow peers 3; a fit that stops changing, as that
+of one component does, may end earlier, and its actual iterations count. The peers take turns within a round, with a
+pause before each fit in which the waiting threads of the last one go to sleep; the table shows the median of the
+rounds. ``spread`` is half of the interquartile range of gaussmix, as a share of its median. After LAST iterations the
+mean log-likelihoods of the peers' parameters on the first 100,000 rows are compared with that of gaussmix: the peers
+did the same work only if ``difference``, the largest in nats per row, is rounding. Other programs that run at the same
+time disturb the times, above all of programs whose threads wait for each other: the load of the machine at the start is
+printed, and a second table shows the fastest fits instead of medians.
 
 The rows are drawn from a mixture with moderate overlap (problems.py). ``certainty`` is the mean over the rows of the
 largest responsibility under the true mixture: 1 without overlap.
 
-A third table compares ours with the machine: GFLOP/s by the operations that model.py counts, and the share of the
-bound, which is the least time that the arithmetic or the reading of the rows could take with all threads at the peak
-that peak.py measures, before and after the passes (the larger counts). ``pairs`` is the share of the pairs of a row
-and a component that have to be summed.
+A third table compares gaussmix with the machine: GFLOP/s by the operations that model.py counts, and the share of the
+bound, which is the least time for the arithmetic or for reading the rows with all threads at the peak that peak.py
+measures, before and after the passes (the larger counts). ``pairs`` is the share of the pairs of a row and a component
+that have to be summed.
 
-oneDAL has full and diagonal covariances only. ``--peers`` names the peers, of those in peers.py. A peer that would
-take more than a minute for a shape gets a dash there. ``--quick`` uses a tenth of the rows and fewer rounds.
+oneDAL has full and diagonal covariances only. ``--peers`` names the peers, of those in peers.py. A peer that would take
+more than a minute for a shape is left out there. ``--quick`` uses a tenth of the rows and fewer rounds.
 """
 
 import argparse
@@ -37,7 +36,8 @@ from typing import Any
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
 from model import bound_seconds, pass_bytes, pass_flops
 from peak import PeakRates, larger, measure_peak, print_peak
-from peers import OTHERS, USUAL, Outcome, Peer, Start, find_peers
+from peer import Outcome, Peer, Start
+from peers import OTHERS, USUAL, find_peers
 from problems import Shape, choose_shapes, draw_problem
 
 from gaussmix import Mixture
@@ -62,7 +62,7 @@ def time_fit(peer: Peer, rows: FloatArray, start: Start, iterations: int) -> Out
 
 
 def is_too_slow(peer: Peer, rows: FloatArray, start: Start) -> bool:
-    """A first fit, which is not counted: caches, threads and imports. True when the others would take too long."""
+    """Run a first fit that is not counted; return True if the others would take too long."""
     try:
         seconds = peer.fit(rows, start, FIRST).seconds
     except subprocess.TimeoutExpired:
@@ -71,7 +71,7 @@ def is_too_slow(peer: Peer, rows: FloatArray, start: Start) -> bool:
 
 
 def measure(shape: Shape, peers: list[Peer]) -> dict[str, Any]:
-    """Milliseconds per pass of each peer in each round, and how far apart the log-likelihoods are that they reached."""
+    """Return milliseconds per pass of each peer in each round, and the largest difference of their log-likelihoods."""
     problem = draw_problem(shape)
     rows, start = problem.rows, Start(shape.structure, problem.start_means)
     able = [p for p in peers if shape.structure in p.structures and not is_too_slow(p, rows, start)]
@@ -114,7 +114,7 @@ def measure(shape: Shape, peers: list[Peer]) -> dict[str, Any]:
 
 
 def cells(values: dict[str, float], peers: list[Peer]) -> str:
-    """Milliseconds and ratio to ours of each peer; a dash for one that does not have the structure."""
+    """Return milliseconds and ratio to gaussmix of each peer; a dash for a peer without the structure."""
     ours = values["gaussmix"]
     return "".join(
         f"{values[peer.name]:10.1f} {values[peer.name] / ours:6.2f}x" if peer.name in values else f"{'-':>18}"
@@ -134,10 +134,10 @@ def print_row(shape: Shape, result: dict[str, Any], peers: list[Peer]) -> None:
 
 
 def time_iris(rounds: int) -> dict[str, float]:
-    """Median milliseconds of a whole fit of k=3 to the 150 iris flowers with scikit-learn's settings, in turns.
+    """Return median milliseconds of a whole fit of k=3 to the 150 iris flowers with scikit-learn's settings, in turns.
 
-    A turn is some fits in a row, of which the first, after a pause, is not counted: such short fits would otherwise
-    be timed with cold caches, or beside the waiting threads of the other's.
+    A turn is several fits in a row, of which the first, after a pause, is not counted: such short fits would otherwise
+    be timed with cold caches, or next to the waiting threads of the other peer.
     """
     from sklearn.datasets import load_iris
     from sklearn.mixture import GaussianMixture as Theirs
@@ -158,7 +158,7 @@ def time_iris(rounds: int) -> dict[str, float]:
 
 
 def compare_with_bound(shape: Shape, result: dict[str, Any], peak: PeakRates) -> dict[str, Any]:
-    """GFLOP/s and GB/s of ours, from the median, and its share of the bound."""
+    """Return GFLOP/s and GB/s of gaussmix, from the median, and its share of the bound."""
     seconds = 1e-3 * result["median"]["gaussmix"]
     bound, limit = bound_seconds(shape, result["pairs"], peak)
     return {

@@ -1,15 +1,14 @@
-"""The most that this machine can do: multiply-adds per second, and bytes read from memory per second.
+"""Peak performance of this machine: multiply-adds per second, and bytes read from memory per second.
 
-What is claimed: the peaks to which the other benchmarks compare a pass, measured in the same run and not taken from a
-data sheet.
+Claim: none; other benchmarks compare a pass with these peaks, measured in the same run instead of taken from a data
+sheet.
 
-How it is measured: peak.cpp is compiled once per instruction set that gaussmix has here, with its flags from
-CMakeLists.txt. Each program runs independent multiply-adds in registers (baseline x86 has no fused ones: a
-multiplication and then an addition), in float64 and float32, and sums a buffer of 1 GB, far larger than the
-last-level cache, with one thread and with all. The best of ten tries of 0.06 s counts. Other programs can only make a
-peak too low, and so a share of it too high: when all threads reach less than 0.9 of their number times the peak of
-one, they are measured again, twice at most, and if that remains the report says so. Threads that share a core never
-reach it.
+Method: peak.cpp is compiled once per instruction set that gaussmix has here, with its flags from CMakeLists.txt. Each
+program runs independent multiply-adds in registers (baseline x86 has no fused ones: a multiplication and then an
+addition), in float64 and float32, and sums a buffer of 1 GB, far larger than the last-level cache, with one thread and
+with all. The best of ten tries of 0.06 s counts. Other programs can only make a peak too low, and so a share of it too
+high: when all threads reach less than 0.9 of their number times the peak of one, they are measured again, twice at
+most, and if that remains the report says so. Threads that share a core never reach it.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def find_compiler() -> str | None:
 
 
 def measure_peak(instruction_sets: list[str] | None = None) -> PeakRates:
-    """The peaks of these instruction sets, of all that this processor has by default; empty without a compiler."""
+    """Return the peaks of these instruction sets, by default of all available; empty without a compiler."""
     compiler = find_compiler()
     if compiler is None:
         print("The peak is left out: there is no C++ compiler (c++, g++ or clang++). Install one to see shares of it.")
@@ -75,7 +74,7 @@ def run_peak(program: Path, threads: int) -> dict[str, float]:
 
 
 def larger(first: PeakRates, second: PeakRates) -> PeakRates:
-    """The larger of two measurements of the same peaks: what other programs disturbed less."""
+    """Return the larger of two measurements of the same peaks, which other programs disturbed less."""
     return {
         name: {
             which: {key: max(value, second[name][which][key]) for key, value in values.items()}

@@ -1,99 +1,32 @@
-"""Programs that fit the same mixture: ours, scikit-learn's, oneDAL's; the others are in outside_peers.py.
+"""Peers in Python that fit the same mixture: gaussmix, scikit-learn, oneDAL. The others are in outside_peers.py.
 
-A peer is imported when it is asked for; `find_peers` says which are missing.
+A peer is imported on request; `find_peers` reports which are missing.
 """
 
-import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from outside_peers import find_armadillo, find_mclust, find_torchgmm
+from peer import STRUCTURES, Peer, Start, timed
 
 from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
 
-
-@dataclass(frozen=True)
-class Start:
-    """Where every peer begins: equal weights, given means, unit covariances."""
-
-    structure: str
-    means: FloatArray
-
-    @property
-    def weights(self) -> FloatArray:
-        return np.full(len(self.means), 1.0 / len(self.means))
-
-    @property
-    def precisions(self) -> FloatArray:
-        n_components, n_features = self.means.shape
-        return {
-            "full": np.tile(np.eye(n_features), (n_components, 1, 1)),
-            "tied": np.eye(n_features),
-            "diag": np.ones((n_components, n_features)),
-            "spherical": np.ones(n_components),
-        }[self.structure]
-
-
-class Outcome(NamedTuple):
-    """What a fit took, the iterations that it did, and the mixture after them."""
-
-    seconds: float
-    iterations: int
-    mixture: Mixture
-
-
-Fit = Callable[[FloatArray, Start, int], tuple[Mixture, int]]
-"""(rows, start, iterations) to the mixture and the iterations that were done: fewer when the fit stands still."""
-
-TimedFit = Callable[[FloatArray, Start, int], Outcome]
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A program, the structures of covariance that it has, how it is run, and how often.
-
-    ``last`` is the number of iterations of its long fits. One that begins elsewhere than at the start that is given
-    does not have ``same_start``: its time counts, its parameters cannot be compared.
-    """
-
-    name: str
-    structures: tuple[str, ...]
-    fit: TimedFit
-    rounds: int = 1
-    last: int = 3
-    same_start: bool = True
-
-
-STRUCTURES = ("full", "tied", "diag", "spherical")
 USUAL = ("scikit-learn", "oneDAL")
 OTHERS = ("Armadillo", "mclust", "torchgmm")
 
 
-def timed(fit: Fit) -> TimedFit:
-    """The fit with the seconds of the whole of it."""
-
-    def run(rows: FloatArray, start: Start, iterations: int) -> Outcome:
-        began = time.perf_counter()
-        mixture, done = fit(rows, start, iterations)
-        return Outcome(time.perf_counter() - began, done, mixture)
-
-    return run
-
-
 def find_peers(names: tuple[str, ...] = USUAL) -> tuple[list[Peer], list[str]]:
-    """The peers of these names that are here, ours first, and a sentence for each that is not."""
-    import outside_peers
-
+    """Return the installed peers of these names, gaussmix first, and a sentence for each one that is missing."""
     finders: dict[str, Callable[[], Peer]] = {
         "scikit-learn": lambda: Peer("scikit-learn", STRUCTURES, timed(fit_sklearn), rounds=3, last=11),
         "oneDAL": find_onedal,
-        "Armadillo": outside_peers.find_armadillo,
-        "mclust": outside_peers.find_mclust,
-        "torchgmm": outside_peers.find_torchgmm,
+        "Armadillo": find_armadillo,
+        "mclust": find_mclust,
+        "torchgmm": find_torchgmm,
     }
     peers = [Peer("gaussmix", STRUCTURES, timed(fit_ours), rounds=7, last=11)]
     missing = []

@@ -12,9 +12,9 @@ FARTHEST = 64.0
 
 
 def draw_profile(name: str, costs: dict[str, FloatArray], what: str) -> Path:
-    """Write benchmarks/results/NAME.png: for each arm the share of problems within a factor of the best arm's cost.
+    """Write benchmarks/results/NAME.png: for each method the share of problems within a factor of the lowest cost.
 
-    ``costs`` maps an arm to (problems,) costs, infinite where it did not arrive.
+    ``costs`` maps a method to (problems,) costs, infinite where it did not converge.
     """
     from matplotlib import ticker
     from matplotlib.figure import Figure

@@ -1,16 +1,16 @@
-"""Time and peak memory of fitting and labeling a 12-megapixel photograph: GaussianMixture(5), full covariances,
-one k-means start with scikit-learn's settings.
+"""Time and peak memory of fitting and labeling a 12-megapixel photograph.
 
-What is claimed: an 8-bit RGB photograph of 4000 x 3000 pixels is fitted to convergence and labeled in less than 1.5 s,
-in less than 600 MB in all, with the labels and the likelihood of a fit that passes over every pixel.
+Claim: an 8-bit RGB photograph of 4000 x 3000 pixels is fitted to convergence and labeled in less than 1.5 s, in less
+than 600 MB in all, with the labels and the likelihood of a fit that passes over every pixel. The fit is
+GaussianMixture(5) with full covariances and one k-means start with scikit-learn's settings.
 
-How it is measured: scikit-learn's china.jpg (640 x 427) is enlarged by bicubic interpolation; normal noise of 1.5
-levels, seeded, stands for the sensor, so that the number of colors, which is printed, is that of a photograph. A fresh
-process imports gaussmix, reads the pixels and calls ``fit_predict``: the time is that of the call alone, the best of
-three processes; the memory is the peak of the process, imports, pixels and labels included. The time and the memory of
-a second process, which passes over every pixel, are those of the same call without looking for distinct rows; its
-labels and its mean log-likelihood are compared. ``--sklearn`` adds scikit-learn's fit in one more process (minutes),
-from k-means of its own: its likelihood may be that of another optimum.
+Method: scikit-learn's china.jpg (640 x 427) is enlarged by bicubic interpolation; seeded normal noise of 1.5 levels
+stands for the sensor, so that the number of colors, which is printed, is that of a photograph. A new process imports
+gaussmix, reads the pixels and calls ``fit_predict``: the time is that of the call alone, the best of three processes;
+the memory is the peak of the process, including imports, pixels and labels. A second process passes over every pixel:
+its time and memory are those of the same call without looking for distinct rows, and its labels and mean log-likelihood
+are compared. ``--sklearn`` adds scikit-learn's fit in one more process (minutes), from its own k-means: its likelihood
+may be that of another optimum.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PHOTO = "photo"
 
 
 def write_photo(path: Path) -> int:
-    """Write the pixels as (n, 3) uint8; returns the number of different colors."""
+    """Write the pixels as (n, 3) uint8; return the number of different colors."""
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
@@ -48,7 +48,7 @@ def write_photo(path: Path) -> int:
 
 
 def fit_in_this_process(name: str, folder: Path) -> dict[str, Any]:
-    """Run in the fresh process: fit and label the pixels, write the labels."""
+    """Run in the new process: fit and label the pixels, write the labels."""
     if name == "scikit-learn":
         from sklearn.mixture import GaussianMixture
     else:

@@ -1,11 +1,11 @@
 """Time of each display of a million rows.
 
-What is claimed: a display of 1,000,000 rows is drawn in less than 2 seconds, whatever it shows.
+Claim: every display of 1,000,000 rows is drawn in less than 2 seconds.
 
-How it is measured: a mixture of 50 components in 8 features, known, and 1,000,000 rows drawn from it; a search over
-some of them for the criterion, and a segmenter of an image of as many pixels. Each display is computed and drawn
-(`return`), and written as a picture of 100 dots per inch (`picture`); medians of several times, the first one left
-out. ``--quick`` draws each one less often. The exit status is 1 when a display takes more than 2 seconds to return.
+Method: a known mixture of 50 components in 8 features, and 1,000,000 rows drawn from it; a search over some of them for
+the criterion, and a segmenter of an image of as many pixels. Each display is computed and drawn (`return`), and written
+as a picture of 100 dots per inch (`picture`); the figures are medians of several times without the first. ``--quick``
+draws each one less often. The exit status is 1 when a display takes more than 2 seconds to return.
 """
 
 import argparse
@@ -30,7 +30,7 @@ ROWS, FEATURES, COMPONENTS, LIMIT = 1_000_000, 8, 50, 2.0
 
 
 def drawn(draw: Callable[[], object]) -> tuple[float, float]:
-    """Seconds until the display returns, and until its picture is there."""
+    """Return the seconds until the display returns, and until its picture is written."""
     began = time.perf_counter()
     draw()
     returned = time.perf_counter()
@@ -41,7 +41,7 @@ def drawn(draw: Callable[[], object]) -> tuple[float, float]:
 
 
 def displays() -> dict[str, Callable[[], object]]:
-    """Name of a display -> a call that draws it."""
+    """Return a call that draws each display, by name."""
     rng = np.random.default_rng(0)
     roots = rng.normal(scale=0.4, size=(COMPONENTS, FEATURES, FEATURES)) + np.eye(FEATURES)
     covariances = roots @ roots.transpose(0, 2, 1)

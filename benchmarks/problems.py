@@ -1,9 +1,9 @@
-"""The problems that the benchmarks pose: rows drawn from a mixture with moderate overlap.
+"""Problems of the benchmarks: rows drawn from a mixture with moderate overlap.
 
-The means come from a normal distribution so wide that two of them are 4 standard deviations apart (root mean square),
-whatever the number of features, and the covariances are near the identity; above 64 features they come nearer to it,
-for components that differ a little in each of many features would not overlap. `Problem.pairs` and
-`Problem.certainty` say what came out.
+The means come from a normal distribution so wide that two of them are 4 standard deviations apart (root mean square)
+for any number of features, and the covariances are near the identity; above 64 features they are nearer to it, because
+components that differ a little in each of many features would not overlap. `Problem.pairs` and `Problem.certainty`
+report the overlap.
 """
 
 from dataclasses import dataclass
@@ -42,16 +42,16 @@ SHAPES = (
 
 
 def choose_shapes(quick: bool) -> list[Shape]:
-    """The seven shapes, with a tenth of the rows when it must be quick."""
+    """Return the seven shapes, with a tenth of the rows for a quick run."""
     return [Shape(s.n_rows // 10, s.n_features, s.n_components, s.structure) if quick else s for s in SHAPES]
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows, the mixture they come from, and how much its components overlap on the first 20,000 of them.
+    """Rows, the mixture they come from, and the overlap of its components on the first 20,000 of them.
 
     ``certainty`` is the mean of the largest responsibility of a row: 1 without overlap. ``pairs`` is the share of the
-    pairs of a row and a component whose responsibility is not negligible (1e-16), and so has to be summed.
+    pairs of a row and a component whose responsibility is not negligible (1e-16), which have to be summed.
     """
 
     shape: Shape
@@ -63,7 +63,7 @@ class Problem:
 
 
 def draw_problem(shape: Shape) -> Problem:
-    """Rows and a start: the true means shifted by half a standard deviation."""
+    """Return rows and a start: the true means shifted by half a standard deviation."""
     rng = np.random.default_rng(SEED)
     d, k = shape.n_features, shape.n_components
     means = rng.standard_normal((k, d)) * (4.0 / np.sqrt(2.0 * d))

@@ -1,13 +1,13 @@
-"""Ours beside oneDAL on shapes that nobody chose.
+"""gaussmix compared with oneDAL on random shapes.
 
-What is claimed: the ratio of the times per pass on ten shapes drawn at random, and the worst of them.
+Claim: the ratio of the times per pass on ten shapes drawn at random, and the worst of them.
 
-How it is measured: as in passes.py, both in this process and from the same start, on full or diagonal covariances.
-Features and components are drawn log-uniformly from 1 to 300; the rows are as many as make 3e9 operations by
-model.py, about 0.15 s of a pass of oneDAL, between 10,000 rows and 400 MB of them. EM on full covariances needs
-several rows for each feature of each component, 5 k d, and on diagonal ones 20 k: a shape for which that would be
-more than 15e9 operations is drawn again, and how often is printed. ``--seed`` draws other shapes. ``--quick`` draws
-four with a tenth of the operations.
+Method: as in passes.py, both in this process and from the same start, on full or diagonal covariances. Features and
+components are drawn log-uniformly from 1 to 300; the number of rows makes 3e9 operations by model.py, about 0.15 s of a
+pass of oneDAL, between 10,000 rows and 400 MB. EM on full covariances needs several rows for each feature of each
+component, 5 k d, and on diagonal ones 20 k: a shape for which that would be more than 15e9 operations is drawn again,
+and the number of such draws is printed. ``--seed`` draws other shapes. ``--quick`` draws four with a tenth of the
+operations.
 """
 
 import argparse
@@ -27,7 +27,7 @@ MOST_BYTES = 400e6
 
 
 def draw_shape(rng: np.random.Generator, operations: float) -> Shape | None:
-    """A shape, or None when it would need too many rows."""
+    """Return a shape, or None when it would need too many rows."""
     d, k = (int(number) for number in np.exp(rng.uniform(0.0, np.log(301.0), size=2)))
     structure = ("full", "diag")[rng.integers(2)]
     per_row = pass_flops(Shape(1, d, k, structure), pairs=1.0)

@@ -1,4 +1,4 @@
-"""Tables that were measured, with what to fit to them: scikit-learn's, and those of a folder of CSV files."""
+"""Measured tables, with what to fit to them: scikit-learn's, and those of a folder of CSV files."""
 
 import csv
 from functools import cache
@@ -48,7 +48,7 @@ REFERENCE = "em_converged_reference.csv"
 
 @cache
 def sklearn_table(name: str) -> FloatArray:
-    """Rows of a table that scikit-learn ships; the number in a name is how many columns or principal components."""
+    """Return the rows of a table of scikit-learn; the number in a name is that of columns or principal components."""
     from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
     from sklearn.decomposition import PCA
 
@@ -68,7 +68,7 @@ def sklearn_table(name: str) -> FloatArray:
 
 @cache
 def file_table(path: Path) -> FloatArray:
-    """The measured columns of a CSV file with a header."""
+    """Return the measured columns of a CSV file with a header."""
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
     kept = [at for at, name in enumerate(header) if name not in NOT_MEASURED]
@@ -76,7 +76,7 @@ def file_table(path: Path) -> FloatArray:
 
 
 def reference_fits(folder: Path) -> list[tuple[str, str, int, float]]:
-    """(table, structure, components, log-likelihood) of each line of the folder's reference values."""
+    """Return (table, structure, components, log-likelihood) of each line of the folder's reference values."""
     with (folder / REFERENCE).open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file)
         return [(line["dataset"], line["covariance_type"], int(line["K"]), float(line["loglik"])) for line in lines]

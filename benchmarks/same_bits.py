@@ -1,7 +1,7 @@
 """Compare two builds bit for bit: 64 fits of tables, searches, resampling and inference, and 8 segmentations.
 
-Run it with one build and ``--save FILE``, then with another and ``--compare FILE``. Every array must be equal.
-Use it for a change that must not change a result; results of different instruction sets differ in the last digits.
+Run it with one build and ``--save FILE``, then with another and ``--compare FILE``. Every array must be equal. Use it
+for a change that must not change a result. Results of different instruction sets differ in the last digits.
 
     python benchmarks/same_bits.py --save before.npz
     python benchmarks/same_bits.py --compare before.npz
@@ -33,7 +33,7 @@ def clusters(seed: int, n: int, d: int, k: int, spread: float = 3.0, dtype: Any 
 
 
 def fits() -> Iterator[tuple[str, gx.GaussianMixture, np.ndarray, np.ndarray | None]]:
-    """The mixtures that are fitted: a name, an estimator, rows, weights."""
+    """Return the name, estimator, rows and weights of each fit."""
     iris, wine = load_iris().data, load_wine().data
     geyser = load_old_faithful()[0]
     diabetes = np.column_stack([load_diabetes().data[:, [2, 3, 8]]])
@@ -74,14 +74,14 @@ def fits() -> Iterator[tuple[str, gx.GaussianMixture, np.ndarray, np.ndarray | N
 
 
 def mixture_arrays(name: str, mixture: gx.Mixture) -> Iterator[tuple[str, np.ndarray]]:
-    """The parameters of a mixture."""
+    """Return the parameters of a mixture."""
     yield f"{name}: weights", mixture.weights
     yield f"{name}: means", mixture.means
     yield f"{name}: covariances", mixture.covariance.dense()
 
 
 def table_results() -> Iterator[tuple[str, np.ndarray]]:
-    """Fits, searches, resampling and inference."""
+    """Return the results of fits, searches, resampling and inference."""
     for name, estimator, rows, weights in fits():
         estimator.fit(rows, sample_weight=weights)
         yield from mixture_arrays(name, estimator.mixture_)
@@ -113,7 +113,7 @@ def table_results() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def picture_results() -> Iterator[tuple[str, np.ndarray]]:
-    """Segmentations of photographs, in three color spaces, with and without neighbors, hints, fields and shares."""
+    """Segment photographs in three color spaces, with and without neighbors, labels, bias fields and shares."""
     china = load_sample_image("china.jpg")[::3, ::3]
     flower = load_sample_image("flower.jpg")[::4, ::4]
     hints = np.full(flower.shape[:2], -1)

@@ -1,15 +1,15 @@
-"""How the time of a pass grows with threads, rows, components and features.
+"""Time of a pass by threads, rows, components and features.
 
-What is claimed: twice the threads need half the time; the time is linear in rows and components; and how much of what
-the machine can do at most is used for each number of features.
+Claim: twice the threads need half the time; the time is linear in rows and components; and the share of the bound for
+this machine at each number of features.
 
-How it is measured: calls of ``NativeEngine.accumulate`` at the true mixture on float64 rows with moderate overlap
-(problems.py), a pass and nothing else. The points of a curve take turns (timing.py). ``threads`` sets the threads of
-OpenMP in this process with threadpoolctl and divides the median of one thread by that of all; 1 is no gain. Along a
-curve the time per row and component is divided by that of the middle point: 1 everywhere is linear. ``share`` is the
-least time by model.py over the median one, with the peaks that peak.py measures before and after (the larger counts).
-The features grow with as many rows as make 4e9 operations, between 16,384 rows and 200 MB of them. ``--quick`` has
-fewer points and turns, and a tenth of the operations.
+Method: calls of ``NativeEngine.accumulate`` at the true mixture on float64 rows with moderate overlap (problems.py), a
+pass and nothing else. The points of a curve take turns (timing.py). ``threads`` sets the threads of OpenMP in this
+process with threadpoolctl and divides the median of one thread by that of all; 1 is no gain. Along a curve the time per
+row and component is divided by that of the middle point: 1 everywhere is linear. ``share`` is the least time by
+model.py over the median one, with the peaks that peak.py measures before and after (the larger counts). The features
+grow with a number of rows that makes 4e9 operations, between 16,384 rows and 200 MB. ``--quick`` has fewer points and
+turns, and a tenth of the operations.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def pass_over(problem: Problem) -> Callable[[], object]:
 
 
 def measure_curve(shapes: list[Shape], rounds: int) -> list[dict[str, Any]]:
-    """Seconds of a pass at each shape, and the share of pairs that have to be summed."""
+    """Return the seconds of a pass at each shape, and the share of pairs that have to be summed."""
     problems = [draw_problem(shape) for shape in shapes]
     seconds = time_in_turns([pass_over(problem) for problem in problems], rounds)
     return [
@@ -64,7 +64,7 @@ def measure_curve(shapes: list[Shape], rounds: int) -> list[dict[str, Any]]:
 
 
 def measure_threads(shape: Shape, rounds: int) -> dict[str, Any]:
-    """Seconds of a pass with one thread and with all."""
+    """Return the seconds of a pass with one thread and with all."""
     from threadpoolctl import threadpool_limits
 
     call = pass_over(draw_problem(shape))
@@ -108,7 +108,7 @@ def add_shares(points: list[dict[str, Any]], peak: PeakRates) -> None:
 
 
 def add_ratios(points: list[dict[str, Any]]) -> None:
-    """The time per row and component, over that of the middle point."""
+    """Add the time per row and component, over that of the middle point."""
     pairs = [point["shape"]["n_rows"] * point["shape"]["n_components"] for point in points]
     for name, which in (("ratio", "seconds"), ("quickest_ratio", "quickest")):
         costs = [point[which] / size for point, size in zip(points, pairs, strict=True)]

@@ -1,13 +1,13 @@
-"""Time of predict and score_samples, ours beside scikit-learn's.
+"""Time of predict and score_samples, compared with scikit-learn.
 
-What is claimed: ours take at most a fifth of scikit-learn's time on all seven shapes of passes.py, for the same
-labels and the same log densities.
+Claim: gaussmix takes at most a fifth of scikit-learn's time on all seven shapes of passes.py, for the same labels and
+the same log densities.
 
-How it is measured: both estimators are given the same parameters by one iteration of EM from the same start, and are
-called in this process on the same float64 rows, in turns (timing.py), validation included. The table gives medians,
-the ratios of the medians, and in parentheses those of the quickest turns, which other programs disturbed least.
-``labels`` is the share of rows with the same label, ``difference`` the largest between two log densities. ``--quick``
-uses a tenth of the rows and fewer turns. The exit status is 1 when a ratio of the quickest turns is below 5.
+Method: both estimators get the same parameters by one iteration of EM from the same start, and are called in this
+process on the same float64 rows, in turns (timing.py), validation included. The table shows medians, the ratios of the
+medians, and in parentheses those of the fastest turns, which other programs disturbed least. ``labels`` is the share of
+rows with the same label, ``difference`` the largest between two log densities. ``--quick`` uses a tenth of the rows and
+fewer turns. The exit status is 1 when a ratio of the fastest turns is below 5.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from machine import describe_machine, print_machine, warn_when_unfair, write_results
-from peers import Start
+from peer import Start
 from problems import Shape, choose_shapes, draw_problem
 from timing import time_in_turns
 

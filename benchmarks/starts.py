@@ -1,11 +1,11 @@
-"""Time of a k-means start, counted in passes of EM.
+"""Time of a k-means start, in passes of EM.
 
-What is claimed: how many passes over the rows a k-means start costs.
+Claim: the number of passes over the rows that a k-means start costs.
 
-How it is measured: ``draw_membership`` and ``mixture_from_membership``, which is all that a fit does between the
-check of the rows and the first pass, with the method "kmeans" and five seeds, on the shapes of passes.py. The median
-is divided by the median time of a pass (timing.py) in the same process. A start looks at 100,000 rows at most, so it
-costs fewer passes the longer the data are. ``--quick`` uses a tenth of the rows and three seeds.
+Method: ``draw_membership`` and ``mixture_from_membership``, which is all that a fit does between the check of the rows
+and the first pass, with the method "kmeans" and five seeds, on the shapes of passes.py. The median is divided by the
+median time of a pass (timing.py) in the same process. A start uses 100,000 rows at most, so its relative cost falls
+with the number of rows. ``--quick`` uses a tenth of the rows and three seeds.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A long search for a better optimum: random swaps (random swap EM: Zhao, Hautamaki, Karkkainen & Franti 2012).
 
-One component is taken away and put at a random row with a part of the pooled covariance; EM runs for a few iterations,
-and goes on to its end only where it comes near the best.
+One component is removed and put at a random row with a part of the pooled covariance; EM runs for a few iterations, and
+continues until it converges only if it comes near the best optimum.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ FAR, NEAR = 20.0, 4.0  # nats below the best after these
 
 
 def search(judge: Judge, optima: list[Optimum], start: Optimum, seed: int = 0) -> Optimum:
-    """The best sound optimum met; every optimum met is added to the list."""
+    """Return the best sound optimum found; every optimum is added to the list."""
     best, failures = start, 0
     rng = np.random.default_rng(seed)
     k = start.mixture.n_components
@@ -49,7 +49,7 @@ def _swap(mixture: Mixture, rows: FloatArray, rng: np.random.Generator) -> Mixtu
 
 
 def _few_iterations(judge: Judge, mixture: Mixture, iterations: int, least: float) -> Mixture | None:
-    """The mixture after some iterations; None where it falls short, or a component has lost its rows."""
+    """Return the mixture after some iterations; None if it falls short, or a component has lost its rows."""
     update, needed = MaximumLikelihood(), least_count(mixture.covariance_type, judge.rows.shape[1])
     for _ in range(iterations):
         step = update.maximize(mixture, judge.moments(mixture))

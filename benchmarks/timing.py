@@ -1,4 +1,4 @@
-"""The time of single passes, without the rest of a fit."""
+"""Times of single passes, without the rest of a fit."""
 
 import statistics
 import time
@@ -10,17 +10,17 @@ LEAST_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Seconds:
-    """The median of the turns, and the quickest turn, which other programs disturbed least."""
+    """The median of the turns, and the fastest turn, which other programs disturbed least."""
 
     median: float
     quickest: float
 
 
 def time_in_turns(calls: list[Callable[[], object]], rounds: int) -> list[Seconds]:
-    """Seconds of each call.
+    """Return the seconds of each call.
 
-    The calls take turns, so that what disturbs the machine for a while disturbs all alike. A turn repeats its call for
-    at least 0.05 s and gives the median of the repeats.
+    The calls take turns, so that a temporary disturbance of the machine affects all of them. A turn repeats its call
+    for at least 0.05 s and returns the median of the repeats.
     """
     turns: list[list[float]] = [[] for _ in calls]
     for call in calls:

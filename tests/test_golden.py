@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from commands import succeeds
 from helpers import golden
+from helpers.command_line import succeeds
 from helpers.golden import assert_golden
 from PIL import Image
 
@@ -94,6 +94,7 @@ def test_gaussmix_select(table):
     assert_golden("select", succeeds("select", table, *options).stdout)
 
 
+@pytest.mark.slow
 def test_gaussmix_segment(pictures):
     outputs = [
         succeeds("segment", path, "-k", 3, "-o", folder).stdout

@@ -13,6 +13,7 @@ import gaussmix
 import gaussmix.core.environment
 
 
+@pytest.mark.slow
 def test_import_is_light():
     code = "import sys, gaussmix; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -45,9 +46,27 @@ def test_versions_are_printed(capsys, monkeypatch):
     assert re.match(r"(GCC|.*[Cc]lang|.*LLVM).* \d+\.\d+.*, C\+\+ \d+", printed["compiled by"])
 
 
-def test_types_are_shipped():
-    assert (Path(gaussmix.__file__).parent / "py.typed").exists()
-    assert (Path(gaussmix.__file__).parent / "core" / "_native.pyi").exists()
+TYPED = """\
+from gaussmix import Mixture, load
+from gaussmix.core import _native
+
+reveal_type(load("model.json").means)
+reveal_type(_native.instruction_sets())
+Mixture("weights")
+"""
+
+
+@pytest.mark.slow
+def test_a_type_checker_sees_the_types(tmp_path, monkeypatch):
+    mypy = pytest.importorskip("mypy.api")
+    monkeypatch.chdir(tmp_path)  # away from the settings of the package
+    Path("program.py").write_text(TYPED)
+    said, errors, _ = mypy.run(["--strict", "--cache-dir", "cache", "program.py"])
+    assert errors == ""
+    notes = re.findall(r"program.py:(\d+): (?:note: Revealed type is|error:) \"?([^\n]*)", said)
+    assert {int(line) for line, _ in notes} == {4, 5, 6}, said
+    assert "ndarray" in notes[0][1]
+    assert "list[" in notes[1][1]
 
 
 def test_stubs_describe_the_compiled_module():

@@ -1,10 +1,11 @@
-"""Our metrics beside another implementation of them, on photographs segmented by people.
+"""Metrics compared with another implementation, on photographs segmented by people.
 
     python benchmarks/segmentation/check_metrics.py --data FOLDER --reference region_metrics.py [--images 20]
 
-The folder has ``bsds500_val``; the reference defines ``evaluate(seg, gts)`` and ``dice(a, b)``. The segmentations that
-are measured: a person's against the others', and quartiles of the gray values. Fails if a value differs by more than
-1e-9.
+Claim: no value differs by more than 1e-9.
+
+Method: the folder has ``bsds500_val``; the reference defines ``evaluate(seg, gts)`` and ``dice(a, b)``. The
+segmentations are those of one person against the others, and quartiles of the gray values.
 """
 
 import argparse

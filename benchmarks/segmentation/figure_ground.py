@@ -1,14 +1,13 @@
 """Figure and ground of 11 photographs with exact figures, from a rectangle and from two sets of scribbles.
 
-What is claimed: from the rectangle (the figure's bounding box and 8 pixels around it) a mean Dice of at least that of
-OpenCV's ``grabCut``; from scribble set 1 better than scikit-image's ``random_walker``, whichever of the settings here
-suits it best.
+Claim: from the rectangle (the figure's bounding box and 8 pixels around it) a mean Dice of at least that of OpenCV's
+``grabCut``; from scribble set 1 better than scikit-image's ``random_walker`` with its best setting here.
 
-How it is measured: every method on every image in one process, one setting for all images. Dice and errors leave
-undecided pixels out; errors are the share of wrong pixels within the rectangle. ``grabCut`` makes 5 iterations, from
-scribbles with all unknown pixels as probable figure, or as probable ground. Ours is ``GaussianMixtureSegmenter(2,
-color_space="lab", components_per_class=5)``, the same for the rectangle and scribbles; its settings were chosen on
-rectangles and set 1, not on set 2.
+Method: every method on every image in one process, one setting for all images. Dice and errors leave undecided pixels
+out; errors are the share of wrong pixels within the rectangle. ``grabCut`` makes 5 iterations, from scribbles with all
+unknown pixels as probable figure, or as probable ground. gaussmix is ``GaussianMixtureSegmenter(2, color_space="lab",
+components_per_class=5)``, the same for the rectangle and scribbles; its settings were chosen on rectangles and set 1,
+not on set 2.
 """
 
 import argparse
@@ -68,7 +67,7 @@ METHODS: dict[str, tuple[tuple[str, ...], Callable[[np.ndarray, np.ndarray], np.
 
 
 def read(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """An image, its truth, and the labels of each task."""
+    """Return an image, its true figure, and the labels of each task."""
     from PIL import Image
 
     image = np.array(Image.open(folder / "images" / f"{name}.jpg").convert("RGB"))
@@ -97,7 +96,7 @@ def error(found: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> float:
 
 
 def draw(path: Path, results: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]) -> None:
-    """Each image and our figures, as one picture."""
+    """Draw each image and the figures of gaussmix as one picture."""
     from PIL import Image
 
     height = 200
@@ -155,7 +154,7 @@ def main() -> int:
 
 
 def judged(means: dict[tuple[str, str], float]) -> int:
-    """Say whether the claims hold; 1 if one does not."""
+    """Print whether the claims hold; return 1 if one does not."""
     print()
     kept = True
     for task, peer in (("rectangle", "grabCut"), ("scribbles 1", WALKER), ("scribbles 2", WALKER)):

@@ -1,15 +1,15 @@
 """Time and memory of large images: photographs of 12 and of 268 megapixels, and a volume of 512^3 voxels.
 
-What is claimed: 12 megapixels of 8-bit RGB, k=5, are fitted and labeled in less than 1.5 s and 600 MB without
-neighbors, and in less than 8 s with; 512^3 voxels of uint16, k=4, with neighbors, in less than 120 s and 3 GB. Those
-voxels, and 16,384 x 16,384 pixels, take less than 2 GB.
+Claim: 12 megapixels of 8-bit RGB, k=5, are fitted and labeled in less than 1.5 s and 600 MB without neighbors, and in
+less than 8 s with; 512^3 voxels of uint16, k=4, with neighbors, in less than 120 s and 3 GB. Those voxels, and 16,384 x
+16,384 pixels, take less than 2 GB.
 
-How it is measured: each row is one fresh process; the time is that of ``fit_predict``, and the memory the peak of
-the process, imports, pixels and labels included. The photograph is scikit-learn's china.jpg, enlarged, with normal
-noise of 1.5 levels; the large one is made of copies with noise of their own. The volume has four classes in nested
-balls, means 4,000 apart, noise of 2,000. ``--peers`` adds scikit-learn's recipe (a mixture of all pixels, reshaped,
-with its defaults) for the photograph and a volume of 128^3, and antspyx's Atropos and nipy for that volume; none of
-them takes longer than the limit.
+Method: each row is one new process; the time is that of ``fit_predict``, and the memory the peak of the process,
+including imports, pixels and labels. The photograph is scikit-learn's china.jpg, enlarged, with normal noise of 1.5
+levels; the large one is made of copies with different noise. The volume has four classes in nested balls, means 4,000
+apart, noise of 2,000. ``--peers`` adds scikit-learn's recipe (a mixture of all pixels, reshaped, with its defaults) for
+the photograph and a volume of 128^3, and antspyx's Atropos and nipy for that volume; none of them takes longer than the
+limit.
 """
 
 import argparse
@@ -50,7 +50,7 @@ SMOOTHING = {"without neighbors": 0, "with neighbors": "auto", "strength 1": 1.0
 
 
 def photo(height: int, width: int) -> np.ndarray:
-    """Enlarged by repeating and smoothing, with a sensor's noise."""
+    """Enlarge by repeating and smoothing, and add sensor noise."""
     from scipy.ndimage import zoom
     from sklearn.datasets import load_sample_image
 
@@ -78,7 +78,7 @@ def gigapixel(size: int) -> np.ndarray:
 
 
 def volume(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels and their classes."""
+    """Return voxels and their classes."""
     rng = np.random.default_rng(0)
     voxels = np.empty((size,) * 3, dtype=np.uint16)
     truth = np.empty((size,) * 3, dtype=np.uint8)
@@ -96,7 +96,7 @@ def peak() -> float:
 
 
 def run(kind: str, how: str, size: int) -> dict[str, Any]:
-    """In a fresh process."""
+    """Run in a new process."""
     truth = None
     if kind == "photo":
         image, k = photo(3000, 4000), 5
@@ -113,7 +113,7 @@ def run(kind: str, how: str, size: int) -> dict[str, Any]:
 
 
 def match(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Labels numbered like the truth, by the greatest overlap."""
+    """Number labels like the true classes, by the greatest overlap."""
     table = np.bincount(labels.ravel().astype(np.int64) * 4 + truth.ravel(), minlength=1024).reshape(-1, 4)
     return table.argmax(axis=1).astype(np.uint8)[labels]
 

@@ -54,7 +54,7 @@ PEERS: dict[str, Callable[[np.ndarray, np.ndarray, tuple[float, ...]], Found]] =
 def run_peer(
     name: str, image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Labels from 0 in order of brightness, maps (n, 3), and the seconds."""
+    """Return labels from 0 in order of brightness, maps (n, 3), and the seconds."""
     start = time.perf_counter()
     labels, maps = PEERS[name](image, mask, spacing)
     return labels, maps, time.perf_counter() - start

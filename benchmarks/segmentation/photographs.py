@@ -1,15 +1,15 @@
-"""Photographs of the Berkeley benchmark segmented without looking at them: one setting for all, three scores at once.
+"""Unsupervised segmentation of photographs of the Berkeley benchmark: one setting for all, three scores.
 
     python benchmarks/segmentation/photographs.py --data FOLDER --evaluation FOLDER [--images 100] [--only WORD ...]
 
-What is claimed: with colors L*a*b*, places and neighbors, covering >= 0.47, probabilistic Rand index >= 0.72 and
-variation of information <= 2.35 at once; and all three better than k-means, scikit-learn's mixture and multi-Otsu.
+Claim: with colors L*a*b*, places and neighbors, covering >= 0.47, probabilistic Rand index >= 0.72 and variation of
+information <= 2.35 at once; and all three better than k-means, scikit-learn's mixture and multi-Otsu.
 
-How it is measured: the data folder has ``bsds500_val`` (photographs, and what several people made of each), the
-evaluation folder ``region_metrics.py``. Covering is of all regions of all images together, the others are means over
-the images. Labels are taken as they are: a class is one region, connected or not. Every method labels every image in
-turn, in one process; seconds are means per image. Peers have their defaults, but for the number of classes, and fit
-all pixels. Images are taken in the order of their names, every second one first: a few are a fair sample of all.
+Method: the data folder has ``bsds500_val`` (photographs, and their segmentations by several people), the evaluation
+folder ``region_metrics.py``. Covering is of all regions of all images together, the others are means over the images.
+Labels are used as they are: a class is one region, connected or not. Every method labels every image in turn, in one
+process; seconds are means per image. Peers have their defaults, except for the number of classes, and fit all pixels.
+Images are taken in the order of their names, every second one first: a few are a fair sample of all.
 """
 
 import argparse

@@ -1,21 +1,21 @@
-"""Images whose hidden Potts field is known: is its strength found, and are labels as good as with the true parameters?
+"""Images with a known hidden Potts field: the estimate of its strength, and the accuracy of the labels.
 
     python benchmarks/segmentation/potts.py [--seeds 3] [--peers] [--wide]
 
-What is claimed: in 128 x 128 images of three classes whose means are 1 apart, with strength 1.2 among 4 neighbors and
-noise 0.5, 0.8 and 1.2, ``smoothing="auto"`` finds the strength within 15 %, and accuracy is at most 0.01 below that of
-mean field with the true parameters. Fails where it is not so.
+Claim: in 128 x 128 images of three classes whose means are 1 apart, with strength 1.2 among 4 neighbors and noise 0.5,
+0.8 and 1.2, ``smoothing="auto"`` finds the strength within 15 %, and accuracy is at most 0.01 below that of mean field
+with the true parameters. The script fails otherwise.
 
-How images are drawn: 150 Gibbs sweeps by the colors of a checkerboard, from random labels. Above the critical
-strength, log(1 + sqrt(3)) = 1.005 for three classes, equilibrium would be one domain; after so many sweeps domains are
-a few to some tens of pixels wide, and the distribution of a pixel given its neighbors is what it should be.
+Images: 150 Gibbs sweeps by the colors of a checkerboard, from random labels. Above the critical strength, log(1 +
+sqrt(3)) = 1.005 for three classes, equilibrium would be one domain; after these sweeps domains are a few to some tens
+of pixels wide, and the distribution of a pixel given its neighbors is correct.
 
 Columns, all accuracies after the best assignment of labels to classes and all means over the seeds: ``pixels`` is the
 mixture of single pixels; ``ours`` smoothing="auto"; ``true 60`` mean field with the true parameters, 60 sweeps from
-single pixels, and ``blocks`` 10 sweeps from blocks of 2 x 2, which is how ours labels. ``--peers`` adds antspyx's
-Atropos with the weights 0.1 and 1.0 and dipy's TissueClassifierHMRF with 0.1 and 1.5: their strengths are the user's to
-choose. ``--wide`` adds strengths from 0 to 1.4, two and four classes, and volumes of 32^3 voxels among 6 neighbors.
-Seconds are those of fitting and labeling.
+single pixels, and ``blocks`` 10 sweeps from blocks of 2 x 2, as gaussmix labels. ``--peers`` adds antspyx's Atropos
+with the weights 0.1 and 1.0 and dipy's TissueClassifierHMRF with 0.1 and 1.5: users choose their strengths. ``--wide``
+adds strengths from 0 to 1.4, two and four classes, and volumes of 32^3 voxels among 6 neighbors. Seconds are those of
+fitting and labeling.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""The pictures of published studies: football pitches, an elk, a fox.
+"""Images of published studies: football pitches, an elk, a fox.
 
     python benchmarks/segmentation/studies.py --data FOLDER -o FOLDER
 
-What is claimed: a mixture of the colors finds the pitch at least as well as published, better with neighbors; and with
-three classes, colors tell animal, grass and background apart where gray values do not.
+Claim: a mixture of the colors finds the pitch at least as well as published, better with neighbors; and with three
+classes, colors separate animal, grass and background where gray values do not.
 
-How it is measured: the data folder has ``gmm_classics``. Of the two pitches the exact masks are known. A model is
-fitted to one picture or to both; each class is called pitch, or not, by the majority of its pixels in the pictures it
-was fitted to; the accuracy is the share of pixels that are called right. The published figures are those of two
-components of full covariance, without neighbors. The elk and the fox have no masks: ``elk.png`` and ``fox.png`` show
-the picture, its classes by gray values and its classes by colors side by side, for a person to look at.
+Method: the data folder has ``gmm_classics``. The two pitches have exact masks. A model is fitted to one picture or to
+both; each class is called pitch, or not, by the majority of its pixels in the pictures it was fitted to; the accuracy
+is the share of correct pixels. The published figures are those of two components of full covariance, without neighbors.
+The elk and the fox have no masks: ``elk.png`` and ``fox.png`` show the picture, its classes by gray values and its
+classes by colors side by side, for visual inspection.
 """
 
 import argparse
@@ -39,7 +39,7 @@ PALETTE = np.array([[230, 80, 40], [60, 160, 60], [50, 90, 200]], dtype=np.uint8
 
 
 def pitches(folder: Path) -> list[str]:
-    """Print the accuracies; returns what misses the published ones."""
+    """Print the accuracies; return those below the published ones."""
     images = [read_picture(folder / f"soccer{number}.jpg").pixels for number in (1, 2)]
     masks = [read_picture(folder / f"soccer{number}_mask.png").pixels[..., 0] > 127 for number in (1, 2)]
     missed = []
@@ -62,7 +62,7 @@ def pitches(folder: Path) -> list[str]:
 
 
 def accuracies(labels: list[np.ndarray], masks: list[np.ndarray], chosen: list[int], k: int) -> list[float]:
-    """Of both pictures, with classes named in the chosen ones."""
+    """Return the accuracy on both pictures, with classes named in the chosen ones."""
     inside = sum(np.bincount(labels[one][masks[one]], minlength=k) for one in chosen)
     outside = sum(np.bincount(labels[one][~masks[one]], minlength=k) for one in chosen)
     is_pitch = np.asarray(inside) > np.asarray(outside)

@@ -1,20 +1,21 @@
-"""EM beside mclust's, cell by cell, from the same starts: the fourteen models with 1 to 9 components.
+"""EM compared with mclust's, cell by cell, from the same starts: the fourteen models with 1 to 9 components.
 
     python benchmarks/selection/live_mclust.py [--data FOLDER] [--quick]
 
-What is claimed: from the same responsibilities, those of mclust's agglomeration, our log-likelihood is mclust's to
-1e-6 or higher; of the parameters where mclust's EM ended it is the same, and EM goes on upwards from there; parameter
-counts are equal.
+Claim: from the same responsibilities, those of mclust's agglomeration, the log-likelihood of gaussmix is mclust's to
+1e-6 or higher; it is the same for the parameters where mclust's EM ended, and EM rises from there; parameter counts are
+equal.
 
-How it is measured: mclust's ``me`` runs until an iteration changes the log-likelihood by less than 1e-10 of it
-(``--tol``), ours until less than 1e-9 nats are ahead, plainly for the first iterations and then accelerated; no ridge,
-no prior. Both take the M-step of the same responsibilities first. Cells that mclust does not fit are left out, and so
-are those where either ends in an unsound mixture (gaussmix.fitting.degeneracy): there the likelihood has no maximum.
-Tables are simulated ones, and those in the folder.
+Method: mclust's ``me`` runs until an iteration changes the log-likelihood by less than 1e-10 of it (``--tol``),
+gaussmix until the remaining gain is less than 1e-9 nats, plainly for the first iterations and then accelerated; no
+ridge, no prior. Both take the M-step of the same responsibilities first. Cells that mclust does not fit are left out,
+and so are those where either ends in an unsound mixture (gaussmix.fitting.degeneracy): there the likelihood has no
+maximum. Tables are simulated ones, and those in the folder.
 
-A cell is ``equal`` to 1e-6, ``higher`` where mclust stopped early (EM from its end leads to ours), at ``another top``
-(higher, from the same start), or ``lower``. Of EVE and VVE the first claim is not made: their M-step has several
-optima, mclust ends it before it is at one, and the paths part in the first iteration. Their cells are counted.
+A cell is ``equal`` to 1e-6, ``higher`` where mclust stopped early (EM from its end leads to the optimum of gaussmix),
+at ``another top`` (higher, from the same start), or ``lower``. EVE and VVE are exempt from the first claim: their
+M-step has several optima, mclust ends it before it converges, and the paths differ from the first iteration. Their
+cells are counted.
 """
 
 import argparse
@@ -86,7 +87,7 @@ class Cell:
 
     @property
     def end_agrees(self) -> bool:
-        """Whether our likelihood of mclust's parameters is the same, and EM leads no lower from there."""
+        """Whether gaussmix finds the same likelihood for mclust's parameters, and EM leads no lower from there."""
         same = abs(self.at_their_end - self.theirs) <= SAME
         return not self.sound or (same and self.from_their_end >= self.theirs - SAME)
 
@@ -98,7 +99,7 @@ class Cell:
 
 
 def run_em(engine: NativeEngine, start: Mixture) -> Fit:
-    """To the top above a mixture."""
+    """Run EM from a mixture to its optimum."""
     update = MaximumLikelihood()
     plain = fit_em(engine, update, start, TOP, max_iter=PLAIN)
     if plain.stop.is_converged:
@@ -113,7 +114,7 @@ def is_sound(fit: Fit) -> bool:
 
 
 def read_mixture(path: Path, structure: type[AbstractCovariance], k: int, d: int) -> Mixture:
-    """Weights, means and dense covariances, one component after the other."""
+    """Return weights, means and dense covariances, one component after the other."""
     weights, means, dense = np.split(np.fromfile(path), [k, k + k * d])
     covariances = dense.reshape(k, d, d)
     if structure.form == "tied":
@@ -126,7 +127,7 @@ def read_mixture(path: Path, structure: type[AbstractCovariance], k: int, d: int
 
 
 def compare(name: str, rows: FloatArray, k_max: int, tol: float) -> tuple[list[Cell], int, list[str]]:
-    """The cells that mclust fitted, how many it did not fit, and where we failed."""
+    """Return the cells that mclust fitted, the number of those it did not fit, and those where gaussmix failed."""
     n, d = rows.shape
     engine = NativeEngine(rows)
     cells, refused, failed = [], 0, []
@@ -166,7 +167,7 @@ def compare(name: str, rows: FloatArray, k_max: int, tol: float) -> tuple[list[C
 
 
 def simulated(quick: bool) -> dict[str, FloatArray]:
-    """Tables drawn from mixtures: clusters of their own shapes, clusters that overlap, one column, no clusters."""
+    """Draw tables: clusters of different shapes, overlapping clusters, one column, no clusters."""
     rng = np.random.default_rng(1)
     sizes = ((300, 2, 3, 6.0), (200, 4, 4, 4.0), (400, 3, 5, 3.0), (250, 6, 3, 4.0), (300, 1, 3, 5.0), (200, 2, 1, 0.0))
     tables = {}

@@ -2,9 +2,9 @@
 
 Melnykov, Chen and Maitra, MixSim: an R package for simulating data to study performance of clustering algorithms,
 Journal of Statistical Software 51 (2012), 12. The overlap of two components is the sum of the two probabilities of
-taking a row of one for a row of the other. Means are uniform in the unit cube and covariances Wishart with d + 1
-degrees of freedom, their eccentricity held below 0.9; weights are equal. Then MixSim multiplies the covariances until
-the overlap is met; here the means are, which is the same in other units (overlaps.py has the probabilities).
+assigning a row of one to the other. Means are uniform in the unit cube and covariances Wishart with d + 1 degrees of
+freedom, their eccentricity limited to 0.9; weights are equal. MixSim then multiplies the covariances until the overlap
+is met; here the means are multiplied, which is the same in other units (overlaps.py has the probabilities).
 """
 
 from dataclasses import dataclass
@@ -48,19 +48,19 @@ def draw_mixture(wanted: Drawn) -> Mixture:
 
 
 def draw_rows(wanted: Drawn) -> tuple[FloatArray, IntArray]:
-    """100 rows for each component, and where they came from."""
+    """Return 100 rows for each component, and their components."""
     return draw_mixture(wanted).sample(ROWS_EACH * wanted.k, wanted.seed)
 
 
 def _rounder(values: FloatArray) -> FloatArray:
-    """Ascending eigenvalues (k, d) drawn towards the greatest, until sqrt(1 - least / greatest) is small enough."""
+    """Move ascending eigenvalues (k, d) towards the greatest, until sqrt(1 - least / greatest) is small enough."""
     least, greatest = values[:, :1], values[:, -1:]
     share = np.minimum(1.0, MOST_ECCENTRIC**2 * greatest / (greatest - least))
     return greatest - share * (greatest - values)
 
 
 def problems(overlaps: tuple[float, ...], kind: str, each: int) -> list[Drawn]:
-    """As many of each overlap, with 2 to 8 components and features by turns."""
+    """Return equally many of each overlap, with 2 to 8 components and features in turn."""
     sizes = [(k, d) for d in range(2, 9) for k in range(2, 9)]
     spread = [sizes[(at * 15) % len(sizes)] for at in range(each)]  # 15 and 49 share no factor: all come by
     return [Drawn(overlap, kind, k, d, at // len(sizes)) for overlap in overlaps for at, (k, d) in enumerate(spread)]

@@ -1,4 +1,4 @@
-"""The fourteen models as mclust counts and nests them, written down apart from the package.
+"""Parameter counts and nesting of the fourteen models as in mclust, written independently of the package.
 
 A code has a letter for volume, shape and orientation of the components: E equal, V variable, I identity.
 """
@@ -17,7 +17,7 @@ def models_of(n_features: int) -> tuple[str, ...]:
 
 
 def n_parameters(model: str, d: int, k: int) -> int:
-    """Weights, means and covariances: Celeux and Govaert, Pattern Recognition 28 (1995), 781-793, table 1."""
+    """Count weights, means and covariances: Celeux and Govaert, Pattern Recognition 28 (1995), 781-793, table 1."""
     if model in SINGLE:
         return k - 1 + k + (1 if model == "E" else k)
     volume, shape, orientation = model
@@ -34,5 +34,5 @@ def is_submodel(model: str, richer: str) -> bool:
 
 
 def nested_pairs(models: tuple[str, ...]) -> list[tuple[str, str]]:
-    """(model, richer model), all of them."""
+    """Return all pairs (model, richer model)."""
     return [(one, other) for one, other in product(models, repeat=2) if is_submodel(one, other)]

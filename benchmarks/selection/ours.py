@@ -1,4 +1,4 @@
-"""Our search as the scripts of this folder see it: the only place that knows its names."""
+"""The search of gaussmix for the scripts of this folder, which do not depend on its names."""
 
 import time
 import warnings
@@ -24,7 +24,7 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A whole search: cells by (model, k) in mclust's letters, what it chose, and why."""
+    """A whole search: cells by (model, k) in mclust's letters, its choice, and the reason."""
 
     cells: dict[tuple[str, int], Fitted]
     choice: Choice
@@ -32,7 +32,7 @@ class Searched:
 
 
 def search(rows: FloatArray, k_max: int, covariance_types: str = "all") -> Searched:
-    """All models, or scikit-learn's four, with 1 to k_max components, by BIC."""
+    """Search all models, or scikit-learn's four, with 1 to k_max components, by BIC."""
     model = GaussianMixtureIC(range(1, k_max + 1), covariance_types=covariance_types, criterion="bic", random_state=0)
     began = time.perf_counter()
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""mclust in a process of its own, asked line by line; scikit-learn in a loop."""
+"""mclust in a separate process, called line by line; scikit-learn in a loop."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Choice(NamedTuple):
-    """What a contender chose; the criterion is BIC, lower is better."""
+    """The choice of a contender; the criterion is BIC, lower is better."""
 
     model: str
     k: int
@@ -27,12 +27,12 @@ class Choice(NamedTuple):
 
 
 def find_r() -> str:
-    """Rscript, with mclust.
+    """Return Rscript, if mclust is installed too.
 
     Raises
     ------
     ImportError
-        Names what is to be installed.
+        Names what to install.
     """
     script = shutil.which("Rscript")
     if script is None:
@@ -43,12 +43,12 @@ def find_r() -> str:
 
 
 def run_r(name: str, *words: object) -> str:
-    """What a script of this folder prints.
+    """Return the output of an R script of this folder.
 
     Raises
     ------
     RuntimeError
-        With R's words, when it failed.
+        With R's message, if it failed.
     """
     command = [find_r(), str(HERE / name), *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -58,14 +58,14 @@ def run_r(name: str, *words: object) -> str:
 
 
 def r_versions() -> str:
-    """R, mclust and the BLAS of R, in a line."""
+    """Return the versions of R, mclust and the BLAS of R, in a line."""
     blas = 'basename(extSoftVersion()[["BLAS"]])'
     words = f'cat(R.version.string, "; mclust ", format(packageVersion("mclust")), "; BLAS ", {blas}, sep = "")'
     return subprocess.run([find_r(), "-e", words], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Mclust:
-    """R with mclust loaded, which answers questions until the end of a ``with`` block."""
+    """R with mclust loaded, which answers calls until the end of a ``with`` block."""
 
     def __init__(self) -> None:
         command = [find_r(), str(HERE / "session.R")]
@@ -88,7 +88,7 @@ class Mclust:
         self._folder.cleanup()
 
     def select(self, rows: FloatArray, k_max: int, *, final_fit: bool = True) -> Choice:
-        """``Mclust(rows, G = 1:k_max)``, or ``mclustBIC`` where the final fit is not wanted."""
+        """Run ``Mclust(rows, G = 1:k_max)``, or ``mclustBIC`` if the final fit is not needed."""
         answer = self._ask("select" if final_fit else "bic", rows, k_max)
         if len(answer) != 5:
             raise RuntimeError(f"mclust failed: {' '.join(answer)}")
@@ -96,13 +96,13 @@ class Mclust:
         return Choice(model, int(k), _number(value), -_number(bic), float(seconds))
 
     def fit(self, rows: FloatArray, model: str, k: int, hierarchy: str) -> tuple[float, FloatArray] | None:
-        """Log-likelihood and responsibilities (n, k) of one cell; None where mclust fits none."""
+        """Return log-likelihood and responsibilities (n, k) of one cell; None where mclust fits none."""
         path = self._path / "z"
         value = _number(self._ask("fit", rows, model, k, hierarchy, path)[0])
         return None if np.isnan(value) else (value, np.fromfile(path).reshape(k, -1).T)
 
     def go_on(self, rows: FloatArray, model: str, shares: FloatArray) -> float:
-        """The log-likelihood to which EM leads from responsibilities (n, k); NaN where mclust fits none."""
+        """Return the log-likelihood that EM reaches from responsibilities (n, k); NaN where mclust fits none."""
         path = self._path / "z"
         np.ascontiguousarray(shares.T).tofile(path)
         return _number(self._ask("go", rows, model, shares.shape[1], path)[0])
@@ -126,7 +126,7 @@ def _number(word: str) -> float:
 
 
 def loop_of_sklearn(rows: FloatArray, k_max: int, n_init: int) -> Choice:
-    """The least BIC of four covariance types and 1 to k_max components, as its documentation shows it."""
+    """Return the least BIC of four covariance types and 1 to k_max components, as in scikit-learn's guide."""
     from sklearn.mixture import GaussianMixture
 
     best: Choice | None = None

@@ -1,12 +1,12 @@
-"""The choices that are in print, and ours: model, number of components, BIC, and the reason.
+"""Published choices compared with those of gaussmix: model, number of components, BIC, and the reason.
 
     python benchmarks/selection/published.py --data FOLDER [--quick]
 
-What is claimed: a search chooses what mclust's users know, or something sound of a lower BIC.
+Claim: a search chooses the published model, or a sound one with a lower BIC.
 
-How it is measured: the folder has the tables, and mclust's choices in ``mclust_reference.csv`` (the better of two
-agglomerations) and ``mclust_reference_extra.csv``. A search has all models and 1 to 9 components, of the wreath to 20.
-BIC is -2 log-likelihood + parameters log n: lower is better.
+Method: the folder has the tables, and mclust's choices in ``mclust_reference.csv`` (the better of two agglomerations)
+and ``mclust_reference_extra.csv``. A search has all models and 1 to 9 components, up to 20 for the wreath. BIC is
+-2 log-likelihood + parameters log n: lower is better.
 """
 
 import csv
@@ -34,7 +34,7 @@ SAME = 1e-3  # BIC: the last digit in print
 
 
 def read_choices(folder: Path) -> dict[str, Choice]:
-    """The choice of each table, its BIC lower is better."""
+    """Return the choice for each table; BIC lower is better."""
     found: dict[str, Choice] = {}
     for name in FILES:
         with (folder / name).open(encoding="utf-8", newline="") as file:

@@ -1,14 +1,14 @@
-"""Who finds the number of components: 200 simulated tables, ours beside mclust and scikit-learn.
+"""Recovery of the number of components: 200 simulated tables, compared with mclust and scikit-learn.
 
     python benchmarks/selection/recovery.py [--quick]
 
-What is claimed: the number that ours chooses is right at least as often as that of either peer, and all tables together
-take a fifth of the time of either or less.
+Claim: gaussmix chooses the true number at least as often as either peer, and takes a fifth of the time of either or
+less for all tables together.
 
-How it is measured: mixsim.py draws mixtures of 2 to 8 components in 2 to 8 features, with an overlap of 0.01 and 0.05,
-half of the tables by the average pair and half by the maximal one; 100 rows for each component. All choose by BIC among
-1 to 10 components: ours and mclust (``Mclust(G = 1:10)``) among fourteen models, scikit-learn among its four, with one
-and with five starts; ours among these four as well, which is not judged. Each has a process of its own, one after the
+Method: mixsim.py draws mixtures of 2 to 8 components in 2 to 8 features, with an overlap of 0.01 and 0.05, half of the
+tables by the average pair and half by the maximal one; 100 rows for each component. All choose by BIC among 1 to 10
+components: gaussmix and mclust (``Mclust(G = 1:10)``) among fourteen models, scikit-learn among its four, with one and
+with five starts; gaussmix among these four as well, which is not judged. Each has a process of its own, one after the
 other, all with the same tables; seconds are those of the choices alone.
 """
 
@@ -35,7 +35,7 @@ CONTENDERS = (OURS, FOUR, "mclust", "sklearn", "sklearn, 5 starts")
 
 
 def choose_all(contender: str, tables: list[FloatArray]) -> list[Choice]:
-    """Its choices, after one that is not counted."""
+    """Return the choices, after one that is not counted."""
     if contender == "mclust":
         with Mclust() as mclust:
             mclust.select(tables[0], 2)

@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: the modules of the folder above, tables, and verdicts."""
+"""Shared parts of the scripts of this folder: the modules of the folder above, tables, and verdicts."""
 
 import argparse
 import csv
@@ -36,14 +36,14 @@ BIC_TABLE = "mclust_bic_all.csv"
 
 
 def parser_for(text: str | None) -> argparse.ArgumentParser:
-    """With --quick."""
+    """Return a parser with --quick."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer and smaller problems")
     return parser
 
 
 def read_table(folder: Path, name: str) -> FloatArray:
-    """The measured columns of ``folder/name.csv``."""
+    """Return the measured columns of ``folder/name.csv``."""
     with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
     kept = [at for at, word in enumerate(header) if word not in NOT_MEASURED]
@@ -62,7 +62,7 @@ class Published:
 
 
 def read_published(folder: Path) -> list[Published]:
-    """The cells of the folder's table of BIC (mclust's sign: 2 log-likelihood - parameters log n)."""
+    """Read the cells of the folder's table of BIC (mclust's sign: 2 log-likelihood - parameters log n)."""
     lines: dict[tuple[str, str], list[dict[str, str]]] = {}
     with (folder / BIC_TABLE).open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
@@ -81,14 +81,14 @@ def read_published(folder: Path) -> list[Published]:
 
 
 def log_likelihood_of_one(rows: FloatArray) -> float:
-    """Of one component with a full covariance, in closed form, in nats."""
+    """Return the log-likelihood of one component with a full covariance, in closed form, in nats."""
     n, d = rows.shape
     covariance = np.atleast_2d(np.cov(rows.T, bias=True))
     return float(-0.5 * n * (np.linalg.slogdet(2 * np.pi * covariance)[1] + d))
 
 
 def mixture_at(rows: FloatArray, shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
-    """The M-step of responsibilities (n, k), without a ridge or a prior."""
+    """Return the M-step of responsibilities (n, k), without a ridge or a prior."""
     shares = shares / shares.sum(axis=1, keepdims=True)
     membership = Membership(WeightedRows(rows), shares.shape[1], responsibilities=shares)
     return mixture_from_membership(membership, structure, MaximumLikelihood())
@@ -96,7 +96,7 @@ def mixture_at(rows: FloatArray, shares: FloatArray, structure: type[AbstractCov
 
 @dataclass
 class Verdicts:
-    """Figures beside what is claimed of them."""
+    """Figures compared with the claims."""
 
     missed: list[str] = field(default_factory=list)
 
@@ -106,6 +106,6 @@ class Verdicts:
             self.missed.append(name)
 
     def finish(self) -> int:
-        """The exit status."""
+        """Return the exit status."""
         print("\nmissed: " + "; ".join(self.missed) if self.missed else "\nall targets met")
         return int(bool(self.missed))

@@ -1,24 +1,24 @@
-"""Every cell of a search beside the cell that mclust published: log-likelihoods, parameter counts, nesting.
+"""Every cell of a search compared with mclust's published cell: log-likelihoods, parameter counts, nesting.
 
     python benchmarks/selection/tables.py --data FOLDER [--quick]
 
-What is claimed: in at least 99.5 % of the cells (model and number of components) that mclust fitted and whose mixture
-is sound, our log-likelihood is mclust's minus 1e-3 or more; parameter counts are equal; and no model, in the same
-number of components, and no number of components, in the same model, scores below a special case of it.
+Claim: in at least 99.5 % of the cells (model and number of components) that mclust fitted and whose mixture is sound,
+the log-likelihood of gaussmix is mclust's minus 1e-3 or more; parameter counts are equal; and no model scores below a
+special case of it, neither a simpler model with the same number of components nor the same model with fewer.
 
-How it is measured: the folder has tables and ``mclust_bic_all.csv``, mclust's BIC from two agglomerations; a BIC says
-what the log-likelihood is. That both saw the same rows and columns is checked first: of one component with a full
-covariance the value is known in closed form. Our cells come from one search of each table. Where R is installed,
+Method: the folder has tables and ``mclust_bic_all.csv``, mclust's BIC from two agglomerations; the log-likelihood
+follows from the BIC. A first check shows that both used the same rows and columns: for one component with a full
+covariance the value is known in closed form. The cells of gaussmix come from one search of each table. Where R is
+installed,
 
 * cells below are fitted again by mclust, and its mixture is examined (gaussmix.fitting.degeneracy): an unsound one is
-no
-  optimum that anybody wants, and such cells are left out of the count;
+  not a useful optimum, and such cells are left out of the count;
 * cells above whose mixture is unsound count as below where mclust's is sound, and are left out where it is not;
-* cells above are computed again by SciPy from our parameters, and given to mclust: its EM, from our responsibilities,
-  should find as much, except for EVE and VVE, whose M-steps it ends early.
+* cells above are computed again by SciPy from the parameters of gaussmix, and given to mclust: its EM, from the same
+  responsibilities, should find as much, except for EVE and VVE, whose M-steps it ends early.
 
-Lists have how many components are unsound, the rows of the least one, and the least eigenvalue beside the pooled
-covariance.
+The lists show the number of unsound components, the rows of the smallest one, and the least eigenvalue relative to the
+pooled covariance.
 """
 
 import math
@@ -62,7 +62,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class State:
-    """What is to be known of a mixture before it is believed."""
+    """Whether a mixture is sound."""
 
     unsound: int
     least_count: float
@@ -80,7 +80,7 @@ class State:
 
 @dataclass
 class Cell:
-    """A cell that mclust fitted, ours beside it; mixtures are looked at where it matters."""
+    """A cell that mclust fitted, and that of gaussmix; mixtures are examined only where necessary."""
 
     table: str
     hierarchy: str
@@ -107,12 +107,12 @@ class Cell:
 
     @property
     def is_spurious(self) -> bool:
-        """Whether it is above because of components that are not to be trusted."""
+        """Whether it is above because of unsound components."""
         return self.is_above and self.our_state is not None and self.our_state.unsound > 0
 
     @property
     def is_left_out(self) -> bool:
-        """Whether mclust's mixture is no optimum that anybody wants."""
+        """Whether mclust's mixture is unsound."""
         return self.their_state is not None and self.their_state.unsound > 0
 
     @property
@@ -151,7 +151,7 @@ def compare(rows: FloatArray, published: Published, searched: Searched) -> list[
 
 
 def log_likelihood_by_scipy(rows: FloatArray, mixture: Mixture) -> float:
-    """In nats, from weights, means and dense covariances."""
+    """Return the log-likelihood in nats, from weights, means and dense covariances."""
     roots = np.linalg.cholesky(mixture.covariance.dense())
     parts = [
         np.log(weight) + multivariate_normal.logpdf(rows, mean, Covariance.from_cholesky(root)).reshape(-1)
@@ -161,7 +161,7 @@ def log_likelihood_by_scipy(rows: FloatArray, mixture: Mixture) -> float:
 
 
 def look_closer(mclust: Mclust, rows: FloatArray, cells: list[Cell], searched: Searched) -> None:
-    """What our mixture is like where it is higher, and whether mclust agrees; what mclust's is like where it counts."""
+    """Examine the mixture of gaussmix where it is higher, and mclust's where its soundness counts."""
     states: dict[Key, tuple[State, float, float]] = {}
     for cell in cells:
         key = cell.model, cell.k
@@ -181,7 +181,7 @@ def look_closer(mclust: Mclust, rows: FloatArray, cells: list[Cell], searched: S
 
 
 def violations(values: Mapping[Key, float], d: int, k_max: int) -> tuple[list[tuple[Key, Key]], int]:
-    """(special case, richer cell) where the special case is higher, and of how many pairs."""
+    """Return (special case, richer cell) where the special case is higher, and the number of pairs."""
     models = models_of(d)
     pairs = [((one, k), (other, k)) for one, other in nested_pairs(models) for k in range(1, k_max + 1)]
     pairs += [((model, k), (model, k + 1)) for model in models for k in range(1, k_max)]

@@ -1,12 +1,12 @@
-"""Whole searches beside mclust's: the fourteen models with 1 to 9 components, of six tables.
+"""Time of whole searches compared with mclust: the fourteen models with 1 to 9 components, for six tables.
 
     python benchmarks/selection/timing.py --data FOLDER [--quick]
 
-What is claimed: a search takes at most twice the time of mclust's ``Mclust(data, G = 1:9)``, which has one start for
-each cell; and its BIC is as good.
+Claim: a search takes at most twice the time of mclust's ``Mclust(data, G = 1:9)``, which has one start for each cell;
+and its BIC is as good.
 
-How it is measured: R stays loaded, and takes the time of the call alone; ours is the time of ``fit``. The two take
-turns; the figures are medians of five turns (``--turns``), after one of each that is not counted.
+Method: R stays loaded, and times the call alone; for gaussmix it is the time of ``fit``. The two take turns; the
+figures are medians of five turns (``--turns``), after one of each that is not counted.
 """
 
 import statistics

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, run, succeeds
+from helpers.command_line import fails, run, succeeds
 from rich.console import Console
 
 import gaussmix
@@ -397,11 +397,13 @@ def test_help_has_an_example(command):
     assert f"Example: gaussmix {command}" in succeeds(command, "--help").stdout
 
 
+@pytest.mark.slow
 def test_module_runs_as_a_command():
     done = subprocess.run([sys.executable, "-m", "gaussmix", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"gaussmix {gaussmix.__version__}\n"
 
 
+@pytest.mark.slow
 def test_command_line_imports_no_heavy_library_before_it_is_needed():
     heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL"}
     code = f"import sys, gaussmix.cli; print(sorted({heavy!r} & set(sys.modules)))"

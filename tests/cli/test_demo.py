@@ -15,6 +15,8 @@ from gaussmix.cli import app
 from gaussmix.datasets import load_old_faithful
 from gaussmix.imaging import GaussianMixtureSegmenter
 
+pytestmark = pytest.mark.slow  # they share a run of the demo
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):

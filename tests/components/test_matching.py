@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from tables import TABLES
+from helpers.datasets import TABLES
 
 from gaussmix import GaussianMixture, Mixture, align, match_components, order_components
 from gaussmix.components.matching import match_costs, principal_direction

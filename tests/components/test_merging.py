@@ -301,6 +301,7 @@ def test_merging_ends_at_the_first_step_below_the_threshold():
     assert tree.n_clusters == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", MODELS)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_structure_is_merged(covariance_type, method):

@@ -30,6 +30,7 @@ def matched(comparison):
     return [(match.old, match.new) for match in comparison.matches]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", MODELS)
 def test_the_same_mixture_in_another_order_has_not_changed(covariance_type):
     mixture = random_mixture(covariance_class(covariance_type), 5, 3, np.random.default_rng(0))
@@ -94,6 +95,7 @@ def test_a_pair_out_of_reach_does_not_disturb_the_others():
     assert matched(compare_mixtures(old, new)) == [(1, 0)]
 
 
+@pytest.mark.slow
 def test_rows_of_the_same_world_are_no_drift():
     changes = []
     for seed in range(60):
@@ -127,6 +129,7 @@ def test_rows_of_another_world_are_drift():
     assert "nats, more than chance" in str(comparison)
 
 
+@pytest.mark.slow
 def test_two_fits_of_one_world_diverge_as_much_as_chance_says():
     found, by_chance = [], []
     for seed in range(15):
@@ -167,6 +170,7 @@ def test_a_terminal_shows_the_same_words():
     assert capture.get().split() == str(comparison).split()
 
 
+@pytest.mark.slow
 def test_enormous_volumes_are_shown():
     d = 100
     old, new = (

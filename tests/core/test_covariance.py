@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 
 from gaussmix.core.covariance import (
     COVARIANCES,
@@ -19,6 +19,7 @@ from gaussmix.core.covariance.triangular import add_rows, lower_root, root_from_
 from gaussmix.testing import check_covariance, random_covariance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", MODELS.values(), ids=MODELS)
 def test_structure_conforms(structure):
     check_covariance(structure)

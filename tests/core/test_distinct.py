@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, blobs, read_only
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.datasets import load_sample_image
-from tables import COVARIANCE_TYPES, blobs, read_only
 
 from gaussmix import GaussianMixture
 from gaussmix.core import _native
@@ -46,6 +46,7 @@ def assert_same_table(found, rows, row_weights=None):
     assert kept.dtype == rows.dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 40])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -80,6 +81,7 @@ def test_wide_rows_keep_the_order_of_their_first_appearance():
     np.testing.assert_array_equal(weights, [3, 2, 1])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(DTYPES).flatmap(
@@ -256,6 +258,7 @@ def assert_same_fit(gm, rows, expected, labels, row_weights=None):
     assert gm.score(rows, sample_weight=row_weights) == pytest.approx(gm.lower_bound_, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_fit_of_repeated_rows_is_the_fit_of_all_of_them(covariance_type, weighted, fitted_sizes):
@@ -267,6 +270,7 @@ def test_fit_of_repeated_rows_is_the_fit_of_all_of_them(covariance_type, weighte
     assert_same_fit(gm, rows, fit_of_all_rows(gm, rows, weights), labels, weights)
 
 
+@pytest.mark.slow
 def test_fit_of_a_photograph_is_the_fit_of_all_its_pixels(fitted_sizes):
     rows = load_sample_image("flower.jpg").reshape(-1, 3)
     gm = GaussianMixture(4, random_state=0, **ONE_START)

@@ -6,9 +6,8 @@ from functools import cache
 import mpmath
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 from threadpoolctl import threadpool_limits
-from turning import TurningEngine
 
 from gaussmix.core import _native
 from gaussmix.core.covariance import covariance_class
@@ -19,6 +18,7 @@ from gaussmix.testing import random_mixture
 
 MOMENTS = ("counts", "shifts", "scatter", "log_likelihood", "entropy")
 SITUATIONS = ("overlapping", "apart", "equal", "two equal", "weights", "priors", "tiny", "huge")
+pytestmark = pytest.mark.usefixtures("rows_always_turned")
 every_instruction_set = pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 
 # every remainder of a register tile, and both sides of each width at which the work changes
@@ -132,7 +132,7 @@ def expected(*case):
 def assert_same_passes(*case):
     """Both engines give the same, relative to the greatest entry: each row adds its own rounding."""
     mixture, rows, weights, log_prior = situated(*case)
-    engine = TurningEngine(rows, weights)
+    engine = NativeEngine(rows, weights)
     sums, scores = expected(*case)
     moments = engine.accumulate(mixture, log_prior)
     found = {name: getattr(moments, name) for name in MOMENTS}
@@ -146,6 +146,7 @@ def assert_same_passes(*case):
     assert (shares[np.arange(len(rows)), labels] >= shares.max(axis=1) - 1e-9).all(), f"labels of {case}"
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("covariance_type", KINDS)
@@ -154,6 +155,7 @@ def test_every_width_agrees_with_the_reference(any_instruction_set, covariance_t
         assert_same_passes(situation, covariance_type, 3, n_features, 200)
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("covariance_type", KINDS)
 @pytest.mark.parametrize("n_rows", [1, 3])
@@ -163,6 +165,7 @@ def test_fewer_rows_than_a_tile_agree_with_the_reference(any_instruction_set, co
             assert_same_passes("overlapping", covariance_type, n_components, n_features, n_rows)
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("path", PATHS)
 def test_every_path_agrees_with_the_reference(any_instruction_set, path):
@@ -170,6 +173,7 @@ def test_every_path_agrees_with_the_reference(any_instruction_set, path):
         assert_same_passes(situation, *PATHS[path])
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("n_features", [4, 6, 17])
 @pytest.mark.parametrize("n_components", [4, 1024])
@@ -187,6 +191,7 @@ def test_means_far_apart_cost_no_digits_of_the_pooled_scatter(any_instruction_se
     np.testing.assert_allclose(ours.shifts, theirs.shifts, rtol=0, atol=1e-12 * 300)
 
 
+@pytest.mark.slow
 @every_instruction_set
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "uint16"])
 @pytest.mark.parametrize("covariance_type", KINDS)
@@ -199,7 +204,7 @@ def test_every_type_gives_the_bits_of_its_doubles(any_instruction_set, covarianc
         whitened = Mixture(mixture.weights, 40 * mixture.means + 100, wide).whitened()
         if covariance_type == "axes":
             whitened = with_common_basis(covariance_type, whitened)
-        ours, plain = (TurningEngine(table) for table in (rows, rows.astype(float)))
+        ours, plain = (NativeEngine(table) for table in (rows, rows.astype(float)))
         for name in MOMENTS:
             np.testing.assert_array_equal(
                 getattr(ours.accumulate(whitened), name), getattr(plain.accumulate(whitened), name)
@@ -209,6 +214,7 @@ def test_every_type_gives_the_bits_of_its_doubles(any_instruction_set, covarianc
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("n_features", [3, 8, 20, 60, 110])
 def test_instruction_sets_agree(covariance_type, n_features):
@@ -226,6 +232,7 @@ def test_instruction_sets_agree(covariance_type, n_features):
             np.testing.assert_allclose(getattr(result, name), getattr(results[0], name), rtol=0, atol=1e-13 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("covariance_type", "n_components", "n_features", "n_rows"),
     [(covariance_type, 4, n_features, 20_011) for covariance_type in COVARIANCE_TYPES for n_features in (3, 10)]

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 
 import gaussmix
 from gaussmix import Mixture, ModelFileError

@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.mixture
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES
 
 from gaussmix import DegenerateComponentWarning, Mixture, trace_em
 from gaussmix.core.covariance import MODELS, covariance_class
@@ -35,6 +35,7 @@ def joint(mixture, rows):
     return np.stack([np.log(w) + multivariate_normal.logpdf(rows, m, c) for w, m, c in parts], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_bound_and_divergence_add_up_to_the_log_likelihood(table, covariance_type):
@@ -45,6 +46,7 @@ def test_bound_and_divergence_add_up_to_the_log_likelihood(table, covariance_typ
     assert (trace.divergence >= -1e-12).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", STRUCTURES)
 def test_e_step_closes_the_gap_and_no_step_lowers_the_bound(table, covariance_type):
@@ -92,6 +94,7 @@ def test_passes_are_those_of_the_package(covariance_type):
     assert {type(mixture.covariance) for mixture in trace.mixtures} == {type(start.covariance)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_log_likelihoods_are_those_of_scikit_learn(table, covariance_type):

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.datasets import TABLES
 from rich.console import Console
-from tables import TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core import row_sampling
@@ -269,6 +269,7 @@ def test_a_component_that_does_not_pay_for_itself():
     assert facts["advice"][0] == "Use fewer components: n_components=2."
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 def test_components_in_the_same_trouble_are_told_together():
     rows = normal(120, 2)
@@ -311,6 +312,7 @@ def test_reg_covar_that_is_more_than_a_detail_is_said():
     assert "reg_covar" not in lines_of(GaussianMixture(1).fit(rows[["wide"]]).report(rows[["wide"]]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCES)
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")

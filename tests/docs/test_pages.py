@@ -37,6 +37,7 @@ PAGES = {
 """Page -> how many texts it shows that its examples print."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # they write files
@@ -52,6 +53,7 @@ def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
     assert shown == PAGES[name]
 
 
+@pytest.mark.slow
 def test_readme_examples_run_and_print_what_it_says(tmp_path, monkeypatch):
     matplotlib.use("agg")
     monkeypatch.chdir(tmp_path)
@@ -67,6 +69,7 @@ def test_readme_examples_run_and_print_what_it_says(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"eruptions.png", "model.json"}
 
 
+@pytest.mark.slow
 def test_every_display_draws_as_the_page_of_pictures_says():
     matplotlib.use("agg")
     text = (DOCS / "plots.rst").read_text(encoding="utf-8")

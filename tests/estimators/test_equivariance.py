@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers.datasets import blobs, read_only
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
-from tables import blobs, read_only
 
 from gaussmix import GaussianMixture
 
@@ -61,6 +61,7 @@ def _fit_must_map_back(name, covariance_type, matrix, shift):
     np.testing.assert_allclose(other.lower_bound_ + volume, plain.lower_bound_, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @names
 @seeds
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
@@ -73,6 +74,7 @@ def test_units_and_offsets_of_columns(name, covariance_type, seed):
     )
 
 
+@pytest.mark.slow
 @names
 @pytest.mark.parametrize("unit", [1e-8, 1e8])
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
@@ -81,6 +83,7 @@ def test_one_unit_for_all_columns(name, covariance_type, unit):
     _fit_must_map_back(name, covariance_type, unit * np.eye(n_features), np.full(n_features, unit))
 
 
+@pytest.mark.slow
 @names
 @seeds
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "spherical"])

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.fitting.em import Progress

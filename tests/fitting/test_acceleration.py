@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 
-import gaussmix.fitting.acceleration as acceleration
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.acceleration import Accelerator, in_units_of
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import draw_membership, mixture_from_membership
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -34,6 +33,7 @@ def assert_rises(fit):
     assert (np.diff(reached) >= -1e-12 * np.abs(reached[1:])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 @pytest.mark.parametrize("table", ["iris", "wine", "blobs", "wide", "line"])
 def test_ends_at_the_top_that_plain_em_does_and_never_falls(table, structure):
@@ -51,6 +51,7 @@ def test_ends_at_the_top_that_plain_em_does_and_never_falls(table, structure):
     np.testing.assert_allclose(quick.mixture.weights, plain.mixture.weights, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 @pytest.mark.parametrize("options", [{}, {"memory": 0}, {"squared": False}], ids=["both", "squared", "newton"])
 def test_takes_far_fewer_passes_where_em_is_slow(structure, options):
@@ -84,6 +85,7 @@ def test_works_with_priors_ridges_and_row_weights(structure, kind):
     assert quick.objective == pytest.approx(quick.moments.log_likelihood + update.log_prior(quick.mixture), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 def test_an_empty_component_stays_empty(structure):
     rows, k = TABLES["overlapping"]
@@ -142,11 +144,11 @@ def two_mixtures(structure):
 @pytest.mark.parametrize("structure", COVARIANCE_TYPES)
 def test_sums_move_exactly_between_anchors(structure):
     rows, anchor, mixture, moments = two_mixtures(structure)
-    moved = acceleration._in_units_of(anchor, moments, mixture)
+    moved = in_units_of(anchor, moments, mixture)
     expected = direct_sums(rows, mixture.responsibilities(rows), anchor)
     for found, wanted in zip((moved.counts, moved.shifts, moved.scatter), expected, strict=True):
         np.testing.assert_allclose(found, wanted.astype(float), rtol=1e-11, atol=1e-10)
-    back = acceleration._in_units_of(mixture, moved, anchor)
+    back = in_units_of(mixture, moved, anchor)
     for name in ("counts", "shifts", "scatter"):
         np.testing.assert_allclose(getattr(back, name), getattr(moments, name), rtol=1e-11, atol=1e-10)
 
@@ -158,7 +160,7 @@ def test_a_proposal_is_the_m_step_of_the_same_combination_of_raw_sums(structure)
     update = MaximumLikelihood()
     first = NativeEngine(rows).accumulate(anchor.whitened())
     share = 1.3  # an extrapolation
-    vector = share * acceleration._in_units_of(anchor, moments, mixture).flat()
+    vector = share * in_units_of(anchor, moments, mixture).flat()
     vector = vector + (1 - share) * first.flat()
     ours = update.maximize(anchor, Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)).mixture
 
@@ -189,7 +191,7 @@ def test_the_gain_of_a_step_is_half_its_squared_length(structure):
         mixture = update.maximize(mixture, moments).mixture
     following = engine.accumulate(mixture.whitened())
     gain = update.gain(mixture, following, update.maximize(mixture, following))
-    sums = acceleration._in_units_of(mixture, moments, before).flat()
+    sums = in_units_of(mixture, moments, before).flat()
     residual = (following.flat() - sums) * following.fisher_scales()
     assert 1e-6 < gain < 1
     assert 0.5 * residual @ residual == pytest.approx(gain, rel=0.02)

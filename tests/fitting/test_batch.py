@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tables import TABLES
+from helpers.datasets import TABLES
 from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import MODELS
@@ -84,6 +84,7 @@ def test_the_first_parameters_are_the_table():
         np.testing.assert_allclose(found.mixture(0).covariance.dense()[component], expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accelerate", [False, True])
 @pytest.mark.parametrize("letters", MODELS)
 def test_the_objective_never_falls(letters, accelerate):

@@ -6,7 +6,7 @@ import pytest
 from gaussmix import Mixture
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import MeanChange
@@ -138,3 +138,16 @@ def test_a_true_tight_cluster_is_sound(covariance_type, spread):
         ])  # fmt: skip
         fit = _fit(rows, start)
         assert not examine(fit.mixture, fit.moments.counts, 1000.0).unsound.any()
+
+
+def test_a_component_on_rows_that_rounding_made_equal_has_collapsed():
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.normal(size=400), np.round(rng.normal(0, 3, 400))], axis=1)
+    np.testing.assert_allclose(rounding_variances(rows)[1], 1 / 12)
+    assert rounding_variances(rows)[0] < 1e-8
+    for variance, collapsed in ((1e-4, True), (0.3, False)):
+        covariances = np.array([np.diag([1.0, 9.0]), np.diag([0.5, variance])])
+        mixture = Mixture.from_parameters([0.9, 0.1], [[0.0, 0.0], [1.0, 2.0]], covariances)
+        counts = np.array([360.0, 40.0])
+        assert examine(mixture, counts, 400, rounding=rounding_variances(rows)).collapsed.tolist() == [False, collapsed]
+        assert not examine(mixture, counts, 400).collapsed.any()

@@ -6,8 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 import sklearn.mixture
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES
 from threadpoolctl import threadpool_info
 
 from gaussmix import GaussianMixture
@@ -42,6 +42,7 @@ def quietly_fitted(estimator, rows, **arguments):
         return estimator.fit(rows, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
@@ -61,6 +62,7 @@ def test_same_iterations_as_scikit_learn(table, covariance_type, reg_covar, n_it
     np.testing.assert_allclose(ours.predict_proba(rows), theirs.predict_proba(rows), rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_same_stop_as_scikit_learn(table, covariance_type):
@@ -76,6 +78,7 @@ def test_same_stop_as_scikit_learn(table, covariance_type):
 
 
 # 6 tables x 4 types x 3 seeds = 72 fits
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -147,6 +150,7 @@ def rounding_of_factors(condition):
     return np.finfo(float).eps * condition**0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e8])
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
 @pytest.mark.parametrize(
@@ -196,6 +200,7 @@ def times_two_to_minus(bits, numbers):
     return np.array([number / 2**bits for number in numbers.ravel()], dtype=float).reshape(numbers.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e8])
 @pytest.mark.parametrize("condition", [1.0, 1e4, 1e8])
 def test_one_step_of_many_features_against_whole_numbers(condition, offset):

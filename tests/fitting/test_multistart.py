@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES, blobs, read_only
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -102,6 +102,7 @@ def log_likelihood(gm, rows):
     return gm.lower_bound_ * len(rows)
 
 
+@pytest.mark.slow
 @every_optimum
 def test_the_best_optimum_known_is_found_from_any_seed(name):
     rows, k, covariance_type, best = OPTIMA[name]
@@ -148,6 +149,7 @@ def search_for(rows, structure):
     return Multistart(NativeEngine(rows), data, update, root, settings, RemainingGain(1e-3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
     rows, k = TABLES["overlapping"]
@@ -273,6 +275,7 @@ def test_an_interrupt_keeps_the_best_so_far(settings, when):
 # samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
 def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatch):
     rows = blobs(6000, 3, 4, seed=5)
@@ -303,6 +306,7 @@ def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, m
 # history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("settings", [{}, {"init_params": "kmeans"}, {"init_params": "kmeans", "acceleration": "none"}])
 def test_history_is_that_of_the_run_that_was_kept(covariance_type, settings):
@@ -322,3 +326,25 @@ def test_history_is_that_of_the_run_that_was_kept(covariance_type, settings):
 if __name__ == "__main__":
     for name, (rows, k, covariance_type, _) in OPTIMA.items():
         print(name, f"{best_of_scikit_learn(rows, k, covariance_type, TRUE_COUNTS.get(name)):.8f}", flush=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_rows", [3_000, 30_000])
+@pytest.mark.parametrize("calls", [2, 12])
+def test_interrupted_search_leaves_a_model_with_its_own_likelihood(n_rows, calls):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 2)) + 4 * rng.integers(0, 3, (n_rows, 1))
+
+    seen = []
+
+    def press(progress):
+        seen.append(progress)
+        if len(seen) == calls:
+            raise KeyboardInterrupt
+
+    gm = GaussianMixture(3, random_state=0, callback=press)
+    with pytest.raises(KeyboardInterrupt):
+        gm.fit(X)
+    assert gm.stop_reason_.startswith("Interrupted after ")
+    assert not gm.converged_
+    assert gm.score(X) == pytest.approx(gm.lower_bound_, rel=1e-12)

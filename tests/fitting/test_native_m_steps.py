@@ -71,6 +71,7 @@ def built(letters, numbers, k, d):
     return np.stack([q * variance @ q.T for q, variance in zip(axes, variances, strict=True)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "d"), [(3, 2), (2, 3)])
 @pytest.mark.parametrize("letters", MODELS)
 def test_no_other_covariances_of_the_model_are_nearer(letters, k, d):
@@ -175,6 +176,7 @@ def test_axes_that_are_common_are_found(equal_volume):
     np.testing.assert_allclose(off_diagonal, 0, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal_volume", [False, True])
 def test_no_small_rotation_improves_common_axes(equal_volume):
     counts, free = free_covariances(3, 4, seed=2)

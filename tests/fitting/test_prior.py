@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import covariance_class
@@ -168,6 +168,7 @@ def test_inverse_wishart_is_its_closed_form(covariance_type):
     np.testing.assert_allclose(step.mixture.covariance.covariances, wanted, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 @types
 @pytest.mark.parametrize("table", ["iris", "blobs", "overlapping"])
 def test_the_default_penalty_costs_a_sound_fit_nothing(covariance_type, table):

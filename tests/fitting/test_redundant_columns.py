@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from adversarial import CASES, what_is_wrong
+from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
+from helpers.hard_data import CASES, what_is_wrong
 from scipy.stats import Covariance, multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, TABLES, read_only
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -73,6 +73,7 @@ def kept(rows, covariance_type, row_weights=None):
     return None if found is None else found.kept.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RANGES)
 def test_range(name):
     rows, correlated, separate = RANGES[name]
@@ -99,6 +100,7 @@ def test_units_and_offsets_do_not_matter(name, order, offset):
     assert kept(moved, "diag") == separate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.error])
 def test_fits_of_the_kept_columns_lift_to_sound_models(name):
     case = CASES[name]
@@ -143,6 +145,7 @@ def test_light_rows_count(weight):
     assert kept(rows, "full", np.r_[np.full(200, weight), 1.0]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, (_, correlated, _) in RANGES.items() if correlated])
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_lifted_mixture_is_the_mixture_of_the_kept_columns(name, covariance_type):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES, read_only
+from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
 
 from gaussmix import Mixture
 from gaussmix.core.covariance import covariance_class

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES, TABLES, blobs
+from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.rows import WeightedRows
@@ -147,6 +147,7 @@ def classification_energy(rows, w, form, pseudo):
             return 0.5 * (n + 1) * d * np.log((np.trace(scatter) + d * pseudo) / (d * (n + 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values())
 @weights
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):

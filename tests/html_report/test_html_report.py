@@ -1,23 +1,16 @@
 """The report as one HTML page: nothing outside it, the numbers of the mixture, names that cannot do harm."""
 
-import json
 import re
-import shutil
-import subprocess
-import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, run, succeeds
+from helpers.datasets import TABLES
+from helpers.html_pages import assert_complete, named_eruptions, read
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture as TheirMixture
-from tables import TABLES
 
 import gaussmix.core.row_sampling
-import gaussmix.estimators.gaussian_ic
-import gaussmix.html_report.figures
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
@@ -29,92 +22,9 @@ from gaussmix.html_report.model_comparison import default_n_components
 from gaussmix.html_report.row_scores import score_rows
 from gaussmix.html_report.sections import unusual_rows
 
-VOID = {"meta", "img", "br"}
+pytestmark = pytest.mark.usefixtures("reports_without_pictures")
+
 NASTY = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b's", "</title></style>"]
-
-
-class Reader(HTMLParser):
-    """What a page has: its tags in order, tables as texts, and faults of nesting."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.faults, self.tables, self.texts = [], [], [], [], {}
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if len(dict(attributes)) < len(attributes):
-            self.faults.append(f"{tag} has an attribute twice")
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "table":
-            self.tables.append({"caption": "", "lines": []})
-        elif tag == "tr":
-            self.tables[-1]["lines"].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1]["lines"][-1].append("")
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"</{tag}> closes another element")
-
-    def handle_data(self, data):
-        for tag in set(self.open):
-            self.texts[tag] = self.texts.get(tag, "") + data
-        if "table" in self.open:
-            if "caption" in self.open:
-                self.tables[-1]["caption"] += data
-            elif self.open and {"td", "th"} & set(self.open):
-                self.tables[-1]["lines"][-1][-1] += data
-
-    def attributes(self, name):
-        return [attributes[name] for _, attributes in self.tags if name in attributes]
-
-    def table(self, words):
-        return next(table["lines"] for table in self.tables if words in table["caption"])
-
-
-def read(text):
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
-    assert reader.faults == []
-    assert reader.open == []
-    return reader
-
-
-def assert_complete(text):
-    """Well-formed, and nothing in it refers to anything outside it."""
-    reader = read(text)
-    identifiers = reader.attributes("id")
-    assert len(set(identifiers)) == len(identifiers)
-    assert all(source.startswith("data:image/png;base64,") for source in reader.attributes("src"))
-    assert all(link[0] == "#" and link[1:] in identifiers for link in reader.attributes("href"))
-    for name in ("srcset", "srcdoc", "action", "data", "background", "poster", "onerror", "onload"):
-        assert reader.attributes(name) == []
-    assert not {tag for tag, _ in reader.tags} & {"script", "link", "iframe", "object", "embed", "form", "base", "svg"}
-    styles = reader.texts["style"] + " ".join(reader.attributes("style"))
-    assert not re.search(r"url\s*\(|@import|expression|image-set", styles)
-    assert [attributes["alt"] for tag, attributes in reader.tags if tag == "img" if not attributes["alt"]] == []
-    labels = reader.attributes("aria-labelledby")
-    assert set(labels) <= set(identifiers)
-    return reader
-
-
-def eruptions():
-    rows, names = load_old_faithful()
-    return pd.DataFrame(rows, columns=list(names))
-
-
-@pytest.fixture(autouse=True)
-def _pictures_are_not_drawn(request, monkeypatch):
-    """Where a test does not look at them."""
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(gaussmix.html_report.figures, "png_of", lambda draw, width, height: b"")
-
-
-@pytest.fixture
-def drawn():
-    """Pictures are drawn."""
 
 
 @pytest.fixture
@@ -126,9 +36,6 @@ def written(tmp_path):
     return write
 
 
-# the page
-
-
 def test_markup_is_kept_and_all_else_is_escaped():
     assert element("p", "<b>", Markup("<i>x</i>"), class_='a"b') == '<p class="a&quot;b">&lt;b&gt;<i>x</i></p>'
     assert element("img", alt="<") == '<img alt="&lt;">'
@@ -138,6 +45,7 @@ def test_markup_is_kept_and_all_else_is_escaped():
     assert '<th scope="row" class="words">&lt;x&gt;</th><td class="k">&lt;y&gt;</td>' in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "k"), [("line", 2), ("iris", 3), ("overlapping", 1), ("wide", 4)])
 def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     rows = TABLES[name][0]
@@ -153,7 +61,7 @@ def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
 
 
 def test_numbers_are_those_of_the_mixture(written):
-    table = eruptions()
+    table = named_eruptions()
     gm = GaussianMixture(3, random_state=0).fit(table)
     reader = assert_complete(written(gm, table, n_components=()))
     lines = reader.table("Mean ± standard deviation")
@@ -174,7 +82,7 @@ def test_numbers_are_those_of_the_mixture(written):
 
 
 def test_criteria_of_other_models_are_those_of_the_search(written):
-    table = eruptions()
+    table = named_eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     reader = assert_complete(written(mixture, table, n_components=(2, 3)))
     types = ["full", "tied", "diag", "spherical"]
@@ -196,8 +104,9 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
     assert search.reason_ in reader.texts["main"]
 
 
+@pytest.mark.slow
 def test_a_search_of_these_rows_is_not_made_again(written, monkeypatch):
-    table = eruptions()
+    table = named_eruptions()
     search = GaussianMixtureIC((2, 3), covariance_types=["EEE", "VVV"], random_state=0).fit(table)
     monkeypatch.setattr(GaussianMixtureIC, "fit", lambda *_: pytest.fail("fitted again"))
     reader = assert_complete(written(search, table))
@@ -251,7 +160,7 @@ def test_means_are_shaded_by_their_side(written):
 
 
 def test_a_planted_anomaly_is_named_with_its_feature(written):
-    table = eruptions()
+    table = named_eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     planted = pd.concat([table, pd.DataFrame({"eruptions": [3.0], "waiting": [200.0]})], ignore_index=True)
     line = assert_complete(written(mixture, planted, n_components=())).table("The rows of lowest density")[1]
@@ -276,7 +185,7 @@ def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
 
 def test_of_many_rows_some_are_compared(written, monkeypatch):
     monkeypatch.setattr(gaussmix.core.row_sampling, "MOST", 100)
-    table = eruptions()
+    table = named_eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     reader = assert_complete(written(mixture, table, n_components=(2,)))
     assert "Compared on 100 of the 272 rows" in reader.texts["section"]
@@ -286,7 +195,7 @@ def test_of_many_rows_some_are_compared(written, monkeypatch):
 
 
 def test_weights_count_as_rows(written):
-    table = eruptions()
+    table = named_eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
     weights = np.arange(272) % 3
     repeated = table.loc[table.index.repeat(weights)]
@@ -307,8 +216,9 @@ def test_one_row_and_one_component_are_not_spoken_of_as_several(written):
     assert not re.search(r"\b1 (rows|features|components)\b", said)
 
 
+@pytest.mark.slow
 def test_rows_of_weight_zero_are_in_no_picture(drawn, written):
-    table = eruptions()
+    table = named_eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
     far = pd.concat([table, table + 300])
     one, other = (
@@ -328,6 +238,7 @@ def test_names_with_markup_are_shown_and_do_nothing(written):
     assert "<script>alert(1)</script>" in " ".join(reader.attributes("alt"))
 
 
+@pytest.mark.slow
 def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
     rng = np.random.default_rng(0)
     k, d = 20, 40
@@ -349,8 +260,9 @@ def test_wide_tables_are_cut_into_parts_that_can_be_read(drawn, written):
             assert tuple(line[position] for line in table[3:]) == words[component]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(drawn, written):
-    table = eruptions()
+    table = named_eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
     assert written(gm.mixture_, table, n_components=(1, 2)) == written(gm.mixture_, table, n_components=(1, 2))
 
@@ -364,7 +276,7 @@ def test_models_of_scikit_learn_are_reported(written):
 
 
 def test_a_model_below_the_optimum_is_told_so(written):
-    table = eruptions()
+    table = named_eruptions()
     gm = GaussianMixture(2, random_state=0).fit(table)
     moved = Mixture.from_parameters(gm.weights_, gm.means_ + np.array([0.1, 0.0]), gm.covariances_)
     behind = gm.score(table) - moved.log_density(table).mean()
@@ -397,7 +309,7 @@ def test_columns_that_tell_nothing_are_left_out_of_the_comparison(written):
 
 
 def test_columns_are_taken_by_name():
-    table = eruptions()
+    table = named_eruptions()
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     data = ModelAndRows.of(mixture, table.assign(name="x")[["name", "waiting", "eruptions"]], None)
     np.testing.assert_array_equal(data.rows.values, table)
@@ -416,120 +328,7 @@ def test_numbers_compared_are_those_around_the_model():
 
 
 def test_separation_is_the_share_of_variance_between_components():
-    gm = GaussianMixture(3, random_state=0).fit(eruptions())
+    gm = GaussianMixture(3, random_state=0).fit(named_eruptions())
     rows, labels = gm.mixture_.sample(200_000, 0)
     between = np.array([rows[labels == at].mean(axis=0) for at in range(3)])[labels].var(axis=0)
     np.testing.assert_allclose(ModelAndRows.of(gm, rows, None).separation, between / rows.var(axis=0), atol=0.01)
-
-
-# the command
-
-
-@pytest.fixture
-def files(tmp_path):
-    table = eruptions().assign(count=np.arange(272) % 3)
-    table.to_csv(tmp_path / "t.csv", index=False)
-    GaussianMixture(2, random_state=0).fit(eruptions()).mixture_.save(tmp_path / "m.json")
-    return tmp_path / "m.json", tmp_path / "t.csv", tmp_path / "r.html"
-
-
-def test_command_writes_the_page_that_python_writes(files, tmp_path):
-    model, table, output = files
-    assert "r.html" in "".join(succeeds("report", model, table, "-k", "1:2", "--seed", 3, "-o", output).stdout.split())
-    write_report(
-        tmp_path / "p.html",
-        Mixture.load(model),
-        eruptions(),
-        n_components=(1, 2),
-        random_state=3,
-        title="m.json on t.csv",
-    )
-    assert output.read_text() == (tmp_path / "p.html").read_text()
-    succeeds("report", model, table, "--weights", "count", "--no-compare", "-o", output)
-    reader = assert_complete(output.read_text(encoding="utf-8"))
-    assert "total weight 271" in reader.texts["header"]
-    assert reader.texts["title"] == "m.json on t.csv"
-    assert str(tmp_path) not in output.read_text()
-
-
-def test_command_refuses_in_one_sentence(files, tmp_path):
-    model, table, output = files
-    assert "should end with .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
-    assert "there is no folder" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
-    assert "-k must be numbers of components" in fails("report", model, table, "-k", "x", "-o", output)
-    assert "exclude each other" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
-    assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
-    (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
-    assert "no columns 'eruptions' and 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
-    assert not output.exists()
-
-
-def test_command_names_the_library_that_is_missing(drawn, files, monkeypatch):
-    model, table, output = files
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert 'pip install "gaussmix[plots]"' in fails("report", model, table, "-o", output)
-    assert not output.exists()
-
-
-def test_interrupted_search_leaves_a_page_of_what_was_compared(files, monkeypatch):
-    model, table, output = files
-
-    untouched = gaussmix.estimators.gaussian_ic.search_models
-
-    def interrupted(rows, cells, **options):
-        untouched(rows, set(sorted(cells)[:2]), **options)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
-    result = run("report", model, table, "-k", "1:3", "-o", output)
-    assert result.exit_code == 130
-    assert result.stderr == "Interrupted: the report has the models that were compared before.\n"
-    assert_complete(output.read_text(encoding="utf-8"))
-
-
-# the browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def browse(path, folder):
-    """The page as the browser has it, the requests that the page made, and what it had to say on its console."""
-    log = folder / "net.json"
-    done = subprocess.run(
-        [
-            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND",
-            f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", "--enable-logging=stderr", "--v=0",
-            "--dump-dom", path.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    content = json.loads(log.read_text(encoding="utf-8"))
-    started = content["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-    params = [event.get("params", {}) for event in content["events"] if event["type"] == started]
-    asked = [each for each in params if "url" in each]
-    # The browser has requests of its own, for updates of itself; those of a page bear the page's origin.
-    ours = [each["url"] for each in asked if "file://" in each.get("network_isolation_key", "file://")]
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return done.stdout, ours, console
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_page_opens_from_disk_without_a_request(drawn, files, tmp_path):
-    model, table, output = files
-    succeeds("report", model, table, "-k", "1:3", "-o", output)
-    shown, requests, console = browse(output, tmp_path)
-    assert requests == []
-    assert console == []
-    reader = read(shown)
-    assert "models" in [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
-    assert reader.table("BIC relative to")[0] == ["K", "full", "tied", "diag", "spherical"]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_requests_and_complaints_of_a_page_would_be_seen(tmp_path):
-    page = tmp_path / "asks.html"
-    page.write_text("<img src='http://canary.invalid/a.png'><script>console.error('trouble')</script>")
-    _, requests, console = browse(page, tmp_path)
-    assert requests == ["http://canary.invalid/a.png"]
-    assert len(console) == 1

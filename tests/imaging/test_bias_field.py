@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from partial_volume import mixed_image
+from helpers.mixed_pixels import mixed_image
 
 from gaussmix.imaging import GaussianMixtureSegmenter
 from gaussmix.imaging.partial_volume.bias_field import BiasFieldModel
@@ -13,6 +13,7 @@ def rmse(estimate, truth):
     return float(np.sqrt(((estimate.fractions - truth.fractions)[truth.mask] ** 2).mean()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_channels", [1, 2])
 @pytest.mark.parametrize("noise", [0.03, 0.09])
 @pytest.mark.parametrize("shape", [(22, 24, 20), (100, 90)], ids=str)
@@ -29,6 +30,7 @@ def test_a_strong_field_is_removed(shape, noise, n_channels):
     assert rmse(found, truth) < 0.95 * rmse(estimate_fractions(truth.pixels, truth.nearest, 3), truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.03, 0.09])
 @pytest.mark.parametrize("shape", [(22, 24, 20), (100, 90)], ids=str)
 def test_where_there_is_no_field_little_is_lost(shape, noise):
@@ -66,6 +68,7 @@ def test_improving_finds_a_field_of_pure_pixels(shape):
     np.testing.assert_allclose(model.log_bias_field(coefficients)[:, 0], log_field, atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_segmenter_divides_by_the_field_before_anything_else():
     images = [mixed_image((30, 36), 0.03, depth=depth).image[..., 0] for depth in (0.0, 0.4)]
     parameters = {"smoothing": 0, "random_state": 0}

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from partial_volume import MEANS, mixed_image
+from helpers.mixed_pixels import MEANS, mixed_image
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
@@ -35,6 +35,7 @@ def rmse(a, b):
     return float(np.sqrt(((a - b) ** 2).mean()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shares_are_nearer_the_truth_than_probabilities_and_than_unmixing(case):
     truth, found = found_in(case)
@@ -58,6 +59,7 @@ def test_shares_are_nearer_the_truth_than_probabilities_and_than_unmixing(case):
     assert error < 0.85 * rmse(unmixed / unmixed.sum(axis=1, keepdims=True), truth.fractions[seen])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shares_add_up_to_volumes(case):
     truth, found = found_in(case)
@@ -65,6 +67,7 @@ def test_shares_add_up_to_volumes(case):
     np.testing.assert_allclose(volumes, true_volumes, rtol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_shares_are_what_is_there_on_average(case):
     truth, found = found_in(case)
@@ -83,6 +86,7 @@ def test_a_pair_with_a_class_between_does_not_mix():
     np.testing.assert_allclose(triangle.sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 def test_a_class_that_is_not_in_the_image_has_no_share():
     rng = np.random.default_rng(0)
     two = np.where(np.arange(60)[:, None] < 30, 115.0, 165.0) + rng.normal(scale=3.0, size=(60, 60))
@@ -98,6 +102,7 @@ def halves(scale=1.0, offset=0.0, noise=5.0, dtype=np.float64):
     return ((100.0 + 60.0 * labels + noise * rng.normal(size=labels.shape)) * scale + offset).astype(dtype), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_field", [False, True])
 @pytest.mark.parametrize(
     "of",
@@ -111,6 +116,7 @@ def test_any_unit_will_do(of, bias_field):
     assert found.max(axis=-1).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_great_offset_and_a_constant_channel_cost_nothing():
     image, labels = halves()
     found = estimate_fractions(Pixels(image[..., None], None), labels, 2).fractions
@@ -118,6 +124,7 @@ def test_a_great_offset_and_a_constant_channel_cost_nothing():
     np.testing.assert_allclose(estimate_fractions(Pixels(beside, None), labels, 2).fractions, found, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_field", [False, True])
 @pytest.mark.parametrize("part", [np.s_[:1, :1], np.s_[:1], np.s_[:, :1], np.s_[14:16, :2]], ids=str)
 def test_few_pixels_and_pixels_that_are_not_numbers(part, bias_field):
@@ -130,6 +137,7 @@ def test_few_pixels_and_pixels_that_are_not_numbers(part, bias_field):
     np.testing.assert_allclose(found.sum(axis=-1), visible, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_colors_of_any_space_and_stacks():
     rng = np.random.default_rng(0)
     left = np.arange(40) < 20
@@ -142,6 +150,7 @@ def test_colors_of_any_space_and_stacks():
         assert found.max(axis=-1).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_any_number_of_threads_gives_the_same_bits():
     truth, found = found_in(CASES[0])
     for threads in (1, 2, 3):

@@ -28,6 +28,7 @@ def found():
     return compare(image, 3, n_seeds=4, random_state=0), image.reshape(-1, 3).astype(float), truth.ravel()
 
 
+@pytest.mark.slow
 def test_k_means_is_that_of_scikit_learn(found):
     comparison, rows, _ = found
     clusters = KMeans(3, n_init=10, random_state=1).fit(rows)
@@ -45,6 +46,7 @@ def test_k_means_is_that_of_scikit_learn(found):
     assert comparison.agreements[0] == 1
 
 
+@pytest.mark.slow
 def test_color_tells_apart_what_gray_does_not(found):
     comparison, rows, truth = found
     assert adjusted_rand_score(truth, comparison.mixture.labels(rows)) > 0.98
@@ -54,6 +56,7 @@ def test_color_tells_apart_what_gray_does_not(found):
     assert comparison.log_likelihoods[gray] < comparison.log_likelihoods[0] - 0.2
 
 
+@pytest.mark.slow
 def test_soft_numbers_are_those_of_the_probabilities(found):
     comparison, rows, _ = found
     probabilities = comparison.mixture.responsibilities(rows)
@@ -78,6 +81,7 @@ def test_starts_that_reach_one_optimum_have_labels_that_do_not_change_in_order(f
     assert (comparison.passes[:3] < comparison.passes[3].min()).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(found):
     again = compare(three_colors()[0], 3, n_seeds=4, random_state=0)
     assert str(again) == str(found[0])
@@ -85,6 +89,7 @@ def test_the_same_seed_gives_the_same_table(found):
         assert f"{number:.4g}" in str(again) or f"{number:.4f}" in str(again)
 
 
+@pytest.mark.slow
 def test_figure_shows_every_way(found):
     figure = found[0].figure("A title")
     shown = [text.get_text().lower() for axes in figure.axes for text in axes.texts]
@@ -102,6 +107,7 @@ def with_mask(image):
     return mask
 
 
+@pytest.mark.slow
 def test_masked_transparent_and_nan_pixels_do_not_count():
     image, _ = three_colors()
     mask = with_mask(image)
@@ -119,6 +125,7 @@ def test_masked_transparent_and_nan_pixels_do_not_count():
     assert comparison.ways == ("mixture of gray", "k-means of gray")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [(30, 40), (6, 20, 16)])
 def test_gray_pictures_and_volumes_of_any_type(dtype, shape):
@@ -131,6 +138,7 @@ def test_gray_pictures_and_volumes_of_any_type(dtype, shape):
     assert len(comparison.figure().axes) == 5 + 1 + 3
 
 
+@pytest.mark.slow
 def test_of_many_pixels_a_sample_is_drawn():
     image = three_colors(size=(150, 150))[0]
     comparison = compare(image, 2, n_seeds=2, random_state=0)
@@ -161,6 +169,7 @@ def test_what_cannot_be_compared_is_named(change, message):
         compare(**({"image": three_colors()[0]} | change))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_command_writes_table_and_figure(tmp_path, mode):
     Image.fromarray(three_colors()[0]).convert(mode).save(tmp_path / "three.png")

@@ -59,6 +59,7 @@ def test_nothing_left_is_one_pixel():
     assert independent_pixels(np.zeros((4, 5))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 4])
 @pytest.mark.parametrize(
     ("how", "parameters"),
@@ -81,6 +82,7 @@ def test_all_pixels_counted_as_independent_find_too_many(monkeypatch):
     assert choose(image) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_flat_colors_are_counted(dtype):
     flat = picture(4, noise=0.0).astype(dtype)
@@ -88,6 +90,7 @@ def test_flat_colors_are_counted(dtype):
     assert choose(np.repeat(flat[..., :1], 3, axis=-1)) == 4  # the same in all channels
 
 
+@pytest.mark.slow
 def test_pixels_that_do_not_count_add_nothing():
     image = picture(3)
     mask = np.zeros(image.shape[:2], dtype=bool)
@@ -96,6 +99,7 @@ def test_pixels_that_do_not_count_add_nothing():
     assert choose(image, mask=mask) == 3
 
 
+@pytest.mark.slow
 def test_of_several_images_together():
     left, right = picture(4), picture(4)
     assert choose(left[:15], right[20:]) == choose(picture(4)) == 4

@@ -182,6 +182,7 @@ def test_impossible_classes_stay_impossible():
         assert (field.probabilities()[:20, 0] == 0).all()
 
 
+@pytest.mark.slow
 def test_draws_have_the_probabilities_of_the_field():
     """Against all 3^6 labelings of a small image."""
     shape, smoothing = (2, 3), 0.8

@@ -42,6 +42,7 @@ def scribbles(truth, seed=0, n_pixels=60):
     return labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "n_classes", "channels", "parameters"),
     [
@@ -85,6 +86,7 @@ def test_classes_keep_their_numbers(order):
     assert (found == truth).mean() > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_classes", "per_class"), [(2, 2), (2, 5), (3, 1), (4, 1)])
 def test_classes_without_seeds_start_from_pixels_that_others_do_not_explain(n_classes, per_class):
     truth = rings((96, 120), n_classes)

@@ -28,6 +28,7 @@ def picture(shape=(40, 52), dtype=np.uint8, noise=12.0, channels=3, seed=0):
     return truth, values.astype(dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", [0, 0.5])
 @pytest.mark.parametrize(
     ("shape", "dtype", "channels", "parameters"),
@@ -69,6 +70,7 @@ def test_every_kind_of_image(shape, dtype, channels, parameters, smoothing):
         assert (gains >= -1e-7 * abs(segmenter.free_energies_[-1])).all()
 
 
+@pytest.mark.slow
 def test_without_neighbors_it_is_the_mixture_of_the_pixels():
     _, image = picture(noise=40.0)
     segmenter = GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(image)
@@ -132,6 +134,7 @@ def test_one_model_of_several_images_serves_others():
     np.testing.assert_array_equal(segmenter.predict(third), labels[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "expected"),
     [("brightness", [0, 1, 2]), (1, [0, 1, 2]), (2, [0, 2, 1]), (-3, [0, 1, 2]), (COLORS[[2, 0, 1]], [2, 0, 1])],
@@ -150,6 +153,7 @@ def test_the_heaviest_first():
     assert (np.diff(weights) <= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(90, 40), (90, 7, 11)])
 @pytest.mark.parametrize(("smoothing", "contrast"), [(0, False), (0.8, False), (3.0, True)])
 def test_slabs_leave_no_trace(shape, smoothing, contrast, monkeypatch):
@@ -167,6 +171,7 @@ def test_slabs_leave_no_trace(shape, smoothing, contrast, monkeypatch):
     np.testing.assert_array_equal(segmenter.predict_proba(image, mask), whole[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", [False, True])
 @pytest.mark.parametrize("stack", [False, True])
 @pytest.mark.parametrize("shape", [(300, 280), (5, 140, 150)])
@@ -202,6 +207,7 @@ def test_a_gray_picture_saved_as_colors():
     assert (labels == truth).mean() > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", [0, 0.5, "auto"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_class_may_be_one_value(dtype, smoothing):

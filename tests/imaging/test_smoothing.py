@@ -33,6 +33,7 @@ def noisy(labels, noise, seed=0):
     return labels + np.random.default_rng(seed).normal(scale=noise, size=labels.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "n_classes", "smoothing", "noise", "tolerance"),
     [
@@ -55,6 +56,7 @@ def test_a_known_smoothing_is_found(shape, n_classes, smoothing, noise, toleranc
     assert (segmenter.predict(image) == truth).mean() > 0.3 + 0.7 * alone
 
 
+@pytest.mark.slow
 def test_accuracy_is_that_of_the_true_parameters_where_single_pixels_tell_little():
     truth = potts((128, 128), 3, 1.2)
     image = noisy(truth, 1.2)
@@ -66,6 +68,7 @@ def test_accuracy_is_that_of_the_true_parameters_where_single_pixels_tell_little
     assert (segmenter.predict(image) == truth).mean() > (field.labels() == truth).mean() - 0.01
 
 
+@pytest.mark.slow
 def test_without_a_field_it_is_the_mixture_of_single_pixels():
     rng = np.random.default_rng(0)
     truth = rng.choice(3, size=(96, 96), p=[0.5, 0.3, 0.2])
@@ -78,6 +81,7 @@ def test_without_a_field_it_is_the_mixture_of_single_pixels():
     assert (auto.predict(image) == plain.predict(image)).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_blocks_of_a_large_image_and_a_mask_give_the_same_smoothing():
     truth = potts((320, 288), 3, 1.0, n_sweeps=60)
     mask = np.ones(truth.shape, dtype=bool)
@@ -94,6 +98,7 @@ def test_an_image_without_noise_has_bounded_smoothing():
     np.testing.assert_array_equal(segmenter.predict(image), image > 100)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads():
     image = noisy(np.tile(potts((96, 96), 3, 1.2), (4, 3)), 0.8)
     fitted = []

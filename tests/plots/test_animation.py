@@ -80,6 +80,7 @@ def test_all_frames_have_one_view(animation):
     assert (high > ROWS.max(axis=0)).all()
 
 
+@pytest.mark.slow
 def test_gif_has_every_frame(animation, tmp_path):
     animation.save(tmp_path / "em.gif")
     with Image.open(tmp_path / "em.gif") as moving:
@@ -88,6 +89,7 @@ def test_gif_has_every_frame(animation, tmp_path):
         assert moving.info["duration"] > 1000
 
 
+@pytest.mark.slow
 def test_page_has_every_frame_and_asks_nobody(animation, tmp_path):
     animation.save(tmp_path / "em.html")
     page = (tmp_path / "em.html").read_text(encoding="utf-8")

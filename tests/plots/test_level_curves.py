@@ -55,6 +55,7 @@ def test_ellipse_holds_its_mass_of_each_component(name, mass):
         assert outline.contains_points(own).mean() == pytest.approx(mass, abs=_tolerance(mass, len(own)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MIXTURES)
 def test_contours_hold_their_masses_of_the_mixture(name):
     mixture = MIXTURES[name]
@@ -66,6 +67,7 @@ def test_contours_hold_their_masses_of_the_mixture(name):
         assert inside.mean() == pytest.approx(mass, abs=_tolerance(mass, ROWS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MIXTURES)
 def test_contours_have_the_density_of_their_level(name):
     mixture = MIXTURES[name]
@@ -74,6 +76,7 @@ def test_contours_have_the_density_of_their_level(name):
         np.testing.assert_allclose(mixture.log_density(np.concatenate(lines)), level, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [1, 2, 3, 5, 12])
 def test_mass_levels_of_one_component_are_those_of_the_chi_square_distribution(n_features):
     covariance = np.diag(np.geomspace(0.01, 100, n_features)) + 0.001
@@ -120,6 +123,7 @@ def _crossings(starts, stops, lines):
     return np.concatenate(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MIXTURES if name != "one"])
 def test_labels_change_on_boundaries_and_nowhere_else(name):
     """10,000 short ways: those that cross no boundary end at one label, those that cross one at two."""
@@ -135,6 +139,7 @@ def test_labels_change_on_boundaries_and_nowhere_else(name):
     assert (crossings == 1).sum() >= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["apart", "overlap", "inside", "unequal", "thin"])
 def test_a_boundary_parts_the_whole_plane_of_two_components(name):
     """Ways of any length: the labels of the ends differ exactly when the number of crossings is odd."""
@@ -146,6 +151,7 @@ def test_a_boundary_parts_the_whole_plane_of_two_components(name):
     assert (odd != (mixture.labels(starts) != mixture.labels(stops))).sum() <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MIXTURES)
 def test_on_a_boundary_two_components_are_equally_probable_and_no_other_is_more(name):
     mixture = MIXTURES[name]

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES
 from scipy import stats
 from sklearn.mixture import GaussianMixture as Theirs
-from tables import COVARIANCE_TYPES, TABLES
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.selection import criteria
@@ -46,6 +46,7 @@ def test_aicc_is_that_of_the_paper_and_infinite_without_rows_to_spare():
     np.testing.assert_array_equal(criteria.aicc(-10.0, [18, 19, 25], 20) == math.inf, [False, True, True])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CRITERIA, "entropy"])
 def test_weights_count_rows(name):
     rows, k = TABLES["overlapping"]

@@ -1,7 +1,7 @@
-"""The search over models: what neighbors give each other, and that no richer model ends below a special case."""
+"""The search over models: neighbors help each other, and no richer model ends below a special case."""
 
 import itertools
-import time
+import math
 
 import numpy as np
 import pytest
@@ -9,17 +9,11 @@ from sklearn.datasets import load_iris
 
 from gaussmix.core.covariance import MODELS, covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from gaussmix.fitting.degeneracy import examine, rounding_variances
-from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.sample import Sample
 from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.model_search import STEPS, search_models
 from gaussmix.selection.nesting import is_submodel
-from gaussmix.selection.partitions import SearchData
-from gaussmix.selection.warm_starts import doubled, merges, nudged_splits, splits
 from gaussmix.testing import random_mixture
 
 IRIS = load_iris().data
@@ -31,11 +25,7 @@ def all_cells(sizes, models=tuple(MODELS)):
     return {ModelSpec(size, name) for size in sizes for name in models}
 
 
-def search_data_of(rows, sizes):
-    data = Sample.of(WeightedRows(rows), "full")
-    return SearchData(data, sizes, lambda *_: MaximumLikelihood(), np.random.default_rng(0))
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [IRIS, FAITHFUL], ids=["iris", "old faithful"])
 def test_richer_models_and_more_components_end_no_lower(rows):
     cells = search_models(WeightedRows(rows), all_cells(range(1, 7)), random_state=0)
@@ -57,6 +47,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "size", "name", "published"), PUBLISHED.values(), ids=PUBLISHED)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_published_choices(rows, size, name, published, seed):
@@ -74,6 +65,7 @@ def test_known_cells_help_and_stay_as_they_are():
     assert more[3, "VVV"].log_likelihood > first[2, "VEV"].log_likelihood
 
 
+@pytest.mark.slow
 def test_weights_are_repeated_rows():
     weights = np.random.default_rng(0).integers(0, 4, len(FAITHFUL)).astype(float)
     repeated = np.repeat(FAITHFUL, weights.astype(int), axis=0)
@@ -85,7 +77,7 @@ def test_weights_are_repeated_rows():
 
 
 def test_many_rows_are_searched_in_part_and_fitted_in_full(monkeypatch):
-    monkeypatch.setattr("gaussmix.selection.model_search._SEARCHED_ROWS", 200)
+    monkeypatch.setattr("gaussmix.selection.model_search.SEARCHED_ROWS", 200)
     mixture = random_mixture(covariance_class("VVV"), 3, 2, np.random.default_rng(3))
     rows, _ = mixture.sample(3000, 0)
     cells = search_models(WeightedRows(rows), all_cells([1, 2, 3], ["EII", "EEE", "VVV"]), random_state=0)
@@ -103,7 +95,7 @@ def test_same_seed_same_cells_whatever_the_threads():
 
 
 def test_time_budget_leaves_out_what_was_not_reached():
-    cells = search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, deadline=time.perf_counter())
+    cells = search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, deadline=-math.inf)
     assert {cell.failure for cell in cells.values()} == {"time_budget ended before its turn"}
 
 
@@ -125,57 +117,3 @@ def test_every_cell_has_its_steps():
     steps = []
     search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, step=steps.append)
     assert sorted(steps) == sorted(STEPS * [(1, "EII"), (2, "EII")])
-
-
-@pytest.mark.parametrize("simple", MODELS)
-def test_a_promoted_mixture_has_the_same_density(simple):
-    mixture = random_mixture(covariance_class(simple), 3, 3, np.random.default_rng(1))
-    rows = np.random.default_rng(2).normal(size=(20, 3))
-    for rich in MODELS.values():
-        if is_submodel(covariance_class(simple), rich):
-            again = mixture.promote_to(rich)
-            assert type(again.covariance) is rich
-            np.testing.assert_allclose(again.log_density(rows), mixture.log_density(rows), rtol=1e-10)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_doubled_component_changes_no_density(name):
-    mixture = random_mixture(covariance_class(name), 3, 3, np.random.default_rng(1))
-    rows = np.random.default_rng(2).normal(size=(20, 3))
-    twice = doubled(mixture)
-    assert twice.n_components == 4
-    np.testing.assert_allclose(twice.log_density(rows), mixture.log_density(rows), rtol=1e-12)
-
-
-def test_proposals_are_responsibilities():
-    data = search_data_of(IRIS, [2, 3, 4])
-    mixture = random_mixture(covariance_class("VVV"), 3, 4, np.random.default_rng(0))
-    mixture = Mixture(mixture.weights, IRIS[[10, 60, 110]], mixture.covariance)
-    table = data.responsibilities(mixture)
-    proposed = [
-        (list(splits(IRIS, mixture, table)), 4),
-        (list(nudged_splits(IRIS, mixture, table)), 4),
-        (list(merges(mixture, table, 150.0)), 2),
-    ]
-    for proposals, size in proposed:
-        assert len(proposals) == 3
-        for _, table in proposals:
-            assert table.shape == (len(IRIS), size)
-            np.testing.assert_allclose(table.sum(axis=1), 1.0, rtol=1e-12)
-            assert (table >= 0).all()
-    for size in (2, 3, 4):
-        for _, table in data.partitions(size):
-            assert table.shape == (len(IRIS), size)
-
-
-def test_a_component_on_rows_that_rounding_made_equal_has_collapsed():
-    rng = np.random.default_rng(0)
-    rows = np.stack([rng.normal(size=400), np.round(rng.normal(0, 3, 400))], axis=1)
-    np.testing.assert_allclose(rounding_variances(rows)[1], 1 / 12)
-    assert rounding_variances(rows)[0] < 1e-8
-    for variance, collapsed in ((1e-4, True), (0.3, False)):
-        covariances = np.array([np.diag([1.0, 9.0]), np.diag([0.5, variance])])
-        mixture = Mixture.from_parameters([0.9, 0.1], [[0.0, 0.0], [1.0, 2.0]], covariances)
-        counts = np.array([360.0, 40.0])
-        assert examine(mixture, counts, 400, rounding=rounding_variances(rows)).collapsed.tolist() == [False, collapsed]
-        assert not examine(mixture, counts, 400).collapsed.any()

@@ -164,7 +164,7 @@ class Accelerator:
         if _is_far(mixture, self._anchor):
             self._move_anchor(mixture)
         self._sums.append(self._next)
-        self._results.append(_in_units_of(self._anchor, moments, mixture).flat())
+        self._results.append(in_units_of(self._anchor, moments, mixture).flat())
         self._next = self._results[-1]
         most = max(3, min(self._memory + 1, _LARGEST_HISTORY // (2 * len(self._next))))
         self._forget(most)
@@ -188,7 +188,7 @@ class Accelerator:
         assert self._next is not None
 
         def moved(vector: FloatArray) -> FloatArray:
-            return _in_units_of(mixture, _moments_of(vector, old), old).flat()
+            return in_units_of(mixture, _moments_of(vector, old), old).flat()
 
         self._sums = [moved(vector) for vector in self._sums]
         self._results = [moved(vector) for vector in self._results]
@@ -279,7 +279,7 @@ def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
     return bool(np.abs(anchor.covariance.whiten_each(mixture.means - anchor.means)).max() > _FAR_SHIFT)
 
 
-def _in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
+def in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
     """The same sums about the means and in the whitened units of the anchor."""
     if anchor is mixture:
         return moments

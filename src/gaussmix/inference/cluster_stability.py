@@ -125,7 +125,7 @@ def stability(
         fit = max(fits, key=lambda found: found.log_likelihood)
         pairs = np.bincount(k * labels + fit.mixture.labels(fitted.rows.values), fitted.rows.weights, k * k)
         shared = pairs.astype(np.float64).reshape(k, k)
-        return adjusted_rand(shared), _greatest_jaccard(shared)
+        return adjusted_rand(shared), greatest_jaccard(shared)
 
     drawn = draw_each(make, n_draws, fitted.rows.shape, n_jobs=n_jobs, progress=progress, title="stability")
     kept = [result for result in drawn if not isinstance(result, FitFailedError)]
@@ -152,7 +152,7 @@ def adjusted_rand(shared: FloatArray) -> float:
     return 1.0 if most == expected else (together - expected) / (most - expected)
 
 
-def _greatest_jaccard(shared: FloatArray) -> FloatArray:
+def greatest_jaccard(shared: FloatArray) -> FloatArray:
     """(k,) for each row of the table; NaN where the row is empty."""
     own, others = shared.sum(axis=1), shared.sum(axis=0)
     either = own[:, None] + others - shared

@@ -22,7 +22,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.inference.parametrization import Parametrization
 
-_BLOCK = 1 << 22  # numbers that are held at once
+BLOCK_SIZE = 1 << 22  # numbers that are held at once
 _FARTHEST = 1e75  # deviations: their fourth power is a number
 _NEGLIGIBLE = 1e-18  # of a row, whose component is known then to rounding
 
@@ -111,7 +111,7 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
     mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
     recipes = [_Recipe.of(parametrization, component) for component in range(k)]
     width = parametrization.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
-    step = max(64, _BLOCK // width)
+    step = max(64, BLOCK_SIZE // width)
     for start in range(0, rows.n_rows, step):
         part = rows.take(slice(start, start + step))
         counted = np.flatnonzero(part.explicit_weights)

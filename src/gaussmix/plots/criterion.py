@@ -286,7 +286,7 @@ class CriterionDisplay:
             labels.append((float(np.median(rest)), f"{len(rest)} others", inks.quiet))
         height = self.ax_.get_window_extent().height / self.ax_.figure.dpi * 72
         shares = [(min(max(end, low), high) - low) / (high - low) for end, *_ in labels]
-        for share, (_, name, color) in zip(_spread(shares, _LINE_OF_WORDS / height), labels, strict=True):
+        for share, (_, name, color) in zip(spread_apart(shares, _LINE_OF_WORDS / height), labels, strict=True):
             self.ax_.annotate(
                 name, (1, share), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", va="center",
                 color=color, fontsize=10,
@@ -312,7 +312,7 @@ class CriterionDisplay:
             )  # fmt: skip
 
 
-def _spread(places: Sequence[float], apart: float) -> list[float]:
+def spread_apart(places: Sequence[float], apart: float) -> list[float]:
     """Return the places, moved as little as possible so that neighbors have this distance."""
     order = np.argsort(places, kind="stable")
     groups: list[list[float]] = []  # sum of the wanted places of the lowest member, members

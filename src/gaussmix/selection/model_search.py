@@ -26,7 +26,8 @@ from gaussmix.selection.partitions import SearchData
 
 STEPS = 3
 """Steps of a search for each model, as progress counts them."""
-_SEARCHED_ROWS = 5_000
+SEARCHED_ROWS = 5_000
+"""Up to so many rows are searched as they are; of more rows, a sample."""
 
 
 def search_models(
@@ -85,7 +86,7 @@ def search_models(
 
     with _threads(n_jobs):
         sizes = {spec.n_components for spec in (*models, *before)}
-        sample, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, _SEARCHED_ROWS)
+        sample, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
         data = SearchData(sample, sizes, update_for, rng)
         optima = {spec: _optimum_of(cell, data) for spec, cell in before.items()}
         sweep = GridSweep(data, models, optima, deadline, step)

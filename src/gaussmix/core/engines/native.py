@@ -21,8 +21,8 @@ _COLUMN_ROWS = 4096  # rows that are turned into columns at a time
 _FEW_ROWS = 500  # a call for so few is quick whatever they are
 _ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
 _ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
-_FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
-_QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
+FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
+QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
 
 # Where rows that are turned once, about the center of the means, are sooner scored and summed than by one triangle per
 # component (benchmarks/shared_axes.py). To sum them takes as long either way, and the sums are turned back.
@@ -145,19 +145,11 @@ class NativeEngine(AbstractEngine):
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         """What the factors have in common, if rows that are turned once are as good and sooner done."""
         common = mixture.common
-        if common is None or not self._turning_is_quicker(*mixture.means.shape, sums=sums):
+        if common is None or not turning_is_quicker(self.n_rows, *mixture.means.shape, sums=sums):
             return None
         turned = (mixture.means - mixture.means.mean(axis=0)) @ common.basis
         apart = np.abs(turned).max(axis=0) * common.scales.max(axis=0)
         return common if apart.max() <= _MOST_APART else None
-
-    def _turning_is_quicker(self, k: int, d: int, *, sums: bool) -> bool:
-        if k < _LEAST_TURNED[0] or d < _LEAST_TURNED[1] or k * d < _LEAST_TURNED_PAIRS:
-            return False
-        if not sums:
-            return True
-        small = d <= _MOST_SUMMED and k * d * d <= _MOST_SUMS
-        return small and k >= _LEAST_SUMMED[0] and d >= _LEAST_SUMMED[1] and self.n_rows >= _LEAST_ROWS * d
 
     @cached_property
     def _greatest(self) -> FloatArray:
@@ -183,16 +175,26 @@ class NativeEngine(AbstractEngine):
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
         most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
         most_blocks = max(1, most // block)
-        step = block * min(most_blocks, max(1, int(_FLOPS_PER_CALL / (work_per_row * block))))
+        step = block * min(most_blocks, max(1, int(FLOPS_PER_CALL / (work_per_row * block))))
         start = 0
         while start < self.n_rows:
             part = slice(start, min(start + step, self.n_rows))
             rows = self._rows.values[part]
             began = time.perf_counter()
             yield part, rows if self._in_place else np.ascontiguousarray(rows, dtype=np.float64)
-            if time.perf_counter() - began < _QUICK_CALL:
+            if time.perf_counter() - began < QUICK_CALL:
                 step = min(2 * step, block * most_blocks)
             start = part.stop
+
+
+def turning_is_quicker(n: int, k: int, d: int, *, sums: bool) -> bool:
+    """Whether a pass over (n, d) rows that are turned once is faster than one with a triangle for each component."""
+    if k < _LEAST_TURNED[0] or d < _LEAST_TURNED[1] or k * d < _LEAST_TURNED_PAIRS:
+        return False
+    if not sums:
+        return True
+    small = d <= _MOST_SUMMED and k * d * d <= _MOST_SUMS
+    return small and k >= _LEAST_SUMMED[0] and d >= _LEAST_SUMMED[1] and n >= _LEAST_ROWS * d
 
 
 def _lowered(

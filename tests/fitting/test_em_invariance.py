@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, blobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables import COVARIANCE_TYPES, blobs
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
@@ -35,6 +35,7 @@ def same(ours, theirs, rtol=1e-9):
     np.testing.assert_allclose(ours.covariance.covariances, expected, rtol=rtol, atol=rtol * abs(expected).max())
 
 
+@pytest.mark.slow
 @types
 @quick
 @given(seed=st.integers(0, 1000))

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, succeeds
+from helpers.command_line import fails, succeeds
 from PIL import Image
 
 from gaussmix import Mixture
@@ -44,6 +44,7 @@ def asked(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "begins"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"), (".PNG", b"\x89PNG")]
 )
@@ -53,6 +54,7 @@ def test_plot_writes_the_format_of_the_suffix(model, suffix, begins, tmp_path):
     assert out.read_bytes().startswith(begins)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_features", "n_axes"), [(1, 1), (2, 3), (3, 9)])
 def test_figure_depends_on_the_number_of_features(n_features, n_axes, model):
     mixture = Mixture.load(model(n_features)[0])
@@ -69,6 +71,7 @@ def test_title_counts_components_and_rows(k, n, words):
     assert model_figure(mixture, np.zeros((n, 1))).texts[0].get_text() == words
 
 
+@pytest.mark.slow
 def test_plot_shows_all_rows_of_the_table_in_the_features_of_the_model(model, asked, tmp_path):
     path, table = model(3)
     frame = pd.read_csv(table)
@@ -80,6 +83,7 @@ def test_plot_shows_all_rows_of_the_table_in_the_features_of_the_model(model, as
     assert options == {"features": [0, 1, 2], "dark": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "names", "chosen"),
     [("f2,f0", True, [2, 0]), ("2, 0", True, [2, 0]), ("1", False, [1]), ("f1", True, [1])],
@@ -94,6 +98,7 @@ def test_plot_without_a_table_shows_the_model(model, asked, tmp_path):
     assert asked[0][1] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [1, 2, 3])
 @pytest.mark.parametrize(("options", "paper"), [([], LIGHT.paper), (["--dark"], DARK.paper)])
 def test_plot_is_light_or_dark_everywhere(n_features, options, paper, model, tmp_path):

@@ -1,13 +1,12 @@
-"""Standard errors: against numerical derivatives in other coordinates, closed forms, and what must not matter."""
+"""Standard errors: against numerical derivatives in other coordinates, closed forms, and invariances."""
 
-import mpmath
 import numpy as np
 import pytest
+from helpers.datasets import TABLES, blobs
+from helpers.oracles import derivatives, log_likelihood, second_derivatives
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.linalg import expm
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from tables import TABLES, blobs
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.core.covariance import MODELS
@@ -40,16 +39,6 @@ def fitted(letters, n_components, n_features, n_rows=120, seed=1):
 def iris():
     rows = load_iris().data
     return GaussianMixture(3, random_state=0).fit(rows).mixture_, rows
-
-
-def log_likelihood(rows, weights, means, covariances):
-    """For complex numbers too, as derivatives by complex steps need."""
-    density = 0
-    for weight, mean, covariance in zip(weights, means, covariances, strict=True):
-        away = rows - mean
-        distance = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
-        density = density + weight * np.exp(-0.5 * distance) / np.sqrt(np.linalg.det(2 * np.pi * covariance))
-    return np.log(density).sum()
 
 
 def textbook_coordinates(mixture):
@@ -91,44 +80,7 @@ def textbook_coordinates(mixture):
     return np.concatenate(start), parameters
 
 
-def path_of(parametrization):
-    """The function from the coordinates of a parametrization to parameters, as its documentation has it."""
-    mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
-
-    def parameters(coordinates):
-        weights = mixture.weights * np.exp(parametrization.contrasts @ coordinates[: k - 1])
-        moves = coordinates[k - 1 : k - 1 + k * d].reshape(k, d) / np.sqrt(mixture.weights)[:, None]
-        covariances = []
-        for root, tangent in zip(parametrization.roots, parametrization.tangents, strict=True):
-            stretch = np.tensordot(coordinates[tangent.places], tangent.stretches, 1)
-            turn = expm(np.tensordot(coordinates[tangent.places], tangent.turns, 1))
-            covariances.append(root @ turn @ expm(stretch) @ turn.T @ root.T)
-        return (
-            weights / weights.sum(),
-            mixture.means + np.einsum("kij,kj->ki", parametrization.roots, moves),
-            covariances,
-        )
-
-    return np.zeros(parametrization.n_coordinates), parameters
-
-
-def derivatives(function, at):
-    """(p, ...) by complex steps: exact to rounding."""
-    return np.stack([np.imag(function(at + 1e-30j * unit)) / 1e-30 for unit in np.eye(len(at))])
-
-
-def second_derivatives(function, at, step=2e-3):
-    """(p, p) by differences of fourth order of `derivatives`."""
-    lines = [
-        8 * derivatives(function, at + step * unit)
-        - 8 * derivatives(function, at - step * unit)
-        - derivatives(function, at + 2 * step * unit)
-        + derivatives(function, at - 2 * step * unit)
-        for unit in np.eye(len(at))
-    ]
-    return np.stack(lines) / (12 * step)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("letters", MODELS)
 @pytest.mark.parametrize(("n_components", "n_features"), [(2, 1), (2, 3)])
 def test_standard_errors_are_those_in_textbook_coordinates(letters, n_components, n_features):
@@ -144,48 +96,6 @@ def test_standard_errors_are_those_in_textbook_coordinates(letters, n_components
     assert_allclose(errors.joint, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
     ours = np.concatenate([getattr(errors, name).ravel() for name in NAMES])
     assert_allclose(ours, np.sqrt(np.maximum(np.diag(expected), 0)), rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize("letters", ["VEI", "VEE", "VVE", "VEV", "EVV"])
-def test_scores_and_information_are_derivatives_away_from_the_top_too(letters):
-    mixture = random_mixture(MODELS[letters], 2, 3, np.random.default_rng(5))
-    rows = 1.1 * mixture.sample(50, 3)[0] + 0.1
-    parametrization = Parametrization.about(mixture)
-    at, parameters = path_of(parametrization)
-    information = Information.at(parametrization, WeightedRows(rows))
-
-    def total(here):
-        return log_likelihood(rows, *parameters(here))
-
-    assert_allclose(information.score, derivatives(total, at), rtol=1e-9, atol=1e-9)
-    assert_allclose(information.observed, -second_derivatives(total, at), rtol=1e-6, atol=1e-6)
-    scores = score_rows(parametrization, rows)
-    alone = derivatives(lambda here: log_likelihood(rows[7:8], *parameters(here)), at)
-    assert_allclose(scores[7], alone, rtol=1e-9, atol=1e-10)
-    assert_allclose(information.squared_scores, scores.T @ scores, rtol=1e-11, atol=1e-11)
-
-
-def test_rows_far_from_all_means_lose_no_digits():
-    mixture = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [1.0, 1.0 + 1e-9], covariance_type="spherical")
-    far = 3e4
-    parametrization = Parametrization.about(mixture)
-    with mpmath.workdps(80):
-
-        def log_density(*moved):
-            means = [
-                -1 + moved[0] / mpmath.sqrt(0.5),
-                1 + mpmath.sqrt(mpmath.mpf(1 + 1e-9)) * moved[1] / mpmath.sqrt(0.5),
-            ]
-            variances = [mpmath.mpf(1), mpmath.mpf(mixture.covariance.roots[1]) ** 2]
-            parts = [
-                mpmath.exp(-((far - mean) ** 2) / (2 * variance)) / mpmath.sqrt(variance)
-                for mean, variance in zip(means, variances, strict=True)
-            ]
-            return mpmath.log(sum(parts))
-
-        expected = -float(mpmath.diff(log_density, (0, 0), (1, 1)))
-    observed = Information.at(parametrization, WeightedRows(np.array([[far]]))).observed
-    assert_allclose(observed[1, 2], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("letters", MODELS)
@@ -241,6 +151,7 @@ def test_kinds_are_what_they_are_called():
         assert_allclose(standard_errors(mixture, rows, kind=kind).means[0], expected, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e100, np.array([1e-9, 1e8, 1.0, 1e3])])
 @pytest.mark.parametrize("kind", ["observed", "sandwich"])
 def test_relative_standard_errors_do_not_depend_on_units(unit, kind):
@@ -296,15 +207,6 @@ def test_weights_count_rows(kind):
     assert ours.n == expected.n == counts.sum()
     for name in NAMES:
         assert_allclose(getattr(ours, name), getattr(expected, name), rtol=1e-10)
-
-
-def test_rows_in_several_blocks_are_rows_in_one(monkeypatch):
-    mixture, rows = iris()
-    expected = standard_errors(mixture, rows)
-    monkeypatch.setattr("gaussmix.inference.information._BLOCK", 1)
-    ours = standard_errors(mixture, rows)
-    for name in NAMES:
-        assert_allclose(getattr(ours, name), getattr(expected, name), rtol=1e-12)
 
 
 def test_intervals_stay_within_what_is_possible_and_grow_with_the_level():

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from commands import fails, succeeds
+from helpers.command_line import fails, succeeds
 from rich.console import Console
 
 import gaussmix
@@ -139,6 +139,7 @@ def test_doubts_are_warnings_on_stderr(tmp_path):
     assert json.loads(result.stdout)["best"]["status"] == "doubtful"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_table_fits_in_the_width(width, expected):
     console = Console(width=width, file=None, record=True, force_terminal=False)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.datasets import make_circles
-from tables import COVARIANCE_TYPES, read_only
+
+from helpers.datasets import COVARIANCE_TYPES, read_only
 
 ALL, MATRICES, NONE = frozenset(COVARIANCE_TYPES), frozenset({"full", "tied"}), frozenset()
 COLUMNS = ALL - {"spherical"}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import COVARIANCE_TYPES
+from helpers.datasets import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture
 from gaussmix.core import _native
@@ -22,6 +22,7 @@ def draw(covariance_type, n_components, n_features, n_rows, seed):
     return mixture, mixture.sample(n_rows, rng)[0].astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("any_instruction_set", _native.instruction_sets(), indirect=True)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("n_features", [1, 3, 5, 17, 50, 97])
@@ -50,6 +51,7 @@ def test_where_single_precision_would_lose_too_much_the_pass_is_exact(covariance
         np.testing.assert_array_equal(getattr(rough, name), getattr(exact, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_a_fit_of_float32_rows_ends_where_the_exact_fit_ends(covariance_type):
     mixture, rows = draw(covariance_type, 3, 4, 20_000, 2)
@@ -96,6 +98,7 @@ def test_same_bits_from_rough_passes_for_any_number_of_threads():
             np.testing.assert_array_equal(getattr(moments, name), getattr(results[0], name))
 
 
+@pytest.mark.slow
 def test_score_of_a_fit_is_its_lower_bound_for_float32_rows():
     _, rows = draw("full", 3, 4, 20_000, 5)
     model = GaussianMixture(3, random_state=0).fit(rows)

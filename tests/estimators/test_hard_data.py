@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.datasets import COVARIANCE_TYPES, read_only
+from helpers.hard_data import CASES, what_is_wrong
 from sklearn.exceptions import ConvergenceWarning
-from tables import COVARIANCE_TYPES, read_only
 
 from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, GaussianMixture
 from gaussmix.core.errors import RidgeWarning
 
-# scikit-learn's way: what the default fit makes of such data is in test_adversarial.py
+# scikit-learn's way; default fits are tested at the end of this file
 ONE_START = {"init_params": "kmeans", "tol": 1e-3, "max_iter": 100, "acceleration": "none"}
 
 RNG = np.random.default_rng(0)
@@ -39,6 +40,7 @@ HARD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
@@ -123,6 +125,7 @@ def test_empty_component_is_told():
     assert (gm.predict(BASE) == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("n_components", [2, 3, 4])
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
@@ -153,3 +156,37 @@ def test_a_table_laid_on_its_side_gives_a_model_and_says_so(seed, n_components):
 def test_impossible_data_are_an_error_that_helps(rows, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(3).fit(rows)
+
+
+# default fits
+
+BROKEN = [name for name, case in CASES.items() if case.error]
+FITTED = [name for name, case in CASES.items() if not case.error]
+types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+
+
+@pytest.mark.slow
+@types
+@pytest.mark.parametrize("name", FITTED)
+def test_default_fit_is_sound(name, covariance_type):
+    case = CASES[name]
+    gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        gm.fit(case.rows, sample_weight=case.weights)
+    assert what_is_wrong(gm, case.rows) == []
+    kinds = {warning.category for warning in caught}
+    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning}, [
+        str(warning.message) for warning in caught
+    ]
+    assert kinds or covariance_type not in case.must_warn, "degenerate data, and no warning"
+
+
+@types
+@pytest.mark.parametrize("name", BROKEN)
+def test_default_fit_of_impossible_data_is_an_error_that_helps(name, covariance_type):
+    case = CASES[name]
+    gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
+    with pytest.raises(ValueError, match=case.error):
+        gm.fit(case.rows, sample_weight=case.weights)
+    assert not hasattr(gm, "mixture_")

@@ -111,6 +111,7 @@ def test_scikit_learns_fits_have_a_path_too(axes):
     np.testing.assert_array_equal(display.log_likelihood, fitted.lower_bounds_)
 
 
+@pytest.mark.slow
 def test_a_search_shows_its_best_model(axes):
     search = GaussianMixtureIC([1, 2], random_state=0).fit(ROWS)
     display = TraceDisplay.from_estimator(search, ax=axes)

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from commands import fails, run, succeeds
+from helpers.command_line import fails, run, succeeds
 from PIL import Image
 
 from gaussmix import Mixture
@@ -57,6 +57,7 @@ def volume(tmp_path):
 # one file
 
 
+@pytest.mark.slow
 def test_a_picture_gives_labels_cut_outs_maps_a_figure_and_the_model(picture, tmp_path):
     out = succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out").stdout
     folder = tmp_path / "out"
@@ -91,6 +92,7 @@ def test_options_are_those_of_the_segmenter(picture, tmp_path):
     assert "smoothing  0.25" in out
 
 
+@pytest.mark.slow
 def test_classes_can_be_counted(picture, tmp_path):
     succeeds("segment", picture, "-k", "auto", "-o", tmp_path / "out")
     assert Mixture.load(tmp_path / "out" / "model.json").n_components == 3
@@ -115,6 +117,7 @@ def test_only_pixels_inside_of_the_mask_count(volume, tmp_path):
     np.testing.assert_array_equal(labels == 255, mask == 0)
 
 
+@pytest.mark.slow
 def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
     out = succeeds("segment", volume, "-k", 3, "-o", tmp_path / "out", "--fractions", "--no-maps").stdout
     fractions = nibabel.load(tmp_path / "out" / "fractions.nii.gz")
@@ -151,6 +154,7 @@ def test_known_pixels_name_the_classes(picture, tmp_path):
     assert Mixture.load(tmp_path / "out" / "model.json").n_components == 10  # five of each class
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
@@ -161,6 +165,7 @@ def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     assert (tmp_path / "out" / "contact-sheet.png").is_file()
 
 
+@pytest.mark.slow
 def test_files_of_an_earlier_run_that_stay_are_named(picture, tmp_path):
     succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out")
     result = succeeds("segment", picture, "-k", 2, "-o", tmp_path / "out")
@@ -170,6 +175,7 @@ def test_files_of_an_earlier_run_that_stay_are_named(picture, tmp_path):
 # several files
 
 
+@pytest.mark.slow
 def test_a_folder_is_segmented_with_one_model(folder, tmp_path):
     out = succeeds("segment", folder, "-k", 3, "-o", tmp_path / "out").stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "model.json", "contact-sheet.png"}
@@ -183,6 +189,7 @@ def test_a_folder_is_segmented_with_one_model(folder, tmp_path):
     np.testing.assert_array_equal(model.means, segmenter.mixture_.means)
 
 
+@pytest.mark.slow
 def test_each_file_can_have_its_own_model_whatever_its_kind(folder, volume, tmp_path):
     succeeds("segment", folder, volume, "-k", 2, "-o", tmp_path / "out", "--each", "--maps")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b", "c", "t1", "contact-sheet.png"}
@@ -192,6 +199,7 @@ def test_each_file_can_have_its_own_model_whatever_its_kind(folder, volume, tmp_
     assert (tmp_path / "out" / "t1" / "probabilities.nii.gz").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [False, True])
 def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     whole = (folder / "b.png").read_bytes()
@@ -204,6 +212,7 @@ def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     assert " 33.3 " in result.stdout
 
 
+@pytest.mark.slow
 def test_masks_of_a_folder_go_by_name(folder, tmp_path):
     masks = tmp_path / "masks"
     masks.mkdir()
@@ -233,6 +242,7 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     assert "d.png can be of one picture only" in line
 
 
+@pytest.mark.slow
 def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
     Image.fromarray(stripes()).save(folder / "a.bmp")
     succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")
@@ -284,6 +294,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(picture, fol
     assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatch):
     def no_room(path, figure):
         path.write_bytes(b"half")

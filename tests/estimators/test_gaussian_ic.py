@@ -1,15 +1,11 @@
-"""Which model: criteria, the winner, the reason, and what is done about models that are not to be trusted."""
+"""`GaussianMixtureIC`: criteria, the best model, extensions, and models that are not to be trusted."""
 
-import csv
-import io
-import json
 import math
 import pickle
-from dataclasses import replace
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from helpers.oracles import responsibilities
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import entr
 from scipy.stats import multivariate_normal
@@ -21,41 +17,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import gaussmix.estimators.gaussian_ic
 from gaussmix import DegenerateDataWarning, DoubtfulModelWarning, GaussianMixture, GaussianMixtureIC
 from gaussmix.datasets import load_old_faithful
-from gaussmix.fitting.stopping import Stop
-from gaussmix.selection import Cell, ModelSpec, SelectionTable
-from gaussmix.selection.criteria import differences_in_words
-from gaussmix.selection.explanation import explain
-from gaussmix.selection.model_names import resolve
-from gaussmix.selection.rendering import as_text, parts
-
-TYPES = ["EII", "EEE", "VEE", "VVV"]
+from gaussmix.selection import Cell
+from gaussmix.selection.rendering import as_text
 
 
-@pytest.fixture(scope="module")
-def eruptions():
-    return load_old_faithful()[0]
-
-
-@pytest.fixture(scope="module")
-def search(eruptions):
-    """Not to be changed."""
-    return GaussianMixtureIC(range(1, 5), covariance_types=TYPES, random_state=0).fit(eruptions)
-
-
-def with_table(search, **columns):
-    """The table of a search with some columns of it changed."""
-    arrays = {name: column for name, column in search.results_.to_arrays().items() if name != "difference"}
-    return SelectionTable(search.results_.criterion, 2, search.results_.best, **(arrays | columns))
-
-
-def with_doubts(cell):
-    spurious = np.ones(cell.n_components, dtype=bool)
-    return replace(cell, soundness=replace(cell.soundness, spurious=spurious))
-
-
-# criteria
-
-
+@pytest.mark.slow
 def test_criteria_are_those_of_the_mixtures_on_the_rows(search, eruptions):
     results, n = search.results_, len(eruptions)
     assert len(results) == len(search.cells_) == 16
@@ -83,6 +49,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_choices_are_found(name):
     """mclust's (Scrucca et al., The R Journal 8 (2016), 289-317), whose signs are the other ones."""
@@ -105,44 +72,7 @@ def test_weights_count_as_rows(eruptions):
     assert weighted.best_params_ == repeated.best_params_
 
 
-def test_cross_validation_is_that_of_closed_forms_for_one_component(eruptions):
-    search = GaussianMixtureIC(1, covariance_types=["VVV", "VVI"], criterion="cv", n_folds=4, random_state=3)
-    search.fit(eruptions)
-    folds = search._held_out[1, "VVV"].folds
-    assert np.bincount(folds).tolist() == [68, 68, 68, 68]
-    expected = {"VVV": 0.0, "VVI": 0.0}
-    for fold in range(4):
-        seen, unseen = eruptions[folds != fold], eruptions[folds == fold]
-        covariance = np.cov(seen.T, bias=True)
-        for name, known in (("VVV", covariance), ("VVI", np.diag(np.diag(covariance)))):
-            expected[name] -= 2 * multivariate_normal.logpdf(unseen, seen.mean(axis=0), known).sum()
-    found = dict(zip(search.results_.covariance_type, search.results_.cv, strict=True))
-    assert found == pytest.approx(expected, rel=1e-7)
-    assert search.best_covariance_type_ == "VVV"
-    assert "standard errors" in str(search.why())
-
-
-def test_cross_validation_knows_weights_and_leaves_doubtful_models_out(eruptions):
-    weights = np.ones(len(eruptions))
-    weights[:7] = 0
-    types = {"covariance_types": ["VVV"], "criterion": "cv", "n_folds": 3, "random_state": 0}
-    weighted = GaussianMixtureIC([1, 2], **types).fit(eruptions, sample_weight=weights)
-    few = GaussianMixtureIC([1, 5], **types).fit(eruptions[::20])
-    assert np.isfinite(weighted.results_.cv).all()
-    assert few.results_.status.tolist() == ["sound", "doubtful"]
-    assert np.isfinite(few.results_.cv).tolist() == [True, False]
-
-
-def test_extension_of_cross_validation_has_the_same_folds(eruptions):
-    options = {"covariance_types": ["EEE"], "criterion": "cv", "n_folds": 3, "random_state": 0}
-    whole = GaussianMixtureIC([1, 2], **options).fit(eruptions)
-    parts_of_it = GaussianMixtureIC([1], **options).fit(eruptions).extend(eruptions, n_components=[2])
-    assert_allclose(parts_of_it.results_.cv, whole.results_.cv, rtol=1e-6)
-
-
-# the winner
-
-
+@pytest.mark.slow
 def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
     cell = search.cells_[search.best_n_components_, search.best_covariance_type_]
     best = search.best_estimator_
@@ -152,11 +82,47 @@ def test_best_is_the_cell_itself_and_not_another_fit(search, eruptions):
     assert_allclose(best.lower_bound_, best.score(eruptions), rtol=1e-9)
     assert best.get_params()["covariance_type"] == search.best_covariance_type_
     assert search.mixture_ is best.mixture_
-    for name in ("predict", "predict_proba", "score_samples", "score", "bic", "aic"):
-        assert_array_equal(getattr(search, name)(eruptions), getattr(best, name)(eruptions))
-    assert_array_equal(search.sample(5, 1)[0], best.sample(5, 1)[0])
     assert search.best_score_ == pytest.approx(best.bic(eruptions), rel=1e-9)
     assert best.report(eruptions).facts["fit"]["converged"]
+
+
+@pytest.mark.slow
+def test_methods_are_those_of_the_best_mixture_by_the_textbook(search, eruptions):
+    mixture, p = search.cells_[3, "EEE"].mixture, 2 + 3 * 2 + 3
+    parameters = zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True)
+    densities = np.sum([weight * multivariate_normal.pdf(eruptions, *normal) for weight, *normal in parameters], axis=0)
+    shares = responsibilities(mixture, eruptions)
+    assert_allclose(search.score_samples(eruptions), np.log(densities), rtol=1e-9)
+    assert_allclose(search.predict_proba(eruptions), shares, atol=1e-9)
+    assert_array_equal(search.predict(eruptions), shares.argmax(axis=1))
+    counts = np.random.default_rng(0).integers(0, 3, len(eruptions))
+    for weights in (None, counts):
+        w = np.ones(len(eruptions)) if weights is None else weights
+        n, deviance = w.sum(), -2 * w @ np.log(densities)
+        entropy = w @ entr(shares).sum(axis=1)
+        expected = {
+            "score": -deviance / (2 * n),
+            "bic": deviance + p * math.log(n),
+            "icl": deviance + p * math.log(n) + 2 * entropy,
+            "aic": deviance + 2 * p,
+            "aicc": deviance + 2 * p * n / (n - p - 1),
+            "entropy": entropy,
+        }
+        found = {name: getattr(search, name)(eruptions, sample_weight=weights) for name in expected}
+        assert found == pytest.approx(expected, rel=1e-8)
+
+
+def test_samples_are_those_of_the_best_mixture(search):
+    rows, labels = search.sample(20_000, random_state=0)
+    again, _ = search.sample(20_000, random_state=0)
+    assert_array_equal(rows, again)
+    for component, (mean, covariance) in enumerate(
+        zip(search.mixture_.means, search.mixture_.covariance.dense(), strict=True)
+    ):
+        own = rows[labels == component]
+        assert len(own) / len(rows) == pytest.approx(search.mixture_.weights[component], abs=0.015)
+        assert_allclose(own.mean(axis=0), mean, atol=5 * np.sqrt(np.diag(covariance).max() / len(own)))
+        assert_allclose(np.cov(own.T), covariance, rtol=0.15, atol=0.15 * np.sqrt(covariance[0, 0] * covariance[1, 1]))
 
 
 def test_best_goes_on_as_any_estimator(search, eruptions):
@@ -180,39 +146,6 @@ def test_names_of_the_same_model_tie_and_the_first_stands_for_all(eruptions):
     assert one.best_covariance_type_ == "VVV"
     assert "VVV, EVE and EEE are the same" in str(one.why())
     assert "runner-up" not in str(one.why())
-
-
-def test_doubtful_models_do_not_win_while_a_sound_one_is_there(search):
-    best = (search.best_n_components_, search.best_covariance_type_)
-    cells = dict(search.cells_) | {best: with_doubts(search.cells_[best])}
-    table = SelectionTable.of(cells, "bic", 2, TYPES)
-    assert (table.n_components[table.best], table.covariance_type[table.best]) != best
-    assert table.difference.min() < 0
-    reason = explain(table)
-    assert f"{best[1]} with {best[0]} components has a BIC" in str(reason)
-    assert "spurious" in str(reason)
-    assert any("is unsound" in text for text in reason.warnings)
-
-
-def test_among_doubtful_models_those_with_the_fewest_unsound_components_win(search):
-    cells = {key: with_doubts(cell) for key, cell in search.cells_.items() if key[0] > 1}
-    table = SelectionTable.of(cells, "bic", 2, TYPES)
-    assert (table.n_components[table.best], table.n_unsound[table.best]) == (2, 2)
-    assert (table.difference < 0).any()
-    assert "No model is sound" in str(explain(table)).replace("\n", " ")
-    unfinished = {key: replace(cell, fit=cell.fit.stopped_by(Stop.INTERRUPTED)) for key, cell in search.cells_.items()}
-    table = SelectionTable.of(unfinished, "bic", 2, TYPES)
-    assert (table.n_components[table.best], table.covariance_type[table.best]) == (3, "EEE")
-    assert not table.converged.any()
-
-
-def test_fits_that_did_not_converge_and_models_with_too_many_parameters_are_doubtful(search, eruptions):
-    cell = search.cells_[2, "VVV"]
-    assert cell.doubts() == []
-    assert replace(cell, fit=cell.fit.stopped_by(Stop.INTERRUPTED)).doubts() == ["not converged"]
-    few = GaussianMixtureIC([1], covariance_types=["VVV", "EII"], random_state=0).fit(eruptions[:4])
-    assert few.results_.status.tolist() == ["doubtful", "sound"]
-    assert "5 parameters for 8 numbers" in few.results_.trouble[0]
 
 
 def test_only_doubtful_models_give_a_warning_and_a_model(eruptions):
@@ -248,10 +181,10 @@ def test_columns_that_tell_nothing_are_left_out_of_all_models(eruptions):
     with pytest.warns(DegenerateDataWarning, match="x2 is constant"):
         search = GaussianMixtureIC([2, 3], **options).fit(rows)
     assert search.best_estimator_.get_params()["covariance_type"] == "full"
-    kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, search.best_estimator_.fit_result_.columns.kept])
+    kept = GaussianMixtureIC([2, 3], **options).fit(rows[:, :2])
     assert search.best_params_ == kept.best_params_
     assert_allclose(search.results_.bic, kept.results_.bic, rtol=1e-9)
-    assert_array_equal(search.predict(rows), kept.predict(rows[:, search.best_estimator_.fit_result_.columns.kept]))
+    assert_array_equal(search.predict(rows), kept.predict(rows[:, :2]))
     assert search.best_estimator_.means_.shape[1] == 4
     assert_allclose(search.best_estimator_.lower_bound_, search.score(rows), rtol=1e-9)
 
@@ -270,9 +203,6 @@ def test_more_columns_than_rows_leave_models_without_correlations():
     assert search.best_estimator_.covariances_.shape == (2, 20)
     labels = search.predict(rows)
     assert sorted([labels[:8].tolist(), labels[8:].tolist()]) == [[0] * 8, [1] * 8]
-
-
-# extending
 
 
 def test_extension_adds_and_refits_nothing(eruptions):
@@ -367,26 +297,6 @@ def test_interrupted_before_the_first_model_is_no_fit(eruptions, monkeypatch):
     assert not hasattr(search, "n_features_in_")
 
 
-# names and parameters
-
-
-@pytest.mark.parametrize(
-    ("types", "n_features", "expected"),
-    [
-        ("all", 2, "EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV"),
-        ("all", 1, "E V"),
-        ("sklearn", 3, "full tied diag spherical"),
-        ("sklearn", 1, "full tied"),
-        (["VVV", "full", "tied"], 2, "VVV tied"),
-        (["VEV", "EEE", "VVV"], 1, "V E"),
-        ("full", 2, "full"),
-        (["E", "V"], 1, "E V"),
-    ],
-)
-def test_names_of_models(types, n_features, expected):
-    assert " ".join(resolve(types, n_features)) == expected
-
-
 def test_one_column_has_two_models():
     rows = np.concatenate([np.random.default_rng(0).normal(at, 1 + at / 4, (60, 1)) for at in (0, 9)])
     search = GaussianMixtureIC(range(1, 4), random_state=0).fit(rows)
@@ -427,6 +337,7 @@ def test_criterion_that_no_model_has_is_an_error(eruptions):
         GaussianMixtureIC([1], covariance_types=["VVV"], criterion="aicc").fit(eruptions[:6])
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         GaussianMixtureIC(1, covariance_types=["EEE", "VVI"]),
@@ -455,136 +366,6 @@ def test_data_frame_gives_its_names_to_the_best(eruptions):
     assert list(search.best_estimator_.feature_names_in_) == ["duration", "waiting"]
     with pytest.raises(ValueError, match="feature names should match"):
         search.predict(frame[["waiting", "duration"]])
-
-
-# reasons
-
-
-def test_reason_names_winner_runner_up_and_what_the_difference_means(search):
-    results = search.results_
-    second = np.sort(results.bic)[1] - results.bic.min()
-    assert search.reason_.startswith(f"EEE with 3 components: BIC {search.best_score_:.2f}, the lowest of 16 sound")
-    assert f"{second:.2f} below the next ({differences_in_words(second)} evidence)" in search.reason_
-    text = " ".join(str(search.why()).split())
-    assert f"odds of about {math.exp(second / 2):.3g} to 1" in text
-    assert "Kass and Raftery 1995" in text
-    assert "by components EEE 1 +293.3" in text
-    assert "ICL VVV 2" in text or "ICL VEE 2" in text
-    assert "components overlap" in text
-    assert "at the edge" not in text
-    assert "doubtful" not in text
-
-
-@pytest.mark.parametrize(
-    ("numbers", "said"),
-    [
-        ([2, 3], "3 is the largest number of components that was fitted: extend(X, n_components=range(4, 8))"),
-        ([3, 4], "3 is the smallest number of components that was fitted: extend(X, n_components=range(1, 3))"),
-        ([3], None),
-    ],
-)
-def test_reason_warns_of_a_winner_at_the_edge(numbers, said, eruptions):
-    search = GaussianMixtureIC(numbers, covariance_types=["EEE"], random_state=0).fit(eruptions)
-    assert search.best_n_components_ == 3
-    text = " ".join(str(search.why()).split())
-    if said is None:
-        assert "were fitted: extend" not in text
-    else:
-        assert said in text
-
-
-@pytest.mark.parametrize(
-    ("criterion", "said"),
-    [("aic", "Burnham and Anderson 2002"), ("aicc", "Burnham and Anderson 2002"), ("icl", "ICL has no scale")],
-)
-def test_reason_says_what_a_difference_of_the_criterion_means(criterion, said, search):
-    table = SelectionTable.of(search.cells_, criterion, 2, TYPES)
-    text = " ".join(str(explain(table)).split())
-    assert said in text
-    assert "Bayes factor" not in text
-
-
-def test_reason_lists_ties(search):
-    bic = search.results_.bic.copy()
-    near = int(search.results_.ranked[1])
-    bic[near] = bic.min() + 0.5
-    text = str(explain(with_table(search, bic=bic)))
-    assert f"{search.results_.name_of(near)} (+0.50)" in text
-
-
-def test_reason_warns_of_weights_that_are_no_counts(eruptions):
-    search = GaussianMixtureIC([1], covariance_types=["EII"], random_state=0)
-    search.fit(eruptions, sample_weight=np.full(len(eruptions), 0.25))
-    assert "the weights of 272 rows sum to 68" in " ".join(str(search.why()).split())
-
-
-# the table
-
-
-def test_table_is_read_only_and_knows_its_columns(search):
-    results = search.results_
-    with pytest.raises(ValueError, match="read-only"):
-        results.bic[0] = 0.0
-    assert_array_equal(results["bic"], results.bic)
-    assert results["difference"][results.best] == 0
-    with pytest.raises(KeyError, match="there is no column 'BIC'"):
-        results["BIC"]
-
-
-def test_table_becomes_dict_csv_and_json_without_losing_a_digit(search, tmp_path):
-    failed = Cell.failed(ModelSpec(9, "VVV"), "there is nothing")
-    results = SelectionTable.of({**search.cells_, failed.spec: failed}, "bic", 2, TYPES)
-    columns = results.to_dict()
-    assert columns["bic"][-1] is None
-    assert columns["bic"][:-1] == results.bic[:-1].tolist()
-    lines = list(csv.DictReader(io.StringIO(results.to_csv(tmp_path / "models.csv"))))
-    assert (tmp_path / "models.csv").read_text() == results.to_csv()
-    assert [float(line["bic"]) for line in lines[:-1]] == columns["bic"][:-1]
-    assert lines[-1]["trouble"] == "there is nothing"
-    assert lines[-1]["bic"] == ""
-    content = json.loads(results.to_json(tmp_path / "models.json"))
-    assert json.loads((tmp_path / "models.json").read_text()) == content
-    assert [line["bic"] for line in content["models"]] == columns["bic"]
-    assert content["best"] == content["models"][results.best]
-    assert content["criterion"] == "bic"
-
-
-def test_table_as_text_shows_differences_marks_and_a_legend(search):
-    cells = dict(search.cells_) | {
-        ModelSpec(9, "VVV"): Cell.failed(ModelSpec(9, "VVV"), "nothing"),
-        (4, "EII"): with_doubts(search.cells_[4, "EII"]),
-    }
-    results = SelectionTable.of(cells, "bic", 2, TYPES)
-    text = str(results)
-    header, *lines = text.splitlines()[2:8]
-    assert header.split() == ["K", *TYPES]
-    assert [line.split()[0] for line in lines] == ["1", "2", "3", "4", "9"]
-    assert lines[2].split()[2] == "0.0*"
-    assert lines[3].split()[1] == f"{search.results_['difference'][12]:.1f}?"
-    assert lines[4].split() == ["9", "x"]
-    for line, k in zip(lines[:3], (1, 2, 3), strict=True):
-        for name, cell in zip(TYPES, line.split()[1:], strict=True):
-            difference = results.difference[(results.n_components == k) & (results.covariance_type == name)]
-            assert float(cell.strip("*")) == pytest.approx(difference[0], abs=0.0501)
-    assert "* best" in text
-    assert "? doubtful" in text
-    assert "x no fit" in text
-    assert max(len(line) for line in as_text(results, 24).splitlines()[2:-1]) <= 24
-    assert as_text(results, 24).count("\n K ") == 2
-
-
-@pytest.mark.parametrize(
-    ("n", "most", "sizes"), [(14, 8, [7, 7]), (14, 20, [14]), (3, 1, [1, 1, 1]), (5, 2, [2, 1, 2])]
-)
-def test_parts_are_of_nearly_equal_length(n, most, sizes):
-    assert [len(part) for part in parts(n, most)] == sizes
-    assert [at for part in parts(n, most) for at in part] == list(range(n))
-
-
-def test_table_as_html_is_well_formed(search):
-    tree = ElementTree.fromstring(search.results_._repr_html_().replace("<br>", "<br/>"))
-    assert len(tree.findall(".//td")) == 16
-    assert [cell.text for cell in tree.findall(".//td") if "bold" in cell.get("style")] == ["0.0*"]
 
 
 def test_grid_of_estimators_agrees_on_the_likelihoods(search, eruptions):

@@ -1,0 +1,1 @@
+"""What several tests share: data, oracles, and ways to call the package."""

@@ -1,0 +1,176 @@
+"""The bootstrap: against closed forms and the nonparametric definition, from any number of threads."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
+from scipy import stats
+
+from gaussmix import GaussianMixture, Mixture, bootstrap, cross_validated_log_likelihood
+from gaussmix.fitting.refit import refit
+
+KINDS = ("nonparametric", "weighted", "parametric")
+ROWS, K = TABLES["blobs"]
+FITTED = GaussianMixture(K, random_state=0).fit(ROWS)
+NORMAL = read_only(np.random.default_rng(5).normal(3.0, 2.0, (400, 1)))
+ONE = GaussianMixture(1).fit(NORMAL)
+parameters = pytest.mark.parametrize("name", ["weights", "means", "covariances"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_of_one_normal_are_those_of_the_textbook(kind):
+    draws = bootstrap(ONE, NORMAL, kind=kind, n_draws=1500, random_state=0)
+    n, variance = len(NORMAL), float(NORMAL.var())
+    kurtosis = 3.0 if kind == "parametric" else float(stats.kurtosis(NORMAL[:, 0], fisher=False))
+    # the standard deviation of 1500 draws is known to 2 %; four times that
+    assert draws.standard_errors.means[0, 0] == pytest.approx(math.sqrt(variance / n), rel=0.08)
+    expected = variance * math.sqrt((kurtosis - 1) / n)
+    assert draws.standard_errors.covariances[0, 0, 0] == pytest.approx(expected, rel=0.08)
+    assert draws.standard_errors.weights[0] == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("covariance_type", [*COVARIANCE_TYPES, "VEI", "EEV"])
+def test_draws_are_the_same_from_any_number_of_threads(kind, covariance_type):
+    gm = GaussianMixture(K, covariance_type=covariance_type, random_state=0).fit(ROWS)
+    one, two = (bootstrap(gm, ROWS, kind=kind, n_draws=6, random_state=3, n_jobs=n) for n in (None, 2))
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    first = bootstrap(gm, ROWS, kind=kind, n_draws=3, random_state=3)
+    np.testing.assert_array_equal(first.means, one.means[:3])
+    other = bootstrap(gm, ROWS, kind=kind, n_draws=3, random_state=4)
+    assert (first.means != other.means).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_draws_are_about_the_fit_and_keep_its_names(kind):
+    draws = bootstrap(FITTED, ROWS, kind=kind, n_draws=60, random_state=0)
+    assert (draws.n_draws, draws.n_failed, len(draws.means)) == (60, 0, 60)
+    gaps = (draws.means - FITTED.means_) / np.sqrt(FITTED.mixture_.covariance.variances())
+    assert np.abs(gaps).max() < 1.0, "names do not wander between well separated components"
+    np.testing.assert_allclose(draws.weights.sum(axis=1), 1.0)
+    pulls = (draws.means.mean(axis=0) - FITTED.means_) / draws.standard_errors.means
+    assert np.abs(pulls).max() < 0.7
+
+
+@pytest.mark.parametrize("kind", ["nonparametric", "weighted"])
+def test_order_of_the_fit_does_not_matter(kind):
+    order = [2, 0, 1]
+    draws, others = (
+        bootstrap(mixture, ROWS, kind=kind, n_draws=4, random_state=0)
+        for mixture in (FITTED.mixture_, FITTED.mixture_.reordered(order))
+    )
+    np.testing.assert_allclose(others.means, draws.means[:, order], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_weights_are_repeated_rows():
+    weights = np.random.default_rng(1).integers(1, 4, len(ROWS)).astype(float)
+    repeated = np.repeat(ROWS, weights.astype(int), axis=0)
+    for kind in KINDS:
+        ours = bootstrap(FITTED, ROWS, kind=kind, n_draws=100, sample_weight=weights, random_state=0)
+        theirs = bootstrap(FITTED, repeated, kind=kind, n_draws=100, random_state=1)
+        ratio = ours.standard_errors.means / theirs.standard_errors.means
+        assert abs(np.log(ratio)).mean() < 0.15  # each is known to 7 %
+        assert abs(np.log(ratio).mean()) < 0.1
+
+
+def test_draws_whose_components_come_in_another_order_are_put_in_order(monkeypatch):
+    def refit_in_another_order(*arguments):
+        found = refit(*arguments)
+        return dataclasses.replace(found, mixture=found.mixture.reordered([2, 0, 1]))
+
+    before = bootstrap(FITTED, ROWS, n_draws=5, random_state=0)
+    monkeypatch.setattr("gaussmix.inference.bootstrapping.refit", refit_in_another_order)
+    after = bootstrap(FITTED, ROWS, n_draws=5, random_state=0)
+    np.testing.assert_array_equal(before.means, after.means)
+    np.testing.assert_array_equal(before.covariances, after.covariances)
+
+
+def test_intervals_are_quantiles_or_normal():
+    draws = bootstrap(FITTED, ROWS, n_draws=50, random_state=0)
+    lower, upper = draws.interval(0.8)
+    np.testing.assert_allclose(lower.means, np.quantile(draws.means, 0.1, axis=0))
+    np.testing.assert_allclose(upper.covariances, np.quantile(draws.covariances, 0.9, axis=0))
+    lower, upper = draws.interval(0.95, "normal")
+    np.testing.assert_allclose(upper.weights - lower.weights, 2 * 1.959964 * draws.weights.std(0, ddof=1), rtol=1e-6)
+    np.testing.assert_allclose((upper.weights + lower.weights) / 2, FITTED.weights_)
+
+
+def test_summary_names_components_features_and_failures():
+    mixture = Mixture(FITTED.weights_, FITTED.means_, FITTED.mixture_.covariance, ("a", "b", "c"))
+    text = bootstrap(mixture, ROWS, n_draws=5, random_state=0).summary(0.9)
+    assert text.splitlines()[0] == "nonparametric bootstrap, 5 draws; percentile intervals of 90 %"
+    assert len(text.splitlines()) == 2 + K * 7
+    assert "variance c" in text
+
+
+def test_failed_draws_are_counted():
+    # the second component has four rows in the plane: without one of them it is singular
+    rows = np.concatenate([np.random.default_rng(0).normal(0, 1, (60, 2)), [[9, 9], [9.1, 9], [9, 9.2], [9.3, 9.1]]])
+    mixture = Mixture.from_parameters([60 / 64, 4 / 64], [[0, 0], [9.1, 9.1]], [np.eye(2), 0.01 * np.eye(2)])
+    draws = bootstrap(mixture, rows, n_draws=40, random_state=0)
+    assert 0 < draws.n_failed < 40
+    assert len(draws.means) == 40 - draws.n_failed
+    assert set(draws.failures) <= {"a component collapsed or lost its rows", "a row has no density"}
+    assert f"{draws.n_failed} failed and left out" in str(draws)
+    assert bootstrap(mixture, rows, kind="weighted", n_draws=40, random_state=0).n_failed == 0
+
+
+@parameters
+def test_units_and_offsets_do_not_matter(name):
+    units, offset = np.array([1e-9, 1.0, 1e9]), np.array([1e-2, 1e5, 1e14])
+    moved = ROWS * units + offset
+    gm = GaussianMixture(K, random_state=0).fit(moved)
+    ours = getattr(bootstrap(gm, moved, n_draws=10, random_state=0).standard_errors, name)
+    theirs = getattr(bootstrap(FITTED, ROWS, n_draws=10, random_state=0).standard_errors, name)
+    scale = {"weights": 1.0, "means": units, "covariances": units[:, None] * units}[name]
+    np.testing.assert_allclose(ours / scale, theirs, rtol=1e-2, atol=1e-3)
+
+
+def test_columns_that_were_left_out_come_back():
+    rows = np.column_stack([ROWS, 2 * ROWS[:, 0] + 1])
+    with pytest.warns(match="linear function"):
+        gm = GaussianMixture(K, random_state=0).fit(rows)
+    draws = bootstrap(gm, rows, n_draws=5, random_state=0)
+    np.testing.assert_allclose(draws.means[:, :, 3], 2 * draws.means[:, :, 0] + 1, rtol=1e-9)
+    held_out = cross_validated_log_likelihood(gm, rows, n_folds=5)
+    assert abs(held_out.mean - gm.score(rows)) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"kind": "jackknife"}, ValueError, "kind must be one of"),
+        ({"n_draws": 1}, ValueError, "n_draws must be a whole number, at least 2"),
+        ({"n_draws": 2.5}, ValueError, "n_draws must be a whole number"),
+        ({"random_state": -1}, ValueError, "random_state must not be negative"),
+        ({"sample_weight": np.full(len(ROWS), 1e-9)}, ValueError, "weights count rows"),
+        ({"sample_weight": [1.0]}, ValueError, "sample_weight"),
+        ({"X": ROWS[:, :2]}, ValueError, r"shape \(n, 3\)"),
+        ({"model": 3}, TypeError, "model must be a fitted GaussianMixture or a Mixture; got int"),
+    ],
+)
+def test_what_is_wrong_is_named(change, error, message):
+    arguments = {"model": FITTED, "X": ROWS, "n_draws": 2} | change
+    with pytest.raises(error, match=message):
+        bootstrap(arguments.pop("model"), arguments.pop("X"), **arguments)
+
+
+def test_nothing_is_modified_and_progress_is_on_stderr(capsys):
+    before = ROWS.copy()
+    bootstrap(FITTED, ROWS, n_draws=2, progress=True, random_state=np.random.default_rng(0))
+    np.testing.assert_array_equal(ROWS, before)
+    assert capsys.readouterr().out == ""
+
+
+def test_levels_and_methods_of_intervals_are_checked():
+    draws = bootstrap(ONE, NORMAL, n_draws=3, random_state=0)
+    with pytest.raises(ValueError, match="level must be between 0 and 1; got 95"):
+        draws.interval(95)
+    with pytest.raises(ValueError, match='method must be "percentile" or "normal"'):
+        draws.interval(method="basic")
