@@ -245,7 +245,7 @@ def fitted_sizes(monkeypatch):
         sizes.append(engine.n_rows)
         return fit_em(engine, *given, **options)
 
-    monkeypatch.setattr("gaussmix.fitting.settings.fit_em", fit_and_note)
+    monkeypatch.setattr("gaussmix.fitting.fit_mixture.fit_em", fit_and_note)
     return sizes
 
 
