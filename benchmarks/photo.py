@@ -54,7 +54,7 @@ def fit_in_this_process(name: str, folder: Path) -> dict[str, Any]:
     else:
         from gaussmix import GaussianMixture
     if name == "every pixel":
-        import gaussmix.estimators.gaussian as module
+        import gaussmix.fitting.fit_mixture as module
 
         module.distinct_rows = lambda rows: None
         module.NativeEngine.rough_helps = property(lambda _: False, lambda *_: None)  # as for the weighted colors
