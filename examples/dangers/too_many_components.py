@@ -101,10 +101,7 @@ search = GaussianMixtureIC(range(1, 9), covariance_types="VVV", random_state=0).
 table = search.results_
 training = table.log_likelihood / len(X)
 test = np.array(
-    [
-        search.cells_[table.key_of(line)].mixture.log_density(X_test).mean()
-        for line in range(len(table))
-    ]
+    [search.cells_[k, "VVV"].mixture.log_density(X_test).mean() for k in table.n_components]
 )
 best = search.best_n_components_
 print("components   parameters   training rows   test rows   BIC above the lowest")
@@ -168,7 +165,7 @@ for n in (200, 300, 600):
         search = GaussianMixtureIC(range(1, 6), covariance_types="VVV", random_state=0).fit(
             rows
         )
-        cells = [search.cells_[search.results_.key_of(line)].mixture for line in range(5)]
+        cells = [search.cells_[k, "VVV"].mixture for k in range(1, 6)]
         best_for_test.append(
             1 + int(np.argmax([cell.log_density(X_test).mean() for cell in cells]))
         )
