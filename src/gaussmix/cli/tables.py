@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.number_checks import first_inexact
 from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
@@ -113,6 +114,8 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
             arrays = [_numbers(source, name, frame[name], _ITS_OWN if fixed else _CHOOSE) for name in chosen]
         case _:
             array = _npy_array(source)
+            for position in positions:
+                _require_exact(source, names[position], array[:, position])
             whole = positions == list(range(array.shape[1]))
             return _checked(source, Table(array if whole else array[:, positions], chosen, named))
     kind = np.result_type(*arrays)
@@ -273,10 +276,15 @@ def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
 def _npy_array(path: Path) -> Rows:
     """(n, d) the array, mapped into memory."""
     array: Rows
+    size = path.stat().st_size
     try:
-        array = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size else None)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a .npy file of numbers") from error
+        array = np.load(path, allow_pickle=False, mmap_mode="r" if size else None)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python: it may raise nearly anything
+        raise ValueError(f"{path} is not a .npy file of numbers, or is damaged") from error
+    if isinstance(array, np.memmap) and array.size and array.offset + array.nbytes != size:
+        raise ValueError(f"{path} is damaged: its header says {array.shape}, and the file holds more numbers")
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{path} is not a .npy file of numbers")
     if array.ndim == 1:
@@ -290,7 +298,7 @@ def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
     """Convert a column of a data frame to numbers; empty cells are NaN."""
     kind = column.dtype.kind
     if kind in "biuf":
-        return np.asarray(column.to_numpy())
+        return _require_exact(path, name, np.asarray(column.to_numpy()))
     if kind != "O":
         raise ValueError(f"{path}: column {name!r} holds {column.dtype}, not numbers; {advice}")
     numbers = _import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
@@ -303,6 +311,17 @@ def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
             f"{advice}"
         )
     return np.asarray(numbers)
+
+
+def _require_exact(path: Path, name: str, values: Rows) -> Rows:
+    """Return the values of a column; ValueError if float64 does not hold one of them."""
+    place = first_inexact(values)
+    if place is None:
+        return values
+    raise ValueError(
+        f"{path}: column {name!r} has {values[place]} in row {place[0]}{_line(path, place[0])}: float64 does not hold "
+        "every integer beyond 2**53; subtract an offset from the column, or leave it out"
+    )
 
 
 def _checked(path: Path, table: Table) -> Table:

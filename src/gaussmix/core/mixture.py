@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
 from gaussmix.core.validation import as_rows
@@ -413,10 +414,7 @@ def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
 
 
 def _numbers(values: Any, name: str) -> FloatArray:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numbers: {error}") from error
+    array = as_numbers(values, name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return array

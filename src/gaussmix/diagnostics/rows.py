@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
+from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.text import default_names
@@ -55,10 +56,10 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     24.7
     """
     names = getattr(X, "columns", None)
-    given = np.asarray(X)
+    given = np.asarray(check_numbers(X))
     if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
         raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")
-    values = as_rows(given, given.shape[1])
+    values = as_rows(X, given.shape[1])
     weights = check_sample_weight(sample_weight, len(values))
     rows = WeightedRows(values, weights, None if names is None else tuple(map(str, names)))
     covariance_class(covariance_type)

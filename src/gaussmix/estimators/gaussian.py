@@ -14,11 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
-from gaussmix.core.validation import naming_columns
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fit_warnings import warn_of_fit
@@ -208,7 +207,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied, except
             that distinct rows are if rows repeat three times or more.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -243,7 +243,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         X : (n, d) array-like or table
             Rows to fit and to label.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -257,8 +258,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
         check_gaussian_mixture(self)
-        with naming_columns(X):
-            rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
         require_enough_rows(rows, self.n_components)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
@@ -277,10 +277,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if result.columns is not None:
-            columns = result.columns
-            warnings.warn(
-                DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
-            )
+            warnings.warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
         warn_of_fit(result, self.reg_covar)
         return rows
 
@@ -337,6 +334,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
                 membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
             else:
+                require_unmasked(self.init_params, "init_params")
                 membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)

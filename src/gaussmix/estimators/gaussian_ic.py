@@ -13,14 +13,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
-from gaussmix.core.errors import DegenerateDataWarning, DoubtfulModelWarning
+from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.typing import IntArray
-from gaussmix.core.validation import naming_columns
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
-from gaussmix.estimators.parameter_checks import require_integer, require_reg_covar, require_time_budget
+from gaussmix.estimators.parameter_checks import (
+    require_flag,
+    require_integer,
+    require_n_jobs,
+    require_reg_covar,
+    require_time_budget,
+)
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.fitting.refit import FitFailedError
 from gaussmix.selection.cells import Cell
@@ -148,7 +153,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         X : (n, d) array-like or table
             At least two rows of finite numbers.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Numbers of rows: a weight of 2 counts as two equal rows, also in the ``n`` of the criteria.
 
@@ -225,7 +230,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         X : (n, d) array-like or table
             Rows to fit and to label.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -259,9 +264,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         began = time.perf_counter()
         self._check_parameters()
         sizes = _numbers_of_components(numbers)
-        with naming_columns(X):
-            options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
-            rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
+        options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
+        rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:
             raise ValueError(
                 f"extend takes the rows and weights of the fit: shape {self._fingerprint[0]}, the same numbers in the "
@@ -376,8 +380,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
                 stacklevel=4,
             )
         if rows.columns is not None:
-            reasons = rows.columns.describe(rows.rows.names)
-            warnings.warn(DegenerateDataWarning(rows.columns.dropped, reasons, rows.rows.shape), stacklevel=4)
+            warnings.warn(rows.columns.warning(rows.rows.names, rows.rows.shape), stacklevel=4)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
@@ -387,6 +390,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         require_reg_covar(self.reg_covar)
         require_time_budget(self.time_budget)
         require_integer("n_folds", self.n_folds, 2)
+        require_n_jobs(self.n_jobs)
+        require_flag("progress", self.progress)
 
 
 def _numbers_of_components(numbers: Any) -> tuple[int, ...]:

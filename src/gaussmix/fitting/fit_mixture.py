@@ -22,6 +22,8 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.stopping import Stop
 
+_HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
+
 
 @dataclass(frozen=True, eq=False)
 class GivenStarts:
@@ -73,7 +75,8 @@ def fit_mixture(
     columns = ColumnReduction.of(rows, free_of(settings.structure).name) if reduce_columns else None
     kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
     if rows.weights is not None:
-        kept = replace(kept, weights=rows.weights / min(1.0, rows.weights[rows.weights > 0].mean()))
+        mean = float(rows.weights[rows.weights > 0].mean())
+        kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
     distinct = distinct_rows(kept)
     engine = NativeEngine.of(kept if distinct is None else distinct)
     with one_blas_thread(*rows.shape):

@@ -1,5 +1,6 @@
 """From the sums of a pass to the next parameters: the M-step."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,7 @@ from gaussmix.fitting.prior import Prior
 _EPSILON = float(np.finfo(np.float64).eps)
 _EMPTY = 10 * _EPSILON  # share of all rows: a component with fewer is empty
 _SINGULAR = 4 * _EPSILON  # a pivot this small beside its variance or its mean is rounding
-_LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
+_LEAST = math.ulp(0.0)  # zero over it is zero
 _FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
 
 

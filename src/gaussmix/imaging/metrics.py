@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 TOLERANCE: Final = 0.0075
@@ -186,6 +187,7 @@ def boundary_f(
     MissingDependencyError
         If scikit-image, which thins boundaries, is not installed.
     """
+    require_unmasked(labels, "labels")
     image = np.asarray(labels)
     limit = TOLERANCE * float(np.linalg.norm(image.shape)) if tolerance is None else tolerance
     several = _several(image, truths)
@@ -214,6 +216,7 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
         raise ValueError(f"the label images have the shapes {labels.shape} and {truth.shape}; they must be equal")
     compared = (labels >= 0) & (truth >= 0)
     if visible is not None:
+        require_unmasked(visible, "visible")
         if np.shape(visible) != labels.shape:
             raise ValueError(
                 f"visible has the shape {np.shape(visible)}, the labels {labels.shape}; they must be equal"
@@ -226,6 +229,8 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
 
 def _pairs(labels: Rows, truth: Rows, visible: BoolArray | None) -> tuple[IntArray, IntArray]:
     """Return the labels of the compared pixels, (n,) each."""
+    require_unmasked(labels, "labels")
+    require_unmasked(truth, "truth")
     first, second = np.asarray(labels), np.asarray(truth)
     compared = _compared(first, second, visible)
     return first[compared].astype(np.int64), second[compared].astype(np.int64)
@@ -252,6 +257,7 @@ def _mean(
 
 
 def _several(labels: Rows, truths: Rows | Sequence[Rows]) -> list[Rows]:
+    require_unmasked(truths, "truths")
     stack = np.asarray(truths)
     return [stack] if stack.ndim == np.ndim(labels) else list(stack)
 

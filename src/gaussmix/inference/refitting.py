@@ -13,6 +13,7 @@ from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
+from gaussmix.estimators.parameter_checks import require_flag, require_n_jobs
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError, default_update
@@ -82,6 +83,11 @@ class Fitted:
                 f"sample_weight sums to {total:g}: weights count rows here, and two rows are the least (divide them "
                 "by their mean)"
             )
+        if total > 2**53:
+            raise ValueError(
+                f"sample_weight sums to {total:g}: weights count rows here, and so many cannot be drawn (divide them "
+                "by their mean)"
+            )
         return round(total)
 
     def lift(self, mixture: Mixture) -> Mixture:
@@ -142,6 +148,8 @@ def draw_each(
     """
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:
         raise ValueError(f"n_draws must be a whole number, at least 2; got {n_draws!r}")
+    require_n_jobs(n_jobs)
+    require_flag("progress", progress)
 
     def attempt(draw: int) -> Drawn | FitFailedError:
         try:

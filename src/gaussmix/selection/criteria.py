@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray
 
 _STEPS = (2.0, 6.0, 10.0)
@@ -155,8 +156,8 @@ def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None =
     >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
     0.693
     """
-    rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
-    return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)
+    rows = entr(as_numbers(responsibilities, "responsibilities")).sum(axis=1)
+    return float(rows.sum() if row_weights is None else as_numbers(row_weights, "row_weights") @ rows)
 
 
 CRITERIA: dict[str, Callable[..., Any]] = {
