@@ -90,9 +90,7 @@ def test_rows_whose_squares_all_underflow_are_refused(covariance_type, n_columns
 
 def test_a_warning_names_both_redundant_columns_and_those_that_underflow():
     rows = pd.DataFrame(np.c_[BASE, BASE[:, 0], BASE[:, 1] * 1e-170, BASE[:, 2] * 1e-180], columns=list("abcdef"))
-    said = (
-        "d repeats a. Remove them from X. The spreads of e and f are .* their squares underflow: multiply these columns"
-    )
+    said = "d repeats a. Remove them from X. The spreads of e and f are .* their squares underflow: multiply"
     for estimator in (GaussianMixture(2, random_state=0), GaussianMixtureIC([2], covariance_types=["EEE"])):
         with pytest.warns(DegenerateDataWarning, match=said) as caught:
             estimator.fit(rows)
