@@ -15,7 +15,7 @@ from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
-from gaussmix.core.validation import as_rows
+from gaussmix.core.validation import LARGEST, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -98,6 +98,8 @@ class Mixture:
         centers = _numbers(means, "means")
         if centers.ndim != 2 or 0 in centers.shape:
             raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
+        if not np.abs(centers).max() < LARGEST:
+            raise ValueError(f"means must be below {LARGEST:g}, or squares overflow; got {np.abs(centers).max():g}")
         n_components, n_features = centers.shape
         shares = check_weights(_numbers(weights, "weights"), n_components)
         spread = _numbers(covariances, "covariances")
