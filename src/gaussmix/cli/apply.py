@@ -8,7 +8,7 @@ import typer
 
 from gaussmix.cli.console import command
 from gaussmix.cli.options import ModelPath, TablePath
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
@@ -62,9 +62,9 @@ def score(
         Entry("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
         Entry("BIC", f"{bic:.3f} (lower is better)"),
     ]
+    print_apart(entry_grid(lines))
     if output is not None:
         _write({"log_density": log_density}, output)
-    print_apart(entry_grid(lines))
 
 
 @command
@@ -95,5 +95,4 @@ def _write(columns: dict[str, Rows], output: Path | None) -> None:
     if output is None:
         typer.echo(table_as_csv(columns), nl=False)
         return
-    with complete_file(output) as partial:
-        write_table(partial, columns)
+    write_table(output, columns)

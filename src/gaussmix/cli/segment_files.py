@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 
 from gaussmix.cli.console import notes
-from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.outputs import check_output_folder
 from gaussmix.cli.picture_input import PictureInput
-from gaussmix.cli.summary import files_summary, segments_summary
+from gaussmix.cli.summary import files_summary, print_apart, segments_summary
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_folder
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -89,15 +90,20 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     with progress_bar("Fitting", console=notes()):
         segmentation = _fitted(given, picture, settings)
     segmenter = segmentation.segmenter
-    with complete_folder(settings.output) as partial:
-        write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
-        named_mixture(segmenter, picture).save(partial / _MODEL)
-        drawn = _draw(partial, given, segmentation)
-        written = sorted(path.name for path in partial.iterdir())
-    _warn_of_older(settings.output, written)
+    summary = segments_summary(segmentation, fractions=settings.fractions)
     entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
+    try:
+        with complete_folder(settings.output) as partial:
+            write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+            named_mixture(segmenter, picture).save(partial / _MODEL)
+            drawn = _draw(partial, given, segmentation)
+            written = sorted(path.name for path in partial.iterdir())
+    except OSError:  # the fit is done: it is shown even if it cannot be written
+        print_apart(summary, entry_grid(entries))
+        raise
+    _warn_of_older(settings.output, written)
     entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation, fractions=settings.fractions), entry_grid(entries)]
+    return [summary, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -122,11 +128,16 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             update()
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
-    with complete_folder(settings.output) as partial:
-        if shared is not None:
-            done[0].model.save(partial / _MODEL)
-        subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
-        write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
+    try:
+        with complete_folder(settings.output) as partial:
+            if shared is not None:
+                done[0].model.save(partial / _MODEL)
+            subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
+            write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    except OSError:
+        print_apart(table)
+        raise
     entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
         entries += [Entry("fitted to", fitted), _smoothing(shared)]
@@ -134,7 +145,6 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
-    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     return [table, entry_grid(entries)], list(wrong.values())
 
 

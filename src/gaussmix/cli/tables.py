@@ -17,6 +17,7 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.number_checks import first_inexact
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
@@ -127,8 +128,13 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
 
 def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
     """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no names."""
-    target = Path(path)
-    match require_table_suffix(target):
+    suffix = require_table_suffix(Path(path))
+    with complete_file(path) as target:
+        _write_table(target, suffix, columns)
+
+
+def _write_table(target: Path, suffix: str, columns: Mapping[str, Rows]) -> None:
+    match suffix:
         case ".csv":
             target.write_text(table_as_csv(columns), encoding="utf-8", newline="")
         case ".parquet":

@@ -5,8 +5,6 @@ Reading trusts nothing: not the syntax, not the types, not the shapes, not the n
 """
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, covariance_class
 from gaussmix.core.errors import ModelFileError
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.core.validation import LARGEST
 
@@ -50,17 +49,9 @@ def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
     }
-    target = Path(path)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, allow_nan=False, indent=1)
-            file.write("\n")
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, target)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    text = json.dumps(document, allow_nan=False, indent=1)
+    with complete_file(path) as partial:
+        partial.write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_model(path: str | PathLike[str]) -> StoredMixture:
@@ -184,9 +175,3 @@ def _names(document: dict[str, Any], n_features: int) -> tuple[str, ...] | None:
     if not isinstance(names, list) or len(names) != n_features or not all(isinstance(name, str) for name in names):
         raise ModelFileError(f"feature_names is not a list of {n_features} names")
     return tuple(names)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.output_files import complete_file
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
     draw_center,
@@ -168,10 +169,12 @@ class EMAnimation:
         """
         kind = Path(path).suffix.lower()
         if kind == ".gif":
-            self._write_gif(fspath(path))
+            with complete_file(path) as partial:
+                self._write_gif(fspath(partial))
         elif kind == ".html":
             page = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>EM</title></head><body>\n'
-            Path(path).write_text(f"{page}{self._repr_html_()}</body></html>\n", encoding="utf-8")
+            with complete_file(path) as partial:
+                partial.write_text(f"{page}{self._repr_html_()}</body></html>\n", encoding="utf-8")
         else:
             raise ValueError(f"path must end in .gif or .html, got {fspath(path)!r}")
 

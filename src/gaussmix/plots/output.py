@@ -5,6 +5,7 @@ from collections.abc import Callable
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from gaussmix.core.output_files import complete_file
 from gaussmix.plots.drawing import new_figure
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     figure : matplotlib.figure.Figure
         The figure to write.
     """
-    figure.savefig(path, dpi=150)
+    with complete_file(path) as partial:
+        figure.savefig(partial, dpi=150)
 
 
 def png_of(draw: "Callable[[Figure], object]", width: float, height: float, dpi: float = 192) -> bytes:

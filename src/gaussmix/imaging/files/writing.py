@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
 from gaussmix.imaging.files.raster import write_raster
@@ -33,7 +34,8 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
-    write_raster(Path(path), pixels)
+    with complete_file(path) as partial:
+        write_raster(partial, pixels)
 
 
 def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
@@ -48,11 +50,8 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
     """
-    target = Path(path)
-    if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, labels, labels=True)
-    else:
-        write_maps(target, picture, labels)
+    with complete_file(path) as partial:
+        _write(partial, picture, labels, labels=True)
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -67,9 +66,14 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     values : (shape) or (shape, maps) array
         One number for each pixel or, except in PNG, several.
     """
-    target = Path(path)
+    with complete_file(path) as partial:
+        _write(partial, picture, values, labels=False)
+
+
+def _write(target: Path, picture: Picture, values: Rows, *, labels: bool) -> None:
+    """Write labels or maps in the format of the picture."""
     if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, values)
+        write_nifti(target, picture, values, labels=labels)
     elif picture.suffix == ".tif":
         write_tiff(target, picture, values)
     elif picture.suffix == ".npy":
