@@ -18,7 +18,7 @@ def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the name of a file")
     if not is_stream(path):
-        _check_folder(Path(os.path.realpath(path)).parent, path)
+        _check_folder(Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent, path)
     elif not os.access(path, os.W_OK):
         raise ValueError(f"{path} is not writable")
     _check_not_input(path, inputs)
@@ -26,8 +26,7 @@ def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
 
 def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> None:
     """Raise ValueError, before any work is done, if the files cannot be written or would replace an input."""
-    for name in ("", *names):
-        require_possible_output(folder / name)
+    require_possible_output(folder)
     if folder.exists():
         if not folder.is_dir():
             raise ValueError(f"{folder} is a file; give the name of a folder")
@@ -35,6 +34,7 @@ def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> No
     else:
         _check_folder(folder.parent, folder)
     for name in names:
+        require_possible_output(folder / name)
         _check_not_input(folder / name, inputs)
 
 
