@@ -17,6 +17,7 @@ from gaussmix.core.output_files import complete_folder
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.imaging import (
     Picture,
     Segmentation,
@@ -208,14 +209,13 @@ def _segment_into(
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
     """Segment a picture by its own model; errors and warnings name the file."""
     known = given.read_seeds(picture)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collected_warnings() as caught:
         try:
             segmentation = segment_picture(picture, settings.new_segmenter(picture, known is not None), known)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
     for warning in caught:
-        warnings.warn(f"{given.path.name}: {warning.message}", stacklevel=2)
+        warnings.warn(f"{given.path.name}: {warning}", stacklevel=2)
     return segmentation
 
 

@@ -1,6 +1,5 @@
 """Trace of EM: the bound, the divergence and the log-likelihood at each step."""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import as_weighted_rows
+from gaussmix.core.warning_values import warn
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
 from gaussmix.fitting.stopping import Stop
@@ -207,8 +207,8 @@ def _warn(steps: list[Step], start: Mixture) -> None:
                 "millionth of those of the other components, so the bound may decrease. Use another start, or fewer "
                 "components."
             )
-            warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
         if lost.any():
             trouble = f"left without rows in pass {number}: the weight remains 0. Use another start."
-            warnings.warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
         empty, collapsed = empty | step.empty, collapsed | step.collapsed

@@ -1,11 +1,10 @@
 """What may be wrong with a fit, as warnings that name the components."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
+from gaussmix.core.warning_values import warn
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.stopping import Stop
 
@@ -18,11 +17,7 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
             "Best performing initialization did not converge. Try different init parameters, or increase "
             "max_iter, tol, or check for degenerate data. "
         )
-        warnings.warn(
-            fit.reason if fit.stop.is_cut_short else remedy + fit.reason,
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        warn(ConvergenceWarning(fit.reason if fit.stop.is_cut_short else remedy + fit.reason), stacklevel=4)
     nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
     collapsed, ridged, empty = nobody, nobody, soundness.empty
     if fit.last_step is not None:
@@ -59,4 +54,4 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
     ):
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning
-            warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
+            warn(kind(np.flatnonzero(which), trouble), stacklevel=4)

@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -18,6 +17,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
+from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fit_warnings import warn_of_fit
@@ -277,7 +277,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if result.columns is not None:
-            warnings.warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
+            warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
         warn_of_fit(result, self.reg_covar)
         return rows
 

@@ -2,12 +2,10 @@
 
 import math
 import time
-import warnings
 from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +14,9 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
+from gaussmix.core.warning_values import warn
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
@@ -356,10 +356,10 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         missing = [spec for spec in sorted(candidates) if spec not in held_out]
         n_folds = min(self.n_folds, rows.rows.n_rows)
         seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions use the folds of the fit
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_held_out)(candidates[spec], rows, n_folds, seed) for spec in missing
-        )
-        return held_out | dict(zip(missing, found, strict=True))
+        with mapped_in_threads(
+            lambda spec: _held_out(candidates[spec], rows, n_folds, seed), missing, self.n_jobs
+        ) as results:
+            return held_out | dict(zip(missing, results, strict=True))
 
     def _error_of_margin(self, results: SelectionTable) -> float:
         """Return the standard error of the difference between the held-out deviances of the best two models."""
@@ -374,15 +374,12 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
 
     def _warn(self, rows: SearchRows, n_missing: int, n_wanted: int) -> None:
         if n_missing:
-            warnings.warn(
-                f"time_budget ended the search: {n_missing} of {n_wanted} models were not fitted; extend(X) continues",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            missing = f"{n_missing} of {n_wanted} models were not fitted"
+            warn(ConvergenceWarning(f"time_budget ended the search: {missing}; extend(X) continues"), stacklevel=4)
         if rows.columns is not None:
-            warnings.warn(rows.columns.warning(rows.rows.names, rows.rows.shape), stacklevel=4)
+            warn(rows.columns.warning(rows.rows.names, rows.rows.shape), stacklevel=4)
         if not self.results_.is_sound.any():
-            warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
+            warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
     def _check_parameters(self) -> None:
         if self.criterion not in CRITERIA:

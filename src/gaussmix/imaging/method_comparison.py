@@ -1,6 +1,5 @@
 """`compare`: one image segmented by several methods and from several starts."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.parameter_checks import require_integer
 from gaussmix.fitting.em import Progress
@@ -164,8 +164,7 @@ class _Runs:
         for seed in seeds:
             steps: list[Progress] = []
             estimator = GaussianMixture(n_components, random_state=seed, callback=steps.append, **settings)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+            with collected_warnings() as caught:
                 estimator.fit(sample.colors.values, sample_weight=sample.colors.weights)
             self.mixtures.append(estimator.mixture_)
             self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", sample.colors.n_features))

@@ -1,7 +1,6 @@
 """Number of classes of an image, by a criterion that allows for the correlation of neighboring pixels."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from scipy.special import entr
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
@@ -147,8 +147,7 @@ def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
     estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=N_STARTS, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with collected_warnings():
         return estimator.fit(sample).mixture_
 
 

@@ -1,6 +1,5 @@
 """`GaussianMixtureSegmenter`: validates images, calls the algorithms and copies their results."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.typing import Rows
+from gaussmix.core.warning_values import warn
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.class_order import class_order
 from gaussmix.imaging.images.features import Features
@@ -193,8 +193,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.n_components_ = fit.classes.n_classes
         self.smoothing_ = fit.smoothing
         self.free_energies_ = fit.free_energies
-        for message in fit.warnings:
-            warnings.warn(message, stacklevel=2)
+        for warning in fit.warnings:
+            warn(warning, stacklevel=2)
         return self
 
     def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:

@@ -1,6 +1,6 @@
 """A model that is fitted again and again, and the threads that do it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -11,6 +11,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.parameter_checks import require_flag, require_n_jobs
@@ -157,19 +158,15 @@ def draw_each(
         except FitFailedError as error:
             return error
 
-    with one_blas_thread(*shape):
-        if n_jobs in (None, 1):
-            results: Iterable[Drawn | FitFailedError] = map(attempt, range(n_draws))
-        else:
-            from joblib import Parallel, delayed
-
-            threads = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-            results = threads(delayed(attempt)(draw) for draw in range(n_draws))
-        with progress_bar(title, n_draws, shown=progress) as update:
-            drawn = []
-            for result in results:
-                drawn.append(result)
-                update()
+    drawn = []
+    with (
+        one_blas_thread(*shape),
+        mapped_in_threads(attempt, range(n_draws), n_jobs) as results,
+        progress_bar(title, n_draws, shown=progress) as update,
+    ):
+        for result in results:
+            drawn.append(result)
+            update()
     failed = sorted({str(result) for result in drawn if isinstance(result, FitFailedError)})
     if sum(not isinstance(result, FitFailedError) for result in drawn) < 2:
         raise ValueError(

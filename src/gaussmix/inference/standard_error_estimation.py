@@ -1,7 +1,6 @@
 """How sure the parameters of a fit are, by the curvature of its likelihood."""
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.warning_values import warn
 from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
 from gaussmix.inference.jacobian import Derivative, derivatives
@@ -257,14 +257,13 @@ def _warn(
             "and what depends on it has no standard error (NaN). Use fewer components, a simpler covariance_type, or "
             "the bootstrap."
         )
-        warnings.warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=3)
+        warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=3)
     elif (shift := math.sqrt(2 * spread.ahead)) > _SHIFT:
-        warnings.warn(
+        text = (
             f"The top of the likelihood is {spread.ahead:.2g} nats higher, up to {shift:.2g} standard errors away from "
-            "the parameters: give the rows and the weights of the fit, or fit with a smaller tol or reg_covar",
-            ConvergenceWarning,
-            stacklevel=3,
+            "the parameters: give the rows and the weights of the fit, or fit with a smaller tol or reg_covar"
         )
+        warn(ConvergenceWarning(text), stacklevel=3)
 
 
 def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:
