@@ -16,6 +16,7 @@ from gaussmix.components.distances import (
     require_comparable,
     total_variation,
 )
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray
@@ -199,6 +200,7 @@ class MixtureComparison:
         return Group(table, *plain, last)
 
 
+@underflow_to_zero
 def compare_mixtures(
     old: Mixture,
     new: Mixture,

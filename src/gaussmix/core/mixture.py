@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.text import default_names
@@ -59,6 +60,7 @@ class Mixture:
         return type(self), (self.weights, self.means, self.covariance, self.feature_names)
 
     @classmethod
+    @underflow_to_zero
     def from_parameters(
         cls,
         weights: npt.ArrayLike,
@@ -140,6 +142,7 @@ class Mixture:
         """The name of the covariance model: "full", "tied", "diag", "spherical" or mclust's letters."""
         return self.covariance.name
 
+    @underflow_to_zero
     def whitened(self) -> WhitenedMixture:
         """The form that engines read.
 
@@ -154,6 +157,7 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
+    @underflow_to_zero
     def log_density(self, X: npt.ArrayLike) -> FloatArray:
         """The logarithm of the density at each row.
 
@@ -169,6 +173,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
+    @underflow_to_zero
     def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
         """The probability of each component given the row (Bishop 2006, equation 9.13).
 
@@ -184,6 +189,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
+    @underflow_to_zero
     def labels(self, X: npt.ArrayLike) -> IntArray:
         """The most probable component of each row.
 
@@ -199,6 +205,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "labels")
 
+    @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.
 
@@ -226,6 +233,7 @@ class Mixture:
             rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
         return rows, labels
 
+    @underflow_to_zero
     def marginal(self, features: Sequence[int | str]) -> "Mixture":
         """The mixture of some of the features.
 
@@ -331,6 +339,7 @@ class Mixture:
             first.feature_names,
         )
 
+    @underflow_to_zero
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
         """The same mixture as one of a structure that its own is a special case of.
 

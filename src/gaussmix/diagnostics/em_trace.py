@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateComponentWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
@@ -74,6 +75,7 @@ class EMTrace:
         return len(self.bound)
 
 
+@underflow_to_zero
 def trace_em(
     X: npt.ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: npt.ArrayLike | None = None
 ) -> EMTrace:
@@ -207,8 +209,8 @@ def _warn(steps: list[Step], start: Mixture) -> None:
                 "millionth of those of the other components, so the bound may decrease. Use another start, or fewer "
                 "components."
             )
-            warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=4)
         if lost.any():
             trouble = f"left without rows in pass {number}: the weight remains 0. Use another start."
-            warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=4)
         empty, collapsed = empty | step.empty, collapsed | step.collapsed

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
@@ -231,7 +232,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         DegenerateDataWarning
             If columns are constant or follow from others. The fit left them out; the model covers them.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
         return self
 
@@ -253,7 +254,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             return NativeEngine.of(self._fit(X, sample_weight)).score_rows(self.mixture_.whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
@@ -354,6 +355,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             gain = f"\t gain {progress.gain:.5g}" if self.verbose > 1 else ""
             print(f"  Iteration {progress.n_iter}\t mean log-likelihood {progress.log_likelihood:.8g}{gain}")
 
+    @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DoubtfulModelWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.threads import mapped_in_threads
@@ -180,7 +181,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             one covers them, with "full" covariances. If there are no more rows than columns, only constant columns are
             left out, and models with correlations fail.
         """
-        with restored_on_failure(self, "results_"):
+        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, self.n_components, self.covariance_types, {})
         return self
 
@@ -218,7 +219,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         numbers = sorted({spec.n_components for spec in self.cells_}) if n_components is None else n_components
         types = self._types if covariance_types is None else covariance_types
         known = {spec: cell for spec, cell in self.cells_.items() if cell.fit is not None}
-        with restored_on_failure(self, "results_"):
+        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, numbers, types, known)
         return self
 
@@ -241,6 +242,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
+    @underflow_to_zero
     def why(self) -> Explanation:
         """Explain the choice; ``print(search.why())`` shows the text.
 

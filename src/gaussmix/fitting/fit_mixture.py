@@ -9,6 +9,7 @@ import numpy as np
 from gaussmix.core.covariance import free_of
 from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
 from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
@@ -44,6 +45,7 @@ class GivenStarts:
     after_each: Callable[[Fit], None]
 
 
+@underflow_to_zero
 def fit_mixture(
     rows: WeightedRows,
     settings: FitSettings,

@@ -9,6 +9,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.output_files import complete_file, require_possible_output
 from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
@@ -27,6 +28,7 @@ from gaussmix.html_report.model_comparison import (
 from gaussmix.html_report.row_scores import score_rows
 
 
+@underflow_to_zero
 def write_report(
     path: str | PathLike[str],
     model: Any,

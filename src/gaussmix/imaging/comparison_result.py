@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -86,6 +87,7 @@ class Comparison:
     def __str__(self) -> str:
         return "\n\n".join([self._heading(), self._ways_table(), self._starts_table(), self._soft_table(), _NOTES])
 
+    @underflow_to_zero
     def figure(self, title: str | None = None) -> Any:
         """Draw the classes of each method, histograms with component densities, and the fits of each start.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files import write_labels, write_maps, write_picture
 from gaussmix.imaging.images.picture import Picture
@@ -41,6 +42,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
     return names
 
 
+@underflow_to_zero
 def write_segmentation(
     folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: bool = False
 ) -> None:

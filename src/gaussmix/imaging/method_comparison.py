@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
@@ -42,6 +43,7 @@ _SKLEARN_SETTINGS: dict[str, Any] = {
 }
 
 
+@underflow_to_zero
 def compare(
     image: Any, n_components: int = 3, *, mask: Any = None, n_seeds: int = 10, random_state: Any = None
 ) -> Comparison:

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
@@ -24,6 +25,7 @@ _UNMATCHED_COST = 100.0  # of a boundary pixel, in units of the greatest distanc
 _MAX_COUNTED = 1 << 22  # pairs of labels above which the pairs that occur are sorted
 
 
+@underflow_to_zero
 def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatArray:
     """Return the overlap of each class, ``2 |A and B| / (|A| + |B|)`` (Dice 1945).
 
@@ -51,6 +53,7 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
     return np.divide(2 * both, sizes, out=np.full(k, np.nan), where=sizes > 0)
 
 
+@underflow_to_zero
 def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> float:
     """Return the mean of `dice` over the classes in either image.
 
@@ -69,6 +72,7 @@ def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> fl
     return float(np.nanmean(dice(labels, truth, visible)))
 
 
+@underflow_to_zero
 def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return how well regions cover those of a truth: the best intersection over union of each, weighted by area.
 
@@ -96,6 +100,7 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
     return _mean(_covering, labels, truths, visible)
 
 
+@underflow_to_zero
 def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return the share of pairs of pixels that are together in both a segmentation and a truth, or in neither.
 
@@ -123,6 +128,7 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
     return _mean(_rand_index, labels, truths, visible)
 
 
+@underflow_to_zero
 def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return H(labels | truth) + H(truth | labels) in bits, 0 for equal partitions (Meila 2007, equation 16).
 
@@ -156,6 +162,7 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
     return float(np.mean([measure(*_pairs(labels, truth, visible)).sum() for truth in _several(labels, truths)]))
 
 
+@underflow_to_zero
 def boundary_f(
     labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None, *, tolerance: float | None = None
 ) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.fft
 from scipy.special import entr
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.core.warning_values import collected_warnings
@@ -31,6 +32,7 @@ N_STARTS = 4
 _MEAN_SHARE = 0.5
 
 
+@underflow_to_zero
 def estimate_n_classes(
     images: Sequence[Pixels], features: Features, *, covariance_type: str = "full", random_state: Any = None
 ) -> int:
@@ -84,6 +86,7 @@ def estimate_n_classes(
     return FEWEST + int(np.argmax(values))
 
 
+@underflow_to_zero
 def independent_pixels(image: FloatArray) -> float:
     """Return the number of independent pixels from which a variance would be estimated as precisely as from an image.
 

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators import GaussianMixture
@@ -143,6 +144,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.stack = stack
         self.random_state = random_state
 
+    @underflow_to_zero
     def fit(self, image: Any, mask: Any = None, labels: Any = None) -> Self:
         """Estimate the classes.
 
@@ -194,9 +196,10 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.smoothing_ = fit.smoothing
         self.free_energies_ = fit.free_energies
         for warning in fit.warnings:
-            warn(warning, stacklevel=2)
+            warn(warning, stacklevel=3)
         return self
 
+    @underflow_to_zero
     def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
         """Return the class of each pixel.
 
@@ -216,6 +219,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """
         return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.labels(pixels))
 
+    @underflow_to_zero
     def predict_proba(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
         """Return the probability of each class for each pixel.
 
@@ -235,6 +239,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """
         return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.probabilities(pixels))
 
+    @underflow_to_zero
     def predict_fractions(self, image: Any, mask: Any = None) -> Any:
         """Return the expected fraction of each class in each pixel, which differs from its probability.
 
@@ -292,6 +297,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """
         return self.fit(image, mask, labels).predict(image, mask, labels)
 
+    @underflow_to_zero
     def score(self, image: Any, mask: Any = None) -> float:
         """Return the mean log-likelihood of the pixels that count, without neighbors.
 

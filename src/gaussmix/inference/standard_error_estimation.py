@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
@@ -65,6 +66,7 @@ class StandardErrors:
     _derivatives: tuple[Derivative, ...] = field(repr=False)
     _spread: AsymptoticCovariance = field(repr=False)
 
+    @underflow_to_zero
     def interval(self, level: float = 0.95) -> tuple[Parameters, Parameters]:
         """The lower and the upper ends of intervals that hold each parameter with probability ``level``.
 
@@ -117,6 +119,7 @@ class StandardErrors:
         roots[np.isnan(errors)] = np.nan
         return np.asarray(roots @ roots.T)
 
+    @underflow_to_zero
     def summary(self, level: float = 0.95) -> str:
         """A table in words: each weight, mean and variance with its standard error and interval.
 
@@ -146,6 +149,7 @@ class StandardErrors:
         return self.summary()
 
 
+@underflow_to_zero
 def standard_errors(
     model: Any,
     X: Any,
@@ -257,13 +261,13 @@ def _warn(
             "and what depends on it has no standard error (NaN). Use fewer components, a simpler covariance_type, or "
             "the bootstrap."
         )
-        warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=3)
+        warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=4)
     elif (shift := math.sqrt(2 * spread.ahead)) > _SHIFT:
         text = (
             f"The top of the likelihood is {spread.ahead:.2g} nats higher, up to {shift:.2g} standard errors away from "
             "the parameters: give the rows and the weights of the fit, or fit with a smaller tol or reg_covar"
         )
-        warn(ConvergenceWarning(text), stacklevel=3)
+        warn(ConvergenceWarning(text), stacklevel=4)
 
 
 def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.output_files import complete_file
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
@@ -86,6 +87,7 @@ class EMAnimation:
     'Pass 3, M-step: log-likelihood -4.326'
     """
 
+    @underflow_to_zero
     def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
@@ -119,6 +121,7 @@ class EMAnimation:
         step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
         return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
 
+    @underflow_to_zero
     def draw(self, frame: int, ax: "Axes | None" = None) -> "Axes":
         """Draw a frame.
 
@@ -159,6 +162,7 @@ class EMAnimation:
             draw_center(ax, component, mixture.means[component], inks)
         return ax
 
+    @underflow_to_zero
     def save(self, path: str | PathLike[str]) -> None:
         """Write the animation to a file.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
 
@@ -95,6 +96,7 @@ class CriterionDisplay:
         self.best_covariance_type = str(best_covariance_type)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls, search: Any, *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -126,6 +128,7 @@ class CriterionDisplay:
         return cls.from_table(search.results_, criterion=criterion, ax=ax, **shown)
 
     @classmethod
+    @underflow_to_zero
     def from_table(
         cls, table: "SelectionTable", *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -179,6 +182,7 @@ class CriterionDisplay:
         """(s, m) the differences from the best model; negative for doubtful models that are lower."""
         return self.values - self.best_value
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the lines.
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
@@ -22,6 +23,7 @@ Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """(m, 2) points to (m,) values and (m, 2) gradients."""
 
 
+@underflow_to_zero
 def density_contours(
     mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike, levels: npt.ArrayLike
 ) -> list[list[FloatArray]]:
@@ -62,6 +64,7 @@ def density_contours(
     ]
 
 
+@underflow_to_zero
 def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) -> list[FloatArray]:
     """Return the boundaries between regions in which different components are most probable.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.output_files import complete_file
 from gaussmix.plots.drawing import new_figure
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@underflow_to_zero
 def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     """Write a figure in the format of the path's suffix, 150 dots per inch.
 

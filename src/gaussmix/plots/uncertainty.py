@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
@@ -96,6 +97,7 @@ class UncertaintyDisplay:
         self.surface = None if surface is None else np.asarray(surface, dtype=np.float64)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
@@ -145,6 +147,7 @@ class UncertaintyDisplay:
         )
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the background and the points.
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray
 
@@ -136,6 +137,7 @@ def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Arra
     return aic(log_likelihood, n_parameters) + correction
 
 
+@underflow_to_zero
 def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None = None) -> float:
     """Sum over rows of ``-sum_k r log r``, in nats: zero when every row belongs to one component.
 
@@ -169,6 +171,7 @@ CRITERIA: dict[str, Callable[..., Any]] = {
 """By name, all as functions of log_likelihood, n_parameters, n and entropy."""
 
 
+@underflow_to_zero
 def differences_in_words(differences: npt.ArrayLike) -> Any:
     """How much a difference of BIC says, of a worse model from the best one (lower is better, so differences are >= 0).
 

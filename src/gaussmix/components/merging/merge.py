@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.rows import WeightedRows
@@ -16,6 +17,7 @@ from gaussmix.core.validation import check_sample_weight
 _DRAWS = 100_000
 
 
+@underflow_to_zero
 def merge_components(
     mixture: Mixture,
     X: npt.ArrayLike | None = None,

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.components.merging.elbow import find_elbow
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray
@@ -65,6 +66,7 @@ class MergedMixture:
         """(c,) the share of each cluster."""
         return self.mixture.weights @ self._members()
 
+    @underflow_to_zero
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
         """Return the probability of each cluster given the row: the sum over its components.
 
@@ -80,6 +82,7 @@ class MergedMixture:
         """
         return self.mixture.responsibilities(X) @ self._members()
 
+    @underflow_to_zero
     def predict(self, X: npt.ArrayLike) -> IntArray:
         """Return the most probable cluster of each row, which may differ from that of its most probable component.
 
@@ -95,6 +98,7 @@ class MergedMixture:
         """
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
+    @underflow_to_zero
     def score_samples(self, X: npt.ArrayLike) -> FloatArray:
         """Return the log density of each row under the mixture.
 
