@@ -111,7 +111,7 @@ def test_known_covariances_have_to_obey_the_constraint(letters):
     structure = covariance_class(letters)
     free = random_covariance(structure.free, 3, 2, np.random.default_rng(0))
     for build in (structure.from_covariances, structure.from_precisions):
-        with pytest.raises(ValueError, match=f"do not share what those of '{letters}' share"):
+        with pytest.raises(ValueError, match=f"do not obey the constraint of '{letters}'"):
             build(free.covariances, 3, 2)
 
 
@@ -187,7 +187,7 @@ def test_concatenated_covariances_are_those_of_the_parts(letters):
 def test_what_components_share_is_not_concatenated(letters):
     rng = np.random.default_rng(11)
     parts = [random_covariance(covariance_class(letters), 2, 3, rng) for _ in range(2)]
-    with pytest.raises(ValueError, match=f"components of '{covariance_class(letters).name}' share something"):
+    with pytest.raises(ValueError, match=f"components of '{covariance_class(letters).name}' share parameters"):
         covariance_class(letters).concatenate(parts)
     joined = Full.concatenate([part.promote_to(Full) for part in parts])
     dense = np.concatenate([part.dense() for part in parts])

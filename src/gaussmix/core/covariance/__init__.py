@@ -1,4 +1,4 @@
-"""The shapes a component can have, by scikit-learn's names and by mclust's letters."""
+"""Covariance structures, by the names of scikit-learn and the letters of mclust."""
 
 from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
@@ -13,36 +13,36 @@ from gaussmix.core.typing import Form
 COVARIANCES: dict[str, type[AbstractCovariance]] = {
     structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
 }
-"""scikit-learn's four, one of each form."""
+"""The four structures of scikit-learn, one of each form."""
 
 MODELS: dict[str, type[AbstractCovariance]] = {
     structure.letters: structure
     for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
 }
-"""mclust's fourteen, from simple to rich."""
+"""The fourteen structures of mclust, from the fewest parameters to the most."""
 
 _NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII, "V": Spherical}
 
 
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
-    """The structure of that name or those letters.
+    """Return the covariance structure of a name.
 
-    "E" and "V" are mclust's letters for one feature: EII and VII there.
+    "E" and "V" are mclust's names for data with one feature; they mean EII and VII.
 
     Parameters
     ----------
     covariance_type : str
-        A word of scikit-learn's, or letters of mclust's.
+        A name of scikit-learn or the letters of mclust.
 
     Returns
     -------
     subclass of AbstractCovariance
-        The class.
+        The structure.
 
     Raises
     ------
     ValueError
-        With the names there are.
+        If there is no such name; the message lists all names.
     """
     try:
         return _NAMED[covariance_type]
@@ -52,33 +52,33 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
 
 
 def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
-    """The structure without what components share; a tied one is itself.
+    """Return the structure without constraints across components; the tied structure is returned as it is.
 
     Parameters
     ----------
     structure : subclass of AbstractCovariance
-        Any of them.
+        Any structure.
 
     Returns
     -------
     subclass of AbstractCovariance
-        A structure whose components share nothing, or the tied one.
+        A structure whose components share no parameters, or the tied one.
     """
     return structure.free if issubclass(structure, AbstractConstrained) else structure
 
 
 def structure_of(form: Form) -> type[AbstractCovariance]:
-    """The structure of a form that restricts nothing else.
+    """Return the least restricted structure of a form.
 
     Parameters
     ----------
     form : {"full", "tied", "diagonal", "spherical"}
-        The form of its factors.
+        Form of the factors.
 
     Returns
     -------
     subclass of AbstractCovariance
-        One of scikit-learn's four.
+        One of the four structures of scikit-learn.
     """
     return next(structure for structure in COVARIANCES.values() if structure.form == form)
 
