@@ -165,7 +165,7 @@ def test_failed_runs_do_not_affect_the_others():
         assert (values[[0, 2, 3]] == 0).all()
         np.testing.assert_array_equal(values[[1, 4]], getattr(run(rows, "VVV", good), name))
     assert found.objectives.argmax() in (1, 4)
-    with pytest.raises(ValueError, match="run 0 came to a singular covariance or an empty component"):
+    with pytest.raises(ValueError, match="run 0 failed on a singular covariance or an empty component"):
         found.mixture(0)
 
 

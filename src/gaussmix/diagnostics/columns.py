@@ -1,4 +1,4 @@
-"""Diagnostics of columns: constant, ordered, repeated, collinear and discrete ones."""
+"""Diagnostics of columns: constant, ordered, repeated, collinear and discrete columns."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import numpy as np
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
-_REPEATS = 1e-10  # 1 - |correlation|: less is rounding
-_COLLINEAR = 1e3  # variance inflation: all but a thousandth of the variance is explained by the others
-_ORDERED_ROWS = 20  # chance orders no more than two in 20! columns
-_MOST_FEATURES = 1_000  # for more, no correlation matrix is made
-_SHARE = 0.05  # of the greatest coefficient; columns with smaller ones are not named
+_REPEATS = 1e-10  # 1 - |correlation|; smaller values are rounding
+_COLLINEAR = 1e3  # variance inflation factor: the others explain all but a thousandth of the variance
+_ORDERED_ROWS = 20  # the probability that random values are ordered is 2 / 20!
+_MOST_FEATURES = 1_000  # for more, no correlation matrix is computed
+_SHARE = 0.05  # share of the greatest coefficient; columns with smaller ones are not named
 _FEW_VALUES, _COMMON = 20, 0.2
 
 
@@ -71,7 +71,7 @@ def _discrete(column: FloatArray, name: str) -> dict[str, Any] | None:
 def _duplicates(
     found: list[dict[str, str]], rows: FloatArray, varying: IntArray, correlations: FloatArray, names: tuple[str, ...]
 ) -> BoolArray:
-    """(v,) which of the varying columns do not repeat an earlier one; the others are appended to ``found``."""
+    """Return (v,) bools: whether each varying column does not repeat an earlier one; append the others to ``found``."""
     kept = np.ones(len(varying), dtype=np.bool_)
     for second in range(1, len(varying)):
         alike = np.flatnonzero(kept[:second] & (np.abs(correlations[:second, second]) > 1 - _REPEATS))

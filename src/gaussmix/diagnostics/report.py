@@ -1,4 +1,4 @@
-"""A report: facts as numbers, and the sentences made from them."""
+"""Reports: facts as numbers, and sentences about them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
 _TROUBLES = {
     "empty": "has no rows",
     "collapsed": "collapsed: its rows do not vary in some direction",
-    "ridged": "has a regular covariance only because of reg_covar",
+    "ridged": "would have a singular covariance without reg_covar",
     "few": "has too few rows for its own parameters",
     "spurious": "is so thin that its rows may lie close together by chance",
     "unpaid": "is not worth its parameters: {own} parameters gain {loss:.2g} nats",
@@ -40,7 +40,7 @@ class Report:
     Attributes
     ----------
     facts : dict
-        Nested; strings, numbers, lists and None, which ``json.dumps`` accepts.
+        Nested dictionary of strings, numbers, lists and None, which ``json.dumps`` accepts.
     """
 
     facts: dict[str, Any]
@@ -143,7 +143,7 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
     starts = fit["starts"]
     if starts is not None:
         gap = "" if starts["gap"] is None else f"; the next optimum is {starts['gap']:.3g} nats lower"
-        text = f"{starts['n_best']} of {starts['n']} reached the best optimum{gap}"
+        text = f"{starts['n_best']} of {starts['n']} starts that were not abandoned reached the best optimum{gap}"
         yield Entry("starts", text, flagged=starts["n_best"] == 1)
     if ridge_matters(fit):
         ridge = fit["ridge"]
@@ -189,7 +189,7 @@ def _certainty(overlap: dict[str, Any]) -> str:
 
 
 def number_ranges(numbers: list[int]) -> str:
-    """Return ascending numbers as text, consecutive ones by the first and the last: ``1, 4 to 9``."""
+    """Return ascending numbers as text, with ranges for consecutive ones: ``1, 4 to 9``."""
     starts = [at for at, number in enumerate(numbers) if at == 0 or number > numbers[at - 1] + 1]
     ends = [*(start - 1 for start in starts[1:]), len(numbers) - 1]
     ranges = [

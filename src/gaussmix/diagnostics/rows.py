@@ -18,7 +18,7 @@ from gaussmix.diagnostics.columns import column_facts
 from gaussmix.diagnostics.report import Report
 
 _FAR, _NEIGHBORS = 5.0, 3
-_COMPARED = 2_000  # the rows that a candidate is compared with
+_COMPARED = 2_000  # rows with which a candidate is compared
 _START_ROWS = 100_000
 
 
@@ -28,13 +28,13 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     Parameters
     ----------
     X : (n, d) array-like or table
-        The rows. Of large data about 100,000 rows are examined, and the report says so.
+        The rows. If there are more than about 100,000, a subsample is examined, and the report says so.
     sample_weight : (n,) array-like, optional
-        How many rows each row counts as.
+        Nonnegative weights; a weight of 2 counts as two equal rows.
     n_components : int, default=1
-        The number of components of the planned fit.
+        Number of components of the planned fit.
     covariance_type : str, default="full"
-        A covariance type of `GaussianMixture`.
+        Covariance type of the planned fit, as in `GaussianMixture`.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def _n_distinct(rows: Rows, some: Subsample) -> int:
     """Return the number of distinct rows, estimated unless all rows are examined."""
     if not some.complete:
         return round(min(estimated_distinct(rows), len(rows)))
-    with np.errstate(over="ignore"):  # equal rows have equal sums of products; other rows hardly ever have
+    with np.errstate(over="ignore"):  # random projections of distinct rows differ almost surely
         mixed = (some.rows.values * np.random.default_rng(0).standard_normal(some.rows.n_features)).sum(axis=1)
     return len(np.unique(mixed))
 
@@ -119,7 +119,7 @@ def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     if not candidates.size:
         return none
     others = scaled
-    if len(scaled) > _COMPARED:  # neighbors of a candidate are drawn too, unless they are few
+    if len(scaled) > _COMPARED:  # the sample contains neighbors of a candidate, unless they are few
         others = scaled[np.random.default_rng(0).choice(len(scaled), _COMPARED, replace=False)]
         others = np.concatenate([others, scaled[candidates]])
     distances = np.concatenate([_near(scaled[piece], others) for piece in _pieces(candidates, others)])
@@ -141,7 +141,7 @@ def _pieces(candidates: IntArray, others: FloatArray) -> list[IntArray]:
 
 
 def _near(rows: FloatArray, others: FloatArray) -> FloatArray:
-    """(m,) the Chebyshev distance to the third-nearest of the others; the nearest is the row itself."""
+    """Return the Chebyshev distances (m,) to the third-nearest other row; the nearest row is the row itself."""
     nth = min(_NEIGHBORS, len(others) - 1)
     return np.asarray(np.partition(cdist(rows, others, "chebyshev"), nth, axis=1)[:, nth])
 

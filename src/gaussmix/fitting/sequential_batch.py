@@ -1,4 +1,4 @@
-"""Batched EM for wide tables: one run of `fit_em` after the other, each pass shared among the threads."""
+"""Batched EM for wide tables: runs of `fit_em` one after the other, with multithreaded passes."""
 
 import math
 from collections.abc import Callable
@@ -34,16 +34,16 @@ def fit_em_one_by_one(
 ) -> BatchFit:
     """Run EM from each of m tables of responsibilities, one after the other, for any number of features.
 
-    With more than `MOST_FEATURES` features the threads share each pass, which takes most of the time.
+    With more than `MOST_FEATURES` features the pass takes most of the time, and its work is divided among the threads.
 
     Parameters
     ----------
     rows : WeightedRows
     structure : type of AbstractCovariance
     responsibilities : (m, n, k) array
-        Rows of each table sum to one.
+        Tables whose rows sum to one.
     update : MaximumLikelihood
-        The ridge and the prior. A prior on the means is not supported.
+        M-step with ridge and prior. A prior on the means is not supported.
     settings : BatchSettings
 
     Returns
@@ -53,7 +53,7 @@ def fit_em_one_by_one(
     Raises
     ------
     ValueError
-        For responsibilities of the wrong shape, and for a prior on the means.
+        If the responsibilities have a wrong shape, or there is a prior on the means.
     """
     check_batch(rows, responsibilities, update)
     runs = [_fit(rows, structure, table, update, settings) for table in responsibilities]
@@ -81,7 +81,7 @@ def _fit(
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> Fit | None:
-    """One run; None if it failed."""
+    """Return the result of one run; None if it failed."""
     engine = NativeEngine.of(rows)
     start = mixture_from_membership(Membership(rows, table.shape[1], responsibilities=table), structure, update)
     accelerator = Accelerator(update) if settings.accelerate else None
