@@ -229,10 +229,10 @@ def test_extension_may_change_the_criterion(eruptions):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: {"X": rows[:-1]}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows + 1e-9}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows[::-1]}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows, "sample_weight": np.full(len(rows), 2.0)}, "takes the rows and weights of the fit"),
+        (lambda rows: {"X": rows[:-1]}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows + 1e-9}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows[::-1]}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows, "sample_weight": np.full(len(rows), 2.0)}, "needs the rows and weights of the fit"),
         (lambda rows: {"X": rows[:, :1]}, "expecting 2 features"),
         (lambda rows: {"X": rows, "n_components": [0]}, "each of n_components must be a whole number, at least 1"),
         (lambda rows: {"X": rows, "covariance_types": "round"}, "covariance_types must be"),

@@ -68,7 +68,7 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
         code = code_of(name, n_features)
         chosen.setdefault(code, name if name in COVARIANCES else code)
     if not chosen:
-        raise ValueError("covariance_types is empty: name at least one model")
+        raise ValueError("covariance_types is empty: give at least one model")
     return tuple(chosen.values())
 
 
