@@ -132,8 +132,8 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
         The mixture whose components are ordered.
     by : "weight", "principal", or a feature's name or position
         "weight": by descending weight. A feature: by ascending mean. "principal": by ascending mean along the first
-        principal direction of the mixture, with the sign that makes its entry of greatest size positive (of several,
-        the first); this order depends on the units of the features. Ties keep the existing order.
+        principal direction of the mixture, with the sign that makes its largest entry positive (of several, the first);
+        this order depends on the units of the features. Ties keep the existing order.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
 
 
 def principal_direction(mixture: Mixture) -> FloatArray:
-    """(d,) the first principal direction of a mixture, of length one, with a positive entry of greatest size."""
+    """Return the first principal direction (d,) of a mixture: a unit vector whose largest entry is positive."""
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())
