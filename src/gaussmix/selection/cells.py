@@ -120,7 +120,7 @@ class Cell:
         troubles = {
             "empty": self.soundness.empty,
             "collapsed": self.soundness.collapsed,
-            "on too few rows": self.soundness.few,
+            "with too few rows": self.soundness.few,
             "spurious": self.soundness.spurious,
         }
         named = np.zeros(self.n_components, dtype=np.bool_)

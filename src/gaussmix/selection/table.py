@@ -351,7 +351,7 @@ def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int 
 
 
 def _eligible(status: np.ndarray[Any, Any], n_unsound: IntArray, value: FloatArray) -> BoolArray:
-    """(m,) whether a line can be selected: it is sound, or if none is, has the fewest unsound components."""
+    """Return (m,) whether each line is sound or, if none is, has the fewest unsound components."""
     which = (status == "sound") & np.isfinite(value)
     if not which.any():
         which = (status == "doubtful") & np.isfinite(value)
