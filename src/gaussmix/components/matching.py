@@ -132,8 +132,8 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
         The mixture whose components are ordered.
     by : "weight", "principal", or a feature's name or position
         "weight": by descending weight. A feature: by ascending mean. "principal": by ascending mean along the first
-        principal direction of the mixture, with the sign that makes its largest entry positive (of several, the first);
-        this order depends on the units of the features. Ties keep the existing order.
+        principal direction of the mixture, with the sign that makes its entry of greatest size positive (of several,
+        the first); this order depends on the units of the features. Ties keep the existing order.
 
     Returns
     -------
