@@ -132,7 +132,7 @@ def run(design: Design, n_sets: int, n_bootstrapped: int, n_draws: int) -> dict[
     if 0 < n_bootstrapped < n_sets:
         outcomes["observed, the same"] = outcomes["observed"][:n_bootstrapped]
     rows_worth = np.median(least) * design.n_rows
-    print(f"least information {np.median(least):.2f}, equivalent to {rows_worth:.0f} rows (medians)", end="; ")
+    print(f"least information {np.median(least):.2f}, {rows_worth:.0f} rows' worth (medians)", end="; ")
     print(f"{moved} fits put in order; {flat} warnings")
     return outcomes
 
