@@ -1,6 +1,6 @@
-"""Conformance suites for covariance structures and engines: ours and anybody's run the same.
+"""Conformance tests for covariance structures and engines, built-in or your own.
 
-Each raises AssertionError with the property that failed.
+Each test raises an AssertionError with the property that failed.
 """
 
 from collections.abc import Callable
@@ -25,15 +25,15 @@ _SIZES = ((1, 1), (2, 3), (3, 2), (4, 5), (2, 9))  # (n_components, n_features)
 
 
 def check_covariance(structure: type[AbstractCovariance]) -> None:
-    """Check that a covariance structure keeps the promises of `AbstractCovariance`.
+    """Check that a covariance structure satisfies the contract of `AbstractCovariance`.
 
-    Every verb is compared with dense linear algebra on the matrices that ``dense`` gives; ``maximize`` is compared
-    with a direct maximization of the likelihood over nearby structures.
+    Every method is compared with dense linear algebra on the matrices of ``dense``. ``maximize`` must give a higher
+    expected log-likelihood than nearby structures.
 
     Parameters
     ----------
     structure : subclass of AbstractCovariance
-        The class; it needs no registration.
+        The structure; it need not be registered.
     """
     for n_components, n_features in _SIZES:
         rng = np.random.default_rng(n_components * 10 + n_features)
@@ -47,14 +47,14 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
 
 
 def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
-    """Check that an engine gives what `ReferenceEngine` gives, and nothing else.
+    """Check that an engine gives the results of `ReferenceEngine`.
 
     Parameters
     ----------
     make_engine : callable
-        Takes rows (n, d) and row weights (n,) or None, returns an engine.
+        Returns an engine, given rows (n, d) and row weights (n,) or None.
     rtol : float
-        Largest error, relative to the largest entry of each result. The default suits double precision.
+        Tolerance relative to the largest entry of each result. The default is for double precision.
     """
     for structure in COVARIANCES.values():
         for n_components, n_features in _SIZES:
@@ -78,7 +78,7 @@ def check_engine(make_engine: MakeEngine, *, rtol: float = 1e-12) -> None:
 def random_covariance(
     structure: type[AbstractCovariance], n_components: int, n_features: int, rng: np.random.Generator
 ) -> AbstractCovariance:
-    """A well-conditioned structure with nothing special about it."""
+    """Draw a well-conditioned structure without special properties."""
     noise = rng.standard_normal((n_components, 4 * n_features + 4, n_features))
     form = FORMS[structure.form]
     scatter = form.total([form.scatter_of(part, np.ones(len(part))) for part in noise])
@@ -89,7 +89,7 @@ def random_covariance(
 def random_mixture(
     structure: type[AbstractCovariance], n_components: int, n_features: int, rng: np.random.Generator
 ) -> Mixture:
-    """A mixture of moderate overlap."""
+    """Draw a mixture with moderate overlap."""
     weights = rng.dirichlet(np.full(n_components, 5.0))
     means = 2.0 * rng.standard_normal((n_components, n_features))
     return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
@@ -98,7 +98,7 @@ def random_mixture(
 def random_with_common_basis(
     form: Literal["diagonal", "spherical"], n_components: int, n_features: int, n_rows: int, rng: np.random.Generator
 ) -> tuple[WhitenedMixture, FloatArray]:
-    """A mixture whose factors have a basis in common, and rows of it."""
+    """Draw a mixture whose factors have a common basis, and rows from it."""
     sizes = n_components, n_features
     root = 0.3 * np.tril(rng.standard_normal((n_features, n_features)))
     root[np.diag_indices(n_features)] = rng.uniform(0.5, 2.0, n_features)
@@ -141,7 +141,7 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
     rows = rng.standard_normal((n_components, n_features))
     common = covariance.common_basis()
     if common is not None:
-        assert covariance.form == "full", "common_basis goes with full factors"
+        assert covariance.form == "full", "common_basis requires full factors"
         scales = common.scales if common.form == "diagonal" else common.scales[:, None]
         lengths = [np.linalg.norm(y, axis=1) for y in (rows @ common.basis * scales, covariance.whiten_each(rows))]
         assert_allclose(lengths[0], lengths[1], rtol=1e-9, err_msg="common_basis")
@@ -183,7 +183,7 @@ def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> 
 
 
 def _check_choices(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
-    """Some components, those of several covariances, and the same ones in other layouts and structures."""
+    """Check selection, concatenation, dense layouts and promotion of components."""
     structure, n_components, dense = type(covariance), covariance.n_components, covariance.dense()
     for some in (range(n_components)[::-1], [n_components - 1], rng.integers(0, n_components, n_components + 2)):
         part = covariance.take(some)
@@ -196,7 +196,7 @@ def _check_choices(covariance: AbstractCovariance, rng: np.random.Generator) -> 
         except ValueError:
             pass
         else:
-            raise AssertionError("concatenate joins components that share something with others")
+            raise AssertionError("concatenate must refuse components with shared parameters")
     else:
         joined = structure.concatenate([covariance, covariance.take([0])])
         assert joined.n_components == n_components + 1, "concatenate"
@@ -213,7 +213,7 @@ def _check_choices(covariance: AbstractCovariance, rng: np.random.Generator) -> 
 
 
 def _check_units(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
-    """Rows, other units, and variances in units of a reference."""
+    """Check whitened rows, changes of units, and variances relative to a reference."""
     n_components, n_features, dense = covariance.n_components, covariance.n_features, covariance.dense()
     rows = rng.standard_normal((3 * n_features + 3, n_features)) @ rng.standard_normal((n_features, n_features))
     for component in range(n_components):
@@ -239,7 +239,7 @@ def _check_units(covariance: AbstractCovariance, rng: np.random.Generator) -> No
 
 
 def _check_merge_costs(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
-    """Runnalls's upper bound, by the determinants of the covariances."""
+    """Check merge costs against Runnalls's upper bound from the determinants of the covariances."""
     first, second = np.triu_indices(covariance.n_components, 1)
     counts = rng.uniform(5.0, 50.0, covariance.n_components)
     shifts = rng.standard_normal((len(first), covariance.n_features))
@@ -249,7 +249,7 @@ def _check_merge_costs(covariance: AbstractCovariance, rng: np.random.Generator)
     for cost, i, j, shift in zip(costs, first, second, shifts, strict=True):
         n = counts[i] + counts[j]
         between = counts[i] * counts[j] / n**2 * np.outer(shift, shift)
-        if covariance.form == "tied":  # the covariance of all is not that of two
+        if covariance.form == "tied":  # the common covariance is not that of the pair
             expected = 0.5 * n * np.trace(np.linalg.solve(dense[i], between))
         else:
             both = _as_seen(covariance, (counts[i] * dense[i] + counts[j] * dense[j]) / n + between)
@@ -259,7 +259,7 @@ def _check_merge_costs(covariance: AbstractCovariance, rng: np.random.Generator)
 
 
 def _as_seen(covariance: AbstractCovariance, matrix: FloatArray) -> FloatArray:
-    """A symmetric matrix without what the structure has no place for."""
+    """Return the projection of a symmetric matrix onto the form of the structure."""
     match covariance.form:
         case "full" | "tied":
             return matrix
@@ -284,15 +284,15 @@ def _check_constructors(covariance: AbstractCovariance) -> None:
                 build(np.full(structure.root_shape(*sizes), bad), *sizes)
             except ValueError:
                 continue
-            raise AssertionError(f"{build.__name__} takes {bad} for a positive-definite matrix")
+            raise AssertionError(f"{build.__name__} accepts {bad} as a positive-definite matrix")
 
 
 def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
-    """The expected log-likelihood of the M-step's answer exceeds that of structures near it."""
+    """Check that the M-step has a higher expected log-likelihood than structures near it."""
     n_components, n_features = covariance.n_components, covariance.n_features
     counts = rng.uniform(20.0, 30.0, n_components)
     rows = [rng.standard_normal((3 * n_features + 3, n_features)) * rng.uniform(0.5, 2, n_features) for _ in counts]
-    raw = [counts[k] / len(part) * part.T @ part for k, part in enumerate(rows)]  # in the data's units
+    raw = [counts[k] / len(part) * part.T @ part for k, part in enumerate(rows)]  # in the units of the data
     form, sums = FORMS[covariance.form], []
     for component, part in enumerate(rows):
         whitened = part @ _dense_factor(covariance, component)
@@ -331,7 +331,7 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
             apart.covariances,
             rtol=1e-9 if isinstance(covariance, AbstractConstrained) else 1e-12,
             atol=1e-12 * ridge,
-            err_msg="maximize: a ridge is a variance added",
+            err_msg="maximize: a ridge must be an added variance",
         )
     if covariance.form != "tied":
         counts[0], scatter[0] = 0.0, 0.0
@@ -340,21 +340,21 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
             _check_without_first(covariance, kept, counts, scatter)
         else:
             assert_array_equal(
-                kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its shape"
+                kept.dense()[0], covariance.dense()[0], err_msg="a component without rows must keep its covariance"
             )
 
 
 def _check_without_first(
     covariance: AbstractConstrained, kept: AbstractCovariance, counts: FloatArray, scatter: FloatArray
 ) -> None:
-    """A component without rows has a covariance, and does not bear on those of the others."""
+    """Check that a component without rows has a covariance, and no influence on the others."""
     assert_array_less(0, kept.pivots(), err_msg="a component without rows must have a covariance")
     others = range(1, covariance.n_components)
     if others:
         fewer = type(covariance)(covariance.roots[1:], len(others), covariance.n_features)
         alone = fewer.maximize(counts[1:], scatter[1:], 1.0)
         scale = alone.dense().max()
-        assert_allclose(kept.dense()[1:], alone.dense(), rtol=0, atol=1e-8 * scale, err_msg="no rows, but a bearing")
+        assert_allclose(kept.dense()[1:], alone.dense(), rtol=0, atol=1e-8 * scale, err_msg="influence without rows")
 
 
 def _check_passes(
@@ -381,8 +381,8 @@ def _check_passes(
         assert_array_equal(labels, reference.score_rows(whitened, "labels", log_prior), err_msg="labels")
     few = engine.sample_rows(10, rng)
     known = rows.astype(few.values.dtype)
-    assert few.n_rows == min(10, WeightedRows(rows, weights).n_positive), "sample_rows: how many"
-    assert (few.values[:, None] == known[None]).all(axis=2).any(axis=1).all(), "sample_rows: foreign rows"
+    assert few.n_rows == min(10, WeightedRows(rows, weights).n_positive), "sample_rows: number of rows"
+    assert (few.values[:, None] == known[None]).all(axis=2).any(axis=1).all(), "sample_rows: unknown rows"
     assert (few.weights is None) == (weights is None)
     assert few.n_positive == few.n_rows, "sample_rows: rows without weight"
 
@@ -397,7 +397,7 @@ def _same_moments(ours: Moments, theirs: Moments, rtol: float) -> None:
 
 
 def _check_far_rows(make_engine: MakeEngine) -> None:
-    """Responsibilities are exact where densities underflow; a distance that overflows gives density zero, not NaN."""
+    """Check responsibilities where densities underflow, and that an overflowing distance gives density zero."""
     mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [1.0]], [1.0, 1.0], covariance_type="spherical")
     whitened = mixture.whitened()
     far = make_engine(np.array([[1e3], [-1e3]]), None)

@@ -111,7 +111,7 @@ def test_ranges_that_are_none_are_refused(text, table):
             "same.json cannot be both the table (-o) and the model (--model).",
         ),
         (["--columns", "size"], "size"),
-        (["-k", "400"], "No model could be fitted: 400 components need as many different rows"),
+        (["-k", "400"], "No model could be fitted: 400 components need as many distinct rows"),
     ],
 )
 def test_wrong_options_are_told_in_a_sentence(options, message, table, tmp_path, monkeypatch):

@@ -160,7 +160,7 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
 
 
 def principal_direction(mixture: Mixture) -> FloatArray:
-    """(d,) the first principal direction of a mixture, of length one, with a positive entry of greatest size."""
+    """Return the first principal direction (d,) of a mixture: a unit vector whose largest entry is positive."""
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())
