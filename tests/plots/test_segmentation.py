@@ -165,5 +165,5 @@ def test_segmentation_display_takes_one_image_and_a_fitted_segmenter():
         SegmentationDisplay.from_estimator(segmenter, image)
     with pytest.raises(TypeError, match="fitted GaussianMixtureSegmenter; got GaussianMixture"):
         SegmentationDisplay.from_estimator(GaussianMixture(2), image)
-    with pytest.raises(ValueError, match="must be one array"):
+    with pytest.raises(ValueError, match="must be a single array"):
         SegmentationDisplay.from_estimator(segmenter.fit(image), [image, image])
