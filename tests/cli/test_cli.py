@@ -264,7 +264,7 @@ def test_fit_refuses_bad_tables_in_one_sentence(content, message, tmp_path):
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.npy"])
 def test_fit_of_a_missing_file_says_so(name, tmp_path):
-    assert fails("fit", tmp_path / name, "-k", 2) == f"Error: There is no file {tmp_path / name}."
+    assert fails("fit", tmp_path / name, "-k", 2) == f"Error: {tmp_path / name} does not exist."
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_fit_of_a_missing_file_says_so(name, tmp_path):
         ),
         (["--columns", "length", "--weights", "v"], "has no column 'v'"),
         (["--columns", "width", "--weights", "length"], "column 'length' has the weight -"),
-        (["--columns", ""], "has no column left to fit"),
+        (["--columns", ""], "has no columns besides the weights"),
     ],
 )
 def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
@@ -287,12 +287,12 @@ def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(table, model, tmp_path):
     choose = ["--columns", "length"]
-    assert "there is no folder" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
-    assert "is a folder; give the name of a file" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
+    assert "does not exist" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
+    assert "is a folder; give a file name" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
     assert "is an input; write the output to another file" in fails("fit", table, "-k", 2, *choose, "-o", table)
     assert "is an input" in fails("predict", model, table, "-o", table)
-    assert "does not end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
-    assert "there is no folder" in fails("demo", "-o", tmp_path / "none" / "out")
+    assert "must end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
+    assert "does not exist" in fails("demo", "-o", tmp_path / "none" / "out")
 
 
 def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
@@ -301,7 +301,7 @@ def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
     for command in (["predict", damaged, table], ["score", damaged, table], ["sample", damaged]):
         assert "damaged.json is not a gaussmix model: it is not JSON" in fails(*command)
     assert "is not a gaussmix model" in fails("predict", table, table)
-    assert fails("sample", tmp_path / "none.json") == f"Error: There is no file {tmp_path / 'none.json'}."
+    assert fails("sample", tmp_path / "none.json") == f"Error: {tmp_path / 'none.json'} does not exist."
 
 
 def test_predict_names_the_columns_that_are_missing(model, tmp_path):
@@ -314,7 +314,7 @@ def test_predict_names_the_columns_that_are_missing(model, tmp_path):
 
 def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
     Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
-    assert "already has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
+    assert "has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
 
 
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
@@ -351,7 +351,7 @@ def ctrl_c_in_the_search(monkeypatch):
 def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
     result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: this is the best model so far, it has not converged.\n"
+    assert result.stderr == "Interrupted: this is the best model so far; it has not converged.\n"
     assert "why it stopped  Interrupted after" in result.stdout
     assert Mixture.load(tmp_path / "m.json").n_components == 2
 

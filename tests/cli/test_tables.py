@@ -86,7 +86,7 @@ def test_csv_as_spreadsheets_write_it_is_read(content, names, rows, tmp_path):
 
 def test_other_encodings_are_refused_with_a_remedy(tmp_path):
     (tmp_path / "table.csv").write_text("Größe;b\n1;2\n", encoding="cp1252")
-    with pytest.raises(ValueError, match=r"is not a CSV table in UTF-8; save it in this encoding .*CSV UTF-8"):
+    with pytest.raises(ValueError, match=r"is not a CSV table in UTF-8; save it as UTF-8 .*CSV UTF-8"):
         read_table(tmp_path / "table.csv")
 
 
@@ -132,7 +132,7 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
         ("a,b\n" + 9 * ",\n", r"in 9 of 9 rows: 'a' in row 0 .*'a' in row 4 \(line 6\) and 4 more; fill"),
         (
             "a;b\n1,5;1.234\n1;2\n",
-            r"has decimal commas, but decimal points in column 'b' \(1.234 in row 0 \(line 2\)\); use one",
+            r"has decimal commas but has decimal points in column 'b' \(1.234 in row 0 \(line 2\)\); use one",
         ),
         ("a;b\n1,5;2\n1.234;3\n", r"column 'a' has '1,5' in row 0"),
         ("a;b\n1.234,5;2\n1;3\n", r"column 'a' has '1.234,5' in row 0"),
@@ -164,7 +164,7 @@ def test_bytes_that_are_no_table_are_refused_by_name(suffix, tmp_path):
     [
         (np.array([["a"]]), "is not a .npy file of numbers"),
         (np.array([[None]]), "is not a .npy file of numbers"),
-        (np.zeros((2, 2, 2)), r"holds an array of shape \(2, 2, 2\)"),
+        (np.zeros((2, 2, 2)), r"has an array of shape \(2, 2, 2\)"),
         (np.empty((0, 2)), "has no rows"),
         (np.empty((2, 0)), "has no columns"),
         (np.array([[0.0, np.nan]]), "has missing or infinite values in 1 of 1 rows: '1' in row 0; fill"),
@@ -179,7 +179,7 @@ def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, t
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pd.to_datetime(["2020-01-01"]), "column 'a' holds datetime64.*, not numbers; choose columns"),
+        (pd.to_datetime(["2020-01-01"]), "column 'a' has datetime64.* values, not numbers; choose columns"),
         (["text"], "column 'a' has 'text' in row 0 instead of a number"),
         ([[1, 2]], "column 'a' has '.1 2.' in row 0 instead of a number"),
         ([None], "has missing or infinite values in 1 of 1 rows: 'a' in row 0"),
@@ -219,9 +219,9 @@ def test_missing_columns_are_named_beside_those_there_are(tmp_path):
 def test_other_suffixes_are_refused_for_reading_and_writing(tmp_path):
     with pytest.raises(ValueError, match=r"the formats of tables; save the sheet as CSV UTF-8 first"):
         read_table(tmp_path / "table.xlsx")
-    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
+    with pytest.raises(ValueError, match=r"table.txt must end in .csv, .parquet or .npy"):
         read_table(tmp_path / "table.txt")
-    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
+    with pytest.raises(ValueError, match=r"table.txt must end in .csv, .parquet or .npy"):
         write_table(tmp_path / "table.txt", {"a": np.zeros(2)})
 
 

@@ -83,7 +83,7 @@ def sample(
     check_output(output, model, table=True)
     mixture = Mixture.load(model)
     if labels and "label" in mixture.names:
-        raise ValueError(f"{model} already has a feature named 'label'; omit --labels")
+        raise ValueError(f"{model} has a feature named 'label'; omit --labels")
     rows, drawn = mixture.sample(n, seed)
     columns: dict[str, Rows] = dict(zip(mixture.names, rows.T, strict=True))
     if labels:

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by `gaussmix fit -o`.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `gaussmix fit -o`.")]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table.")]
 Components = Annotated[int, typer.Option("--components", "-k", min=1, help="Number of components.")]
 
 
 class CovarianceType(StrEnum):
-    """The names of `gaussmix.core.covariance.COVARIANCES`."""
+    """Names of `gaussmix.core.covariance.COVARIANCES`."""
 
     FULL = "full"
     TIED = "tied"
@@ -21,7 +21,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """These names, and the letters of `gaussmix.core.covariance.MODELS`."""
+    """Names of `CovarianceType` and the three-letter names of `gaussmix.core.covariance.MODELS`."""
 
     FULL = "full"
     TIED = "tied"
@@ -44,7 +44,7 @@ class ModelName(StrEnum):
 
 
 class Init(StrEnum):
-    """The names of `gaussmix.fitting.initialization.METHODS`."""
+    """Names of `gaussmix.fitting.initialization.METHODS`."""
 
     KMEANS = "kmeans"
     KMEANS_PLUS_PLUS = "k-means++"
@@ -64,11 +64,11 @@ ModelOption = Annotated[
 Starts = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Number of starts; the fit of greatest likelihood is kept. If not given, a search uses 8."
+        min=1, help="Number of starts; the fit with the greatest likelihood is kept. If not given, a search of 8."
     ),
 ]
 TimeBudget = Annotated[
-    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time, and keep the best model so far.")
+    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time and keep the best model so far.")
 ]
 RegCovar = Annotated[
     str | None,
@@ -83,12 +83,12 @@ SeedOption = Annotated[
 
 
 def options_given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given; for the others the estimator has defaults."""
+    """Return the options that were given; the estimator has defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def number_or_name(text: str | None) -> float | str | None:
-    """Return the text as a number if it is one."""
+    """Return the text as a number if it is one, else unchanged."""
     try:
         return None if text is None else float(text)
     except ValueError:

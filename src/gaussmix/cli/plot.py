@@ -20,10 +20,10 @@ SUFFIXES = (".png", ".pdf", ".svg")
 @command
 def plot(
     model: ModelPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .pdf or .svg file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Figure to write, a .png, .pdf or .svg file.")],
     table: Annotated[
         Path | None,
-        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; if not given, only the model is drawn."),
+        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; without it, only the model is drawn."),
     ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Features to show, by name or position; all if not given.")
@@ -33,7 +33,7 @@ def plot(
     """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
     check_output(output, model, *([] if table is None else [table]))
     if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the formats of figures")
+        raise ValueError(f"{output} must end in .png, .pdf or .svg, the formats of figures")
     mixture = Mixture.load(model)
     shown = _features(mixture, model, features)
     rows = None if table is None else read_features(mixture, table)

@@ -19,7 +19,7 @@ from gaussmix.core.text import Entry, entry_grid
 def report(
     model: ModelPath,
     table: TablePath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write; it is self-contained.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Report to write, a self-contained .html file.")],
     components: Annotated[
         str | None,
         typer.Option(
@@ -33,12 +33,12 @@ def report(
     weights: WeightsOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """Write a report on a model and a table to one HTML file, with figures."""
+    """Write a report with figures on a model and a table to a single HTML file."""
     check_output(output, model, table)
     if output.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"{output} should end with .html")
+        raise ValueError(f"{output} must end in .html")
     if components is not None and no_compare:
-        raise ValueError("-k and --no-compare exclude each other; omit one of them")
+        raise ValueError("-k and --no-compare cannot be combined; omit one of them")
     numbers = () if no_compare else None if components is None else numbers_in(components)
     mixture = Mixture.load(model)
     rows = read_features(mixture, table, leaving_out=weights)
@@ -61,7 +61,7 @@ def report(
         except KeyboardInterrupt as pressed:
             if not partial.exists():
                 raise
-            interrupt = KeyboardInterrupt("Interrupted: the report has the models that were compared before.")
+            interrupt = KeyboardInterrupt("Interrupted: the report has the models that were compared until then.")
             interrupt.__cause__ = pressed
     print_apart(entry_grid([Entry("report", str(output))]))
     if interrupt:

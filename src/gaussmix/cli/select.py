@@ -17,11 +17,11 @@ from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
 from gaussmix.core.text import Entry, entry_grid
 
 _RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
-_MOST = 10_000  # components; more are probably a typing error
+_MOST = 10_000  # components; more are probably a typo
 
 
 class Criterion(StrEnum):
-    """The names of `gaussmix.selection.table.CRITERIA`."""
+    """Names of `gaussmix.selection.table.CRITERIA`."""
 
     BIC = "bic"
     ICL = "icl"
@@ -63,13 +63,13 @@ def select(
     check_output(output, table)
     check_output(model, table)
     if output is not None and output.suffix.lower() not in (".csv", ".json"):
-        raise ValueError(f"{output} should end with .csv or .json")
+        raise ValueError(f"{output} must end in .csv or .json")
     if output is not None and model is not None and output.absolute() == model.absolute():
         raise ValueError(f"{output} cannot be both the table (-o) and the model (--model)")
     numbers, types = numbers_in(components), _types_in(covariance_type)
     rows = read_rows(table, columns, weights)
     if rows.n_rows < 2:
-        raise ValueError(f"{table} has 1 row; a comparison of models needs at least 2")
+        raise ValueError(f"{table} has 1 row; a comparison of models requires at least 2")
     from gaussmix.estimators import GaussianMixtureIC
 
     options: dict[str, Any] = options_given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
@@ -99,7 +99,7 @@ def select(
 
 
 def numbers_in(text: str) -> tuple[int, ...]:
-    """Return the numbers of components in "1:9" (both ends included), "2,4,8", or a mixture of both."""
+    """Return the numbers of components in "1:9" (inclusive), "2,4,8", or a combination of both."""
     numbers: set[int] = set()
     for part in text.split(","):
         found = _RANGE.fullmatch(part)

@@ -20,15 +20,15 @@ from gaussmix.imaging import Segmentation
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
 
-_CELL = 18  # characters of a mean with its deviation
+_CELL = 18  # characters of a mean with its standard deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # stays on one line
+_COLOR = "mean color"  # not wrapped
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
     """Return weights, means and standard deviations of the components.
 
-    Each component is a line. If the features do not fit in the width, each feature is a line; if the components do not
+    Components are rows. If the features do not fit in the width, features are rows; if the components do not
     fit either, only the first features are shown, with a note.
     """
     k, d = mixture.n_components, mixture.n_features
@@ -51,7 +51,7 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
 
 
 def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
-    """Return the likelihood and the criteria of a fit to these rows, and how it ended."""
+    """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row = estimator.lower_bound_
     return [
@@ -65,7 +65,7 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
 
 
 def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
-    """Return the share of the pixels and the mean color of each class, and for NIfTI volumes its volume.
+    """Return the pixel share and mean color of each class, and its volume for NIfTI files.
 
     With fractions, shares and volumes are also computed from the sums of the fractions.
     """
@@ -87,7 +87,7 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
 
 
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
-    """Return the share of the pixels that each segment has in each file, beside its mean color."""
+    """Return the pixel share of each segment in each file, with its mean color."""
     k = max(len(share) for share in shares)
     table = _new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):

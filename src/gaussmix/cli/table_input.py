@@ -1,4 +1,4 @@
-"""Features and weights of rows from the table that a command reads."""
+"""Features and weights of rows, read from the table of a command."""
 
 import csv
 from pathlib import Path
@@ -18,7 +18,7 @@ WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Colum
 
 
 def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedRows:
-    """Read features and weights; without names if neither the file nor the options name the columns."""
+    """Read features and weights; features have no names if neither the file nor the options name the columns."""
     features: list[str] | None = None
     if columns is not None:
         features = [name.strip() for name in next(csv.reader([columns]), [])]
@@ -29,7 +29,7 @@ def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedR
     elif weights is not None:
         features = [name for name in column_names(path)[0] if name != weights]
     if features == []:
-        raise ValueError(f"{path} has no column left to fit")
+        raise ValueError(f"{path} has no columns besides the weights; there is nothing to fit")
     if weights is None:
         table, row_weights = read_table(path, features), None
         values, names = table.rows, table.names
@@ -42,7 +42,7 @@ def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedR
 
 
 def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:
-    """Read the features of a model: by name if both have names, else by position, without the column left out."""
+    """Read the features of a model by name if both have names, else by position, without one column."""
     names, named = column_names(path)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):

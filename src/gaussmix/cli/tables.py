@@ -1,6 +1,6 @@
-"""Files with tables: CSV, Parquet and .npy. No other module imports pandas and pyarrow.
+"""Table files: CSV, Parquet and .npy. No other module imports pandas or pyarrow.
 
-Messages count rows from 0, as everywhere; for CSV files they also have the number of the line, counted from 1.
+Messages count rows from 0, and for CSV files also give the line number, counted from 1.
 """
 
 import csv
@@ -24,18 +24,18 @@ SUFFIXES = (".csv", ".parquet", ".npy")
 
 _SHOWN = 5  # rows in an error message
 _CHOOSE, _ITS_OWN = "choose columns with --columns", "the model needs numbers there"
-_MANY = 20  # rows; more are not sorted by chance
+_MANY = 20  # rows; more are hardly sorted by chance
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of finite numbers.
+    """Table of finite numbers.
 
     Attributes
     ----------
     rows : (n, d) array
-        At least one row and one column.
+        Array of at least one row and one column.
     names : tuple of d str
         Names of the columns; their positions "0", "1", ... if the file has no names.
     named : bool
@@ -77,7 +77,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
     ----------
     path : path to a .csv, .parquet or .npy file
     columns : sequence of str, optional
-        Names, or positions as text if the file has no names. Other columns may contain anything.
+        Names of columns, or positions as text if the file has no names. Other columns may contain anything.
     fixed : bool
         Whether a model requires these columns, so that error messages do not suggest others.
 
@@ -123,7 +123,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None, 
 
 
 def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
-    """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no names."""
+    """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no column names."""
     target = Path(path)
     match require_table_suffix(target):
         case ".csv":
@@ -137,17 +137,17 @@ def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
 
 
 def table_as_csv(columns: Mapping[str, Rows]) -> str:
-    """Return columns of equal length as CSV text, with as many digits as identify each number."""
+    """Return columns of equal length as CSV text, with enough digits to identify each number."""
     text: str = _import_pandas().DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
     return text
 
 
 def require_table_suffix(path: Path) -> str:
-    """Return the suffix in lower case; ValueError unless it is that of a table."""
+    """Return the suffix in lower case; raise ValueError unless it is that of a table."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         remedy = "; save the sheet as CSV UTF-8 first" if suffix in (".xlsx", ".xls", ".ods") else ""
-        raise ValueError(f"{path} does not end in .csv, .parquet or .npy, the formats of tables{remedy}")
+        raise ValueError(f"{path} must end in .csv, .parquet or .npy, the formats of tables{remedy}")
     return suffix
 
 
@@ -165,7 +165,7 @@ def _csv_names(path: Path) -> tuple[tuple[str, ...], bool]:
 
 def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequence[int]) -> Any:
     version = tuple(map(int, _import_pandas().__version__.split(".")[:2]))
-    precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # always so from 3.1 on
+    precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # the default from 3.1
     given = {"header": 0 if named else None, "names": range(len(names)), **precision}
     frame = _read_csv(path, **given)
     if _separator(path) != ";":
@@ -179,7 +179,7 @@ def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequenc
             rows = np.flatnonzero(cells[at].str.contains(".", regex=False, na=False))
             if rows.size:
                 raise ValueError(
-                    f"{path} has decimal commas, but decimal points in column {names[at]!r} "
+                    f"{path} has decimal commas but has decimal points in column {names[at]!r} "
                     f"({cells[at].iloc[rows[0]]} in row {rows[0]}{_line(path, rows[0])}); use one decimal sign"
                 )
     for at, column in pointed.items():
@@ -188,7 +188,7 @@ def _csv_frame(path: Path, names: Sequence[str], named: bool, positions: Sequenc
 
 
 def _with_decimal_points(column: Any) -> Any:
-    """Convert a column of text to numbers if all are whole or have a decimal comma, else return None."""
+    """Convert a text column to numbers if all are whole or have a decimal comma, else return None."""
     text = column[column.notna()].astype(str)
     if not text.str.fullmatch(_DECIMAL_COMMA).all():
         return None
@@ -196,7 +196,7 @@ def _with_decimal_points(column: Any) -> Any:
 
 
 def _is_running_number(column: Any) -> bool:
-    """Return whether integers grow by one from row to row, or just grow in many rows, as identifiers do."""
+    """Return whether integers increase by one per row, or increase over many rows, like identifiers."""
     steps = column.diff().iloc[1:]
     whole = column.dtype.kind in "iu" and len(column) > 2
     return whole and bool((steps == 1).all() or (len(column) >= _MANY and (steps > 0).all()))
@@ -214,7 +214,7 @@ def _separator(path: Path) -> str:
 
 
 def _line(path: Path, row: int) -> str:
-    """Return the line of a CSV file on which a row ends, such as " (line 3)"."""
+    """Return the line of a CSV file on which a row ends, in the form " (line 3)"."""
     if path.suffix.lower() != ".csv":
         return ""
     named = _csv_names(path)[1]
@@ -242,7 +242,7 @@ def _read_csv(path: Path, **options: Any) -> Any:
         raise ValueError(f"{path} is empty") from None
     except UnicodeDecodeError:
         raise ValueError(
-            f"{path} is not a CSV table in UTF-8; save it in this encoding (in a spreadsheet: CSV UTF-8)"
+            f"{path} is not a CSV table in UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
         ) from None
     except pandas.errors.ParserWarning:
         raise ValueError(f"{path} is not a CSV table: its rows have more cells than its header") from None
@@ -271,7 +271,7 @@ def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
 
 
 def _npy_array(path: Path) -> Rows:
-    """(n, d) the array, mapped into memory."""
+    """Return the array (n, d), mapped into memory."""
     array: Rows
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size else None)
@@ -282,7 +282,7 @@ def _npy_array(path: Path) -> Rows:
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
-        raise ValueError(f"{path} holds an array of shape {array.shape}; a table has rows and columns")
+        raise ValueError(f"{path} has an array of shape {array.shape}; a table must have two axes, rows and columns")
     return array
 
 
@@ -292,7 +292,7 @@ def _numbers(path: Path, name: str, column: Any, advice: str) -> Rows:
     if kind in "biuf":
         return np.asarray(column.to_numpy())
     if kind != "O":
-        raise ValueError(f"{path}: column {name!r} holds {column.dtype}, not numbers; {advice}")
+        raise ValueError(f"{path}: column {name!r} has {column.dtype} values, not numbers; {advice}")
     numbers = _import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     text = np.flatnonzero(np.isnan(numbers) & column.notna().to_numpy())
     if text.size:
@@ -339,7 +339,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _as_typed(names: Sequence[str]) -> str:
-    """Return the names as the value of an option, after a space, if they can be typed as such."""
+    """Return the names as the value of an option, preceded by a space, if they can be typed as one."""
     text = ",".join(names)
     can_be_typed = text and len(text) <= 100 and text.count(",") == len(names) - 1 and not re.search(r'["$`\\!]', text)
     return f' "{text}"' if can_be_typed else ""
