@@ -27,7 +27,7 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
     deviations = np.sqrt(shares @ centered**2)
     varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)
     facts: dict[str, Any] = {"constant": [names[at] for at in np.flatnonzero(constant)]}
-    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and _is_ordered(rows[:, at])]
+    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and is_ordered(rows[:, at])]
     facts["spreads"] = _spreads(deviations, varying, names)
     facts.update(discrete=[], skewed=[], heavy_tails=[], point_masses=[])
     for at in varying:
@@ -51,7 +51,7 @@ def _values(column: FloatArray) -> dict[str, dict[str, Any]]:
     return found if few is None else {"discrete": few} | {kind: found[kind] for kind in found if kind != "point_masses"}
 
 
-def _is_ordered(values: FloatArray) -> bool:
+def is_ordered(values: FloatArray) -> bool:
     """Return whether the values are integers that increase, or decrease, with every row, as identifiers do."""
     steps = np.diff(values)
     monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
