@@ -7,8 +7,25 @@ from typing import Annotated, Any
 import typer
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `gaussmix fit -o`.")]
-TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table.")]
-Components = Annotated[int, typer.Option("--components", "-k", min=1, help="Number of components.")]
+TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A table: CSV, Parquet or .npy.")]
+
+
+def _number_of_components(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a number; the command `gaussmix select` chooses the number of components"
+        ) from None
+    if number < 1:
+        raise typer.BadParameter(f"{number} is not at least 1")
+    return number
+
+
+Components = Annotated[
+    int,
+    typer.Option("--components", "-k", metavar="NUMBER", parser=_number_of_components, help="Number of components."),
+]
 
 
 class CovarianceType(StrEnum):
@@ -57,8 +74,8 @@ ModelOption = Annotated[
     ModelName,
     typer.Option(
         "--covariance-type",
-        metavar="full|tied|diag|spherical|EII|...|VVV",
-        help="Covariance structure: a name, or three letters for volume, shape and orientation.",
+        metavar="STRUCTURE",
+        help="Covariance structure: full, tied, diag, spherical, or letters from EII to VVV.",
     ),
 ]
 Starts = Annotated[
@@ -73,13 +90,29 @@ TimeBudget = Annotated[
 RegCovar = Annotated[
     str | None,
     typer.Option(
-        metavar="NUMBER|chen-tan|inverse-wishart",
-        help="Number added to every variance, or name of a penalty; if not given, a very weak penalty.",
+        metavar="NUMBER|NAME",
+        help="Number added to every variance, or a penalty (chen-tan, inverse-wishart); default: a very weak penalty.",
     ),
 ]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="Seed for the starts; the same seed gives the same model.")
 ]
+
+
+def flag(*names: str, **options: Any) -> Any:
+    """Return an option without a value, whose help shows no type."""
+    return typer.Option(*names, metavar="", **options)
+
+
+HeaderFlag = Annotated[bool, flag("--header", help="The first line of a CSV file is a header although it is numbers.")]
+NoHeaderFlag = Annotated[bool, flag("--no-header", help="The first line of a CSV file is a row, not a header.")]
+
+
+def header_given(header: bool, no_header: bool) -> bool | None:
+    """Return whether the user says that the first line is a header; None if nothing is said."""
+    if header and no_header:
+        raise ValueError("--header and --no-header exclude each other; omit one of them")
+    return True if header else False if no_header else None
 
 
 def options_given(**options: Any) -> dict[str, Any]:

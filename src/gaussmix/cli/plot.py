@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gaussmix.cli.console import command
-from gaussmix.cli.options import ModelPath
+from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, flag, header_given
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
@@ -28,7 +28,9 @@ def plot(
     features: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Features to show, by name or position; all if not given.")
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw on a dark background.")] = False,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
+    dark: Annotated[bool, flag("--dark", help="Draw on a dark background.")] = False,
 ) -> None:
     """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
     check_output(output, model, *([] if table is None else [table]))
@@ -36,7 +38,7 @@ def plot(
         raise ValueError(f"{output} must end in .png, .pdf or .svg, the formats of figures")
     mixture = Mixture.load(model)
     shown = _features(mixture, model, features)
-    rows = None if table is None else read_features(mixture, table)
+    rows = None if table is None else read_features(mixture, table, header=header_given(header, no_header))
     from gaussmix.plots import model_figure, write_figure
 
     with complete_file(output) as partial:

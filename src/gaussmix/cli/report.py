@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gaussmix.cli.console import command
-from gaussmix.cli.options import ModelPath, SeedOption, TablePath
+from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, SeedOption, TablePath, flag, header_given
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.select import numbers_in
 from gaussmix.cli.summary import print_apart
@@ -29,8 +29,10 @@ def report(
             help="Numbers of components to compare with, such as 1:9; if not given, up to three more.",
         ),
     ] = None,
-    no_compare: Annotated[bool, typer.Option("--no-compare", help="Do not compare with other models.")] = False,
+    no_compare: Annotated[bool, flag("--no-compare", help="Do not compare with other models.")] = False,
     weights: WeightsOption = None,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
     seed: SeedOption = 0,
 ) -> None:
     """Write a report with figures on a model and a table to a single HTML file."""
@@ -41,8 +43,8 @@ def report(
         raise ValueError("-k and --no-compare cannot be combined; omit one of them")
     numbers = () if no_compare else None if components is None else numbers_in(components)
     mixture = Mixture.load(model)
-    rows = read_features(mixture, table, leaving_out=weights)
-    row_weights = None if weights is None else read_weights(table, weights)
+    rows = read_features(mixture, table, leaving_out=weights, header=header_given(header, no_header))
+    row_weights = None if weights is None else read_weights(table, weights, header_given(header, no_header))
     from gaussmix.html_report import write_report
 
     interrupt = None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gaussmix.cli.console import command
-from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption
+from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption, flag
 from gaussmix.cli.picture_input import find_pictures
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.summary import print_apart
@@ -56,15 +56,13 @@ def segment(
         ),
     ] = None,
     fractions: Annotated[
-        bool, typer.Option("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
+        bool, flag("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
     ] = False,
     bias_field: Annotated[
-        bool, typer.Option("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
+        bool, flag("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
     ] = False,
-    each: Annotated[bool, typer.Option("--each", help="Fit one model for each file instead of one for all.")] = False,
-    volume: Annotated[
-        bool, typer.Option("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")
-    ] = False,
+    each: Annotated[bool, flag("--each", help="Fit one model for each file instead of one for all.")] = False,
+    volume: Annotated[bool, flag("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")] = False,
     maps: Annotated[
         bool | None,
         typer.Option(

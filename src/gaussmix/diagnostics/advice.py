@@ -15,7 +15,7 @@ _MOST_COLUMNS = 5
 
 def advice_for_rows(rows: dict[str, Any]) -> list[str]:
     """Return at most two sentences of advice about rows before a fit."""
-    return (_columns(rows) + _shape(rows) + _outliers(rows))[:_MOST]
+    return (_columns(rows) + _logarithms(rows) + _shape(rows) + _outliers(rows))[:_MOST]
 
 
 def advice_for_fit(facts: dict[str, Any]) -> list[str]:
@@ -28,7 +28,7 @@ def advice_for_fit(facts: dict[str, Any]) -> list[str]:
     if not columns:  # redundant columns make components singular
         advice += _components(facts["components"])
     if rows is not None and not advice:
-        advice += _shape(rows)
+        advice += _logarithms(rows) + _shape(rows)
     starts = None if fit is None else fit["starts"]
     if starts is not None and starts["share_best"] < _RARE:
         advice.append("Use more starts: few of them reached the best optimum, so there may be a better one.")
@@ -42,6 +42,11 @@ def _columns(rows: dict[str, Any]) -> list[str]:
     dropped = dropped or [found["column"] for found in rows["collinear"]]
     dropped += rows["ordered"]
     return [f"Leave out {join_words(dropped, _MOST_COLUMNS)}."] if dropped else []
+
+
+def _logarithms(rows: dict[str, Any]) -> list[str]:
+    skewed = [found["column"] for found in rows["skewed"]]
+    return [f"Fit the logarithm of {join_words(skewed, _MOST_COLUMNS)}."] if skewed else []
 
 
 def _components(components: list[dict[str, Any]]) -> list[str]:

@@ -12,6 +12,7 @@ from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
+from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
 from gaussmix.diagnostics.overlap import overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
@@ -134,6 +135,9 @@ def inspect_fit(
         some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
         shares = mixture.responsibilities(some.values).max(axis=1)
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
+        for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
+            found["shape"] = shape
+        facts["interrupted"] = interrupted_components(mixture, some.values) if given.n_features == 1 else []
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
 
@@ -176,10 +180,12 @@ def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows 
     """Return the facts about each component, including the reasons why it is unsound."""
     k = mixture.n_components
     condition, correlation = conditions(mixture)
+    spreads = relative_spreads(mixture)
     found: list[dict[str, Any]] = [
         {
             "weight": float(mixture.weights[at]),
             "count": None,
+            "relative_spread": float(spreads[at]),
             "condition": float(condition[at]),
             "correlation_condition": float(correlation[at]),
             "loss_without": None,

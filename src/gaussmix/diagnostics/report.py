@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
+from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
+from gaussmix.diagnostics.component_shapes import is_small, is_wide
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHOWN = 5
 _GROUPED = 3  # components with the same troubles that share an entry
-_OVERLAP = 0.05
+_OVERLAP, _STRONG_OVERLAP = 0.05, 0.2
+_UNCERTAIN = 0.8
 _CONDITION = 1e4
 _BYTES = 100e6
 _DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
@@ -86,6 +88,12 @@ def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
             f"{found['commonest']:g}"
             for found in rows["discrete"]
         ],
+        "skewed": [_skewed(found) for found in rows["skewed"]],
+        "heavy tails": [
+            f"{found['column']} has tails at least {found['ratio']:.2g} times as long as those of a normal distribution"
+            for found in rows["heavy_tails"]
+        ],
+        "repeated values": [_point_mass(found) for found in rows["point_masses"]],
         "units": [_units(rows["spreads"])] if units_matter(rows) else [],
         "repeated rows": _repeated_rows(rows),
         "outliers": _outliers(rows["outliers"]),
@@ -113,6 +121,18 @@ def _collinear(found: dict[str, Any]) -> str:
     share = found["unexplained"]
     rest = "up to rounding" if share < 1e-11 else f"except for {share:.2g} of its variance"
     return f"{found['column']} is a linear function of {join_words(found['of'], _SHOWN)}, {rest}"
+
+
+def _skewed(found: dict[str, Any]) -> str:
+    return (
+        f"{found['column']} has skewness {found['skewness']:.2g}, its logarithm {found['skewness_of_logarithm']:.2g}; "
+        f"a normal distribution describes the logarithm better, by {found['gain']:.2g} nats per row"
+    )
+
+
+def _point_mass(found: dict[str, Any]) -> str:
+    end = "" if found["end"] is None else f", its {found['end']} value,"
+    return f"{found['column']} is {found['value']:g}{end} in {found['share']:.1%} of the rows and rarely near it"
 
 
 def _units(spreads: dict[str, Any]) -> str:
@@ -174,8 +194,52 @@ def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     condition = components[worst]["correlation_condition"]
     if condition > _CONDITION and not components[worst]["troubles"]:
         yield Entry("condition", f"{condition:.1e} for the correlation matrix of component {worst}", flagged=True)
+    yield from _shape_entries(facts)
     if len(components) > 1:
-        yield Entry("certainty", _certainty(facts["overlap"]))
+        overlap = facts["overlap"]
+        worst_overlap = max((pair["overlap"] for pair in overlap["pairs"]), default=0.0)
+        uncertain = worst_overlap >= _STRONG_OVERLAP or overlap["certainty"] < _UNCERTAIN
+        yield Entry("certainty", _certainty(overlap), flagged=uncertain)
+
+
+def _shape_entries(facts: dict[str, Any]) -> Iterator[Entry]:
+    components = facts["components"]
+    small = [at for at, found in enumerate(components) if is_small(found["weight"], len(components))]
+    if small:
+        sizes = [f"component {at} has {components[at]['weight']:.2%} of the rows" for at in small]
+        yield Entry("small", join_clauses(sizes, _SHOWN), flagged=True)
+    wide = [
+        f"component {at} is {found['relative_spread']:.2g} times as wide as the others and has "
+        f"{found['weight']:.1%} of the rows: it may collect outliers"
+        for at, found in enumerate(components)
+        if is_wide(found["weight"], found["relative_spread"])
+    ]
+    if wide:
+        yield Entry("wide", join_clauses(wide, _SHOWN), flagged=True)
+    shapes = [(at, found["shape"]) for at, found in enumerate(components) if found.get("shape") is not None]
+    texts = [
+        f"component {at} is skewed in {shape['skewed']} (skewness {shape['skewness']:.2g})"
+        for at, shape in shapes
+        if shape["skewed"] is not None
+    ]
+    texts += [
+        f"component {at} has {shape['outside']:.1%} of its rows outside the ellipsoid that should hold 99.9%"
+        for at, shape in shapes
+        if shape["outside"] is not None
+    ]
+    if texts:
+        yield Entry("not normal", join_clauses(texts, _SHOWN), flagged=True)
+    sides = [
+        f"component {found['component']} has rows on both sides of {_components_named(found['within'])}"
+        for found in facts.get("interrupted", [])
+    ]
+    if sides:
+        text = f'{join_clauses(sides, _SHOWN)}; equal variances (covariance_type="tied") give one threshold'
+        yield Entry("order", text, flagged=True)
+
+
+def _components_named(numbers: list[int]) -> str:
+    return f"{plural('component', len(numbers))} {join_words(numbers, _SHOWN)}"
 
 
 def _certainty(overlap: dict[str, Any]) -> str:

@@ -10,16 +10,17 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.text import default_names
+from gaussmix.core.text import default_names, join_words
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
-from gaussmix.diagnostics.columns import column_facts
+from gaussmix.diagnostics.columns import column_facts, is_ordered
 from gaussmix.diagnostics.report import Report
 
 _FAR, _NEIGHBORS = 5.0, 3
 _COMPARED = 2_000  # rows with which a candidate is compared
 _START_ROWS = 100_000
+_SHOWN, _FEW_DISTINCT = 5, 0.2
 
 
 def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
@@ -67,6 +68,38 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     facts = row_facts(rows, n_components, covariance_type)
     facts["memory"] = _memory(given, n_components, covariance_type)
     return Report({"rows": facts, "advice": advice_for_rows(facts)})
+
+
+def row_warnings(rows: WeightedRows) -> list[str]:
+    """Return sentences about columns that number the rows, and about rows of which few are distinct.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Finite numbers.
+
+    Returns
+    -------
+    list of str
+        Empty for most tables.
+    """
+    some = fixed_subsample(rows)
+    names = rows.names or default_names(rows.n_features)
+    found = []
+    ordered = [name for name, column in zip(names, some.rows.values.T, strict=True) if is_ordered(column)]
+    if ordered and len(ordered) < len(names):
+        verb = "increases or decreases" if len(ordered) == 1 else "increase or decrease"
+        left = [name for name in names if name not in ordered]
+        found.append(
+            f"{join_words(ordered, _SHOWN)} {verb} with every row, as a row number does. Fit the other columns "
+            f"({join_words(left, _SHOWN)}) unless this is a measurement."
+        )
+    distinct = _n_distinct(rows.values, some)
+    if distinct < _FEW_DISTINCT * some.rows.n_rows:
+        found.append(
+            f"{distinct:,} of {rows.n_rows:,} rows are distinct. Components may describe repeated values, not clusters."
+        )
+    return found
 
 
 def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> dict[str, Any]:

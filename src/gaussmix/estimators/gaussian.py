@@ -95,7 +95,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         "none" takes plain EM steps. With numbers for the other parameters, iterations are the same as in scikit-learn.
     time_budget : float, optional
         Seconds after which the best model so far is returned.
-    order_by : "auto", "weight", "principal", or a feature's name or position, default="auto"
+    order_by : "auto", "weight", "variance", "principal", or a feature's name or position, default="auto"
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
