@@ -1,0 +1,10 @@
+"""Conformance suites for covariance structures and engines: ours and anybody's run the same.
+
+Each raises AssertionError with the property that failed.
+"""
+
+from gaussmix.testing.covariances import check_covariance
+from gaussmix.testing.engines import check_engine
+from gaussmix.testing.random_models import random_covariance, random_mixture, random_with_common_basis
+
+__all__ = ["check_covariance", "check_engine", "random_covariance", "random_mixture", "random_with_common_basis"]
