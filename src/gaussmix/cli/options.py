@@ -21,7 +21,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """These names, and the letters of `gaussmix.core.covariance.MODELS`."""
+    """The names of `gaussmix.core.covariance.STRUCTURES` for more than one feature."""
 
     FULL = "full"
     TIED = "tied"

@@ -154,9 +154,9 @@ def standard_errors(
 ) -> StandardErrors:
     """The standard errors of the parameters of a mixture that was fitted to rows.
 
-    They are those of maximum likelihood, for any covariance structure, and cost one pass and a matrix of the free
-    parameters. A penalty is not in them: that of ``reg_covar="auto"`` is far too weak to matter; a strong one, or a
-    large ridge, moves the estimates off the top, and makes them vary less than is said here.
+    They are those of maximum likelihood, for each of the fourteen covariance structures, and cost one pass and a matrix
+    of the free parameters. A penalty is not in them: that of ``reg_covar="auto"`` is far too weak to matter; a strong
+    one, or a large ridge, moves the estimates off the top, and makes them vary less than is said here.
 
     Parameters
     ----------
@@ -178,7 +178,8 @@ def standard_errors(
     Raises
     ------
     ValueError
-        If an argument is not what it should be, or there are more than 5,000 free parameters.
+        If an argument is not what it should be, if there are more than 5,000 free parameters, or if the structure is
+        not one of the fourteen.
     TypeError
         If the model is neither a fitted `GaussianMixture` nor a `Mixture`.
     FloatingPointError

@@ -7,6 +7,7 @@ from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray
+from gaussmix.testing.letters import check_count_parameters, check_letters
 from gaussmix.testing.random_models import SIZES, random_covariance
 
 
@@ -14,7 +15,8 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
     """Check that a covariance structure keeps the promises of `AbstractCovariance`.
 
     Every verb is compared with dense linear algebra on the matrices that ``dense`` gives; ``maximize`` is compared
-    with a direct maximization of the likelihood over nearby structures.
+    with a direct maximization of the likelihood over nearby structures, and ``letters`` and ``count_parameters`` with
+    what the covariances share and in how many directions they move.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
         rng = np.random.default_rng(n_components * 10 + n_features)
         covariance = random_covariance(structure, n_components, n_features, rng)
         _check_algebra(covariance, rng)
+        check_letters(covariance)
+        check_count_parameters(covariance, rng)
         _check_choices(covariance, rng)
         _check_units(covariance, rng)
         _check_merge_costs(covariance, rng)
@@ -118,6 +122,10 @@ def _check_choices(covariance: AbstractCovariance, rng: np.random.Generator) -> 
         joined = structure.concatenate([covariance, covariance.take([0])])
         assert joined.n_components == n_components + 1, "concatenate"
         assert_array_equal(joined.dense(), np.concatenate([dense, dense[:1]]), err_msg="concatenate")
+        other = random_covariance(structure, n_components, covariance.n_features, rng)
+        both = structure.concatenate([covariance, other])
+        if isinstance(both, AbstractConstrained):
+            assert both.is_kept(), "letters without E, but components share something: concatenate"
     roots, factors = covariance.dense_roots(), covariance.dense_factors()
     assert_array_equal(roots, np.tril(roots), err_msg="dense_roots must be lower triangular")
     assert_allclose(roots @ roots.transpose(0, 2, 1), dense, rtol=1e-12, atol=1e-12, err_msg="dense_roots")

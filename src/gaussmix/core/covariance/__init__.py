@@ -1,5 +1,7 @@
 """The shapes a component can have, by scikit-learn's names and by mclust's letters."""
 
+from collections.abc import Iterable
+
 from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.constrained import AbstractConstrained
@@ -10,29 +12,58 @@ from gaussmix.core.covariance.spherical import Spherical
 from gaussmix.core.covariance.tied import Tied
 from gaussmix.core.typing import Form
 
-COVARIANCES: dict[str, type[AbstractCovariance]] = {
-    structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
-}
+
+def by_name(structures: Iterable[tuple[str, type[AbstractCovariance]]]) -> dict[str, type[AbstractCovariance]]:
+    """Return structures by their names.
+
+    Parameters
+    ----------
+    structures : iterable of (str, subclass of AbstractCovariance)
+        Names and classes; a class may have several names.
+
+    Returns
+    -------
+    dict
+        In the same order.
+
+    Raises
+    ------
+    ValueError
+        If two classes have the same name.
+    """
+    named: dict[str, type[AbstractCovariance]] = {}
+    for name, structure in structures:
+        if named.setdefault(name, structure) is not structure:
+            raise ValueError(
+                f"{named[name].__name__} and {structure.__name__} are both called {name!r}: give one another name"
+            )
+    return named
+
+
+COVARIANCES: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.name, structure) for structure in (Full, Tied, Diagonal, Spherical)
+)
 """scikit-learn's four, one of each form."""
 
-MODELS: dict[str, type[AbstractCovariance]] = {
-    structure.letters: structure
+MODELS: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.letters, structure)
     for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
-}
-"""mclust's fourteen, from simple to rich."""
+)
+"""mclust's fourteen, from simple to rich. Each has a compiled M-step, which is found by its letters."""
 
-_NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII, "V": Spherical}
+STRUCTURES: dict[str, type[AbstractCovariance]] = by_name(
+    [*COVARIANCES.items(), *MODELS.items(), ("E", EII), ("V", Spherical)]
+)
+"""All structures by all their names; "E" and "V" are mclust's letters for one feature."""
 
 
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     """The structure of that name or those letters.
 
-    "E" and "V" are mclust's letters for one feature: EII and VII there.
-
     Parameters
     ----------
     covariance_type : str
-        A word of scikit-learn's, or letters of mclust's.
+        A key of `STRUCTURES`.
 
     Returns
     -------
@@ -45,14 +76,14 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
         With the names there are.
     """
     try:
-        return _NAMED[covariance_type]
+        return STRUCTURES[covariance_type]
     except (KeyError, TypeError):
-        names = ", ".join(repr(name) for name in (*COVARIANCES, *MODELS))
+        names = ", ".join(map(repr, STRUCTURES))
         raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
 
 
-def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
-    """The structure without what components share; a tied one is itself.
+def is_model(structure: type[AbstractCovariance]) -> bool:
+    """Return whether a structure is one of `MODELS`.
 
     Parameters
     ----------
@@ -61,10 +92,10 @@ def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
 
     Returns
     -------
-    subclass of AbstractCovariance
-        A structure whose components share nothing, or the tied one.
+    bool
+        False for another class with the same letters.
     """
-    return structure.free if issubclass(structure, AbstractConstrained) else structure
+    return MODELS.get(structure.letters) is structure
 
 
 def structure_of(form: Form) -> type[AbstractCovariance]:
@@ -86,13 +117,15 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 __all__ = [
     "COVARIANCES",
     "MODELS",
+    "STRUCTURES",
     "AbstractConstrained",
     "AbstractCovariance",
     "Diagonal",
     "Full",
     "Spherical",
     "Tied",
+    "by_name",
     "covariance_class",
-    "free_of",
+    "is_model",
     "structure_of",
 ]
