@@ -18,9 +18,10 @@ from gaussmix.cli.console import fit_progress
 from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
 from gaussmix.cli.tables import write_table
-from gaussmix.core.covariance import COVARIANCES, MODELS
+from gaussmix.core.covariance import COVARIANCES, STRUCTURES
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.initialization import METHODS
+from gaussmix.selection.model_names import ONE_COLUMN
 
 CHOOSE = ["--columns", "length"]
 
@@ -420,8 +421,7 @@ def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
 
 def test_choices_are_those_of_the_package():
     assert [choice.value for choice in CovarianceType] == list(COVARIANCES)
-    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
-    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
+    assert [choice.value for choice in ModelName] == [name for name in STRUCTURES if name not in ONE_COLUMN]
     assert [choice.value for choice in Init] == list(METHODS)
 
 

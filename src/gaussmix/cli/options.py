@@ -38,7 +38,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """Names of `CovarianceType` and the three-letter names of `gaussmix.core.covariance.MODELS`."""
+    """Names of `gaussmix.core.covariance.STRUCTURES` for more than one feature."""
 
     FULL = "full"
     TIED = "tied"

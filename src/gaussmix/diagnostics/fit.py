@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import free_of
+from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import fixed_subsample
@@ -146,7 +146,7 @@ def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnRedu
     """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    return ColumnReduction.of(rows, free_of(type(mixture.covariance)).name)
+    return ColumnReduction.of(rows, structure_of(mixture.covariance.form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:

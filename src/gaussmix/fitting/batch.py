@@ -1,7 +1,8 @@
 """Batched EM: many short runs on the same few rows in one compiled call, for model search and resampling.
 
 Runs have no history, no callback and no repair: a run with a singular covariance or an empty component fails.
-Estimators pass the best model to `em.fit_em`. For more than `MOST_FEATURES` features use `sequential_batch`.
+Estimators pass the best model to `em.fit_em`. For more than `MOST_FEATURES` features, and for structures without a
+compiled M-step, use `sequential_batch`.
 """
 
 import math
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import gaussmix.core._native as _native
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -117,6 +118,7 @@ def fit_em_batch(
     rows : WeightedRows
         Rows with at most `MOST_FEATURES` features.
     structure : type of AbstractCovariance
+        One of `MODELS`.
     responsibilities : (m, n, k) array
         Tables whose rows sum to one.
     update : MaximumLikelihood
@@ -130,10 +132,13 @@ def fit_em_batch(
     Raises
     ------
     ValueError
-        If there are too many features, the responsibilities have a wrong shape, or there is a prior on the means.
+        If the structure has no compiled M-step, there are too many features, the responsibilities have a wrong shape,
+        or there is a prior on the means.
     """
     check_batch(rows, responsibilities, update)
     n, d = rows.shape
+    if not is_model(structure):
+        raise ValueError(f"{structure.__name__} has no compiled M-step: use fit_em_one_by_one")
     if d > MOST_FEATURES:
         raise ValueError(f"fit_em_batch takes at most {MOST_FEATURES} features, got {d}: use fit_em_one_by_one")
     m, _, k = responsibilities.shape

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.core.covariance import free_of
+from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
@@ -70,7 +70,7 @@ def fit_mixture(
     FitResult
         The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    columns = ColumnReduction.of(rows, free_of(settings.structure).name) if reduce_columns else None
+    columns = ColumnReduction.of(rows, structure_of(settings.structure.form).name) if reduce_columns else None
     kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
     if rows.weights is not None:
         kept = replace(kept, weights=rows.weights / min(1.0, rows.weights[rows.weights > 0].mean()))

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from gaussmix.core.covariance import covariance_class, free_of
+from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
@@ -168,7 +168,7 @@ class ColumnReduction:
         Mixture
             Mixture of all columns.
         """
-        own, structure = free_of(type(mixture.covariance)), covariance_class(self.covariance_type)
+        own, structure = structure_of(mixture.covariance.form), covariance_class(self.covariance_type)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:

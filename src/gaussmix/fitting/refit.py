@@ -61,8 +61,9 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
         engine = NativeEngine.of(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
     shares = start.responsibilities(rows.values)[None]
-    fit_batch = batch_method(rows.n_features)
-    runs = fit_batch(rows, type(start.covariance), shares, update, BATCH_SETTINGS)
+    structure = type(start.covariance)
+    fit_batch = batch_method(structure, rows.n_features)
+    runs = fit_batch(rows, structure, shares, update, BATCH_SETTINGS)
     if not np.isfinite(runs.objectives[0]):
         raise FitFailedError("a component collapsed or lost its rows")
     mixture = runs.mixture(0)

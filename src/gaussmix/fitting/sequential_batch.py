@@ -1,11 +1,11 @@
-"""Batched EM for wide tables: runs of `fit_em` one after the other, with multithreaded passes."""
+"""Batched EM by runs of `fit_em` one after the other, for wide tables and structures without a compiled M-step."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
@@ -20,9 +20,10 @@ BatchMethod = Callable[[WeightedRows, type[AbstractCovariance], FloatArray, Maxi
 """The signature of `fit_em_batch` and of `fit_em_one_by_one`."""
 
 
-def batch_method(n_features: int) -> BatchMethod:
-    """Return `fit_em_batch` for up to `MOST_FEATURES` features, and `fit_em_one_by_one` for more."""
-    return fit_em_batch if n_features <= MOST_FEATURES else fit_em_one_by_one
+def batch_method(structure: type[AbstractCovariance], n_features: int) -> BatchMethod:
+    """Return `fit_em_batch` if it takes the structure and so many features, and `fit_em_one_by_one` otherwise."""
+    is_compiled = n_features <= MOST_FEATURES and is_model(structure)
+    return fit_em_batch if is_compiled else fit_em_one_by_one
 
 
 def fit_em_one_by_one(
@@ -32,7 +33,7 @@ def fit_em_one_by_one(
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> BatchFit:
-    """Run EM from each of m tables of responsibilities, one after the other, for any number of features.
+    """Run EM from each of m tables of responsibilities, one after the other, for any structure and number of features.
 
     With more than `MOST_FEATURES` features the pass takes most of the time, and its work is divided among the threads.
 

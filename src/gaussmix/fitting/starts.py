@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.triangular import inverse_transposed
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
@@ -118,7 +118,7 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     """
     k, d = log_shares.shape[1], data.rows.n_features
     prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
-    free = free_of(structure)
+    free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
     mixture = MaximumLikelihood(prior=prior).maximize(alike, moments).mixture

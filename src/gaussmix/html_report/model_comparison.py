@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import COVARIANCES
+from gaussmix.core.covariance import COVARIANCES, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -109,7 +109,9 @@ def compare_models(
     n_jobs: int | None,
     progress: bool,
 ) -> tuple[ModelComparison, KeyboardInterrupt | None]:
-    """Search over the structure of the model and scikit-learn's four; of many rows a fixed sample is used.
+    """Search over the structure of the model, if it is one of `MODELS`, and scikit-learn's four.
+
+    Of many rows a fixed sample is used.
 
     Returns
     -------
@@ -121,9 +123,10 @@ def compare_models(
     some = fixed_subsample(rows)
     if not some.complete:
         rows = some.rows
+    own = (mixture.covariance_type,) if is_model(type(mixture.covariance)) else ()
     search = GaussianMixtureIC(
         n_components,
-        covariance_types=(mixture.covariance_type, *COVARIANCES),
+        covariance_types=(*own, *COVARIANCES),
         random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,
@@ -161,12 +164,13 @@ def compare_with_search(
         for line, (size, other) in enumerate(map(table.spec_of, range(len(table))))
         if size == k and code_of(other, d) == code_of(name, d) and table.status[line] != "failed"
     ]
+    has_refit = bool(same) and is_model(structure)
     return ModelComparison(
         search,
         rows.n_rows,
         FitCriteria.of(f"{name} {k}", n_parameters, moments),
         dropped,
-        FitCriteria.from_table(table, same[0]) if same else None,
+        FitCriteria.from_table(table, same[0]) if has_refit else None,
         notes,
     )
 

@@ -55,7 +55,7 @@ def fit_one_more(
         tables.append(also.responsibilities(values))
     rounding = rounding_variances(values)
     step = max(1, _TABLE // tables[0].size)
-    fit_batch = batch_method(rows.n_features)
+    fit_batch = batch_method(structure, rows.n_features)
     best: Refit | None = None
     for start in range(0, len(tables), step):
         some = np.stack(tables[start : start + step])

@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import helmert, null_space
 
+from gaussmix.core.covariance import MODELS, is_model
 from gaussmix.core.covariance.common_axes import generic_axes, lengths_along
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
@@ -87,7 +88,19 @@ class Parametrization:
 
     @classmethod
     def about(cls, mixture: Mixture) -> Self:
-        """Make the coordinates of the covariance structure of a mixture."""
+        """Make the coordinates of the covariance structure of a mixture.
+
+        Raises
+        ------
+        ValueError
+            If the structure is not one of `MODELS`.
+        """
+        structure = type(mixture.covariance)
+        if not is_model(structure):
+            raise ValueError(
+                f"standard errors are for {', '.join(MODELS)}, got a mixture of covariance_type={structure.name!r}: "
+                "use bootstrap"
+            )
         k, d = mixture.means.shape
         volume, shape, orientation = list(mixture.covariance.letters)
         nothing = np.zeros((1, 1, d, d))

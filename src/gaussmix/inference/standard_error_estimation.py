@@ -180,7 +180,8 @@ def standard_errors(
     Raises
     ------
     ValueError
-        If an argument is invalid, or there are more than 5,000 free parameters.
+        If an argument is invalid, there are more than 5,000 free parameters, or the structure is not one of the
+        fourteen.
     TypeError
         If the model is neither a fitted `GaussianMixture` nor a `Mixture`.
     FloatingPointError

@@ -16,7 +16,7 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import MOST_FEATURES, BatchSettings
+from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.selection.model_names import ModelSpec, as_origin
@@ -137,7 +137,6 @@ class GridSweep:
         self._data, self._deadline, self._step = data, deadline, step
         self._known = known
         self._is_wide = data.rows.n_features > MOST_FEATURES
-        self._fit_batch = batch_method(data.rows.n_features)
         names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
         structures = from_simple_to_rich(names)
         self._names = [names[structure] for structure in structures]
@@ -235,13 +234,8 @@ class GridSweep:
 
     def _best_after_short_runs(self, spec: ModelSpec, starts: list[Start]) -> list[Start]:
         """Return the best starts after a few iterations of plain EM, with updated responsibilities."""
-        short = self._fit_batch(
-            self._data.rows,
-            spec.structure,
-            np.stack([table for _, table in starts]),
-            self._data.update_for_batch(spec),
-            BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True),
-        )
+        settings = BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True)
+        short = self._fit_batch(spec, starts, settings)
         assert short.responsibilities is not None
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
@@ -250,13 +244,8 @@ class GridSweep:
         began = time.perf_counter()
         optima = self.optima.setdefault(spec, LocalOptima())
         if starts:
-            ended = self._fit_batch(
-                self._data.rows,
-                spec.structure,
-                np.stack([table for _, table in starts]),
-                self._data.update_for_batch(spec),
-                BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True),
-            )
+            settings = BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True)
+            ended = self._fit_batch(spec, starts, settings)
             assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):
                 objective = float(ended.objectives[at])
@@ -272,6 +261,13 @@ class GridSweep:
                     table = ended.responsibilities[at]
                     optima.add(LocalOptimum(mixture, objective, log_likelihood, soundness, starts[at][0], table))
         optima.seconds += time.perf_counter() - began
+
+    def _fit_batch(self, spec: ModelSpec, starts: list[Start], settings: BatchSettings) -> BatchFit:
+        """Run EM for a model from each start."""
+        rows, structure = self._data.rows, spec.structure
+        tables = np.stack([table for _, table in starts])
+        fit_batch = batch_method(structure, rows.n_features)
+        return fit_batch(rows, structure, tables, self._data.update_for_batch(spec), settings)
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:

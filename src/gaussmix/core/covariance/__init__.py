@@ -1,5 +1,7 @@
 """Covariance structures, by the names of scikit-learn and the letters of mclust."""
 
+from collections.abc import Iterable
+
 from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.covariance.constrained import AbstractConstrained
@@ -10,29 +12,61 @@ from gaussmix.core.covariance.spherical import Spherical
 from gaussmix.core.covariance.tied import Tied
 from gaussmix.core.typing import Form
 
-COVARIANCES: dict[str, type[AbstractCovariance]] = {
-    structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
-}
+
+def by_name(structures: Iterable[tuple[str, type[AbstractCovariance]]]) -> dict[str, type[AbstractCovariance]]:
+    """Return structures by their names.
+
+    Parameters
+    ----------
+    structures : iterable of (str, subclass of AbstractCovariance)
+        Names and classes; a class may have several names.
+
+    Returns
+    -------
+    dict
+        In the same order.
+
+    Raises
+    ------
+    ValueError
+        If two classes have the same name.
+    """
+    named: dict[str, type[AbstractCovariance]] = {}
+    for name, structure in structures:
+        if named.setdefault(name, structure) is not structure:
+            raise ValueError(
+                f"{named[name].__name__} and {structure.__name__} are both called {name!r}: give one another name"
+            )
+    return named
+
+
+COVARIANCES: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.name, structure) for structure in (Full, Tied, Diagonal, Spherical)
+)
 """The four structures of scikit-learn, one of each form."""
 
-MODELS: dict[str, type[AbstractCovariance]] = {
-    structure.letters: structure
+MODELS: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.letters, structure)
     for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
-}
-"""The fourteen structures of mclust, from the fewest parameters to the most."""
+)
+"""The fourteen structures of mclust, from the fewest parameters to the most.
 
-_NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII, "V": Spherical}
+Each has a compiled M-step, found by its letters.
+"""
+
+STRUCTURES: dict[str, type[AbstractCovariance]] = by_name(
+    [*COVARIANCES.items(), *MODELS.items(), ("E", EII), ("V", Spherical)]
+)
+"""All structures by all their names; "E" and "V" are mclust's names for one feature and mean EII and VII."""
 
 
 def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
     """Return the covariance structure of a name.
 
-    "E" and "V" are mclust's names for data with one feature; they mean EII and VII.
-
     Parameters
     ----------
     covariance_type : str
-        A name of scikit-learn or the letters of mclust.
+        A key of `STRUCTURES`.
 
     Returns
     -------
@@ -45,14 +79,14 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
         If there is no such name; the message lists all names.
     """
     try:
-        return _NAMED[covariance_type]
+        return STRUCTURES[covariance_type]
     except (KeyError, TypeError):
-        names = ", ".join(repr(name) for name in (*COVARIANCES, *MODELS))
+        names = ", ".join(map(repr, STRUCTURES))
         raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
 
 
-def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
-    """Return the structure without constraints across components; the tied structure is returned as it is.
+def is_model(structure: type[AbstractCovariance]) -> bool:
+    """Return whether a structure is one of `MODELS`.
 
     Parameters
     ----------
@@ -61,10 +95,10 @@ def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
 
     Returns
     -------
-    subclass of AbstractCovariance
-        A structure whose components share no parameters, or the tied one.
+    bool
+        False for another class with the same letters.
     """
-    return structure.free if issubclass(structure, AbstractConstrained) else structure
+    return MODELS.get(structure.letters) is structure
 
 
 def structure_of(form: Form) -> type[AbstractCovariance]:
@@ -86,13 +120,15 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 __all__ = [
     "COVARIANCES",
     "MODELS",
+    "STRUCTURES",
     "AbstractConstrained",
     "AbstractCovariance",
     "Diagonal",
     "Full",
     "Spherical",
     "Tied",
+    "by_name",
     "covariance_class",
-    "free_of",
+    "is_model",
     "structure_of",
 ]
