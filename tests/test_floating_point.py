@@ -67,65 +67,67 @@ KNOWN = np.where(np.arange(24) % 6 == 0, LABELS, -1)
 GRID = np.linspace(-100, 200, 50)
 
 WORKFLOWS = {
-    "fit": lambda _: GaussianMixture(3, random_state=0).fit(ROWS).predict_proba(ROWS),
-    "fit like scikit-learn": lambda _: GaussianMixture(
+    "fit": lambda at: GaussianMixture(3, random_state=0).fit(ROWS).predict_proba(ROWS),
+    "fit like scikit-learn": lambda at: GaussianMixture(
         3, tol=1e-3, reg_covar=1e-6, init_params="random", random_state=0
     ).fit(ROWS),
-    "fit of a table": lambda _: GaussianMixture(2, random_state=0).fit(pd.DataFrame(ROWS, columns=["a", "b"])).report(),
-    "weights": lambda _: GaussianMixture(2, random_state=0).fit(ROWS, sample_weight=np.geomspace(1e-300, 1, 240)),
-    "tiny units": lambda _: GaussianMixture(2, random_state=0).fit(1e-140 * ROWS[:, :1]).covariances_,
-    "scores": lambda _: [MODEL.bic(ROWS), MODEL.entropy(ROWS), MODEL.score(ROWS), MODEL.sample(50), MODEL.precisions_],
-    "search": lambda _: print(GaussianMixtureIC(range(1, 4), random_state=0).fit(ROWS).why()),
-    "cross-validation": lambda _: GaussianMixtureIC([1, 2], covariance_types=["VVV"], criterion="cv").fit(ROWS),
-    "report": lambda _: print(MODEL.report(ROWS), inspect_rows(ROWS, n_components=3)),
-    "trace": lambda _: trace_em(ROWS, OTHER.mixture_, 3),
+    "fit of a table": lambda at: (
+        GaussianMixture(2, random_state=0).fit(pd.DataFrame(ROWS, columns=["a", "b"])).report()
+    ),
+    "weights": lambda at: GaussianMixture(2, random_state=0).fit(ROWS, sample_weight=np.geomspace(1e-300, 1, 240)),
+    "tiny units": lambda at: GaussianMixture(2, random_state=0).fit(1e-140 * ROWS[:, :1]).covariances_,
+    "scores": lambda at: [MODEL.bic(ROWS), MODEL.entropy(ROWS), MODEL.score(ROWS), MODEL.sample(50), MODEL.precisions_],
+    "search": lambda at: print(GaussianMixtureIC(range(1, 4), random_state=0).fit(ROWS).why()),
+    "cross-validation": lambda at: GaussianMixtureIC([1, 2], covariance_types=["VVV"], criterion="cv").fit(ROWS),
+    "report": lambda at: print(MODEL.report(ROWS), inspect_rows(ROWS, n_components=3)),
+    "trace": lambda at: trace_em(ROWS, OTHER.mixture_, 3),
     "model file": lambda at: (MODEL.mixture_.save(at / "m.json"), load(at / "m.json").sample(9)),
-    "marginal": lambda _: MODEL.mixture_.marginal([0]).log_density(ROWS[:, :1]),
-    "bootstrap": lambda _: print(bootstrap(MODEL, ROWS, n_draws=5, random_state=0)),
-    "parametric bootstrap": lambda _: bootstrap(MODEL, ROWS, kind="parametric", n_draws=3, random_state=0).interval(),
-    "standard errors": lambda _: print(standard_errors(MODEL, ROWS)),
-    "likelihood ratio": lambda _: print(likelihood_ratio_test(ROWS, 1, n_draws=3, random_state=0)),
-    "number of components": lambda _: print(choose_n_components(ROWS, n_draws=19, up_to=2, random_state=0)),
-    "stability": lambda _: print(stability(MODEL, ROWS, n_draws=3, random_state=0)),
-    "held out": lambda _: print(cross_validated_log_likelihood(MODEL, ROWS, n_folds=3)),
-    "matching": lambda _: (match_components(MODEL.mixture_, MODEL.mixture_), align(MODEL.mixture_, MODEL.mixture_)),
-    "order": lambda _: order_components(MODEL.mixture_, "principal"),
-    "comparison": lambda _: print(compare_mixtures(MODEL.mixture_, OTHER.mixture_)),
-    "criteria": lambda _: entropy(MODEL.predict_proba(ROWS)),
+    "marginal": lambda at: MODEL.mixture_.marginal([0]).log_density(ROWS[:, :1]),
+    "bootstrap": lambda at: print(bootstrap(MODEL, ROWS, n_draws=5, random_state=0)),
+    "parametric bootstrap": lambda at: bootstrap(MODEL, ROWS, kind="parametric", n_draws=3, random_state=0).interval(),
+    "standard errors": lambda at: print(standard_errors(MODEL, ROWS)),
+    "likelihood ratio": lambda at: print(likelihood_ratio_test(ROWS, 1, n_draws=3, random_state=0)),
+    "number of components": lambda at: print(choose_n_components(ROWS, n_draws=19, up_to=2, random_state=0)),
+    "stability": lambda at: print(stability(MODEL, ROWS, n_draws=3, random_state=0)),
+    "held out": lambda at: print(cross_validated_log_likelihood(MODEL, ROWS, n_folds=3)),
+    "matching": lambda at: (match_components(MODEL.mixture_, MODEL.mixture_), align(MODEL.mixture_, MODEL.mixture_)),
+    "order": lambda at: order_components(MODEL.mixture_, "principal"),
+    "comparison": lambda at: print(compare_mixtures(MODEL.mixture_, OTHER.mixture_)),
+    "criteria": lambda at: entropy(MODEL.predict_proba(ROWS)),
     "html": lambda at: write_report(at / "r.html", MODEL, ROWS, n_components=[2, 3]),
     "figure": lambda at: write_figure(at / "f.png", model_figure(MODEL.mixture_, ROWS)),
     "animation": lambda at: EMAnimation(trace_em(ROWS, OTHER.mixture_, 2), ROWS).save(at / "a.html"),
-    "criterion": lambda _: CriterionDisplay.from_estimator(SEARCH),
-    "curve of a trace": lambda _: TraceDisplay.from_estimator(MODEL),
-    "curves": lambda _: (
+    "criterion": lambda at: CriterionDisplay.from_estimator(SEARCH),
+    "curve of a trace": lambda at: TraceDisplay.from_estimator(MODEL),
+    "curves": lambda at: (
         density_contours(MODEL.mixture_, GRID, GRID / 100, [1e-3, 1e-9]),
         decision_boundaries(MODEL.mixture_, GRID, GRID / 100),
         mass_levels(MODEL.mixture_, [0.5, 0.9], n_points=4096),
         marginal_densities(MODEL.mixture_, 0, GRID),
     ),
     "table": lambda at: (write_table(at / "t.csv", {"a": ROWS[:, 0]}), read_table(at / "t.csv")),
-    "image": lambda _: segment_image(IMAGE, 2, random_state=0),
+    "image": lambda at: segment_image(IMAGE, 2, random_state=0),
     "picture": lambda at: write_segmentation(at / "out", segment_picture(PICTURE, SEGMENTER), fractions=True),
-    "known pixels": lambda _: segment_image(IMAGE, 2, labels=KNOWN, random_state=0),
-    "number of classes": lambda _: segment_image(IMAGE, "auto", smoothing=0, random_state=0),
-    "ways to segment": lambda _: compare(IMAGE, 2, n_seeds=2, random_state=0).figure(),
-    "metrics": lambda _: [measure(LABELS, 1 - LABELS) for measure in (metrics.dice, metrics.covering)],
+    "known pixels": lambda at: segment_image(IMAGE, 2, labels=KNOWN, random_state=0),
+    "number of classes": lambda at: segment_image(IMAGE, "auto", smoothing=0, random_state=0),
+    "ways to segment": lambda at: compare(IMAGE, 2, n_seeds=2, random_state=0).figure(),
+    "metrics": lambda at: [measure(LABELS, 1 - LABELS) for measure in (metrics.dice, metrics.covering)],
 }
 WORKFLOWS |= {
     f"merging by {method}": partial(
-        lambda _, method: print(merge_components(MODEL.mixture_, ROWS, method=method).text()), method=method
+        lambda at, method: print(merge_components(MODEL.mixture_, ROWS, method=method).text()), method=method
     )
     for method in ("entropy", "ridgeline-ratio", "ridgeline-unimodal", "bhattacharyya", "demp")
 }
 WORKFLOWS |= {
-    name: partial(lambda _, distance: distance(MODEL.mixture_, OTHER.mixture_), distance=getattr(distances, name))
+    name: partial(lambda at, distance: distance(MODEL.mixture_, OTHER.mixture_), distance=getattr(distances, name))
     for name in ("kullback_leibler", "jeffreys", "bhattacharyya", "overlap", "squared_wasserstein", "total_variation")
 }
 WORKFLOWS |= {
-    display.__name__: partial(lambda _, display: display.from_estimator(MODEL, ROWS), display=display)
+    display.__name__: partial(lambda at, display: display.from_estimator(MODEL, ROWS), display=display)
     for display in (MixtureDisplay, PairsDisplay, ResponsibilityDisplay, UncertaintyDisplay)
 }
-WORKFLOWS["HistogramDisplay"] = lambda _: HistogramDisplay.from_estimator(MODEL.mixture_.marginal([0]), ROWS[:, :1])
+WORKFLOWS["HistogramDisplay"] = lambda at: HistogramDisplay.from_estimator(MODEL.mixture_.marginal([0]), ROWS[:, :1])
 
 
 @pytest.mark.slow
@@ -164,7 +166,7 @@ before = np.geterr()
 import importlib, pkgutil
 import gaussmix
 for module in pkgutil.walk_packages(gaussmix.__path__, "gaussmix."):
-    if module.name != "gaussmix.__main__":
+    if not module.name.endswith("main__"):
         importlib.import_module(module.name)
 rows = np.random.default_rng(0).normal(size=(300, 2)) + np.repeat([[0.0], [60.0]], 150, axis=0)
 gaussmix.GaussianMixture(2, random_state=0).fit(rows).predict_proba(rows)

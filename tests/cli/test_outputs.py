@@ -87,7 +87,7 @@ def test_a_link_to_an_input_is_that_input(inputs):
     (inputs / "link.json").symlink_to(inputs / "t.csv")
     assert "is an input" in fails("fit", inputs / "t.csv", "-k", 2, "-o", inputs / "link.json")
     (inputs / "far.json").symlink_to(inputs / "nowhere" / "m.json")
-    assert "there is no folder" in fails("fit", inputs / "t.csv", "-k", 2, "-o", inputs / "far.json")
+    assert "nowhere does not exist" in fails("fit", inputs / "t.csv", "-k", 2, "-o", inputs / "far.json")
 
 
 WRITES_AND_WAITS = """

@@ -9,14 +9,14 @@ from gaussmix.core.output_files import is_stream, require_possible_output
 
 
 def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
-    """Raise ValueError, before any work is done, if the file cannot be written or would replace an input."""
+    """Raise ValueError if the file cannot be written or would replace an input; called before any work."""
     if path is None:
         return
     if table:
         require_table_suffix(path)
     require_possible_output(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the name of a file")
+        raise ValueError(f"{path} is a folder; give a file name")
     if not is_stream(path):
         _check_folder(Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent, path)
     elif not os.access(path, os.W_OK):
@@ -25,11 +25,11 @@ def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
 
 
 def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> None:
-    """Raise ValueError, before any work is done, if the files cannot be written or would replace an input."""
+    """Raise ValueError if the files cannot be written or would replace an input; called before any work."""
     require_possible_output(folder)
     if folder.exists():
         if not folder.is_dir():
-            raise ValueError(f"{folder} is a file; give the name of a folder")
+            raise ValueError(f"{folder} is a file; give a folder name")
         _check_writable(folder)
     else:
         _check_folder(folder.parent, folder)
@@ -40,7 +40,7 @@ def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> No
 
 def _check_folder(parent: Path, path: Path) -> None:
     if not parent.is_dir():
-        raise ValueError(f"{path} cannot be written: there is no folder {parent}")
+        raise ValueError(f"{path} cannot be written: the folder {parent} does not exist")
     _check_writable(parent)
 
 

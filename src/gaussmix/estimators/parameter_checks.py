@@ -1,4 +1,4 @@
-"""What a user may pass to an estimator, and what is said when it is something else."""
+"""Validation of the parameters of estimators."""
 
 import math
 from numbers import Integral, Real
@@ -72,7 +72,7 @@ def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
 
 
 def check_gaussian_mixture(estimator: Any) -> None:
-    """Raise a ValueError for a parameter of `GaussianMixture` that has no meaning."""
+    """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
     covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
     require_verbose(estimator.verbose)
@@ -96,7 +96,7 @@ def check_gaussian_mixture(estimator: Any) -> None:
 
 
 def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int) -> None:
-    """ValueError unless components can be ordered by it: "auto", one of `ORDERS`, a feature's name or position."""
+    """Raise a ValueError unless it is "auto", one of `ORDERS`, or the name or position of a feature."""
     if isinstance(order_by, str):
         if order_by in ("auto", *ORDERS, *(names or ())):
             return
@@ -118,7 +118,7 @@ def with_given_parameters(
     means: Any,
     precisions: Any,
 ) -> Mixture:
-    """A start in which what the user gave takes the place of what was drawn; with all three, nothing is drawn."""
+    """Return a start with the given parameters, and drawn values for those not given."""
     n_components, n_features = shape
     if weights is not None:
         weights = check_weights(as_numbers(weights, "weights_init"), n_components)

@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.typing import IntArray
+from gaussmix.core.warning_values import warn
 from gaussmix.imaging.random_field.classes import Classes
 
 
@@ -18,13 +19,13 @@ class SegmentationFit:
     classes : Classes
         The fitted classes.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     free_energies : tuple of float
-        After each iteration with a given smoothing; empty otherwise.
+        Free energy after each iteration if the smoothing is given; else empty.
     warnings : tuple of Warning
-        Warnings to emit; their components are classes.
+        Warnings to issue; their component numbers are class numbers.
     contrast : float or None
-        `contrast_scale` of the images; None: neighbors that differ count fully, or the scale is that of each image.
+        `contrast_scale` of the images; None: weights do not depend on color, or each image has its own scale.
     seeded : bool
         Whether the images had seeds.
     """
@@ -35,6 +36,11 @@ class SegmentationFit:
     warnings: tuple[Warning, ...] = ()
     contrast: float | None = None
     seeded: bool = False
+
+    def warn(self, stacklevel: int) -> None:
+        """Issue the warnings; ``stacklevel`` is that of ``warnings.warn`` for the caller."""
+        for warning in self.warnings:
+            warn(warning, stacklevel + 1)
 
     def reordered(self, order: IntArray) -> "SegmentationFit":
         """Return the fit with the classes, and the components in warnings, in another order."""
