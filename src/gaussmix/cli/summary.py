@@ -12,7 +12,7 @@ from rich.text import Text
 from gaussmix.cli.console import results
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
+from gaussmix.core.text import Entry, printable
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
@@ -40,10 +40,10 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
         table = _new_table("", *(f"component {component}" for component in range(k)))
         table.add_row("weight", *(f"{weight:.4f}" for weight in mixture.weights), end_section=True)
         for feature in range(shown):
-            table.add_row(Text(mixture.names[feature]), *(line[feature] for line in cells))
+            table.add_row(Text(printable(mixture.names[feature])), *(line[feature] for line in cells))
     else:
         shown = min(d, fits)
-        table = _new_table("component", "weight", *mixture.names[:shown])
+        table = _new_table("component", "weight", *map(printable, mixture.names[:shown]))
         for component, line in enumerate(cells):
             table.add_row(str(component), f"{mixture.weights[component]:.4f}", *line[:shown])
     note = "" if shown == d else f" (the first {shown} of {d} columns)"
@@ -95,7 +95,7 @@ def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Se
             Text.assemble(("  ", f"on {_code(color)}"), f"{100 * share:5.1f}")
             for share, color in zip(line, palette, strict=True)
         ]
-        table.add_row(Text(name), *cells)
+        table.add_row(Text(printable(name)), *cells)
     return table
 
 

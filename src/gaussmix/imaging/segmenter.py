@@ -13,7 +13,7 @@ from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.class_order import class_order
 from gaussmix.imaging.images.features import Features
-from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, with_all_seeds
+from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, require_kind, with_all_seeds
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.n_classes import estimate_n_classes
 from gaussmix.imaging.parameter_checks import check_parameters
@@ -31,8 +31,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     """Segments images and volumes by a Gaussian mixture of their colors and a random field of neighbors.
 
     An image is an array (height, width), (depth, height, width), or either with channels last; uint8, uint16 or any
-    other numbers. A list or tuple is several images, to which one model is fitted. Pixels that are masked, transparent
-    (a fourth channel of uint8) or NaN do not count; their label is 255.
+    other numbers. A list or tuple is several images, to which one model is fitted. Pixels that are masked (by ``mask``
+    or in a masked array of NumPy), transparent or NaN do not count; their label is 255.
 
     Parameters
     ----------
@@ -71,6 +71,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Axis of the channels. "auto" is a last axis of at most four entries.
     stack : bool, default=False
         Whether the first axis numbers images that are not neighbors.
+    alpha : bool or "auto", default="auto"
+        Whether the last channel is opacity: pixels of opacity 0 do not count. "auto": if there are four of uint8.
     random_state : int, RandomState instance or None, default=None
         Random state of starts and simulated fields; an int makes fits reproducible.
 
@@ -125,6 +127,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         connected: bool = False,
         channel_axis: int | str | None = "auto",
         stack: bool = False,
+        alpha: bool | str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -141,6 +144,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.connected = connected
         self.channel_axis = channel_axis
         self.stack = stack
+        self.alpha = alpha
         self.random_state = random_state
 
     def fit(self, image: Any, mask: Any = None, labels: Any = None) -> Self:
@@ -400,17 +404,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _read_similar_images(self, image: Any, mask: Any, labels: Any = None) -> list[Pixels]:
         """Return the images, which must have the axes and channels of the fitted ones."""
         images = self._read_images(image, mask, labels)
-        for pixels in images:
-            if (pixels.n_channels, len(pixels.shape) - self.stack) != (self._n_channels, self._n_axes):
-                raise ValueError(
-                    f"the model is of {self._n_axes} axes and {self._n_channels} channels; got an image of "
-                    f"{len(pixels.shape) - self.stack} axes and {pixels.n_channels} channels"
-                )
+        require_kind(images, self._n_axes, self._n_channels, stack=self.stack)
         return images
 
     def _read_images(self, image: Any, mask: Any, labels: Any) -> list[Pixels]:
         """Return the images with their masks and seeds."""
-        images = as_images(image, mask, channel_axis=self.channel_axis, stack=self.stack)
+        images = as_images(image, mask, channel_axis=self.channel_axis, stack=self.stack, alpha=self.alpha)
         if labels is None:
             return images
         n_classes = MAX_CLASSES if isinstance(self.n_components, str) else self.n_components

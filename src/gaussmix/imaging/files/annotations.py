@@ -6,7 +6,8 @@ import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray
 from gaussmix.imaging.files.nifti import have_same_positions
-from gaussmix.imaging.files.reading import read_picture
+from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
+from gaussmix.imaging.files.reading import read_for
 from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
@@ -14,10 +15,11 @@ _SOFT_EDGE = 0.01  # share of the painted pixels below which a color is the soft
 _UNPAINTED = 0.5  # least share of pixels equal to those of the picture, if annotations were painted over it
 
 
-def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
+def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> BoolArray:
     """Read a mask: the pixels that are not transparent and not 0 in all channels.
 
-    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest.
+    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest. In a TIFF of black
+    and white the stored number counts, not whether 0 is shown as black.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
         A picture of the same shape.
     picture : Picture
         The picture to which it belongs.
+    max_bytes : int, default=2**34
+        As for `read_picture`.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
     ValueError
         If the mask has another shape than the picture or its pages, another position in space (NIfTI), or is empty.
     """
-    found = _read_beside(path, picture)
+    found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="mask", max_bytes=max_bytes))
     values = found.pixels.max(axis=-1)
     least = values.max() / 2 if str(path).lower().endswith((".jpg", ".jpeg")) else 0
     mask = np.abs(values) > least if found.pixels.dtype.kind in "if" else values > least
@@ -47,12 +51,13 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
     return np.asarray(mask)
 
 
-def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
+def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> IntArray:
     """Read annotations of a picture: the known classes of some of its pixels.
 
-    Numbers (one channel) are classes. Pixels are unknown if they are negative, NaN, transparent, or the greatest number
-    of their type (255 of uint8, 65535 of uint16), as in files of `write_labels`. If no pixel is unknown in this sense,
-    0 is unknown and classes are counted from 1, as in annotation programs.
+    Numbers are classes: one channel, or a palette, whose colors do not matter. Pixels are unknown if they are negative,
+    NaN, transparent, GDAL's "no data", or the greatest number of their type (255 of uint8, 65535 of uint16), as in
+    files of `write_labels`. If no pixel is unknown in this sense, or only pixels of 0 are, 0 is unknown and classes are
+    counted from 1, as in annotation programs.
 
     Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
     pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
@@ -64,6 +69,8 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
         A picture of the same shape.
     picture : Picture
         The picture to which it belongs.
+    max_bytes : int, default=2**34
+        As for `read_picture`.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
     """
     if str(path).lower().endswith((".jpg", ".jpeg")):
         raise ValueError(f"{path} is a JPEG, in which colors run into each other; save the scribbles as PNG")
-    found = _read_beside(path, picture)
+    found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="labels", max_bytes=max_bytes))
     if found.pixels.shape[-1] == 1:
         labels = _numbered(path, found)
     elif found.pixels.shape[-1] == 3:
@@ -97,8 +104,10 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
     labels = np.where(unknown, 0, values).astype(np.int64)
     if (labels != np.where(unknown, 0, values)).any():
         raise ValueError(f"{path} has values that are no whole numbers; labels are 0, 1, ...")
+    known = ~unknown
+    from_one = not (values[unknown] != 0).any() and (not unknown.any() or not (values[known] == 0).any())
     labels[unknown] = -1
-    return labels if unknown.any() else labels - 1
+    return np.where(known, labels - 1, -1) if from_one else labels
 
 
 def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> IntArray:
@@ -107,7 +116,8 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
     if found.visible is not None:
         painted = found.visible
     else:
-        under = np.broadcast_to(picture.shown()[..., :3], (*picture.shape, 3))
+        as_stored = (0, 255) if picture.pixels.dtype == np.uint8 else None
+        under = np.broadcast_to(picture.shown(as_stored)[..., :3], (*picture.shape, 3))
         painted = (
             (found.pixels != under).any(axis=-1)
             if found.shape == picture.shape and found.pixels.dtype == np.uint8
@@ -129,9 +139,9 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
     return labels
 
 
-def _read_beside(path: str | PathLike[str], picture: Picture) -> Picture:
+def _read_beside(path: str | PathLike[str], picture: Picture, options: ReadOptions) -> Picture:
     """Read a file of the same shape and position as a picture."""
-    found = read_picture(path, volume=picture.n_axes == 3)
+    found = read_for(path, options)
     pages = picture.shape[1:] if picture.stacked else picture.shape
     if found.shape not in (picture.shape, pages):
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
