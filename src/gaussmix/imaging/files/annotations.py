@@ -145,10 +145,7 @@ def _read_beside(path: str | PathLike[str], picture: Picture, options: ReadOptio
     pages = picture.shape[1:] if picture.stacked else picture.shape
     if found.shape not in (picture.shape, pages):
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
-    if (
-        found.suffix.startswith(".nii")
-        and picture.suffix.startswith(".nii")
-        and not have_same_positions(picture, found)
-    ):
+    are_volumes = found.suffix.startswith(".nii") and picture.suffix.startswith(".nii")
+    if are_volumes and picture.geometry is not None and not have_same_positions(picture, found):
         raise ValueError(f"{path} lies elsewhere in space than the picture (their affines differ); resample it")
     return found

@@ -182,6 +182,8 @@ def _arranged(series: Any, options: ReadOptions) -> Rows:
     are_masks = [is_mask for _, is_mask in _masks_among(series)]
     if any(are_masks) and not all(are_masks):
         values = values[~np.array(are_masks)]  # of a file of pages and their masks by turns, the pages
+        if len(values) == 1:
+            values, axes = values[0], axes[1:]
     pages = [axis for axis in axes if axis not in "ZYXCS"]
     slices = [axis for axis in axes if axis == "Z"]
     channels = [axis for axis in axes if axis in "CS"]
