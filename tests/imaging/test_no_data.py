@@ -59,6 +59,19 @@ def test_pixels_with_the_number_for_no_data_do_not_count(dtype, edge, text, tmp_
     np.testing.assert_array_equal(picture.visible, np.broadcast_to(np.arange(50) >= 10, (40, 50)))
 
 
+@pytest.mark.parametrize("text", ["nothing", "-9999 m"])
+def test_a_number_that_is_none_is_ignored_with_a_warning(text, tmp_path):
+    with pytest.warns(UserWarning, match=rf'dem.tif: its "no data" is \'{text}\', no number'):
+        assert read_picture(geotiff(tmp_path / "dem.tif", relief(), text)).visible is None
+
+
+@pytest.mark.parametrize("text", ["-1.#IND", "1.#QNAN00", "NaN"])
+def test_nan_has_several_spellings(text, tmp_path):
+    picture = read_picture(geotiff(tmp_path / "dem.tif", relief(edge=np.nan), text))
+    assert np.isnan(picture.nodata)
+    assert picture.n_visible == 1600
+
+
 @pytest.mark.parametrize(
     ("dtype", "text"), [(np.uint8, "-9999"), (np.uint8, "256"), (np.uint16, "7.5"), (np.uint8, "nan")]
 )

@@ -56,8 +56,8 @@ def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int =
 
     Numbers are classes: one channel, or a palette, whose colors do not matter. Pixels are unknown if they are negative,
     NaN, transparent, GDAL's "no data", or the greatest number of their type (255 of uint8, 65535 of uint16), as in
-    files of `write_labels`. If no pixel is unknown in this sense, or only pixels of 0 are, 0 is unknown and classes are
-    counted from 1, as in annotation programs.
+    files of `write_labels`. If 0 alone is unknown in this sense, or no pixel is and the file names no number for that,
+    0 is unknown and classes are counted from 1, as in annotation programs.
 
     Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
     pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
@@ -105,7 +105,10 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
     if (labels != np.where(unknown, 0, values)).any():
         raise ValueError(f"{path} has values that are no whole numbers; labels are 0, 1, ...")
     known = ~unknown
-    from_one = not (values[unknown] != 0).any() and (not unknown.any() or not (values[known] == 0).any())
+    if found.nodata is not None:
+        from_one = found.nodata == 0
+    else:
+        from_one = not values[unknown].any() and (known.all() or bool(values[known].all()))
     labels[unknown] = -1
     return np.where(known, labels - 1, -1) if from_one else labels
 

@@ -61,9 +61,11 @@ def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:
                 continue
             file.seek(0)
             try:
-                return factory(file, str(path))
+                image = factory(file, str(path))
             except (SyntaxError, IndexError, TypeError, struct.error):
                 continue  # not of this format
+            if not isinstance(image, pillow.ImageFile.StubImageFile):  # one that pillow only identifies
+                return image
     advice = converter_for(path)
     raise UnreadableError(f"{path} is {advice}" if advice else f"{path} is not a picture that pillow can read")
 
@@ -102,7 +104,9 @@ def _as_numbers(image: Any) -> Picture:
         opacity[: len(transparent)] = np.frombuffer(transparent, dtype=np.uint8)
     else:
         opacity[transparent] = 0
-    return Picture(numbers[:, :, None], opacity[numbers])
+    return Picture(
+        numbers[:, :, None], opacity[numbers], nodata=None if isinstance(transparent, bytes) else transparent
+    )
 
 
 def _with_opacity(path: Path, array: Rows, declared: bool, options: ReadOptions) -> Picture:
@@ -134,6 +138,7 @@ def _import_pillow() -> Any:
     try:
         import PIL
         import PIL.Image
+        import PIL.ImageFile
         import PIL.ImageOps
     except ImportError as error:
         raise MissingDependencyError("pillow", "images", "Reading and writing pictures") from error

@@ -18,7 +18,7 @@ from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import upright
 from gaussmix.imaging.files.tiff_geometry import TiffGeometry, orientation_of, read_geometry
 from gaussmix.imaging.images.class_colors import class_colors
-from gaussmix.imaging.images.nodata import lacks_data, parse_nodata
+from gaussmix.imaging.images.nodata import can_hold, lacks_data, parse_nodata
 from gaussmix.imaging.images.picture import Picture, narrow
 
 _NODATA = 42113  # GDAL: the number that stands for "no data", as a text
@@ -103,7 +103,8 @@ def _read(path: Path, file: Any, options: ReadOptions) -> Picture:
     _check_header(path, series, page, options)
     values = _arranged(series, options)
     values, alpha = _split_opacity(path, values, page, str(series.axes), options)
-    lacking = _lacks_data(values, page, options)
+    nodata = _read_nodata(path, page, values.dtype)
+    lacking = _lacks_data(values, [number for number in (nodata, options.nodata) if number is not None])
     if masks:
         outside = ~_read_masks(path, masks, values.shape[:-1])
         lacking = outside if lacking is None else lacking | outside
@@ -121,6 +122,7 @@ def _read(path: Path, file: Any, options: ReadOptions) -> Picture:
             spacing=tuple(known) if all(number > 0 for number in known) else None,
             suffix=".tif",
             geometry=geometry,
+            nodata=nodata,
         )
     except ValueError as error:
         raise UnreadableError(f"{path} {error}") from None
@@ -208,16 +210,24 @@ def _split_opacity(path: Path, values: Rows, page: Any, axes: str, options: Read
     return split_opacity(path, values, declared, options)
 
 
-def _lacks_data(values: Rows, page: Any, options: ReadOptions) -> BoolArray | None:
-    """Return the pixels with a number for "no data", that of the file or of the options; None if there are none."""
+def _read_nodata(path: Path, page: Any, dtype: np.dtype[Any]) -> float | None:
+    """Return the number for "no data" of a file, unless its pixels cannot have it."""
     tag = page.tags.get(_NODATA)
-    numbers = [] if options.nodata is None else [options.nodata]
-    if tag is not None and str(tag.value).strip(" \0"):
-        numbers.append(parse_nodata(str(tag.value)))
-    lacking = np.zeros(values.shape[:-1], dtype=bool)
-    for number in numbers:
-        lacking |= lacks_data(values, number)
-    return lacking if lacking.any() else None
+    text = "" if tag is None else str(tag.value).strip(" \0")
+    if not text:
+        return None
+    try:
+        number = parse_nodata(text)
+    except ValueError:
+        warnings.warn(f'{path}: its "no data" is {text!r}, no number, and is ignored', stacklevel=2)
+        return None
+    return number if can_hold(dtype, number) else None
+
+
+def _lacks_data(values: Rows, numbers: list[float]) -> BoolArray | None:
+    """Return the pixels that have one of the numbers for "no data"; None if there are none."""
+    lacking = [lacks_data(values, number) for number in numbers]
+    return np.logical_or.reduce(lacking) if lacking else None
 
 
 def _read_masks(path: Path, masks: list[Any], shape: tuple[int, ...]) -> BoolArray:

@@ -1,12 +1,15 @@
 """The number that stands for "no data" in a picture, such as -9999 in maps."""
 
 import math
+import re
+from typing import Any
 
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, Rows
 
 _HUGE = 1e38  # no measurement: such numbers are the limit of float32, often written with few digits ("-3.4e+38")
+_NAN = re.compile(r"[+-]?1\.#(QNAN|SNAN|NAN|IND)\d*", re.IGNORECASE)  # as Windows writes it
 _ROUNDING = 2.0**-23  # of float32, whose numbers are often those of a float64 or of a text
 
 
@@ -24,7 +27,7 @@ def parse_nodata(text: str) -> int | float:
     except ValueError:
         pass
     try:
-        number = float(cleaned)
+        number = math.nan if _NAN.fullmatch(cleaned) else float(cleaned)
     except ValueError:
         raise ValueError(f"nodata must be a number or nan; got {text!r}") from None
     return int(number) if number.is_integer() and abs(number) < _HUGE else number
@@ -48,13 +51,19 @@ def lacks_data(values: Rows, nodata: float) -> BoolArray:
     return lacking
 
 
+def can_hold(dtype: np.dtype[Any], nodata: float) -> bool:
+    """Return whether numbers of a type can be equal to a number."""
+    if dtype.kind == "f":
+        return True
+    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return math.isfinite(nodata) and float(nodata).is_integer() and limits[0] <= nodata <= limits[1]
+
+
 def _equal(values: Rows, nodata: float) -> BoolArray:
+    if not can_hold(values.dtype, nodata):
+        return np.zeros(values.shape, dtype=bool)
     if values.dtype.kind != "f":
-        number = int(nodata) if math.isfinite(nodata) and float(nodata).is_integer() else None
-        limits = (0, 1) if values.dtype.kind == "b" else (np.iinfo(values.dtype).min, np.iinfo(values.dtype).max)
-        if number is None or not limits[0] <= number <= limits[1]:
-            return np.zeros(values.shape, dtype=bool)
-        return np.asarray(values == values.dtype.type(number))
+        return np.asarray(values == values.dtype.type(nodata))
     if math.isnan(nodata):
         return np.isnan(values)
     if abs(nodata) >= _HUGE:

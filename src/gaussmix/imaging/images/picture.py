@@ -36,6 +36,8 @@ class Picture:
         ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
         Data of the module that read the file, from which it writes files with the same geometry.
+    nodata : int, float or None
+        The number that stands for "no data" in the file. Pixels that had it are transparent.
     """
 
     pixels: Rows
@@ -44,6 +46,7 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     suffix: str = ""
     geometry: Any = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         if np.ma.isMaskedArray(self.pixels):
