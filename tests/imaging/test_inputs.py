@@ -118,7 +118,7 @@ def test_integers_that_doubles_do_not_hold_are_refused(image):
 
 @pytest.mark.parametrize("dtype", [complex, np.longdouble, object, "U8", "M8[s]"])
 def test_what_is_no_number_is_refused_with_its_type(dtype):
-    with pytest.raises(ValueError, match=r"image must have numbers .* got an array of"):
+    with pytest.raises(ValueError, match=r"image must be numeric .* got an array of"):
         segmented(np.full((4, 5), 1).astype(dtype))
 
 

@@ -12,33 +12,33 @@ from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
 _SOFT_EDGE = 0.01  # share of the painted pixels below which a color is the soft edge of a brush
-_UNPAINTED = 0.5  # least share of pixels equal to those of the picture, if annotations were painted over it
+_UNPAINTED = 0.5  # smallest share of pixels equal to the picture from which annotations count as painted over it
 
 
 def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> BoolArray:
-    """Read a mask: the pixels that are not transparent and not 0 in all channels.
+    """Read a mask: the pixels that are neither transparent nor 0 in all channels.
 
-    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest. In a TIFF of black
-    and white the stored number counts, not whether 0 is shown as black.
+    In a JPEG, whose compression changes zeros, they are the pixels brighter than half of the maximum. In a TIFF of
+    black and white the stored number counts, not whether 0 is shown as black.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
     max_bytes : int, default=2**34
-        As for `read_picture`.
+        Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns
     -------
     array of bool
-        Of the shape of the picture or of its pages.
+        Mask of the shape of the picture or of its pages.
 
     Raises
     ------
     ValueError
-        If the mask has another shape than the picture or its pages, another position in space (NIfTI), or is empty.
+        If the mask differs from the picture and its pages in shape, or in position in space (NIfTI), or is empty.
     """
     found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="mask", max_bytes=max_bytes))
     values = found.pixels.max(axis=-1)
@@ -54,36 +54,36 @@ def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = M
 def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> IntArray:
     """Read annotations of a picture: the known classes of some of its pixels.
 
-    Numbers are classes: one channel, or a palette, whose colors do not matter. Pixels are unknown if they are negative,
-    NaN, transparent, GDAL's "no data", or the greatest number of their type (255 of uint8, 65535 of uint16), as in
-    files of `write_labels`. If 0 alone is unknown in this sense, or no pixel is and the file names no number for that,
-    0 is unknown and classes are counted from 1, as in annotation programs.
+    In a file of one channel or with a palette, the numbers are the classes. Pixels are unknown if they are negative,
+    NaN, transparent, "no data" (TIFF), or the greatest number of their type (255 of uint8, 65535 of uint16), as in
+    files of `write_labels`. If only pixels of 0 are unknown by these rules, or no pixel is and the file names no number
+    for unknown pixels, 0 is unknown and classes are counted from 1, as in annotation programs.
 
-    Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
-    pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
-    color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
+    In a file of colors, each color is a class, and the darkest is class 0. Transparent pixels are unknown. In a file
+    without transparent pixels, those equal to the picture are unknown; if it was not painted over the picture, those of
+    the most frequent color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
     max_bytes : int, default=2**34
-        As for `read_picture`.
+        Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns
     -------
     (shape) array of int64
-        Classes from 0; -1 where unknown. Annotations of a single page hold for all pages of a stack.
+        Classes from 0; -1 where unknown. Annotations of a single page apply to all pages of a stack.
 
     Raises
     ------
     ValueError
-        If the file is a JPEG, has another shape than the picture or its pages, or has no known pixel.
+        If the file is a JPEG, differs from the picture and its pages in shape, or has no known pixel.
     """
     if str(path).lower().endswith((".jpg", ".jpeg")):
-        raise ValueError(f"{path} is a JPEG, in which colors run into each other; save the scribbles as PNG")
+        raise ValueError(f"{path} is a JPEG, whose compression blurs colors; save the scribbles as PNG")
     found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="labels", max_bytes=max_bytes))
     if found.pixels.shape[-1] == 1:
         labels = _numbered(path, found)
@@ -103,7 +103,7 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
         unknown |= values == np.iinfo(values.dtype).max
     labels = np.where(unknown, 0, values).astype(np.int64)
     if (labels != np.where(unknown, 0, values)).any():
-        raise ValueError(f"{path} has values that are no whole numbers; labels are 0, 1, ...")
+        raise ValueError(f"{path} has values that are not whole numbers; labels must be 0, 1, ...")
     known = ~unknown
     if found.nodata is not None:
         from_one = found.nodata == 0
@@ -150,5 +150,5 @@ def _read_beside(path: str | PathLike[str], picture: Picture, options: ReadOptio
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
     are_volumes = found.suffix.startswith(".nii") and picture.suffix.startswith(".nii")
     if are_volumes and picture.geometry is not None and not have_same_positions(picture, found):
-        raise ValueError(f"{path} lies elsewhere in space than the picture (their affines differ); resample it")
+        raise ValueError(f"{path} has another position in space than the picture (their affines differ); resample it")
     return found

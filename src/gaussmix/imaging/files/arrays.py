@@ -19,7 +19,7 @@ def read_array(path: Path, options: ReadOptions) -> Picture:
         array = _load(path, options.max_bytes)
     if array.ndim < 2 or array.ndim > 4:
         raise UnreadableError(
-            f"{path}: A picture has 2 spatial axes, a volume 3, and channels are the last axis; got the shape "
+            f"{path}: pixels must have 2 spatial axes (picture) or 3 (volume), then an axis of channels; got the shape "
             f"{array.shape}"
         )
     few = array.shape[-1] <= MAX_CHANNELS and not options.volume

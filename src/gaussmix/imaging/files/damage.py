@@ -43,7 +43,7 @@ def named_damage(path: Path, kind: str) -> Iterator[None]:
             raise
         is_explained = isinstance(error, ValueError | OSError | RuntimeError | EOFError | zlib.error)
         said = " ".join(str(error).split()) if is_explained else f"its parts do not fit together ({error!r})"
-        raise UnreadableError(f"{path} is {kind} that is damaged or unusual: {said}") from error
+        raise UnreadableError(f"{path} is {kind} that is damaged or of an unsupported kind: {said}") from error
 
 
 def check_size(path: Path, shape: Sequence[int], pixel_bytes: float, max_bytes: int) -> None:

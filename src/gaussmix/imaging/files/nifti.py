@@ -1,4 +1,4 @@
-"""NIfTI volumes, by nibabel."""
+"""NIfTI volumes, read and written with nibabel."""
 
 import math
 from pathlib import Path
@@ -17,9 +17,9 @@ _DEFLATED = 1032  # times smaller than its content a gzip file is at most
 
 
 def read_nifti(path: Path, options: ReadOptions) -> Picture:
-    """Read a volume in its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
+    """Read a volume with its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
 
-    `Picture.geometry` is the header, which has both transformations from voxels to space.
+    `Picture.geometry` is the header, with both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
     with named_damage(path, "a NIfTI volume"):
@@ -28,7 +28,7 @@ def read_nifti(path: Path, options: ReadOptions) -> Picture:
         except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
             raise UnreadableError(f"{path} is not a NIfTI volume: {' '.join(str(error).split())}") from error
         if not isinstance(image, nibabel.Nifti1Pair):
-            raise UnreadableError(f"{path} is no NIfTI volume, but {type(image).__name__}; convert it to NIfTI")
+            raise UnreadableError(f"{path} is not a NIfTI volume but {type(image).__name__}; convert it to NIfTI")
         _check_header(path, image, options.max_bytes)
         values = np.asanyarray(image.dataobj)
         return _as_picture(path, image, values, options)
@@ -54,7 +54,7 @@ def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> P
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim != 4:
-        raise UnreadableError(f"{path} has the shape {values.shape}; a volume has 3 axes, and a fourth for channels")
+        raise UnreadableError(f"{path} has the shape {values.shape}; a volume has 3 axes, or 4 with channels")
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
         values = values.astype(np.float32)  # scaled integers, or float32
     values, alpha = split_opacity(path, values, False, options)

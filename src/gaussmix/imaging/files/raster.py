@@ -1,4 +1,4 @@
-"""PNG, JPEG and other pictures, by pillow, and by imagecodecs for channels that pillow would cut to 8 bits."""
+"""PNG, JPEG and other pictures, read with pillow; PNG with several 16-bit channels with imagecodecs."""
 
 import struct
 from pathlib import Path
@@ -110,14 +110,14 @@ def _as_numbers(image: Any) -> Picture:
 
 
 def _with_opacity(path: Path, array: Rows, declared: bool, options: ReadOptions) -> Picture:
-    """Return a picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
+    """Return the picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
     channels = array if array.ndim > 2 else array[:, :, None]
     channels, alpha = split_opacity(path, channels, declared, options, doubtful=False)
     return Picture(narrow(channels), alpha)
 
 
 def _read_deep_png(path: Path, options: ReadOptions) -> Picture | None:
-    """Read a PNG of several 16-bit channels, which pillow would cut to 8 bits; return None for other files."""
+    """Read a PNG of several 16-bit channels, which pillow reduces to 8 bits; return None for other files."""
     with path.open("rb") as file:
         head = file.read(26)
     if len(head) < 26 or head[:8] != _PNG or head[24] != 16 or head[25] == 0:

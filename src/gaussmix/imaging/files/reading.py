@@ -1,4 +1,4 @@
-"""Reading of pictures, stacks and volumes, by the suffix of the file."""
+"""Reading of pictures, stacks and volumes; the suffix of a file determines its format."""
 
 import errno
 from os import PathLike
@@ -16,7 +16,7 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
     ".nii", ".nii.gz", ".npy",
 )  # fmt: skip
-"""Suffixes of the files that are read from a folder."""
+"""Suffixes of the files read from a folder."""
 
 
 def read_picture(

@@ -1,4 +1,4 @@
-"""TIFF pictures, stacks and volumes, by tifffile."""
+"""TIFF pictures, stacks and volumes, read and written with tifffile."""
 
 import logging
 import math
@@ -31,7 +31,7 @@ _MOST_PACKED = {1: 1, 5: 4096, 8: 1032, 32946: 1032, 32773: 128, 7: 4096}  # non
 def read_tiff(path: Path, options: ReadOptions) -> Picture:
     """Read the first series of a TIFF.
 
-    The axis Z of ImageJ and OME files is spatial, and C is the channels. Time and unnamed pages are a stack, unless
+    Axis Z of ImageJ and OME files is spatial, and C is the channels. Time and unnamed pages are a stack, unless
     `options` says that unnamed pages are slices or channels.
     """
     tifffile = _import_tifffile()
@@ -85,7 +85,7 @@ def write_tiff(path: Path, picture: Picture, values: Rows, *, background: int | 
 
 
 class _ErrorLog(logging.Handler):
-    """Collects the errors of a damaged file, which tifffile logs and reads as zeros."""
+    """Collector of the errors that tifffile logs when it reads damaged parts as zeros."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

@@ -21,7 +21,7 @@ _METERS = {
 
 @dataclass(frozen=True)
 class TiffGeometry:
-    """Geometry of a TIFF file, for other programs.
+    """Geometry of a TIFF file, stored for other programs.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class TiffGeometry:
     unit : str or None
         Unit of the spacing in ImageJ and OME files.
     spacing_of_slices : float or None
-        Distance of the slices of a volume.
+        Distance between the slices of a volume.
     tags : tuple
         Tags of GeoTIFF: code, type, count, value.
     """
