@@ -15,7 +15,7 @@ from gaussmix.imaging.images.picture import Picture
 
 def read_array(path: Path, options: ReadOptions) -> Picture:
     """Read an array; a last axis of at most four entries is channels, as in `GaussianMixtureSegmenter`."""
-    with named_damage(path, "a .npy file"):
+    with named_damage(path, ".npy file"):
         array = _load(path, options.max_bytes)
     if array.ndim < 2 or array.ndim > 4:
         raise UnreadableError(

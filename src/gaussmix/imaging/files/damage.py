@@ -25,7 +25,7 @@ def named_damage(path: Path, kind: str) -> Iterator[None]:
     path : Path
         The file.
     kind : str
-        What it should be, with an article.
+        What it should be, without an article.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def named_damage(path: Path, kind: str) -> Iterator[None]:
             raise
         is_explained = isinstance(error, ValueError | OSError | RuntimeError | EOFError | zlib.error)
         said = " ".join(str(error).split()) if is_explained else f"its parts do not fit together ({error!r})"
-        raise UnreadableError(f"{path} is {kind} that is damaged or of an unsupported kind: {said}") from error
+        raise UnreadableError(f"{path} is a damaged {kind}: {said}") from error
 
 
 def check_size(path: Path, shape: Sequence[int], pixel_bytes: float, max_bytes: int) -> None:

@@ -22,7 +22,7 @@ def read_nifti(path: Path, options: ReadOptions) -> Picture:
     `Picture.geometry` is the header, with both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
-    with named_damage(path, "a NIfTI volume"):
+    with named_damage(path, "NIfTI volume"):
         try:
             image = nibabel.load(path)
         except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:

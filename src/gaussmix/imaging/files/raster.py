@@ -24,7 +24,7 @@ _SUB_BYTE = ("1", "L", "P")  # modes of pictures that may be stored with 1 bit a
 def read_raster(path: Path, options: ReadOptions) -> Picture:
     """Read a picture in any format of pillow, upright; the first frame if it has several."""
     refuse_raw(path)
-    with named_damage(path, "a picture"):
+    with named_damage(path, "picture"):
         deep = _read_deep_png(path, options)
         if deep is not None:
             return deep

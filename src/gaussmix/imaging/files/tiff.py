@@ -39,7 +39,7 @@ def read_tiff(path: Path, options: ReadOptions) -> Picture:
     logger = logging.getLogger("tifffile")
     logger.addHandler(errors)
     try:
-        with named_damage(path, "a TIFF file"):
+        with named_damage(path, "TIFF file or of an unsupported kind"):
             try:
                 with tifffile.TiffFile(path) as file:
                     picture = _read(path, file, options)
