@@ -112,7 +112,7 @@ def test_pictures_above_a_limit_are_refused(name, tmp_path):
         Image.fromarray(pixels).save(tmp_path / name)
     assert read_picture(tmp_path / name, max_bytes=2000).n_visible == 2000
     with pytest.raises(
-        ValueError, match=rf"{name} has 40 x 50.* numbers in its header, 2 kB .* the limit is 2 kB \(max"
+        ValueError, match=rf"{name} has 40 x 50.* pixels, 2 kB .* the limit is 2 kB: raise max_bytes"
     ):
         read_picture(tmp_path / name, max_bytes=1999)
     picture = read_picture(tmp_path / name)

@@ -108,7 +108,7 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
     if found.nodata is not None:
         from_one = found.nodata == 0
     else:
-        from_one = not values[unknown].any() and (known.all() or bool(values[known].all()))
+        from_one = not values[unknown].any() and bool(known.all() or values[known].all())
     labels[unknown] = -1
     return np.where(known, labels - 1, -1) if from_one else labels
 

@@ -1,12 +1,13 @@
 """Arrays of NumPy (.npy)."""
 
+import math
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.damage import UnreadableError, check_size, check_stored, named_damage
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.inputs import MAX_CHANNELS
@@ -38,9 +39,8 @@ def _load(path: Path, max_bytes: int) -> Rows:
         shape, is_fortran, dtype = _read_header(file)
         if dtype.kind not in "buif":
             raise UnreadableError(f"{path}: has values of type {dtype}; pixels are real numbers of at most 64 bits")
-        check_size(path, shape, dtype.itemsize, max_bytes)
-        count = int(np.prod(shape, dtype=object))
-        check_stored(path, shape, count * dtype.itemsize, path.stat().st_size - file.tell())
+        count, held = math.prod(shape), path.stat().st_size - file.tell()
+        check_header(path, shape, dtype.itemsize, max_bytes, needed=count * dtype.itemsize, held=held)
         values = np.fromfile(file, dtype, count)
     return values.reshape(shape[::-1]).T if is_fortran else values.reshape(shape)
 

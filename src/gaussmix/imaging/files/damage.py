@@ -46,8 +46,10 @@ def named_damage(path: Path, kind: str) -> Iterator[None]:
         raise UnreadableError(f"{path} is a damaged {kind}: {said}") from error
 
 
-def check_size(path: Path, shape: Sequence[int], pixel_bytes: float, max_bytes: int) -> None:
-    """Raise UnreadableError, before anything is decoded, if pixels take more memory than is allowed.
+def check_header(
+    path: Path, shape: Sequence[int], pixel_bytes: int, max_bytes: int, *, needed: float = 0, held: int = 0
+) -> None:
+    """Raise UnreadableError, before anything is decoded, if pixels exceed the file or the limit.
 
     Parameters
     ----------
@@ -55,39 +57,27 @@ def check_size(path: Path, shape: Sequence[int], pixel_bytes: float, max_bytes: 
         The file.
     shape : sequence of int
         Lengths of the axes, as in the header.
-    pixel_bytes : float
+    pixel_bytes : int
         Size of one decoded entry.
     max_bytes : int
-        Greatest size.
-    """
-    if any(length < 0 for length in shape):
-        raise UnreadableError(f"{path} is damaged: its header has the shape {_product(shape)}")
-    size = math.prod(shape) * pixel_bytes
-    if size > max_bytes:
-        raise UnreadableError(
-            f"{path} has {_product(shape)} numbers in its header, {_bytes(size)} when decoded; the limit is "
-            f"{_bytes(max_bytes)} (max_bytes, or --max-gigabytes)"
-        )
-
-
-def check_stored(path: Path, shape: Sequence[int], needed: float, held: int) -> None:
-    """Raise UnreadableError if a file cannot hold the pixels of its header.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    shape : sequence of int
-        Lengths of the axes, as in the header.
+        Greatest size of the decoded pixels.
     needed : float
-        Bytes that so many pixels take at least, compressed.
+        Bytes that so many pixels take at least, compressed; 0: unknown.
     held : int
         Bytes of the file that may be pixels.
     """
+    if any(length < 0 for length in shape):
+        raise UnreadableError(f"{path} is damaged: its header has the shape {_product(shape)}")
     if needed > held:
         raise UnreadableError(
-            f"{path} is damaged: its header says {_product(shape)} numbers, which take at least {_bytes(needed)}; "
-            f"the file has {_bytes(held)} of them"
+            f"{path} is damaged: its header states {_product(shape)} numbers, which take at least {_bytes(needed)}, but "
+            f"the file has {_bytes(held)}"
+        )
+    size = math.prod(shape) * pixel_bytes
+    if size > max_bytes:
+        raise UnreadableError(
+            f"{path} has {_product(shape)} pixels, {_bytes(size)} when decoded; the limit is {_bytes(max_bytes)}: raise "
+            "max_bytes (--max-gigabytes) to read it"
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.damage import UnreadableError, check_size, check_stored, named_damage
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.picture import Picture, narrow
@@ -29,19 +29,19 @@ def read_nifti(path: Path, options: ReadOptions) -> Picture:
             raise UnreadableError(f"{path} is not a NIfTI volume: {' '.join(str(error).split())}") from error
         if not isinstance(image, nibabel.Nifti1Pair):
             raise UnreadableError(f"{path} is not a NIfTI volume but {type(image).__name__}; convert it to NIfTI")
-        _check_header(path, image, options.max_bytes)
+        _check_sizes(path, image, options.max_bytes)
         values = np.asanyarray(image.dataobj)
         return _as_picture(path, image, values, options)
 
 
-def _check_header(path: Path, image: Any, max_bytes: int) -> None:
+def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
     """Compare the sizes in the header with the file and with the limit."""
     shape, stored = image.shape, image.get_data_dtype()
     scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
-    check_size(path, shape, 8 if scaled else stored.itemsize, max_bytes)
     packed = _DEFLATED if path.name.lower().endswith(".gz") else 1
     needed = math.prod(shape) * stored.itemsize / packed
-    check_stored(path, shape, needed, path.stat().st_size - (0 if packed > 1 else image.dataobj.offset))
+    held = path.stat().st_size - (0 if packed > 1 else image.dataobj.offset)
+    check_header(path, shape, 8 if scaled else stored.itemsize, max_bytes, needed=needed, held=held)
 
 
 def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> Picture:

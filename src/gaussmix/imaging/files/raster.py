@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.converters import converter_for, refuse_raw
-from gaussmix.imaging.files.damage import UnreadableError, check_size, check_stored, named_damage
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.picture import Picture, narrow
@@ -31,7 +31,7 @@ def read_raster(path: Path, options: ReadOptions) -> Picture:
         pillow = _import_pillow()
         with path.open("rb") as file:
             opened = _open(pillow, file, path)
-            _check_header(path, opened, options.max_bytes)
+            _check_sizes(path, opened, options.max_bytes)
             image = pillow.ImageOps.exif_transpose(opened)
             image.load()
         return _as_picture(path, image, options)
@@ -70,15 +70,15 @@ def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:
     raise UnreadableError(f"{path} is {advice}" if advice else f"{path} is not a picture that pillow can read")
 
 
-def _check_header(path: Path, image: Any, max_bytes: int) -> None:
+def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
     """Compare the size in the header with the file and with the limit."""
     shape = (image.height, image.width)
-    check_size(path, shape, _MODE_BYTES.get(image.mode, 4), max_bytes)
-    decoder = image.tile[0][0] if image.tile else None
+    decoder, needed = image.tile[0][0] if image.tile else None, 0.0
     if decoder in _MOST_PACKED:
         least = 1 / 8 if image.mode in _SUB_BYTE else len(image.getbands()) / 2
         needed = image.height * image.width * least / _MOST_PACKED[decoder]
-        check_stored(path, shape, needed, path.stat().st_size)
+    pixel_bytes = _MODE_BYTES.get(image.mode, 4)
+    check_header(path, shape, pixel_bytes, max_bytes, needed=needed, held=path.stat().st_size)
 
 
 def _as_picture(path: Path, image: Any, options: ReadOptions) -> Picture:
@@ -128,8 +128,8 @@ def _read_deep_png(path: Path, options: ReadOptions) -> Picture | None:
         raise MissingDependencyError("imagecodecs", "images", "Reading PNG with 16-bit channels") from error
     width, height = struct.unpack(">II", head[16:24])
     shape = (height, width, {2: 3, 4: 2, 6: 4}.get(head[25], 1))
-    check_size(path, shape, 2, options.max_bytes)
-    check_stored(path, shape, 2 * height * width * shape[2] / _MOST_PACKED["zip"], path.stat().st_size)
+    needed = 2 * height * width * shape[2] / _MOST_PACKED["zip"]
+    check_header(path, shape, 2, options.max_bytes, needed=needed, held=path.stat().st_size)
     array = imagecodecs.png_decode(path.read_bytes())
     return _with_opacity(path, array, head[25] in (4, 6), options)
 

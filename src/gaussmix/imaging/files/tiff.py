@@ -12,7 +12,7 @@ import numpy as np
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import BoolArray, Rows
 from gaussmix.imaging.files.converters import converter_for
-from gaussmix.imaging.files.damage import UnreadableError, check_size, check_stored, named_damage
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import upright
@@ -100,7 +100,7 @@ class _ErrorLog(logging.Handler):
 def _read(path: Path, file: Any, options: ReadOptions) -> Picture:
     series, masks = _find_series(path, file)
     page = series.keyframe
-    _check_header(path, series, page, options)
+    _check_kind_and_sizes(path, series, page, options)
     values = _arranged(series, options)
     values, alpha = _split_opacity(path, values, page, str(series.axes), options)
     nodata = _read_nodata(path, page, values.dtype)
@@ -149,7 +149,7 @@ def _masks_among(series: Any) -> list[tuple[Any, bool]]:
     return [(page, bool(kind & _MASK) and not kind & _REDUCED) for page, kind in zip(pages, kinds, strict=True)]
 
 
-def _check_header(path: Path, series: Any, page: Any, options: ReadOptions) -> None:
+def _check_kind_and_sizes(path: Path, series: Any, page: Any, options: ReadOptions) -> None:
     """Refuse colors and axes of no known meaning, and sizes that exceed the limit or the file."""
     axes, shape = str(series.axes), series.shape
     if page.photometric in (5, 8, 9):  # SEPARATED, CIELAB, ICCLAB
@@ -162,15 +162,20 @@ def _check_header(path: Path, series: Any, page: Any, options: ReadOptions) -> N
             'with names, as tifffile.imwrite(path, array, metadata={"axes": "TZCYX"}) does, or as several files'
         )
     is_palette = page.photometric == _PALETTE and page.colormap is not None and options.purpose != "labels"
-    check_size(path, shape, max(series.dtype.itemsize, 3 if is_palette else 1), options.max_bytes)
+    pixel_bytes = max(series.dtype.itemsize, 3 if is_palette else 1)
+    needed, held = _least_stored(series, page), path.stat().st_size
+    if needed > held and not all(count for each in series if each is not None for count in each.databytecounts):
+        needed = 0  # empty tiles, as GDAL writes them
+    check_header(path, shape, pixel_bytes, options.max_bytes, needed=needed, held=held)
+
+
+def _least_stored(series: Any, page: Any) -> float:
+    """Return how many bytes the pixels take at least, compressed; 0 if that is not known."""
     packed = _MOST_PACKED.get(int(page.compression))
     if packed is None or series.is_multifile:
-        return
+        return 0
     subsampled = 4 if page.photometric == _YCBCR else 1
-    needed = math.prod(shape) * page.bitspersample / 8 / packed / subsampled
-    held = path.stat().st_size
-    if needed > held and all(count for each in series if each is not None for count in each.databytecounts):
-        check_stored(path, shape, needed, held)
+    return float(math.prod(series.shape) * page.bitspersample / 8 / packed / subsampled)
 
 
 def _has_slices(series: Any, options: ReadOptions) -> bool:

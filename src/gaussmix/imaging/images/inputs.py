@@ -111,7 +111,8 @@ def as_pixels(
     visible = None if mask is None else as_mask(mask, values.shape[:-1])
     hidden = hidden_entries(image)
     if hidden is not None:
-        visible = both_visible(visible, ~_channels_last(hidden, np.shape(image), channel_axis, stack).any(axis=-1))
+        hidden = _channels_last(hidden, np.shape(image), channel_axis, stack)
+        visible = both_visible(visible, ~np.asarray(hidden.any(axis=-1)))
     if has_opacity(alpha, values.shape[-1], declared=values.shape[-1] == 4 and values.dtype == np.uint8):
         opacity = to_opacity(values[..., -1])
         if alpha == "auto":
