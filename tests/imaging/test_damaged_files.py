@@ -111,9 +111,7 @@ def test_pictures_above_a_limit_are_refused(name, tmp_path):
     else:
         Image.fromarray(pixels).save(tmp_path / name)
     assert read_picture(tmp_path / name, max_bytes=2000).n_visible == 2000
-    with pytest.raises(
-        ValueError, match=rf"{name} has 40 x 50.* pixels, 2 kB .* the limit is 2 kB: raise max_bytes"
-    ):
+    with pytest.raises(ValueError, match=rf"{name} has 40 x 50.* pixels, 2 kB .* the limit is 2 kB: raise max_bytes"):
         read_picture(tmp_path / name, max_bytes=1999)
     picture = read_picture(tmp_path / name)
     for read in (read_mask, read_labels):
@@ -226,3 +224,9 @@ def test_files_of_other_programs_are_refused_with_the_program_that_converts_them
     with pytest.raises(ValueError, match=rf"{name} .*{program}") as caught:
         read_picture(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_store_in_a_folder_is_named(tmp_path):
+    (tmp_path / "cells.zarr").mkdir()
+    with pytest.raises(ValueError, match=r"cells.zarr is a Zarr or N5 store: read an array of it with zarr"):
+        read_picture(tmp_path / "cells.zarr")

@@ -155,7 +155,9 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
         read_picture(tmp_path / "m.tif")
 
 
-@pytest.mark.parametrize(("edge", "dtype"), [(LEAST, np.float32), (1e20, np.float32), (-1e300, np.float64)])
+@pytest.mark.parametrize(
+    ("edge", "dtype"), [(LEAST, np.float32), (1e20, np.float32), (-1e300, np.float64), (LEAST, np.float64)]
+)
 def test_numbers_for_no_data_in_memory_are_refused_by_name(edge, dtype):
     with pytest.raises(
         ValueError, match=r"image has values .* such as \S+ at \(0, 0\)\. If .* missing data, set .* NaN or .* mask"

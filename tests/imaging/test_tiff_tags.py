@@ -76,6 +76,13 @@ def test_of_masks_and_labels_the_stored_number_counts(photometric, tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "bytes.tif", picture), PAPER)
 
 
+def test_a_palette_of_two_colors_is_read(tmp_path):
+    Image.fromarray(PAPER).save(
+        tmp_path / "p.tif", compression="tiff_lzw", tiffinfo={262: 3, 320: tuple([0, 257 * 9] * 3)}
+    )
+    np.testing.assert_array_equal(read_picture(tmp_path / "p.tif").pixels, 9 * PAPER[..., None].repeat(3, axis=-1))
+
+
 # orientation
 
 

@@ -70,14 +70,14 @@ def check_header(
         raise UnreadableError(f"{path} is damaged: its header has the shape {_product(shape)}")
     if needed > held:
         raise UnreadableError(
-            f"{path} is damaged: its header states {_product(shape)} numbers, which take at least {_bytes(needed)}, but "
+            f"{path} is damaged: its header states {_product(shape)} numbers, which take at least {_bytes(needed)}; "
             f"the file has {_bytes(held)}"
         )
     size = math.prod(shape) * pixel_bytes
     if size > max_bytes:
         raise UnreadableError(
-            f"{path} has {_product(shape)} pixels, {_bytes(size)} when decoded; the limit is {_bytes(max_bytes)}: raise "
-            "max_bytes (--max-gigabytes) to read it"
+            f"{path} has {_product(shape)} pixels, {_bytes(size)} when decoded; the limit is {_bytes(max_bytes)}: "
+            "raise max_bytes (--max-gigabytes) to read it"
         )
 
 

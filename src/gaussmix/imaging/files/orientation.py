@@ -4,7 +4,11 @@ import numpy as np
 
 from gaussmix.core.typing import Rows
 
+ORIENTATION = 274
+"""Tag of the orientation."""
+
 UPRIGHT = 1
+"""Orientation of files that are stored as they are shown."""
 
 _TRANSPOSED = (5, 6, 7, 8)
 _FLIPPED_ROWS = (3, 4, 7, 8)  # after the transposition

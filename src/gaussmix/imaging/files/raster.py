@@ -13,6 +13,7 @@ from gaussmix.imaging.files.converters import converter_for, refuse_raw
 from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
+from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, upright
 from gaussmix.imaging.images.picture import Picture, narrow
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -131,6 +132,9 @@ def _read_deep_png(path: Path, options: ReadOptions) -> Picture | None:
     needed = 2 * height * width * shape[2] / _MOST_PACKED["zip"]
     check_header(path, shape, 2, options.max_bytes, needed=needed, held=path.stat().st_size)
     array = imagecodecs.png_decode(path.read_bytes())
+    with path.open("rb") as file:
+        exif = _open(_import_pillow(), file, path).getexif()
+    array = np.ascontiguousarray(upright(array, int(exif.get(ORIENTATION, UPRIGHT)), (0, 1)))
     return _with_opacity(path, array, head[25] in (4, 6), options)
 
 

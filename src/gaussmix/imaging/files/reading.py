@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from gaussmix.imaging.files.arrays import read_array
+from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.nifti import read_nifti
 from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
 from gaussmix.imaging.files.raster import read_raster
@@ -87,7 +88,7 @@ def read_for(path: str | PathLike[str], options: ReadOptions) -> Picture:
     """Read a picture, a mask or labels, as `read_picture` does."""
     source = Path(path)
     if source.is_dir():
-        raise ValueError(f"{source} is a folder, not a picture")
+        raise ValueError(f"{source} is {converter_for(source) or 'a folder, not a picture'}")
     if not source.exists():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
     name = source.name.lower()

@@ -25,7 +25,9 @@ _NODATA = 42113  # GDAL: the number that stands for "no data", as a text
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _MINISWHITE, _PALETTE, _YCBCR = 0, 3, 6  # photometric interpretations
 _OPACITY = (1, 2)  # kinds of extra samples that are opacity
-_MOST_PACKED = {1: 1, 5: 4096, 8: 1032, 32946: 1032, 32773: 128, 7: 4096}  # none, LZW, deflate, PackBits, JPEG
+_MOST_PACKED = {  # by compression: times that pixels are larger than the file
+    1: 1, 5: 4096, 8: 1032, 32946: 1032, 32773: 128, 7: 4096, 34925: 1 << 17, 50000: 1 << 17,
+}  # none, LZW, deflate, old deflate, PackBits, JPEG, LZMA, zstd  # fmt: skip
 
 
 def read_tiff(path: Path, options: ReadOptions) -> Picture:
@@ -255,7 +257,8 @@ def _as_colors(values: Rows, page: Any, options: ReadOptions) -> Rows:
     if page.photometric == _PALETTE and page.colormap is not None:
         if options.purpose == "labels":
             return values
-        return np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)[values[..., 0]]
+        numbers = values[..., 0].astype(np.uint8) if values.dtype == bool else values[..., 0]
+        return np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)[numbers]
     is_negative = page.photometric == _MINISWHITE and options.purpose == "picture"
     if values.dtype == bool:
         scale = np.uint8(1 if options.purpose == "labels" else 255)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from gaussmix.imaging.files.orientation import UPRIGHT, swaps_axes
+from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, swaps_axes
 from gaussmix.imaging.images.picture import Picture
 
 _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie points, transformation, keys
-_ORIENTATION = 274
 _METERS = {
     "pm": 1e-12, "Å": 1e-10, "angstrom": 1e-10, "nm": 1e-9, "nanometer": 1e-9, "µm": 1e-6, "um": 1e-6, "micron": 1e-6,
     "microns": 1e-6, "micrometer": 1e-6, "mm": 1e-3, "millimeter": 1e-3, "cm": 1e-2, "centimeter": 1e-2, "dm": 1e-1,
@@ -52,7 +51,7 @@ class TiffGeometry:
 
 def orientation_of(page: Any) -> int:
     """Return the orientation of a page, 1 to 8; upright if it has a place on earth, which is that of stored rows."""
-    tag = page.tags.get(_ORIENTATION)
+    tag = page.tags.get(ORIENTATION)
     is_geographic = any(code in page.tags for code in _GEOGRAPHIC)
     return UPRIGHT if tag is None or is_geographic else int(tag.value)
 

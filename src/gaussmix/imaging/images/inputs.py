@@ -22,6 +22,7 @@ MAX_CHANNELS = 4
 
 _NARROWER = {np.int8: np.float32, np.int16: np.float32, np.float16: np.float32, np.bool_: np.uint8}
 _LARGEST = {np.dtype(np.float32): 1e19, np.dtype(np.float64): LARGEST}  # of greater numbers the square overflows
+_MISSING = float(np.finfo(np.float32).max)  # stands for missing data, often with a minus sign
 
 
 def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool, alpha: bool | str) -> list[Pixels]:
@@ -219,22 +220,25 @@ def _as_numbers(image: Any) -> Rows:
 
 
 def _require_moderate(values: Rows, visible: BoolArray | None) -> None:
-    """ValueError that names the first visible pixel with a number whose square overflows."""
+    """ValueError that names the first visible pixel with a number for missing data, or whose square overflows."""
     most = _LARGEST.get(values.dtype)
     if most is None:
         return
+    limit = min(most, _MISSING)
     with np.errstate(invalid="ignore"):
-        if values.min() > -most and values.max() < most:
+        if values.min() > -limit and values.max() < limit:
             return
-        huge = (np.abs(values) >= most).any(axis=-1)
-    huge = huge if visible is None else huge & visible
-    if not huge.any():
+        sizes = np.abs(values)
+        wrong = ((sizes >= most) | (sizes == _MISSING)).any(axis=-1)
+    wrong = wrong if visible is None else wrong & visible
+    if not wrong.any():
         return
-    where = tuple(int(position) for position in np.argwhere(huge)[0])
-    found = values[where][np.abs(values[where]).argmax()]
+    where = tuple(int(position) for position in np.argwhere(wrong)[0])
+    found = values[where][np.nanargmax(np.abs(values[where]))]
+    what = f"whose squares overflow {values.dtype}" if abs(found) >= most else "at the limit of float32"
     raise ValueError(
-        f"image has values whose squares overflow {values.dtype}, such as {found:g} at {where}. If they stand for "
-        "missing data, set these pixels to NaN or exclude them by mask; if not, divide the image by a constant"
+        f"image has values {what}, such as {found:g} at {where}. If they stand for missing data, set the pixels to NaN "
+        "or exclude them by mask; if not, divide the image by a constant"
     )
 
 

@@ -12,7 +12,6 @@ from gaussmix.imaging.images.masks import as_mask, hidden_entries
 from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
 
 _MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
-_FEW_LEVELS = 64  # bytes below this are no photograph of 8 bits: 6 bits and fewer, counts, classes
 _TYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64"))
 
 
@@ -257,12 +256,10 @@ class Picture:
 
         White is the greatest byte of volumes, and of pictures with bytes below 64 only, unless they are in color.
         """
-        values = self.rows.reshape(-1)
-        if self.pixels.dtype == np.uint8 and self.pixels.shape[-1] != 3 and values.size:
-            most = float(values.max())
-            if self.n_axes == 3 or most < _FEW_LEVELS:
-                return 0.0, most or 255.0
-        return display_range(values[:: -(-values.size // _MAX_SAMPLED) or 1])
+        rows = self.rows
+        if self.pixels.dtype == np.uint8 and self.pixels.shape[-1] != 3 and self.n_axes == 3 and rows.any():
+            return 0.0, float(rows.max())
+        return display_range(rows[:: -(-rows.size // _MAX_SAMPLED) or 1])
 
 
 def narrow(values: Rows) -> Rows:
