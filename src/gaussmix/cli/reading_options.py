@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gaussmix.cli.options import flag
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.nodata import parse_nodata
 
@@ -16,9 +17,9 @@ class Background(IntEnum):
     LAST = 255
 
 
-Volume = Annotated[bool, typer.Option("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")]
+Volume = Annotated[bool, flag("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")]
 Channels = Annotated[
-    bool, typer.Option("--channels", help="Treat unnamed pages of a TIFF file, or the last axis of .npy, as channels.")
+    bool, flag("--channels", help="Treat unnamed pages of a TIFF file, or the last axis of .npy, as channels.")
 ]
 Nodata = Annotated[
     str | None,

@@ -35,7 +35,8 @@ def fit_pictures(
         The same segmenter, fitted.
     """
     first = pictures[0]
-    segmenter.set_params(channel_axis=-1, alpha=False, stack=first.stacked, spacing=first.spacing)
+    alpha = False if first.pixels.shape[-1] == 4 else "auto"  # a fourth channel is a channel: opacity is kept apart
+    segmenter.set_params(channel_axis=-1, alpha=alpha, stack=first.stacked, spacing=first.spacing)
     images, masks = [picture.pixels for picture in pictures], [picture.visible for picture in pictures]
     if known is None or all(labels is None for labels in known):
         return segmenter.fit(images, masks)

@@ -27,7 +27,7 @@ def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = M
         File of a picture of the same shape.
     picture : Picture
         The annotated picture.
-    max_bytes : int, default=2**34
+    max_bytes : int, default=16_000_000_000
         Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns
@@ -69,7 +69,7 @@ def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int =
         File of a picture of the same shape.
     picture : Picture
         The annotated picture.
-    max_bytes : int, default=2**34
+    max_bytes : int, default=16_000_000_000
         Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-MAX_BYTES = 1 << 34
-"""Greatest size of decoded pixels, 17 gigabytes, unless another is given."""
+MAX_BYTES = 16_000_000_000
+"""Greatest size of decoded pixels, unless another is given."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def read_picture(
         Pixels that have this number, or NaN, in all channels are transparent too.
     alpha : bool or "auto", default="auto"
         Whether the last channel is opacity. "auto": as the file says; in .npy if there are four of uint8.
-    max_bytes : int, default=2**34
+    max_bytes : int, default=16_000_000_000
         Greatest size of the decoded pixels. A file whose header says more is refused before anything is decoded.
 
     Returns
