@@ -360,7 +360,9 @@ def test_names_with_control_characters_are_printed_with_escapes(folder, tmp_path
 def test_a_folder_without_pictures_names_the_program_that_converts_what_it_has(tmp_path):
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
-    assert "convert the series to NIfTI with dcm2niix" in fails("segment", tmp_path / "scans", "-o", tmp_path / "out")
+    assert "IM0001 is a DICOM file: convert the series to NIfTI" in fails(
+        "segment", tmp_path / "scans", "-o", tmp_path / "out"
+    )
 
 
 # errors

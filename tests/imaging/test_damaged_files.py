@@ -213,6 +213,10 @@ FOREIGN = {
     "brain.nrrd": (b"NRRD0004\n" + b"\0" * 99, "SimpleITK"),
     "brain.mgz": (b"\x1f\x8b" + b"\0" * 99, "mri_convert"),
     "arrays.npz": (b"PK\x03\x04" + b"\0" * 99, "np.load"),
+    "photo.avif": (b"\0\0\0\x18ftypavix" + b"\0" * 99, "avifdec"),
+    "map.asc": (b"ncols 4\nnrows 4\n" + b"0 " * 16, "gdal_translate"),
+    "scan.raw": (bytes(999), "np.fromfile"),
+    "maps.zip": (b"PK\x03\x04" + b"\0" * 99, "unpack it"),
     "paper.pdf": (b"%PDF-1.4" + b"\0" * 99, "export it as PNG"),
 }
 

@@ -41,6 +41,12 @@ def test_numbers_in_a_palette_are_as_those_in_gray(suffix, numbers, palette, tmp
     np.testing.assert_array_equal(read_labels(written(tmp_path / f"p{suffix}", drawn, palette), PICTURE), expected)
 
 
+def test_numbers_of_1_bit_are_0_and_1(tmp_path):
+    drawn = classes(0, 1, 0) > 0
+    Image.fromarray(drawn).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "bits.png", PICTURE), drawn.astype(int) - 1)
+
+
 def test_transparent_numbers_are_unknown(tmp_path):
     drawn = classes(0, 1, 2, 3)
     known = read_labels(written(tmp_path / "p.png", drawn, VOC, transparency=0), PICTURE)

@@ -120,10 +120,9 @@ def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Pat
 def _pictures_in(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file() and path.name[0] != ".")
     if not found:
-        advice = next(filter(None, map(converter_for, sorted(folder.iterdir()))), None)
-        raise ValueError(
-            f"The folder {folder} has no pictures ({', '.join(SUFFIXES)})" + (f", but {advice}" if advice else "")
-        )
+        foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
+        hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
+        raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
 
 

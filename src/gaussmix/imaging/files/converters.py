@@ -22,6 +22,10 @@ _SUFFIXES = {
     (".exr",): "radiance",
     (".mp4", ".avi", ".mov", ".mkv", ".webm"): "film",
     (".jxl",): "JPEG XL",
+    (".avif", ".avifs"): "AVIF",
+    (".ecw", ".sid", ".vrt", ".asc", ".bil", ".bsq", ".bip", ".grd", ".hgt", ".dem", ".img", ".ntf", ".kea"): "map",
+    (".raw", ".bin", ".dat"): "bytes",
+    (".zip", ".tar", ".7z", ".gz"): "archive",
 }  # fmt: skip
 
 _ADVICE = {
@@ -40,6 +44,10 @@ _ADVICE = {
     "layers": "a file of a paint program: export it as PNG or TIFF",
     "radiance": "a picture of high dynamic range: convert it to floating-point TIFF with ImageMagick or OpenImageIO",
     "film": "a film: write its frames as PNG or TIFF with ffmpeg",
+    "AVIF": "an AVIF picture: convert it to PNG with avifdec",
+    "map": "a map in another format: convert it to GeoTIFF with gdal_translate",
+    "bytes": "a file of numbers without a header: read it with np.fromfile, reshape it, and save it with np.save",
+    "archive": "an archive: unpack it",
     "JPEG XL": "JPEG XL: convert it to PNG with djxl",
 }
 
@@ -54,7 +62,8 @@ _STARTS = {
     b"NRRD000": "medical",
     b"ObjectType": "medical",
     b"SIMPLE  =": "FITS",
-    b"PK\x03\x04": "npz",
+    b"PK\x03\x04": "archive",
+    b"\x1f\x8b": "archive",
     b"%PDF": "drawing",
     b"gimp xcf": "layers",
     b"v/1\x01": "radiance",
@@ -65,6 +74,8 @@ _STARTS = {
     b"\x00\x00\x00\x0cJXL ": "JPEG XL",
     b"\xff\x0a": "JPEG XL",
 }
+
+_BRANDS = {b"hei": "HEIC", b"hev": "HEIC", b"mif": "HEIC", b"msf": "HEIC", b"avi": "AVIF", b"crx": "raw"}
 
 _SUFFIXES_OF = {kind: suffixes for suffixes, kind in _SUFFIXES.items()}
 
@@ -79,9 +90,10 @@ def refuse_raw(path: Path) -> None:
 def converter_for(path: Path) -> str | None:
     """Return what a file that no reader knows is, and the program that converts it; None if that is not known.
 
-    The beginning of the file counts more than its suffix.
+    The beginning of the file counts more than its suffix, unless it is only packed.
     """
-    kind = _kind_by_content(path) or _kind_by_suffix(path)
+    kinds = [_kind_by_content(path), _kind_by_suffix(path)]
+    kind = next((kind for kind in kinds if kind not in (None, "archive")), kinds[0])
     return None if kind is None else _ADVICE[kind]
 
 
@@ -99,5 +111,5 @@ def _kind_by_content(path: Path) -> str | None:
         return "DICOM"
     if head[4:8] == b"ftyp":
         brand = head[8:12]
-        return "HEIC" if brand[:3] in (b"hei", b"hev", b"mif", b"msf") else "raw" if brand == b"crx " else "film"
+        return _BRANDS.get(brand[:3], "film")
     return next((kind for start, kind in _STARTS.items() if head.startswith(start)), None)

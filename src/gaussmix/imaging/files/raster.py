@@ -85,7 +85,7 @@ def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
 def _as_picture(path: Path, image: Any, options: ReadOptions) -> Picture:
     if image.mode[0] in "IF":
         return Picture(narrow(np.array(image)[:, :, None]))
-    if options.purpose == "labels" and image.mode == "P":
+    if options.purpose == "labels" and image.mode in ("1", "P"):
         return _as_numbers(image)
     clear = "transparency" in image.info and options.alpha is not False
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or clear:
@@ -96,8 +96,8 @@ def _as_picture(path: Path, image: Any, options: ReadOptions) -> Picture:
 
 
 def _as_numbers(image: Any) -> Picture:
-    """Return the numbers of a palette picture; those that its palette shows as transparent are so."""
-    numbers, transparent = np.array(image), image.info.get("transparency")
+    """Return the numbers of a picture of 1 bit or with a palette; those that a palette shows as transparent are so."""
+    numbers, transparent = np.array(image, dtype=np.uint8), image.info.get("transparency")
     if transparent is None:
         return Picture(numbers[:, :, None])
     opacity = np.full(256, 255, dtype=np.uint8)

@@ -239,10 +239,10 @@ def _lacks_data(values: Rows, numbers: list[float]) -> BoolArray | None:
 
 def _read_masks(path: Path, masks: list[Any], shape: tuple[int, ...]) -> BoolArray:
     """Return the pixels (shape) inside the masks of a file: one for each page, or one for all."""
-    inside = [np.asarray(page.asarray()) != 0 for page in masks]
-    wrong = [mask.shape for mask in inside if mask.shape != shape[-2:]]
+    wrong = [page.shape for page in masks if page.shape != shape[-2:]]
     if wrong:
         raise UnreadableError(f"{path} has a mask of the shape {wrong[0]} for pictures of the shape {shape[-2:]}")
+    inside = [np.asarray(page.asarray()) != 0 for page in masks]
     if len(inside) == 1:
         return np.broadcast_to(inside[0], shape)
     if len(inside) != math.prod(shape[:-2]):
