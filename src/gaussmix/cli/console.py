@@ -1,6 +1,7 @@
 """Output of the commands: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,11 @@ def results() -> Console:
 def notes() -> Console:
     """Return the console for errors, warnings and progress."""
     return SafeConsole(stderr=True, highlight=False)
+
+
+def print_text(text: str) -> None:
+    """Print a text as it is to a file or a pipe; for a terminal with escapes for control characters."""
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)  # color: nothing is removed
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
