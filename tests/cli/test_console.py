@@ -45,6 +45,7 @@ def test_styles_of_the_console_are_kept(monkeypatch):
     assert sys.stdout.getvalue() == "\x1b[32mgreen\x1b[0m\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_columns_are_printed_with_escapes_and_kept_in_the_model(name, tmp_path):
     rows = np.random.default_rng(0).normal(size=(50, 2))

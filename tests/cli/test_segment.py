@@ -262,6 +262,7 @@ def bands(last):
 STEP = np.broadcast_to(np.arange(30) >= 15, (20, 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -294,8 +295,8 @@ def test_channels_are_what_the_options_say(name, options, tmp_path):
     assert Mixture.load(tmp_path / "out" / "model.json").n_features == (6 if "--channels" in options else 4)
 
 
-@pytest.mark.parametrize("number", ["-9999", "nan", "-3.4028234663852886e+38"])
-@pytest.mark.parametrize("background", [255, 0])
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "background"), [("-9999", 0), ("nan", 255), ("-3.4028234663852886e+38", 0)])
 def test_a_number_for_no_data_and_the_label_of_such_pixels_can_be_given(background, number, tmp_path):
     values = bands(np.float32)[..., 3]
     values[:5] = float(number)
@@ -326,6 +327,7 @@ def test_options_that_cannot_be_are_refused(picture, tmp_path):
     assert "'--background'" in run("segment", picture, "-o", tmp_path / "out", "--background", 7).stderr
 
 
+@pytest.mark.slow
 def test_one_file_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path):
     """Whatever is wrong with it: no traceback, one sentence, and its name without control characters."""
     (folder / "damaged.tif").write_bytes(b"II*\0\xff\xff\xff\x7f")

@@ -122,6 +122,7 @@ def test_pictures_above_a_limit_are_refused(name, tmp_path):
         read_picture(tmp_path / name, max_bytes=0)
 
 
+@pytest.mark.slow
 def test_files_that_compress_well_are_read(tmp_path):
     pixels = np.zeros((3000, 3000), dtype=np.uint8)
     pixels[0, 0] = 1
@@ -135,6 +136,7 @@ def test_files_that_compress_well_are_read(tmp_path):
         assert read_picture(path).pixels.shape[:2] == (3000, 3000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p.tif", "p.ome.tif", "p.nii", "p.nii.gz", "p.npy", "p.png", "p.bmp"])
 def test_damage_anywhere_is_an_error_that_names_the_file_or_does_no_harm(name, tmp_path):
     pixels = RNG.integers(0, 4000, (3, 12, 15), dtype=np.uint16)

@@ -48,6 +48,7 @@ def test_masked_pixels_do_not_count(image):
     np.testing.assert_array_equal(segmentation.labels, labels)
 
 
+@pytest.mark.slow
 def test_a_pixel_of_which_a_channel_is_masked_does_not_count():
     colors = np.ma.masked_array(RNG.integers(0, 200, (40, 50, 3), dtype=np.uint8))
     colors[:, :10, 1] = np.ma.masked
@@ -127,6 +128,7 @@ def test_what_is_no_number_is_refused_with_its_type(dtype):
 PHOTO = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 100 / 255, 257.0, -1 / 255])
 def test_floats_that_are_not_from_0_to_1_are_no_colors_for_lab(scale):
     with pytest.raises(
@@ -137,6 +139,7 @@ def test_floats_that_are_not_from_0_to_1_are_no_colors_for_lab(scale):
     segmented(PHOTO * scale, color_space="gray")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint16, np.int16, np.uint8])
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1), (20, 30, 2), (20, 30, 3), (6, 20, 30)])
 def test_arrays_in_files_have_the_axes_of_arrays_in_memory(shape, dtype, tmp_path):

@@ -155,6 +155,7 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
         read_picture(tmp_path / "m.tif")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edge", "dtype"), [(LEAST, np.float32), (1e20, np.float32), (-1e300, np.float64), (LEAST, np.float64)]
 )
