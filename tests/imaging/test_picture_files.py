@@ -274,7 +274,14 @@ def test_results_on_pixels_from_no_file_are_written_too(suffix, tmp_path):
 
 @pytest.mark.parametrize(
     ("array", "shape", "n_axes"),
-    [(GRAY, (12, 15, 1), 2), (COLORS, (12, 15, 3), 2), (VOLUME, (4, 5, 6, 1), 3), (VOLUME[..., None], (4, 5, 6, 1), 3)],
+    [
+        (GRAY, (12, 15, 1), 2),
+        (COLORS, (12, 15, 3), 2),
+        (VOLUME, (4, 5, 6, 1), 3),
+        (VOLUME[..., None], (4, 5, 6, 1), 3),
+        (np.asfortranarray(VOLUME), (4, 5, 6, 1), 3),
+        (DEEP.astype(">u2"), (12, 15, 1), 2),
+    ],
 )
 def test_arrays_come_back_as_arrays(array, shape, n_axes, tmp_path):
     np.save(tmp_path / "a.npy", array)

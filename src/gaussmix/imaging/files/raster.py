@@ -19,6 +19,7 @@ from gaussmix.imaging.images.picture import Picture, narrow
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_PACKED = {"raw": 1, "zip": 1032, "gif": 4096, "jpeg": 4096, "packbits": 128, "tga_rle": 256}
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "La": 2, "PA": 2, "I;16": 2, "I;16B": 2, "RGB": 3, "YCbCr": 3, "LAB": 3}
+_PROGRAMS = ("EPS",)  # a drawing, which pillow would have Ghostscript run
 _SUB_BYTE = ("1", "L", "P")  # modes of pictures that may be stored with 1 bit a pixel
 
 
@@ -58,7 +59,7 @@ def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:
         for name in pillow.Image.ID:
             factory, accept = pillow.Image.OPEN[name]
             accepted = accept is None or accept(start)
-            if not accepted or isinstance(accepted, str):
+            if not accepted or isinstance(accepted, str) or name in _PROGRAMS:
                 continue
             file.seek(0)
             try:
