@@ -141,6 +141,7 @@ class Multistart:
     Attributes
     ----------
     engine : AbstractEngine
+        Engine with the rows that are searched.
     data : Sample
         The rows of the engine.
     update : MaximumLikelihood
@@ -148,6 +149,7 @@ class Multistart:
     target_root : (d, d) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
+        Settings of all runs.
     near : RemainingGain
         Stopping rule of the runs of the search.
     began : float

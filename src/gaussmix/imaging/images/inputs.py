@@ -168,7 +168,7 @@ def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
         raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {seeds.shape}")
     if seeds.dtype.kind not in "iu" or seeds.min() < -1 or seeds.max() >= n_classes:
         raise ValueError(
-            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown;  "
+            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown; "
             f"got {seeds.dtype} from {seeds.min()} to {seeds.max()}"
         )
     seeds = seeds.astype(np.int64)
