@@ -37,7 +37,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or "auto", default=3
-        Number of classes. "auto" selects 2 to 8 by a criterion that allows for the correlation of neighboring pixels.
+        Number of classes. "auto": that of the seeds or, without seeds, 2 to 8 by a criterion for correlated pixels.
     color_space : {"rgb", "gray", "lab"}, default="rgb"
         Color space to which three channels are converted. "rgb" leaves them unchanged, as are other numbers of
         channels.
