@@ -42,7 +42,7 @@ def propose_moves(
     update : MaximumLikelihood
         The M-step.
     unsound : (k,) array of bool
-        Components to merge in any case.
+        Components that are merged before all others.
 
     Yields
     ------

@@ -17,7 +17,7 @@ MAX_CLASSES = UNLABELED
 """Greatest number of classes: a label is one byte, of which `UNLABELED` is one value."""
 
 MAX_CHANNELS = 4
-"""Greatest length of a last axis that is taken for channels."""
+"""Greatest length of a last axis that is treated as channels."""
 
 _FLOAT_FOR = {np.dtype(np.int8): np.float32, np.dtype(np.int16): np.float32, np.dtype(np.bool_): np.uint8}
 
