@@ -18,7 +18,7 @@ MAX_CLASSES = UNLABELED
 """Greatest number of classes: a label is one byte, of which `UNLABELED` is one value."""
 
 MAX_CHANNELS = 4
-"""Greatest length of a last axis that is taken for channels."""
+"""Greatest length of a last axis that is treated as channels."""
 
 _NARROWER = {np.int8: np.float32, np.int16: np.float32, np.float16: np.float32, np.bool_: np.uint8}
 _LARGEST = {np.dtype(np.float32): 1e19, np.dtype(np.float64): LARGEST}  # of greater numbers the square overflows
@@ -191,7 +191,7 @@ def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
         raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {seeds.shape}")
     if seeds.dtype.kind not in "iu" or seeds.min() < -1 or seeds.max() >= n_classes:
         raise ValueError(
-            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown;  "
+            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown; "
             f"got {seeds.dtype} from {seeds.min()} to {seeds.max()}"
         )
     seeds = seeds.astype(np.int64)
