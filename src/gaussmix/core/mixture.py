@@ -38,8 +38,7 @@ class Mixture:
     Examples
     --------
     >>> from gaussmix import Mixture
-    >>> coins = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [0.25, 0.25], covariance_type="spherical")
-    >>> coins.responsibilities([[0.0], [1.0]]).round(3)
+
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
@@ -60,7 +59,6 @@ class Mixture:
         return type(self), (self.weights, self.means, self.covariance, self.feature_names)
 
     @classmethod
-    @underflow_to_zero
     def from_parameters(
         cls,
         weights: npt.ArrayLike,
@@ -157,7 +155,6 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    @underflow_to_zero
     def log_density(self, X: npt.ArrayLike) -> FloatArray:
         """Return the log density of each row.
 
@@ -170,10 +167,14 @@ class Mixture:
         -------
         (n,) array
             Log densities in nats.
+
+        Raises
+        ------
+        ValueError
+            If X has other features than the mixture, or a value that is NaN or infinite.
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
-    @underflow_to_zero
     def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
@@ -186,10 +187,14 @@ class Mixture:
         -------
         (n, k) array
             Probabilities; each row sums to one.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
-    @underflow_to_zero
     def labels(self, X: npt.ArrayLike) -> IntArray:
         """Return the most probable component of each row.
 
@@ -202,6 +207,11 @@ class Mixture:
         -------
         (n,) array
             Positions of components, from 0.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "labels")
 
@@ -222,6 +232,11 @@ class Mixture:
             Independent draws.
         labels : (n,) array
             Component of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is less than 1.
         """
         if n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
@@ -267,11 +282,11 @@ class Mixture:
         Raises
         ------
         ValueError
-            If there are none, if one does not exist, or if one is repeated.
+            If no feature is given, if one does not exist, or if one is repeated.
         """
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
-            raise ValueError(f"features must be a few different features, got {list(features)}")
+            raise ValueError(f"features must name at least one feature, and each only once; got {list(features)}")
         return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
@@ -286,6 +301,11 @@ class Mixture:
         -------
         Mixture
             The reordered mixture.
+
+        Raises
+        ------
+        ValueError
+            If ``order`` is not a permutation.
         """
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
@@ -314,7 +334,7 @@ class Mixture:
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
-        """Return one mixture of the components of several, with the same total weight for each of them.
+        """Combine the components of several mixtures into one mixture, with equal total weights.
 
         Parameters
         ----------
@@ -324,7 +344,7 @@ class Mixture:
         Returns
         -------
         Mixture
-            The components of the first, then those of the second, ...
+            The components of the first mixture, then those of the second, ...
 
         Raises
         ------
@@ -339,9 +359,8 @@ class Mixture:
             first.feature_names,
         )
 
-    @underflow_to_zero
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
-        """Return the same mixture in a more general covariance structure.
+        """Return the same mixture with a more general covariance structure.
 
         Parameters
         ----------

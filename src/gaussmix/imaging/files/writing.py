@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.display import UNLABELED
 from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_raster
+from gaussmix.imaging.files.raster import write_indexed, write_raster
 from gaussmix.imaging.files.tiff import write_tiff
+from gaussmix.imaging.images.class_colors import class_colors
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -38,8 +40,11 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
         write_raster(partial, pixels)
 
 
-def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
+def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, background: int = UNLABELED) -> None:
     """Write labels with the geometry of a picture.
+
+    Bytes in PNG and TIFF have a color for each number, for programs that show them; the numbers are kept. The number of
+    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data".
 
     Parameters
     ----------
@@ -49,9 +54,18 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
         The labeled picture, which provides the geometry.
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
+    background : int, default=255
+        The number of pixels without a class.
     """
     with complete_file(path) as partial:
-        _write(partial, picture, labels, labels=True)
+        if picture.suffix.startswith(".nii"):
+            write_nifti(partial, picture, labels, background=background)
+        elif picture.suffix == ".tif":
+            write_tiff(partial, picture, labels, background=background)
+        elif picture.suffix == ".png" and labels.dtype == np.uint8:
+            write_indexed(partial, labels, class_colors(), background)
+        else:
+            _write_maps(partial, picture, labels)
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -67,13 +81,12 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
         One number for each pixel or, except in PNG, several.
     """
     with complete_file(path) as partial:
-        _write(partial, picture, values, labels=False)
+        _write_maps(partial, picture, values)
 
 
-def _write(target: Path, picture: Picture, values: Rows, *, labels: bool) -> None:
-    """Write labels or maps in the format of the picture."""
+def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
     if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, values, labels=labels)
+        write_nifti(target, picture, values)
     elif picture.suffix == ".tif":
         write_tiff(target, picture, values)
     elif picture.suffix == ".npy":
