@@ -4,6 +4,7 @@ import subprocess
 import sys
 from functools import partial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +55,13 @@ from gaussmix.plots import (
 from gaussmix.plots.geometry import marginal_densities, mass_levels
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 from gaussmix.selection.criteria import entropy
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    yield
+    plt.close("all")
+
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(240, 2)) * [1.0, 1e-3] + np.repeat([[0.0, 0.0], [60.0, 0.2], [90.0, 0.3]], 80, axis=0)

@@ -88,8 +88,8 @@ except KeyboardInterrupt:
     if caught:
         assert (code, errors) == (0, "")
     else:
+        assert errors.endswith("\nKeyboardInterrupt\n")
         assert code == -signal.SIGINT
-        assert errors.endswith("KeyboardInterrupt\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

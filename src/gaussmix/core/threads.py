@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -34,6 +35,16 @@ def mapped_in_threads(
         return
     pool = ThreadPoolExecutor(n_threads)
     try:
-        yield pool.map(function, items)
+        yield _in_order(pool, function, iter(items), 4 * n_threads)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterator[Item], n_ahead: int
+) -> Iterator[Result]:
+    """Yield the results in the order of the items, of which so many are handed out ahead."""
+    pending = [pool.submit(function, item) for item in islice(items, n_ahead)]
+    while pending:
+        yield pending.pop(0).result()
+        pending += [pool.submit(function, item) for item in islice(items, 1)]
