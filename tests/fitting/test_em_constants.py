@@ -11,6 +11,7 @@ TWINS = {
     "empty": (m_step, "_EMPTY"),
     "singular": (m_step, "_SINGULAR"),
     "rounding": (stopping, "ROUNDING"),
+    "still": (stopping, "STILL"),
     "most_features": (batch, "MOST_FEATURES"),
     "least_curvature": (acceleration, "_LEAST_CURVATURE"),
     "stiffer": (acceleration, "_STIFFER"),

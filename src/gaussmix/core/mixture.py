@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import NativeEngine, assign_rows
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
@@ -177,9 +177,9 @@ class Mixture:
         Returns
         -------
         (n, k) array
-            Every row sums to one.
+            Every row sums to one. A row so far away that all densities are zero belongs to the nearest component.
         """
-        return self._engine(X).score_rows(self.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
         """The most probable component of each row.
@@ -194,7 +194,7 @@ class Mixture:
         (n,) array
             Positions of components, from 0 on.
         """
-        return self._engine(X).score_rows(self.whitened(), "labels")
+        return assign_rows(self._engine(X), self.whitened(), "labels")
 
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.

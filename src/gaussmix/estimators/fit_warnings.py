@@ -5,8 +5,12 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
+from gaussmix.core.errors import DegenerateComponentWarning, NearRelationWarning, RidgeWarning
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import default_names
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.near_relations import find_near_relation
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.stopping import Stop
 
 
@@ -32,8 +36,8 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
     for which, trouble in (
         (
             collapsed & ~empty,
-            "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
-            "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
+            "collapsed: the rows do not vary in some direction. The variances were raised, at most to a millionth of "
+            "those of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
             "leave out constant and duplicate columns.",
         ),
         (
@@ -60,3 +64,23 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning
             warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
+
+
+def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None) -> None:
+    """Warn of a column that follows from others in most rows; the warning points to the call of ``fit``.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        The rows with all columns.
+    columns : ColumnReduction or None
+        Columns that were left out of the fit.
+    """
+    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
+    relation = find_near_relation(kept)
+    if relation is None:
+        return
+    positions = np.arange(rows.n_features) if columns is None else columns.kept
+    known = default_names(rows.n_features) if rows.names is None else rows.names
+    said = relation.describe([known[at] for at in positions])
+    warnings.warn(NearRelationWarning(positions[relation.column], relation.exceptions, said), stacklevel=4)

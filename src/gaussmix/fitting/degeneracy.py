@@ -15,6 +15,8 @@ _COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a 
 _THIN = math.log(0.02)  # log variance per thin direction, against the reference
 _LARGE = 100.0  # ratio of deviations
 _BELOW_ROUNDING = 0.1  # of the variance that rounding gives
+_BELOW_OTHERS = 0.01  # of the variance that the reference has in the same direction
+_LEAST_STEP = 1e-6  # of the reach of a column: rounding to smaller steps does not matter
 _MANY = 5  # times d + 2: so many rows are not a chance finding
 _CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
 
@@ -105,7 +107,7 @@ def examine(
         the pooled covariance within components, sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
         Variance of each column that rounding alone gives it (`rounding_variances`). A component that varies far less
-        than that in some direction has collapsed on rows that rounding made equal.
+        than that in some direction, in which the reference varies more, has collapsed on rows that rounding made equal.
 
     Returns
     -------
@@ -120,10 +122,10 @@ def examine(
     if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
         least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
     collapsed = least < _COLLAPSED
-    if rounding is not None and (rounding > 0).any():
-        collapsed = collapsed | _is_below_rounding(mixture, rounding)
+    if rounding is not None:
+        collapsed = collapsed | _is_below_rounding(mixture, rounding, target_root)
     soundness = Soundness(
-        empty=np.asarray(counts <= 10 * _EPSILON * n),
+        empty=find_empty(counts, n),
         collapsed=np.asarray(collapsed),
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
@@ -143,24 +145,51 @@ def examine(
     return soundness
 
 
+def find_empty(counts: FloatArray, n: float) -> BoolArray:
+    """(k,) which components have lost their rows, from counts (k,) and the sum of the weights of all rows."""
+    return np.asarray(counts <= 10 * _EPSILON * n)
+
+
 def rounding_variances(rows: FloatArray) -> FloatArray:
-    """(d,) 1/12 of the squared least step between different values of a column: Sheppard's variance of rounding.
+    """(d,) 1/12 of the squared step that values of a column are multiples of: Sheppard's variance of rounding.
 
-    Of columns that were not rounded the least step, and so the variance, is next to nothing.
+    Zero for columns that were not rounded, whose differences have no common step, and for constant ones.
     """
-    steps = np.zeros(rows.shape[1])
-    for column, values in enumerate(rows.T):
-        gaps = np.diff(np.unique(values))
-        steps[column] = gaps.min(initial=np.inf)
-    steps[np.isinf(steps)] = 0.0
-    return steps**2 / 12
+    return np.array([_common_step(np.unique(values)) for values in rows.T]) ** 2 / 12
 
 
-def _is_below_rounding(mixture: Mixture, rounding: FloatArray) -> BoolArray:
-    """(k,) whether the variance in some direction is far less than what rounding alone gives it."""
-    deviations = np.sqrt(np.maximum(rounding, np.finfo(np.float64).tiny))
-    least = np.linalg.eigvalsh(mixture.covariance.dense() / deviations[:, None] / deviations)[:, 0]
-    return np.asarray(least < _BELOW_ROUNDING)
+def _common_step(values: FloatArray) -> float:
+    """The greatest step that all differences of ascending values are multiples of, by Euclid's algorithm; or zero."""
+    if len(values) < 2:
+        return 0.0
+    rest = np.diff(values)
+    rounding = 64 * _EPSILON * max(abs(values[0]), abs(values[-1]))
+    step = float(rest.min())
+    while step > _LEAST_STEP * (values[-1] - values[0]) + 100 * rounding:
+        rest = np.abs(rest - step * np.round(rest / step))
+        rest = rest[rest > rounding * np.maximum(1.0, 1e-3 * (values[-1] - values[0]) / step)]
+        if not rest.size:
+            return step
+        step = float(rest.min())
+    return 0.0
+
+
+def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: FloatArray | None) -> BoolArray:
+    """(k,) whether the variance in some direction is far less than rounding gives it, and than that of the reference.
+
+    Where the reference is as thin, the rows are so in all components: columns follow from others, and that is no chance
+    finding of one component. A single component has nothing to be thinner than.
+    """
+    k, rounded = mixture.n_components, rounding > 0
+    if k == 1 or not rounded.any():
+        return np.zeros(k, dtype=np.bool_)
+    dense = mixture.covariance.dense()
+    reference = np.tensordot(mixture.weights, dense, 1) if target_root is None else target_root @ target_root.T
+    some, units = np.ix_(rounded, rounded), np.sqrt(np.outer(rounding[rounded], rounding[rounded]))
+    variances, axes = np.linalg.eigh(dense[:, *some] / units)
+    beside = np.einsum("kij,il,klj->kj", axes, reference[some] / units, axes)
+    low = (variances < _BELOW_ROUNDING) & (variances < _BELOW_OTHERS * beside)
+    return np.asarray(low.any(axis=1))
 
 
 def _rows_needed(letters: str, n_features: int) -> int:

@@ -11,7 +11,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.m_step import AbstractUpdate, Step
-from gaussmix.fitting.stopping import ROUNDING, Check, EMState, Stop, StoppingRule
+from gaussmix.fitting.stopping import ROUNDING, STILL, Check, EMState, Stop, StoppingRule
 
 _ROUGH_GAIN = 1e-5
 """A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
@@ -245,7 +245,7 @@ def fit_em(
     point = passes.evaluate(mixture, None)
     change = point.mean_log_likelihood - run.previous_log_likelihood
     stop = Stop.LIMIT if max_iter > 0 else Stop.START
-    gain, check = math.inf, Check()
+    gain, check, still = math.inf, Check(), 0
     run.report(len(history), point.mean_log_likelihood, change)
     try:
         while len(history) < limit:
@@ -269,6 +269,11 @@ def fit_em(
                 stop = Stop.TIME
                 break
             following = _accepted(passes, point, proposed, step, accelerator) or passes.evaluate(step.mixture, step)
+            if rule and rule.ends_at_rounding and not passes.rough and update.never_falls:
+                still = 0 if following.objective > point.objective + point.rounding else still + 1
+                if still == STILL or following.objective < point.objective - point.rounding:
+                    stop = Stop.ROUNDING  # an exact step cannot lower the objective: this is the digits' end
+                    break
             change = following.mean_log_likelihood - point.mean_log_likelihood
             record(gain)
             point = following
@@ -307,6 +312,11 @@ class _Point:
     def mean_log_likelihood(self) -> float:
         return self.moments.mean_log_likelihood
 
+    @property
+    def rounding(self) -> float:
+        """What rounding may change the objective by, in nats."""
+        return ROUNDING * abs(self.objective)
+
 
 @dataclass(eq=False)
 class _Passes:
@@ -335,7 +345,7 @@ def _accepted(
     if accelerator is None or proposed is None:
         return None
     following = passes.evaluate(proposed, step)
-    if following.objective >= point.objective - ROUNDING * abs(point.objective):
+    if following.objective >= point.objective - point.rounding:
         accelerator.accept()
         return following
     accelerator.refuse()

@@ -1,10 +1,13 @@
 """From the sums of a pass to the next parameters: the M-step."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -27,7 +30,8 @@ class Step:
     empty : (k,) array of bool
         Components without rows; they keep their place with weight zero.
     collapsed : (k,) array of bool
-        Components whose covariance was singular to rounding and has been raised to a small share of the others'.
+        Components whose covariance was singular to rounding. It has been raised to a small share of the others', but
+        not above what it was before the step, so that the objective does not fall.
     ridge : float
         What was added to every variance.
     """
@@ -54,6 +58,11 @@ class AbstractUpdate(ABC):
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         """The parameters that maximize the objective, given the moments that the mixture gave."""
+
+    @property
+    def never_falls(self) -> bool:
+        """Whether a step cannot lower the objective, but for rounding."""
+        return True
 
     @abstractmethod
     def log_prior(self, mixture: Mixture) -> float:
@@ -107,16 +116,25 @@ class MaximumLikelihood(AbstractUpdate):
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
-        covariance = previous.maximize(rows, about.scatter_about(centers), self.ridge)
+        scatter = about.scatter_about(centers)
+        covariance = previous.maximize(rows, scatter, self.ridge)
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
         collapsed = np.asarray((pivots <= rounding).any(axis=1))
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
-            scale = _scale(sound if sound.any() else weights, means, variances)
-            covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
+            floor = _FLOOR * _scale(sound if sound.any() else weights, means, variances)
+            if math.isnan(moments.log_likelihood):  # not the sums of a pass: there is nothing to fall below
+                covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
+            else:
+                covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+
+    @property
+    def never_falls(self) -> bool:
+        """A ridge is added after the step, which may cost likelihood."""
+        return self.ridge == 0
 
     def log_prior(self, mixture: Mixture) -> float:
         return 0.0 if self.prior is None else self.prior.log_density(mixture, self._pseudo_moments(mixture))
@@ -134,6 +152,31 @@ class MaximumLikelihood(AbstractUpdate):
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
+
+
+def _raised(
+    previous: AbstractCovariance,
+    rows: FloatArray,
+    scatter: FloatArray,
+    floor: FloatArray,
+    collapsed: BoolArray,
+    ridge: float,
+) -> AbstractCovariance:
+    """The M-step with variances of collapsed components raised to a floor (d,), or to those before if they are less.
+
+    Between its maximum and the covariance before the step, the expected log-likelihood of a variance falls all the
+    way, so a step that stays there raises the objective. Under a constraint across components that is checked; where it
+    fails, covariances stay as they were.
+    """
+    form = FORMS[previous.form]
+    least = previous.whitened_scatter(np.diag(np.sqrt(floor)))
+    covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
+    if "E" not in previous.letters:
+        return covariance
+    nothing = np.zeros((previous.n_components, previous.n_features))
+    _, moved = form.moved(rows, nothing, scatter, previous.roots, covariance.factors(), nothing)
+    gain = rows @ (covariance.log_det() - previous.log_det()) + 0.5 * (form.trace(scatter) - form.trace(moved))
+    return covariance if gain >= 0 else previous
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from gaussmix.fitting.degeneracy import Soundness, examine
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import propose_moves, propose_swaps
+from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
@@ -56,14 +56,14 @@ class Run:
     n_starts: int = 1
 
     @property
-    def rank(self) -> tuple[int, float]:
-        """Sort key, best first: the number of unsound components, then the objective."""
-        return self.soundness.n_unsound, -self.fit.objective
+    def rank(self) -> tuple[int, int, float]:
+        """Sort key, best first: the number of empty components, of unsound ones, then the objective."""
+        return int(self.soundness.empty.sum()), self.soundness.n_unsound, -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
         """Whether this run is better by more than the distance at which two optima count as one."""
-        n_unsound, objective = other.rank
-        return self.rank < (n_unsound, objective - _SAME)
+        *troubles, objective = other.rank
+        return self.rank < (*troubles, objective - _SAME)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +174,13 @@ class Multistart:
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
+    def refill(self, best: Run, rng: np.random.Generator) -> Run:
+        """Start anew where even the best run has lost the rows of a component; return the better one."""
+        if not best.soundness.empty.any():
+            return best
+        proposals = propose_refills(self.data, best.fit.mixture, self.update, best.soundness.empty, rng)
+        return _ranked([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
+
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they find a better one.
 
@@ -240,7 +247,7 @@ class Multistart:
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         """Continue a run; abandon it if its estimated optimum is below that of a sound run ``to_beat``."""
         left = self.settings.max_iter - run.fit.n_iter
-        if left <= 0 or (run.fit.stop is Stop.AT_OPTIMUM and rule is None):
+        if left <= 0 or (run.fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING) and rule is None):
             return run
         if rule is None:
             rule = self.near
@@ -348,7 +355,10 @@ def find_optimum(
             runs = [search.run(one, settings.max_iter)]
         else:
             runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
-        best = search.refine(runs[0], next(streams)) if n_components > 1 else runs[0]
+        best = runs[0]
+        if n_components > 1:
+            rng = next(streams)
+            best = search.refine(search.refill(best, rng), rng)
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
         else:

@@ -12,6 +12,8 @@ from gaussmix.fitting.acceleration import Accelerator
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Rounding error of an objective, relative to it."""
+STILL = 10
+"""Iterations in a row without a rise beyond rounding that end a run."""
 _MARGIN = 10.0  # nats, and times the estimated remaining gain: a plateau hides that much
 
 
@@ -22,6 +24,9 @@ class Stop(Enum):
     CONVERGED = (
         "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
         "in one iteration."
+    )
+    ROUNDING = (
+        "Converged after {n_iter} iterations: progress has become rounding, so more iterations would change nothing."
     )
     LIMIT = (
         "Stopped by max_iter after {n_iter} iterations, before converging: the last one changed the mean "
@@ -39,7 +44,7 @@ class Stop(Enum):
     @property
     def is_converged(self) -> bool:
         """Whether the run arrived at an optimum."""
-        return self in (Stop.AT_OPTIMUM, Stop.CONVERGED)
+        return self in (Stop.AT_OPTIMUM, Stop.CONVERGED, Stop.ROUNDING)
 
     @property
     def is_cut_short(self) -> bool:
@@ -133,9 +138,12 @@ class StoppingRule(ABC):
     ----------
     takes_last_step : bool
         Whether the run makes one more iteration after the rule is met.
+    ends_at_rounding : bool
+        Whether the run also ends where steps change the objective by rounding alone.
     """
 
     takes_last_step: ClassVar[bool] = False
+    ends_at_rounding: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, state: EMState) -> Check:
@@ -195,6 +203,7 @@ class RemainingGain(StoppingRule):
         An objective in nats: the run is abandoned when its estimated optimum is far below.
     """
 
+    ends_at_rounding: ClassVar[bool] = True
     nats: float = 1e-4
     to_beat: float = -math.inf
 

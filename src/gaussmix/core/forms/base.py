@@ -10,7 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gaussmix.core.typing import FloatArray, Form, IntArray
+from gaussmix.core.typing import BoolArray, FloatArray, Form, IntArray
+
+LEAST_CHANGE = 1e-12
+"""Of a variance in one step, where it is singular."""
 
 
 class AbstractForm(ABC):
@@ -131,6 +134,26 @@ class AbstractForm(ABC):
         """Whether every covariance that follows from the scatter is positive-definite."""
 
     @abstractmethod
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        """The scatter, in some components no less than a floor, or than its expectation where that is less.
+
+        Parameters
+        ----------
+        scatter : array
+            In whitened units.
+        counts : (k,) array
+            Rows of each component.
+        least : array
+            The floor for one row, in the shape of the scatter.
+        which : (k,) array of bool
+            The components. Of a covariance that all share, any of them.
+        n_features : int
+            d.
+        """
+
+    @abstractmethod
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
         """Pseudo-rows behind a covariance in the prior of Fraley and Raftery (2007), table 2, with d + 2 degrees."""
 
@@ -173,6 +196,17 @@ class AbstractSeparateForm(AbstractForm):
 
     def greatest_length(self, lengths: FloatArray, scatter: FloatArray, counts: FloatArray) -> float:
         return float(((lengths + scatter.reshape(len(counts), -1).sum(axis=1)) / counts).max())
+
+
+def raised_variances(change: FloatArray, least: FloatArray) -> FloatArray:
+    """A symmetric matrix (d, d), along its axes no less than another, or than one where that is less.
+
+    A variance shrinks to `LEAST_CHANGE` of what it was at most: far smaller eigenvalues have no digits.
+    """
+    values, axes = np.linalg.eigh(change)
+    floor = np.einsum("ij,ik,kj->j", axes, least, axes)
+    values = np.maximum(values, np.clip(floor, LEAST_CHANGE, 1.0))
+    return np.asarray((axes * values) @ axes.T)
 
 
 def is_positive_definite(matrices: FloatArray) -> bool:

@@ -1,0 +1,64 @@
+"""Rows whose squared distance from every component overflows: they belong to the nearest one."""
+
+from typing import Literal
+
+import numpy as np
+
+from gaussmix.core.engines.native import NativeEngine
+from gaussmix.core.forms import FORMS
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.whitened import WhitenedMixture
+
+_FARTHEST = 1e150  # standard deviations: the square of a shorter distance is a number
+
+
+def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
+    """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
+
+    The density of a row is zero in double precision where the square of its distance overflows. Beside such distances
+    the weights and sizes of components are nothing: the row belongs to the nearest one, in standard deviations.
+
+    Parameters
+    ----------
+    engine : NativeEngine
+        The rows.
+    mixture : WhitenedMixture
+        The components.
+    want : {"labels", "responsibilities"}
+        What is returned.
+
+    Returns
+    -------
+    array
+        As of `NativeEngine.score_rows` for all other rows.
+    """
+    result = engine.score_rows(mixture, want)
+    if not _may_overflow(engine.values, mixture):
+        return result
+    far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
+    if far.size:
+        nearest = _nearest(engine.values[far].astype(np.float64), mixture)
+        if want == "labels":
+            result[far] = nearest
+        else:
+            result[far] = np.eye(len(mixture.means))[nearest]
+    return result
+
+
+def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
+    reach = max(abs(float(rows.max(initial=0))), abs(float(rows.min(initial=0)))) + float(np.abs(mixture.means).max())
+    with np.errstate(over="ignore"):
+        return not reach * float(np.abs(mixture.factors).max()) * rows.shape[1] < _FARTHEST
+
+
+def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
+    """(m,) the nearest component with a weight; all lengths are divided by powers of two, and no square overflows."""
+    size = np.frexp(max(np.abs(rows).max(), np.abs(mixture.means).max()))[1] + 1
+    rows, means = np.ldexp(rows, -size), np.ldexp(mixture.means, -size)
+    factors = FORMS[mixture.form].dense(mixture.factors, *means.shape)
+    factors = np.ldexp(factors, -np.frexp(np.abs(factors).max())[1])
+    distances = np.stack(
+        [(((rows - mean) @ factor) ** 2).sum(axis=1) for mean, factor in zip(means, factors, strict=True)], axis=1
+    )
+    distances[:, np.isneginf(mixture.offsets)] = np.inf
+    return np.asarray(distances.argmin(axis=1))
