@@ -167,13 +167,3 @@ class Moments:
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]
         return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
-
-    def is_definite(self) -> bool:
-        """Whether every covariance that follows from the sums is positive-definite.
-
-        Returns
-        -------
-        bool
-            False also where rounding hides it.
-        """
-        return FORMS[self.form].is_definite(self.scatter_about(self.shifts / self.counts[:, None]))

@@ -17,6 +17,7 @@ _LARGE = 100.0  # ratio of deviations
 _BELOW_ROUNDING = 0.1  # of the variance that rounding gives
 _BELOW_OTHERS = 0.01  # of the variance that the reference has in the same direction
 _LEAST_STEP = 1e-6  # of the reach of a column: rounding to smaller steps does not matter
+_LOST = 0.5  # rows
 _MANY = 5  # times d + 2: so many rows are not a chance finding
 _CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
 
@@ -125,7 +126,7 @@ def examine(
     if rounding is not None:
         collapsed = collapsed | _is_below_rounding(mixture, rounding, target_root)
     soundness = Soundness(
-        empty=find_empty(counts, n),
+        empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(collapsed),
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
@@ -145,9 +146,9 @@ def examine(
     return soundness
 
 
-def find_empty(counts: FloatArray, n: float) -> BoolArray:
-    """(k,) which components have lost their rows, from counts (k,) and the sum of the weights of all rows."""
-    return np.asarray(counts <= 10 * _EPSILON * n)
+def find_lost(counts: FloatArray) -> BoolArray:
+    """(k,) which components have lost their rows, or are about to: less than half a row is left, of counts (k,)."""
+    return np.asarray(counts < _LOST)
 
 
 def rounding_variances(rows: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.degeneracy import examine, find_empty
+from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -139,11 +139,11 @@ def _fit_from_starts(
 
     run_all(starts.draw(rows, update) for _ in range(search.n_starts))
     best = min(fits, key=_rank)
-    empty = find_empty(best.moments.counts, best.moments.weight)
-    if empty.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
+    lost = find_lost(best.moments.counts)
+    if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
-        run_all(propose_refills(sample, best.mixture, update, empty, np.random.default_rng(0)))
+        run_all(propose_refills(sample, best.mixture, update, lost, np.random.default_rng(0)))
         best = min(fits, key=_rank)
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)
@@ -153,5 +153,5 @@ def _fit_from_starts(
 
 
 def _rank(fit: Fit) -> tuple[int, float]:
-    """Sort key, best first: the number of empty components, then the objective."""
-    return int(find_empty(fit.moments.counts, fit.moments.weight).sum()), -fit.objective
+    """Sort key, best first: the number of components without rows, then the objective."""
+    return int(find_lost(fit.moments.counts).sum()), -fit.objective

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, free_of
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -121,10 +121,11 @@ class MaximumLikelihood(AbstractUpdate):
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
-        collapsed = np.asarray((pivots <= rounding).any(axis=1))
+        collapsed = ~(pivots > rounding).all(axis=1)  # also where there is no number
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
-            floor = _FLOOR * _scale(sound if sound.any() else weights, means, variances)
+            free = free_of(type(previous))(previous.roots, *means.shape).maximize(rows, scatter)
+            floor = _FLOOR * _scale(sound if sound.any() else weights, means, free.variances())
             if math.isnan(moments.log_likelihood):  # not the sums of a pass: there is nothing to fall below
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
             else:
@@ -165,18 +166,21 @@ def _raised(
     """The M-step with variances of collapsed components raised to a floor (d,), or to those before if they are less.
 
     Between its maximum and the covariance before the step, the expected log-likelihood of a variance falls all the
-    way, so a step that stays there raises the objective. Under a constraint across components that is checked; where it
-    fails, covariances stay as they were.
+    way, so a step that stays there raises the objective. Under a constraint across components that is checked, and that
+    none has become thinner than the floor; where either fails, covariances stay as they were.
     """
-    form = FORMS[previous.form]
-    least = previous.whitened_scatter(np.diag(np.sqrt(floor)))
+    form, root = FORMS[previous.form], np.diag(np.sqrt(floor))
+    least = previous.whitened_scatter(root)
     covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
     if "E" not in previous.letters:
         return covariance
+    before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
+    if not (after >= np.minimum(1.0, before)).all():
+        return previous
     nothing = np.zeros((previous.n_components, previous.n_features))
     _, moved = form.moved(rows, nothing, scatter, previous.roots, covariance.factors(), nothing)
     gain = rows @ (covariance.log_det() - previous.log_det()) + 0.5 * (form.trace(scatter) - form.trace(moved))
-    return covariance if gain >= 0 else previous
+    return covariance if 0 <= gain < math.inf else previous
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness, examine
+from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
@@ -57,8 +57,8 @@ class Run:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """Sort key, best first: the number of empty components, of unsound ones, then the objective."""
-        return int(self.soundness.empty.sum()), self.soundness.n_unsound, -self.fit.objective
+        """Sort key, best first: the number of components without rows, of unsound ones, then the objective."""
+        return int(find_lost(self.fit.moments.counts).sum()), self.soundness.n_unsound, -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
         """Whether this run is better by more than the distance at which two optima count as one."""
@@ -176,9 +176,10 @@ class Multistart:
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Start anew where even the best run has lost the rows of a component; return the better one."""
-        if not best.soundness.empty.any():
+        lost = find_lost(best.fit.moments.counts)
+        if not lost.any():
             return best
-        proposals = propose_refills(self.data, best.fit.mixture, self.update, best.soundness.empty, rng)
+        proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)
         return _ranked([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:

@@ -88,7 +88,7 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
 
 
 def propose_refills(
-    data: Sample, mixture: Mixture, update: MaximumLikelihood, empty: BoolArray, rng: np.random.Generator
+    data: Sample, mixture: Mixture, update: MaximumLikelihood, lost: BoolArray, rng: np.random.Generator
 ) -> Iterator[Mixture]:
     """Mixtures to start anew from where components have lost their rows: k-means, and others split in their favor.
 
@@ -98,7 +98,7 @@ def propose_refills(
     mixture : Mixture
         Where EM ended on these rows.
     update : MaximumLikelihood
-    empty : (k,) array of bool
+    lost : (k,) array of bool
         Components without rows.
     rng : Generator
 
@@ -110,7 +110,7 @@ def propose_refills(
     labels = cluster(data.rows.values - data.center, data, mixture.n_components, rng)
     yield start_from_labels(data, labels, structure, mixture.n_components)
     shares = mixture.responsibilities(data.rows.values)
-    for component in np.flatnonzero(empty):
+    for component in np.flatnonzero(lost):
         splits = [(at, _split(data, mixture, shares[:, at], update)) for at in np.flatnonzero(shares.any(axis=0))]
         possible = [(*split, at) for at, split in splits if split is not None]
         if not possible:

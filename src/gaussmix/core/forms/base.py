@@ -130,10 +130,6 @@ class AbstractForm(ABC):
         """
 
     @abstractmethod
-    def is_definite(self, scatter: FloatArray) -> bool:
-        """Whether every covariance that follows from the scatter is positive-definite."""
-
-    @abstractmethod
     def raised(
         self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
     ) -> FloatArray:
@@ -207,12 +203,3 @@ def raised_variances(change: FloatArray, least: FloatArray) -> FloatArray:
     floor = np.einsum("ij,ik,kj->j", axes, least, axes)
     values = np.maximum(values, np.clip(floor, LEAST_CHANGE, 1.0))
     return np.asarray((axes * values) @ axes.T)
-
-
-def is_positive_definite(matrices: FloatArray) -> bool:
-    """Whether all matrices (..., d, d) are."""
-    try:
-        np.linalg.cholesky(matrices)
-    except np.linalg.LinAlgError:
-        return False
-    return True

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractSeparateForm, is_positive_definite, raised_variances
+from gaussmix.core.forms.base import AbstractSeparateForm, raised_variances
 from gaussmix.core.typing import BoolArray, FloatArray
 
 
@@ -57,9 +57,6 @@ class FullForm(AbstractSeparateForm):
         cross = self.products(turned + 0.5 * counts[:, None] * centers, centers)
         scatter = turn @ scatter @ turn.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
         return turned + counts[:, None] * centers, scatter
-
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return is_positive_definite(scatter)
 
     def raised(
         self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int

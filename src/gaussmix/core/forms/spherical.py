@@ -57,9 +57,6 @@ class SphericalForm(AbstractSeparateForm):
         scatter = turn**2 * scatter + self.products(2 * turned + counts[:, None] * centers, centers)
         return turned + counts[:, None] * centers, scatter
 
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return bool((scatter > 0).all())
-
     def raised(
         self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
     ) -> FloatArray:

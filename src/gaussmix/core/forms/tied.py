@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractForm, is_positive_definite, raised_variances
+from gaussmix.core.forms.base import AbstractForm, raised_variances
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 
@@ -70,9 +70,6 @@ class TiedForm(AbstractForm):
         cross = self.products(turned + 0.5 * counts[:, None] * centers, centers)
         scatter = turn @ scatter @ turn.T + cross + cross.T
         return turned + counts[:, None] * centers, scatter
-
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return is_positive_definite(scatter)
 
     def raised(
         self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
