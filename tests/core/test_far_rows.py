@@ -5,7 +5,8 @@ import pytest
 
 from gaussmix import Mixture
 from gaussmix.core.covariance import COVARIANCES
-from gaussmix.core.engines import NativeEngine, assign_rows
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.testing import random_mixture
 
 

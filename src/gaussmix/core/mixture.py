@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.engines import NativeEngine, assign_rows
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed

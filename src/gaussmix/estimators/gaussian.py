@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, free_of
-from gaussmix.core.engines import NativeEngine, assign_rows
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows

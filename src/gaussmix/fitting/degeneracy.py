@@ -186,9 +186,10 @@ def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: Floa
         return np.zeros(k, dtype=np.bool_)
     dense = mixture.covariance.dense()
     reference = np.tensordot(mixture.weights, dense, 1) if target_root is None else target_root @ target_root.T
-    some, units = np.ix_(rounded, rounded), np.sqrt(np.outer(rounding[rounded], rounding[rounded]))
-    variances, axes = np.linalg.eigh(dense[:, *some] / units)
-    beside = np.einsum("kij,il,klj->kj", axes, reference[some] / units, axes)
+    some, deviations = np.flatnonzero(rounded), np.sqrt(rounding[rounded])
+    units = np.outer(deviations, deviations)
+    variances, axes = np.linalg.eigh(dense[:, some[:, None], some] / units)
+    beside = np.einsum("kij,il,klj->kj", axes, reference[some[:, None], some] / units, axes)
     low = (variances < _BELOW_ROUNDING) & (variances < _BELOW_OTHERS * beside)
     return np.asarray(low.any(axis=1))
 

@@ -121,7 +121,7 @@ class MaximumLikelihood(AbstractUpdate):
 
         pivots, variances = covariance.pivots(), covariance.variances()
         rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
-        collapsed = ~(pivots > rounding).all(axis=1)  # also where there is no number
+        collapsed: BoolArray = np.logical_not((pivots > rounding).all(axis=1))  # also where there is no number
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
             free = free_of(type(previous))(previous.roots, *means.shape).maximize(rows, scatter)

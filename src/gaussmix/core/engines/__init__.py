@@ -2,9 +2,8 @@
 
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.engines.distinct import distinct_rows
-from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.engines.reference import ReferenceEngine
 from gaussmix.core.engines.stacked import StackedEngine
 
-__all__ = ["AbstractEngine", "NativeEngine", "ReferenceEngine", "StackedEngine", "assign_rows", "distinct_rows"]
+__all__ = ["AbstractEngine", "NativeEngine", "ReferenceEngine", "StackedEngine", "distinct_rows"]
