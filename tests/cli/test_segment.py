@@ -133,7 +133,7 @@ def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
 def test_a_field_is_asked_of_the_segmenter(tmp_path):
     tifffile.imwrite(tmp_path / "p.tif", np.stack([stripes()[..., 0]] * 2), photometric="minisblack", metadata=None)
     line = fails("segment", tmp_path / "p.tif", "-k", 2, "-o", tmp_path / "out", "--bias-field")
-    assert "p.tif: bias_field=True is for images that have one field each" in line
+    assert "p.tif: bias_field=True estimates one field for each image" in line
 
 
 def scribbles(path, height=20):
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     (folder / "b.png").write_bytes(whole[: len(whole) // 2])
     result = run("segment", folder, "-k", 3, "-o", tmp_path / "out", *["--each"] * each)
     assert result.exit_code == 2
-    assert "1 of 3 files were left out: " in result.stderr
+    assert "1 of 3 files could not be segmented: " in result.stderr
     assert "b.png is a damaged picture: " in result.stderr
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "c"}
     assert " 33.3 " in result.stdout
@@ -226,7 +226,7 @@ def test_masks_of_a_folder_go_by_name(folder, tmp_path):
         np.testing.assert_array_equal((labels == 255).all(axis=1), np.arange(20 + number) < number + 2)
     (masks / "c.png").unlink()
     line = fails("segment", folder, "-k", 3, "-o", tmp_path / "out", "--mask", masks)
-    assert f"masks has no mask for {folder / 'c.bmp'}: it would be named c.*" in line
+    assert f"masks has no mask for {folder / 'c.bmp'}; name it c.*" in line
 
 
 def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
@@ -237,9 +237,9 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
         np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
     (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")
     line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
-    assert "has no labels for any of the files" in line
+    assert "has no labels for any file" in line
     line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels" / "d.png")
-    assert "d.png can be of one picture only" in line
+    assert "d.png is for one picture only" in line
 
 
 @pytest.mark.slow
@@ -261,11 +261,11 @@ def test_what_cannot_be_segmented_is_refused_in_one_sentence(picture, tmp_path):
     whole = picture.read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     assert "half.png is a damaged picture" in says(tmp_path / "half.png")
-    assert "There is no file" in says(tmp_path / "none.png")
+    assert "does not exist" in says(tmp_path / "none.png")
     Image.fromarray(np.full((9, 9, 3), 7, dtype=np.uint8)).save(tmp_path / "flat.png")
-    assert "flat.png: image has one color only" in says(tmp_path / "flat.png")
+    assert "flat.png: image has only one color" in says(tmp_path / "flat.png")
     Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).save(tmp_path / "tiny.png")
-    assert "tiny.png: image has 4 different colors; n_components=5" in says(tmp_path / "tiny.png", "-k", 5)
+    assert "tiny.png: image has 4 distinct colors, fewer than n_components=5" in says(tmp_path / "tiny.png", "-k", 5)
     Image.fromarray(np.zeros((4, 4, 4), dtype=np.uint8)).save(tmp_path / "clear.png")
     assert "clear.png has no visible pixel" in says(tmp_path / "clear.png")
     Image.fromarray(np.ones((30, 20), dtype=np.uint8)).save(tmp_path / "m.png")
@@ -288,8 +288,8 @@ def test_one_model_is_of_pictures_of_one_kind(folder, volume, tmp_path):
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(picture, folder, tmp_path):
-    assert "there is no folder" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
-    assert "is a file; give the name of a folder" in fails("segment", picture, "-k", 2, "-o", picture)
+    assert "does not exist" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
+    assert "is a file; give a folder name" in fails("segment", picture, "-k", 2, "-o", picture)
     picture.rename(tmp_path / "segments.png")
     assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
 

@@ -121,7 +121,7 @@ def test_a_run_whose_steps_are_lost_in_rounding_says_so():
     fit = fit_em(ObjectiveOfNoise(rows), MaximumLikelihood(), start, RemainingGain(1e-9), max_iter=5000)
     assert fit.stop is Stop.ROUNDING
     assert fit.stop.is_converged
-    assert "progress has become rounding" in fit.reason
+    assert "changes of the log-likelihood are rounding errors" in fit.reason
     assert np.diff([record.log_likelihood for record in fit.history]).min() >= 0
 
 

@@ -318,7 +318,7 @@ def test_what_cannot_be_a_picture_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"c.npy: has values of type complex128"):
         read_picture(tmp_path / "c.npy")
     np.save(tmp_path / "line.npy", np.ones(3))
-    with pytest.raises(ValueError, match=r"line.npy: A picture has 2 spatial axes"):
+    with pytest.raises(ValueError, match=r"line.npy: pixels must have 2 spatial axes"):
         read_picture(tmp_path / "line.npy")
     np.save(tmp_path / "empty.npy", np.ones((0, 3)))
     with pytest.raises(ValueError, match=r"empty.npy has no pixels"):
@@ -363,7 +363,7 @@ def test_masks_that_do_not_fit_are_refused(photo, tmp_path):
     assert read_mask(nifti(tmp_path / "m.nii", mask), volume).all()
     moved = AFFINE.copy()
     moved[0, 3] += 1
-    with pytest.raises(ValueError, match=r"m.nii lies elsewhere in space"):
+    with pytest.raises(ValueError, match=r"m.nii has another position in space"):
         read_mask(nifti(tmp_path / "m.nii", mask, moved), volume)
 
 
@@ -424,5 +424,5 @@ def test_scribbles_that_say_nothing_are_refused(photo, tmp_path):
     with pytest.raises(ValueError, match=r"s.png has no known pixel"):
         read_labels(saved(tmp_path / "s.png", np.full_like(GRAY, 255)), photo)
     np.save(tmp_path / "s.npy", GRAY / 7)
-    with pytest.raises(ValueError, match=r"s.npy has values that are no whole numbers"):
+    with pytest.raises(ValueError, match=r"s.npy has values that are not whole numbers"):
         read_labels(tmp_path / "s.npy", photo)

@@ -123,8 +123,8 @@ def test_features_are_chosen_by_position_or_name(mixture, rows):
 @pytest.mark.parametrize(
     ("show", "n_features", "features", "message"),
     [
-        (MixtureDisplay, 1, None, "one feature: HistogramDisplay"),
-        (PairsDisplay, 1, None, "one feature: HistogramDisplay"),
+        (MixtureDisplay, 1, None, "one feature; use HistogramDisplay"),
+        (PairsDisplay, 1, None, "one feature; use HistogramDisplay"),
         (MixtureDisplay, 3, None, r"has 3 features, .* features=\(0, 1\), or use PairsDisplay"),
         (MixtureDisplay, 3, (0,), "features must be two"),
         (MixtureDisplay, 3, (0, 0), "different features"),

@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
 
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
-_MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
-_PER_CLASS = 5  # components of a class of colors with seeds (Rother, Kolmogorov, Blake 2004: GrabCut)
-_FEW = 8  # files; of so few, the contact sheet shows several pages or slices of each
+_MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
+_PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
+_FEW = 8  # files up to which the contact sheet shows several pages or slices of each
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of the command.
+    """Options of ``gaussmix segment``.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Done:
-    """Results of a file: its line of the table and its pictures on the contact sheet."""
+    """Results of a file: its row of the table and its pictures on the contact sheet."""
 
     name: str
     model: Mixture
@@ -82,7 +82,7 @@ class _Done:
 
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
-    """Segment a file and write the results; return the parts of the text to print."""
+    """Segment a file, write the results, and return the parts of the text to print."""
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
@@ -101,7 +101,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
-    """Segment files one after the other; return the parts of the text to print, and the errors of files that failed."""
+    """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
     check_output_folder(settings.output, [_MODEL, _SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
@@ -141,7 +141,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
 def _fit_shared(
     given: Sequence[PictureInput], settings: Settings, wrong: dict[str, str]
 ) -> tuple["GaussianMixtureSegmenter", str]:
-    """Fit one model to all files that can be read, or to evenly spaced ones that fit in memory; return it and which.
+    """Fit one model to all readable files, or to evenly spaced ones that fit in memory; return it and the files used.
 
     All files with annotations are used.
     """
@@ -196,7 +196,7 @@ def _segment_into(
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
-    """Segment a picture by its own model; errors and warnings name the file."""
+    """Segment a picture with its own model; errors and warnings name the file."""
     known = given.read_seeds(picture)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -214,7 +214,7 @@ def _inputs(given: PictureInput) -> list[Path]:
 
 
 def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
-    """Draw a figure of a flat picture, or a contact sheet of the pages or slices; return its name."""
+    """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
     title = f"{given.path.name}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
@@ -272,7 +272,7 @@ def _describe(picture: Picture) -> str:
 
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
-    """Return the names of files in one line, numbered files as one."""
+    """Return the names of files on one line, with numbered files as one."""
     kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
     return ", ".join(kinds)
 
@@ -284,7 +284,7 @@ def _unnumbered(name: str) -> str:
 
 
 def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
-    """Warn of numbered files of an earlier run with more segments, which are not deleted."""
+    """Warn about numbered files of an earlier run with more segments, which are not deleted."""
     kinds = {_unnumbered(name) for name in names}
     older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
     if older:

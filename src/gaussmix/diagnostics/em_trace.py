@@ -65,7 +65,7 @@ class EMTrace:
             object.__setattr__(self, name, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
+        """Keep copies read-only."""
         return type(self), (self.mixtures, self.log_likelihood, self.bound, self.divergence)
 
     @property
@@ -111,8 +111,8 @@ def trace_em(
     Warns
     -----
     DegenerateComponentWarning
-        If components collapse, their variances are raised to a millionth of those of the others. This is not the
-        maximum, so the bound may decrease. If components lose their rows, their weight remains 0. In both cases the
+        If components collapse, their variances are raised, at most to a millionth of those of the others, so the
+        M-step is not the maximum of the bound. If components lose their rows, their weight remains 0. In both cases the
         trace continues, and bound and divergence still add up to the log-likelihood.
 
     Examples
@@ -168,7 +168,7 @@ class _Recorder(AbstractUpdate):
 
 
 def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
-    """(m, 3, 2) the bound and the divergence at three points of each pass, summed over the rows."""
+    """Return the bound and the divergence (m, 3, 2) at three points of each pass, summed over the rows."""
     engine, weights, sums = NativeEngine(rows.values), rows.explicit_weights, []
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(mixtures[0].weights), (rows.n_rows, mixtures[0].n_components))
@@ -185,7 +185,7 @@ def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
 
 
 def _parts(log_q: FloatArray, scores: FloatArray, log_posterior: FloatArray) -> FloatArray:
-    """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
+    """Return the bound and the divergence (2, n) of each row: Bishop (2006), equations 9.71 and 9.72.
 
     All arguments are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). Components of
     weight 0 contribute nothing, because q is 0 and 0 log 0 is 0.
@@ -203,9 +203,8 @@ def _warn(steps: list[Step], start: Mixture) -> None:
         lost, fallen = step.empty & ~empty, step.collapsed & ~step.empty & ~collapsed
         if fallen.any():
             trouble = (
-                f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised to a "
-                "millionth of those of the other components, so the bound may decrease. Use another start, or fewer "
-                "components."
+                f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised, at "
+                "most to a millionth of those of the other components. Use another start, or fewer components."
             )
             warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
         if lost.any():

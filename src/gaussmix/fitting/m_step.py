@@ -1,4 +1,4 @@
-"""From the sums of a pass to the next parameters: the M-step."""
+"""The M-step: from the sums of a pass to the next parameters."""
 
 import math
 from abc import ABC, abstractmethod
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance, free_of
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -14,26 +14,26 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.prior import Prior
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_EMPTY = 10 * _EPSILON  # share of all rows: a component with fewer is empty
-_SINGULAR = 4 * _EPSILON  # a pivot this small beside its variance or its mean is rounding
-_LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
-_FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
+_EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
+_SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
+_LEAST = float(np.nextafter(0.0, 1.0))  # avoids 0 / 0
+_FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The result of an M-step.
+    """Result of an M-step.
 
     Attributes
     ----------
     mixture : Mixture
     empty : (k,) array of bool
-        Components without rows; they keep their place with weight zero.
+        Components without rows; they keep their position with weight zero.
     collapsed : (k,) array of bool
-        Components whose covariance was singular to rounding. It has been raised to a small share of the others', but
-        not above what it was before the step, so that the objective does not fall.
+        Components whose covariance was singular up to rounding. It was raised to a small share of the others', but not
+        above the covariance before the step, so that the objective does not fall.
     ridge : float
-        What was added to every variance.
+        Number that was added to every variance.
     """
 
     mixture: Mixture
@@ -43,52 +43,52 @@ class Step:
 
     @property
     def ridged(self) -> BoolArray:
-        """(k,) whether a component varies in some direction little more than the ridge makes it."""
+        """The components (k,) whose variance in some direction is little more than the ridge."""
         low: BoolArray = self.mixture.covariance.pivots() < 2.5 * self.ridge
         return low.any(axis=1) & ~self.collapsed
 
     def reordered(self, order: IntArray) -> "Step":
-        """The same with the components in another order."""
+        """Return the same step with the components in another order."""
         return Step(self.mixture.reordered(order), self.empty[order], self.collapsed[order], self.ridge)
 
 
 class AbstractUpdate(ABC):
-    """How parameters follow from sums: what is maximized is the log-likelihood plus ``log_prior``."""
+    """An M-step, which maximizes the log-likelihood plus ``log_prior``."""
 
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
-        """The parameters that maximize the objective, given the moments that the mixture gave."""
+        """Return the parameters that maximize the objective, given the moments of a pass with the mixture."""
 
     @property
     def never_falls(self) -> bool:
-        """Whether a step cannot lower the objective, but for rounding."""
+        """Whether no step lowers the objective by more than rounding."""
         return True
 
     @abstractmethod
     def log_prior(self, mixture: Mixture) -> float:
-        """What is added to the log-likelihood, in nats."""
+        """Return the log prior of the parameters, in nats."""
 
     @abstractmethod
     def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
-        """The least that the step raises the objective by, in nats: the gain of the expected complete-data objective.
+        """Return the guaranteed gain of a step in nats: that of the expected complete-data objective.
 
-        With T the covariance and t the mean of a component after the step, in the whitened units from before it,
+        With T the covariance and t the mean of a component after the step, in the whitened units before it,
 
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It depends on no unit and costs no pass.
+        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class MaximumLikelihood(AbstractUpdate):
-    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22), or the greatest posterior density, with a ridge.
+    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22) or maximum a posteriori, with a ridge.
 
     Parameters
     ----------
     ridge : float
-        Added to every variance after the step, in the squared units of the data: scikit-learn's ``reg_covar``.
+        Number added to every variance after the step, in squared units of the data; ``reg_covar`` in scikit-learn.
     prior : Prior, optional
     """
 
@@ -97,7 +97,7 @@ class MaximumLikelihood(AbstractUpdate):
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
-        """Those of the prior, remembered: all that is asked about one mixture is asked in a row."""
+        """Return the pseudo-moments of the prior, cached for the latest mixture."""
         assert self.prior is not None
         if not self._latest or self._latest[0][0] is not mixture:
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
@@ -134,7 +134,7 @@ class MaximumLikelihood(AbstractUpdate):
 
     @property
     def never_falls(self) -> bool:
-        """A ridge is added after the step, which may cost likelihood."""
+        """Whether there is no ridge, which is added after the step and may lower the objective."""
         return self.ridge == 0
 
     def log_prior(self, mixture: Mixture) -> float:
@@ -163,16 +163,17 @@ def _raised(
     collapsed: BoolArray,
     ridge: float,
 ) -> AbstractCovariance:
-    """The M-step with variances of collapsed components raised to a floor (d,), or to those before if they are less.
+    """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
 
-    Between its maximum and the covariance before the step, the expected log-likelihood of a variance falls all the
-    way, so a step that stays there raises the objective. Under a constraint across components that is checked, and that
-    none has become thinner than the floor; where either fails, covariances stay as they were.
+    A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically between
+    its maximum and the covariance before the step, so the objective does not fall. With a constraint across components
+    this is checked, and also that no component becomes thinner than the floor. If either check fails, the covariance
+    before the step is kept.
     """
     form, root = FORMS[previous.form], np.diag(np.sqrt(floor))
     least = previous.whitened_scatter(root)
     covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
-    if "E" not in previous.letters:
+    if not isinstance(previous, AbstractConstrained):
         return covariance
     before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
     if not (after >= np.minimum(1.0, before)).all():
@@ -184,9 +185,9 @@ def _raised(
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
-    """(d,) a variance to measure each feature by: the mean within components; if that is nothing, between them.
+    """Return a reference variance (d,) of each feature: the mean within components or, if that is zero, between them.
 
-    A feature that does not vary at all is given the mean of those that do, or one.
+    A constant feature gets the mean over the other features, or 1 if all are constant.
     """
     weights = weights / weights.sum()
     center = weights @ means

@@ -1,7 +1,7 @@
-"""Columns that follow from others in all rows but a few, or in all rows but for a difference near rounding.
+"""Columns that follow from others in most rows, or in all rows up to a difference near rounding.
 
-A fit keeps such columns: `ColumnReduction` leaves out those that tell nothing at all. But components of rows in which
-they follow exactly are singular, which is as likely a slip of the pen in a few rows as it is wanted.
+A fit keeps such columns; `ColumnReduction` removes redundant columns only. But components of rows in which a column
+follows from others exactly are singular. Often the other rows are errors in the data.
 """
 
 import math
@@ -15,8 +15,8 @@ from gaussmix.core.text import join_words
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_SAMPLE = 20_000  # rows that tell whether there is anything to look for
-_THIN = 1e-3  # variance of the least correlated direction: of independent columns one
+_SAMPLE = 20_000  # rows of the first test
+_THIN = 1e-3  # least eigenvalue of the correlations that is not searched
 _MOST = 0.7  # share of the rows that must follow
 _ROUNDING = 8  # times half the epsilon of each term
 _STEPS = 20  # of concentration
@@ -36,7 +36,7 @@ class NearRelation:
     exceptions : (m,) array of int
         The rows that do not follow; none if the relation is not exact in any.
     residual : float
-        What is left of the column in rows that follow, as a share of its standard deviation.
+        Standard deviation of the residual in rows that follow, relative to that of the column.
     """
 
     column: int
@@ -45,7 +45,7 @@ class NearRelation:
     residual: float
 
     def describe(self, names: Sequence[str]) -> str:
-        """Say what follows from what, and in which rows it does not.
+        """Describe the relation and its exceptions.
 
         Parameters
         ----------
@@ -74,9 +74,9 @@ class NearRelation:
 def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     """Find a column that follows from others in at least 70 percent of the rows.
 
-    The plane of these rows is found by concentration, as of least trimmed squares (Rousseeuw and Van Driessen, Data
-    Mining and Knowledge Discovery 12 (2006), 29-45): it is fitted to the rows that were nearest to the last one. A row
-    follows when its residual is no more than the rounding of the terms explains.
+    The plane of these rows is found by the concentration steps of least trimmed squares (Rousseeuw and Van Driessen,
+    Data Mining and Knowledge Discovery 12 (2006), 29-45): each plane is fitted to the rows nearest to the previous one.
+    A row follows if rounding of the terms explains its residual.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     Returns
     -------
     NearRelation or None
-        None where nothing is found, and for rows of whole numbers of 8 or 16 bits, in which relations are chance.
+        None if there is no such column. None also for rows of type uint8 or uint16, in which relations occur by chance.
     """
     values, d = rows.values, rows.n_features
     counted = np.arange(rows.n_rows) if rows.weights is None else np.flatnonzero(rows.weights > 0)
@@ -118,7 +118,7 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
 
 
 def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> NearRelation | None:
-    """The relation of all rows, if what is left is so little that a covariance has no digits for it."""
+    """Return the relation of all rows, if the residual is too small for a covariance to represent."""
     residual = float(np.sqrt((residuals**2).mean()))
     if residual**2 > 4 * d * _EPSILON or not others.size:
         return None
@@ -126,7 +126,7 @@ def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> Nea
 
 
 def _standardized(values: FloatArray) -> tuple[FloatArray | None, FloatArray]:
-    """The columns about their means in units of their deviations, and these; None if a column does not vary."""
+    """Return the standardized columns and their standard deviations; None for the columns if one is constant."""
     values = values.astype(np.float64)
     centered = values - values.mean(axis=0)
     scales = np.sqrt((centered**2).mean(axis=0))
@@ -136,13 +136,13 @@ def _standardized(values: FloatArray) -> tuple[FloatArray | None, FloatArray]:
 
 
 def _normal(standard: FloatArray) -> FloatArray:
-    """(d,) the direction in which rows vary least."""
+    """Return the direction (d,) of least variance."""
     centered = standard - standard.mean(axis=0)
     return np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
 
 
 def _concentrate(standard: FloatArray, size: int) -> BoolArray:
-    """(n,) so many rows that lie nearest to the plane that fits them best."""
+    """Return (n,) bools: the rows nearest to the plane that fits them best, ``size`` of them."""
     near = np.ones(len(standard), dtype=np.bool_)
     for _ in range(_STEPS):
         center = standard[near].mean(axis=0)
@@ -155,7 +155,7 @@ def _concentrate(standard: FloatArray, size: int) -> BoolArray:
 
 
 def _function(standard: FloatArray, column: int, others: IntArray, near: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """The coefficients of a column as a function of others in some rows, and the absolute residuals (n,) of all."""
+    """Return the coefficients of a column as a function of others in some rows, and absolute residuals (n,) of all."""
     center = standard[near].mean(axis=0)
     centered = standard - center
     coefficients = np.linalg.lstsq(centered[np.ix_(near, others)], centered[near, column], rcond=None)[0]

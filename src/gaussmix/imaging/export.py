@@ -1,4 +1,4 @@
-"""Files of a segmentation."""
+"""Output files of a segmentation."""
 
 from os import PathLike
 from pathlib import Path
@@ -28,7 +28,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
     Returns
     -------
     list of str
-        Without a folder.
+        File names without the folder.
     """
     suffix, flat = picture.suffix, _is_flat(picture)
     names = [f"labels{suffix}"]
@@ -47,15 +47,15 @@ def write_segmentation(
     """Write a segmentation to a folder, in files that keep the geometry of the picture.
 
     ``labels`` has the class of each pixel, 255 where the picture is not visible. For flat pictures, ``segments.png``
-    shows each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the
+    shows each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where one
     class is certain and 1 where all classes are equally probable. ``probability-0.png`` and so on, or ``probabilities``
-    with the classes along its last axis (TIFF: as channels), have the probability of each class, and ``fraction`` files
-    its fraction of the pixel. In PNG the numbers 0 to 255 stand for 0 to 1.
+    with the classes along the last axis (TIFF: as channels), have the probability of each class; the ``fraction`` files
+    have its fraction of the pixel. PNG files store 0 to 1 as 0 to 255.
 
     Parameters
     ----------
     folder : path
-        The folder; it is created if it does not exist.
+        Folder of the files; created if it does not exist.
     segmentation : Segmentation
         The segmentation to write.
     maps : bool, default=True
@@ -96,7 +96,7 @@ def _write_maps(folder: Path, picture: Picture, maps: Rows, names: tuple[str, st
 
 
 def _write_shares(path: Path, picture: Picture, shares: Rows) -> None:
-    """Write numbers from 0 to 1."""
+    """Write numbers between 0 and 1."""
     if picture.suffix == ".png":
         shares = np.rint(255 * shares).astype(np.uint8)
     write_maps(path, picture, shares)

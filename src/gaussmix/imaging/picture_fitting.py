@@ -1,4 +1,4 @@
-"""Fitting a segmenter to pictures."""
+"""Functions that fit a segmenter to pictures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,16 +18,16 @@ def fit_pictures(
     segmenter: "GaussianMixtureSegmenter",
     known: Sequence[IntArray | None] | None = None,
 ) -> "GaussianMixtureSegmenter":
-    """Fit one segmenter to pictures, in the spacing of the first.
+    """Fit one segmenter to pictures, with the spacing of the first.
 
     Parameters
     ----------
     pictures : sequence of Picture
-        With the same axes and channels.
+        Pictures with the same axes and channels.
     segmenter : GaussianMixtureSegmenter
         The segmenter to fit.
     known : sequence of arrays of int, optional
-        For each picture the class of pixels where it is known, -1 elsewhere; None for a picture without known pixels.
+        Known classes of the pixels of each picture, -1 elsewhere; None for a picture without known pixels.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def segment_picture(
     segmenter : GaussianMixtureSegmenter
         The segmenter to fit.
     known : (shape) array of int, optional
-        The class of pixels where it is known, -1 elsewhere.
+        Known classes of pixels, -1 elsewhere.
 
     Returns
     -------
     Segmentation
-        Labels, probabilities, colors, ...
+        Segmentation with labels, probabilities and colors.
 
     Examples
     --------

@@ -22,7 +22,7 @@ _BLOCK = 1 << 11  # rows that fit in cache
 
 
 class AbstractClusters(ABC):
-    """Clusters, with an affinity of each pair."""
+    """Clusters with an affinity for each pair."""
 
     @property
     @abstractmethod
@@ -37,7 +37,7 @@ class AbstractClusters(ABC):
         """Return the clusters with the second merged into the first, which has the lower number."""
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
-        """Return the table (m, m) of affinities, given that before one cluster changed; the diagonal has no meaning."""
+        """Return all affinities (m, m), given those before one cluster changed; the diagonal has no meaning."""
         clusters = np.arange(self.n_clusters)
         if before is not None:
             table, others = before.copy(), np.delete(clusters, changed)
@@ -70,7 +70,7 @@ class SoftClusters(AbstractClusters):
 
     @property
     def responsibilities(self) -> FloatArray:
-        """(n, m)"""
+        """Responsibilities (n, m)."""
         return self.rows.values
 
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:

@@ -26,7 +26,7 @@ def merge_components(
     """Merge the components of a mixture pair by pair, closest first.
 
     A cluster that is not normal needs several components. Merging assigns them to one cluster and does not change the
-    density. The methods merge
+    density. Each method merges
 
     ======================  ===========================================================================================
     ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows; an elbow
@@ -53,7 +53,7 @@ def merge_components(
     responsibilities : (n, k) array-like, optional
         The probability of each component for each row, instead of X.
     sample_weight : (n,) array-like, optional
-        How many rows each row counts as.
+        Number of rows that each row counts as.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def _merge_all(mixture: Mixture, method: Method, clusters: AbstractClusters, row
         del nodes[second]
         clusters = clusters.merged(first, second)
         table = clusters.table(np.delete(np.delete(table, second, axis=0), second, axis=1), first)
-    # Greater values only order the pairs.
+    # values above the maximum only order the pairs
     numbers = np.array(affinities)
     numbers = np.where(numbers == np.inf, 0.0, numbers) if method == "entropy" else np.minimum(numbers, 1.0)
     return MergeTree(

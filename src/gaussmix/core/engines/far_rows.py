@@ -1,4 +1,4 @@
-"""Rows whose squared distance from every component overflows: they belong to the nearest one."""
+"""Assignment of rows whose squared distance from every component overflows to the nearest component."""
 
 from typing import Literal
 
@@ -9,14 +9,14 @@ from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
 
-_FARTHEST = 1e150  # standard deviations: the square of a shorter distance is a number
+_FARTHEST = 1e150  # standard deviations; squares of shorter distances do not overflow
 
 
 def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
     """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
 
-    The density of a row is zero in double precision where the square of its distance overflows. Beside such distances
-    the weights and sizes of components are nothing: the row belongs to the nearest one, in standard deviations.
+    The density of a row is zero in double precision if its squared distance overflows. At such distances weights and
+    sizes of components do not matter: the row belongs to the nearest component, in standard deviations.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["l
     mixture : WhitenedMixture
         The components.
     want : {"labels", "responsibilities"}
-        What is returned.
+        Result.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
 
 
 def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
-    """(m,) the nearest component with a weight; all lengths are divided by powers of two, and no square overflows."""
+    """Return the nearest component with positive weight (m,), from distances scaled by powers of two."""
     size = np.frexp(max(np.abs(rows).max(), np.abs(mixture.means).max()))[1] + 1
     rows, means = np.ldexp(rows, -size), np.ldexp(mixture.means, -size)
     factors = FORMS[mixture.form].dense(mixture.factors, *means.shape)

@@ -11,30 +11,30 @@ from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
 _SOFT_EDGE = 0.01  # share of the painted pixels below which a color is the soft edge of a brush
-_UNPAINTED = 0.5  # least share of pixels equal to those of the picture, if annotations were painted over it
+_UNPAINTED = 0.5  # smallest share of pixels equal to the picture from which annotations count as painted over it
 
 
 def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
-    """Read a mask: the pixels that are not transparent and not 0 in all channels.
+    """Read a mask: the pixels that are neither transparent nor 0 in all channels.
 
-    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest.
+    In a JPEG, whose compression changes zeros, they are the pixels brighter than half of the maximum.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
 
     Returns
     -------
     array of bool
-        Of the shape of the picture or of its pages.
+        Mask of the shape of the picture or of its pages.
 
     Raises
     ------
     ValueError
-        If the mask has another shape than the picture or its pages, another position in space (NIfTI), or is empty.
+        If the mask differs from the picture and its pages in shape, or in position in space (NIfTI), or is empty.
     """
     found = _read_beside(path, picture)
     values = found.pixels.max(axis=-1)
@@ -50,33 +50,33 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
 def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
     """Read annotations of a picture: the known classes of some of its pixels.
 
-    Numbers (one channel) are classes. Pixels are unknown if they are negative, NaN, transparent, or the greatest number
-    of their type (255 of uint8, 65535 of uint16), as in files of `write_labels`. If no pixel is unknown in this sense,
-    0 is unknown and classes are counted from 1, as in annotation programs.
+    In a file of one channel, the numbers are the classes. Pixels are unknown if they are negative, NaN, transparent, or
+    the greatest number of their type (255 of uint8, 65535 of uint16), as in files of `write_labels`. If no pixel is
+    unknown by these rules, 0 is unknown and classes are counted from 1, as in annotation programs.
 
-    Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
-    pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
-    color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
+    In a file of colors, each color is a class, and the darkest is class 0. Transparent pixels are unknown. In a file
+    without transparent pixels, those equal to the picture are unknown; if it was not painted over the picture, those of
+    the most frequent color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
 
     Returns
     -------
     (shape) array of int64
-        Classes from 0; -1 where unknown. Annotations of a single page hold for all pages of a stack.
+        Classes from 0; -1 where unknown. Annotations of a single page apply to all pages of a stack.
 
     Raises
     ------
     ValueError
-        If the file is a JPEG, has another shape than the picture or its pages, or has no known pixel.
+        If the file is a JPEG, differs from the picture and its pages in shape, or has no known pixel.
     """
     if str(path).lower().endswith((".jpg", ".jpeg")):
-        raise ValueError(f"{path} is a JPEG, in which colors run into each other; save the scribbles as PNG")
+        raise ValueError(f"{path} is a JPEG, whose compression blurs colors; save the scribbles as PNG")
     found = _read_beside(path, picture)
     if found.pixels.shape[-1] == 1:
         labels = _numbered(path, found)
@@ -96,7 +96,7 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
         unknown |= values == np.iinfo(values.dtype).max
     labels = np.where(unknown, 0, values).astype(np.int64)
     if (labels != np.where(unknown, 0, values)).any():
-        raise ValueError(f"{path} has values that are no whole numbers; labels are 0, 1, ...")
+        raise ValueError(f"{path} has values that are not whole numbers; labels must be 0, 1, ...")
     labels[unknown] = -1
     return labels if unknown.any() else labels - 1
 
@@ -140,5 +140,5 @@ def _read_beside(path: str | PathLike[str], picture: Picture) -> Picture:
         and picture.suffix.startswith(".nii")
         and not have_same_positions(picture, found)
     ):
-        raise ValueError(f"{path} lies elsewhere in space than the picture (their affines differ); resample it")
+        raise ValueError(f"{path} has another position in space than the picture (their affines differ); resample it")
     return found

@@ -1,4 +1,4 @@
-"""NIfTI volumes, by nibabel."""
+"""NIfTI volumes, read and written with nibabel."""
 
 import zlib
 from pathlib import Path
@@ -12,9 +12,9 @@ from gaussmix.imaging.images.picture import Picture, narrow
 
 
 def read_nifti(path: Path) -> Picture:
-    """Read a volume in its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
+    """Read a volume with its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
 
-    `Picture.geometry` is the header, which has both transformations from voxels to space.
+    `Picture.geometry` is the header, with both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
     try:
@@ -29,7 +29,7 @@ def read_nifti(path: Path) -> Picture:
             raise
         raise ValueError(f"{path} is a damaged NIfTI volume: {' '.join(str(error).split())}") from error
     if not isinstance(image, nibabel.Nifti1Pair):
-        raise ValueError(f"{path} is no NIfTI volume, but {type(image).__name__}; convert it to NIfTI")
+        raise ValueError(f"{path} is not a NIfTI volume but {type(image).__name__}; convert it to NIfTI")
     if values.dtype.names:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
     if values.ndim == 5 and values.shape[3] == 1:
@@ -39,7 +39,7 @@ def read_nifti(path: Path) -> Picture:
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim != 4:
-        raise ValueError(f"{path} has the shape {values.shape}; a volume has 3 axes, and a fourth for channels")
+        raise ValueError(f"{path} has the shape {values.shape}; a volume has 3 axes, or 4 with channels")
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
         values = values.astype(np.float32)  # scaled integers, or float32
     try:

@@ -1,4 +1,4 @@
-"""PNG, JPEG and other pictures, by pillow, and by imagecodecs for channels that pillow would cut to 8 bits."""
+"""PNG, JPEG and other pictures, read with pillow; PNG with several 16-bit channels with imagecodecs."""
 
 import warnings
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def write_raster(path: Path, pixels: Rows) -> None:
 
 
 def split_alpha(array: Rows, has_alpha: bool) -> Picture:
-    """Return a picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
+    """Return the picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
     channels = array if array.ndim > 2 else array[:, :, None]
     if not has_alpha:
         return Picture(narrow(channels))
@@ -65,7 +65,7 @@ def to_opacity(alpha: Rows) -> Rows:
 
 
 def _read_deep_png(path: Path) -> Picture | None:
-    """Read a PNG of several 16-bit channels, which pillow would cut to 8 bits; return None for other files."""
+    """Read a PNG of several 16-bit channels, which pillow reduces to 8 bits; return None for other files."""
     with path.open("rb") as file:
         head = file.read(26)
     if len(head) < 26 or head[:8] != _PNG or head[24] != 16 or head[25] == 0:
@@ -83,7 +83,7 @@ def _read_deep_png(path: Path) -> Picture | None:
 
 @contextmanager
 def _large_pictures(pillow: Any) -> Iterator[None]:
-    """Raise the limit of pillow, 179 megapixels, which a slide scanner exceeds."""
+    """Raise pillow's limit of 179 megapixels, which slide scanners exceed."""
     before, pillow.Image.MAX_IMAGE_PIXELS = pillow.Image.MAX_IMAGE_PIXELS, _MAX_PIXELS
     try:
         with warnings.catch_warnings():

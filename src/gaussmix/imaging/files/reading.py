@@ -1,4 +1,4 @@
-"""Reading of pictures, stacks and volumes, by the suffix of the file."""
+"""Reading of pictures, stacks and volumes; the suffix of a file determines its format."""
 
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,7 @@ SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
     ".nii", ".nii.gz", ".npy",
 )  # fmt: skip
-"""Suffixes of the files that are read from a folder."""
+"""Suffixes of the files read from a folder."""
 
 
 def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
@@ -72,7 +72,7 @@ def _read_array(path: Path) -> Picture:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a whole .npy file of numbers: {error}") from error
+        raise ValueError(f"{path} is not a complete .npy file of numbers: {error}") from error
     try:
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16):
             colors = split_alpha(array, array.shape[2] == 4)

@@ -1,4 +1,4 @@
-"""TIFF pictures, stacks and volumes, by tifffile."""
+"""TIFF pictures, stacks and volumes, read and written with tifffile."""
 
 import logging
 import warnings
@@ -19,7 +19,7 @@ _GEOGRAPHIC = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF: scale, tie 
 
 @dataclass(frozen=True)
 class TiffGeometry:
-    """Geometry of a TIFF file, for other programs.
+    """Geometry of a TIFF file, stored for other programs.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class TiffGeometry:
     unit : str or None
         Unit of the spacing in ImageJ and OME files.
     spacing_of_slices : float or None
-        Distance of the slices of a volume.
+        Distance between the slices of a volume.
     tags : tuple
         Tags of GeoTIFF: code, type, count, value.
     """
@@ -51,7 +51,7 @@ class TiffGeometry:
 def read_tiff(path: Path, *, volume: bool = False) -> Picture:
     """Read the first series of a TIFF.
 
-    The axis Z of ImageJ and OME files is spatial, and C is the channels. Time and unnamed pages are a stack; with
+    Axis Z of ImageJ and OME files is spatial, and C is the channels. Time and unnamed pages are a stack; with
     ``volume`` unnamed pages are the slices of a volume.
     """
     tifffile = _import_tifffile()
@@ -76,7 +76,7 @@ def read_tiff(path: Path, *, volume: bool = False) -> Picture:
     except (ValueError, RuntimeError, IndexError, KeyError, ZeroDivisionError) as error:
         if "imagecodecs" in str(error):
             raise MissingDependencyError("imagecodecs", "images", f"Reading {path}") from error
-        raise ValueError(f"{path} is a TIFF file that is damaged or unusual: {error}") from error
+        raise ValueError(f"{path} is a damaged TIFF file or of an unsupported kind: {error}") from error
     finally:
         logger.removeHandler(errors)
     try:
@@ -105,7 +105,7 @@ def write_tiff(path: Path, picture: Picture, values: Rows) -> None:
 
 
 class _ErrorLog(logging.Handler):
-    """Collects the errors of a damaged file, which tifffile logs and reads as zeros."""
+    """Collector of the errors that tifffile logs when it reads damaged parts as zeros."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -123,7 +123,7 @@ def _as_colors(tifffile: Any, page: Any, values: Rows, axes: str) -> tuple[Rows,
     if meaning == kinds.PALETTE and page.colormap is not None:
         return np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)[values], axes + "S"
     if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255), axes  # tifffile writes masks this way: true is not black
+        return values.astype(np.uint8) * np.uint8(255), axes  # tifffile writes masks with True as white
     if meaning == kinds.MINISWHITE and values.dtype.kind == "u":
         return np.iinfo(values.dtype).max - values, axes
     return values, axes

@@ -1,4 +1,4 @@
-"""Writing of pictures, and of labels and maps with the geometry of a picture."""
+"""Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,7 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     Parameters
     ----------
     path : str or path
-        The file; its suffix names the format.
+        File to write; its suffix determines the format.
     pixels : (height, width) or (height, width, 3 or 4) array
         Gray levels of 8 or 16 bits, or colors of 8 bits.
 
@@ -42,9 +42,9 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
     Parameters
     ----------
     path : str or path
-        The file; its name ends with `Picture.suffix`.
+        File to write; its name ends with `Picture.suffix`.
     picture : Picture
-        The labeled picture, whose geometry is written too.
+        The labeled picture, which provides the geometry.
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
     """
@@ -61,9 +61,9 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     Parameters
     ----------
     path : str or path
-        The file; its name ends with `Picture.suffix`.
+        File to write; its name ends with `Picture.suffix`.
     picture : Picture
-        The picture of the maps, whose geometry is written too.
+        The picture of the maps, which provides the geometry.
     values : (shape) or (shape, maps) array
         One number for each pixel or, except in PNG, several.
     """

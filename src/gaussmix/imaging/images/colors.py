@@ -16,7 +16,7 @@ _THOUSANDTHS = np.array([299, 587, 114], dtype=np.uint32)
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
-_BLOCK = 1 << 16  # pixels that are converted at a time
+_BLOCK = 1 << 16  # pixels converted at a time
 
 
 def to_color_space(values: Rows, color_space: str) -> Rows:
@@ -95,7 +95,7 @@ class _Lab:
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Return L*a*b*, (n, 3)."""
-        # no matrix products: the threads of BLAS would cost more than they save
+        # no matrix product: the threads of BLAS would cost more than they save
         linear = _to_linear(rows) if self._linear is None else self._linear.take(rows)
         red, green, blue = np.ascontiguousarray(linear.T, dtype=np.float32)
         x, y, z = (_root(red * row[0] + green * row[1] + blue * row[2]) for row in self._primaries)

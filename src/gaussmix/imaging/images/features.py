@@ -18,7 +18,7 @@ class Features:
     color_space : {"rgb", "gray", "lab"}
         Color space of the first features.
     position : float
-        If not zero, coordinates are appended: from 0 to this along the longer side of the image.
+        If not zero, coordinates are appended, from 0 to this value along the longer side of the image.
     """
 
     color_space: str = "rgb"
@@ -30,16 +30,16 @@ class Features:
         Parameters
         ----------
         pixels : Pixels
-            An image or a part of one; a stack has its coordinates in the last axes.
+            An image or a part of one; the last axes of a stack are its coordinates.
         start : tuple of int
-            Position of the first pixel of the part.
+            Position of the first pixel of the part in the whole image.
         whole : tuple of int
             Shape of the whole image.
 
         Returns
         -------
         (n, d) array
-            Colors, then coordinates.
+            Features: colors, then coordinates.
         """
         colors = to_color_space(pixels.rows, self.color_space)
         if not self.position:

@@ -1,4 +1,4 @@
-"""Pictures and volumes in memory: pixels, and what a file says of them."""
+"""Pictures and volumes in memory: pixels, and the information of their file."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,23 +15,23 @@ _MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels as they are in a file, with the information that results need to match the file.
+    """Pixels of a file, with the information needed to write results that match the file.
 
     Attributes
     ----------
     pixels : (..., channels) array of uint8, uint16, int16, float32 or float64
-        Two spatial axes, or three of a volume; if `stacked`, after an axis of pages.
+        Pixels with two spatial axes, or three in a volume; if `stacked`, after an axis of pages.
     alpha : array of uint8 of the shape of the axes, or None
-        Opacity; pixels with 0 are not visible. None: all are opaque.
+        Opacity; pixels of opacity 0 are not visible. None: all pixels are opaque.
     stacked : bool
-        Whether the first axis is pages that are not neighbors.
+        Whether the first axis is pages without spatial relation.
     spacing : tuple of float, or None
         Distance between neighbors along each spatial axis, all in the same unit. None: unknown.
     suffix : str
-        Suffix of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
+        Suffix of result files, whose format keeps the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
         ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
-        Data of the module that read the file, from which it writes files with the same geometry.
+        Geometry of the file, in the form of the module that reads and writes its format.
     """
 
     pixels: Rows
@@ -44,7 +44,7 @@ class Picture:
     def __post_init__(self) -> None:
         if self.n_axes not in (2, 3):
             raise ValueError(
-                f"A picture has 2 spatial axes, a volume 3, and channels are the last axis; got the shape "
+                f"pixels must have 2 spatial axes (picture) or 3 (volume), then an axis of channels; got the shape "
                 f"{self.pixels.shape}{', stacked' if self.stacked else ''}"
             )
         if not self.suffix:
@@ -56,14 +56,14 @@ class Picture:
 
     @cached_property
     def _content(self) -> Pixels:
-        """The pixels, and those that are neither transparent nor NaN or infinite in any channel."""
+        """Pixels, of which those that are opaque and finite in all channels are visible."""
         opaque = None if self.alpha is None else self.alpha > 0
         visible = both_visible(opaque, finite_pixels(self.pixels))
         return Pixels(self.pixels, None if visible is None or visible.all() else visible)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of all axes but the channels."""
+        """Lengths of all axes except the channels."""
         return self.pixels.shape[:-1]
 
     @property
@@ -84,7 +84,7 @@ class Picture:
 
     @property
     def visible(self) -> BoolArray | None:
-        """Pixels that are neither transparent nor NaN or infinite in any channel; None if all are visible."""
+        """Pixels that are not transparent, and finite in all channels; None if all are visible."""
         return self._content.visible
 
     @property
@@ -103,17 +103,17 @@ class Picture:
         Parameters
         ----------
         mask : array of bool
-            Of the shape of the picture or of its pages.
+            Mask of the shape of the picture or of its pages.
 
         Returns
         -------
         Picture
-            With the same pixels and another opacity.
+            The same pixels with another opacity.
 
         Raises
         ------
         ValueError
-            If the mask has neither the picture's shape nor that of its pages, or leaves no pixel.
+            If the mask has neither the shape of the picture nor that of its pages, or leaves no visible pixel.
         """
         pages = self.shape[1:] if self.stacked else self.shape
         if mask.shape not in (self.shape, pages):
@@ -121,7 +121,7 @@ class Picture:
         alpha = np.where(mask, np.uint8(255) if self.alpha is None else self.alpha, np.uint8(0))
         masked = replace(self, alpha=np.ascontiguousarray(np.broadcast_to(alpha, self.shape)))
         if masked.n_visible == 0:
-            raise ValueError("the mask leaves no pixel of the picture")
+            raise ValueError("the mask leaves no visible pixel")
         return masked
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
@@ -137,7 +137,7 @@ class Picture:
         Returns
         -------
         (shape, ...) array
-            Of the type of the values.
+            Array of the type of the values.
         """
         return self._content.placed(values, elsewhere)
 
@@ -154,7 +154,7 @@ class Picture:
         Returns
         -------
         Picture
-            With two axes.
+            Picture with two spatial axes.
         """
         picture = self[page] if self.stacked else self
         if picture.n_axes == 2:
@@ -173,7 +173,7 @@ class Picture:
 
     @property
     def slice_axis(self) -> int:
-        """Axis across the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
+        """Axis of the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
         return 2 if self.suffix.startswith(".nii") else 0
 
     def __getitem__(self, page: int) -> Self:
@@ -182,15 +182,15 @@ class Picture:
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
-        """Return the picture as colors for a screen.
+        """Return the picture in display colors.
 
-        Bytes are shown as they are; other values from black to white between the limits. The mean is shown of two
-        channels or more than three.
+        Bytes are unchanged; other values are scaled from black to white between the limits. Two channels, or more than
+        three, are shown as their mean.
 
         Parameters
         ----------
         limits : tuple of two floats, optional
-            Values of black and white; `Picture.limits` if not given.
+            Values shown as black and as white; by default `Picture.limits`.
 
         Returns
         -------
