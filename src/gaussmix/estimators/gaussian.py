@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import covariance_class, free_of
+from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.errors import DegenerateDataWarning
@@ -278,7 +278,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             warnings.warn(
                 DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
             )
-        if reduces and free_of(type(result.mixture.covariance)).name in ("full", "tied"):
+        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
             warn_of_near_relation(rows, result.columns)
         warn_of_fit(result, self.reg_covar)
         return rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, structure_of
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -124,7 +124,7 @@ class MaximumLikelihood(AbstractUpdate):
         collapsed: BoolArray = np.logical_not((pivots > rounding).all(axis=1))  # also where there is no number
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
-            free = free_of(type(previous))(previous.roots, *means.shape).maximize(rows, scatter)
+            free = structure_of(previous.form)(previous.roots, *means.shape).maximize(rows, scatter)
             floor = _FLOOR * _scale(sound if sound.any() else weights, means, free.variances())
             if math.isnan(moments.log_likelihood):  # not the sums of a pass: there is nothing to fall below
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
