@@ -16,6 +16,7 @@ from gaussmix.fitting.prior import Prior
 _EPSILON = float(np.finfo(np.float64).eps)
 _EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
 _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
+_RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
 _LEAST = float(np.nextafter(0.0, 1.0))  # avoids 0 / 0
 _FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
@@ -58,6 +59,10 @@ class AbstractUpdate(ABC):
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters that maximize the objective, given the moments of a pass with the mixture."""
+
+    def begin(self, mixture: Mixture, moments: Moments) -> Step:
+        """Return the parameters for sums that no pass gave: what is known of the mixture is its means and its units."""
+        return self.maximize(mixture, moments)
 
     @property
     def never_falls(self) -> bool:
@@ -103,7 +108,13 @@ class MaximumLikelihood(AbstractUpdate):
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
         return self._latest[0][1]
 
+    def begin(self, mixture: Mixture, moments: Moments) -> Step:
+        return self._maximize(mixture, moments, is_start=True)
+
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
+        return self._maximize(mixture, moments, is_start=False)
+
+    def _maximize(self, mixture: Mixture, moments: Moments, *, is_start: bool) -> Step:
         previous = mixture.covariance
         counts, shifts = moments.counts, moments.shifts
         empty: BoolArray = counts <= _EMPTY * moments.weight
@@ -119,14 +130,18 @@ class MaximumLikelihood(AbstractUpdate):
         scatter = about.scatter_about(centers)
         covariance = previous.maximize(rows, scatter, self.ridge)
 
-        pivots, variances = covariance.pivots(), covariance.variances()
-        rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
-        collapsed: BoolArray = np.logical_not((pivots > rounding).all(axis=1))  # also where there is no number
+        variances = covariance.variances()
+        rounding = previous.n_features * _SINGULAR * variances
+        if not is_start:  # whitened units resolve directions that have been thin before
+            before = np.maximum(previous.n_features * _SINGULAR * previous.pivots(), _RESOLUTION**2 * variances)
+            rounding = np.minimum(rounding, before)
+        rounding = np.maximum(rounding, (_SINGULAR * means) ** 2)
+        collapsed: BoolArray = np.logical_not((covariance.pivots() > rounding).all(axis=1))  # NaN included
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
             free = structure_of(previous.form)(previous.roots, *means.shape).maximize(rows, scatter)
             floor = _FLOOR * _scale(sound if sound.any() else weights, means, free.variances())
-            if math.isnan(moments.log_likelihood):  # not the sums of a pass: there is nothing to fall below
+            if is_start:
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
             else:
                 covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
