@@ -163,5 +163,19 @@ def test_two_measurements_of_one_thing_on_few_rows(seed, digits):
 
 def test_a_model_that_becomes_singular_from_every_start_is_that_of_a_special_case():
     cells = search_models(WeightedRows(of_hundred(0, [5])), all_cells([1, 2], ("EEE", "VVV")), random_state=0)
-    assert cells[2, "VVV"].doubts()[0].startswith("nothing sound found above")
+    assert cells[2, "VVV"].doubts()[0].startswith("no sound fit better than")
     assert cells[2, "VVV"].log_likelihood >= cells[1, "EEE"].log_likelihood - 1e-3
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-8, 3e-9, 1e-9])
+def test_one_component_has_its_closed_form_however_thin(noise):
+    rng = np.random.default_rng(0)
+    plane, difference = rng.normal(size=(200, 2)), rng.normal(size=200)
+    rows = np.column_stack([plane, plane.sum(axis=1) + noise * difference])
+    exact = np.column_stack([plane, (rows[:, 2] - plane.sum(axis=1)) / noise])
+    covariance = np.cov(exact.T, bias=True)
+    closed_form = -100 * (3 * math.log(2 * math.pi) + np.linalg.slogdet(covariance)[1] + 3) - 200 * math.log(noise)
+    cells = search_models(WeightedRows(rows), all_cells([1], ("EEI", "EEE", "VVV")), random_state=0)
+    for name in ("EEE", "VVV"):
+        assert not cells[1, name].doubts()
+        assert cells[1, name].log_likelihood == pytest.approx(closed_form, abs=1e-4)

@@ -132,7 +132,8 @@ class MaximumLikelihood(AbstractUpdate):
 
         variances = covariance.variances()
         rounding = previous.n_features * _SINGULAR * variances
-        if not is_start:  # whitened units resolve directions that have been thin before
+        squares = isinstance(previous, AbstractConstrained) and previous.n_components > 1
+        if not is_start and not squares:  # whitened units resolve directions that have been thin before
             before = np.maximum(previous.n_features * _SINGULAR * previous.pivots(), _RESOLUTION**2 * variances)
             rounding = np.minimum(rounding, before)
         rounding = np.maximum(rounding, (_SINGULAR * means) ** 2)

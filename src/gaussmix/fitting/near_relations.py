@@ -62,7 +62,7 @@ class NearRelation:
         if not count:
             return (
                 f"{name} is a linear function of {others}, but for {self.residual:.0e} of its standard deviation. "
-                f"Covariances are singular to rounding: leave {name} out of X, or put the difference in its place."
+                f"Rounding limits the fit: leave {name} out of X, or put the difference in its place."
             )
         rows = f"row {self.exceptions[0]}" if count == 1 else f"{count} rows: {join_words(self.exceptions, 10)}"
         return (
