@@ -11,7 +11,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.m_step import AbstractUpdate, Step
-from gaussmix.fitting.stopping import ROUNDING, STILL, Check, EMState, Stop, StoppingRule
+from gaussmix.fitting.stopping import ROUNDING, Check, EMState, Stop, StoppingRule
 
 _ROUGH_GAIN = 1e-5
 """Gain relative to the log-likelihood; smaller gains may be rounding errors of a rough pass."""
@@ -269,9 +269,9 @@ def fit_em(
                 stop = Stop.TIME
                 break
             following = _accepted(passes, point, proposed, step, accelerator) or passes.evaluate(step.mixture, step)
-            if rule and rule.ends_at_rounding and not passes.rough and update.never_falls:
+            if rule and rule.most_still and not passes.rough and update.never_falls:
                 still = 0 if following.objective > point.objective + point.rounding else still + 1
-                if still == STILL or following.objective < point.objective - point.rounding:
+                if still == rule.most_still or following.objective < point.objective - point.rounding:
                     stop = Stop.ROUNDING  # no exact step lowers the objective
                     break
             change = following.mean_log_likelihood - point.mean_log_likelihood

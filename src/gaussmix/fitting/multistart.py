@@ -220,7 +220,7 @@ class Multistart:
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
-        if polished.fit.stop is Stop.LIMIT:
+        if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
             polished = replace(polished, fit=polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
         return polished

@@ -136,12 +136,13 @@ class StoppingRule(ABC):
     ----------
     takes_last_step : bool
         Whether the run makes one more iteration after the rule is met.
-    ends_at_rounding : bool
-        Whether the run also ends when steps change the objective by rounding errors only.
+    most_still : float
+        Number of iterations without a gain above rounding that ends a run. If it is positive, the run also ends before
+        a step that lowers the objective by more than rounding.
     """
 
     takes_last_step: ClassVar[bool] = False
-    ends_at_rounding: ClassVar[bool] = False
+    most_still: ClassVar[float] = 0
 
     @abstractmethod
     def check(self, state: EMState) -> Check:
@@ -201,7 +202,7 @@ class RemainingGain(StoppingRule):
         Objective in nats; the run is abandoned if its estimated optimum is far below.
     """
 
-    ends_at_rounding: ClassVar[bool] = True
+    most_still: ClassVar[float] = STILL
     nats: float = 1e-4
     to_beat: float = -math.inf
 
@@ -234,6 +235,7 @@ class ParameterDistance(StoppingRule):
         Estimated distance of the parameters from the optimum, in standard deviations of the components.
     """
 
+    most_still: ClassVar[float] = math.inf
     deviations: float = 1e-10
 
     def check(self, state: EMState) -> Check:
