@@ -92,13 +92,14 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     counted = np.arange(rows.n_rows) if rows.weights is None else np.flatnonzero(rows.weights > 0)
     if d < 2 or len(counted) < 4 * d or values.dtype.kind == "u":
         return None
-    some = _standardized(values[counted[:: max(1, len(counted) // _SAMPLE)]])[0]
+    step = max(1, len(counted) // _SAMPLE)
+    some = _standardized(values[counted[::step]])[0]
     if some is None or np.linalg.eigvalsh(some.T @ some)[0] > _THIN * len(some):
         return None
     standard, scales = _standardized(values[counted])
     if standard is None:
         return None
-    near = _concentrate(standard, math.ceil(_MOST * len(standard)))
+    near = _concentrate(standard, step)
     column = int(np.abs(_normal(standard[near])).argmax())
     others = np.delete(np.arange(d), column)
     centers = np.abs(values[counted]).astype(np.float64) / scales
@@ -141,16 +142,23 @@ def _normal(standard: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
 
 
-def _concentrate(standard: FloatArray, size: int) -> BoolArray:
-    """Return (n,) bools: the rows nearest to the plane that fits them best, ``size`` of them."""
-    near = np.ones(len(standard), dtype=np.bool_)
+def _concentrate(standard: FloatArray, step: int) -> BoolArray:
+    """Return (n,) bools: the rows nearest to the plane that fits them best, found with every ``step``-th row."""
+    some = standard[::step]
+    near = np.ones(len(some), dtype=np.bool_)
     for _ in range(_STEPS):
-        center = standard[near].mean(axis=0)
-        distances = np.abs((standard - center) @ _normal(standard[near]))
-        before, near = near, np.zeros(len(standard), dtype=np.bool_)
-        near[np.argpartition(distances, size - 1)[:size]] = True
+        before, near = near, _nearest(some, some[near])
         if np.array_equal(near, before):
             break
+    return near if step == 1 else _nearest(standard, some[near])
+
+
+def _nearest(standard: FloatArray, fitted: FloatArray) -> BoolArray:
+    """Return (n,) bools: the share `_MOST` of the rows that is nearest to the plane of other rows."""
+    distances = np.abs((standard - fitted.mean(axis=0)) @ _normal(fitted))
+    near = np.zeros(len(standard), dtype=np.bool_)
+    size = math.ceil(_MOST * len(standard))
+    near[np.argpartition(distances, size - 1)[:size]] = True
     return near
 
 

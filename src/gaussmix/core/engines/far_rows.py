@@ -7,9 +7,10 @@ import numpy as np
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.validation import LARGEST
 from gaussmix.core.whitened import WhitenedMixture
 
-_FARTHEST = 1e150  # standard deviations; squares of shorter distances do not overflow
+_FARTHEST = 1e152  # standard deviations; sums of squares of shorter distances do not overflow
 
 
 def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
@@ -46,9 +47,12 @@ def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["l
 
 
 def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
-    reach = max(abs(float(rows.max(initial=0))), abs(float(rows.min(initial=0)))) + float(np.abs(mixture.means).max())
-    with np.errstate(over="ignore"):
-        return not reach * float(np.abs(mixture.factors).max()) * rows.shape[1] < _FARTHEST
+    greatest, size = float(np.abs(mixture.factors).max()), float(np.abs(mixture.means).max())
+    for_one = _FARTHEST / rows.shape[1]
+    if greatest < for_one / (LARGEST + size):  # whatever the rows are
+        return False
+    reach = max(abs(float(rows.max(initial=0))), abs(float(rows.min(initial=0)))) + size
+    return reach > 0 and not greatest < for_one / reach
 
 
 def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
