@@ -173,5 +173,10 @@ def test_columns_that_follow_from_others_are_no_collapse_below_rounding():
     assert examine(own, counts, 100, rounding=rounding).collapsed.tolist() == [True, False]
 
 
-def test_a_component_with_less_than_half_a_row_has_lost_its_rows():
-    assert find_lost(np.array([0.0, 0.4, 0.6, 30.0])).tolist() == [True, True, False, False]
+def test_components_without_rows_and_repeated_ones_are_lost():
+    means = np.array([[0.0, 0.0], [5.0, 0.0], [5.0, 1e-6], [5.0, 0.0], [5.0, 0.1]])
+    covariances = np.tile(np.eye(2), (5, 1, 1))
+    covariances[3] = [[1.0, 0.5], [0.5, 1.0]]
+    mixture = Mixture.from_parameters([0.2] * 5, means, covariances)
+    assert find_lost(mixture, np.full(5, 20.0)).tolist() == [False, False, True, False, False]
+    assert find_lost(mixture, np.array([0.4, 20.0, 0.0, 20.0, 0.6])).tolist() == [True, False, True, False, False]

@@ -279,7 +279,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
                 DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
             )
         if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
-            warn_of_near_relation(rows, result.columns)
+            warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         return rows
 

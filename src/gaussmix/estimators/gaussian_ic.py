@@ -379,7 +379,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         if rows.columns is not None:
             reasons = rows.columns.describe(rows.rows.names)
             warnings.warn(DegenerateDataWarning(rows.columns.dropped, reasons, rows.rows.shape), stacklevel=4)
-        warn_of_near_relation(rows.rows, rows.columns)
+        warn_of_near_relation(rows.rows, rows.columns, self.mixture_)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 

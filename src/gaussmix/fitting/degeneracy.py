@@ -18,6 +18,7 @@ _BELOW_ROUNDING = 0.1  # share of the variance of rounding
 _BELOW_OTHERS = 0.01  # share of the variance of the reference in the same direction
 _LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
 _LOST = 0.5  # rows
+_REPEATED = 1e-3  # standard deviations; closer components are the same
 _MANY = 5  # multiple of d + 2: components with more rows are not spurious
 _CHANCE = math.log(0.01)  # log of the expected number of chance findings above which a component is spurious
 
@@ -149,9 +150,18 @@ def examine(
     return soundness
 
 
-def find_lost(counts: FloatArray) -> BoolArray:
-    """Return (k,) bools: which components have less than half a row, given their counts (k,)."""
-    return np.asarray(counts < _LOST)
+def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
+    """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
+    lost: BoolArray = counts < _LOST
+    deviations = np.sqrt(mixture.covariance.variances())
+    apart = np.abs(mixture.means[:, None] - mixture.means) / deviations
+    first, second = np.nonzero(np.triu((apart < _REPEATED).all(axis=2), 1))
+    if first.size:
+        dense = mixture.covariance.dense()
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            limits = _REPEATED * np.outer(deviations[one], deviations[one])
+            lost[other] |= bool((np.abs(dense[one] - dense[other]) < limits).all())
+    return lost
 
 
 def rounding_variances(rows: FloatArray) -> FloatArray:

@@ -139,7 +139,7 @@ def _fit_from_starts(
 
     run_all(starts.draw(rows, update) for _ in range(search.n_starts))
     best = min(fits, key=_rank)
-    lost = find_lost(best.moments.counts)
+    lost = find_lost(best.mixture, best.moments.counts)
     if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
         if sample is None:
             sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
@@ -154,4 +154,4 @@ def _fit_from_starts(
 
 def _rank(fit: Fit) -> tuple[int, float]:
     """Return the sort key, best first: the number of components without rows, then the objective."""
-    return int(find_lost(fit.moments.counts).sum()), -fit.objective
+    return int(find_lost(fit.mixture, fit.moments.counts).sum()), -fit.objective

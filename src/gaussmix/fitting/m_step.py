@@ -189,6 +189,8 @@ def _raised(
     form, root = FORMS[previous.form], np.diag(np.sqrt(floor))
     least = previous.whitened_scatter(root)
     covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
+    if not (covariance.pivots() > 0).all():  # the change was too great for double precision
+        return previous
     if not isinstance(previous, AbstractConstrained):
         return covariance
     before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))

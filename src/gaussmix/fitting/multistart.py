@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -55,10 +56,14 @@ class Run:
     soundness: Soundness
     n_starts: int = 1
 
-    @property
+    @cached_property
     def rank(self) -> tuple[int, int, float]:
-        """The sort key, best first: numbers of components without rows and of unsound ones, then the objective."""
-        return int(find_lost(self.fit.moments.counts).sum()), self.soundness.n_unsound, -self.fit.objective
+        """The sort key, best first: numbers of lost components and of unsound ones, then the objective."""
+        return (
+            int(find_lost(self.fit.mixture, self.fit.moments.counts).sum()),
+            self.soundness.n_unsound,
+            -self.fit.objective,
+        )
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run is better by more than the distance within which optima count as the same."""
@@ -176,7 +181,7 @@ class Multistart:
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
-        lost = find_lost(best.fit.moments.counts)
+        lost = find_lost(best.fit.mixture, best.fit.moments.counts)
         if not lost.any():
             return best
         proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)

@@ -197,9 +197,9 @@ class AbstractSeparateForm(AbstractForm):
 def raised_variances(change: FloatArray, least: FloatArray) -> FloatArray:
     """Return a symmetric matrix (d, d) whose eigenvalues have a lower bound: the form ``least``, but at most 1.
 
-    The bound is at least `LEAST_CHANGE`, because far smaller eigenvalues are rounding.
+    The bound is at least `LEAST_CHANGE` of the greatest eigenvalue, because far smaller ones are rounding.
     """
     values, axes = np.linalg.eigh(change)
     floor = np.einsum("ij,ik,kj->j", axes, least, axes)
-    values = np.maximum(values, np.clip(floor, LEAST_CHANGE, 1.0))
+    values = np.maximum(values, np.clip(floor, min(1.0, LEAST_CHANGE * max(1.0, values[-1])), 1.0))
     return np.asarray((axes * values) @ axes.T)
