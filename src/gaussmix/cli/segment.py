@@ -9,8 +9,19 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption, flag
 from gaussmix.cli.picture_input import find_pictures
+from gaussmix.cli.reading_options import (
+    Alpha,
+    Background,
+    BackgroundOption,
+    Channels,
+    MaxGigabytes,
+    Nodata,
+    Volume,
+    read_options,
+)
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.summary import print_apart
+from gaussmix.imaging.files.options import MAX_BYTES
 
 
 class ColorSpace(StrEnum):
@@ -62,7 +73,12 @@ def segment(
         bool, flag("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
     ] = False,
     each: Annotated[bool, flag("--each", help="Fit one model for each file instead of one for all.")] = False,
-    volume: Annotated[bool, flag("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")] = False,
+    volume: Volume = False,
+    channels: Channels = False,
+    nodata: Nodata = None,
+    alpha: Alpha = None,
+    max_gigabytes: MaxGigabytes = MAX_BYTES / 1e9,
+    background: BackgroundOption = Background.LAST,
     maps: Annotated[
         bool | None,
         typer.Option(
@@ -77,7 +93,8 @@ def segment(
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
     Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
     """
-    given = find_pictures(files, mask, labels, volume=volume)
+    reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
+    given = find_pictures(files, mask, labels, reading)
     settings = Settings(
         output,
         {
@@ -91,6 +108,7 @@ def segment(
         each,
         len(given) == 1 if maps is None else maps,
         fractions,
+        background.value,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))

@@ -37,8 +37,7 @@ class Mixture:
     Examples
     --------
     >>> from gaussmix import Mixture
-    >>> coins = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [0.25, 0.25], covariance_type="spherical")
-    >>> coins.responsibilities([[0.0], [1.0]]).round(3)
+
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
@@ -164,6 +163,11 @@ class Mixture:
         -------
         (n,) array
             Log densities in nats.
+
+        Raises
+        ------
+        ValueError
+            If X has other features than the mixture, or a value that is NaN or infinite.
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
@@ -179,6 +183,11 @@ class Mixture:
         -------
         (n, k) array
             Probabilities; each row sums to one. A row whose densities are all zero belongs to the nearest component.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
@@ -194,6 +203,11 @@ class Mixture:
         -------
         (n,) array
             Positions of components, from 0.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return assign_rows(self._engine(X), self.whitened(), "labels")
 
@@ -213,6 +227,11 @@ class Mixture:
             Independent draws.
         labels : (n,) array
             Component of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is less than 1.
         """
         if n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
@@ -257,11 +276,11 @@ class Mixture:
         Raises
         ------
         ValueError
-            If there are none, if one does not exist, or if one is repeated.
+            If no feature is given, if one does not exist, or if one is repeated.
         """
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
-            raise ValueError(f"features must be a few different features, got {list(features)}")
+            raise ValueError(f"features must name at least one feature, and each only once; got {list(features)}")
         return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
@@ -276,6 +295,11 @@ class Mixture:
         -------
         Mixture
             The reordered mixture.
+
+        Raises
+        ------
+        ValueError
+            If ``order`` is not a permutation.
         """
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
@@ -304,7 +328,7 @@ class Mixture:
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
-        """Return one mixture of the components of several, with the same total weight for each of them.
+        """Combine the components of several mixtures into one mixture, with equal total weights.
 
         Parameters
         ----------
@@ -314,7 +338,7 @@ class Mixture:
         Returns
         -------
         Mixture
-            The components of the first, then those of the second, ...
+            The components of the first mixture, then those of the second, ...
 
         Raises
         ------
@@ -330,7 +354,7 @@ class Mixture:
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
-        """Return the same mixture in a more general covariance structure.
+        """Return the same mixture with a more general covariance structure.
 
         Parameters
         ----------
