@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers
@@ -186,14 +187,14 @@ class Mixture:
         Returns
         -------
         (n, k) array
-            Probabilities; each row sums to one.
+            Probabilities; each row sums to one. A row whose densities are all zero belongs to the nearest component.
 
         Raises
         ------
         ValueError
             As in `log_density`.
         """
-        return self._engine(X).score_rows(self.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
         """Return the most probable component of each row.
@@ -213,7 +214,7 @@ class Mixture:
         ValueError
             As in `log_density`.
         """
-        return self._engine(X).score_rows(self.whitened(), "labels")
+        return assign_rows(self._engine(X), self.whitened(), "labels")
 
     @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
@@ -248,7 +249,6 @@ class Mixture:
             rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
         return rows, labels
 
-    @underflow_to_zero
     def marginal(self, features: Sequence[int | str]) -> "Mixture":
         """Return the marginal distribution of some of the features.
 

@@ -19,6 +19,7 @@ from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.best_estimator import estimator_of_cell
+from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
     require_flag,
@@ -380,6 +381,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             warn(ConvergenceWarning(f"time_budget ended the search: {missing}; extend(X) continues"), stacklevel=4)
         if rows.columns is not None:
             warn(rows.columns.warning(rows.rows.names, rows.rows.shape), stacklevel=4)
+        warn_of_near_relation(rows.rows, rows.columns, self.mixture_)
         if not self.results_.is_sound.any():
             warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
