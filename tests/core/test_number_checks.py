@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from gaussmix import (
     GaussianMixture,
@@ -117,6 +118,7 @@ COLUMNS = {
     "objects that are dates": ([datetime.date(2020, 1, 1)] * 60, "does not hold numbers but date"),
     "NumPy's dates as objects": (pd.Series([np.datetime64("2020-01-01")] * 60, dtype=object), "numbers but datetime64"),
     "NumPy's durations as objects": (pd.Series([np.timedelta64(3, "D")] * 60, dtype=object), "numbers but timedelta64"),
+    "times of day": ([datetime.time(1)] * 60, "does not hold numbers but time"),
     "periods": (DAYS.to_period("D"), "does not hold numbers"),
     "words": (["red"] * 60, "does not hold numbers .*'red'.*select_dtypes"),
     "categories": (pd.Categorical(["u", "v"] * 30), "does not hold numbers"),
@@ -149,6 +151,74 @@ def test_tables_of_polars_are_read_column_by_column():
         inspect_rows(polars.DataFrame({"a": ROWS[:, 0], "q": [2**60] * 60}))
     table = polars.DataFrame({"a": ROWS[:, 0], "q": list(range(60))})
     assert check_numbers(table) is table
+
+
+def test_lazy_tables_of_polars_and_times_of_day_are_refused():
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame({"a": ROWS[:, 0], "q": [datetime.time(1)] * 60})
+    with pytest.raises(ValueError, match="column 'q' of X does not hold numbers but time"):
+        GaussianMixture(2).fit(table)
+    for take in (*TAKERS.values(), *FITTED_TAKERS.values()):
+        with pytest.raises(TypeError, match=r"X is a lazy table, and dense data is required: pass X.collect\(\)"):
+            take(table.lazy())
+
+
+def test_tables_of_pyarrow_have_named_columns():
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({"a": ROWS[:, 0], "q": ROWS[:, 1]})
+    np.testing.assert_array_equal(NAMED.log_density(table.select(["q", "a"])), NAMED.log_density(ROWS))
+    np.testing.assert_array_equal(NAMED.log_density(table.to_batches()[0]), NAMED.log_density(ROWS))
+    assert GaussianMixture(2, random_state=0).fit(table).mixture_.feature_names == ("a", "q")
+    assert str(inspect_rows(table)) == str(inspect_rows(pd.DataFrame(ROWS, columns=["a", "q"])))
+    with pytest.raises(ValueError, match="X has no column 'q'"):
+        NAMED.labels(table.select(["a"]))
+    wrong = {
+        "column 'q' of X does not hold numbers but datetime64": arrow.array([1] * 60, arrow.timestamp("s")),
+        "column 'q' of X does not hold numbers but time": arrow.array([1] * 60, arrow.time32("s")),
+        "column 'q' of X does not hold numbers": arrow.array(["u"] * 60),
+        r"X has NaN at row 0, column 1 \('q'\)": arrow.array([None] + [1.0] * 59),
+        r"X has \d+ at row 0, column 1 \('q'\): float64 does not hold": arrow.array([2**60] * 60),
+    }
+    for message, values in wrong.items():
+        for take in (TAKERS["fit"], NAMED.labels, inspect_rows):
+            with pytest.raises(ValueError, match=message):
+                take(arrow.table({"a": ROWS[:, 0], "q": values}))
+
+
+@pytest.mark.parametrize("names", [["collect", "select"], ["toarray", "column_names"], ["columns", "iloc"]])
+def test_columns_may_have_the_names_of_methods(names):
+    table = pd.DataFrame(ROWS, columns=names)
+    fitted = GaussianMixture(2, random_state=0).fit(table)
+    np.testing.assert_array_equal(fitted.mixture_.labels(table[names[::-1]]), FITTED.predict(ROWS))
+
+
+@pytest.mark.parametrize("take", [*TAKERS.values(), *FITTED_TAKERS.values()], ids=[*TAKERS, *FITTED_TAKERS])
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
+def test_sparse_matrices_are_refused_with_what_to_pass(take, kind):
+    with pytest.raises(TypeError, match=r"X is a sparse matrix, and dense data is required: pass X.toarray\(\)"):
+        take(kind(ROWS))
+
+
+class Variable:
+    """An array of a file whose conversion gives a masked array."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ma.masked_array(ROWS, HOLE)
+
+
+@pytest.mark.parametrize("take", ["fit", "labels", "inspect_rows"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (Variable(), "X is masked at row 3, column 1"),
+        ([[1, 2], [3]], "X must be rows of equal length"),
+        (np.zeros(60, dtype=[("a", float), ("q", float)]), r"X holds records \(\[\('a', '<f8'\)"),
+        (np.zeros((60, 2), dtype="V4"), r"X holds records \(\|V4\)"),
+    ],
+)
+def test_other_containers_are_refused_in_a_sentence(take, values, message):
+    with pytest.raises(ValueError, match=message):
+        TAKERS[take](values)
 
 
 @pytest.mark.parametrize(

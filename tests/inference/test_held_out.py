@@ -8,7 +8,15 @@ from helpers.datasets import TABLES, read_only
 from scipy import stats
 from sklearn.model_selection import LeaveOneOut
 
-from gaussmix import GaussianMixture, cross_validated_log_likelihood
+from gaussmix import (
+    GaussianMixture,
+    Mixture,
+    bootstrap,
+    cross_validated_log_likelihood,
+    stability,
+    standard_errors,
+)
+from gaussmix.fitting.refit import FitFailedError
 from gaussmix.selection.cross_validation import HeldOut
 
 ROWS, K = TABLES["blobs"]
@@ -69,3 +77,16 @@ def test_weights_of_held_out_rows_count_rows():
 def test_folds_that_cannot_be_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         cross_validated_log_likelihood(ONE, NORMAL, **change)
+
+
+@pytest.mark.parametrize("start", ["warm", "cold"])
+def test_a_fold_without_which_a_component_collapses_is_named(start):
+    fitted = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [6.0, 1.0]], [np.eye(2)] * 2)
+    with pytest.raises(FitFailedError, match=r"without fold 0 a component collapsed .*: use fewer components"):
+        cross_validated_log_likelihood(fitted, np.full((20, 2), 7.0), n_folds=4, start=start)
+
+
+@pytest.mark.parametrize("take", [bootstrap, stability, standard_errors, cross_validated_log_likelihood])
+def test_no_rows_are_refused(take):
+    with pytest.raises(ValueError, match="X has no rows"):
+        take(FITTED, np.empty((0, FITTED.n_features_in_)))

@@ -1,7 +1,7 @@
 """Values that conversion to float64 would drop or change: masks, dates, complex numbers, large integers."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from gaussmix.core.typing import FloatArray, Rows
 LARGEST_INTEGER = 2**53
 """Beyond it float64 does not hold every integer."""
 
-_DATES = (date, timedelta, np.datetime64, np.timedelta64)
+_DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _COMPLEX = (complex, np.complexfloating)
 
 
@@ -21,18 +21,30 @@ def check_numbers(given: Any) -> Any:
     Raises
     ------
     ValueError
-        If a cell is masked, a date, a duration, complex, or an integer beyond 2**53. It names the column, and the row.
+        If a cell is masked, a date, a time, a duration, complex, or an integer beyond 2**53. It names the column, and
+        the row. Also if X is a sparse matrix, a lazy table, or a list of rows of different lengths.
     """
     if isinstance(given, list | tuple):
         given = _as_array(given)
-    if hasattr(given, "columns") and hasattr(given, "dtypes"):
+    for method, kind in (("toarray", "a sparse matrix"), ("collect", "a lazy table")):
+        if hasattr(type(given), method):
+            raise TypeError(f"X is {kind}, and dense data is required: pass X.{method}()")
+    if column_names(given) is not None:
         for column, name, values in _columns(given):
-            _check(values.reshape(-1, 1), column, repr(name))
+            _check(values.reshape(len(values), -1), column, repr(name))
     elif hasattr(given, "__array__"):
-        values = given if isinstance(given, np.ndarray) else np.asarray(given)
+        values = np.asanyarray(given)
         require_unmasked(values, "X")
         _check(values)
     return given
+
+
+def column_names(table: Any) -> list[Any] | None:
+    """Return the names of the columns of a table of pandas, Polars or PyArrow; None of anything else."""
+    kind = type(table)  # attributes of a table of pandas may be its columns
+    if hasattr(kind, "column_names"):  # PyArrow, whose columns are arrays
+        return list(table.column_names)
+    return list(table.columns) if not hasattr(kind, "collect") and hasattr(table, "columns") else None
 
 
 def require_unmasked(values: Any, name: str) -> None:
@@ -71,15 +83,19 @@ def first_inexact(values: Rows) -> tuple[int, ...] | None:
 
 def _as_array(given: Any) -> Rows:
     """Return a list as an array; a list of masked arrays keeps their masks."""
-    return np.ma.array(given) if any(isinstance(row, np.ma.MaskedArray) for row in given) else np.asarray(given)
+    try:
+        return np.ma.array(given) if any(isinstance(row, np.ma.MaskedArray) for row in given) else np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"X must be rows of equal length: {error}") from error
 
 
 def _columns(table: Any) -> Iterator[tuple[int, Any, Rows]]:
     """Yield position, name and values of the columns of a table that may hold other than floating-point numbers."""
-    pandas = hasattr(table, "iloc")
-    for column, (name, dtype) in enumerate(zip(table.columns, table.dtypes, strict=True)):
+    names = column_names(table) or []
+    dtypes = getattr(table, "dtypes", [None] * len(names))
+    for column, (name, dtype) in enumerate(zip(names, dtypes, strict=True)):
         if not (isinstance(dtype, np.dtype) and dtype.kind in "fb"):
-            yield column, name, np.asarray(table.iloc[:, column] if pandas else table[name])
+            yield column, name, np.asarray(table.iloc[:, column] if hasattr(table, "iloc") else table[name])
 
 
 def _check(values: Rows, first: int = 0, name: str = "") -> None:
@@ -91,6 +107,9 @@ def _check(values: Rows, first: int = 0, name: str = "") -> None:
         raise _complex_error(name)
     if kind in "US" and not name:
         as_numbers(values, "X")
+    if kind == "V":
+        what = f"column {name} of X" if name else "X"
+        raise ValueError(f"{what} holds records ({values.dtype}): pass an array with an axis for their fields")
     inexact = first_inexact(values)
     if inexact is not None:
         raise _integer_error(values[inexact], inexact, first, name)

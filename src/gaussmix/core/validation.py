@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.number_checks import as_numbers, check_numbers
+from gaussmix.core.number_checks import as_numbers, check_numbers, column_names
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 
@@ -26,7 +26,7 @@ def as_weighted_rows(X: Any, sample_weight: Any, n_features: int, names: Sequenc
     Its names are ``names`` or, by default, the column names of X.
     """
     rows = as_rows(X, n_features, names)
-    columns = getattr(X, "columns", None) if names is None else names
+    columns = column_names(X) if names is None else names
     known = None if columns is None else tuple(map(str, columns))
     return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known)
 
@@ -57,13 +57,13 @@ def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows
 
 def _columns_named(X: Any, names: Sequence[str]) -> Any:
     """Return the columns of X with the given names, in that order; if X has no column names, X itself."""
-    columns = list(getattr(X, "columns", ()))
+    columns = column_names(X)
     if not columns or not all(isinstance(name, str) for name in columns):
         return X
     missing = [name for name in names if name not in columns]
     if missing:
         raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
-    return X[list(names)]
+    return X.select(list(names)) if hasattr(type(X), "select") else X[list(names)]  # Polars and PyArrow; pandas
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _column_error(X: Any, error: Exception) -> ValueError | None:
     """What to say of a path, or of the first column that does not become numbers; None of anything else."""
     if isinstance(X, str | PathLike):
         return ValueError(f"X must be rows of numbers, got a path: read it first, pandas.read_csv({str(X)!r})")
-    for name in getattr(X, "columns", ()):
+    for name in column_names(X) or ():
         try:
             np.asarray(X[name], dtype=np.float64)
         except (TypeError, ValueError):
@@ -131,7 +131,7 @@ def require_finite(rows: Rows, table: Any = None) -> None:
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         if not (float(part.min()) > -LARGEST and float(part.max()) < LARGEST):
-            _complain(part, start, getattr(table, "columns", None))
+            _complain(part, start, column_names(table))
 
 
 def _complain(part: Rows, start: int, names: Any) -> None:

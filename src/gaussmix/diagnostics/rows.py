@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.number_checks import check_numbers
+from gaussmix.core.number_checks import check_numbers, column_names
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.text import default_names, join_words
@@ -58,7 +58,7 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     >>> round(report.facts["rows"]["rows_per_parameter"], 1)
     24.7
     """
-    names = getattr(X, "columns", None)
+    names = column_names(X)
     given = np.asarray(check_numbers(X))
     if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
         raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import column_names
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import check_sample_weight
@@ -40,7 +41,7 @@ class ModelAndRows:
         rows = rows_of(mixture, X)
         names: Sequence[str] | None = mixture.feature_names
         if names is None:
-            columns = getattr(X, "columns", None)
+            columns = column_names(X)
             names = mixture.names if columns is None else tuple(map(str, columns))
         weights = check_sample_weight(sample_weight, len(rows))
         names = tuple(names)

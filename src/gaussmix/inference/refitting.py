@@ -55,7 +55,7 @@ class Fitted:
         TypeError
             If the model is neither.
         ValueError
-            If the rows do not have the features of the model.
+            If the rows do not have the features of the model, or if there are none.
         """
         if isinstance(model, GaussianMixture):
             check_is_fitted(model)
@@ -66,6 +66,8 @@ class Fitted:
         else:
             raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
         rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names)
+        if rows.n_rows == 0:
+            raise ValueError("X has no rows")
         values = rows.values if columns is None else columns.reduce(rows.values)
         rows = rows.with_values(np.ascontiguousarray(values, dtype=np.float64))
         return cls(mixture, reduced, update, rows, columns)

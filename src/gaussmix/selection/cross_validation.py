@@ -10,7 +10,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.refit import refit, search_anew, stream
+from gaussmix.fitting.refit import FitFailedError, refit, search_anew, stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,14 @@ def hold_out(
             )
         others = rows.take(seen)
         others = others.with_values(np.ascontiguousarray(others.values, dtype=np.float64))
-        if start == "warm":
-            fit = refit(others, update, mixture)
-        else:
-            fit = search_anew(others, update, mixture, stream(seed, fold + 1))
+        try:
+            if start == "warm":
+                fit = refit(others, update, mixture)
+            else:
+                fit = search_anew(others, update, mixture, stream(seed, fold + 1))
+        except FitFailedError as error:
+            raise FitFailedError(
+                f"without fold {fold} {error}: use fewer components, a simpler covariance_type or more folds"
+            ) from error
         log_density[folds == fold] = fit.mixture.log_density(np.ascontiguousarray(rows.values[folds == fold]))
     return HeldOut(log_density, folds, rows.weights)
