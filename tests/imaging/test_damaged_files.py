@@ -237,3 +237,27 @@ def test_a_store_in_a_folder_is_named(tmp_path):
     (tmp_path / "cells.zarr").mkdir()
     with pytest.raises(ValueError, match=r"cells.zarr is a Zarr or N5 store: read an array of it with zarr"):
         read_picture(tmp_path / "cells.zarr")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.nii", "a.nii.gz", "a.npy", "a"])
+def test_empty_files_are_named(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=rf"{name} is empty: it has no bytes"):
+        read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize("begin", [0.0, 100.0, 347.0])
+def test_voxels_within_the_header_are_damage(begin, tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((4, 5, 6), dtype=np.int16), np.eye(4))
+    content = bytearray(image.to_bytes())
+    content[108:112] = struct.pack("<f", begin)
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a.nii is (damaged: by its header the voxels begin|not a NIfTI volume)"):
+        read_picture(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_pictures_that_compress_well_by_another_library_are_read(mode, tmp_path):
+    pytest.importorskip("PIL._avif")
+    Image.fromarray(np.zeros((800, 1000), dtype=np.uint8)).convert(mode).save(tmp_path / "flat.avif")
+    assert read_picture(tmp_path / "flat.avif").shape == (800, 1000)

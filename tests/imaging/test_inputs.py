@@ -117,6 +117,50 @@ def test_integers_that_doubles_do_not_hold_are_refused(image):
             Picture(wrong[..., None])
 
 
+@pytest.mark.parametrize("image", [relief().astype(np.int64), relief().clip(0).astype(np.uint64)])
+@pytest.mark.parametrize("how", ["masked array", "mask", "both"])
+def test_large_integers_that_are_masked_do_no_harm(image, how):
+    image = np.where(HIDDEN, image.dtype.type(2**62), image)
+    given = image if how == "mask" else np.ma.masked_array(image, HIDDEN)
+    labels = segmented(given, mask=None if how == "masked array" else ~HIDDEN)
+    np.testing.assert_array_equal(labels[:, 10:], np.broadcast_to(np.arange(10, 50) >= 30, (40, 40)))
+    assert (labels[HIDDEN] == 255).all()
+
+
+class Variable:
+    """An array of a file whose conversion gives a masked array."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ma.masked_less(relief(), 0)
+
+
+def test_masks_of_what_becomes_a_masked_array_count():
+    np.testing.assert_array_equal(segmented(Variable()) == 255, HIDDEN)
+
+
+@pytest.mark.parametrize("dtype", [bool, float, complex, object, "U8", "M8[s]"])
+def test_labels_that_are_no_whole_numbers_are_refused_with_their_type(dtype):
+    known = np.where(np.arange(50) < 30, 0, 1) + np.zeros((40, 1), dtype=int)
+    with pytest.raises(ValueError, match=r"labels must be whole numbers: .*; got"):
+        segmented(relief(), labels=known.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"spacing": "ab"}, "spacing must be numbers"),
+        ({"spacing": (1, "far")}, "spacing must be numbers"),
+        ({"spacing": np.ma.masked_equal([1.0, 2.0], 2.0)}, "spacing is masked at row 1"),
+        ({"order": [[np.nan], [2.0]]}, "order has NaN or infinity"),
+        ({"order": [["dark"], ["light"]]}, "order must be numbers"),
+        ({"order": np.ma.masked_equal([[1.0], [2.0]], 2.0)}, "order is masked at row 1"),
+    ],
+)
+def test_parameters_that_are_no_numbers_are_named(options, said):
+    with pytest.raises(ValueError, match=said):
+        segmented(relief(), **options)
+
+
 @pytest.mark.parametrize("dtype", [complex, np.longdouble, object, "U8", "M8[s]"])
 def test_what_is_no_number_is_refused_with_its_type(dtype):
     with pytest.raises(ValueError, match=r"image must be numeric .* got an array of"):

@@ -110,7 +110,7 @@ def test_images_that_cannot_be_compared_are_refused(metric):
     labels = np.zeros((3, 3), dtype=int)
     with pytest.raises(ValueError, match=r"the shapes \(3, 3\) and \(3, 4\)"):
         metric(labels, np.zeros((3, 4), dtype=int))
-    with pytest.raises(ValueError, match="whole numbers; got float64"):
+    with pytest.raises(ValueError, match="whole numbers; labels has float64"):
         metric(labels / 2, labels)
     with pytest.raises(ValueError, match=r"visible has the shape \(2, 2\)"):
         metric(labels, labels, np.ones((2, 2), dtype=bool))
@@ -171,3 +171,28 @@ def test_as_many_boundary_pixels_match_as_an_assignment_can(seed):
     matched = near[linear_sum_assignment(near, maximize=True)].sum()
     expected = 2 * matched / (len(here) + len(there))  # P = m / a, R = m / b
     assert boundary_f(labels, truth, tolerance=1.2) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", [*REGION_METRICS, boundary_f], ids=lambda metric: metric.__name__)
+def test_numbers_of_regions_may_be_of_any_type_and_size(metric):
+    labels, truths = images(2, (12, 9))
+    labels, truth = labels % 2, truths[0] % 2
+    expected = metric(labels, truth)
+    assert metric(labels.astype(bool), truth.astype(bool)) == expected
+    assert metric(labels.astype(np.uint64), truth.astype(np.uint8)) == expected
+    for large in (10**6, 2**31, 2**40, 2**62):
+        assert metric(labels * large, truth * large) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", [*REGION_METRICS, dice, boundary_f], ids=lambda metric: metric.__name__)
+def test_numbers_that_are_too_large_and_no_truths_are_refused(metric):
+    labels = np.eye(3, dtype=int)
+    with pytest.raises(ValueError, match="truth has the label 9223372036854775808, which is too large"):
+        metric(labels, labels.astype(np.uint64) << 63)
+    with pytest.raises(ValueError, match="whole numbers; truth has" if metric is dice else "truths is empty"):
+        metric(labels, [])
+
+
+def test_classes_are_not_numbered_by_millions():
+    with pytest.raises(ValueError, match=r"the greatest label is 1099511627776; the numbers of classes must be less"):
+        dice([0, 2**40], [0, 1])

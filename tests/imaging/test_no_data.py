@@ -52,6 +52,8 @@ def relief(dtype=np.float32, edge=-9999.0):
         (np.int16, -32768, "-32768"),
         (np.uint16, 65535, "65535"),
         (np.int32, -(2**31), "-2147483648"),
+        (np.int64, -(2**63), "-9223372036854775808"),
+        (np.uint64, 2**63, "9223372036854775808"),
     ],
 )
 def test_pixels_with_the_number_for_no_data_do_not_count(dtype, edge, text, tmp_path):

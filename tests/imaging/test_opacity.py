@@ -1,7 +1,11 @@
 """Opacity: where a file or the caller says it is, and nowhere else."""
 
+import struct
 import warnings
+import zlib
 
+import imagecodecs
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -110,3 +114,69 @@ def test_files_are_read_with_the_stated_meaning(tmp_path):
     Image.fromarray(image[..., 0]).save(tmp_path / "gray.png")
     with pytest.raises(ValueError, match=r"gray.png: alpha=True needs a channel of opacity"):
         read_picture(tmp_path / "gray.png", alpha=True)
+
+
+CLEAR = np.broadcast_to(np.arange(30) < 5, (20, 30))
+
+
+@pytest.mark.parametrize(
+    ("mode", "clear", "dtype"),
+    [
+        ("1", 0, np.uint8),
+        ("L", 7, np.uint8),
+        ("I;16", 700, np.uint16),
+        ("RGB", (7, 7, 7), np.uint8),
+        ("P", 7, np.uint8),
+    ],
+)
+def test_a_color_that_a_png_shows_as_transparent_is_transparent(mode, clear, dtype, tmp_path):
+    numbers = np.where(CLEAR, 0 if mode == "1" else 7, 100).astype(np.uint8)
+    image = Image.fromarray(numbers * dtype(100) if mode == "I;16" else numbers > 50 if mode == "1" else numbers)
+    image = image if mode in ("I;16", "1") else image.convert(mode)
+    if mode == "P":
+        image.putpalette([level for level in range(256) for _ in range(3)])
+    image.save(tmp_path / "clear.png", transparency=clear)
+    picture = read_picture(tmp_path / "clear.png")
+    np.testing.assert_array_equal(picture.visible, ~CLEAR)
+    assert picture.pixels.shape[-1] == (3 if mode in ("RGB", "P") else 1)
+    assert picture.pixels.dtype == dtype
+    opaque = read_picture(tmp_path / "clear.png", alpha=False)
+    assert (opaque.visible, opaque.pixels.shape) == (None, picture.pixels.shape)
+
+
+def test_a_color_of_16_bits_that_a_png_shows_as_transparent_is_transparent(tmp_path):
+    colors = np.where(CLEAR[..., None], [700, 800, 900], [60000, 2, 30000]).astype(np.uint16)
+    content = imagecodecs.png_encode(colors)
+    start, entry = content.index(b"IDAT") - 4, b"tRNS" + struct.pack(">3H", 700, 800, 900)
+    entry = struct.pack(">I", 6) + entry + struct.pack(">I", zlib.crc32(entry))
+    (tmp_path / "clear.png").write_bytes(content[:start] + entry + content[start:])
+    picture = read_picture(tmp_path / "clear.png")
+    np.testing.assert_array_equal(picture.pixels, colors)
+    np.testing.assert_array_equal(picture.visible, ~CLEAR)
+    opaque = read_picture(tmp_path / "clear.png", alpha=False)
+    np.testing.assert_array_equal(opaque.pixels, colors)
+    assert opaque.visible is None
+
+
+def test_colors_of_nifti_with_opacity_have_three_channels(tmp_path):
+    kind = np.dtype([(name, np.uint8) for name in "RGBA"])
+    voxels = np.zeros((20, 30, 4), dtype=kind)
+    voxels["R"], voxels["A"] = 200, np.where(CLEAR, 0, 255)[..., None]
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "colors.nii.gz")
+    picture = read_picture(tmp_path / "colors.nii.gz")
+    assert picture.pixels.shape == (20, 30, 4, 3)
+    np.testing.assert_array_equal(picture.visible, np.repeat(~CLEAR[..., None], 4, axis=2))
+    assert read_picture(tmp_path / "colors.nii.gz", alpha=False).pixels.shape == (20, 30, 4, 4)
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "LA", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_pictures_of_pillow_whose_numbers_are_not_colors_are_refused(mode):
+    image = Image.fromarray(infrared()[..., :3]).convert("L" if mode in ("P", "PA", "LA") else "RGB").convert(mode)
+    with pytest.raises(ValueError, match=f"image is a picture of pillow of mode {mode}: convert it first"):
+        segment_image(image, 2)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "I", "F", "RGB", "RGBA"])
+def test_pictures_of_pillow_are_arrays(mode):
+    image = Image.fromarray(infrared()[..., 3]).convert(mode, dither=Image.Dither.NONE)
+    assert accuracy(segment_image(image, 2, smoothing=0, random_state=0)) > 0.95

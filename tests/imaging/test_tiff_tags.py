@@ -175,3 +175,79 @@ def test_pages_without_names_may_be_channels(tmp_path):
         np.testing.assert_array_equal(read_picture(tmp_path / name, channels=True).pixels, np.moveaxis(bands, 0, -1))
     with pytest.raises(ValueError, match="volume and channels exclude each other"):
         read_picture(tmp_path / "bands.tif", channels=True, volume=True)
+
+
+# pages
+
+
+def write_pages(path, pages):
+    """Write pages that need not be alike."""
+    with tifffile.TiffWriter(path) as file:
+        for pixels, options in pages:
+            file.write(pixels, **{"photometric": "minisblack", "metadata": None} | options)
+    return path
+
+
+def turned(number):
+    return {"extratags": [(274, 3, 1, number, True)]}
+
+
+def without_data(text):
+    return {"extratags": [(42113, 2, 0, text, True)]}
+
+
+def in_colors(factor):
+    colors = np.arange(256, dtype=np.uint16)[None].repeat(3, axis=0) * factor
+    return {"photometric": "palette", "colormap": colors}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        (turned(1), turned(6), "orientation"),
+        ({}, turned(3), "orientation"),
+        (turned(6), turned(8), "orientation"),
+        (in_colors(257), in_colors(200), "palette"),
+        (without_data("0"), without_data("1"), 'number for "no data"'),
+        ({}, without_data("0"), 'number for "no data"'),
+    ],
+)
+def test_pages_that_differ_in_their_tags_are_refused(first, second, what, tmp_path):
+    pixels = RNG.integers(0, 200, (20, 30), dtype=np.uint8)
+    path = write_pages(tmp_path / "pages.tif", [(pixels, first), (pixels, second)])
+    with pytest.raises(ValueError, match=f"pages.tif has pages that differ in {what}: save them as separate files"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("options", [turned(6), in_colors(200), without_data("0")])
+@pytest.mark.parametrize("is_repeated", [True, False])
+def test_pages_are_as_the_first_unless_they_say_otherwise(options, is_repeated, tmp_path):
+    pixels = RNG.integers(0, 200, (20, 30), dtype=np.uint8)
+    later = options if is_repeated or "colormap" in options else {}
+    path = write_pages(tmp_path / "pages.tif", [(pixels, options), (pixels, later)])
+    picture = read_picture(path)
+    single = read_picture(write_pages(tmp_path / "single.tif", [(pixels, options)]))
+    for page in range(2):
+        np.testing.assert_array_equal(picture[page].pixels, single.pixels)
+        np.testing.assert_array_equal(picture[page].visible, single.visible)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_small_copies_of_a_picture_are_not_read(place, tmp_path):
+    pixels = RNG.integers(0, 200, (40, 60), dtype=np.uint8)
+    pages = [(pixels[::step, ::step].copy(), {"subfiletype": 1}) for step in (2, 4)]
+    pages.insert(place, (pixels, {}))
+    picture = read_picture(write_pages(tmp_path / "pyramid.tif", pages))
+    np.testing.assert_array_equal(picture.pixels[..., 0], pixels)
+
+
+@pytest.mark.parametrize("name", ["map.png", "map.jpg", "map.gtiff", "map"])
+def test_a_tiff_is_known_by_its_content(name, tmp_path):
+    pixels = RNG.integers(0, 200, (20, 30), dtype=np.uint8)
+    for byteorder, bigtiff in (("<", False), (">", False), ("<", True)):
+        options = {"photometric": "minisblack", "metadata": None, "byteorder": byteorder, "bigtiff": bigtiff}
+        tifffile.imwrite(tmp_path / "map.tif", pixels, **options, **without_data("0"))
+        (tmp_path / "map.tif").rename(tmp_path / name)
+        picture = read_picture(tmp_path / name)
+        assert (picture.nodata, picture.suffix) == (0, ".tif")
+        np.testing.assert_array_equal(picture.visible, pixels > 0)

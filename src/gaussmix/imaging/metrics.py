@@ -48,6 +48,8 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
     """
     first, second = _pairs(labels, truth, visible)
     k = int(max(first.max(), second.max())) + 1
+    if k > _MAX_COUNTED:
+        raise ValueError(f"the greatest label is {k - 1}; the numbers of classes must be less than {_MAX_COUNTED:,}")
     both = np.bincount(first[first == second], minlength=k)
     sizes = np.bincount(first, minlength=k) + np.bincount(second, minlength=k)
     return np.divide(2 * both, sizes, out=np.full(k, np.nan), where=sizes > 0)
@@ -159,7 +161,7 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
     2.0
     """
     measure = _import_skimage("metrics", "The variation of information").variation_of_information
-    return float(np.mean([measure(*_pairs(labels, truth, visible)).sum() for truth in _several(labels, truths)]))
+    return float(np.mean([measure(*_regions(labels, truth, visible)).sum() for truth in _several(labels, truths)]))
 
 
 @underflow_to_zero
@@ -194,10 +196,9 @@ def boundary_f(
     MissingDependencyError
         If scikit-image, which thins boundaries, is not installed.
     """
-    require_unmasked(labels, "labels")
-    image = np.asarray(labels)
+    image = _whole_numbers(labels, "labels")
     limit = TOLERANCE * float(np.linalg.norm(image.shape)) if tolerance is None else tolerance
-    several = _several(image, truths)
+    several = [_whole_numbers(truth, "truth") for truth in _several(image, truths)]
     all_compared = [_compared(image, truth, visible) for truth in several]
     here = _boundary(image, np.logical_or.reduce(all_compared))
     matched_anywhere = np.zeros(len(here), dtype=bool)
@@ -217,8 +218,6 @@ def boundary_f(
 
 def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray:
     """Return the visible pixels with labels in both images."""
-    if labels.dtype.kind not in "biu" or truth.dtype.kind not in "biu":
-        raise ValueError(f"label images must have whole numbers; got {labels.dtype} and {truth.dtype}")
     if labels.shape != truth.shape:
         raise ValueError(f"the label images have the shapes {labels.shape} and {truth.shape}; they must be equal")
     compared = (labels >= 0) & (truth >= 0)
@@ -236,16 +235,31 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
 
 def _pairs(labels: Rows, truth: Rows, visible: BoolArray | None) -> tuple[IntArray, IntArray]:
     """Return the labels of the compared pixels, (n,) each."""
-    require_unmasked(labels, "labels")
-    require_unmasked(truth, "truth")
-    first, second = np.asarray(labels), np.asarray(truth)
+    first, second = _whole_numbers(labels, "labels"), _whole_numbers(truth, "truth")
     compared = _compared(first, second, visible)
-    return first[compared].astype(np.int64), second[compared].astype(np.int64)
+    return first[compared], second[compared]
+
+
+def _regions(labels: Rows, truth: Rows, visible: BoolArray | None) -> list[IntArray]:
+    """Return the regions of the compared pixels, (n,) each; those with large numbers are renumbered."""
+    pairs = _pairs(labels, truth, visible)
+    return [np.unique(part, return_inverse=True)[1] if part.max() >= _MAX_COUNTED else part for part in pairs]
+
+
+def _whole_numbers(labels: Rows, name: str) -> IntArray:
+    """Return a label image as int64; ValueError that names it if that does not hold its labels."""
+    require_unmasked(labels, name)
+    numbers = np.asarray(labels)
+    if numbers.dtype.kind not in "biu":
+        raise ValueError(f"label images must have whole numbers; {name} has {numbers.dtype}")
+    if numbers.dtype == np.uint64 and numbers.size and int(numbers.max()) > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} has the label {numbers.max()}, which is too large: number the regions from 0")
+    return numbers.astype(np.int64)
 
 
 def _overlaps(labels: Rows, truth: Rows, visible: BoolArray | None) -> csr_array:
     """Return the contingency table of pixels, (regions of labels, regions of truth)."""
-    first, second = _pairs(labels, truth, visible)
+    first, second = _regions(labels, truth, visible)
     shape = int(first.max()) + 1, int(second.max()) + 1
     codes = first * shape[1] + second
     if shape[0] * shape[1] <= _MAX_COUNTED:
@@ -266,6 +280,8 @@ def _mean(
 def _several(labels: Rows, truths: Rows | Sequence[Rows]) -> list[Rows]:
     require_unmasked(truths, "truths")
     stack = np.asarray(truths)
+    if np.shape(stack)[:1] == (0,) and np.size(labels):
+        raise ValueError("truths is empty: give at least one label image")
     return [stack] if stack.ndim == np.ndim(labels) else list(stack)
 
 

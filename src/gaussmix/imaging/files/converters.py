@@ -88,6 +88,14 @@ def refuse_raw(path: Path) -> None:
             raise UnreadableError(f"{path} is {_ADVICE[kind]}")
 
 
+def is_tiff(path: Path) -> bool:
+    """Return whether a file has the content of a TIFF, whatever its suffix, and is no raw file of a camera."""
+    if path.name.lower().endswith(_SUFFIXES_OF["raw"]):
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def converter_for(path: Path) -> str | None:
     """Return what a file that no reader knows is, and the program that converts it; None if that is not known.
 

@@ -36,15 +36,20 @@ def read_nifti(path: Path, options: ReadOptions) -> Picture:
 
 def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
     """Compare the sizes in the header with the file and with the limit."""
+    nibabel = _import_nibabel()
     shape, stored = image.shape, image.get_data_dtype()
     scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
     packed = _DEFLATED if path.name.lower().endswith(".gz") else 1
     needed = math.prod(shape) * stored.itemsize / packed
-    held = path.stat().st_size - (0 if packed > 1 else image.dataobj.offset)
+    begin = int(image.dataobj.offset)
+    if isinstance(image, nibabel.Nifti1Image) and begin < image.header.sizeof_hdr:
+        raise UnreadableError(f"{path} is damaged: by its header the voxels begin at byte {begin}, within the header")
+    held = path.stat().st_size if packed > 1 else max(0, path.stat().st_size - begin)
     check_header(path, shape, 8 if scaled else stored.itemsize, max_bytes, needed=needed, held=held)
 
 
 def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> Picture:
+    has_opacity = "A" in (values.dtype.names or ())
     if values.dtype.names:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
     if values.ndim == 5 and values.shape[3] == 1:
@@ -56,8 +61,9 @@ def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> P
     if values.ndim != 4:
         raise UnreadableError(f"{path} has the shape {values.shape}; a volume has 3 axes, or 4 with channels")
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
-        values = values.astype(np.float32)  # scaled integers, or float32
-    values, alpha = split_opacity(path, values, False, options)
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)  # scaled integers, or float32; what is beyond them is infinite
+    values, alpha = split_opacity(path, values, has_opacity, options, doubtful=False)
     try:
         pixels = narrow(values)
     except ValueError as error:

@@ -75,8 +75,10 @@ def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:
 def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
     """Compare the size in the header with the file and with the limit."""
     shape = (image.height, image.width)
-    decoder, needed = image.tile[0][0] if image.tile else None, 0.0
-    if decoder in _MOST_PACKED:
+    decoder, _, offset = image.tile[0][:3] if image.tile else (None, None, 0)
+    is_decoded = decoder == "raw" and offset == 0  # by another library, as AVIF
+    needed = 0.0
+    if decoder in _MOST_PACKED and not is_decoded:
         least = 1 / 8 if image.mode in _SUB_BYTE else len(image.getbands()) / 2
         needed = image.height * image.width * least / _MOST_PACKED[decoder]
     pixel_bytes = _MODE_BYTES.get(image.mode, 4)
@@ -85,15 +87,22 @@ def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
 
 def _as_picture(path: Path, image: Any, options: ReadOptions) -> Picture:
     if image.mode[0] in "IF":
-        return Picture(narrow(np.array(image)[:, :, None]))
+        return _with_transparent_gray(np.array(image), image.info.get("transparency"), options)
     if options.purpose == "labels" and image.mode in ("1", "P"):
         return _as_numbers(image)
     clear = "transparency" in image.info and options.alpha is not False
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or clear:
-        image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
+        image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
     else:
         image = image.convert("L" if image.mode in ("1", "L") else "RGB")
     return _with_opacity(path, np.array(image), image.mode in ("LA", "RGBA"), options)
+
+
+def _with_transparent_gray(values: Rows, transparent: Any, options: ReadOptions) -> Picture:
+    """Return the picture of gray levels (height, width) of many bits, one of which may be shown as transparent."""
+    picture = Picture(narrow(values[:, :, None]))
+    clear = isinstance(transparent, int) and options.alpha is not False
+    return picture.with_transparent(values == transparent) if clear else picture
 
 
 def _as_numbers(image: Any) -> Picture:
@@ -136,7 +145,9 @@ def _read_deep_png(path: Path, options: ReadOptions) -> Picture | None:
     with path.open("rb") as file:
         exif = _open(_import_pillow(), file, path).getexif()
     array = np.ascontiguousarray(upright(array, int(exif.get(ORIENTATION, UPRIGHT)), (0, 1)))
-    return _with_opacity(path, array, head[25] in (4, 6), options)
+    if options.alpha is False:
+        array = array[..., : shape[2]]  # without the opacity that imagecodecs makes of a transparent color
+    return _with_opacity(path, array, head[25] in (4, 6) or array.shape[2:] > shape[2:], options)
 
 
 def _import_pillow() -> Any:

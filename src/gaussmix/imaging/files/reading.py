@@ -1,11 +1,12 @@
-"""Reading of pictures, stacks and volumes; the suffix of a file determines its format."""
+"""Reading of pictures, stacks and volumes; the suffix of a file determines its format, but TIFF is known by content."""
 
 import errno
 from os import PathLike
 from pathlib import Path
 
 from gaussmix.imaging.files.arrays import read_array
-from gaussmix.imaging.files.converters import converter_for
+from gaussmix.imaging.files.converters import converter_for, is_tiff
+from gaussmix.imaging.files.damage import UnreadableError
 from gaussmix.imaging.files.nifti import read_nifti
 from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
 from gaussmix.imaging.files.raster import read_raster
@@ -37,10 +38,10 @@ def read_picture(
     Parameters
     ----------
     path : path
-        ``.tif`` and ``.tiff``: axes as named by ImageJ and OME; Z is spatial, time and unnamed pages are a stack.
-        ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``: (height, width), (height, width, channels) with
-        at most four channels, (depth, height, width) or (depth, height, width, channels). All others are read by
-        pillow.
+        ``.tif``, ``.tiff`` and any other file with the content of a TIFF: axes as named by ImageJ and OME; Z is
+        spatial, time and unnamed pages are a stack. ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``:
+        (height, width), (height, width, channels) with at most four channels, (depth, height, width) or (depth, height,
+        width, channels). All others are read by pillow.
     volume : bool, default=False
         Whether the unnamed pages of a TIFF are the slices of a volume, and three axes of .npy a volume whatever the
         last.
@@ -91,8 +92,10 @@ def read_for(path: str | PathLike[str], options: ReadOptions) -> Picture:
         raise ValueError(f"{source} is {converter_for(source) or 'a folder, not a picture'}")
     if not source.exists():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
+    if source.is_file() and source.stat().st_size == 0:
+        raise UnreadableError(f"{source} is empty: it has no bytes")
     name = source.name.lower()
-    if name.endswith((".tif", ".tiff")):
+    if name.endswith((".tif", ".tiff")) or is_tiff(source):
         picture = read_tiff(source, options)
     elif name.endswith((".nii", ".nii.gz")):
         picture = _without_nodata(read_nifti(source, options), options)

@@ -15,13 +15,14 @@ from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
-from gaussmix.imaging.files.orientation import upright
+from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, upright
 from gaussmix.imaging.files.tiff_geometry import TiffGeometry, orientation_of, read_geometry
 from gaussmix.imaging.images.class_colors import class_colors
 from gaussmix.imaging.images.nodata import can_hold, lacks_data, parse_nodata
 from gaussmix.imaging.images.picture import Picture, narrow
 
 _NODATA = 42113  # GDAL: the number that stands for "no data", as a text
+_COLORMAP = 320
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _MINISWHITE, _PALETTE, _YCBCR = 0, 3, 6  # photometric interpretations
 _OPACITY = (1, 2)  # kinds of extra samples that are opacity
@@ -105,6 +106,7 @@ def _read(path: Path, file: Any, options: ReadOptions) -> Picture:
     _check_kind_and_sizes(path, series, page, options)
     values = _arranged(series, options)
     values, alpha = _split_opacity(path, values, page, str(series.axes), options)
+    _require_alike(path, series, options)
     nodata = _read_nodata(path, page, values.dtype)
     lacking = _lacks_data(values, [number for number in (nodata, options.nodata) if number is not None])
     if masks:
@@ -112,6 +114,8 @@ def _read(path: Path, file: Any, options: ReadOptions) -> Picture:
         lacking = outside if lacking is None else lacking | outside
     if lacking is not None:
         alpha = np.where(lacking, np.uint8(0), np.uint8(255) if alpha is None else alpha)
+        if values.dtype.itemsize == 8 and values.dtype.kind in "iu":
+            values = np.where(lacking[..., None], values.dtype.type(0), values)  # float64 may not hold "no data"
     values, orientation = _as_colors(values, page, options), orientation_of(page)
     geometry, spacing = read_geometry(file, page)
     stacked = values.ndim - 3 - _has_slices(series, options) > 0
@@ -138,6 +142,8 @@ def _find_series(path: Path, file: Any) -> tuple[Any, list[Any]]:
     pictures = [series for series in file.series if not all(is_mask for _, is_mask in _masks_among(series))]
     if not pictures:
         return file.series[0], []  # a file of masks alone
+    whole = [series for series in pictures if not int(series.keyframe.subfiletype) & _REDUCED]
+    pictures = whole or pictures  # without thumbnails
     if len(pictures) > 1:
         shapes = [series.shape for series in pictures]
         warnings.warn(f"{path} holds images of the shapes {shapes}; the first is read", stacklevel=2)
@@ -169,6 +175,21 @@ def _check_kind_and_sizes(path: Path, series: Any, page: Any, options: ReadOptio
     if needed > held and not all(count for each in series if each is not None for count in each.databytecounts):
         needed = 0  # empty tiles, as GDAL writes them
     check_header(path, shape, pixel_bytes, options.max_bytes, needed=needed, held=held)
+
+
+def _require_alike(path: Path, series: Any, options: ReadOptions) -> None:
+    """Refuse pages of one size that are turned, colored or without data in another way than the first.
+
+    Pages without such an entry are as the first, since some programs write it only there.
+    """
+    first, *others = (page for page, is_mask in _masks_among(series) if not is_mask)
+    for name, code in (("orientation", ORIENTATION), ("palette", _COLORMAP), ('number for "no data"', _NODATA)):
+        if code == _COLORMAP and options.purpose == "labels":
+            continue
+        expected = first.tags.valueof(code, UPRIGHT if code == ORIENTATION else None)
+        found = [page.tags.valueof(code, expected) for page in others]
+        if not all(np.array_equal(value, expected) for value in found):
+            raise UnreadableError(f"{path} has pages that differ in {name}: save them as separate files")
 
 
 def _least_stored(series: Any, page: Any) -> float:

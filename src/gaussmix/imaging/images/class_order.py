@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.imaging.images.colors import LUMA
 
@@ -46,7 +47,9 @@ def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int)
         if not -n_channels <= order < n_channels:
             raise ValueError(f"order={order} is not a channel; the number of channels is {n_channels}")
         return np.argsort(means[:, order], kind="stable")
-    wanted = np.asarray(order, dtype=np.float64)
+    wanted = as_numbers(order, "order")
+    if not np.isfinite(wanted).all():
+        raise ValueError("order has NaN or infinity: give the mean of each class in each channel")
     if wanted.shape != means.shape:
         raise ValueError(f"order must have the shape (classes, channels), {means.shape}; got {wanted.shape}")
     distances = ((wanted[:, None] - means) ** 2).sum(axis=2)

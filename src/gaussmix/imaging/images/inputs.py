@@ -20,6 +20,7 @@ MAX_CLASSES = UNLABELED
 MAX_CHANNELS = 4
 """Greatest length of a last axis that is treated as channels."""
 
+_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F", "RGB", "RGBA")  # of pillow whose numbers are gray or colors
 _NARROWER = {np.int8: np.float32, np.int16: np.float32, np.float16: np.float32, np.bool_: np.uint8}
 _LARGEST = {np.dtype(np.float32): 1e19, np.dtype(np.float64): LARGEST}  # of greater numbers the square overflows
 _MISSING = float(np.finfo(np.float32).max)  # stands for missing data, often with a minus sign
@@ -108,11 +109,13 @@ def as_pixels(
     UserWarning
         With ``alpha="auto"``, if the opacity has many values and is hardly ever 255.
     """
-    values = _channels_last(_as_numbers(image), np.shape(image), channel_axis, stack)
+    image = _as_array(image)
+    given = _channels_last(np.ma.getdata(image), image.shape, channel_axis, stack)
+    values = _as_numbers(given)
     visible = None if mask is None else as_mask(mask, values.shape[:-1])
     hidden = hidden_entries(image)
     if hidden is not None:
-        hidden = _channels_last(hidden, np.shape(image), channel_axis, stack)
+        hidden = _channels_last(hidden, image.shape, channel_axis, stack)
         visible = both_visible(visible, ~np.asarray(hidden.any(axis=-1)))
     if has_opacity(alpha, values.shape[-1], declared=values.shape[-1] == 4 and values.dtype == np.uint8):
         opacity = to_opacity(values[..., -1])
@@ -125,6 +128,7 @@ def as_pixels(
         visible = None
     if visible is not None and not visible.any():
         raise ValueError("image has no visible pixel: all are masked, transparent or NaN")
+    _require_exact(given, visible)
     _require_moderate(values, visible)
     return Pixels(np.ascontiguousarray(values), visible)
 
@@ -183,40 +187,52 @@ def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
     ValueError
         If the labels have another shape, or are not whole numbers in that range.
     """
-    seeds = np.asarray(labels)
+    seeds = np.ma.getdata(labels) if np.ma.isMaskedArray(labels) else np.asarray(labels)
     hidden = hidden_entries(labels)
     if hidden is not None and seeds.dtype.kind in "iu":
         seeds = np.where(hidden, -1, seeds.astype(np.int64))
     if seeds.shape != pixels.shape:
         raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {seeds.shape}")
     if seeds.dtype.kind not in "iu" or seeds.min() < -1 or seeds.max() >= n_classes:
+        limits = f" from {seeds.min()} to {seeds.max()}" if seeds.dtype.kind in "iuf" else ""
         raise ValueError(
             f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown; "
-            f"got {seeds.dtype} from {seeds.min()} to {seeds.max()}"
+            f"got {seeds.dtype}{limits}"
         )
     seeds = seeds.astype(np.int64)
     return replace(pixels, seeds=seeds if pixels.visible is None else np.where(pixels.visible, seeds, -1))
 
 
-def _as_numbers(image: Any) -> Rows:
-    """Return the image as an array of a supported type."""
+def _as_array(image: Any) -> Rows:
+    """Return the image as an array, or as a masked array of NumPy."""
     if isinstance(image, str | PathLike):
         raise ValueError(
             f"image must be an array; for a file, call picture = imaging.read_picture({str(image)!r}): picture.pixels "
             "is the image and picture.alpha its mask of opaque pixels"
         )
-    values = np.ma.getdata(image) if np.ma.isMaskedArray(image) else np.asarray(image)
-    if values.dtype.type in KEPT_TYPES:
-        return values
-    if values.dtype.kind not in "iub" and values.dtype.type is not np.float16:
+    if hasattr(image, "getbands") and image.mode not in _MODES:
+        raise ValueError(
+            f'image is a picture of pillow of mode {image.mode}: convert it first, image.convert("RGB"), "RGBA" or "L"'
+        )
+    values: Rows = np.asanyarray(image)
+    if values.dtype.kind not in "iub" and values.dtype.type not in (np.float16, np.float32, np.float64):
         raise ValueError(
             f"image must be numeric (bool, integers, or floats of 16 to 64 bits); got an array of {values.dtype}"
         )
-    if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
-        most = max(-int(values.min()), int(values.max()))
-        if most > LARGEST_INTEGER:
+    return values if np.ma.isMaskedArray(values) else np.asarray(values)
+
+
+def _as_numbers(values: Rows) -> Rows:
+    """Return the image as an array of a supported type."""
+    return values if values.dtype.type in KEPT_TYPES else values.astype(_NARROWER.get(values.dtype.type, np.float64))
+
+
+def _require_exact(given: Rows, visible: BoolArray | None) -> None:
+    """ValueError if visible pixels have integers that float64 does not hold."""
+    if given.dtype.kind in "iu" and given.dtype.itemsize == 8:
+        seen = given if visible is None else given[visible]
+        if max(-int(seen.min()), int(seen.max())) > LARGEST_INTEGER:
             raise ValueError("image has integers above 2^53, which cannot be held exactly; divide them")
-    return values.astype(_NARROWER.get(values.dtype.type, np.float64))
 
 
 def _require_moderate(values: Rows, visible: BoolArray | None) -> None:

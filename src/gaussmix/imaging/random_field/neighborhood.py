@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray, IntArray
 
 _SQUARED_REACH = {1: {2: 1}, 2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
@@ -62,7 +63,7 @@ class Neighborhood:
             n_neighbors = min(choices)
         if n_neighbors not in choices:
             raise ValueError(f"n_neighbors must be one of {tuple(choices)} for {n_axes} axes; got {n_neighbors}")
-        scale = np.ones(n_axes) if spacing is None else np.asarray(spacing, dtype=np.float64)
+        scale = np.ones(n_axes) if spacing is None else as_numbers(spacing, "spacing")
         if scale.shape != (n_axes,) or not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError(
                 f"spacing must be {n_axes} positive numbers, one for each axis of the image; got {spacing}"
