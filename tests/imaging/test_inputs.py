@@ -199,6 +199,28 @@ def test_arrays_in_files_have_the_axes_of_arrays_in_memory(shape, dtype, tmp_pat
 # display
 
 
+@pytest.mark.parametrize(
+    ("scale", "dtype", "edge"),
+    [
+        (1e-3, np.float32, np.finfo(np.float32).min),
+        (1, np.float32, np.finfo(np.float32).max),
+        (1e-3, np.float64, -np.finfo(np.float64).max),
+        (1, np.float64, 1e300),
+        (1e200, np.float64, np.inf),
+        (1e-200, np.float64, 1.0),
+        (1e-30, np.float32, 1e30),
+    ],
+)
+def test_numbers_of_hidden_pixels_do_not_change_what_is_shown(scale, dtype, edge):
+    heights = relief()
+    values = np.where(HIDDEN, edge, heights * scale)[..., None].astype(dtype)
+    expected = Picture(heights[:, 10:, None]).shown()[..., 0]
+    with np.errstate(all="raise"):
+        shown = Picture(values, np.where(HIDDEN, 0, 255).astype(np.uint8)).shown()
+    np.testing.assert_allclose(shown[:, 10:, 0], expected, atol=1)
+    np.testing.assert_array_equal(shown[..., 3] == 0, HIDDEN)
+
+
 @pytest.mark.parametrize("most", [1, 4, 10, 63])
 @pytest.mark.parametrize(
     ("shape", "suffix"), [((20, 30, 8, 1), ".nii.gz"), ((20, 30, 1), ".png"), ((20, 30, 5), ".npy")]

@@ -40,5 +40,5 @@ def display_range(values: Rows) -> tuple[float, float]:
 
 def to_bytes(values: npt.NDArray[np.floating], black: float, white: float) -> npt.NDArray[np.uint8]:
     """Return gray levels: 0 for black, 255 for white, linear in between, computed in the dtype of the values."""
-    shares = (values - black) / (white - black)
+    shares = (np.clip(values, black, white) - black) / (white - black)
     return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.display import display_range, to_bytes
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import BoolArray, Rows
 from gaussmix.imaging.images.masks import as_mask, hidden_entries
 from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
@@ -220,6 +221,7 @@ class Picture:
         alpha = None if self.alpha is None else self.alpha[page]
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
+    @underflow_to_zero
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
         """Return the picture in display colors.
 
@@ -240,8 +242,8 @@ class Picture:
         pixels = self.pixels.mean(axis=-1, keepdims=True) if several else self.pixels
         black, white = limits or self.limits
         if pixels.dtype != np.uint8 or (black, white) != (0, 255):
-            pixels = pixels.astype(np.float32)
-            pixels = to_bytes(np.where(np.isnan(pixels), np.float32(black), pixels), black, white)
+            pixels = pixels.astype(np.float64 if pixels.dtype == np.float64 else np.float32)
+            pixels = to_bytes(np.where(np.isnan(pixels), pixels.dtype.type(black), pixels), black, white)
         colors = np.broadcast_to(pixels, (*self.shape, 3))
         if self.visible is None and self.alpha is None:
             return colors
