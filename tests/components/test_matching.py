@@ -170,3 +170,12 @@ def test_order_holds_where_columns_were_left_out():
 def test_unknown_order_is_refused_before_the_fit(order_by, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(K, order_by=order_by).fit(ROWS)
+
+
+@pytest.mark.parametrize("wrong", ["mixture", None, np.eye(2), GaussianMixture(2)])
+def test_what_is_no_mixture_is_refused(wrong):
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    for take in (align, match_components):
+        for pair in ((wrong, mixture), (mixture, wrong)):
+            with pytest.raises(TypeError, match="both arguments must be a Mixture, got"):
+                take(*pair)

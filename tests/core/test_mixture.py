@@ -273,3 +273,19 @@ def test_columns_of_a_table_are_found_by_name():
         np.testing.assert_array_equal(ask(pd.DataFrame(rows)), ask(rows))  # without names: by position
     with pytest.raises(ValueError, match="X has no column 'width', a feature of the model; its columns are"):
         mixture.labels(table[["height"]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1.5,), "Invalid value for 'n_samples': 1.5"),
+        (("many",), "Invalid value for 'n_samples': many"),
+        ((3, "seed"), "random_state must be an int, .* got 'seed'"),
+        ((3, -1), "random_state must not be negative; got -1"),
+        ((3, 0.5), "random_state must be an int, .* got 0.5"),
+    ],
+)
+def test_draws_that_cannot_be_are_refused(arguments, message):
+    mixture = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
+    with pytest.raises(ValueError, match=message):
+        mixture.sample(*arguments)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from gaussmix.imaging import Picture
+from gaussmix.imaging import (
+    GaussianMixtureSegmenter,
+    Picture,
+    fit_pictures,
+    read_picture,
+    write_labels,
+    write_picture,
+)
 from gaussmix.imaging.images.picture import narrow
 
 
@@ -127,3 +134,58 @@ def test_numbers_become_the_narrowest_type_that_holds_them(values, dtype):
 def test_numbers_that_fit_in_no_type_are_refused(values):
     with pytest.raises(ValueError, match=r"pixels are real numbers|cannot be held exactly"):
         narrow(values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"pixels": [[1, 2], [3, 4]]}, TypeError, "pixels must be an array of NumPy; got list"),
+        ({"alpha": [[255] * 5] * 4}, TypeError, "alpha must be an array of NumPy; got list"),
+        ({"alpha": np.ones((4, 5))}, ValueError, "alpha must be of uint8, .* got float64"),
+        ({"alpha": np.ones((4, 5), dtype=bool)}, ValueError, "alpha must be of uint8, .* got bool"),
+        ({"spacing": (0.0, 1.0)}, ValueError, "spacing must be positive numbers"),
+        ({"spacing": (1.0, np.nan)}, ValueError, "spacing must be positive numbers"),
+        ({"spacing": (1.0, np.inf)}, ValueError, "spacing must be positive numbers"),
+    ],
+)
+def test_parts_that_make_no_picture_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Picture(**{"pixels": np.zeros((4, 5, 1), dtype=np.uint8)} | arguments)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+@pytest.mark.parametrize(
+    ("labels", "background", "message"),
+    [
+        (np.zeros((3, 3), dtype=np.uint8), 255, r"labels has the shape \(3, 3\); the picture has \(4, 5\)"),
+        (np.zeros((4, 5), dtype=np.int64), 255, "labels must be of uint8 or uint16; got int64"),
+        (np.zeros((4, 5), dtype=np.uint8), 256, "background must be a number of uint8; got 256"),
+        (np.zeros((4, 5), dtype=np.uint16), -1, "background must be a number of uint16; got -1"),
+    ],
+)
+def test_labels_that_are_not_those_of_the_picture_are_refused(suffix, labels, background, message, tmp_path):
+    picture = Picture(np.zeros((4, 5, 1), dtype=np.uint8), suffix=suffix)
+    with pytest.raises(ValueError, match=message):
+        write_labels(tmp_path / f"labels{suffix}", picture, labels, background=background)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((4, 5)), np.zeros((4, 5, 2), dtype=np.uint8), np.zeros((4, 5, 3), dtype=np.uint16), np.eye(4) > 0],
+)
+def test_pixels_of_other_types_are_refused(pixels, tmp_path):
+    with pytest.raises(ValueError, match=r"pixels must be gray levels .* got the shape"):
+        write_picture(tmp_path / "a.png", pixels)
+
+
+@pytest.mark.parametrize("options", [{"nodata": "none"}, {"nodata": 1j}, {"max_bytes": "1 GB"}, {"max_bytes": 0}])
+def test_options_that_are_no_numbers_are_refused(options, tmp_path):
+    write_picture(tmp_path / "a.png", np.zeros((4, 5), dtype=np.uint8))
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be a"):
+        read_picture(tmp_path / "a.png", **options)
+
+
+def test_no_pictures_are_refused():
+    with pytest.raises(ValueError, match="pictures is empty: give at least one picture"):
+        fit_pictures([], GaussianMixtureSegmenter(2))

@@ -152,7 +152,7 @@ def test_columns_that_were_left_out_come_back():
         ({"progress": "yes"}, ValueError, "progress must be True or False"),
         ({"sample_weight": 1e200}, ValueError, "so many cannot be drawn"),
         ({"n_draws": 2.5}, ValueError, "n_draws must be a whole number"),
-        ({"random_state": -1}, ValueError, "random_state must not be negative"),
+        ({"random_state": -1}, ValueError, "random_state must be from 0 to"),
         ({"sample_weight": np.full(len(ROWS), 1e-9)}, ValueError, "weights count rows"),
         ({"sample_weight": [1.0]}, ValueError, "sample_weight"),
         ({"X": ROWS[:, :2]}, ValueError, r"shape \(n, 3\)"),

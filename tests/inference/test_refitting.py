@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.datasets import TABLES, blobs, read_only
 
-from gaussmix import GaussianMixture, bootstrap
+from gaussmix import GaussianMixture, bootstrap, cross_validated_log_likelihood, stability
 from gaussmix.core.engines import NativeEngine
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.em import fit_em
@@ -57,3 +57,25 @@ def test_refits_have_the_penalty_of_the_fit(reg_covar):
     ).fit(rows.values, sample_weight=rows.weights)
     loose = 1e-2 if reg_covar == "chen-tan" else 2e-3  # chen-tan and its kin look at the rows, which are others
     np.testing.assert_allclose(draw.covariances[0], again.covariances_, rtol=loose, atol=loose)
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (-1, "random_state must be from 0 to"),
+        (2**64, "random_state must be from 0 to"),
+        ("seed", "random_state must be an int, .* got 'seed'"),
+        (1.5, "random_state must be an int, .* got 1.5"),
+    ],
+)
+@pytest.mark.parametrize("take", [bootstrap, stability, cross_validated_log_likelihood])
+def test_seeds_that_cannot_be_are_refused(take, seed, message):
+    with pytest.raises(ValueError, match=message):
+        take(GaussianMixture(K, random_state=0).fit(ROWS), ROWS, random_state=seed)
+
+
+def test_large_seeds_are_seeds():
+    fitted = GaussianMixture(K, random_state=0).fit(ROWS)
+    draws = [bootstrap(fitted, ROWS, n_draws=2, random_state=seed).means for seed in (2**64 - 1, 2**64 - 1, 2**63)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()

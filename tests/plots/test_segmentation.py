@@ -167,3 +167,14 @@ def test_segmentation_display_takes_one_image_and_a_fitted_segmenter():
         SegmentationDisplay.from_estimator(GaussianMixture(2), image)
     with pytest.raises(ValueError, match="must be a single array"):
         SegmentationDisplay.from_estimator(segmenter.fit(image), [image, image])
+
+
+@pytest.mark.parametrize("under", [100.0, 1e300, np.inf, np.nan])
+def test_pixels_that_a_masked_array_masks_are_not_shown(under):
+    hidden = np.broadcast_to(np.arange(30) < 5, (20, 30))
+    image = np.where(np.arange(30) < 15, 20.0, 100.0) + np.random.default_rng(0).normal(size=(20, 30))
+    given = np.ma.masked_array(np.where(hidden, under, image), hidden)
+    segmenter = GaussianMixtureSegmenter(2, smoothing=0, random_state=0).fit(given)
+    display = SegmentationDisplay.from_estimator(segmenter, given)
+    np.testing.assert_array_equal(display.visible, ~hidden)
+    np.testing.assert_allclose(display.shares, [0.4, 0.6])

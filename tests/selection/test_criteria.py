@@ -97,3 +97,18 @@ def test_what_is_wrong_is_named(call, message):
 def test_one_component_has_no_entropy():
     mixture = Mixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type="spherical")
     assert criteria.entropy(mixture.responsibilities([[0.0], [3.0]])) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ([[0.5, 0.5], [np.nan, 1.0]], "those of row 1 are not"),
+        ([[0.5, 0.5], [-0.5, 1.5]], "those of row 1 are not"),
+        ([[2.0, 2.0]], "those of row 0 are not"),
+        ([[0.0, 0.0]], "those of row 0 are not"),
+        ([0.5, 0.5], r"the shape \(n, components\), got \(2,\)"),
+    ],
+)
+def test_the_entropy_of_what_is_no_probability_is_refused(shares, message):
+    with pytest.raises(ValueError, match=message):
+        criteria.entropy(shares)

@@ -15,7 +15,8 @@ from scipy.optimize import linprog
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, Random, Seed
+from gaussmix.core.typing import FloatArray, Seed
+from gaussmix.core.validation import as_generator
 
 _LEAST_DRAWS = 50  # rows per component, to estimate its variance
 
@@ -393,7 +394,7 @@ def _mean_of_both(
     require_comparable(first, second)
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
-    rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
+    rng = as_generator(random_state)
     value, variance = 0.0, 0.0
     for mixture in (first, second):
         for component in np.flatnonzero(mixture.weights):

@@ -123,7 +123,8 @@ def align(mixture: Mixture, reference: Mixture) -> Mixture:
     >>> align(new, old).means.ravel()
     array([0.2, 5.1])
     """
-    return mixture.reordered(match_components(mixture, reference).order)
+    order = match_components(mixture, reference).order
+    return mixture.reordered(order)
 
 
 @underflow_to_zero

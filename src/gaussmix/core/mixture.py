@@ -16,8 +16,8 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
-from gaussmix.core.validation import LARGEST, as_rows
+from gaussmix.core.typing import FloatArray, IntArray, Seed
+from gaussmix.core.validation import LARGEST, as_generator, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -239,9 +239,9 @@ class Mixture:
         ValueError
             If ``n`` is less than 1.
         """
-        if n < 1:
+        if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
-        rng = random_state if isinstance(random_state, Random) else np.random.default_rng(random_state)
+        rng = as_generator(random_state)
         labels = rng.choice(self.n_components, size=n, p=self.weights)
         rows = rng.standard_normal((n, self.n_features))
         for component in range(self.n_components):
@@ -422,7 +422,7 @@ class Mixture:
     def _position(self, feature: int | str) -> int:
         if isinstance(feature, str):
             if self.feature_names is None or feature not in self.feature_names:
-                raise ValueError(f"there is no feature {feature!r}; the names are {self.feature_names}")
+                raise ValueError(f"there is no feature {feature!r}; the names are {self.names}")
             return self.feature_names.index(feature)
         if not -self.n_features <= feature < self.n_features:
             raise ValueError(f"there is no feature {feature}: the mixture has {self.n_features}")

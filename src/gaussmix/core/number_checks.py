@@ -25,7 +25,7 @@ def check_numbers(given: Any) -> Any:
         the row. Also if X is a sparse matrix, a lazy table, or a list of rows of different lengths.
     """
     if isinstance(given, list | tuple):
-        given = _as_array(given)
+        given = _as_array(given, "X")
     for method, kind in (("toarray", "a sparse matrix"), ("collect", "a lazy table")):
         if hasattr(type(given), method):
             raise TypeError(f"X is {kind}, and dense data is required: pass X.{method}()")
@@ -50,7 +50,7 @@ def column_names(table: Any) -> list[Any] | None:
 def require_unmasked(values: Any, name: str) -> None:
     """Raise a ValueError that names the first masked element, if there is one."""
     if isinstance(values, list | tuple):
-        values = _as_array(values)
+        values = _as_array(values, name)
     if not isinstance(values, np.ma.MaskedArray) or values.dtype.names is not None:
         return
     masked = np.argwhere(np.ma.getmaskarray(values))
@@ -81,12 +81,12 @@ def first_inexact(values: Rows) -> tuple[int, ...] | None:
     return tuple(place.tolist())
 
 
-def _as_array(given: Any) -> Rows:
+def _as_array(given: Any, name: str) -> Rows:
     """Return a list as an array; a list of masked arrays keeps their masks."""
     try:
         return np.ma.array(given) if any(isinstance(row, np.ma.MaskedArray) for row in given) else np.asarray(given)
     except ValueError as error:
-        raise ValueError(f"X must be rows of equal length: {error}") from error
+        raise ValueError(f"{name} must be rows of equal length: {error}") from error
 
 
 def _columns(table: Any) -> Iterator[tuple[int, Any, Rows]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussmix.core.number_checks import as_numbers, check_numbers, column_names
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.typing import FloatArray, Random, Rows
 
 LARGEST = 1e150
 """Bound on absolute values: sums of squares of larger numbers may overflow."""
@@ -118,6 +118,30 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     if not weights.any():
         raise ValueError("sample_weight is zero for every row: give some rows a positive weight")
     return weights
+
+
+def as_generator(random_state: Any) -> Random:
+    """Return a source of random numbers; ValueError that names the argument if it is none."""
+    if isinstance(random_state, np.random.Generator | np.random.RandomState):
+        return random_state
+    if random_state is not None and not isinstance(random_state, int | np.integer):
+        raise ValueError(f"random_state must be an int, a Generator, a RandomState or None; got {random_state!r}")
+    if random_state is not None and random_state < 0:
+        raise ValueError(f"random_state must not be negative; got {random_state}")
+    return np.random.default_rng(random_state)
+
+
+def as_responsibilities(values: Any, n_components: int | None = None) -> FloatArray:
+    """Return probabilities (n, k) of components as float64; ValueError that names the first row that has none."""
+    shares = as_numbers(values, "responsibilities")
+    if shares.ndim != 2 or n_components not in (None, shares.shape[1]):
+        raise ValueError(
+            f"responsibilities must have the shape (n, {n_components or 'components'}), got {shares.shape}"
+        )
+    wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 1e-6))
+    if wrong.any():
+        raise ValueError(f"responsibilities must be probabilities: those of row {np.flatnonzero(wrong)[0]} are not")
+    return shares
 
 
 def require_finite(rows: Rows, table: Any = None) -> None:

@@ -11,6 +11,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Seed
+from gaussmix.core.validation import as_generator
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.degeneracy import examine
@@ -123,12 +124,11 @@ def pooled_root(mixture: Mixture) -> FloatArray:
 def seed_of(random_state: Seed) -> int:
     """Return the integer seed of all random streams."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
-        if random_state < 0:
-            raise ValueError(f"random_state must not be negative; got {random_state}")
+        if not 0 <= random_state < 2**64:
+            raise ValueError(f"random_state must be from 0 to 2**64 - 1; got {random_state}")
         return int(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    return int(np.random.default_rng(random_state).integers(2**31))
+    rng = as_generator(random_state)
+    return int(rng.randint(2**31) if isinstance(rng, np.random.RandomState) else rng.integers(2**31))
 
 
 def stream(seed: int, draw: int) -> np.random.Generator:

@@ -20,6 +20,8 @@ def fit_pictures(
 ) -> "GaussianMixtureSegmenter":
     """Fit one segmenter to pictures, with the spacing of the first.
 
+    The parameters ``channel_axis``, ``alpha``, ``stack`` and ``spacing`` of the segmenter become those of the pictures.
+
     Parameters
     ----------
     pictures : sequence of Picture
@@ -33,7 +35,14 @@ def fit_pictures(
     -------
     GaussianMixtureSegmenter
         The same segmenter, fitted.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or as in `GaussianMixtureSegmenter.fit`.
     """
+    if not pictures:
+        raise ValueError("pictures is empty: give at least one picture")
     first = pictures[0]
     alpha = False if first.pixels.shape[-1] == 4 else "auto"  # a fourth channel is a channel: opacity is kept apart
     segmenter.set_params(channel_axis=-1, alpha=alpha, stack=first.stacked, spacing=first.spacing)

@@ -120,8 +120,8 @@ class SegmentationDisplay:
         if not hasattr(segmenter, "smoothing"):
             raise TypeError(f"segmenter must be a fitted GaussianMixtureSegmenter; got {type(segmenter).__name__}")
         values = np.asarray(image)
-        labels = np.asarray(segmenter.predict(values, mask))
-        probabilities = segmenter.predict_proba(values, mask)
+        labels = np.asarray(segmenter.predict(image, mask))
+        probabilities = segmenter.predict_proba(image, mask)
         k = probabilities.shape[-1]
         channels = _channels_last(values, labels.ndim, getattr(segmenter, "channel_axis", "auto"))
         visible = labels != UNLABELED

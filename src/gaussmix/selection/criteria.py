@@ -14,6 +14,7 @@ from scipy.special import entr
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray
+from gaussmix.core.validation import as_responsibilities
 
 _STEPS = (2.0, 6.0, 10.0)
 WORDS = ("weak", "positive", "strong", "decisive")
@@ -157,7 +158,7 @@ def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None =
     >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
     0.693
     """
-    rows = entr(as_numbers(responsibilities, "responsibilities")).sum(axis=1)
+    rows = entr(as_responsibilities(responsibilities)).sum(axis=1)
     return float(rows.sum() if row_weights is None else as_numbers(row_weights, "row_weights") @ rows)
 
 

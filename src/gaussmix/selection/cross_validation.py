@@ -104,7 +104,7 @@ def hold_out(
         If a component collapses without one of the folds.
     """
     n = rows.n_rows
-    if not 2 <= n_folds <= n:
+    if not isinstance(n_folds, int | np.integer) or not 2 <= n_folds <= n:
         raise ValueError(f"n_folds must be from 2 to the number of rows, {n}; got {n_folds!r}")
     if start not in ("warm", "cold"):
         raise ValueError(f'start must be "warm" or "cold"; got {start!r}')

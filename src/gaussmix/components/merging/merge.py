@@ -9,10 +9,9 @@ from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClu
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
-from gaussmix.core.validation import check_sample_weight
+from gaussmix.core.validation import as_responsibilities, check_sample_weight
 
 _DRAWS = 100_000
 
@@ -105,18 +104,8 @@ def _soft_clusters(
     if responsibilities is None:
         shares = mixture.responsibilities(X)  # type: ignore[arg-type]
     else:
-        shares = _check_responsibilities(responsibilities, mixture.n_components)
+        shares = as_responsibilities(responsibilities, mixture.n_components)
     return SoftClusters(WeightedRows(shares, check_sample_weight(sample_weight, len(shares))))
-
-
-def _check_responsibilities(values: npt.ArrayLike, n_components: int) -> FloatArray:
-    shares = as_numbers(values, "responsibilities")
-    if shares.ndim != 2 or shares.shape[1] != n_components:
-        raise ValueError(f"responsibilities must have the shape (n, {n_components}), got {shares.shape}")
-    wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 1e-6))
-    if wrong.any():
-        raise ValueError(f"responsibilities must be probabilities: those of row {np.flatnonzero(wrong)[0]} are not")
-    return shares
 
 
 def _clusters(mixture: Mixture, method: Method, rows: SoftClusters | None) -> AbstractClusters:

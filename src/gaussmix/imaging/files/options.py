@@ -1,6 +1,7 @@
 """How a file is read."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 MAX_BYTES = 16_000_000_000
 """Greatest size of decoded pixels, unless another is given."""
@@ -36,5 +37,7 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.volume and self.channels:
             raise ValueError("volume and channels exclude each other: pages are slices of a volume, or channels")
-        if self.max_bytes < 1:
-            raise ValueError(f"max_bytes must be positive; got {self.max_bytes}")
+        if not isinstance(self.max_bytes, Real) or not self.max_bytes >= 1:
+            raise ValueError(f"max_bytes must be a positive number; got {self.max_bytes!r}")
+        if self.nodata is not None and not isinstance(self.nodata, Real):
+            raise ValueError(f"nodata must be a number, NaN or None; got {self.nodata!r}")

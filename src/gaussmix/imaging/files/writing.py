@@ -25,6 +25,11 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     pixels : (height, width) or (height, width, 3 or 4) array
         Gray levels of 8 or 16 bits, or colors of 8 bits.
 
+    Raises
+    ------
+    ValueError
+        If the pixels have another shape or type, or the suffix is unknown.
+
     Examples
     --------
     >>> import tempfile
@@ -36,6 +41,12 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
+    kinds = {2: (np.uint8, np.uint16), 3: (np.uint8,)}
+    if pixels.dtype not in kinds.get(pixels.ndim, ()) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
+        raise ValueError(
+            "pixels must be gray levels (height, width) of uint8 or uint16, or colors (height, width, 3 or 4) of uint8, "
+            f"got the shape {pixels.shape} of {pixels.dtype}"
+        )
     with complete_file(path) as partial:
         write_raster(partial, pixels)
 
@@ -56,7 +67,18 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
         The class of each pixel.
     background : int, default=255
         The number of pixels without a class.
+
+    Raises
+    ------
+    ValueError
+        If the labels have another shape or type, or the background is no number of their type.
     """
+    if labels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"labels must be of uint8 or uint16; got {labels.dtype}")
+    if labels.shape != picture.shape:
+        raise ValueError(f"labels has the shape {labels.shape}; the picture has {picture.shape}")
+    if not 0 <= background <= np.iinfo(labels.dtype).max:
+        raise ValueError(f"background must be a number of {labels.dtype}; got {background}")
     with complete_file(path) as partial:
         if picture.suffix.startswith(".nii"):
             write_nifti(partial, picture, labels, background=background)
@@ -79,7 +101,14 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
         The picture of the maps, which provides the geometry.
     values : (shape) or (shape, maps) array
         One number for each pixel or, except in PNG, several.
+
+    Raises
+    ------
+    ValueError
+        If the values have another shape.
     """
+    if picture.shape not in (values.shape, values.shape[:-1]):
+        raise ValueError(f"values has the shape {values.shape}; the picture has {picture.shape}")
     with complete_file(path) as partial:
         _write_maps(partial, picture, values)
 

@@ -1,5 +1,6 @@
 """Pictures and volumes in memory: pixels, and the information of their file."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -50,6 +51,10 @@ class Picture:
     nodata: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("pixels", "alpha"):
+            given = getattr(self, name)
+            if not isinstance(given, np.ndarray) and not (name == "alpha" and given is None):
+                raise TypeError(f"{name} must be an array of NumPy; got {type(given).__name__}")
         if np.ma.isMaskedArray(self.pixels):
             self._unmask()
         if self.pixels.dtype not in _TYPES:
@@ -66,8 +71,12 @@ class Picture:
             object.__setattr__(self, "suffix", ".png" if self.pixels.ndim == 3 else ".npy")
         if self.alpha is not None and self.alpha.shape != self.shape:
             raise ValueError(f"alpha has the shape {self.alpha.shape}; the picture has {self.shape}")
+        if self.alpha is not None and self.alpha.dtype != np.uint8:
+            raise ValueError(f"alpha must be of uint8, 0 for transparent to 255 for opaque; got {self.alpha.dtype}")
         if self.spacing is not None and len(self.spacing) != self.n_axes:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
+        if self.spacing is not None and not all(0 < length < math.inf for length in self.spacing):
+            raise ValueError(f"spacing must be positive numbers; got {self.spacing}")
 
     def _unmask(self) -> None:
         """Make the pixels transparent that a masked array masks in any channel."""
