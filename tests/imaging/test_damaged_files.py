@@ -118,7 +118,7 @@ def test_pictures_above_a_limit_are_refused(name, tmp_path):
         if name != "p.jpg":
             with pytest.raises(ValueError, match="the limit is 1 kB"):
                 read(tmp_path / name, picture, max_bytes=1000)
-    with pytest.raises(ValueError, match="max_bytes must be positive; got 0"):
+    with pytest.raises(ValueError, match="max_bytes must be a positive number; got 0"):
         read_picture(tmp_path / name, max_bytes=0)
 
 

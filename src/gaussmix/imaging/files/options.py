@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 MAX_BYTES = 16_000_000_000
 """Greatest size of decoded pixels, unless another is given."""
@@ -35,9 +36,10 @@ class ReadOptions:
     max_bytes: int = MAX_BYTES
 
     def __post_init__(self) -> None:
+        given: dict[str, Any] = {"max_bytes": self.max_bytes, "nodata": self.nodata}
         if self.volume and self.channels:
             raise ValueError("volume and channels exclude each other: pages are slices of a volume, or channels")
-        if not isinstance(self.max_bytes, Real) or not self.max_bytes >= 1:
+        if not isinstance(given["max_bytes"], Real) or not self.max_bytes >= 1:
             raise ValueError(f"max_bytes must be a positive number; got {self.max_bytes!r}")
-        if self.nodata is not None and not isinstance(self.nodata, Real):
+        if given["nodata"] is not None and not isinstance(given["nodata"], Real):
             raise ValueError(f"nodata must be a number, NaN or None; got {self.nodata!r}")

@@ -44,8 +44,8 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     kinds = {2: (np.uint8, np.uint16), 3: (np.uint8,)}
     if pixels.dtype not in kinds.get(pixels.ndim, ()) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
         raise ValueError(
-            "pixels must be gray levels (height, width) of uint8 or uint16, or colors (height, width, 3 or 4) of uint8, "
-            f"got the shape {pixels.shape} of {pixels.dtype}"
+            "pixels must be gray levels (height, width) of uint8 or uint16, or colors (height, width, 3 or 4) of "
+            f"uint8; got the shape {pixels.shape} of {pixels.dtype}"
         )
     with complete_file(path) as partial:
         write_raster(partial, pixels)
