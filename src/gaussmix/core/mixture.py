@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.mixture_text import format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
@@ -21,6 +22,8 @@ from gaussmix.core.whitened import WhitenedMixture
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
+
+    ``print`` shows weights, means and covariances.
 
     Attributes
     ----------
@@ -52,6 +55,13 @@ class Mixture:
             array = np.array(getattr(self, name), dtype=np.float64, order="C")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+
+    def __repr__(self) -> str:
+        name, k, d = type(self).__name__, self.n_components, self.n_features
+        return f"{name}(n_components={k}, n_features={d}, covariance_type={self.covariance_type!r})"
+
+    def __str__(self) -> str:
+        return format_mixture(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
