@@ -258,6 +258,25 @@ def test_verbose_prints_the_starts_and_iterations(capsys):
     assert "gain" in printed
 
 
+@pytest.mark.parametrize("options", [{}, {"covariance_type": "diag"}, {"n_init": 3}, {"max_iter": 12}])
+def test_verbose_numbers_starts_one_by_one_and_shows_positive_gains(options, capsys):
+    rows = TABLES["overlapping"][0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        GaussianMixture(3, random_state=0, verbose=2, verbose_interval=1, **options).fit(rows)
+    lines = capsys.readouterr().out.splitlines()
+    starts = [int(line.split()[1]) for line in lines if line.startswith("Initialization")]
+    assert starts == list(range(len(starts)))
+    gains = [float(line.split("gain ")[1]) for line in lines if "gain" in line]
+    assert gains
+    assert all(0 < gain < np.inf for gain in gains)
+    last = None
+    for line in lines:
+        number = int(line.split()[1]) if line.startswith("  Iteration") else None
+        assert number is None or last is None or number == last + 1  # a continued run says so
+        last = number
+
+
 def test_bic_and_aic_follow_their_definitions(fitted):
     total = fitted.score_samples(ROWS).sum()
     p = 2 + 3 * 3 + 3 * 6
