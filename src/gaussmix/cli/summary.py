@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gaussmix.cli.console import results
 from gaussmix.cli.table_input import as_frame
+from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import Entry
@@ -58,9 +59,10 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
 def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
-    per_row = estimator.lower_bound_
+    per_row, mixture = estimator.lower_bound_, estimator.mixture_
     return [
         Entry("rows", f"{rows.n_rows:,}{weight}"),
+        Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
         Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),

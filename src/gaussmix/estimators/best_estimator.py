@@ -40,7 +40,10 @@ def estimator_of_cell(
     assert cell.update is not None
     assert cell.soundness is not None
     search = SearchResult(cell.fit, cell.update, cell.soundness, (cell.fit.moments.log_likelihood,))
-    reason = f"Found by a search over models, from {cell.origin}. Last run: {cell.fit.reason}"
+    reason = (
+        f"Chosen by a search over models. The best start of this model was {cell.origin}; no special case of it in the "
+        f"search has a higher likelihood. Last run: {cell.fit.reason}"
+    )
     result = FitResult.of(search, rows, columns, reason)
     estimator = GaussianMixture(
         cell.n_components,

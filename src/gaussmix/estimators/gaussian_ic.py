@@ -18,9 +18,10 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.typing import IntArray
 from gaussmix.core.validation import naming_columns
+from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
-from gaussmix.estimators.parameter_checks import require_integer, require_reg_covar, require_time_budget
+from gaussmix.estimators.parameter_checks import refuse_unknown, require_integer, require_reg_covar, require_time_budget
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.fitting.refit import FitFailedError
 from gaussmix.selection.cells import Cell
@@ -43,7 +44,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     Parameters
     ----------
     n_components : iterable of int or int, default=(1, 2, ..., 9)
-        Numbers of components, such as ``range(1, 10)``.
+        Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
         "sklearn" is "full", "tied", "diag" and "spherical". Or names from both.
@@ -112,6 +113,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     (272,)
     """
 
+    @refuse_unknown
     def __init__(
         self,
         n_components: Iterable[int] | int = tuple(range(1, 10)),
@@ -249,6 +251,24 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         """
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
+
+    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+        """Report on the fit of the chosen model, as `GaussianMixture.report` does.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table, optional
+            The rows of the fit.
+        sample_weight : (n,) array-like, optional
+            The weights of the fit.
+
+        Returns
+        -------
+        Report
+            ``str(report)`` is its text, ``report.facts`` its numbers.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.report(X, sample_weight)
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]
