@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaussmix.core.typing import IntArray
+import numpy as np
+
+from gaussmix.core.typing import IntArray, Rows
 from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask, read_picture
 
 
@@ -52,6 +54,16 @@ class PictureInput:
     def read_seeds(self, picture: Picture) -> IntArray | None:
         """Read the annotations: known classes of pixels, -1 elsewhere."""
         return None if self.labels is None else read_labels(self.labels, picture)
+
+    def painted_colors(self, picture: Picture, known: IntArray | None) -> Rows | None:
+        """Return the color in which each class was painted, ``(k, 3)``; None if the annotations are numbers."""
+        if self.labels is None or known is None:
+            return None
+        found = read_picture(self.labels, volume=picture.n_axes == 3)
+        if found.pixels.shape[-1] != 3:
+            return None
+        shown = np.broadcast_to(found.shown()[..., :3], (*known.shape, 3))
+        return np.array([shown[known == number][0] for number in range(known.max() + 1)], dtype=np.uint8)
 
 
 def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None, *, volume: bool) -> list[PictureInput]:

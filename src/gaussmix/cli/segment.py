@@ -10,6 +10,15 @@ from gaussmix.cli.console import command
 from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption, flag
 from gaussmix.cli.picture_input import find_pictures
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
+from gaussmix.cli.segment_options import (
+    Connected,
+    Contrast,
+    Neighbors,
+    PerClass,
+    Position,
+    photograph_parameters,
+    seed_parameters,
+)
 from gaussmix.cli.summary import print_apart
 
 
@@ -41,6 +50,9 @@ def segment(
         str,
         typer.Option(metavar="auto|NUMBER", help="Smoothness of the labels; 0: neighbors are ignored."),
     ] = "auto",
+    position: Position = None,
+    neighbors: Neighbors = None,
+    contrast: Contrast = None,
     mask: Annotated[
         Path | None,
         typer.Option(
@@ -55,6 +67,8 @@ def segment(
             help="Known classes of pixels: a picture with a number or color for each class, or a folder of them.",
         ),
     ] = None,
+    components_per_class: PerClass = None,
+    connected: Connected = False,
     fractions: Annotated[
         bool, flag("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
     ] = False,
@@ -87,6 +101,8 @@ def segment(
             "covariance_type": covariance_type.value,
             "random_state": seed,
             **({"bias_field": True} if bias_field else {}),
+            **photograph_parameters(position, neighbors, contrast),
+            **seed_parameters(components_per_class, connected, has_labels=labels is not None),
         },
         each,
         len(given) == 1 if maps is None else maps,

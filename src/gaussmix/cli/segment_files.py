@@ -27,7 +27,9 @@ from gaussmix.imaging import (
     write_segmentation,
 )
 from gaussmix.imaging.images.inputs import MAX_CLASSES
-from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
+from gaussmix.imaging.seed_display import seed_colors, seeded_views
+from gaussmix.plots import contact_sheet, seeded_figure, segmentation_figure, write_figure
+from gaussmix.plots.seeded_figures import MOST_CUT_OUTS
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
@@ -36,6 +38,7 @@ _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
+_STEPS = 3  # of the work on a file: fitting, labeling, drawing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
@@ -67,7 +70,7 @@ class Settings:
 
         in_color = picture.pixels.shape[-1] == 3
         per_class = {"components_per_class": _PER_CLASS} if labeled and in_color else {}
-        return GaussianMixtureSegmenter(**(self.segmenter | per_class))
+        return GaussianMixtureSegmenter(**(per_class | self.segmenter))
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,21 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with progress_bar("Fitting", console=notes()):
+    with progress_bar("Fitting", _STEPS, console=notes()) as update, complete_folder(settings.output) as partial:
         segmentation = _fitted(given, picture, settings)
-    segmenter = segmentation.segmenter
-    with complete_folder(settings.output) as partial:
+        update("Labeling")
+        segmenter = segmentation.segmenter
         write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
         named_mixture(segmenter, picture).save(partial / _MODEL)
-        drawn = _draw(partial, given, segmentation)
+        update("Drawing")
+        painted = given.painted_colors(picture, segmentation.known)
+        drawn = _draw(partial, given, segmentation, painted)
         written = sorted(path.name for path in partial.iterdir())
     _warn_of_older(settings.output, written)
     entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
     entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation, fractions=settings.fractions), entry_grid(entries)]
+    table = segments_summary(segmentation, fractions=settings.fractions, painted=painted)
+    return [table, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -191,7 +197,8 @@ def _segment_into(
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
             model.save(partial / _MODEL)
-    views = [_small(view) for view in segmentation.views(3 if n_files <= _FEW else 1)]
+    painted = given.painted_colors(picture, segmentation.known)
+    views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
 
 
@@ -213,11 +220,29 @@ def _inputs(given: PictureInput) -> list[Path]:
     return [path for path in (given.path, given.mask, given.labels) if path is not None]
 
 
-def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
+def _views(segmentation: Segmentation, painted: Rows | None, most: int) -> list[View]:
+    """Return planes with their segments, or with known pixels and the classes that grew from them."""
+    if segmentation.known is None:
+        return segmentation.views(most)
+    return seeded_views(segmentation, seed_colors(segmentation.n_classes, painted), most)
+
+
+def _seeded_figure(segmentation: Segmentation, painted: Rows | None, title: str) -> Any:
+    [view] = _views(segmentation, painted, 1)
+    numbers = range(segmentation.n_classes)
+    cut_outs = [segmentation.cut_out(number) for number in numbers[:MOST_CUT_OUTS]]
+    names = [f"Segment {number}, {100 * segmentation.shares[number]:.0f} %" for number in numbers]
+    return seeded_figure(view.picture, view.segments, cut_outs, names, title=title)
+
+
+def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted: Rows | None) -> str:
     """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
     title = f"{given.path.name}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
+    if flat and segmentation.known is not None:
+        write_figure(folder / _FIGURE, _seeded_figure(segmentation, painted, title))
+        return _FIGURE
     if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
         figure = segmentation_figure(
             picture.shown(),
@@ -230,9 +255,10 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
         )
         write_figure(folder / _FIGURE, figure)
         return _FIGURE
-    views = segmentation.views(1 if flat else 6)
+    views = _views(segmentation, painted, 1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
-    write_figure(folder / _SHEET, _sheet([done], title, "Segments in their mean colors"))
+    subtitle = "Segments in their mean colors" if segmentation.known is None else "Known pixels, and the classes"
+    write_figure(folder / _SHEET, _sheet([done], title, subtitle))
     return _SHEET
 
 

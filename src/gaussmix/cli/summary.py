@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CELL = 18  # characters of a mean with its standard deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # not wrapped
+_COLOR, _PAINTED = "mean color", "painted"  # not wrapped
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
@@ -71,10 +71,13 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
     ]
 
 
-def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
+def segments_summary(
+    segmentation: Segmentation, *, fractions: bool = False, painted: Rows | None = None
+) -> RenderableType:
     """Return the pixel share and mean color of each class, and its volume for NIfTI files.
 
-    With fractions, shares and volumes are also computed from the sums of the fractions.
+    With fractions, shares and volumes are also computed from the sums of the fractions. ``painted`` has the colors in
+    which known pixels of the first classes were painted.
     """
     picture, counts = segmentation.picture, [("", segmentation.counts)]
     if fractions:
@@ -87,9 +90,10 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
     if picture.suffix.startswith(".nii") and picture.spacing is not None:
         voxel = math.prod(picture.spacing) / 1000
         columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
-    table = _new_table("segment", *columns, _COLOR)
+    table = _new_table("segment", *([] if painted is None else [_PAINTED]), *columns, _COLOR)
     for segment, color in enumerate(segmentation.colors):
-        table.add_row(str(segment), *(cells[segment] for cells in columns.values()), _swatch(color))
+        seeds = [] if painted is None else [_swatch(painted[segment]) if segment < len(painted) else Text("-")]
+        table.add_row(str(segment), *seeds, *(cells[segment] for cells in columns.values()), _swatch(color))
     return table
 
 
@@ -126,5 +130,7 @@ def print_apart(*parts: RenderableType) -> None:
 def _new_table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
-        table.add_column(Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name == _COLOR)
+        table.add_column(
+            Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name in (_COLOR, _PAINTED)
+        )
     return table
