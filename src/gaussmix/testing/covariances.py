@@ -34,6 +34,40 @@ def check_covariance(structure: type[AbstractCovariance]) -> None:
         _check_merge_costs(covariance, rng)
         _check_constructors(covariance)
         _check_maximize(covariance, rng)
+        _check_closure(covariance, rng)
+
+
+def _check_closure(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
+    """Check that methods whose results need not keep the constraint of a structure do not return its class."""
+    n_components, n_features = covariance.n_components, covariance.n_features
+    root = np.tril(rng.standard_normal((n_features, n_features)))
+    scales = np.diag(rng.uniform(0.5, 2.0, n_features))
+    results = {
+        "inflated": covariance.inflated(rng.random((n_components, n_features))),
+        "rescale": covariance.rescale(scales if covariance.form == "diagonal" else root),
+        "marginal": covariance.marginal(list(range(n_features))[::-1][: max(1, n_features - 1)]),
+        "with_average": covariance.with_average(n_components - 1, rng.dirichlet(np.ones(n_components))),
+    }
+    for name, result in results.items():
+        if type(result) is not type(covariance):
+            continue
+        maximized = _maximized_for(result)
+        dense = result.dense()
+        assert_allclose(
+            maximized.dense(), dense, rtol=1e-6, atol=1e-6 * dense.max(),
+            err_msg=f"{name}: the result does not satisfy the constraint of {type(covariance).__name__}; "
+                    "return a structure without it, or derive from AbstractConstrained",
+        )  # fmt: skip
+
+
+def _maximized_for(covariance: AbstractCovariance) -> AbstractCovariance:
+    """Return the M-step for rows that have exactly these covariances."""
+    n_components, n_features = covariance.n_components, covariance.n_features
+    form = FORMS[covariance.form]
+    roots = covariance.dense_roots().transpose(0, 2, 1) * np.sqrt(float(n_features))
+    scatter = form.total([form.scatter_of(rows, np.ones(n_features)) for rows in roots])
+    counts = np.full(n_components, float(n_features))
+    return type(covariance).identity(n_components, n_features).maximize(counts, scatter)
 
 
 def _check_algebra(covariance: AbstractCovariance, rng: np.random.Generator) -> None:
@@ -152,7 +186,7 @@ def _check_units(covariance: AbstractCovariance, rng: np.random.Generator) -> No
     scale = np.abs(reference).max()
     assert_allclose(rescaled.dense(), root @ dense @ root.T, rtol=1e-9, atol=1e-12 * scale, err_msg="rescale")
     if isinstance(rescaled, AbstractConstrained):
-        assert rescaled.is_kept(), "rescale"
+        assert rescaled.is_kept(), "rescale: the result does not satisfy the constraint; return a structure of `free`"
     weights = rng.dirichlet(np.ones(n_components))
     for target_root, target in ((None, np.einsum("k,kde->de", weights, dense)), (root, reference)):
         variances, whiten = covariance.relative_variances(weights, target_root)
@@ -239,10 +273,10 @@ def _check_maximize(covariance: AbstractCovariance, rng: np.random.Generator) ->
             other: AbstractCovariance = covariance.nearest(rng.uniform(1.0, 2.0, n_components), free.roots)
         else:
             other = type(covariance).from_covariances(blend, n_components, n_features)
-        assert objective(other) < top, "maximize"
+        assert objective(other) < top, "maximize: a nearby structure has a higher likelihood"
     for scale in (0.95, 1.05):
         other = type(covariance).from_covariances(scale * best.covariances, n_components, n_features)
-        assert objective(other) < top, "maximize: wrong scale"
+        assert objective(other) < top, "maximize: another scale has a higher likelihood"
     for ridge in (1e-6, 0.5, 1e6):
         ridged = covariance.maximize(counts, scatter, ridge)
         apart: AbstractCovariance

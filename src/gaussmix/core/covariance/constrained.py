@@ -1,4 +1,4 @@
-"""Base class of the ten structures with constraints across components."""
+"""Base class of structures with a constraint, such as the ten whose components share something."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _SAME = 1e-6  # tolerance for rounded covariances, relative to the product of tw
 
 
 class AbstractConstrained(AbstractCovariance):
-    """A free structure with a constraint across components.
+    """A free structure with a constraint across or within components.
 
     The M-step computes the free covariances, and then the covariances that maximize the likelihood under the
     constraint; counts and free covariances are sufficient statistics. Other methods are those of the free structure.
