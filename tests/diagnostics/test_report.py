@@ -126,7 +126,8 @@ def test_rows_without_weight_are_left_out():
 
 WRONG = [
     ({"X": [1.0, 2.0]}, r"X must have the shape \(n, d\)"),
-    ({"X": [[1.0], [np.nan]]}, "NaN at row 1, column 0"),
+    ({"X": [[np.nan], [np.inf]]}, "X has no finite number in x0"),
+    ({"X": [[1.0], [1e160]]}, "its square overflows"),
     ({"X": [["a"]]}, "X must be numbers"),
     ({"X": [[1.0], [2.0]], "sample_weight": [1.0]}, r"sample_weight.shape == \(1,\), expected \(2,\)"),
     ({"X": [[1.0], [2.0]], "sample_weight": [1.0, -1.0]}, "at least 0"),
