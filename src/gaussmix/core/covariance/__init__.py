@@ -150,7 +150,6 @@ __all__ = [
     "Tied",
     "by_name",
     "covariance_class",
-    "display_name",
     "is_model",
     "structure_of",
 ]
