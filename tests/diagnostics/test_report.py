@@ -276,6 +276,16 @@ def test_a_component_that_does_not_pay_for_itself():
     assert facts["advice"][0] == "Use fewer components: n_components=2."
 
 
+@pytest.mark.parametrize(("k", "seed"), [(2, 0), (3, 0), (4, 0), (5, 1)])
+def test_of_several_components_that_do_not_pay_one_is_to_be_removed_first(k, seed):
+    rows = normal(300, 2, seed)
+    report = GaussianMixture(k, random_state=0).fit(rows).report(rows)
+    unpaid = [at for at, found in enumerate(report.facts["components"]) if found["troubles"] == ["unpaid"]]
+    texts = [entry.text for entry in report.entries() if "is not worth its parameters" in entry.text]
+    assert texts
+    assert all(("remove one and fit again" in text) == (len(unpaid) > 1) for text in texts)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 def test_components_in_the_same_trouble_are_told_together():

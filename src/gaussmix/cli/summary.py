@@ -14,7 +14,7 @@ from gaussmix.cli.table_input import as_frame
 from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
+from gaussmix.core.text import Entry, counted
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
@@ -60,7 +60,10 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row, mixture = estimator.lower_bound_, estimator.mixture_
+    n_unsound = estimator.fit_result_.soundness.n_unsound
+    doubt = f"{n_unsound} of {counted(mixture.n_components, 'component')}: collapsed, empty, short of rows or spurious"
     return [
+        *([Entry("doubtful", f"{doubt}; likelihood and criteria are not valid", flagged=True)] if n_unsound else []),
         Entry("rows", f"{rows.n_rows:,}{weight}"),
         Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
         Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),

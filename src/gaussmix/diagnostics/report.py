@@ -191,12 +191,15 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
 def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     components = facts["components"]
     yield _counts(components)
+    several_unpaid = sum(found["troubles"] == ["unpaid"] for found in components) > 1
     grouped: dict[str, list[int]] = {}
     for number, found in enumerate(components):
         troubles = [
             _TROUBLES[name].format(loss=found["loss_without"], own=found.get("own_parameters"))
             for name in found["troubles"]
         ]
+        if several_unpaid and found["troubles"] == ["unpaid"]:
+            troubles.append("remove one and fit again, because the others may then be worth theirs")
         if troubles:
             grouped.setdefault("; ".join(troubles), []).append(number)
     for text, numbers in grouped.items():
