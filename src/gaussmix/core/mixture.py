@@ -7,14 +7,13 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture_text import format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Random, Seed
 from gaussmix.core.validation import as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -70,9 +69,9 @@ class Mixture:
     @classmethod
     def from_parameters(
         cls,
-        weights: npt.ArrayLike,
-        means: npt.ArrayLike,
-        covariances: npt.ArrayLike,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
@@ -161,7 +160,7 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    def log_density(self, X: npt.ArrayLike) -> FloatArray:
+    def log_density(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
@@ -176,7 +175,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
-    def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
@@ -191,7 +190,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
-    def labels(self, X: npt.ArrayLike) -> IntArray:
+    def labels(self, X: ArrayLike) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
@@ -395,7 +394,7 @@ class Mixture:
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
-    def _engine(self, X: npt.ArrayLike) -> NativeEngine:
+    def _engine(self, X: ArrayLike) -> NativeEngine:
         return NativeEngine(as_rows(X, self.n_features, self.feature_names))
 
     def _position(self, feature: int | str) -> int:

@@ -11,8 +11,8 @@ from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.typing import ArrayLike
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
     draw_center,
@@ -85,7 +85,7 @@ class EMAnimation:
     'Pass 3, M-step: log-likelihood -4.326'
     """
 
-    def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
+    def __init__(self, trace: EMTrace, X: ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
             raise ValueError("the mixture has one feature; the animation requires at least two")

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.plots.components import Range, drawn_components, views_of
 from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import as_written, color_of, draw_densities, new_axes, quiet_axes
@@ -86,7 +85,7 @@ class HistogramDisplay:
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         feature: int | str = 0,
         ax: "Axes | None" = None,

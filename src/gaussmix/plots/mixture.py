@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -122,7 +121,7 @@ class MixtureDisplay:
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[int | str] | None = None,
         masses: Sequence[float] = (0.5, 0.95),
