@@ -44,7 +44,7 @@ class RandomField {
   // Sets the probabilities of the pixels of each block from their summed scores. A block is two pixels along each axis
   // that neighbors differ along.
   void pool(int n_threads);
-  // Updates every pixel once, in place. The free energy never falls.
+  // Updates every pixel once, in place. The free energy never decreases.
   void sweep(double smoothing, int n_threads);
   // Draws every pixel once from its distribution given its neighbors: probabilities become 0 and 1.
   void draw(double smoothing, std::uint64_t seed, int n_threads);

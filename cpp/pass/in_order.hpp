@@ -40,7 +40,7 @@ class Buffer {
   double* data_;
 };
 
-// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead sleeps until the others
+// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead waits until the others
 // catch up. OpenMP's `ordered` spins instead, and a spinning thread prevents a descheduled one from running: on
 // a busy machine a pass of 7 ms took seconds.
 class InOrder {

@@ -314,6 +314,124 @@ def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a.bmp", "a.png", "b", "c"}
 
 
+# what files leave open
+
+
+def bands(last):
+    """Noise in three bands, and a step in the last."""
+    noise = np.random.default_rng(0).normal(90, 8, (20, 30, 4))
+    noise[..., 3] = np.where(np.arange(30) < 15, 40, 200) + noise[..., 3] - 90
+    return noise.clip(1, 255).astype(last)
+
+
+STEP = np.broadcast_to(np.arange(30) >= 15, (20, 30))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bands.npy", ["--no-alpha"]),
+        ("bands.tif", ["--no-alpha"]),
+        ("bands.png", ["--no-alpha"]),
+        ("wide.npy", ["--channels"]),
+        ("pages.tif", ["--channels"]),
+    ],
+)
+def test_channels_are_what_the_options_say(name, options, tmp_path):
+    values = bands(np.uint8)
+    wide = np.concatenate([values, values[..., :2]], axis=-1).astype(np.uint16)
+    path = tmp_path / name
+    match name:
+        case "bands.npy":
+            np.save(path, values)
+        case "bands.tif":
+            tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+        case "bands.png":
+            Image.fromarray(values).save(path)
+        case "wide.npy":
+            np.save(path, wide)
+        case "pages.tif":
+            tifffile.imwrite(path, np.moveaxis(wide, -1, 0), photometric="minisblack", metadata=None)
+    succeeds("segment", path, "-k", 2, "-o", tmp_path / "out", "--no-maps", *options)
+    labels = tmp_path / "out" / f"labels{path.suffix}"
+    found = {".npy": np.load, ".tif": tifffile.imread, ".png": labels_in}[path.suffix](labels)
+    np.testing.assert_array_equal(found, STEP)
+    assert Mixture.load(tmp_path / "out" / "model.json").n_features == (6 if "--channels" in options else 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "background"), [("-9999", 0), ("nan", 255), ("-3.4028234663852886e+38", 0)])
+def test_a_number_for_no_data_and_the_label_of_such_pixels_can_be_given(background, number, tmp_path):
+    values = bands(np.float32)[..., 3]
+    values[:5] = float(number)
+    tifffile.imwrite(tmp_path / "dem.tif", values, photometric="minisblack", metadata=None)
+    np.save(tmp_path / "dem.npy", values)
+    nibabel.save(nibabel.Nifti1Image(values[..., None], np.eye(4)), tmp_path / "dem.nii")
+    expected = STEP.astype(int) + (background == 0)
+    expected[:5] = background
+    for suffix, read in (
+        (".tif", tifffile.imread),
+        (".npy", np.load),
+        (".nii", lambda path: nibabel.load(path).dataobj),
+    ):
+        options = ["--nodata", number, "--background", background, "--no-maps"]
+        succeeds("segment", tmp_path / f"dem{suffix}", "-k", 2, "-o", tmp_path / "out", *options)
+        found = np.asarray(read(tmp_path / "out" / f"labels{suffix}"))
+        np.testing.assert_array_equal(found.reshape(20, 30), expected)
+
+
+def test_options_that_cannot_be_are_refused(picture, tmp_path):
+    def says(*options):
+        return fails("segment", picture, "-k", 2, "-o", tmp_path / "out", *options)
+
+    assert "nodata must be a number or nan; got 'none'" in says("--nodata", "none")
+    assert "volume and channels exclude each other" in says("--volume", "--channels")
+    assert "--max-gigabytes must be positive; got 0" in says("--max-gigabytes", 0)
+    assert "the limit is 1 kB" in says("--max-gigabytes", 1e-6)
+    assert "'--background'" in run("segment", picture, "-o", tmp_path / "out", "--background", 7).stderr
+
+
+@pytest.mark.slow
+def test_one_file_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path):
+    """Whatever is wrong with it: no traceback, one sentence, and its name without control characters."""
+    (folder / "damaged.tif").write_bytes(b"II*\0\xff\xff\xff\x7f")
+    (folder / "damaged.nii").write_bytes(b"\x5c\x01\0\0" + b"\xff" * 400)
+    (folder / "huge.npy").write_bytes(
+        b"\x93NUMPY\x01\x00v\x00"
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999), }".ljust(118)
+    )
+    (folder / "clear\x1b]0;title\x1b[2J.png").write_bytes(b"hello")
+    (folder / "scan.png").write_bytes(b"\0" * 128 + b"DICM")
+    result = run("segment", folder, "-k", 3, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "b", "c"}
+    assert "5 of 8 files could not be segmented" in result.stderr
+    for said in ("damaged.tif is a TIFF file without an image", "damaged.nii ", "huge.npy is damaged", "dcm2niix"):
+        assert said in result.stderr
+    assert "clear\\x1b]0;title\\x1b[2J.png is not a picture" in result.stderr
+    assert "\x1b" not in result.stderr + result.stdout
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_names_with_control_characters_are_printed_with_escapes(folder, tmp_path):
+    for name in ("red\x1b[31m.png", "bell\x9b2J.png", "back\u202egnp.png"):
+        Image.fromarray(stripes()).save(folder / name)
+    result = succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")
+    for said in ("red\\x1b[31m", "bell\\x9b2J", "back\\u202egnp"):
+        assert said in result.stdout
+    assert not set("\x1b\x9b\u202e") & set(result.stdout + result.stderr)
+
+
+def test_a_folder_without_pictures_names_the_program_that_converts_what_it_has(tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
+    assert "IM0001 is a DICOM file: convert the series to NIfTI" in fails(
+        "segment", tmp_path / "scans", "-o", tmp_path / "out"
+    )
+
+
 # errors
 
 

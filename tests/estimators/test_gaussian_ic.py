@@ -139,6 +139,7 @@ def test_report_is_that_of_the_best_estimator_and_names_the_search(search, erupt
     stopped = next(entry.text for entry in report.entries() if entry.label == "why it stopped")
     assert stopped.startswith("Chosen by a search over models. The best start of this model was ")
     assert "no special case of it in the search has a higher likelihood" in stopped
+    assert "time" not in {entry.label for entry in report.entries()}  # that of the last run says nothing
     assert not search.report().facts["components"][0]["count"]
     with pytest.raises(NotFittedError):
         GaussianMixtureIC().report(eruptions)

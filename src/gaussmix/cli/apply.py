@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command
+from gaussmix.cli.console import command, print_text
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import print_apart
@@ -95,7 +95,7 @@ def sample(
 
 def _write(columns: dict[str, Rows], output: Path | None) -> None:
     if output is None:
-        typer.echo(table_as_csv(columns), nl=False)
+        print_text(table_as_csv(columns))
         return
     with complete_file(output) as partial:
         write_table(partial, columns)

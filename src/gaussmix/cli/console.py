@@ -1,16 +1,19 @@
 """Output of the commands: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import printable
 from gaussmix.fitting.em import Progress
 
 if TYPE_CHECKING:
@@ -24,14 +27,28 @@ FAILED, INTERRUPTED = 2, 130
 PROGRESS_AFTER = 0.5  # seconds
 
 
+class SafeConsole(Console):
+    """A console that escapes control characters in names of files, columns and channels: a terminal would obey them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return the parts of a text, with escapes for control characters other than those of the console."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
 def results() -> Console:
     """Return the console for results."""
-    return Console(highlight=False)
+    return SafeConsole(highlight=False)
 
 
 def notes() -> Console:
     """Return the console for errors, warnings and progress."""
-    return Console(stderr=True, highlight=False)
+    return SafeConsole(stderr=True, highlight=False)
+
+
+def print_text(text: str) -> None:
+    """Print a text as it is to a file or a pipe; for a terminal with escapes for control characters."""
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)  # color: nothing is removed
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from gaussmix.core.typing import IntArray, Rows
-from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask, read_picture
+from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask
+from gaussmix.imaging.files.converters import converter_for
+from gaussmix.imaging.files.options import ReadOptions
+from gaussmix.imaging.files.reading import read_for
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,15 @@ class PictureInput:
         Name of the folder of its results, if there are several pictures.
     mask, labels : Path or None
         Files of masks and annotations of the same shape.
-    volume : bool
-        Whether unnamed pages of a TIFF are slices.
+    reading : ReadOptions
+        How the picture is read.
     """
 
     path: Path
     name: str
     mask: Path | None
     labels: Path | None
-    volume: bool
+    reading: ReadOptions
 
     def read(self) -> Picture:
         """Read the picture; only pixels of the mask are visible.
@@ -41,32 +44,37 @@ class PictureInput:
         ValueError, OSError
             If a file cannot be read or no pixel is visible.
         """
-        picture = read_picture(self.path, volume=self.volume)
+        picture = read_for(self.path, self.reading)
         if self.mask is not None:
             try:
-                picture = picture.masked(read_mask(self.mask, picture))
+                picture = picture.masked(read_mask(self.mask, picture, max_bytes=self.reading.max_bytes))
             except ValueError as error:
                 raise ValueError(f"{self.path}: {error}") from None
         if picture.n_visible == 0:
-            raise ValueError(f"{self.path} has no visible pixel: all are transparent or NaN")
+            raise ValueError(f"{self.path} has no visible pixel: all are transparent, no data or NaN")
         return picture
 
     def read_seeds(self, picture: Picture) -> IntArray | None:
         """Read the annotations: known classes of pixels, -1 elsewhere."""
-        return None if self.labels is None else read_labels(self.labels, picture)
+        if self.labels is None:
+            return None
+        return read_labels(self.labels, picture, max_bytes=self.reading.max_bytes)
 
     def painted_colors(self, picture: Picture, known: IntArray | None) -> Rows | None:
         """Return the color in which each class was painted, ``(k, 3)``; None if the annotations are numbers."""
         if self.labels is None or known is None:
             return None
-        found = read_picture(self.labels, volume=picture.n_axes == 3)
+        options = ReadOptions(picture.n_axes == 3, purpose="labels", max_bytes=self.reading.max_bytes)
+        found = read_for(self.labels, options)
         if found.pixels.shape[-1] != 3:
             return None
         shown = np.broadcast_to(found.shown()[..., :3], (*known.shape, 3))
         return np.array([shown[known == number][0] for number in range(known.max() + 1)], dtype=np.uint8)
 
 
-def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None, *, volume: bool) -> list[PictureInput]:
+def find_pictures(
+    files: Sequence[Path], mask: Path | None, labels: Path | None, reading: ReadOptions
+) -> list[PictureInput]:
     """Find the pictures in files and folders, with their masks and annotations.
 
     Parameters
@@ -77,8 +85,8 @@ def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None,
         Mask for all pictures, or folder with a mask for each.
     labels : Path or None
         Annotations of the picture, or folder with annotations of at least one.
-    volume : bool
-        Whether unnamed pages of a TIFF are slices.
+    reading : ReadOptions
+        How the pictures are read.
 
     Returns
     -------
@@ -107,7 +115,7 @@ def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None,
         raise ValueError(f"The folder {mask} has no mask for {lacking}; name it {_stem(lacking)}.*")
     if labels is not None and not any(annotations):
         raise ValueError(f"The folder {labels} has no labels for any file; give them the names of the pictures")
-    return [PictureInput(*parts, volume) for parts in zip(paths, names, masks, annotations, strict=True)]
+    return [PictureInput(*parts, reading) for parts in zip(paths, names, masks, annotations, strict=True)]
 
 
 def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Path | None]:
@@ -125,7 +133,9 @@ def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Pat
 def _pictures_in(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file() and path.name[0] != ".")
     if not found:
-        raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)})")
+        foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
+        hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
+        raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
 
 

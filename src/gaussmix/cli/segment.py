@@ -9,10 +9,22 @@ import typer
 from gaussmix.cli.console import command
 from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption, flag
 from gaussmix.cli.picture_input import find_pictures
+from gaussmix.cli.reading_options import (
+    Alpha,
+    Background,
+    BackgroundOption,
+    Channels,
+    MaxGigabytes,
+    Nodata,
+    Volume,
+    read_options,
+)
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.segment_options import (
     Connected,
     Contrast,
+    Labels,
+    Mask,
     Neighbors,
     PerClass,
     Position,
@@ -20,6 +32,7 @@ from gaussmix.cli.segment_options import (
     seed_parameters,
 )
 from gaussmix.cli.summary import print_apart
+from gaussmix.imaging.files.options import MAX_BYTES
 
 
 class ColorSpace(StrEnum):
@@ -53,20 +66,8 @@ def segment(
     position: Position = None,
     neighbors: Neighbors = None,
     contrast: Contrast = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Use only pixels that are not 0 in this picture, or in the picture of the same name in a folder.",
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Known classes of pixels: a picture with a number or color for each class, or a folder of them.",
-        ),
-    ] = None,
+    mask: Mask = None,
+    labels: Labels = None,
     components_per_class: PerClass = None,
     connected: Connected = False,
     fractions: Annotated[
@@ -76,7 +77,12 @@ def segment(
         bool, flag("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
     ] = False,
     each: Annotated[bool, flag("--each", help="Fit one model for each file instead of one for all.")] = False,
-    volume: Annotated[bool, flag("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")] = False,
+    volume: Volume = False,
+    channels: Channels = False,
+    nodata: Nodata = None,
+    alpha: Alpha = None,
+    max_gigabytes: MaxGigabytes = MAX_BYTES / 1e9,
+    background: BackgroundOption = Background.LAST,
     maps: Annotated[
         bool | None,
         typer.Option(
@@ -91,7 +97,8 @@ def segment(
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
     Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
     """
-    given = find_pictures(files, mask, labels, volume=volume)
+    reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
+    given = find_pictures(files, mask, labels, reading)
     settings = Settings(
         output,
         {
@@ -107,6 +114,7 @@ def segment(
         each,
         len(given) == 1 if maps is None else maps,
         fractions,
+        background.value,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))

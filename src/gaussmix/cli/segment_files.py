@@ -12,9 +12,10 @@ from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.summary import files_summary, segments_summary
+from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
-from gaussmix.core.text import Entry, counted, entry_grid
+from gaussmix.core.text import Entry, counted, entry_grid, printable
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -33,6 +34,9 @@ from gaussmix.plots.seeded_figures import MOST_CUT_OUTS
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
+
+UNREADABLE = (ValueError, OSError, MemoryError, FloatingPointError, MissingDependencyError)
+"""Errors of a file for which it is left out; the other files are segmented."""
 
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
@@ -56,6 +60,8 @@ class Settings:
         Whether each file has its own model.
     maps, fractions : bool
         Which optional files to write.
+    background : int
+        Label of ignored pixels, 255 or 0.
     """
 
     output: Path
@@ -63,6 +69,7 @@ class Settings:
     each: bool
     maps: bool
     fractions: bool
+    background: int
 
     def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
         """Return a segmenter for pictures of one kind, with or without seeds."""
@@ -71,6 +78,10 @@ class Settings:
         in_color = picture.pixels.shape[-1] == 3
         per_class = {"components_per_class": _PER_CLASS} if labeled and in_color else {}
         return GaussianMixtureSegmenter(**(per_class | self.segmenter))
+
+    def write(self, folder: Path, segmentation: Segmentation) -> None:
+        """Write the files of a segmentation to a folder."""
+        write_segmentation(folder, segmentation, maps=self.maps, fractions=self.fractions, background=self.background)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
         segmenter = segmentation.segmenter
-        write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+        settings.write(partial, segmentation)
         named_mixture(segmenter, picture).save(partial / _MODEL)
         update("Drawing")
         painted = given.painted_colors(picture, segmentation.known)
@@ -123,7 +134,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             if str(item.path) not in wrong:
                 try:
                     done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
-                except (ValueError, OSError) as error:
+                except UNREADABLE as error:
                     wrong[str(item.path)] = str(error)
             update()
     if not done:
@@ -161,7 +172,7 @@ def _fit_shared(
         try:
             picture = item.read()
             labels = item.read_seeds(picture)
-        except (ValueError, OSError) as error:
+        except UNREADABLE as error:
             wrong[str(item.path)] = str(error)
             continue
         if pictures and _kind(picture) != _kind(pictures[0]):
@@ -192,7 +203,7 @@ def _segment_into(
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
-            write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+            settings.write(partial, segmentation)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
@@ -238,7 +249,7 @@ def _seeded_figure(segmentation: Segmentation, painted: Rows | None, title: str)
 def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted: Rows | None) -> str:
     """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
-    title = f"{given.path.name}: {segmentation.n_classes} segments"
+    title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
     if flat and segmentation.known is not None:
         write_figure(folder / _FIGURE, _seeded_figure(segmentation, painted, title))
@@ -264,7 +275,7 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted
 
 def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
     named = [
-        (view.caption if len(done) == 1 else f"{item.name} {view.caption}".strip(), view)
+        (view.caption if len(done) == 1 else f"{printable(item.name)} {view.caption}".strip(), view)
         for item in done
         for view in item.views
     ]

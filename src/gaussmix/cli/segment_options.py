@@ -1,11 +1,26 @@
-"""Options of ``gaussmix segment`` for photographs and known pixels, named as in Python."""
+"""Options of ``gaussmix segment`` for photographs, masks and known pixels, named as in Python."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gaussmix.cli.options import flag, options_given
 
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|FOLDER",
+        help="Use only pixels that are not 0 in this picture, or in the picture of the same name in a folder.",
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|FOLDER",
+        help="Known classes of pixels: a picture with a number or color for each class, or a folder of them.",
+    ),
+]
 Position = Annotated[
     float | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gaussmix.cli.console import command, run_fit
+from gaussmix.cli.console import command, print_text, run_fit
 from gaussmix.cli.options import (
     HeaderFlag,
     NoHeaderFlag,
@@ -102,7 +102,7 @@ def select(
             mixture.save(partial)
         written.append(Entry("model", str(model)))
     if as_json:
-        typer.echo(content, nl=False)
+        print_text(content)
     else:
         print_apart(results, explanation, mixture_summary(mixture), *([entry_grid(written)] if written else []))
     if interrupt:

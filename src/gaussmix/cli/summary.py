@@ -14,7 +14,7 @@ from gaussmix.cli.table_input import as_frame
 from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry, counted
+from gaussmix.core.text import Entry, counted, printable
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
@@ -43,12 +43,12 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
         table = _new_table("", *(f"component {component}" for component in range(k)))
         table.add_row("weight", *weights, end_section=True)
         for feature in range(shown):
-            table.add_row(Text(mixture.names[feature]), *(line[feature] for line in cells))
+            table.add_row(Text(printable(mixture.names[feature])), *(line[feature] for line in cells))
         tables.append(table)
     else:
         for first in range(0, shown, fits):
             some = slice(first, min(first + fits, shown))
-            table = _new_table("component", "weight", *mixture.names[some])
+            table = _new_table("component", "weight", *map(printable, mixture.names[some]))
             for component, line in enumerate(cells):
                 table.add_row(str(component), weights[component], *line[some])
             tables.append(table)
@@ -109,7 +109,7 @@ def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Se
             Text.assemble(("  ", f"on {_code(color)}"), f"{100 * share:5.1f}")
             for share, color in zip(line, palette, strict=True)
         ]
-        table.add_row(Text(name), *cells)
+        table.add_row(Text(printable(name)), *cells)
     return table
 
 

@@ -59,7 +59,7 @@ class Transport:
 
 
 def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the Kullback-Leibler divergence of each component of the second mixture from each of the first.
+    """Return the Kullback-Leibler divergence D(p || q) of each component p of the first mixture and q of the second.
 
     ``1/2 [|M|^2 - d - 2 log det M + |t|^2]`` with ``M = inverse(L2) L1`` and ``t = inverse(L2) (mean2 - mean1)`` for
     covariances ``L L'``. M is triangular, so its diagonal gives the determinant, which is subtracted from the trace
@@ -105,7 +105,7 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the sum of both Kullback-Leibler divergences of each pair of components (Jeffreys 1946).
+    """Return the Jeffreys divergence ``D(p || q) + D(q || p)`` of each pair of components (Jeffreys 1946).
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def overlap(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the overlap coefficient of each pair of components, the integral of sqrt(p q).
+    """Return the overlap of each pair of components: the Bhattacharyya coefficient, the integral of sqrt(p q).
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
-from gaussmix.core.mixture_text import format_mixture
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Random, Seed
@@ -21,8 +21,6 @@ from gaussmix.core.whitened import WhitenedMixture
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
-
-    ``print`` shows weights, means and covariances.
 
     Attributes
     ----------
@@ -38,8 +36,7 @@ class Mixture:
     Examples
     --------
     >>> from gaussmix import Mixture
-    >>> coins = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [0.25, 0.25], covariance_type="spherical")
-    >>> coins.responsibilities([[0.0], [1.0]]).round(3)
+
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
@@ -55,12 +52,8 @@ class Mixture:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
-    def __repr__(self) -> str:
-        name, k, d = type(self).__name__, self.n_components, self.n_features
-        return f"{name}(n_components={k}, n_features={d}, covariance_type={self.covariance_type!r})"
-
-    def __str__(self) -> str:
-        return format_mixture(self)
+    __repr__ = abbreviate_mixture
+    __str__ = format_mixture
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
@@ -172,6 +165,11 @@ class Mixture:
         -------
         (n,) array
             Log densities in nats.
+
+        Raises
+        ------
+        ValueError
+            If X has other features than the mixture, or a value that is NaN or infinite.
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
@@ -187,6 +185,11 @@ class Mixture:
         -------
         (n, k) array
             Probabilities; each row sums to one.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
@@ -202,6 +205,11 @@ class Mixture:
         -------
         (n,) array
             Positions of components, from 0.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "labels")
 
@@ -221,6 +229,11 @@ class Mixture:
             Independent draws.
         labels : (n,) array
             Component of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is less than 1.
         """
         if n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
@@ -265,11 +278,11 @@ class Mixture:
         Raises
         ------
         ValueError
-            If there are none, if one does not exist, or if one is repeated.
+            If no feature is given, if one does not exist, or if one is repeated.
         """
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
-            raise ValueError(f"features must be a few different features, got {list(features)}")
+            raise ValueError(f"features must name at least one feature, and each only once; got {list(features)}")
         return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
@@ -284,6 +297,11 @@ class Mixture:
         -------
         Mixture
             The reordered mixture.
+
+        Raises
+        ------
+        ValueError
+            If ``order`` is not a permutation.
         """
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
@@ -312,7 +330,7 @@ class Mixture:
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
-        """Return one mixture of the components of several, with the same total weight for each of them.
+        """Combine the components of several mixtures into one mixture, with equal total weights.
 
         Parameters
         ----------
@@ -322,7 +340,7 @@ class Mixture:
         Returns
         -------
         Mixture
-            The components of the first, then those of the second, ...
+            The components of the first mixture, then those of the second, ...
 
         Raises
         ------
@@ -338,7 +356,7 @@ class Mixture:
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
-        """Return the same mixture in a more general covariance structure.
+        """Return the same mixture with a more general covariance structure.
 
         Parameters
         ----------

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 _MOST_COMPONENTS, _MOST_FEATURES = 12, 6
 
 
+def abbreviate_mixture(mixture: "Mixture") -> str:
+    """Return the size and the structure of a mixture as one line."""
+    name, k, d = type(mixture).__name__, mixture.n_components, mixture.n_features
+    return f"{name}(n_components={k}, n_features={d}, covariance_type={mixture.covariance_type!r})"
+
+
 def format_mixture(mixture: "Mixture") -> str:
     """Return weights, means and covariances of the components as text.
 

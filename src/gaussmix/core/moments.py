@@ -171,7 +171,7 @@ class Moments:
         return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
 
     def is_definite(self) -> bool:
-        """Return whether every covariance that follows from the sums is positive-definite.
+        """Return whether every covariance computed from the sums is positive-definite.
 
         Returns
         -------

@@ -4,8 +4,9 @@ Rows of weight zero are never drawn. There are three rules:
 
 * Stratified (`draw_rows`): the rows are cut in their order into blocks of equal length, and one row is drawn from each.
   Rows keep their weights. Used for starts.
-* Importance sampling (`draw_rows` with odds): the blocks have equal sums of weight times odds, and the weight of a row
-  that is drawn is one over its odds. A row may be drawn more than once. Used with `coreset_odds` for searches.
+* Importance sampling (`draw_rows` with odds): rows are drawn with probability proportional to their weight times their
+  odds, one from each block of equal sums of this product, and get the weight 1 / odds. A row may be drawn more than
+  once. Used with `coreset_odds` for searches.
 * Fixed (`fixed_subsample`): stratified, with a limit and a seed that do not depend on the caller. Used for reports,
   which examine the same rows every time.
 """
@@ -33,7 +34,8 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
     rng : Generator or RandomState
         Source of random numbers.
     odds : (n,) array, optional
-        Positive numbers. With odds, ``limit`` rows are drawn even if there are fewer.
+        Relative sampling probabilities per unit of weight, positive. With odds, ``limit`` rows are drawn even if there
+        are fewer.
 
     Returns
     -------
@@ -51,10 +53,10 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
-    """Return the odds (n,) of rows for a lightweight coreset, from squared distances (n,) to the center.
+    """Return the relative sampling probabilities (n,) for a lightweight coreset, from squared distances to the center.
 
-    Half of the rows are drawn in proportion to their weights, half to weight times squared distance: Bachem, Lucic and
-    Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
+    Rows are drawn in proportion to their weights and to weight times squared distance, half of them each if the weights
+    are equal: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
     """
     return 1 + squared_distances / (squared_distances.mean() or 1.0)
 

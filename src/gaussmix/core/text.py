@@ -1,5 +1,6 @@
 """Text for messages and reports: lists in English, plurals, aligned tables, labeled lines."""
 
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _WIDTH = 100
+_OBEYED = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
 
 def join_words(words: Iterable[object], most: int | None = None) -> str:
@@ -33,6 +35,15 @@ def plural(noun: str, n: int) -> str:
 def counted(n: int, noun: str) -> str:
     """Return ``1 row`` or ``2,000 rows``."""
     return f"{n:,} {plural(noun, n)}"
+
+
+def printable(text: str) -> str:
+    r"""Return a text with escapes such as ``\x1b`` for what a terminal would obey: all controls but tabs and line ends.
+
+    Those are the control characters, the marks that change the direction of writing, and the bytes of file names that
+    are no text.
+    """
+    return _OBEYED.sub(lambda found: found.group().encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
 def default_names(n_features: int) -> tuple[str, ...]:

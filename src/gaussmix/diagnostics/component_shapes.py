@@ -1,4 +1,4 @@
-"""Diagnostics of single components: size and spread beside those of the others, skewness, tails, intervals."""
+"""Diagnostics of single components: size and spread compared with the others, skewness, tails, intervals."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@ def _skewness(values: FloatArray) -> float:
 
 
 def _logarithm(values: FloatArray, skewness: float) -> dict[str, float] | None:
-    """Return what the logarithm of a positive column would do; None where it would not help.
+    """Return the effect of taking the logarithm of a positive column; None if it would not help.
 
     The gain is the difference between the log-likelihoods per row of a lognormal and of a normal distribution.
     """

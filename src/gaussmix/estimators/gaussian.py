@@ -68,14 +68,14 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        "auto" is 8 competing starts (16 for more than 12 components), or one if ``init_params`` names a method. With a
+        Number of starts. "auto" is 8 (16 for more than 12 components), or 1 if ``init_params`` names a method. With a
         method, each start is drawn from ``random_state`` and runs to convergence; the fit with the greatest likelihood
         is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
-        "auto" is a search: starts of several kinds compete, and components are merged and split where this finds a
-        better optimum. Or one method: k-means clusters; the cells around k-means++ seeds; random responsibilities; the
-        cells around randomly chosen rows; or your own labels (n,) or responsibilities (n, k). If there are many rows,
-        a sample is searched: docs/starting-and-stopping.md.
+        "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
+        better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
+        k-means clusters; the nearest k-means++ seed; random responsibilities; the nearest of k randomly chosen rows. Or
+        your own labels (n,) or responsibilities (n, k).
     weights_init : (k,) array-like, optional
         Initial weights.
     means_init : (k, d) array-like, optional
@@ -221,6 +221,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
         Raises
         ------
+        ValueError
+            If a parameter, the rows or the weights are not valid.
         KeyboardInterrupt
             On Ctrl-C. The estimator keeps the best model so far, if any.
 

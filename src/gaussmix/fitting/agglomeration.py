@@ -36,6 +36,7 @@ def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collectio
     rows : WeightedRows
         Rows in whitened units.
     form : {"full", "tied", "diagonal", "spherical"}
+        Form of the covariances.
     cells : (n,) array of int
         Cell of each row.
     sizes : collection of int

@@ -65,14 +65,17 @@ class BatchFit:
     Attributes
     ----------
     structure : type of AbstractCovariance
+        Covariance structure.
     weights : (m, k) array
         Weights; zero for a run that failed, as are its means and roots.
     means : (m, k, d) array
+        Final means.
     roots : (m, k, d, d) array
         Roots of the covariances, lower triangular (d, d) for every structure.
     objectives : (m,) array
         Log-likelihood plus log prior of these parameters, in nats; -inf for a run that failed.
     log_likelihoods : (m,) array
+        Final log-likelihoods, in nats.
     n_passes : (m,) array of int
         Numbers of passes over the rows.
     responsibilities : (m, n, k) array or None
@@ -124,6 +127,7 @@ def fit_em_batch(
     update : MaximumLikelihood
         M-step with ridge and prior. A prior on the means is not supported.
     settings : BatchSettings
+        Settings of all runs.
 
     Returns
     -------

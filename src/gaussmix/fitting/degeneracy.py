@@ -11,12 +11,12 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_COLLAPSED = 1e-9  # variance relative to the reference, at most that of rounding or of a penalty
+_COLLAPSED = 1e-9  # variance relative to the reference; rounding errors and penalties leave no more
 _THIN = math.log(0.02)  # log variance per thin direction, relative to the reference
 _LARGE = 100.0  # ratio of standard deviations
-_BELOW_ROUNDING = 0.1  # share of the variance of rounding
+_BELOW_ROUNDING = 0.1  # variance relative to that of rounding
 _MANY = 5  # multiple of d + 2: components with more rows are not spurious
-_CHANCE = math.log(0.01)  # log of the expected number of chance findings above which a component is spurious
+_CHANCE = math.log(0.01)  # log of the expected number of such regions above which a component is spurious
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Soundness:
         Components with fewer rows than their own covariance parameters need: d + 1 for an orientation, 3 for a shape,
         2 for a volume.
     spurious : (k,) array of bool
-        Thin components with so few rows that chance explains them.
+        Thin components with so few rows that such a group of rows can occur by chance.
     """
 
     empty: BoolArray
@@ -43,11 +43,11 @@ class Soundness:
 
     @property
     def unsound(self) -> BoolArray:
-        """The components that are any of these, ``(k,)``."""
+        """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
         return self.empty | self.collapsed | self.few | self.spurious
 
     def reordered(self, order: IntArray) -> "Soundness":
-        """Return the same with the components in another order.
+        """Return the same object with its components in another order.
 
         Parameters
         ----------
@@ -77,10 +77,11 @@ def examine(
     """Find the degenerate components of a fitted mixture.
 
     The likelihood of a mixture has local maxima at small groups of rows that happen to lie close together, or close to
-    a line, a plane, ...: McLachlan and Peel, Finite Mixture Models (2000), section 3.10, call them spurious. The test
-    compares the component with the number of such groups that are expected by chance. A component of ``N`` rows that is
-    thin in ``j`` directions lies near a flat of ``d - j`` dimensions, which ``q = d - j + 1`` rows determine, with
-    ``m = N - q`` more rows. The expected number of rows of all other components in the same region is
+    a line, a plane, ...: McLachlan and Peel, Finite Mixture Models (2000), section 3.10, call them spurious. A
+    component is tested by the number of such groups that are expected by chance. The ``N`` rows of a component that is
+    thin in ``j`` directions lie close to an affine subspace of ``d - j`` dimensions. ``q = d - j + 1`` rows determine
+    the subspace, and the other ``m = N - q`` lie close to it. The expected number of rows of all other components in
+    the same region is
 
         mu = sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
 
@@ -89,10 +90,10 @@ def examine(
 
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
-    For diagonal covariances, flats are parallel to the axes and determined by one row, ``q = 1``, and C(d, j) n
-    replaces C(n, q); components with a common shape are thin in all directions or none. A component is spurious if for
-    some ``j`` it is thin (the product of its ``j`` least variances is below ``0.02^j``, in units of the reference) and
-    E > 0.01. A component far from all others has mu near 0 and is not spurious.
+    For diagonal covariances, the subspaces are parallel to the axes and determined by one row, ``q = 1``, and C(d, j) n
+    replaces C(n, q). If components have a common shape, only ``j = d`` is tested. A component is spurious if for some
+    ``j`` it is thin (the product of its ``j`` smallest variances is below ``0.02^j``, in units of the reference), it
+    has fewer than ``5 (d + 2)`` rows, and E > 0.01. A component far from all others has mu near 0 and is not spurious.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def examine(
         the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
         Variance of each column that is due to rounding (`rounding_variances`). A component whose variance in some
-        direction is far smaller has collapsed on rows that rounding made equal.
+        direction is below a tenth of it counts as collapsed: its rows are equal because of rounding.
 
     Returns
     -------
@@ -146,9 +147,9 @@ def examine(
 
 
 def rounding_variances(rows: FloatArray) -> FloatArray:
-    """Return the variances (d,) of rounding: 1/12 of the squared least step between values of a column (Sheppard).
+    """Return the variance (d,) that rounding adds to each column: h^2 / 12 (Sheppard's correction).
 
-    For columns that were not rounded, the least step and the variance are nearly zero.
+    h is the smallest difference between two distinct values of the column. It is near zero if values are not rounded.
     """
     steps = np.zeros(rows.shape[1])
     for column, values in enumerate(rows.T):
@@ -159,7 +160,7 @@ def rounding_variances(rows: FloatArray) -> FloatArray:
 
 
 def _is_below_rounding(mixture: Mixture, rounding: FloatArray) -> BoolArray:
-    """Return (k,) bools: whether the variance in some direction is far smaller than the variance of rounding."""
+    """Return (k,) bools: whether the variance in some direction is below a tenth of the variance of rounding."""
     deviations = np.sqrt(np.maximum(rounding, np.finfo(np.float64).tiny))
     least = np.linalg.eigvalsh(mixture.covariance.dense() / deviations[:, None] / deviations)[:, 0]
     return np.asarray(least < _BELOW_ROUNDING)
@@ -179,7 +180,7 @@ def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) ->
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
-    """Return the log (d,) of the expected number of chance findings, for 1 to d thin directions."""
+    """Return log E (d,), the expected number of regions as dense as the component, for 1 to d thin directions."""
     d, count = mixture.n_features, float(counts[component])
     directions = np.arange(1, d + 1)
     if mixture.covariance.letters[2] == "V":
@@ -196,9 +197,9 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
 
 
 def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, whiten: FloatArray) -> float:
-    """Return the expected number of rows of other components in the region of this one, by overlap of densities.
+    """Return mu, the expected number of rows of the other components in the region of this one.
 
-    It uses ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
+    The integrals are ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
     """
     others = np.delete(np.arange(mixture.n_components), component)
     if others.size == 0:

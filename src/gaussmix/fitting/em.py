@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class EMRun:
-    """Context of a run of EM: its number, its clock and its callback.
+    """Context of a run of EM: its number, start time, deadline and callback.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class EMRun:
     watch : callable, optional
         Callback that receives a `Progress` at the start and after every iteration.
     previous_log_likelihood : float
-        Mean log-likelihood one iteration before the start, if the run continues an earlier fit.
+        Mean log-likelihood one iteration before the start, in nats per row, if the run continues an earlier fit.
     """
 
     start: int = 0
@@ -93,7 +93,7 @@ class Record:
     log_likelihood : float
         Mean log-likelihood after the iteration, in nats per row.
     gain : float
-        Gain that the next EM step guarantees, in nats over all rows; NaN after the last iteration.
+        Lower bound on the gain of the next EM step, in nats over all rows; NaN after the last iteration.
     seconds : float
         Time since the fit began, in seconds.
     """
@@ -120,7 +120,7 @@ class Fit:
     n_passes : int
         Number of passes over the rows.
     change : float
-        Change of the mean log-likelihood in the last iteration.
+        Change of the mean log-likelihood in the last iteration, in nats per row.
     stop : Stop
         Reason for the end of the run.
     reason : str
@@ -198,11 +198,11 @@ def fit_em(
 ) -> Fit:
     """Fit a mixture by expectation-maximization, from a starting mixture.
 
-    Every pass returns the log-likelihood of its parameters and the sums for the next M-step, so ``n`` M-steps cost
-    ``n + 1`` passes, and the returned likelihood is that of the returned parameters. A proposal of the accelerator is
-    accepted if the objective does not decrease; otherwise that pass is wasted and the M-step is used. While gains are
-    large, passes may be rough if that is faster; the last iterations, the returned likelihood and the returned
-    parameters come from exact passes.
+    Every pass returns the log-likelihood of its parameters and the sums for the next M-step. Therefore ``n`` M-steps
+    take ``n + 1`` passes, and the returned likelihood is that of the returned parameters. A proposal of the accelerator
+    is accepted if the objective does not decrease; otherwise that pass is discarded and the M-step is used. While gains
+    are large, passes may use single precision (rough passes) if that is faster. The last iterations, the returned
+    likelihood and the returned parameters come from double-precision passes.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def fit_em(
     accelerator : Accelerator, optional
         A new accelerator; by default EM is not accelerated.
     earlier : Fit, optional
-        A fit to the same rows that ended at the mixture; its history and passes are continued.
+        A fit to the same rows whose last parameters are ``mixture``; its history and number of passes are continued.
     run : EMRun, optional
         Number of the start, clock, deadline and callback.
 

@@ -57,12 +57,15 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
     Parameters
     ----------
     engine : AbstractEngine
+        Engine with the rows.
     n_components : int
+        Number of components.
     method : {"kmeans", "k-means++", "random", "random_from_data"}
-        "kmeans": clusters of k-means. "k-means++": cells about the seeds of k-means++ (Arthur and Vassilvitskii 2007).
-        "random_from_data": cells about distinct rows drawn by their weights. "random": uniform random responsibilities,
-        normalized.
+        "kmeans": clusters of k-means. "k-means++": each row belongs to the nearest seed of k-means++ (Arthur and
+        Vassilvitskii 2007). "random_from_data": each row belongs to the nearest of k distinct rows drawn by their
+        weights. "random": uniform random responsibilities, normalized.
     rng : numpy RandomState or Generator
+        Source of random numbers.
     """
     if method == "random":  # needs a table of rows by components
         limit = min(START_ROWS, 10_000_000 // n_components)

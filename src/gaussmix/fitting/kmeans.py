@@ -28,9 +28,13 @@ def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int
     rows : WeightedRows
         Rows with positive weights, the largest about one.
     n_components : int
+        Number of clusters.
     rng : numpy RandomState or Generator
+        Source of random numbers.
     max_iter : int
+        Maximum number of iterations.
     tries : int, default=1
+        Number of runs from different seeds.
 
     References
     ----------

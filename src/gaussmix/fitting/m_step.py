@@ -24,6 +24,7 @@ class Step:
     Attributes
     ----------
     mixture : Mixture
+        Next parameters.
     empty : (k,) array of bool
         Components without rows; they keep their position with weight zero.
     collapsed : (k,) array of bool
@@ -61,7 +62,7 @@ class AbstractUpdate(ABC):
 
     @abstractmethod
     def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
-        """Return the guaranteed gain of a step in nats: that of the expected complete-data objective.
+        """Return a lower bound of the gain of a step in nats: that of the expected complete-data objective.
 
         With T the covariance and t the mean of a component after the step, in the whitened units before it,
 
@@ -81,6 +82,7 @@ class MaximumLikelihood(AbstractUpdate):
     ridge : float
         Number added to every variance after the step, in squared units of the data; ``reg_covar`` in scikit-learn.
     prior : Prior, optional
+        Prior of the covariances and means.
     """
 
     ridge: float = 0.0

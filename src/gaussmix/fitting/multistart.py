@@ -1,4 +1,4 @@
-"""Multistart search: competing starts, split-and-merge moves from the best, and a final run on all rows."""
+"""Multistart search: several starts, split-and-merge moves from the best one, and a final run on all rows."""
 
 import itertools
 import math
@@ -46,7 +46,9 @@ class Run:
     Attributes
     ----------
     fit : Fit
+        Result of the run.
     soundness : Soundness
+        Degenerate components of the result.
     n_starts : int
         Number of starts that reached this optimum.
     """
@@ -61,7 +63,7 @@ class Run:
         return self.soundness.n_unsound, -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
-        """Return whether this run is better by more than the distance within which optima count as the same."""
+        """Return whether this run has fewer unsound components, or as many and an objective more than 0.001 higher."""
         n_unsound, objective = other.rank
         return self.rank < (n_unsound, objective - _SAME)
 
@@ -139,12 +141,15 @@ class Multistart:
     Attributes
     ----------
     engine : AbstractEngine
+        Engine with the rows that are searched.
     data : Sample
         The rows of the engine.
     update : MaximumLikelihood
+        The M-step of all runs.
     target_root : (d, d) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
+        Settings of all runs.
     near : RemainingGain
         Stopping rule of the runs of the search.
     began : float
@@ -166,7 +171,10 @@ class Multistart:
     n_runs: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
-        """Run all starts briefly, the best third longer, the best two to convergence; return these, best first."""
+        """Run all starts for a few iterations, the best third for more, and the best two to convergence.
+
+        Returns the last two, best first.
+        """
         runs = _ranked(self.short_runs(self._in_time(starts)))
         runs = runs[: math.ceil(len(runs) / 3)]
         longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
@@ -218,7 +226,7 @@ class Multistart:
         return polished
 
     def short_runs(self, starts: Iterable[Mixture], n_iter: int = _SHORT) -> list[Run]:
-        """Run a few iterations of plain EM from each start, because the likelihood of a start is less informative."""
+        """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = list(starts)
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
         if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or "E" in mixtures[0].covariance.letters:
@@ -233,12 +241,12 @@ class Multistart:
         return [self._record(part) for part in _unstack(fit, engine.passes, self.update)]
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
-        """Start a run with a stopping rule, by default ``near``."""
+        """Run EM from a mixture until a stopping rule is met, by default ``near``."""
         self.n_runs += 1
         return self._run(mixture, max_iter, rule or self.near)
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
-        """Continue a run; abandon it if its estimated optimum is below that of a sound run ``to_beat``."""
+        """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
         left = self.settings.max_iter - run.fit.n_iter
         if left <= 0 or (run.fit.stop is Stop.AT_OPTIMUM and rule is None):
             return run
@@ -300,7 +308,7 @@ def find_optimum(
     settings: SearchSettings,
     seed: int,
 ) -> SearchResult:
-    """Search for the best optimum by competing starts and moves from the best of them.
+    """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
     If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
 
@@ -375,7 +383,7 @@ def find_optimum(
 
 
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
-    """Yield the fit of each mixture of a stack."""
+    """Split the fit of concatenated mixtures, which ran at the same time, into the fit of each mixture."""
     n_mixtures = len(passes[0])
     k = fit.mixture.n_components // n_mixtures
     for at in range(n_mixtures):

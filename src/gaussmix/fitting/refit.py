@@ -49,7 +49,9 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     rows : WeightedRows
         Rows of float64.
     update : MaximumLikelihood
+        The M-step.
     start : Mixture
+        Starting parameters.
 
     Raises
     ------
@@ -79,9 +81,11 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
     rows : WeightedRows
         Rows of float64.
     update : MaximumLikelihood
+        The M-step.
     like : Mixture
         Mixture with the covariance structure and the number of components to fit.
     rng : Generator
+        Source of random numbers.
 
     Raises
     ------

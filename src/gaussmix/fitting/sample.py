@@ -29,6 +29,7 @@ class Sample:
     rows : WeightedRows
         Rows whose weights have mean one.
     center : (d,) array
+        Weighted mean of the rows.
     root : (d, d) array
         Lower root of their covariance, restricted to the form: diagonal for the diagonal form, a multiple of the
         identity for the spherical form.
@@ -69,11 +70,11 @@ class Sample:
         return whitened @ kurtosis_axes(centered.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
-        """Return the lower root (d, d) of the covariance within clusters of k-means, as a guess at components."""
+        """Return the lower root (d, d) of the covariance within k-means clusters, an estimate of that of components."""
         return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
 
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
-        """Return the same for given clusters, plus a small share of the covariance of all rows for regularity."""
+        """Return the same for given clusters; a small share of the covariance of all rows keeps it nonsingular."""
         within = _about_means(self, labels) / math.sqrt(len(labels))
         if self.rows.weights is not None:
             within *= np.sqrt(self.rows.weights)[:, None]

@@ -40,12 +40,15 @@ def fit_em_one_by_one(
     Parameters
     ----------
     rows : WeightedRows
+        The rows.
     structure : type of AbstractCovariance
+        Covariance structure.
     responsibilities : (m, n, k) array
         Tables whose rows sum to one.
     update : MaximumLikelihood
         M-step with ridge and prior. A prior on the means is not supported.
     settings : BatchSettings
+        Settings of all runs.
 
     Returns
     -------

@@ -30,7 +30,9 @@ class FitSettings:
     Attributes
     ----------
     structure : subclass of AbstractCovariance
+        Covariance structure.
     n_components : int
+        Number of components.
     reg_covar : float or str
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings

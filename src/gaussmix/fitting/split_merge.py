@@ -34,13 +34,15 @@ def propose_moves(
     Parameters
     ----------
     data : Sample
+        Rows of the search.
     mixture : Mixture
         Result of EM on these rows.
     moments : Moments
         Sums at this mixture.
     update : MaximumLikelihood
+        The M-step.
     unsound : (k,) array of bool
-        Components to merge in any case.
+        Components that are merged before all others.
 
     Yields
     ------

@@ -36,7 +36,7 @@ def draw_starts(
     2. hierarchical agglomeration of small cells (`merge_cells`);
     3. k-means along the discriminants of start 2;
     4. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
-    5. cells about randomly chosen rows;
+    5. Voronoi cells of randomly chosen rows (each row belongs to the nearest of them);
     6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
 
@@ -46,9 +46,13 @@ def draw_starts(
     Parameters
     ----------
     data : Sample
+        Rows of the search.
     structure : subclass of AbstractCovariance
+        Covariance structure.
     n_components : int
+        Number of components.
     n_starts : int
+        Number of starts.
     streams : iterator of Generator
         Random stream of each start.
 

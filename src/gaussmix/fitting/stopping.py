@@ -89,7 +89,7 @@ class EMState:
     change : float
         Change of the mean log-likelihood in the last iteration.
     gain : float
-        Gain in nats that the next EM step guarantees.
+        Lower bound on the gain of the next EM step, in nats.
     is_repaired : bool
         Whether the next M-step had to repair a singular covariance and is not a maximizer.
     accelerator : Accelerator or None
@@ -192,7 +192,7 @@ class RemainingGain(StoppingRule):
     nats : float
         Tolerance in nats, for all rows together.
     to_beat : float
-        Objective in nats; the run is abandoned if its estimated optimum is far below.
+        Objective of another run, in nats; the run is abandoned if its estimated optimum is far below.
     """
 
     nats: float = 1e-4

@@ -72,6 +72,7 @@ def data_table(
     Parameters
     ----------
     caption : text or markup
+        Caption of the table.
     columns : sequence
         Column headings.
     lines : iterable of sequences

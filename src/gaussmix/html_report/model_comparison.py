@@ -36,7 +36,9 @@ class FitCriteria:
     log_likelihood : float
         Log-likelihood in nats, summed over the rows.
     n_parameters : int
+        Number of free parameters.
     bic, icl, aic : float
+        Criteria; lower is better.
     """
 
     name: str

@@ -29,6 +29,7 @@ class RowScores:
     Attributes
     ----------
     n_rows : int
+        Number of rows of positive weight.
     moments : Moments
         Moments of a pass over the rows.
     counts : (k,) array
@@ -77,6 +78,7 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
     Parameters
     ----------
     mixture : Mixture
+        Mixture with the features of the rows.
     rows : WeightedRows
         Rows of finite numbers.
     """

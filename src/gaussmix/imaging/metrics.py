@@ -1,7 +1,7 @@
 """Measures of agreement between label images: regions, boundaries and classes.
 
-Measures of regions compare partitions, whatever the numbers of the labels. There may be several truths:
-segmentations by several people. Dice compares classes by their numbers.
+Measures of regions compare partitions; the numbers of the labels do not matter. There may be several reference
+segmentations (truths), for example by several people. Dice compares classes by their numbers.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussmix.core.typing import IntArray
 from gaussmix.imaging.images.picture import Picture
-from gaussmix.imaging.segmentation import Segmentation, segmenter_values
+from gaussmix.imaging.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
@@ -35,8 +35,9 @@ def fit_pictures(
         The same segmenter, fitted.
     """
     first = pictures[0]
-    segmenter.set_params(channel_axis=-1, stack=first.stacked, spacing=first.spacing)
-    images, masks = [segmenter_values(picture) for picture in pictures], [picture.visible for picture in pictures]
+    alpha = False if first.pixels.shape[-1] == 4 else "auto"  # a fourth channel is a channel: opacity is kept apart
+    segmenter.set_params(channel_axis=-1, alpha=alpha, stack=first.stacked, spacing=first.spacing)
+    images, masks = [picture.pixels for picture in pictures], [picture.visible for picture in pictures]
     if known is None or all(labels is None for labels in known):
         return segmenter.fit(images, masks)
     all_known = [

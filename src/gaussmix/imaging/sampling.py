@@ -61,7 +61,7 @@ class SampledImages:
     def require_colors(self, n_classes: int) -> None:
         """Raise a ValueError if there are fewer colors than classes, or only one color.
 
-        If there are many rows that hardly repeat, their number is taken for the number of colors.
+        The number of colors of many rows that rarely repeat is assumed to be the number of rows.
         """
         rows = self.colors.values
         n_colors = len(np.unique(rows, axis=0)) if len(rows) < LEAST_ROWS else len(rows)

@@ -80,7 +80,8 @@ class Segmentation:
             Segmentation whose results are computed on first use.
         """
         adapted = copy.copy(segmenter)
-        adapted.channel_axis, adapted.stack, adapted.spacing = -1, picture.stacked, picture.spacing
+        adapted.channel_axis, adapted.alpha = -1, False
+        adapted.stack, adapted.spacing = picture.stacked, picture.spacing
         return cls(picture, adapted, known)
 
     @cached_property
@@ -238,7 +239,7 @@ class Segmentation:
 
     @property
     def _image_and_mask(self) -> tuple[Rows, BoolArray | None]:
-        return segmenter_values(self.picture), self.picture.visible
+        return self.picture.pixels, self.picture.visible
 
     @property
     def _labels_argument(self) -> dict[str, IntArray]:
@@ -274,9 +275,3 @@ def named_mixture(segmenter: "GaussianMixtureSegmenter", picture: Picture) -> Mi
     colors = _FEATURE_NAMES.get(segmenter.color_space) if len(picture.channels) == 3 else None
     names = colors or picture.channels
     return replace(mixture, feature_names=names if len(names) == mixture.n_features else None)
-
-
-def segmenter_values(picture: Picture) -> Rows:
-    """Return the pixels for a segmenter; four channels of uint8 become uint16, because a fourth would be opacity."""
-    four_bytes = picture.pixels.shape[-1] == 4 and picture.pixels.dtype == np.uint8
-    return picture.pixels.astype(np.uint16) if four_bytes else picture.pixels

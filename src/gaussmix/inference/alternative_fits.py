@@ -40,6 +40,7 @@ def fit_one_more(
     update : MaximumLikelihood
         M-step of the new fit.
     rng : Generator
+        Source of random numbers.
     also : Mixture, optional
         An additional start.
 

@@ -39,7 +39,7 @@ class Bootstrap:
     covariances : (b, k, d, d) array
         Their covariances.
     failures : dict of str to int
-        Number of failed draws by reason.
+        Number of failed draws for each reason.
     """
 
     mixture: Mixture
@@ -72,11 +72,12 @@ class Bootstrap:
 
         Parameters
         ----------
-        level : float
+        level : float, default=0.95
             Confidence level, between 0 and 1.
-        method : {"percentile", "normal"}
-            Quantiles of the draws (Efron and Tibshirani 1993, section 13.3), or the estimate plus and minus normal
-            quantiles times the standard error; the latter may exceed the range of possible values.
+        method : {"percentile", "normal"}, default="percentile"
+            "percentile": quantiles of the draws (Efron and Tibshirani 1993, section 13.3). "normal": the estimate plus
+            and minus a normal quantile times the standard error; the interval may contain impossible values, such as
+            negative weights.
 
         Returns
         -------
@@ -84,6 +85,11 @@ class Bootstrap:
             The lower end of each parameter's interval.
         upper : Parameters
             The upper end.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is not between 0 and 1, or ``method`` is unknown.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1; got {level!r}")
@@ -109,14 +115,19 @@ class Bootstrap:
         Parameters
         ----------
         level : float, default=0.95
-            Level of the intervals.
-        method : {"percentile", "normal"}
+            Confidence level, between 0 and 1.
+        method : {"percentile", "normal"}, default="percentile"
             As in `interval`.
 
         Returns
         -------
         str
             Lines of text.
+
+        Raises
+        ------
+        ValueError
+            As in `interval`.
         """
         drawn = f"{self.kind} bootstrap, {self.n_draws} draws"
         if self.failures:
@@ -155,14 +166,16 @@ def bootstrap(
         Fitted to X. A `Mixture` is refitted with the default penalty.
     X : (n, d) array-like
         The rows of the fit.
-    kind : {"nonparametric", "weighted", "parametric"}
-        Rows drawn with replacement; all rows with random weights of mean one from a Dirichlet distribution (Newton and
-        Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan, Murphy, Scrucca and Gormley,
-        Computational Statistics 34 (2019), 1779-1813); or new rows drawn from the model.
-    n_draws : int
-        Number of refits.
+    kind : {"nonparametric", "weighted", "parametric"}, default="nonparametric"
+        "nonparametric": rows drawn with replacement. "weighted": all rows with random weights of mean one from a
+        Dirichlet distribution (Newton and Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan,
+        Murphy, Scrucca and Gormley, Computational Statistics 34 (2019), 1779-1813). "parametric": new rows drawn from
+        the model.
+    n_draws : int, default=999
+        Number of refits, at least 2.
     sample_weight : (n,) array-like, optional
-        A weight of 2 counts as two equal rows, which are drawn separately; the sum of the weights is rounded.
+        A weight of 2 counts as two equal rows, which are drawn separately. The number of rows of each draw is the sum
+        of the weights, rounded.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -178,8 +191,10 @@ def bootstrap(
 
     Raises
     ------
+    TypeError
+        If the model is neither a `GaussianMixture` nor a `Mixture`.
     ValueError
-        If an argument is invalid, or nearly all draws failed.
+        If another argument is invalid, or if fewer than two draws succeed.
 
     Examples
     --------

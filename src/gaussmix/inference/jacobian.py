@@ -39,6 +39,7 @@ def derivatives(
     Parameters
     ----------
     parametrization : Parametrization
+        Coordinates of the mixtures near a fit.
     components, features : arrays of int
         Positions of its components and features in a mixture that may have more of them.
     shape : (k, d)

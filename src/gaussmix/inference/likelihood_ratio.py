@@ -99,13 +99,13 @@ def likelihood_ratio_test(
 ) -> LikelihoodRatioTest:
     """Test K components against K + 1 by the parametric bootstrap (McLachlan, Applied Statistics 36 (1987), 318-324).
 
-    The likelihood ratio does not have a chi-squared distribution here, because the weight of the additional component
-    is zero under the null. Therefore tables are drawn from the fitted null, and both models are fitted to each: the
-    null from the parameters of the draw, the alternative from several dozen starts
-    (`gaussmix.inference.alternative_fits`), as for the observed table; with a worse search, the statistics of the draws
-    and the p-value would be too small. Optima with unsound components (`gaussmix.fitting.degeneracy`) are ignored. If
-    there is no other optimum, or it is below the null, the statistic is zero, because the alternative contains the
-    null.
+    The likelihood ratio does not have a chi-squared distribution here: under the null, the weight of the additional
+    component is on the boundary of the parameter space, and its mean is not identifiable. Therefore tables are drawn
+    from the fitted null, and both models are fitted to each. The null starts from the parameters from which the table
+    was drawn, the alternative from several dozen starts (`gaussmix.inference.alternative_fits`), as for the observed
+    table; with a worse search, the statistics of the draws and the p-value would be too small. Optima with unsound
+    components (`gaussmix.fitting.degeneracy`) are ignored. If there is no other optimum, or it is lower than the null,
+    the statistic is zero, because the alternative contains the null.
 
     Parameters
     ----------

@@ -127,6 +127,7 @@ def draw_each(
     make : callable
         Returns the result of a draw, given its number.
     n_draws : int
+        Number of draws, at least 2.
     shape : tuple of int
         Shape of the rows.
     n_jobs : int or None

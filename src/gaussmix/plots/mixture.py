@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 NAMED_CONTOURS = (0.9, 0.99, 0.999)
-"""Masses of the labeled contours of the mixture, which are also edges of shades."""
+"""Shares of the mixture inside the labeled contours, which are also edges of gray regions."""
 
 _MOST_COMPARED = 40  # components tried for labels
 _COARSEST, _FINEST = 200, 1000  # lines of the grid in each direction
@@ -44,8 +44,9 @@ class MixtureDisplay:
     """Plot of two features of a mixture: rows, density, ellipses and decision boundaries.
 
     The display follows figure 9-16 of Geron's Hands-On Machine Learning. Build it with `from_estimator`. Rows have the
-    color of their most probable component; less certain rows are fainter. Ellipses contain the labeled shares of their
-    component, gray shades those of the mixture. On dashed lines two components are equally probable.
+    color of their most probable component; less certain rows are fainter. Each ellipse contains the labeled share of
+    its component, and each gray region the labeled share of the mixture. Dashed lines are decision boundaries: the two
+    most probable components have equal probability there.
 
     Parameters
     ----------
@@ -54,13 +55,13 @@ class MixtureDisplay:
     names : list of two str
         Names of the features.
     view : two pairs of float
-        Ranges of the features.
+        Plotted range (low, high) of each feature.
     rows : (m, 2) array
         Rows to draw.
     labels : (m,) array
         Most probable component of each row, given all features.
     certainty : (m,) array
-        Responsibility of that component.
+        Responsibility of the most probable component.
     masses : tuple of float
         Shares of a component that its ellipses contain, ascending.
     ellipses : (k, len(masses), points, 2) array
@@ -72,7 +73,7 @@ class MixtureDisplay:
     log_density : (l, l) array
         Log density on the grid, in nats.
     levels : (s,) array
-        Log densities at the edges of the shades.
+        Log densities at the edges of the gray regions.
     contours : dict of float to list of (points, 2) arrays
         Contours that contain each mass in `NAMED_CONTOURS`.
     boundaries : list of (points, 2) arrays
@@ -135,7 +136,7 @@ class MixtureDisplay:
         model : Mixture or fitted estimator
             A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows with all features of the model; of many rows a random sample is drawn.
+            Rows with all features of the model. If there are many, a random sample of them is drawn.
         features : two positions or names, optional
             Features to show; required if the model has more than two.
         masses : sequence of float, default=(0.5, 0.95)
@@ -148,7 +149,12 @@ class MixtureDisplay:
         Returns
         -------
         MixtureDisplay
-            The drawn display; its attributes have the numbers.
+            The drawn display; the plotted numbers are its attributes.
+
+        Raises
+        ------
+        ValueError
+            If the model has one feature, or if it has more than two and ``features`` does not name two of them.
         """
         whole = mixture_of(model)
         positions = two_positions(whole, features)
@@ -248,7 +254,7 @@ class MixtureDisplay:
         draw_lines(ax, lines, colors=inks.quiet, linewidths=0.5, zorder=1)
 
     def _write_masses(self, ax: "Axes", inks: Inks, contours: bool, ellipses: bool, lines: list[FloatArray]) -> None:
-        """Write masses on contours, and on the ellipses of the component with the most room."""
+        """Label the contours, and the ellipses of the component with the most room, with their masses."""
         drawn = drawn_components(self.mixture)
         labels = CurveLabels(ax)
         labels.avoid(np.concatenate([self.mixture.means[drawn], *lines]))
@@ -273,7 +279,7 @@ class MixtureDisplay:
 
 
 def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
-    """Return the positions of the two features; error messages suggest alternatives."""
+    """Return the positions of the two features; raise a ValueError if there are not exactly two."""
     if mixture.n_features == 1:
         raise ValueError("the mixture has one feature; use HistogramDisplay")
     if features is None:

@@ -246,8 +246,8 @@ def _displayed(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
         values = values.mean(axis=-1, keepdims=True)
     if values.dtype == np.bool_:
         values = 255 * values.astype(np.uint8)
-    if values.dtype != np.uint8:
-        black, white = display_range(values[visible])
+    black, white = display_range(values[visible])
+    if values.dtype != np.uint8 or white < 255:
         values = to_bytes(np.where(visible[..., None], values, np.float64(black)), black, white)
     return np.broadcast_to(values, (*values.shape[:-1], 3))
 

@@ -84,6 +84,7 @@ def hold_out(
     Parameters
     ----------
     rows : WeightedRows
+        Rows of the fit.
     mixture : Mixture
         The fit to all rows.
     update : MaximumLikelihood
@@ -93,6 +94,7 @@ def hold_out(
     seed : int
         Seed of the folds; with the same seed, all models have the same folds.
     start : {"warm", "cold"}
+        Start of the fits to the other folds.
 
     Raises
     ------

@@ -51,6 +51,7 @@ def explain(
     Parameters
     ----------
     table : SelectionTable
+        Table of models.
     margin_error : float
         Standard error of the difference from the runner-up, for cross-validation.
     weight : float

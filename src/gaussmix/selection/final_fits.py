@@ -37,7 +37,9 @@ class FinalFit:
     Attributes
     ----------
     fit : Fit
+        Result of EM on all rows.
     soundness : Soundness
+        Degenerate components.
     origin : str
         Start that led to the fit.
     """
@@ -63,7 +65,9 @@ class FinalFits:
     engine : AbstractEngine
         Engine of all rows.
     data : SearchData
+        Rows, initial partitions and penalties.
     sweep : GridSweep
+        Search that found the optima.
     known : mapping from ModelSpec to Cell
         Cells that are not fitted again.
     deadline : float

@@ -1,9 +1,10 @@
 """Search over the grid of models: a forward and a backward sweep in which models start from their neighbors.
 
-A structure starts from the responsibilities of its special cases, because its M-step there does not decrease the
-likelihood. A model with k components starts from k - 1 components with one split, and from k + 1 components with two
-merged. All models start from the same partitions of the rows. Final fits enforce that no model has a lower likelihood
-than a special case or than fewer components (`final_fits.py`).
+A model starts from the responsibilities of its special cases, because an M-step from them cannot have a lower
+likelihood than the special case. A model with k components also starts from that with k - 1 components, one of them
+split, and from that with k + 1 components, two of them merged. All models share the same initial partitions of the
+rows. Final fits ensure that no model has a lower likelihood than a special case or than the same model with fewer
+components (`final_fits.py`).
 """
 
 import math
@@ -24,10 +25,10 @@ from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest
 from gaussmix.selection.partitions import SearchData, Start
 from gaussmix.selection.warm_starts import merges, nudged_splits, splits
 
-_SHORT, _LONG = 3, 300  # iterations of short and long runs
-_FINISHERS = 10  # starts of long runs
-_WIDE, _WIDE_LONG = 2, 30  # starts and iterations for wide tables, where runs are not compiled
-_NEAR = 1e-3  # nats below the optimum at which a run ends
+_SHORT, _LONG = 3, 300  # iterations of short runs, and most iterations of long runs
+_FINISHERS = 10  # starts that get a long run
+_WIDE, _WIDE_LONG = 2, 30  # starts, and most iterations, for tables of many columns, whose runs are not compiled
+_NEAR = 1e-3  # a run ends at this estimated distance from the optimum, in nats
 _SAME = 1e-2  # nats: closer optima count as equal
 TOLERANCE = 1e-3
 """Nats by which the log-likelihood of a model may be below that of a special case."""
@@ -40,9 +41,11 @@ class LocalOptimum:
     Attributes
     ----------
     mixture : Mixture
+        Parameters at the optimum.
     objective, log_likelihood : float
-        In nats.
+        Log-likelihood with and without the log prior, in nats.
     soundness : Soundness
+        Degenerate components.
     origin : str
         Start that led to the optimum.
     responsibilities : (n, k) array
@@ -58,23 +61,25 @@ class LocalOptimum:
 
     @cached_property
     def is_sound(self) -> bool:
+        """Whether no component is unsound."""
         return not self.soundness.n_unsound
 
     @property
     def start(self) -> Start:
-        """Start of another model from this optimum."""
+        """Start of another model: the origin, as text, and the responsibilities."""
         return as_origin(self.mixture), self.responsibilities
 
 
 @dataclass(eq=False)
 class LocalOptima:
-    """Best optima of a model so far: of all, and of those with sound components.
+    """Best optima of a model so far.
 
     Attributes
     ----------
     highest, highest_sound : LocalOptimum or None
+        Best of all optima, and best of those without unsound components.
     seconds : float
-        Time spent on the model.
+        Time spent on the model, in seconds.
     """
 
     highest: LocalOptimum | None = None
@@ -83,10 +88,11 @@ class LocalOptima:
 
     @classmethod
     def of(cls, optimum: LocalOptimum) -> "LocalOptima":
+        """Return the optima of a model with a single known optimum."""
         return cls(optimum, optimum if optimum.is_sound else None)
 
     def add(self, optimum: LocalOptimum) -> None:
-        """Keep an optimum if it is higher than the previous ones."""
+        """Replace the best optima by a new one if it is more than 0.01 nats higher."""
         if self.highest is None or optimum.objective > self.highest.objective + _SAME:
             self.highest = optimum
         if optimum.is_sound and (
@@ -96,10 +102,11 @@ class LocalOptima:
 
     @property
     def preferred(self) -> LocalOptimum | None:
+        """The best sound optimum, or the best of all if none is sound."""
         return self.highest_sound or self.highest
 
     def is_sound_above(self, floor: float) -> bool:
-        """Return whether a sound optimum is at least as high as a floor, in nats."""
+        """Return whether a sound optimum has at least the log-likelihood ``floor``, in nats, up to `TOLERANCE`."""
         return self.highest_sound is not None and self.highest_sound.log_likelihood >= floor - TOLERANCE
 
 
@@ -109,14 +116,15 @@ class GridSweep:
     Parameters
     ----------
     data : SearchData
+        Rows, initial partitions and penalties.
     wanted : collection of ModelSpec
         The models to search.
     known : mapping from ModelSpec to LocalOptimum
-        Optima of models that are not searched again, but are starts of others.
+        Optima of models that are not searched again. Other models start from them.
     deadline : float
         Time of ``time.perf_counter()`` after which no model is searched.
     step : callable or None
-        Called with each searched model, once per sweep.
+        Callback for progress; called with each model after its search, once per sweep.
 
     Attributes
     ----------
@@ -171,10 +179,11 @@ class GridSweep:
                 return
 
     def select_optima(self) -> dict[ModelSpec, LocalOptimum]:
-        """Select a sound optimum for each searched model that is at least as high as those of its special cases.
+        """Select an optimum for each searched model.
 
-        If there is none, the model is fitted again from the sound optima of its special cases; if there is still none,
-        its highest optimum is selected.
+        It is the best sound optimum if its log-likelihood is no lower than those of the sound optima of its special
+        cases. Otherwise the model is fitted again from these. If this does not help, the best optimum of all is
+        selected, sound or not.
         """
         selected: dict[ModelSpec, LocalOptimum] = {}
         for spec, optima in ((spec, self.optima[spec]) for spec in self.models if spec in self.optima):
@@ -212,7 +221,7 @@ class GridSweep:
         self._fit_all(spec, starts)
 
     def _starts_from(self, size: int, names: Iterable[str]) -> list[Start]:
-        """Return the preferred optima of models of a size as starts."""
+        """Return the preferred optima of the named models with ``size`` components, as starts."""
         optima = [self._preferred(ModelSpec(size, name)) for name in names]
         return [optimum.start for optimum in optima if optimum is not None]
 
@@ -240,7 +249,7 @@ class GridSweep:
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
     def _fit_all(self, spec: ModelSpec, starts: list[Start]) -> None:
-        """Run EM from each start to convergence; add optima that are higher than the best sound one."""
+        """Run EM from each start to convergence, and keep optima that are higher than the best sound one."""
         began = time.perf_counter()
         optima = self.optima.setdefault(spec, LocalOptima())
         if starts:
@@ -271,7 +280,7 @@ class GridSweep:
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:
-    """Return the positions of the greatest objectives, one for each optimum, without failed runs."""
+    """Return the positions of the greatest objectives, one for each distinct optimum, without failed runs."""
     chosen: list[int] = []
     for at in np.argsort(-objectives, kind="stable"):
         if not math.isfinite(objectives[at]) or len(chosen) == most:

@@ -51,8 +51,11 @@ def search_models(
     rows : WeightedRows
         Rows of type float64.
     models : set of ModelSpec
+        Models to search.
     reg_covar : float or str
+        Regularization, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
+        Seed or generator for the starts.
     known : mapping, optional
         Cells of an earlier search, which are starts of other models and are not searched again.
     n_jobs : int, optional

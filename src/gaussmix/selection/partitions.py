@@ -38,11 +38,14 @@ class SearchData:
     update_for : callable
         Returns the M-step for a `ModelSpec`, a `Sample` and the lower root (d, d) of the covariance within clusters.
     rng : Generator
+        Source of random numbers.
 
     Attributes
     ----------
     rows : WeightedRows
+        Rows of the search.
     engine : NativeEngine
+        Engine with these rows.
     rounding : (d,) array
         Rounding variance of each column.
     """

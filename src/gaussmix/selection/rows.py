@@ -21,6 +21,7 @@ class SearchRows:
     Attributes
     ----------
     rows : WeightedRows
+        The rows with all columns.
     columns : ColumnReduction or None
         The kept columns, or None if there are no redundant ones. If there are no more distinct rows than columns, only
         constant columns are left out, because every column is a function of others.

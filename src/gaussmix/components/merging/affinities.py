@@ -113,6 +113,7 @@ class ConfusedClusters(AbstractClusters):
     Attributes
     ----------
     clusters : SoftClusters
+        Responsibilities of the clusters.
     """
 
     clusters: SoftClusters
@@ -145,15 +146,16 @@ Closeness = Literal["bhattacharyya", "ridgeline"]
 class NormalClusters(AbstractClusters):
     """Normal clusters, with the mean and covariance of the components merged into them (Hennig 2010).
 
-    The affinity "bhattacharyya" is the overlap coefficient. The affinity "ridgeline" is the ratio of the minimum
-    density between the two modes to the lower mode; for a pair with one mode it is 1 plus the overlap coefficient, so
-    that the closest of such pairs comes first.
+    The affinity "bhattacharyya" is the Bhattacharyya coefficient. The affinity "ridgeline" is the ratio of the minimum
+    density between the two modes to the density at the lower mode; for a pair with one mode it is 1 plus the
+    Bhattacharyya coefficient, so that the closest of such pairs comes first.
 
     Attributes
     ----------
     mixture : Mixture
         A component for each cluster.
     closeness : {"bhattacharyya", "ridgeline"}
+        Affinity of two clusters.
     """
 
     mixture: Mixture

@@ -18,6 +18,7 @@ def find_elbow(x: FloatArray, y: FloatArray, n_bends: int) -> int | None:
     x, y : (m,) arrays
         The points, with x in ascending order.
     n_bends : int
+        Number of bends; there is one line more.
     """
     last = len(x) - 1
     fits = [(_misfit(x, y, (0, *bends, last)), bends[0]) for bends in combinations(range(1, last), n_bends)]

@@ -25,16 +25,19 @@ def merge_components(
     """Merge the components of a mixture pair by pair, closest first.
 
     A cluster that is not normal needs several components. Merging assigns them to one cluster and does not change the
-    density. Each method merges
+    density. In each step, the methods merge
 
     ======================  ===========================================================================================
-    ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows; an elbow
-                            decides when to stop (Baudry, Raftery, Celeux, Lo and Gottardo 2010). Needs rows.
-    ``ridgeline-unimodal``  pairs whose mixture has a single mode
-    ``ridgeline-ratio``     the pair with the highest density between its modes; at least 0.2 of the lower mode
-    ``bhattacharyya``       the pair with the greatest overlap coefficient, the integral of sqrt(p q); at least 0.1
-    ``demp``                the pair with the greatest misclassification probability; at least 0.025. From the
-                            responsibilities of the rows, or without rows from 100,000 rows drawn from the mixture
+    ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows. The number
+                            of clusters is at the elbow of the entropies (Baudry, Raftery, Celeux, Lo and Gottardo
+                            2010). Needs rows.
+    ``ridgeline-unimodal``  a pair whose mixture has a single mode, as long as there is one
+    ``ridgeline-ratio``     the pair with the greatest ratio of the minimum density between its modes to the density at
+                            the lower mode, as long as it is at least 0.2
+    ``bhattacharyya``       the pair with the greatest Bhattacharyya coefficient, the integral of sqrt(p q), as long as
+                            it is at least 0.1
+    ``demp``                the pair with the greatest misclassification probability, as long as it is at least 0.025;
+                            from the responsibilities of the rows, or else of 100,000 rows drawn from the mixture
     ======================  ===========================================================================================
 
     The last four are from Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and

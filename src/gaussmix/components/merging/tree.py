@@ -128,7 +128,7 @@ class MergeTree:
         The two clusters merged in each step: i is component i, k + j is the result of step j, as in SciPy.
     affinities : (k - 1,) array
         The affinity of the two clusters: the entropy removed by the step (nats), the ratio of the density at the valley
-        and at the lower mode, the overlap coefficient, or the misclassification probability.
+        and at the lower mode, the Bhattacharyya coefficient, or the misclassification probability.
     threshold : float or None
         The lowest affinity at which clusters are merged; None if an elbow decides.
     entropies : (k,) array, or None

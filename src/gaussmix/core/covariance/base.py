@@ -6,22 +6,22 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``name``                the name in scikit-learn, or mclust's letters
 ``letters``             mclust's letters: equal (E), variable (V) or identity (I)
 ``form``                the form of the factors and of the scatter
-``identity``            unit covariances of a given size
-``from_covariances``    from known covariances in scikit-learn's shape, checked
-``from_precisions``     from known inverses in scikit-learn's shape, checked
+``identity``            identity matrices of a given size
+``from_covariances``    the structure of given covariances in scikit-learn's shape, with checks
+``from_precisions``     the structure of given inverses in scikit-learn's shape, with checks
 ``factors``             the whitening matrices W, with ``W W' = inverse(covariance)``
 ``log_det``             log det W for each component
 ``common_basis``        the basis that full factors share, if there is one
-``maximize``            the M-step: the next structure from counts and scatter in the whitened units of this one
+``maximize``            the M-step: the next covariances, from counts and scatter in the whitened units of these
 ``inflated``            the structure with variances added
-``pivots``              the variance of each feature given the features before it
+``pivots``              the conditional variance of each feature given the features before it
 ``color``               standard normal rows transformed to rows of a component
 ``color_each``          the same, one row for each component
 ``whiten_each``         the inverse of ``color_each``
 ``whitened_scatter``    a given scatter, in the whitened units of each component
 ``precision_traces``    the trace of each inverse covariance
 ``variances``           the variance of each feature
-``dense``               full covariances
+``dense``               the covariances as full matrices
 ``marginal``            the structure of some of the features
 ``rescale``             the covariances in other units
 ``root_of_rows``        a lower root of the sum of squares of rows, restricted to the structure
@@ -30,7 +30,8 @@ A structure is a frozen value that holds the square roots of the covariances, ``
 ``with_average``        the structure with one covariance replaced by the average
 ======================  ===============================================================================================
 
-It never receives rows. ``take``, ``concatenate``, ``promote_to``, ``whiten`` and the dense roots follow from these.
+A structure does not store the rows of a table or pass over them. ``take``, ``concatenate``, ``promote_to``, ``whiten``
+and the dense roots are computed from the members above.
 ``gaussmix.testing.check_covariance`` checks a structure.
 """
 
@@ -67,7 +68,7 @@ class AbstractCovariance(AbstractRoots):
     @classmethod
     @abstractmethod
     def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
-        """Build a structure from known covariances, and check them.
+        """Return the structure of given covariances, after checks.
 
         Parameters
         ----------
@@ -86,13 +87,14 @@ class AbstractCovariance(AbstractRoots):
         Raises
         ------
         ValueError
-            If a covariance is not symmetric and positive-definite; the message names the component.
+            If a covariance is not symmetric and positive-definite (the message names the component), or if the
+            covariances violate the constraint of the class.
         """
 
     @classmethod
     @abstractmethod
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
-        """Build a structure from known inverses of covariances, and check them.
+        """Return the structure of given inverse covariances, after checks.
 
         Parameters
         ----------
@@ -111,7 +113,7 @@ class AbstractCovariance(AbstractRoots):
         Raises
         ------
         ValueError
-            If an inverse is not symmetric and positive-definite.
+            As in `from_covariances`.
         """
 
     @classmethod
@@ -154,7 +156,7 @@ class AbstractCovariance(AbstractRoots):
     def common_basis(self) -> CommonBasis | None:
         """Return the basis that full factors share.
 
-        An engine can use it to transform the rows once instead of once per component.
+        With a shared basis, an engine transforms the rows once and not once per component.
 
         Returns
         -------
@@ -165,7 +167,7 @@ class AbstractCovariance(AbstractRoots):
 
     @abstractmethod
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
-        """Return the maximum-likelihood structure for a scatter, plus a ridge.
+        """Return the covariances that maximize the likelihood for a given scatter, plus a ridge.
 
         A component with count zero keeps its covariance. Without a ridge the result may be singular.
 
@@ -201,12 +203,12 @@ class AbstractCovariance(AbstractRoots):
 
     @abstractmethod
     def pivots(self) -> FloatArray:
-        """Return the squared diagonal of the roots, which contains a zero exactly when a covariance is singular.
+        """Return the squared diagonal of the roots; it contains a zero if and only if a covariance is singular.
 
         Returns
         -------
         (k, d) array
-            Variance of each feature given the features before it.
+            Conditional variance of each feature given the features before it.
         """
 
     @abstractmethod
@@ -335,7 +337,7 @@ class AbstractCovariance(AbstractRoots):
 
     @abstractmethod
     def rescale(self, root: FloatArray) -> "AbstractCovariance":
-        """Return the covariances of rows that are multiplied by ``root'``.
+        """Return the covariances ``root covariance root'``, those of rows multiplied by ``root'``.
 
         Parameters
         ----------
@@ -366,7 +368,7 @@ class AbstractCovariance(AbstractRoots):
     @classmethod
     @abstractmethod
     def _roots_of(cls, covariance: "AbstractCovariance") -> FloatArray:
-        """Return the roots that an object of this class has for these covariances."""
+        """Return the roots of these covariances in the shape of this class."""
 
     @abstractmethod
     def relative_variances(
@@ -386,7 +388,7 @@ class AbstractCovariance(AbstractRoots):
         variances : (k, d) array
             Eigenvalues, ascending; zero if the reference is singular.
         whiten : array
-            W of the reference: (d, d), or (d,) for a structure without correlations.
+            Whitening matrix W of the reference: (d, d), or its diagonal (d,) for a structure without correlations.
         """
 
     @abstractmethod
@@ -420,7 +422,7 @@ class AbstractCovariance(AbstractRoots):
         component : int
             Position of the component.
         weights : (k,) array
-            Weights of the average.
+            Weights of the components in the average.
 
         Returns
         -------

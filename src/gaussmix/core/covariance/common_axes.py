@@ -24,11 +24,13 @@ def common_axes(counts: FloatArray, roots: FloatArray, axes: FloatArray, *, equa
     Parameters
     ----------
     counts : (k,) array
+        Number of rows of each component.
     roots : (k, d, d) array
         Roots of the free covariances.
     axes : (d, d) array
         Initial axes.
     equal_volumes : bool
+        Whether the covariances have equal volumes.
     """
     found = np.array(axes, order="C")
     scaled = roots / np.abs(roots).max()

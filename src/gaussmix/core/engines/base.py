@@ -67,8 +67,8 @@ class AbstractEngine(ABC):
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
         """Draw rows of positive weight; return all of them when they fit.
 
-        One row is drawn from each of ``limit`` equal blocks of the rows, and keeps its weight. With odds, the blocks
-        have equal sums of weights times odds, and the weight of a row is one over its odds; a row that is drawn more
+        One row is drawn from each of ``limit`` equal blocks of the rows, and keeps its weight. With odds, rows are
+        drawn with probability proportional to weight times odds, and get the weight 1 / odds; a row that is drawn more
         than once appears more than once.
 
         Parameters
@@ -78,7 +78,7 @@ class AbstractEngine(ABC):
         rng : Generator or RandomState
             Source of random numbers.
         odds : (n,) array, optional
-            Positive numbers.
+            Relative sampling probabilities per unit of weight, positive.
 
         Returns
         -------

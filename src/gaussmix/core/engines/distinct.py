@@ -10,7 +10,7 @@ LEAST_ROWS = 4096
 """Minimum number of rows; a fit to fewer takes a few milliseconds anyway."""
 
 REPEATS = 3
-"""Average number of repeats from which on merging rows is worthwhile."""
+"""Minimum average number of occurrences of a distinct row; with fewer, merging rows does not save time."""
 
 _SAMPLED = 4  # times the root of the number of rows
 _PIECE_BYTES = 8 << 20  # between two pieces Python can act on Ctrl-C

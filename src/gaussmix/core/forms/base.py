@@ -128,7 +128,7 @@ class AbstractForm(ABC):
 
     @abstractmethod
     def is_definite(self, scatter: FloatArray) -> bool:
-        """Return whether every covariance that follows from the scatter is positive-definite."""
+        """Return whether every covariance computed from the scatter is positive-definite."""
 
     @abstractmethod
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.display import UNLABELED
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_raster
+from gaussmix.imaging.files.raster import write_indexed, write_raster
 from gaussmix.imaging.files.tiff import write_tiff
+from gaussmix.imaging.images.class_colors import class_colors
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -36,8 +38,11 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     write_raster(Path(path), pixels)
 
 
-def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
+def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, background: int = UNLABELED) -> None:
     """Write labels with the geometry of a picture.
+
+    Bytes in PNG and TIFF have a color for each number, for programs that show them; the numbers are kept. The number of
+    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data".
 
     Parameters
     ----------
@@ -47,10 +52,16 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> N
         The labeled picture, which provides the geometry.
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
+    background : int, default=255
+        The number of pixels without a class.
     """
     target = Path(path)
     if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, labels, labels=True)
+        write_nifti(target, picture, labels, background=background)
+    elif picture.suffix == ".tif":
+        write_tiff(target, picture, labels, background=background)
+    elif picture.suffix == ".png" and labels.dtype == np.uint8:
+        write_indexed(target, labels, class_colors(), background)
     else:
         write_maps(target, picture, labels)
 

@@ -17,6 +17,7 @@ _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169],
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 _BLOCK = 1 << 16  # pixels converted at a time
+_OUTSIDE = 1e-3  # by which floats may lie outside 0 to 1
 
 
 def to_color_space(values: Rows, color_space: str) -> Rows:
@@ -40,7 +41,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
     Raises
     ------
     ValueError
-        If the color space is not one of these, or needs colors that the pixels do not have.
+        If the color space is not one of these, or needs colors that the pixels do not have; for "lab" also if floats
+        are not from 0 to 1.
 
     References
     ----------
@@ -69,6 +71,7 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
         converted = np.empty((len(rows), 1), dtype=values.dtype)
         convert = _luma
     else:
+        _require_shares(rows)
         converted = np.empty((len(rows), 3), dtype=np.float32)
         convert = _Lab(values.dtype)
     for start in range(0, len(rows), _BLOCK):
@@ -81,6 +84,17 @@ def _luma(rows: Rows) -> Rows:
     """Return the luma of each row, (n, 1)."""
     luma = (rows @ _THOUSANDTHS + 500) // 1000 if rows.dtype.kind == "u" else rows @ LUMA.astype(rows.dtype)
     return np.asarray(luma)[:, None]
+
+
+def _require_shares(rows: Rows) -> None:
+    """ValueError that names the first color that is not from 0 to 1, if colors are floats."""
+    if rows.dtype.kind != "f" or rows.size == 0 or (rows.min() >= -_OUTSIDE and rows.max() <= 1 + _OUTSIDE):
+        return
+    found = rows[(rows < -_OUTSIDE) | (rows > 1 + _OUTSIDE)][0]
+    raise ValueError(
+        f'color_space="lab" takes floats from 0 (black) to 1 (white); got {found:g}: divide the image by its white, '
+        'such as 255, or give uint8 or uint16. With bias_field=True use "rgb"'
+    )
 
 
 class _Lab:

@@ -9,20 +9,23 @@ import numpy as np
 
 from gaussmix.core.display import UNLABELED
 from gaussmix.core.rows import KEPT_TYPES
-from gaussmix.core.typing import Rows
+from gaussmix.core.typing import BoolArray, Rows
 from gaussmix.core.validation import LARGEST
-from gaussmix.imaging.images.pixels import Pixels, both_visible, finite_pixels
+from gaussmix.imaging.images.masks import as_mask, has_opacity, hidden_entries, to_opacity, warn_of_doubtful_opacity
+from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
 
 MAX_CLASSES = UNLABELED
 """Greatest number of classes: a label is one byte, of which `UNLABELED` is one value."""
 
 MAX_CHANNELS = 4
-"""Greatest length of a last axis that is taken for channels."""
+"""Greatest length of a last axis that is treated as channels."""
 
-_FLOAT_FOR = {np.dtype(np.int8): np.float32, np.dtype(np.int16): np.float32, np.dtype(np.bool_): np.uint8}
+_NARROWER = {np.int8: np.float32, np.int16: np.float32, np.float16: np.float32, np.bool_: np.uint8}
+_LARGEST = {np.dtype(np.float32): 1e19, np.dtype(np.float64): LARGEST}  # of greater numbers the square overflows
+_MISSING = float(np.finfo(np.float32).max)  # stands for missing data, often with a minus sign
 
 
-def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool) -> list[Pixels]:
+def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool, alpha: bool | str) -> list[Pixels]:
     """Convert one image, or several of the same kind, to pixels.
 
     Parameters
@@ -31,7 +34,7 @@ def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
         As for `as_pixels`.
     mask : array-like, a list or tuple of them, or None
         A mask or None for each image.
-    channel_axis, stack
+    channel_axis, stack, alpha
         As for `as_pixels`.
 
     Returns
@@ -52,7 +55,7 @@ def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     if len(masks) != len(images):
         raise ValueError(f"got {len(images)} images and {len(masks)} masks: give a mask or None for each image")
     found = [
-        as_pixels(one, its_mask, channel_axis=channel_axis, stack=stack)
+        as_pixels(one, its_mask, channel_axis=channel_axis, stack=stack, alpha=alpha)
         for one, its_mask in zip(images, masks, strict=True)
     ]
     if len({(pixels.n_channels, len(pixels.shape)) for pixels in found}) > 1:
@@ -60,14 +63,26 @@ def as_images(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     return found
 
 
-def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool) -> Pixels:
+def require_kind(images: Sequence[Pixels], n_axes: int, n_channels: int, *, stack: bool) -> None:
+    """ValueError unless all images have these numbers of spatial axes and channels, those of a model."""
+    for pixels in images:
+        if (pixels.n_channels, len(pixels.shape) - stack) != (n_channels, n_axes):
+            raise ValueError(
+                f"the model was fitted to {n_axes} axes and {n_channels} channels; got an image with "
+                f"{len(pixels.shape) - stack} axes and {pixels.n_channels} channels"
+            )
+
+
+def as_pixels(
+    image: Any, mask: Any, *, channel_axis: int | str | None, stack: bool, alpha: bool | str = "auto"
+) -> Pixels:
     """Convert an image to pixels.
 
     Parameters
     ----------
     image : array-like
-        (shape) or (shape, channels), with two or three axes of pixels. A fourth channel of uint8 is opacity;
-        pixels of opacity 0 are excluded.
+        (shape) or (shape, channels), with two or three axes of pixels. Pixels of which a masked array masks a channel
+        are excluded.
     mask : array-like of that shape, or None
         Nonzero at pixels to use.
     channel_axis : int, None or "auto"
@@ -75,6 +90,8 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
         other axes.
     stack : bool
         Whether the first axis is the images of a stack.
+    alpha : bool or "auto"
+        Whether the last channel is opacity; pixels of opacity 0 are excluded. "auto": if there are four of uint8.
 
     Returns
     -------
@@ -85,28 +102,30 @@ def as_pixels(image: Any, mask: Any, *, channel_axis: int | str | None, stack: b
     ------
     ValueError
         If an argument is not valid.
+
+    Warns
+    -----
+    UserWarning
+        With ``alpha="auto"``, if the opacity has many values and is hardly ever 255.
     """
-    values = _as_numbers(image)
-    values = _channels_last(values, np.shape(image), channel_axis, stack)
-    visible = None
-    if mask is not None:
-        visible = np.asarray(mask)
-        if visible.shape != values.shape[:-1]:
-            raise ValueError(
-                f"mask must have the shape of the image without channels, {values.shape[:-1]}; got {visible.shape}"
-            )
-        visible = visible != 0
-    if values.shape[-1] == 4 and values.dtype == np.uint8:
-        visible = both_visible(visible, values[..., 3] > 0)
-        values = values[..., :3]
-    finite = finite_pixels(values)
-    visible = both_visible(visible, finite)
-    if values.dtype == np.float64 and (np.abs(values if finite is None else values[finite]) >= LARGEST).any():
-        raise ValueError("image has values whose squares overflow: divide the image by a constant")
+    values = _channels_last(_as_numbers(image), np.shape(image), channel_axis, stack)
+    visible = None if mask is None else as_mask(mask, values.shape[:-1])
+    hidden = hidden_entries(image)
+    if hidden is not None:
+        hidden = _channels_last(hidden, np.shape(image), channel_axis, stack)
+        visible = both_visible(visible, ~np.asarray(hidden.any(axis=-1)))
+    if has_opacity(alpha, values.shape[-1], declared=values.shape[-1] == 4 and values.dtype == np.uint8):
+        opacity = to_opacity(values[..., -1])
+        if alpha == "auto":
+            warn_of_doubtful_opacity(opacity, "image")
+        visible = both_visible(visible, opacity > 0)
+        values = values[..., :-1]
+    visible = both_visible(visible, finite_pixels(values))
     if visible is not None and visible.all():
         visible = None
     if visible is not None and not visible.any():
         raise ValueError("image has no visible pixel: all are masked, transparent or NaN")
+    _require_moderate(values, visible)
     return Pixels(np.ascontiguousarray(values), visible)
 
 
@@ -149,7 +168,8 @@ def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
     pixels : Pixels
         An image.
     labels : array-like of int
-        Array of the shape of the image without channels: class of each seed, -1 at other pixels.
+        Array of the shape of the image without channels: class of each seed, -1 at other pixels. Entries that a masked
+        array masks are no seeds.
     n_classes : int
         Number of classes; labels are 0 to ``n_classes - 1``.
 
@@ -164,11 +184,14 @@ def with_seeds(pixels: Pixels, labels: Any, n_classes: int) -> Pixels:
         If the labels have another shape, or are not whole numbers in that range.
     """
     seeds = np.asarray(labels)
+    hidden = hidden_entries(labels)
+    if hidden is not None and seeds.dtype.kind in "iu":
+        seeds = np.where(hidden, -1, seeds.astype(np.int64))
     if seeds.shape != pixels.shape:
         raise ValueError(f"labels must have the shape of the image without channels, {pixels.shape}; got {seeds.shape}")
     if seeds.dtype.kind not in "iu" or seeds.min() < -1 or seeds.max() >= n_classes:
         raise ValueError(
-            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown;  "
+            f"labels must be whole numbers: classes from 0 to {n_classes - 1}, and -1 where the class is unknown; "
             f"got {seeds.dtype} from {seeds.min()} to {seeds.max()}"
         )
     seeds = seeds.astype(np.int64)
@@ -182,12 +205,41 @@ def _as_numbers(image: Any) -> Rows:
             f"image must be an array; for a file, call picture = imaging.read_picture({str(image)!r}): picture.pixels "
             "is the image and picture.alpha its mask of opaque pixels"
         )
-    values = np.asarray(image)
+    values = np.ma.getdata(image) if np.ma.isMaskedArray(image) else np.asarray(image)
     if values.dtype.type in KEPT_TYPES:
         return values
-    if values.dtype.kind not in "iub":
-        raise ValueError(f"image must be numeric; got an array of {values.dtype}")
-    return values.astype(_FLOAT_FOR.get(values.dtype, np.float64))
+    if values.dtype.kind not in "iub" and values.dtype.type is not np.float16:
+        raise ValueError(
+            f"image must be numeric (bool, integers, or floats of 16 to 64 bits); got an array of {values.dtype}"
+        )
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8 and values.size:
+        most = max(-int(values.min()), int(values.max()))
+        if most > LARGEST_INTEGER:
+            raise ValueError("image has integers above 2^53, which cannot be held exactly; divide them")
+    return values.astype(_NARROWER.get(values.dtype.type, np.float64))
+
+
+def _require_moderate(values: Rows, visible: BoolArray | None) -> None:
+    """ValueError that names the first visible pixel with a number for missing data, or whose square overflows."""
+    most = _LARGEST.get(values.dtype)
+    if most is None:
+        return
+    limit = min(most, _MISSING)
+    with np.errstate(invalid="ignore"):
+        if values.min() > -limit and values.max() < limit:
+            return
+        sizes = np.abs(values)
+        wrong = ((sizes >= most) | (sizes == _MISSING)).any(axis=-1)
+    wrong = wrong if visible is None else wrong & visible
+    if not wrong.any():
+        return
+    where = tuple(int(position) for position in np.argwhere(wrong)[0])
+    found = values[where][np.nanargmax(np.abs(values[where]))]
+    what = f"whose squares overflow {values.dtype}" if abs(found) >= most else "at the limit of float32"
+    raise ValueError(
+        f"image has values {what}, such as {found:g} at {where}. If they stand for missing data, set the pixels to NaN "
+        "or exclude them by mask; if not, divide the image by a constant"
+    )
 
 
 def _channels_last(values: Rows, given_shape: tuple[int, ...], channel_axis: int | str | None, stack: bool) -> Rows:

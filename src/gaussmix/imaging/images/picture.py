@@ -8,9 +8,11 @@ import numpy as np
 
 from gaussmix.core.display import display_range, to_bytes
 from gaussmix.core.typing import BoolArray, Rows
-from gaussmix.imaging.images.pixels import Pixels, both_visible, finite_pixels
+from gaussmix.imaging.images.masks import as_mask, hidden_entries
+from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
 
 _MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
+_TYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,9 @@ class Picture:
     Attributes
     ----------
     pixels : (..., channels) array of uint8, uint16, int16, float32 or float64
-        Pixels with two spatial axes, or three in a volume; if `stacked`, after an axis of pages.
+        Pixels with two spatial axes, or three in a volume; if `stacked`, after an axis of pages. Other numbers are
+        converted to the narrowest of these types that holds them exactly. Pixels that a masked array of NumPy masks
+        become transparent.
     alpha : array of uint8 of the shape of the axes, or None
         Opacity; pixels of opacity 0 are not visible. None: all pixels are opaque.
     stacked : bool
@@ -32,6 +36,8 @@ class Picture:
         ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
         Geometry of the file, in the form of the module that reads and writes its format.
+    nodata : int, float or None
+        Number that stands for "no data" in the file. Pixels that had it are transparent.
     """
 
     pixels: Rows
@@ -40,8 +46,16 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     suffix: str = ""
     geometry: Any = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
+        if np.ma.isMaskedArray(self.pixels):
+            self._unmask()
+        if self.pixels.dtype not in _TYPES:
+            try:
+                object.__setattr__(self, "pixels", narrow(self.pixels))
+            except ValueError as error:
+                raise ValueError(f"pixels {error}") from None
         if self.n_axes not in (2, 3):
             raise ValueError(
                 f"pixels must have 2 spatial axes (picture) or 3 (volume), then an axis of channels; got the shape "
@@ -53,6 +67,14 @@ class Picture:
             raise ValueError(f"alpha has the shape {self.alpha.shape}; the picture has {self.shape}")
         if self.spacing is not None and len(self.spacing) != self.n_axes:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
+
+    def _unmask(self) -> None:
+        """Make the pixels transparent that a masked array masks in any channel."""
+        hidden, pixels = hidden_entries(self.pixels), np.ma.getdata(self.pixels)
+        object.__setattr__(self, "pixels", pixels)
+        if hidden is not None:
+            opacity = np.uint8(255) if self.alpha is None else self.alpha
+            object.__setattr__(self, "alpha", np.where(hidden.any(axis=-1), np.uint8(0), opacity))
 
     @cached_property
     def _content(self) -> Pixels:
@@ -118,11 +140,28 @@ class Picture:
         pages = self.shape[1:] if self.stacked else self.shape
         if mask.shape not in (self.shape, pages):
             raise ValueError(f"the mask has the shape {mask.shape}, the picture {self.shape}; they must be equal")
-        alpha = np.where(mask, np.uint8(255) if self.alpha is None else self.alpha, np.uint8(0))
+        alpha = np.where(as_mask(mask, mask.shape), np.uint8(255) if self.alpha is None else self.alpha, np.uint8(0))
         masked = replace(self, alpha=np.ascontiguousarray(np.broadcast_to(alpha, self.shape)))
         if masked.n_visible == 0:
             raise ValueError("the mask leaves no visible pixel")
         return masked
+
+    def with_transparent(self, pixels: BoolArray) -> Self:
+        """Return the picture with some pixels transparent too; none may be left.
+
+        Parameters
+        ----------
+        pixels : array of bool of the picture's shape
+            Pixels that become transparent.
+
+        Returns
+        -------
+        Picture
+            The same picture if there are no such pixels.
+        """
+        if not pixels.any():
+            return self
+        return replace(self, alpha=np.where(pixels, np.uint8(0), np.uint8(255) if self.alpha is None else self.alpha))
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
         """Return an array of the picture's shape from values of the visible pixels.
@@ -184,8 +223,8 @@ class Picture:
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
         """Return the picture in display colors.
 
-        Bytes are unchanged; other values are scaled from black to white between the limits. Two channels, or more than
-        three, are shown as their mean.
+        Bytes are unchanged unless `limits` scales them; other values are scaled from black to white between the limits.
+        Two channels, or more than three, are shown as their mean.
 
         Parameters
         ----------
@@ -197,9 +236,10 @@ class Picture:
         (shape, 3 or 4) array of uint8
             Red, green, blue and, unless all pixels are visible, opacity.
         """
-        pixels = self.pixels if self.pixels.shape[-1] in (1, 3) else self.pixels.mean(axis=-1, keepdims=True)
-        if pixels.dtype != np.uint8:
-            black, white = limits or self.limits
+        several = self.pixels.shape[-1] not in (1, 3)
+        pixels = self.pixels.mean(axis=-1, keepdims=True) if several else self.pixels
+        black, white = limits or self.limits
+        if pixels.dtype != np.uint8 or (black, white) != (0, 255):
             pixels = pixels.astype(np.float32)
             pixels = to_bytes(np.where(np.isnan(pixels), np.float32(black), pixels), black, white)
         colors = np.broadcast_to(pixels, (*self.shape, 3))
@@ -212,9 +252,14 @@ class Picture:
 
     @cached_property
     def limits(self) -> tuple[float, float]:
-        """Values shown as black and as white: 0 and 255 of bytes, else the percentiles 0.1 and 99.9."""
-        values = self.rows.reshape(-1)
-        return display_range(values[:: -(-values.size // _MAX_SAMPLED) or 1])
+        """Values shown as black and as white: of bytes 0 and 255, else the percentiles 0.1 and 99.9.
+
+        White is the greatest byte of volumes, and of pictures with bytes below 64 only, unless they are in color.
+        """
+        rows = self.rows
+        if self.pixels.dtype == np.uint8 and self.pixels.shape[-1] != 3 and self.n_axes == 3 and rows.any():
+            return 0.0, float(rows.max())
+        return display_range(rows[:: -(-rows.size // _MAX_SAMPLED) or 1])
 
 
 def narrow(values: Rows) -> Rows:
@@ -243,7 +288,7 @@ def narrow(values: Rows) -> Rows:
             target = np.int16
         else:
             target = np.float32 if max(-least, greatest) <= 1 << 24 else np.float64
-            if max(-least, greatest) > 1 << 53:
+            if max(-least, greatest) > LARGEST_INTEGER:
                 raise ValueError("has integers above 2^53, which cannot be held exactly; divide them")
     elif target == np.int8:
         target = np.int16

@@ -6,6 +6,9 @@ import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray, Rows
 
+LARGEST_INTEGER = 1 << 53
+"""The integers up to this are held exactly as float64."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pixels:

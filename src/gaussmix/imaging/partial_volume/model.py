@@ -60,8 +60,9 @@ class PartialVolumeModel:
 
     Each pixel is in one of a list of states: a single class, or two classes in steps of a sixth (Santago and Gage, IEEE
     Transactions on Medical Imaging 12 (1993), 566-574, with a list instead of their integral). Let h be the sums of the
-    expected fractions of the nearest neighbors of a pixel along the axes, and g those of the second neighbors. A state
-    with the fractions f has the prior probability ``~ weight exp(f (smoothing[0] h + smoothing[1] g))``.
+    expected fractions of the nearest neighbors of a pixel along the axes, and g those of the second neighbors. The
+    prior probability of a state with the fractions f is proportional to ``weight exp(f (smoothing[0] h + smoothing[1]
+    g))``.
 
     Attributes
     ----------

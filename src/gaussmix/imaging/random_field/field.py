@@ -1,4 +1,4 @@
-"""Hidden Potts field, computed by compiled code (cpp/imaging)."""
+"""Hidden Potts random field, computed by compiled code (cpp/imaging)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,18 +16,21 @@ _PIECE = 1 << 18  # pixels whose float64 values are in memory at a time
 
 @dataclass(frozen=True, eq=False)
 class PseudoLikelihood:
-    """Pseudo-likelihood of the parameters of a random field with the neighbor sums ``s[i, c]``.
+    """Pseudo-likelihood (Besag 1975) of the parameters of a random field.
+
+    ``s[i, c] = sum_j w_ij q[j, c]`` is the weighted number of neighbors of pixel i in class c.
 
     Attributes
     ----------
     responsibilities : (n, c) array of float32
-        ``r[i, c] ~ exp(scores[i, c] + smoothing s[i, c])``.
+        ``r[i, c]``, proportional to ``exp(scores[i, c] + smoothing s[i, c])``; their sum over c is one.
     log_likelihood : float
-        ``sum_i log sum_c p(c | s_i) p(x_i | c)`` with ``p(c | s) ~ exp(a[c] + smoothing s[c])``, in nats.
+        ``sum_i log sum_c p(c | s_i) p(x_i | c)`` in nats, with ``p(c | s)`` proportional to
+        ``exp(a[c] + smoothing s[c])``.
     gradient : (c + 1,) array
-        Gradient of ``sum_ic r[i, c] log p(c | s_i)`` in the preferences and the smoothing.
+        Gradient of ``sum_ic r[i, c] log p(c | s_i)`` with respect to the preferences ``a`` and the smoothing.
     curvature : (c + 1, c + 1) array
-        Minus its second derivatives.
+        Negative Hessian of the same sum.
     """
 
     responsibilities: npt.NDArray[np.float32]
@@ -39,15 +42,16 @@ class PseudoLikelihood:
 class RandomField:
     """Class probabilities of the pixels of an image, or of a stack of images of one size.
 
-    The prior of the classes z is the Potts model ``p(z) ~ exp(sum_i a[z_i] + smoothing sum_ij w_ij [z_i = z_j])``,
-    with the second sum over pairs of neighbors. ``scores`` are ``a[c] + log p(x_i | c)``. The distribution of
-    the classes given the image is approximated by independent pixels (mean field; Zhang, Modestino and Langan, IEEE
-    Transactions on Image Processing 3 (1994), 405-420). Pixels are updated one at a time, so the free energy never
-    falls:
+    The prior of the classes z is the Potts model: p(z) is proportional to
+    ``exp(sum_i a[z_i] + smoothing sum_ij w_ij [z_i = z_j])``. The second sum is over pairs of neighbors, and the
+    preferences ``a`` are the external field. ``scores`` are ``a[c] + log p(x_i | c)``. The distribution of the classes
+    given the image is approximated by independent pixels (mean field; Zhang, Modestino and Langan, IEEE Transactions on
+    Image Processing 3 (1994), 405-420). A sweep updates the class probabilities q of one pixel after another,
 
-        q[i, c] ~ exp(scores[i, c] + smoothing sum_j w_ij q[j, c])
+        q[i, c] proportional to exp(scores[i, c] + smoothing sum_j w_ij q[j, c]),
 
-    Pixels are rows n = 0, 1, ... in C order of the shape. Results are bitwise equal for any number of threads.
+    so `free_energy` never decreases. Pixels are numbered 0, 1, ... in C order. Results are bitwise equal for any number
+    of threads.
 
     Parameters
     ----------
@@ -56,11 +60,12 @@ class RandomField:
     n_classes : int
         Number of classes, 1 to 255.
     neighborhood : Neighborhood
-        Neighbors on as many axes as the shape has.
+        Neighbors and their weights, on as many axes as the shape has.
     visible : array of bool of that shape, optional
         Pixels that have a class, by default all; the others have probability 0 for every class.
     edges : (m, shape) array of uint8, optional
-        255 times the factor of the weight between each pixel and the one at each offset; by default 255.
+        For each of the m offsets and each pixel, the factor of the weight between the pixel and its neighbor at the
+        offset, from 0 to 255 for 0 to 1; by default 255.
     """
 
     def __init__(
@@ -92,15 +97,15 @@ class RandomField:
         first : int, default=0
             Number of the first of these pixels.
         keep : bool, default=False
-            Whether to keep the probabilities instead of computing them from the scores alone.
+            Whether to keep the current probabilities. Otherwise they are computed from the scores, without neighbors.
         """
         self._native.load(first, np.ascontiguousarray(scores, dtype=np.float64), keep)
 
     def pool(self) -> None:
-        """Set the probabilities of the pixels of each block, two along each axis, from their summed scores.
+        """Set the probabilities of the pixels of each block of two pixels along each axis from their summed scores.
 
-        In noise, sweeps that start from pooled probabilities reach a better optimum, and sooner, than sweeps that start
-        from single pixels.
+        In a noisy image, sweeps that start from these probabilities converge faster and to a better optimum than sweeps
+        that start from those of single pixels.
         """
         self._native.pool()
 
@@ -113,7 +118,11 @@ class RandomField:
         self._native.draw(smoothing, seed)
 
     def free_energy(self, smoothing: float) -> float:
-        """Return ``sum q (scores - log q) + smoothing / 2 sum_ij w_ij sum_c q[i, c] q[j, c]``, in nats."""
+        """Return ``sum q (scores - log q) + smoothing / 2 sum_ij w_ij sum_c q[i, c] q[j, c]``, in nats.
+
+        Higher is better: minus the log partition function of the prior, it is a lower bound of the log-likelihood.
+        (Physics defines the free energy with the opposite sign.)
+        """
         return self._native.free_energy(smoothing)
 
     def probabilities(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.float32]:
@@ -130,12 +139,12 @@ class RandomField:
         smoothing : float
             Interaction strength of neighboring pixels.
         preferences : (c,) array
-            The ``a`` included in the scores.
+            The external field ``a`` that is included in the scores.
 
         Returns
         -------
         PseudoLikelihood
-            Values at the current probabilities of the neighbors.
+            Pseudo-likelihood for the current probabilities of the neighbors.
         """
         k = self.n_classes
         table = np.empty((self.n_pixels, k), dtype=np.float32)
@@ -153,6 +162,6 @@ class RandomField:
 
 
 def split_pixels(n_pixels: int) -> Iterator[slice]:
-    """Yield slices of bounded size that cover the pixels 0 to n."""
+    """Yield consecutive slices of bounded size that cover the pixels 0 to ``n_pixels - 1``."""
     for first in range(0, n_pixels, _PIECE):
         yield slice(first, min(first + _PIECE, n_pixels))

@@ -23,7 +23,7 @@ class MeanFieldFit:
     classes : Classes
         The fitted classes.
     free_energies : tuple of float
-        Free energy, including the log prior, after each iteration; it never falls.
+        Free energy (`RandomField.free_energy`) plus the log prior after each iteration, in nats; it never decreases.
     last_step : Step or None
         The last M-step, with its repairs.
     """

@@ -51,14 +51,15 @@ class SmoothingEstimate:
 def estimate_smoothing(
     grids: list[Grid], component_grids: list[Grid], starts: Sequence[Classes], update: AbstractUpdate, seed: int
 ) -> SmoothingEstimate:
-    """Estimate the smoothing and the preferences, means and covariances of the classes.
+    """Estimate the smoothing and the preferences (external field), means and covariances of the classes.
 
-    The class of every pixel is drawn given its neighbors. Given the drawn neighbors, pixels have
-    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + smoothing s[i, c])``, where s
-    are the weights of the neighbors of each class. The M-step updates the components; Newton's method moves preferences
-    and smoothing to the maximum of ``sum_ic r[i, c] log p(c | s_i)``. Averages over many draws are returned: the
-    simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the true parameters the
-    expectation of that gradient is zero. With a mean field it is not, and the smoothing diverges in noisy images.
+    The class of every pixel is drawn given its neighbors. Given the drawn neighbors, the responsibilities ``r[i, c]``
+    are proportional to ``p(c | s_i) p(x_i | c)``, and ``p(c | s_i)`` to ``exp(a[c] + smoothing s[i, c])``, where
+    ``s[i, c]`` is the total weight of the neighbors in class c. The M-step updates the components; Newton's method
+    moves preferences and smoothing to the maximum of ``sum_ic r[i, c] log p(c | s_i)``. Averages over many draws are
+    returned: the simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the true
+    parameters, the expectation of the gradient of this sum is zero. With mean-field probabilities instead of draws it
+    is not, and the estimate of the smoothing diverges for noisy images.
 
     Parameters
     ----------
