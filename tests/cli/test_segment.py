@@ -297,7 +297,8 @@ def test_masks_of_a_folder_go_by_name(folder, tmp_path):
 def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     (tmp_path / "labels").mkdir()
     scribbles(tmp_path / "labels" / "b.png", height=21)
-    succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    out = succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels").stdout
+    assert "painted    0 #b40000, 1 #ffff00" in out
     for name in "abc":
         np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
     (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")

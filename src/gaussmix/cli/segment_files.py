@@ -93,6 +93,7 @@ class _Done:
     shares: FloatArray
     colors: Rows
     views: list[View]
+    painted: Rows | None = None
 
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
@@ -147,6 +148,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
         entries += [Entry("fitted to", fitted), _smoothing(shared)]
+    entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
@@ -210,7 +212,7 @@ def _segment_into(
             model.save(partial / _MODEL)
     painted = given.painted_colors(picture, segmentation.known)
     views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
-    return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
+    return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
@@ -293,6 +295,16 @@ def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
 def _small(view: View) -> View:
     step = -(-max(view.picture.shape[:2]) // _SHOWN_PIXELS)
     return replace(view, picture=view.picture[::step, ::step].copy(), segments=view.segments[::step, ::step].copy())
+
+
+def _painted(done: Sequence[_Done]) -> list[Entry]:
+    """Return a line with the painted color of each class, if all annotated files have the same."""
+    palettes = {
+        tuple(f"{number} #{bytes(color).hex()}" for number, color in enumerate(item.painted))
+        for item in done
+        if item.painted is not None
+    }
+    return [Entry("painted", ", ".join(*palettes))] if len(palettes) == 1 else []
 
 
 def _smoothing(segmenter: "GaussianMixtureSegmenter") -> Entry:
