@@ -26,7 +26,7 @@ def progress_bar(
     *,
     shown: bool = True,
     after: float = 0.0,
-    line_after: float = LONG,
+    line_after: float | None = None,
     console: "Console | None" = None,
 ) -> Iterator[Update]:
     """Show a progress bar on stderr while the body runs.
@@ -44,8 +44,8 @@ def progress_bar(
         Whether to show a bar.
     after : float
         Delay in seconds before the bar appears.
-    line_after : float
-        The same for the line outside a terminal or notebook.
+    line_after : float, optional
+        The same for the line outside a terminal or notebook; by default `LONG`.
     console : Console, optional
         Console to draw on; by default one on stderr.
 
@@ -62,8 +62,8 @@ def progress_bar(
 
     console = console or Console(stderr=True)
     if not (console.is_terminal or console.is_jupyter):
-        with _lines(description, total, line_after, console) as update_count:
-            yield update_count
+        with _lines(description, total, LONG if line_after is None else line_after, console) as count:
+            yield count
         return
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     if total is None:
