@@ -485,5 +485,7 @@ def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatc
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("gaussmix.cli.segment_files.write_figure", no_room)
-    assert "no space left on device" in fails("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    result = run("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    assert (result.exit_code, "pixels" in result.stdout) == (2, True)
+    assert result.stderr == f"Error: {tmp_path / 'out' / 'figure.png'}: no space left on device.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -118,6 +118,18 @@ def test_a_table_without_numbers_is_refused(table, message):
         inspect_rows(table)
 
 
+@pytest.mark.parametrize("others", [{}, {"k": ["u", "v", "w"]}, {"d": DAYS[:3]}, {"b": [1.0, np.nan, 2.0]}])
+def test_integers_that_floats_cannot_hold_are_refused(others):
+    with pytest.raises(ValueError, match="'z'"):
+        inspect_rows(pd.DataFrame({"a": [1.0, 2.0, 4.0], "z": [2**60 + 1, 1, 2], **others}))
+
+
+@pytest.mark.parametrize("values", [np.array(DAYS)[:, None], np.ma.masked_equal(np.eye(3), 1.0)])
+def test_arrays_of_dates_and_masked_arrays_are_refused(values):
+    with pytest.raises(ValueError, match="date|masked"):
+        inspect_rows(values)
+
+
 def test_a_sound_table_has_no_line_about_columns():
     labels = {label for label, _ in entries(inspect_rows(SOUND))}
     assert labels == {"rows", "unusual"}

@@ -348,6 +348,9 @@ def test_one_column_has_two_models():
         ({"reg_covar": "wishart"}, "reg_covar must be"),
         ({"reg_covar": -1}, "reg_covar must be a finite number"),
         ({"time_budget": -1}, "time_budget must be"),
+        ({"n_jobs": "all"}, "n_jobs must be a number of threads"),
+        ({"n_jobs": 0}, "n_jobs must be a number of threads"),
+        ({"progress": "yes"}, "progress must be True or False"),
         ({"n_folds": 1}, "n_folds must be a whole number, at least 2"),
     ],
 )

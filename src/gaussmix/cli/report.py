@@ -7,11 +7,12 @@ import typer
 
 from gaussmix.cli.console import command
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, SeedOption, TablePath, flag, header_given
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.select import numbers_in
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import WeightsOption, read_features, read_weights
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.text import Entry, entry_grid
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 
 from gaussmix.cli.console import notes
-from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.outputs import check_output_folder
 from gaussmix.cli.picture_input import PictureInput
-from gaussmix.cli.summary import files_summary, segments_summary
+from gaussmix.cli.summary import files_summary, print_apart, segments_summary
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_folder
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry, counted, entry_grid, printable
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.imaging import (
     Picture,
     Segmentation,
@@ -42,7 +44,7 @@ _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
-_STEPS = 3  # of the work on a file: fitting, labeling, drawing
+_STEPS = 3  # of the work on a file: fitting, labeling, writing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
@@ -101,21 +103,26 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with progress_bar("Fitting", _STEPS, console=notes()) as update, complete_folder(settings.output) as partial:
+    with progress_bar("Fitting", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
-        segmenter = segmentation.segmenter
-        settings.write(partial, segmentation)
-        named_mixture(segmenter, picture).save(partial / _MODEL)
-        update("Drawing")
         painted = given.painted_colors(picture, segmentation.known)
-        drawn = _draw(partial, given, segmentation, painted)
-        written = sorted(path.name for path in partial.iterdir())
+        summary = segments_summary(segmentation, fractions=settings.fractions, painted=painted)
+        segmenter = segmentation.segmenter
+        entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
+        update("Writing")
+        try:
+            with complete_folder(settings.output) as partial:
+                settings.write(partial, segmentation)
+                named_mixture(segmenter, picture).save(partial / _MODEL)
+                drawn = _draw(partial, given, segmentation, painted)
+                written = sorted(path.name for path in partial.iterdir())
+        except OSError:  # the fit is done: it is shown even if it cannot be written
+            print_apart(summary, entry_grid(entries))
+            raise
     _warn_of_older(settings.output, written)
-    entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
     entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    table = segments_summary(segmentation, fractions=settings.fractions, painted=painted)
-    return [table, entry_grid(entries)]
+    return [summary, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -140,11 +147,16 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             update()
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
-    with complete_folder(settings.output) as partial:
-        if shared is not None:
-            done[0].model.save(partial / _MODEL)
-        subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
-        write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
+    try:
+        with complete_folder(settings.output) as partial:
+            if shared is not None:
+                done[0].model.save(partial / _MODEL)
+            subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
+            write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    except OSError:
+        print_apart(table)
+        raise
     entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
         entries += [Entry("fitted to", fitted), _smoothing(shared)]
@@ -153,7 +165,6 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
-    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     return [table, entry_grid(entries)], list(wrong.values())
 
 
@@ -218,14 +229,13 @@ def _segment_into(
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
     """Segment a picture with its own model; errors and warnings name the file."""
     known = given.read_seeds(picture)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collected_warnings() as caught:
         try:
             segmentation = segment_picture(picture, settings.new_segmenter(picture, known is not None), known)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
     for warning in caught:
-        warnings.warn(f"{given.path.name}: {warning.message}", stacklevel=2)
+        warnings.warn(f"{given.path.name}: {warning}", stacklevel=2)
     return segmentation
 
 

@@ -15,6 +15,7 @@ from gaussmix.components.distances import (
     require_comparable,
     total_variation,
 )
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray
@@ -198,6 +199,7 @@ class MixtureComparison:
         return Group(table, *plain, last)
 
 
+@underflow_to_zero
 def compare_mixtures(
     old: Mixture,
     new: Mixture,

@@ -11,11 +11,13 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Random, Seed
-from gaussmix.core.validation import as_rows
+from gaussmix.core.validation import LARGEST, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -100,6 +102,8 @@ class Mixture:
         centers = _numbers(means, "means")
         if centers.ndim != 2 or 0 in centers.shape:
             raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
+        if not np.abs(centers).max() < LARGEST:
+            raise ValueError(f"means must be below {LARGEST:g}, or squares overflow; got {np.abs(centers).max():g}")
         n_components, n_features = centers.shape
         shares = check_weights(_numbers(weights, "weights"), n_components)
         spread = _numbers(covariances, "covariances")
@@ -140,6 +144,7 @@ class Mixture:
         """The name of the covariance structure: "full", "tied", "diag", "spherical" or mclust's letters."""
         return self.covariance.name
 
+    @underflow_to_zero
     def whitened(self) -> WhitenedMixture:
         """Return the mixture in the form that engines read.
 
@@ -214,6 +219,7 @@ class Mixture:
         """
         return assign_rows(self._engine(X), self.whitened(), "labels")
 
+    @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.
 
@@ -426,25 +432,8 @@ class Mixture:
         return feature % self.n_features
 
 
-def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
-    """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
-    if weights.shape != (n_components,):
-        raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
-    if not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(
-            "The parameter 'weights' should be in the range [0, 1], but got "
-            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
-        )
-    if abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
-    return weights / weights.sum()
-
-
 def _numbers(values: Any, name: str) -> FloatArray:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numbers: {error}") from error
+    array = as_numbers(values, name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return array

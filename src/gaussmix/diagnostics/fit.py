@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
@@ -85,6 +86,7 @@ class FitRecord:
         )
 
 
+@underflow_to_zero
 def inspect_fit(
     mixture: Mixture, record: FitRecord | None, rows: Rows | None = None, row_weights: FloatArray | None = None
 ) -> Report:

@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.text import default_names, join_words
@@ -24,6 +25,7 @@ _START_ROWS = 100_000
 _SHOWN, _FEW_DISTINCT = 5, 0.2
 
 
+@underflow_to_zero
 def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
     """Report what may cause problems in a fit to these rows.
 

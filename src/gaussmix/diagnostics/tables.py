@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.text import counted, default_names, join_words
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
@@ -54,11 +55,12 @@ def numeric_part(X: Any) -> NumericPart:
     """
     columns = getattr(X, "columns", None)
     names = None if columns is None else tuple(map(str, columns))
-    given = np.asarray(X)
+    given = np.asarray(X if names else check_numbers(X))
     if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
         raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")
     facts: dict[str, Any] = {"n_given": len(given), "not_numbers": [], "missing": []}
     if given.dtype.kind in "buif" and (given.dtype.kind != "f" or _is_finite(given)):
+        check_numbers(X)
         return NumericPart(given, names, None, facts)
     if names is None:
         try:
@@ -86,6 +88,8 @@ def _columns_of_numbers(
     for at, (name, label) in enumerate(zip(X.columns, names, strict=True)):
         column = X.iloc[:, at] if hasattr(X, "iloc") else X[name]
         values = _as_numbers(column)
+        if np.asarray(column).dtype.kind in "iu":
+            check_numbers(X[[name]])
         if values is None:
             facts["not_numbers"].append({"column": label, **_describe_other(column)})
         else:

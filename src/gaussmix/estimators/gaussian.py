@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -15,11 +14,12 @@ from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
-from gaussmix.core.errors import DegenerateDataWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
-from gaussmix.core.validation import naming_columns
+from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
@@ -211,7 +211,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied, except
             for distinct rows if rows repeat three times or more on average.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -236,7 +237,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         DegenerateDataWarning
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
         return self
 
@@ -248,7 +249,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         X : (n, d) array-like or table
             Rows to fit and to label.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -257,13 +259,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self.mixture_.whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
         check_gaussian_mixture(self)
-        with naming_columns(X):
-            rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
         require_enough_rows(rows, self.n_components)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
@@ -279,10 +280,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if result.columns is not None:
-            columns = result.columns
-            warnings.warn(
-                DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
-            )
+            warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
         if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
@@ -349,6 +347,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
                 membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
             else:
+                require_unmasked(self.init_params, "init_params")
                 membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
@@ -361,6 +360,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
         return watch
 
+    @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -92,6 +93,7 @@ class Comparison:
         notes = f"{_NOTES}\n{_INCOMPARABLE}" if self.n_warned.any() else _NOTES
         return "\n\n".join([self._heading(), self._ways_table(), self._starts_table(), self._soft_table(), notes])
 
+    @underflow_to_zero
     def figure(self, title: str | None = None) -> Any:
         """Draw the classes of each method, histograms with component densities, and the fits of each start.
 

@@ -1,7 +1,6 @@
 """Choice of the number of classes by a criterion that allows for the correlation of neighboring pixels."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +8,10 @@ import numpy as np
 import scipy.fft
 from scipy.special import entr
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
@@ -31,6 +32,7 @@ N_STARTS = 4
 _MEAN_SHARE = 0.5
 
 
+@underflow_to_zero
 def estimate_n_classes(
     images: Sequence[Pixels], features: Features, *, covariance_type: str = "full", random_state: Any = None
 ) -> int:
@@ -84,6 +86,7 @@ def estimate_n_classes(
     return FEWEST + int(np.argmax(values))
 
 
+@underflow_to_zero
 def independent_pixels(image: FloatArray) -> float:
     """Return the number of independent pixels that determine a variance as precisely as an image does.
 
@@ -147,8 +150,7 @@ def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
     estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=N_STARTS, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with collected_warnings():
         return estimator.fit(sample).mixture_
 
 

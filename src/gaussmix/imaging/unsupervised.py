@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 from gaussmix.core.errors import RidgeWarning
 from gaussmix.core.typing import Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.partial_volume.estimate import estimate_fractions
@@ -114,11 +114,10 @@ def estimate_bias_field(pixels: Pixels, labeler: Labeler, spacing: Any, *, stack
     return estimate.bias_field
 
 
-def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning | str, ...]:
+def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning, ...]:
     """Fit a mixture to the colors of all pixels; return its warnings except those about a class of one color."""
     sample.require_colors(estimator.n_components)
     colors = sample.colors
-    with catch_warnings(record=True) as caught:
-        simplefilter("always")
+    with collected_warnings() as found:
         estimator.fit(colors.values, sample_weight=colors.weights)
-    return tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
+    return tuple(warning for warning in found if not isinstance(warning, RidgeWarning))

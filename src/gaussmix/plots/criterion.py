@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
 
@@ -94,6 +95,7 @@ class CriterionDisplay:
         self.best_covariance_type = str(best_covariance_type)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls, search: Any, *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -125,6 +127,7 @@ class CriterionDisplay:
         return cls.from_table(search.results_, criterion=criterion, ax=ax, **shown)
 
     @classmethod
+    @underflow_to_zero
     def from_table(
         cls, table: "SelectionTable", *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -178,6 +181,7 @@ class CriterionDisplay:
         """Differences from the best model, (s, m); negative for doubtful models with a lower criterion."""
         return self.values - self.best_value
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the lines.
 

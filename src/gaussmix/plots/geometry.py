@@ -5,10 +5,12 @@ import math
 import numpy as np
 from scipy.special import gammaincinv, ndtri
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray
 
 
+@underflow_to_zero
 def radius_holding(probability: float, n_features: int = 2) -> float:
     """Return the Mahalanobis radius within which a normal distribution has a given probability.
 
@@ -38,6 +40,7 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     return math.sqrt(2 * gammaincinv(n_features / 2, probability))
 
 
+@underflow_to_zero
 def ellipse(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
     """Return points at a Mahalanobis distance from the mean.
 
@@ -74,6 +77,7 @@ def ellipse(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0, n_point
     return np.asarray(np.asarray(mean, dtype=np.float64) + circle @ root)
 
 
+@underflow_to_zero
 def principal_axes(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) -> FloatArray:
     """Return the principal axes of an ellipse, longest first.
 
@@ -104,6 +108,7 @@ def principal_axes(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) 
     return np.asarray(np.asarray(mean, dtype=np.float64) + np.stack([-halves, halves], axis=1))
 
 
+@underflow_to_zero
 def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
     """Return the densities at the edges of the highest density regions of given masses.
 
@@ -152,6 +157,7 @@ def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18)
     return np.interp(wanted, np.cumsum(share) - 0.5 * share, log_density[order])
 
 
+@underflow_to_zero
 def marginal_densities(mixture: Mixture, feature: int | str, grid: ArrayLike) -> FloatArray:
     """Return the marginal densities of the components in a feature, times their weights.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.plots.components import Range, drawn_components, views_of
@@ -82,6 +83,7 @@ class HistogramDisplay:
     figure_: "Figure | SubFigure" = field(init=False, repr=False)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
@@ -116,6 +118,7 @@ class HistogramDisplay:
         given = None if X is None else rows_of(whole, X)
         return histogram_of(whole, given, position).plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(
         self, ax: "Axes | None" = None, *, upright: bool = False, root: bool = False, numbers: bool = True
     ) -> Self:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, IntArray
 
@@ -21,6 +22,7 @@ Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Function of points (m, 2) that returns values (m,) and gradients (m, 2)."""
 
 
+@underflow_to_zero
 def density_contours(mixture: Mixture, x: ArrayLike, y: ArrayLike, levels: ArrayLike) -> list[list[FloatArray]]:
     """Return the contours of the density of a mixture.
 
@@ -59,6 +61,7 @@ def density_contours(mixture: Mixture, x: ArrayLike, y: ArrayLike, levels: Array
     ]
 
 
+@underflow_to_zero
 def decision_boundaries(mixture: Mixture, x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
     """Return the boundaries between regions in which different components are most probable.
 

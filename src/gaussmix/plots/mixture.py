@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
@@ -119,6 +120,7 @@ class MixtureDisplay:
     figure_: "Figure | SubFigure" = field(init=False, repr=False)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
@@ -189,6 +191,7 @@ class MixtureDisplay:
         )
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(
         self,
         ax: "Axes | None" = None,

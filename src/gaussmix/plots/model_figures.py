@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 from gaussmix.core.typing import ArrayLike
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _TITLED = 1.0  # inches for the title above the axes
 
 
+@underflow_to_zero
 def model_figure(
     mixture: Mixture,
     X: ArrayLike | None = None,
@@ -67,6 +69,7 @@ def model_figure(
     return figure
 
 
+@underflow_to_zero
 def scatter_figure(
     mixture: Mixture,
     X: ArrayLike | None = None,

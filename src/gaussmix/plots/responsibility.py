@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes, words_on
@@ -86,6 +87,7 @@ class ResponsibilityDisplay:
         self.threshold = float(threshold)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls, model: Any, X: ArrayLike, *, threshold: float = 0.8, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -148,6 +150,7 @@ class ResponsibilityDisplay:
         """Number of doubtful rows."""
         return len(self.doubtful)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the bands.
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.display import UNLABELED, display_range, to_bytes
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, Rows
 from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
 
@@ -90,6 +91,7 @@ class SegmentationDisplay:
         self.aspect = float(aspect)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls, segmenter: Any, image: ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -159,6 +161,7 @@ class SegmentationDisplay:
         """Number of classes of the segmenter, including those absent from this plane."""
         return len(self.shares)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
         """Draw one view of the picture.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
@@ -95,6 +96,7 @@ class UncertaintyDisplay:
         self.surface = None if surface is None else np.asarray(surface, dtype=np.float64)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
@@ -144,6 +146,7 @@ class UncertaintyDisplay:
         )
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the background and the points.
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.special import entr
 
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import ArrayLike, FloatArray
 
 _STEPS = (2.0, 6.0, 10.0)
@@ -133,6 +135,7 @@ def aicc(log_likelihood: ArrayLike, n_parameters: ArrayLike, n: ArrayLike) -> An
     return aic(log_likelihood, n_parameters) + correction
 
 
+@underflow_to_zero
 def entropy(responsibilities: ArrayLike, row_weights: ArrayLike | None = None) -> float:
     """Return the entropy ``-sum r log r`` of responsibilities, summed over rows and components.
 
@@ -153,8 +156,8 @@ def entropy(responsibilities: ArrayLike, row_weights: ArrayLike | None = None) -
     >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
     0.693
     """
-    rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
-    return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)
+    rows = entr(as_numbers(responsibilities, "responsibilities")).sum(axis=1)
+    return float(rows.sum() if row_weights is None else as_numbers(row_weights, "row_weights") @ rows)
 
 
 CRITERIA: dict[str, Callable[..., Any]] = {
@@ -166,6 +169,7 @@ CRITERIA: dict[str, Callable[..., Any]] = {
 """Criteria by name, as functions of log_likelihood, n_parameters, n and entropy."""
 
 
+@underflow_to_zero
 def differences_in_words(differences: ArrayLike) -> Any:
     """Describe differences of BIC from the best model as strength of evidence.
 

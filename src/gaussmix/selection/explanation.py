@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.model_names import family_of
@@ -43,6 +44,7 @@ class Explanation:
         return entry_grid(self.entries)
 
 
+@underflow_to_zero
 def explain(
     table: SelectionTable, margin_error: float = math.nan, weight: float = math.nan, n_rows: int = 0
 ) -> Explanation:

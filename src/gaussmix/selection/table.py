@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from gaussmix.core.covariance import display_name
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.selection import criteria
 from gaussmix.selection.cells import Cell
@@ -381,7 +381,8 @@ def _plain(value: Any) -> Any:
 
 def _written(text: str, path: str | PathLike[str] | None) -> str:
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        with complete_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     return text
 
 

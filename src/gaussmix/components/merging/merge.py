@@ -6,7 +6,9 @@ import numpy as np
 
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import check_sample_weight
@@ -14,6 +16,7 @@ from gaussmix.core.validation import check_sample_weight
 _DRAWS = 100_000
 
 
+@underflow_to_zero
 def merge_components(
     mixture: Mixture,
     X: ArrayLike | None = None,
@@ -106,7 +109,7 @@ def _soft_clusters(
 
 
 def _check_responsibilities(values: ArrayLike, n_components: int) -> FloatArray:
-    shares = np.asarray(values, dtype=np.float64)
+    shares = as_numbers(values, "responsibilities")
     if shares.ndim != 2 or shares.shape[1] != n_components:
         raise ValueError(f"responsibilities must have the shape (n, {n_components}), got {shares.shape}")
     wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 1e-6))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gaussmix.components.merging.elbow import find_elbow
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
@@ -64,6 +65,7 @@ class MergedMixture:
         """Weights (c,) of the clusters."""
         return self.mixture.weights @ self._members()
 
+    @underflow_to_zero
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each cluster given the row: the sum over its components.
 
@@ -79,6 +81,7 @@ class MergedMixture:
         """
         return self.mixture.responsibilities(X) @ self._members()
 
+    @underflow_to_zero
     def predict(self, X: ArrayLike) -> IntArray:
         """Return the most probable cluster of each row, which may differ from that of its most probable component.
 
@@ -94,6 +97,7 @@ class MergedMixture:
         """
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
+    @underflow_to_zero
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row under the mixture.
 
