@@ -14,6 +14,8 @@ from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.images.saturation import Saturation
+from gaussmix.imaging.images.variance_floor import variance_floor
 
 FEWEST, MOST = 2, 8
 """The range of numbers that are compared."""
@@ -39,7 +41,8 @@ def estimate_n_classes(
     The criterion is ``2 m (l - h) - p log m``, with l the mean log-likelihood, h the mean entropy of the
     responsibilities, p the number of parameters and m the number of pixels. Neighboring pixels are correlated, so m is
     half the number of `independent_pixels` in the residuals of the mixture with the most components. Colors are blurred
-    by their rounding, so that all densities are finite.
+    by their rounding or, if there are three channels, by their `variance_floor`, so that all densities are finite.
+    Saturated values are moved beyond the end of the range.
 
     Parameters
     ----------
@@ -65,7 +68,9 @@ def estimate_n_classes(
     67-118: a likelihood divided by its overdispersion, which is estimated from the model with the most parameters.
     """
     rng = np.random.default_rng(0)
-    grids = [_blurred(_thinned(pixels), rng) for pixels in images]
+    saturation = Saturation.of(images)
+    floor = variance_floor(images, "rgb") if images[0].n_channels == 3 else None
+    grids = [_blurred(_thinned(pixels), saturation, floor, rng) for pixels in images]
     rows = [features.rows(grid) for grid in grids]
     sample = np.concatenate(rows).astype(np.float64)
     if len(sample) > SAMPLE_PIXELS:
@@ -132,17 +137,24 @@ def _thinned(pixels: Pixels) -> Pixels:
     return pixels.part(tuple(slice(None, None, step) for _ in pixels.shape))
 
 
-def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return values with uniform noise of the width of their rounding; integers are scaled to the range 0 to 1.
+def _blurred(
+    pixels: Pixels, saturation: Saturation | None, floor: FloatArray | None, rng: np.random.Generator
+) -> Pixels:
+    """Return values with noise of a floor, or else with uniform noise; integers are scaled to the range 0 to 1.
 
-    Floats have noise of a hundredth of their standard deviation.
+    The uniform noise has the width of the rounding of integers, and of a hundredth of the standard deviation of floats.
     """
     values = pixels.values
-    if values.dtype.kind == "u":
-        blurred = (values + rng.uniform(-0.5, 0.5, values.shape)) / np.iinfo(values.dtype).max
+    shape, is_whole = values.shape, values.dtype.kind == "u"
+    if floor is not None:
+        noise = rng.normal(size=shape) @ np.linalg.cholesky(floor).T
     else:
-        blurred = values + 0.01 * pixels.rows.std(axis=0) * rng.uniform(-0.5, 0.5, values.shape)
-    return Pixels(blurred, pixels.visible)
+        noise = (1.0 if is_whole else 0.01 * pixels.rows.std(axis=0)) * rng.uniform(-0.5, 0.5, shape)
+    scale = np.iinfo(values.dtype).max if is_whole else 1.0
+    if saturation is not None:
+        rows = values.reshape(-1, pixels.n_channels)
+        values = saturation.extended(rows, rng.random(len(rows))).reshape(shape)
+    return Pixels((values + noise) / scale, pixels.visible)
 
 
 def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
