@@ -39,10 +39,17 @@ class DegenerateDataWarning(UserWarning):
         Their positions.
     """
 
-    def __init__(self, columns: Iterable[int], sentences: Iterable[str], shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Iterable[int],
+        sentences: Iterable[str],
+        shape: tuple[int, ...] | None = None,
+        noun: str = "column",
+    ) -> None:
         self.columns = tuple(int(column) for column in columns)
         said = join_clauses(list(sentences), 5)
-        text = f"Redundant columns were left out of the fit: {said}. Remove them from X."
+        remedy = "Remove them from X." if noun == "column" else "They tell no classes apart."
+        text = f"Redundant {noun}s were left out of the fit: {said}. {remedy}"
         if shape is not None and shape[1] > shape[0]:
             text += f" X has {shape[1]} columns and {shape[0]} rows; if its columns are observations, pass X.T."
         super().__init__(text)

@@ -121,23 +121,33 @@ class SampledImages:
         """Number of features that are coordinates."""
         return len(self.images[0].shape) if self.features.position else 0
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        n_channels = 1 if self.features.color_space == "gray" else self.images[0].n_channels
+        channels = [f"channel {channel}" for channel in range(n_channels)]
+        return (*channels, *(f"coordinate {axis}" for axis in range(self.n_coordinates)))
+
     def fitting_units(self, covariance_type: str) -> FittingUnits:
         """Return the units in which a mixture with covariances of a type is fitted, and its ``reg_covar``.
 
         In these units the `variance_floor` is the same in all directions. Coordinates are rounded to whole pixels.
         Covariances other than full, tied and diagonal ones are not the same in other units: these keep the units of the
-        features, and the least variance of the floor.
+        features. Theirs and diagonal ones have the least variance of the floor in all colors.
         """
         floor = variance_floor(self.images, self.features.color_space)
         if floor is None:
             return FittingUnits("auto")
+        least = float(np.linalg.eigvalsh(floor)[0])
         if covariance_type not in UNITLESS:
-            return FittingUnits("auto" if self.n_coordinates else float(np.linalg.eigvalsh(floor)[0]))
-        if not self.n_coordinates and (floor == floor[0, 0] * np.eye(len(floor))).all():
-            return FittingUnits(float(floor[0, 0]))
+            return FittingUnits("auto" if self.n_coordinates else least)
+        if covariance_type == "diag":
+            floor = least * np.eye(len(floor))
+        if not self.n_coordinates and (floor == least * np.eye(len(floor))).all():
+            return FittingUnits(least)
         pixel = self.features.position / max(max(pixels.shape) for pixels in self.images)
-        root = block_diag(np.linalg.cholesky(floor), pixel / 12**0.5 * np.eye(self.n_coordinates))
-        return FittingUnits(1.0, np.diag(root.diagonal()) if covariance_type == "diag" else root)
+        coordinates = pixel / 12**0.5 * np.eye(self.n_coordinates)
+        return FittingUnits(1.0, block_diag(np.linalg.cholesky(floor), coordinates))
 
     def divide_by(self, bias_fields: Sequence[Rows]) -> "SampledImages":
         """Return the images divided by their bias fields (shape, channels)."""
@@ -179,7 +189,8 @@ class SampledImages:
 
     def seeded_grids(self, neighborhood: Neighborhood, *, contrast: bool) -> list[Grid]:
         """Return grids of the whole images with their seeds, for neighbors on the axes of a whole image or stack."""
-        return [seeded_grid(pixels, self.features, neighborhood, contrast=contrast) for pixels in self.images]
+        grids = [seeded_grid(pixels, self.features, neighborhood, contrast=contrast) for pixels in self.images]
+        return [replace(grid, rows=self.units.rows(grid.rows)) for grid in grids]
 
     def _colors_of(self, pixels: Pixels) -> WeightedRows:
         distinct = None if self.features.position else distinct_rows(WeightedRows(pixels.rows))

@@ -32,7 +32,7 @@ class SegmentationFit:
     classes: Classes
     smoothing: float
     free_energies: tuple[float, ...] = ()
-    warnings: tuple[Warning | str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     contrast: float | None = None
     seeded: bool = False
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
-from gaussmix.core.errors import RidgeWarning
 from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
+from gaussmix.imaging.fit_warnings import fit_estimator
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.images.saturation import Saturation
 from gaussmix.imaging.partial_volume.estimate import estimate_fractions
@@ -133,12 +132,8 @@ def estimate_bias_field(pixels: Pixels, labeler: Labeler, spacing: Any, *, stack
     return estimate.bias_field
 
 
-def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning | str, ...]:
-    """Fit a mixture to the colors of all pixels; return its warnings, but those of a class that is one color."""
+def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning, ...]:
+    """Fit a mixture to the colors of all pixels; return its warnings."""
     sample.require_colors(estimator.n_components)
-    colors = sample.colors
     estimator.set_params(reg_covar=sample.units.reg_covar)
-    with catch_warnings(record=True) as caught:
-        simplefilter("always")
-        estimator.fit(colors.values, sample_weight=colors.weights)
-    return tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
+    return fit_estimator(estimator, sample.colors, sample.names)

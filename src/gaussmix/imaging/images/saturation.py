@@ -11,9 +11,11 @@ from gaussmix.imaging.images.pixels import Pixels
 
 _MAX_SAMPLED = 1 << 18  # pixels of an image whose values are counted
 _LEAST_SHARE = 0.002  # of the pixels: fewer at the end do no harm
+_LEAST_PIXELS = 20  # near the end
+_LEAST_VALUES = 4  # near the end: classes that are one value each have no tails
 _SCALES = 24  # distances from the end at which values are counted
 _HAZARD = float(np.exp(-0.5) / (2 * np.pi) ** 0.5 / ndtr(-1.0))  # density over share of a normal tail beyond 1
-_ERRORS = 2.5  # standard deviations by which counts may contradict a tail
+_ERRORS = 3.5  # standard deviations by which counts may contradict a tail
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +40,13 @@ class Saturation:
         """Return the saturation of images of one kind; None if no channel is saturated.
 
         A class that goes beyond the range of the values is cut off: its tail is piled up at the end. Such a pile would
-        be a class of its own, because a component on a single value has any likelihood. A pile is the tail of a class if
-        the numbers of values that follow it agree. With F(h) pixels no farther than h from the end, F is log-concave,
+        be a class of its own, because a component on a single value has any likelihood. A pile is a tail if the numbers
+        of values that follow it agree. With F(h) pixels no farther than h from the end, F is log-concave,
         ``F(0) F(2h) <= F(h)^2``, as is the distribution function of every log-concave density (Bagnoli and Bergstrom,
-        Log-concave probability and its applications, Economic Theory 26 (2005), 445-469), and F rises more from h to 2h
-        than half as much as up to h, because the mode is inside or close. A black ground, and anything else that is a class at the end of the
-        range, fails in one of them. The tail is taken for that of a normal distribution beyond one standard
-        deviation, with the density at the end of the range.
+        Log-concave probability and its applications, Economic Theory 26 (2005), 445-469), and F rises from h to 2h at
+        least half as much as up to h, because the mode is inside or near. A black ground, and anything else that is a
+        class at the end of the range, fails in one of them. The tail is taken for that of a normal distribution beyond
+        one standard deviation, with the density at the end of the range.
         """
         rows = np.concatenate([_thinned_rows(pixels) for pixels in images])
         below = np.array([_tail_scale(column, is_top=False) for column in rows.T])
@@ -96,7 +98,9 @@ def _tail_scale(values: Rows, *, is_top: bool) -> float:
     scales = np.unique(ordered[ranks[ranks < len(ordered)]])
     near = np.searchsorted(ordered, scales, side="right") - n_end
     scales, near = scales[near <= n_end / 2], near[near <= n_end / 2]
-    if not len(scales):  # the next value is as frequent as the end
+    if not len(scales) or near[-1] < _LEAST_PIXELS:  # the next value is as frequent as the end, or there are too few
+        return 0.0
+    if len(np.unique(ordered[ordered <= 2 * scales[-1]])) <= _LEAST_VALUES:
         return 0.0
     far = np.searchsorted(ordered, 2 * scales, side="right") - n_end - near
     error = _ERRORS * np.sqrt(near + far)

@@ -48,8 +48,8 @@ def variance_floor(images: Sequence[Pixels], color_space: str) -> FloatArray | N
     Returns
     -------
     (channels, channels) array or None
-        In squared units of the features. None where no class can be one color: of other pixels than colors of 8 bits, if
-        no value has a share of 1 % of the pixels.
+        In squared units of the features. None where no class can be one color: if no value has a share of 1 % of the
+        pixels, and they are not colors of 8 bits or floats.
     """
     first = images[0]
     n_channels = 1 if color_space == "gray" else first.n_channels
