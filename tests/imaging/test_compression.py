@@ -88,6 +88,14 @@ def test_changes_after_compression(change):
     assert adjusted_rand_score(classes.ravel(), labels.ravel()) > 0.97
 
 
+@pytest.mark.parametrize("kind", ["disc", "sea", "faint"])
+def test_the_free_energy_never_falls(kind):
+    truth, image = scene(kind)
+    segmenter = GaussianMixtureSegmenter(truth.max() + 1, smoothing=1.0, random_state=0)
+    energies = segmenter.fit(compressed(image, 75, 2)).free_energies_
+    assert (np.diff(energies) >= 0).all()
+
+
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_known_pixels_of_a_compressed_picture(subsampling):
     truth, image = scene("micrograph")

@@ -7,6 +7,7 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 
 import gaussmix.imaging.random_field.labeling as labeling
 import gaussmix.imaging.sampling as sampling
+from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.imaging import GaussianMixtureSegmenter, segment_image
 
 COLORS = np.array([[30.0, 60.0, 40.0], [120.0, 90.0, 200.0], [220.0, 200.0, 90.0]])
@@ -202,6 +203,22 @@ def test_a_gray_picture_saved_as_colors():
         alone = segment_image(gray, 3, smoothing=smoothing, random_state=0)
         assert (labels == alone).mean() > 0.999
     labels = segment_image(image, 3, smoothing=0.5, position=1.0, random_state=0)
+    assert (labels == truth).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (lambda first: first, "channel 1 repeats channel 0"),
+        (lambda first: 3 - 2 * first, "channel 1 is a linear function of channel 0"),
+        (lambda first: np.ones_like(first), "channel 1 is constant"),
+    ],
+    ids=["repeated", "function", "constant"],
+)
+def test_warnings_are_about_channels(second, said):
+    truth, gray = picture(channels=1, dtype=np.float64)
+    with pytest.warns(DegenerateDataWarning, match=f"Redundant features .*{said}.* They tell no classes apart"):
+        labels = segment_image(np.concatenate([gray, second(gray)], axis=2), 3, smoothing=0, random_state=0)
     assert (labels == truth).mean() > 0.99
 
 
