@@ -210,7 +210,7 @@ def test_a_gray_picture_saved_as_colors():
     ("second", "said"),
     [
         (lambda first: first, "channel 1 repeats channel 0"),
-        (lambda first: 3 - 2 * first, "channel 1 is a linear function of channel 0"),
+        (lambda first: 3 + 2 * first, "channel 1 is a linear function of channel 0"),
         (lambda first: np.ones_like(first), "channel 1 is constant"),
     ],
     ids=["repeated", "function", "constant"],
