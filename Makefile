@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit adversarial optima em_batch shared_axes alignment coverage plots
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp)
+# The editable install records the packages, so a new one is a reason to install again.
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp) $(shell find src -name __init__.py)
 
 SANITIZED := build/sanitized
 # The sanitizers' runtime comes first in the process; leaks are not looked for, because Python keeps memory at its end.

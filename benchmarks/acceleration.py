@@ -13,7 +13,7 @@ on which plain EM collapses have no optimum; they are left out and counted. A me
 after 20,000 passes is counted, and its ratio is the one at its end.
 
 ``within 1e-3`` counts the passes until the log-likelihood is at most 1e-3 nats below that of plain EM at its end; ADAM
-seldom gets farther. ADAM uses the best of four learning rates for each problem, chosen afterwards, and may take three
+rarely gets closer. ADAM uses the best of four learning rates for each problem, chosen afterwards, and may take three
 times the passes of plain EM (at least 300, at most 2000); the passes of the other three rates are not counted. A method
 that ends more than 1e-3 nats above or below plain EM is in another local optimum. Times are those of whole runs, two at
 once, each on one thread: only their ratio is meaningful. ``--quick`` takes every tenth problem.
@@ -65,12 +65,12 @@ ARMS: dict[str, dict[str, Any] | None] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows, and what to fit to them."""
+    """Rows and the model to fit to them."""
 
     name: str
     structure: str
     n_components: int
-    overlap: float | None  # None: a table somebody measured
+    overlap: float | None  # None: a measured table
     number: int
 
     def rows(self) -> FloatArray:
@@ -116,7 +116,7 @@ def _in_deviations(rows: FloatArray) -> FloatArray:
 
 
 class WatchedEngine(NativeEngine):
-    """An engine that records the log-likelihood of every pass."""
+    """Engine that records the log-likelihood of every pass."""
 
     def __init__(self, rows: FloatArray) -> None:
         super().__init__(rows)
@@ -132,7 +132,7 @@ class WatchedEngine(NativeEngine):
 
 @dataclass(frozen=True, eq=False)
 class UntilStill(MaximumLikelihood):
-    """End a run as Ctrl-C does, when the guaranteed gain of a step is small or a component collapses."""
+    """M-step that ends a run by KeyboardInterrupt when the guaranteed gain is small or a component collapses."""
 
     ends: list[str] = field(default_factory=list)
 
@@ -204,7 +204,7 @@ def run_adam(rows: FloatArray, start: Mixture, rate: float, target: float, limit
 
 
 def run_best_adam(rows: FloatArray, start: Mixture, target: float, limit: int) -> dict[str, Any]:
-    """Return the run with the learning rate that reached the target first; if none did, the one that ended highest."""
+    """Return the run that reached the target first; if none did, the one with the highest final likelihood."""
     best: dict[str, Any] | None = None
     for rate in ADAM_RATES:
         most = limit if best is None else int(min(limit, best["near"] - 1))
@@ -257,13 +257,13 @@ def geometric(values: FloatArray) -> float:
 
 
 def ratios(results: list[dict[str, Any]], arm: str, what: str = "passes") -> FloatArray:
-    """(problems,) the number of EM over that of the method; 0 where the method did not come near."""
+    """Return the number of EM divided by that of the method, (problems,); 0 where the method did not come near."""
     return np.array([result["arms"]["EM"][what] / result["arms"][arm][what] for result in results])
 
 
 def print_groups(results: list[dict[str, Any]]) -> None:
     groups = ((2, 3), (5, 8), (12, 20), (32, 50))
-    print("\nEM's passes over those of the hybrid: geometric means")
+    print("\nPasses of EM divided by those of the hybrid: geometric means")
     print(f"{'average overlap':18}" + "".join(f"{f'k={low} to {high}':>14}" for low, high in groups) + f"{'all':>10}")
     overlaps = sorted({result["overlap"] for result in results if result["overlap"] is not None})
     for overlap in [*overlaps, None]:
@@ -297,7 +297,7 @@ def summarize(results: list[dict[str, Any]], arm: str) -> dict[str, Any]:
 
 
 def print_arms(results: list[dict[str, Any]], summaries: dict[str, dict[str, Any]]) -> None:
-    print(f"\nEM's number over that of each arm: geometric means over {len(results)} problems")
+    print(f"\nNumber of EM divided by that of each method: geometric means over {len(results)} problems")
     heads = ("until still", "same basin", "worst", "not faster", "within 1e-3", "never", "time")
     heads += ("not arrived", "better", "worse", "refused", "largest fall")
     print(f"{'':10}" + "".join(f"{head:>13}" for head in heads))
@@ -310,7 +310,7 @@ def print_arms(results: list[dict[str, Any]], summaries: dict[str, dict[str, Any
         )
 
     if any(found["not arrived"] for found in summaries.values()):
-        print("runs that did not arrive count with the passes they had: those ratios are too large")
+        print("runs that did not converge count with their passes so far: those ratios are too large")
 
 
 def main() -> None:
@@ -324,7 +324,7 @@ def main() -> None:
     passes = np.array([found["arms"]["EM"]["passes"] for found in results])
     print(
         f"{len(problems)} problems; plain EM collapses on {len(problems) - len(results)}, which are left out, "
-        f"takes fewer than 10 passes on {(passes < 10).sum()}, is not there after {MOST_PASSES} on "
+        f"takes fewer than 10 passes on {(passes < 10).sum()}, has not converged after {MOST_PASSES} on "
         f"{(passes == MOST_PASSES).sum()}; its median is {np.median(passes):.0f}"
     )
     print_groups(results)
@@ -351,7 +351,7 @@ def main() -> None:
 
 
 def _until_still(results: list[dict[str, Any]], arm: str) -> FloatArray:
-    """(problems,) passes, infinite for runs that did not converge."""
+    """Return the passes (problems,), infinite for runs that did not converge."""
     found = [result["arms"][arm] for result in results]
     return np.array([one["passes"] if one["end"] == "still" else math.inf for one in found])
 

@@ -1,4 +1,4 @@
-"""ADAM on the unconstrained parameters of a mixture, as users of automatic differentiation run it.
+"""ADAM on the unconstrained parameters of a mixture, as with automatic differentiation.
 
 The parameters are the logits of the weights, the means, and the roots of the covariances with logarithms on the
 diagonal. The gradient of the log-likelihood comes from the same pass as the sums of EM. With ``y = (x - mean) W``,
@@ -19,7 +19,7 @@ LEAST = 1e-8
 
 
 class Adam:
-    """One run from a mixture, at a constant learning rate."""
+    """Run from a mixture with a constant learning rate."""
 
     def __init__(self, mixture: Mixture, rate: float) -> None:
         self._rate = rate
@@ -65,7 +65,7 @@ def _log_diagonal(covariance: AbstractCovariance) -> FloatArray:
 
 
 def gradient(mixture: Mixture, moments: Moments) -> FloatArray:
-    """Return the gradient of the log-likelihood, in nats, by the free parameters."""
+    """Return the gradient of the log-likelihood, in nats, with respect to the free parameters."""
     counts, roots, factors = moments.counts, mixture.covariance.roots, mixture.covariance.factors()
     match moments.form:
         case "full" | "tied":

@@ -1,4 +1,4 @@
-"""Time of default fits of degenerate data.
+"""Time of default fits to degenerate data.
 
 Claim: none takes more than two seconds. The data are those of the tests (tests/helpers/hard_data.py). A fit that fails
 is reported and counts as a failure.
@@ -22,7 +22,7 @@ LIMIT = 2.0  # seconds
 
 
 def fit(name: str, covariance_type: str) -> tuple[float, str]:
-    """Return the seconds of the fit, and what is wrong with its result."""
+    """Return the seconds of the fit and the faults of its result."""
     case = CASES[name]
     gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
     began = time.perf_counter()
@@ -39,10 +39,10 @@ def fit(name: str, covariance_type: str) -> tuple[float, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--show", type=int, default=10, help="how many of the slowest fits to print")
+    parser.add_argument("--show", type=int, default=10, help="number of slowest fits to print")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    GaussianMixture().fit(np.eye(3))  # imports are no part of the first fit
+    GaussianMixture().fit(np.eye(3))  # so that the first fit does not include imports
     times = {}
     failures = []
     for name in CASES:

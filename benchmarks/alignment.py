@@ -35,7 +35,7 @@ DESIGNS = {
     "overlap 0.1, d=4, k=4, n=1000": Setting("full", 1000, 4, 4, 0.1),
 }
 CONCENTRIC = Mixture.from_parameters([0.5, 0.5], np.zeros((2, 2)), [1.0, 9.0], covariance_type="spherical")
-SAME = 1e-2  # nats between all components: one optimum
+SAME = 1e-2  # nats between all components below which optima are the same
 MOST_FLIPS = 0.01
 
 Cost = Callable[[Mixture, Mixture, FloatArray], FloatArray]
@@ -78,7 +78,7 @@ def main() -> None:
 def _count(
     fitted: Fitted, draw: Callable[[np.random.Generator], WeightedRows], n_draws: int
 ) -> dict[str, tuple[int, dict[str, int]]]:
-    """Return the number of draws and of wrong orders by each cost, for each way of knowing the true order."""
+    """Return the number of draws and of wrong orders by each cost, for each source of the true order."""
     reference = fitted.reduced
     k = reference.n_components
     counts = {"path": 0, "anew": 0}

@@ -1,7 +1,7 @@
 """The bootstrap likelihood ratio test on the diabetes table, compared with mclust's mclustBootstrapLRT.
 
 Claim: `likelihood_ratio_test` reproduces mclust's decisions, and with mclust's fits its statistics; and its draws are
-at least as high as those of the estimator's whole search. Where the alternative fit of a draw stops too low, the
+at least as high as those of the estimator's full search. If the alternative fit of a draw is not at its optimum, the
 p-value is too small.
 
 Method: full covariances (VVV), 1 against 2 components, 2 against 3, 3 against 4. The published statistics are those of
@@ -72,7 +72,7 @@ def main() -> None:
         line += f"{best.statistic:10.2f}{best.p_value:8.3f}{1e3 * took:11.1f}"
         print(line + (f"{peer[1][k - 1]:10.3f}" if peer else f"{'-':>10}"), flush=True)
         if any((test.p_value <= LEVEL) != rejected for test in tests):
-            wrong.append(f"{k} against {k + 1}: another decision than mclust's")
+            wrong.append(f"{k} against {k + 1}: the decision differs from that of mclust")
         print(f"{'':20}by chance: median {np.median(best.draws):.1f}, 95 % below {np.quantile(best.draws, 0.95):.1f}")
         _compare_with_search(rows, k)
     if peer:
@@ -103,7 +103,7 @@ def _compare_with_search(rows: FloatArray, k: int) -> None:
         theirs[at] = 2 * (searched.score(table.values) * table.n_rows - null.log_likelihood)
     higher, lower = np.mean(ours > theirs + 0.05), np.mean(ours < theirs - 0.05)
     print(
-        f"{'':20}beside the default search: higher in {higher:.0%} of {SEARCHED} draws, lower in {lower:.0%}; on the "
+        f"{'':20}and the default search: higher in {higher:.0%} of {SEARCHED} draws, lower in {lower:.0%}; on the "
         f"average {np.mean(ours):.1f} against {np.mean(theirs):.1f}, in {times[0] / times[1]:.2f} of its time"
     )
 
@@ -117,7 +117,7 @@ def _run_mclust(rows: FloatArray, n_draws: int) -> tuple[list[Mixture], tuple[fl
     """Return the fits of mclust, and the seconds and p-values of its tests."""
     script = shutil.which("Rscript")
     if script is None:
-        print("there is no Rscript: mclust is left out")
+        print("Rscript was not found, so mclust is left out")
         return [], None
     up_to, d = len(PUBLISHED) + 1, rows.shape[1]
     with tempfile.TemporaryDirectory() as name:

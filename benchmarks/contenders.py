@@ -19,19 +19,19 @@ HERE = Path(__file__).parent
 
 
 class Run(NamedTuple):
-    """The seconds of a whole fit, and its mixture."""
+    """Seconds of a fit, and its mixture."""
 
     seconds: float
     mixture: Mixture
 
 
 Fit = Callable[[FloatArray, int, str, int], Run]
-"""(rows, components, structure, seed) to a run."""
+"""Function of (rows, components, structure, seed) that returns a run."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to fit. A slow one runs with the first ``slow_seeds`` seeds only."""
+    """Method of fitting. A slow one runs with the first ``slow_seeds`` seeds only."""
 
     name: str
     fit: Fit
@@ -40,7 +40,7 @@ class Contender:
 
 def _timed(kind: Any, rows: FloatArray, structure: str, **options: Any) -> Run:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it has not converged, or a component is thin: the judge looks at both
+        warnings.simplefilter("ignore")  # the judge checks convergence and degenerate components
         began = time.perf_counter()
         model = kind(covariance_type=structure, **options).fit(rows)
         seconds = time.perf_counter() - began
@@ -80,7 +80,7 @@ CONTENDERS = {
 
 
 class Task(NamedTuple):
-    """A fit for mclust."""
+    """Fit to be run by mclust."""
 
     rows: FloatArray
     k: int
@@ -97,7 +97,7 @@ def run_mclust(tasks: list[Task]) -> list[Run | str]:
     """
     script = shutil.which("Rscript")
     if script is None:
-        raise ImportError("there is no Rscript. Install R and its package mclust.")
+        raise ImportError("Rscript was not found. Install R and its package mclust.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lines = []

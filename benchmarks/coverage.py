@@ -37,7 +37,7 @@ MOST_ITERATIONS = 10_000
 
 @dataclass(frozen=True)
 class Design:
-    """A true mixture and the number of rows drawn from it."""
+    """True mixture and number of rows drawn from it."""
 
     name: str
     truth: Mixture
@@ -86,7 +86,7 @@ def parameters_of(mixture: Mixture) -> Parameters:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One data set and one method: whether intervals held the truth, estimates and standard errors, of each kind."""
+    """Result of one method on one data set: coverage, estimates and standard errors of each kind of parameter."""
 
     held: list[FloatArray]
     estimates: list[FloatArray]
@@ -132,13 +132,13 @@ def run(design: Design, n_sets: int, n_bootstrapped: int, n_draws: int) -> dict[
     if 0 < n_bootstrapped < n_sets:
         outcomes["observed, the same"] = outcomes["observed"][:n_bootstrapped]
     rows_worth = np.median(least) * design.n_rows
-    print(f"least information {np.median(least):.2f}, {rows_worth:.0f} rows' worth (medians)", end="; ")
-    print(f"{moved} fits put in order; {flat} warnings")
+    print(f"least information {np.median(least):.2f}, worth {rows_worth:.0f} rows (medians)", end="; ")
+    print(f"{moved} fits reordered; {flat} warnings")
     return outcomes
 
 
 def report(outcomes: dict[str, list[Outcome]]) -> list[str]:
-    """Print a table; return the misses."""
+    """Print a table and return the missed claims."""
     missed = []
     print(f"{'':22}{'data sets':>10}  " + "".join(f"{kind:>22}" for kind in KINDS))
     for method, results in outcomes.items():

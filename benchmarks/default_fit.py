@@ -1,4 +1,4 @@
-"""Time of a whole default fit, a search for the best optimum, compared with single starts.
+"""Time of a default fit, which is a search for the best optimum, compared with single starts.
 
 Claim: a default fit of iris (k=3, full) takes at most 25 ms, and one of 1,000,000 x 3 rows (k=5, full) at most twice
 the time of a single k-means start that runs to the same likelihood.
@@ -87,7 +87,7 @@ def main() -> None:
         np.ascontiguousarray(rows),
         3 if quick else 5,
     )
-    print_table(f"{shape}: until the top is 1e-4 nats ahead", results["large"])
+    print_table(f"{shape}: until the remaining gain is 1e-4 nats", results["large"])
     milliseconds = 1e3 * statistics.median(results["full"]["gaussmix, default"]["seconds"])
     ours, single = (statistics.median(results["large"][name]["seconds"]) for name in ("default", "one k-means start"))
     holds = milliseconds <= MOST_MILLISECONDS and ours <= MOST_TIMES * single

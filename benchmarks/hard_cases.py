@@ -7,7 +7,7 @@ from gaussmix import Mixture
 
 
 def stretched() -> Mixture:
-    """Three parallel clusters, 50 times as long as wide, side by side: k-means partitions cut across all three."""
+    """Three parallel clusters, 50 times as long as wide, which k-means cuts across."""
     return Mixture.from_parameters(
         np.full(3, 1 / 3), [[-5.0, 0.0], [0.0, 0.0], [5.0, 0.0]], np.tile(np.diag([1.0, 2500.0]), (3, 1, 1))
     )

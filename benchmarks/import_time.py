@@ -1,4 +1,4 @@
-"""Time of `import gaussmix` in a new interpreter, and the heavy libraries that it imports.
+"""Time of `import gaussmix` in a new interpreter, and the large libraries that it imports.
 
 Claim: importing the package is fast, and imports none of matplotlib, pandas, torch, dask, PIL, sklearn.
 
@@ -36,7 +36,7 @@ print(json.dumps([took, [name for name in {heavy!r} if name in sys.modules]]))
 
 
 def time_import(statement: str) -> tuple[float, list[str]]:
-    """Return the seconds of the import in a new interpreter, and the heavy libraries loaded after it."""
+    """Return the seconds of the import in a new interpreter, and the large libraries loaded by it."""
     program = PROGRAM.format(statement=statement, heavy=HEAVY)
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -1,4 +1,4 @@
-"""An independent judge of fits: it implements the loops of EM and of SQUAREM a third time, on purpose.
+"""Independent judge of fits, with its own implementation of EM and SQUAREM.
 
 It computes the log-likelihood of a mixture, the optimum that EM reaches from it, and whether that is sound. It uses the
 engine and the M-step of the package, but not its stopping rules, repairs and acceleration.
@@ -25,13 +25,13 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 PLAIN = 20  # iterations before the first extrapolation
 LEAST_GAIN = 1e-8  # nats, of all rows together
 MOST_PASSES = 6000
-HOPELESS_GAIN, HOPELESS_GAP = 1e-5, 5.0  # nats: what gains so little so far below the best known will not reach it
-SAME = 1e-3  # nats: closer optima are one
+HOPELESS_GAIN, HOPELESS_GAP = 1e-5, 5.0  # nats; a smaller gain at a larger gap to the best known: give up
+SAME = 1e-3  # nats; closer optima are the same
 
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """A mixture, its log-likelihood (nats, all rows) and whether EM converged there with sound components."""
+    """Mixture, its log-likelihood (nats, all rows), and whether EM converged there with sound components."""
 
     mixture: Mixture
     value: float
@@ -41,7 +41,7 @@ class Optimum:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """The rows of one problem."""
+    """Judge of the fits to the rows of one problem."""
 
     rows: FloatArray
 
@@ -53,7 +53,7 @@ class Judge:
         return self.engine.accumulate(mixture.whitened())
 
     def value(self, mixture: Mixture) -> float:
-        """Return the log-likelihood of all rows, in nats; -inf when a row has no density."""
+        """Return the log-likelihood of all rows, in nats; -inf if a row has no density."""
         value = self.moments(mixture).log_likelihood
         return value if math.isfinite(value) else -math.inf
 
@@ -65,9 +65,9 @@ class Judge:
         return Optimum(mixture, self.value(mixture), self.is_sound(mixture), passes)
 
     def polish(self, mixture: Mixture, known: list[Optimum], limit: int = MOST_PASSES) -> Optimum:
-        """Return the optimum that EM reaches from a mixture, or a known one as soon as EM is sure to reach it.
+        """Return the optimum that EM reaches from a mixture, or a known one once EM is certain to reach it.
 
-        Far below the best known optimum it need not be exact: it is a little too low.
+        Far below the best known optimum the result is approximate, a little too low.
         """
         update, scale = MaximumLikelihood(), np.sqrt(self.rows.var(axis=0))
         moments, passes = self.moments(mixture), 1
@@ -103,7 +103,7 @@ class Judge:
 
 
 def _close(mixture: Mixture, value: float, optimum: Optimum, scale: FloatArray) -> bool:
-    """Whether all parameters agree to 1 % with those of an optimum at most a tenth of a nat above."""
+    """Return whether all parameters agree to 1 % with those of an optimum at most a tenth of a nat above."""
     if not -1e-6 < optimum.value - value < 0.1:
         return False
     gaps = np.abs(mixture.means[:, None] - optimum.mixture.means) / scale
@@ -123,7 +123,7 @@ def _numbers(mixture: Mixture) -> list[FloatArray]:
 
 
 def _extrapolate(start: Mixture, first: Mixture, second: Mixture, scale: FloatArray) -> Mixture | None:
-    """Return the point of scheme S3 of Varadhan & Roland; None where it is no mixture or no farther than EM."""
+    """Return the point of scheme S3 of Varadhan & Roland; None if it is not a mixture or no farther than EM."""
     kind = start.covariance_type
     widths = {"full": np.outer(scale, scale), "tied": np.outer(scale, scale), "diag": scale**2}.get(
         kind, (scale**2).mean()
@@ -151,7 +151,7 @@ def least_count(structure: str, n_features: int) -> int:
 
 
 def relative_eigenvalues(mixture: Mixture) -> FloatArray:
-    """(k,) the least eigenvalue of each covariance, relative to the pooled covariance within components."""
+    """Return the least eigenvalue of each covariance relative to the pooled covariance within components, (k,)."""
     return np.linalg.eigvalsh(_relative(mixture))[:, 0]
 
 

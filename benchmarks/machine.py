@@ -1,4 +1,4 @@
-"""The description of the machine, and the file of results."""
+"""Description of the machine, and files of results."""
 
 import json
 import os
@@ -16,7 +16,7 @@ KERNEL_CHOICES = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU
 
 
 def seconds_of_others() -> float:
-    """Return the processor time that other programs, or other machines on this host, took since the start."""
+    """Return the processor time that other programs, or other virtual machines of this host, used since the start."""
     try:
         words = Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=9)
     except OSError:
@@ -31,7 +31,7 @@ BEGAN = time.perf_counter(), seconds_of_others()
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return versions, processor and threads: what the results depend on."""
+    """Return versions, processor and threads, on which the results depend."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores busy with other programs": (seconds_of_others() - BEGAN[1]) / (time.perf_counter() - BEGAN[0]),
@@ -50,17 +50,17 @@ def print_machine(machine: dict[str, Any]) -> None:
     )
     print(f"environment: {', '.join(machine['environment']) or 'nothing set for threads or kernels'}")
     others = machine["cores busy with other programs"]
-    disturbed = "; THESE TIMES ARE DISTURBED, run it again" if others > DISTURBED else ""
-    print(f"meanwhile other programs kept {others:.2f} cores busy{disturbed}")
+    disturbed = "; TIMES ARE DISTURBED, run again" if others > DISTURBED else ""
+    print(f"other programs used {others:.2f} cores during the run{disturbed}")
 
 
 def warn_when_unfair() -> None:
-    """Print the load of the machine, and a warning when other programs run or a peer's kernels are preset."""
+    """Print the load of the machine, and a warning if other programs run or a peer's kernels are preset."""
     load = os.getloadavg()[0]
     print(f"load of the last minute: {load:.2f}" + ("; OTHER PROGRAMS ARE RUNNING, do not trust times" * (load > 0.5)))
     for name in KERNEL_CHOICES:
         if name in os.environ:
-            print(f"{name}={os.environ[name]} CHOOSES THE KERNELS OF A PEER: unset it, or it may be slower than it is")
+            print(f"{name}={os.environ[name]} SELECTS THE KERNELS OF A PEER: unset it, or the peer may be slower")
 
 
 def write_results(name: str, results: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Peak memory of a fit of 5 million rows of 3 float32 numbers, k=5, compared with scikit-learn.
 
-Claim: a fit needs the rows and hardly any other memory; the n x k table of responsibilities and a float64 copy of the
+Claim: a fit needs little memory besides the rows; the n x k table of responsibilities and a float64 copy of the
 rows never exist.
 
 Method: each fit runs in a new process, which imports gaussmix, numpy and scikit-learn, draws the rows piece by piece
@@ -43,11 +43,11 @@ def fit_in_this_process(name: str, n_rows: int) -> dict[str, float]:
             "means_init": means,
             "precisions_init": np.tile(np.eye(N_FEATURES, dtype=np.float32), (N_COMPONENTS, 1, 1)),
         }
-    if name == "gaussmix":  # one k-means start and plain EM, as theirs
+    if name == "gaussmix":  # one k-means start and plain EM, like scikit-learn
         options |= {"init_params": "kmeans", "reg_covar": 1e-6, "acceleration": "none"}
     model = (Ours if name == "gaussmix" else Theirs)(N_COMPONENTS, **options)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it has not converged, as was asked for
+        warnings.simplefilter("ignore")  # no convergence with few iterations
         model.fit(rows)
     return {"baseline": baseline, "data": rows.nbytes, "with_rows": with_rows, "peak": peak_bytes()}
 
@@ -112,7 +112,7 @@ def main() -> None:
     for name, iterations in ITERATIONS.items():
         likely = n_rows * 8.0 * (4 * N_COMPONENTS + 4 * N_FEATURES)
         if name == "scikit-learn" and free_bytes() < 2 * likely:
-            print(f"{name:14} left out: {free_bytes() / MEGABYTE:.0f} MB are free, it may need {likely / MEGABYTE:.0f}")
+            print(f"{name:14} left out: it may need {likely / MEGABYTE:.0f} MB, {free_bytes() / MEGABYTE:.0f} are free")
             continue
         found = measure(name, n_rows)
         results[name] = found

@@ -36,7 +36,7 @@ SAME = 1e-8  # of the greatest entropy
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fit whose components are merged."""
+    """Fit whose components are merged."""
 
     name: str
     rows: FloatArray
@@ -46,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """R's result."""
+    """Result of R."""
 
     entropies: FloatArray
     elbows: list[int]
@@ -73,7 +73,7 @@ def read_table(path: Path) -> FloatArray:
 
 def make_case(name: str, rows: FloatArray, k: int) -> Case:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of components that collapse: they are merged like others
+        warnings.simplefilter("ignore")  # collapsed components are merged like others
         mixture = GaussianMixture(k, random_state=0).fit(rows).mixture_
     return Case(f"{name}-{k}", rows, mixture, mixture.responsibilities(rows))
 
@@ -139,7 +139,7 @@ def main() -> None:
     print()
     print_machine(describe_machine())
     if failed:
-        raise SystemExit(f"not as mclust: {', '.join(failed)}")
+        raise SystemExit(f"differs from mclust: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def pass_bytes(shape: Shape) -> float:
 
 
 def bound_seconds(shape: Shape, pairs: float, peak: PeakRates, threads: str = "all") -> tuple[float, str]:
-    """Return the least seconds of a pass with the instruction set in use, and what limits it."""
+    """Return the least seconds of a pass with the instruction set in use, and the limiting resource."""
     limits = peak[_native.selected_instruction_set()][threads]
     arithmetic = pass_flops(shape, pairs) / (1e9 * limits["float64"])
     reading = pass_bytes(shape) / (1e9 * limits["reading"])

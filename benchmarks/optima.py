@@ -39,14 +39,14 @@ from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
 
 KNOWN = RESULTS / "optima-known.json"
-SLOW = 0.1  # seconds of a fit: a contender that has slow_seeds then runs with those only
+SLOW = 0.1  # seconds of a fit above which a contender runs with its slow_seeds only
 HELD_OUT, REPEATS = 0.2, 10
 PEERS = ("sklearn", "sklearn10", "mclust")
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Rows and what to fit to them, with the true parameters or a published value if there are any."""
+    """Rows and the model to fit, with the true parameters or a published value if known."""
 
     name: str
     rows: FloatArray
@@ -60,7 +60,7 @@ Maker = tuple[str, Callable[[], Problem]]
 
 
 def list_problems(tables: Path) -> list[Maker]:
-    """Return the name of every problem, and how to make it."""
+    """Return the name of every problem and a function that makes it."""
     makers: list[Maker] = []
 
     def add(name: str, make: Callable[[], Problem]) -> None:
@@ -83,7 +83,7 @@ def list_problems(tables: Path) -> list[Maker]:
                 name, path = f"table/{table} {structure} k={k}", tables / f"{table}.csv"
                 add(name, lambda a=name, p=path, k=k, s=structure: Problem(a, file_table(p), k, s))
     else:
-        print(f"{tables} has no {REFERENCE}: its tables are left out; --tables names another folder")
+        print(f"{tables} has no {REFERENCE}, so its tables are left out; name another folder with --tables")
     return makers
 
 
@@ -100,7 +100,7 @@ def simulated(name: str, mixture: Mixture, n_rows: int) -> Problem:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A run, the log-likelihood of its result, and the optimum that EM reaches from it."""
+    """Run with the log-likelihood of its result and the optimum that EM reaches from it."""
 
     seconds: float
     returned: float
@@ -110,7 +110,7 @@ class Judged:
 
 @dataclass(eq=False)
 class Record:
-    """All results of one problem."""
+    """Results of one problem."""
 
     problem: Problem
     judge: Judge
@@ -171,7 +171,7 @@ def stored(mixture: Mixture) -> dict[str, Any]:
 
 
 def measure(problem: Problem, contenders: list[Contender], seeds: int, known: dict[str, Any]) -> Record:
-    """Run all contenders on one problem; record its best optimum in ``known``."""
+    """Run all contenders on one problem and record its best optimum in ``known``."""
     record = Record(problem, Judge(problem.rows))
     key = key_of(problem)
     if key in known:
@@ -391,7 +391,7 @@ def main() -> None:
         except ImportError as error:
             print(f"mclust is left out: {error}")
             names.remove("mclust")
-        print(f"mclust took {time.perf_counter() - began:.0f} s with the making of the problems")
+        print(f"mclust took {time.perf_counter() - began:.0f} s, drawing of problems included")
 
     print(f"Seeds at the best known (as returned, in its basin) of those that ran, and the median ms; {seeds} seeds")
     print(f"{'':58}{'best, nats':>14}" + "".join(f"{name:>22}" for name in names))
@@ -416,7 +416,7 @@ def main() -> None:
     print_summary("all", records, names)
     unsound, published = report_unsound(records), report_published(records)
     machine = describe_machine()
-    print(f"\n{time.perf_counter() - began:.0f} s altogether")
+    print(f"\ntotal {time.perf_counter() - began:.0f} s")
     print_machine(machine)
     write_results(
         "optima-quick" if options.quick else "optima",

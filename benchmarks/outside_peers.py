@@ -1,7 +1,7 @@
 """Less common peers: Armadillo (C++), mclust (R), torchgmm (PyTorch).
 
 Armadillo and mclust run in a process of their own, which reads the rows from a file and times the fit itself. torchgmm
-accepts means to start from but estimates the covariances itself, so it does not begin at the given start.
+accepts initial means but estimates the covariances itself, so it does not begin at the given start.
 """
 
 import logging
@@ -26,23 +26,23 @@ PATIENCE = 60.0  # seconds, for one fit
 def find_armadillo() -> Peer:
     compiler = find_compiler()
     if compiler is None:
-        raise ImportError("there is no C++ compiler.")
-    folder = tempfile.TemporaryDirectory()  # lives as long as the fit that is returned
+        raise ImportError("No C++ compiler was found.")
+    folder = tempfile.TemporaryDirectory()  # kept as long as the returned fit
     program = Path(folder.name) / "armadillo"
     flags = ["-O3", "-std=c++20", "-march=native", "-fopenmp"]
     command = [compiler, *flags, str(HERE / "armadillo.cpp"), "-o", str(program), "-larmadillo"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise ImportError("it does not compile. Install libarmadillo-dev.")
+        raise ImportError("Armadillo does not compile. Install libarmadillo-dev.")
     return Peer("Armadillo", ("full", "diag"), run_outside([str(program)], folder))
 
 
 def find_mclust() -> Peer:
     script = shutil.which("Rscript")
     if script is None:
-        raise ImportError("there is no Rscript. Install R and its package mclust.")
+        raise ImportError("Rscript was not found. Install R and its package mclust.")
     if subprocess.run([script, "-e", "library(mclust)"], capture_output=True, check=False).returncode != 0:
-        raise ImportError("R does not find it. Install its package mclust.")
+        raise ImportError("R does not find mclust. Install the R package mclust.")
     return Peer("mclust", STRUCTURES, run_outside([script, str(HERE / "mclust.R")], None))
 
 

@@ -1,4 +1,4 @@
-"""Mixtures with a given overlap of their components, and two tables of problems made of them.
+"""Mixtures with a given overlap of their components, and two sets of problems drawn from them.
 
 The overlap of two components is the sum of the two probabilities of assigning a row of one to the other, by the greater
 of the two weighted densities (Maitra & Melnykov 2010, section 2.1). A mixture is drawn, and the distances between its
@@ -24,7 +24,7 @@ HALVINGS = 20
 
 @dataclass(frozen=True)
 class Setting:
-    """How to draw a problem, and what to fit to it.
+    """Settings to draw a problem and fit it.
 
     ``overlap`` is the average of all pairs of components. ``imbalance`` is the greatest weight over the least;
     the weights between grow geometrically. ``stretch`` is the greatest standard deviation along the axes of a
@@ -79,7 +79,7 @@ def draw_mixture(setting: Setting) -> Mixture:
 
 
 def _draw_roots(setting: Setting, rng: np.random.Generator) -> FloatArray:
-    """(k, d, d) roots of the covariances: deviations between 1 and the stretch, along random axes if full.
+    """Return roots of the covariances (k, d, d): deviations between 1 and the stretch, along random axes if full.
 
     Components that differ in each of many features would not overlap, so above four features the deviations are closer
     to each other.
@@ -130,9 +130,9 @@ def find_scale(
         wins = (scale**2 * square[:, :, None] + scale * cross + rest < 0).mean(axis=2)
         return float(of_pairs((wins + wins.T)[above]))
 
-    near, far = 1e-6, 1.0  # not 0: there components with one covariance are equal, and neither wins
+    near, far = 1e-6, 1.0  # not 0, where components with the same covariance are equal
     if reached(near) < overlap:
-        raise ValueError(f"an overlap of {overlap:g} is out of reach: with equal means it is {reached(near):.3g}")
+        raise ValueError(f"an overlap of {overlap:g} is impossible: with equal means it is {reached(near):.3g}")
     while reached(far) > overlap:
         near, far = far, 2.0 * far
     for _ in range(HALVINGS):
@@ -168,7 +168,7 @@ def _pass_problems() -> tuple[Setting, ...]:
                 Setting(next(structures), k * next(rows_each), d, k, overlap, seed=seed)
                 for _ in range(3 if number else 2)
             ]
-            next(structures)  # so that a size meets other structures at the next overlap
+            next(structures)  # so that a size has other structures at the next overlap
     return tuple(table)
 
 

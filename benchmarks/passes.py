@@ -84,7 +84,7 @@ def measure(shape: Shape, peers: list[Peer]) -> dict[str, Any]:
                 short, long = (time_fit(peer, rows, start, iterations) for iterations in (FIRST, peer.last))
                 done[peer.name], reached[peer.name] = long.iterations - short.iterations, long.mixture
                 if done[peer.name] < 1:
-                    raise RuntimeError(f"{peer.name} did no more iterations when {peer.last} were asked for")
+                    raise RuntimeError(f"{peer.name} ran no more iterations when {peer.last} were requested")
                 seconds[peer.name]["short"].append(short.seconds)
                 seconds[peer.name]["long"].append(long.seconds)
     times: dict[str, list[float]] = {}
@@ -170,7 +170,7 @@ def compare_with_bound(shape: Shape, result: dict[str, Any], peak: PeakRates) ->
 
 
 def print_bounds(shapes: list[Shape], results: list[dict[str, Any]], peak: PeakRates) -> None:
-    print("\nOurs beside the bound of this machine (model.py)")
+    print("\ngaussmix and the bound of this machine (model.py)")
     print(f"{'rows x features':32}{'GFLOP/s':>10}{'GB/s':>8}{'of the bound':>14}  {'bound by':12}{'pairs':>6}")
     for shape, result in zip(shapes, results, strict=True):
         result["bound"] = found = compare_with_bound(shape, result, peak)
@@ -185,7 +185,7 @@ def choose_peers(text: str) -> tuple[str, ...]:
     names = USUAL + OTHERS if text == "all" else tuple(name.strip() for name in text.split(","))
     unknown = [name for name in names if name not in USUAL + OTHERS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no peer is called {unknown[0]!r}; they are {', '.join(USUAL + OTHERS)}")
+        raise argparse.ArgumentTypeError(f"unknown peer {unknown[0]!r}; choose from {', '.join(USUAL + OTHERS)}")
     return names
 
 
@@ -206,14 +206,14 @@ def main() -> None:
     warn_when_unfair()
     instructions = [_native.selected_instruction_set()]
     peak = measure_peak(instructions)
-    print("Milliseconds per pass of EM, and the ratio to ours")
+    print("Milliseconds per pass of EM, and the ratio to gaussmix")
     header = "".join(f"{peer.name:>18}" for peer in peers)
     print(f"{'rows x features':32}{header} {'spread':>7} {'certainty':>10} {'difference':>12}")
     results = []
     for shape in shapes:
         results.append(measure(shape, peers))
         print_row(shape, results[-1], peers)
-    print("\nThe same from the quickest fits of each, which other programs disturbed least")
+    print("\nThe same for the fastest fits of each peer, which other programs disturbed least")
     for shape, result in zip(shapes, results, strict=True):
         print(f"{shape!s:32}{cells(result['quickest'], peers)}")
     if peak:
@@ -226,7 +226,7 @@ def main() -> None:
     print(f"\nRounds and iterations: {', '.join(f'{p.name} {p.rounds} of {FIRST} and {p.last}' for p in peers)}")
     elsewhere = [peer.name for peer in peers if not peer.same_start]
     if elsewhere:
-        print(f"Begins elsewhere, so its parameters are not in the difference: {', '.join(elsewhere)}")
+        print(f"Other start, so the parameters are not in the difference: {', '.join(elsewhere)}")
     print_machine(machine)
     rounds = {peer.name: peer.rounds for peer in peers}
     report = {"machine": machine, "quick": quick, "rounds": rounds, "peak": peak, "passes": results, "iris": iris}

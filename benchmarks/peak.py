@@ -7,7 +7,7 @@ Method: peak.cpp is compiled once per instruction set that gaussmix has here, wi
 program runs independent multiply-adds in registers (baseline x86 has no fused ones: a multiplication and then an
 addition), in float64 and float32, and sums a buffer of 1 GB, far larger than the last-level cache, with one thread and
 with all. The best of ten tries of 0.06 s counts. Other programs can only make a peak too low, and so a share of it too
-high: when all threads reach less than 0.9 of their number times the peak of one, they are measured again, twice at
+high: if all threads reach less than 0.9 of their number times the peak of one, they are measured again, twice at
 most, and if that remains the report says so. Threads that share a core never reach it.
 """
 
@@ -42,7 +42,7 @@ def measure_peak(instruction_sets: list[str] | None = None) -> PeakRates:
     """Return the peaks of these instruction sets, by default of all available; empty without a compiler."""
     compiler = find_compiler()
     if compiler is None:
-        print("The peak is left out: there is no C++ compiler (c++, g++ or clang++). Install one to see shares of it.")
+        print("The peak is left out: no C++ compiler (c++, g++ or clang++) was found. Install one to measure it.")
         return {}
     peak: PeakRates = {}
     threads = _native.max_threads()

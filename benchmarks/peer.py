@@ -1,4 +1,4 @@
-"""A peer of the benchmarks, the start that all peers share, and the outcome of a fit."""
+"""Peer of the benchmarks, the common start of all peers, and the outcome of a fit."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ STRUCTURES = ("full", "tied", "diag", "spherical")
 
 @dataclass(frozen=True)
 class Start:
-    """The start of every peer: equal weights, given means, unit covariances."""
+    """Start of every peer: equal weights, given means, unit covariances."""
 
     structure: str
     means: FloatArray
@@ -51,7 +51,7 @@ TimedFit = Callable[[FloatArray, Start, int], Outcome]
 
 @dataclass(frozen=True)
 class Peer:
-    """A program that fits mixtures: its covariance structures, its fit, and how often to repeat it.
+    """Program that fits mixtures, with its covariance structures, its fit and the number of repeats.
 
     ``last`` is the number of iterations of its long fits. ``same_start`` is false for a peer that does not begin at the
     given start: its time is comparable, its parameters are not.

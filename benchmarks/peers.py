@@ -20,7 +20,7 @@ OTHERS = ("Armadillo", "mclust", "torchgmm")
 
 
 def find_peers(names: tuple[str, ...] = USUAL) -> tuple[list[Peer], list[str]]:
-    """Return the installed peers of these names, gaussmix first, and a sentence for each one that is missing."""
+    """Return the installed peers among these names, gaussmix first, and a sentence for each missing one."""
     finders: dict[str, Callable[[], Peer]] = {
         "scikit-learn": lambda: Peer("scikit-learn", STRUCTURES, timed(fit_sklearn), rounds=3, last=11),
         "oneDAL": find_onedal,
@@ -73,7 +73,7 @@ def _fit_without_warnings(kind: Any, rows: FloatArray, start: Start, iterations:
         precisions_init=start.precisions,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it has not converged, as was asked for
+        warnings.simplefilter("ignore")  # no convergence with few iterations
         model.fit(rows)
     return model
 

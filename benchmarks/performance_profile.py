@@ -40,7 +40,7 @@ def draw_profile(name: str, costs: dict[str, FloatArray], what: str) -> Path:
     axes.set_xlim(1, FARTHEST)
     axes.set_ylim(0, 1.01)
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
-    axes.set_xlabel("passes over the rows, as a multiple of the fewest that any arm took")
+    axes.set_xlabel("passes over the rows, relative to the method with the fewest")
     axes.set_ylabel("share of the problems")
     axes.set_title(f"Passes {what}, {n_problems} problems", fontsize=11)
     axes.grid(alpha=0.3)

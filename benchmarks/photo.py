@@ -35,7 +35,7 @@ PHOTO = "photo"
 
 
 def write_photo(path: Path) -> int:
-    """Write the pixels as (n, 3) uint8; return the number of different colors."""
+    """Write the pixels as (n, 3) uint8; return the number of distinct colors."""
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
@@ -48,7 +48,7 @@ def write_photo(path: Path) -> int:
 
 
 def fit_in_this_process(name: str, folder: Path) -> dict[str, Any]:
-    """Run in the new process: fit and label the pixels, write the labels."""
+    """Fit and label the pixels and write the labels, in the new process."""
     if name == "scikit-learn":
         from sklearn.mixture import GaussianMixture
     else:
@@ -108,7 +108,7 @@ def main() -> None:
     warn_when_unfair()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        n_colors = in_fresh_process(PHOTO, folder)  # what this process has held would count as the peak of its children
+        n_colors = in_fresh_process(PHOTO, folder)  # the memory of this process would count in the peak of its children
         print(f"{WIDTH} x {HEIGHT} pixels, {n_colors:,} colors, k={N_COMPONENTS}, full covariances")
         runs = ["distinct colors"] * PROCESSES + ["every pixel"] * PROCESSES + ["scikit-learn"] * options.sklearn
         results: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Problems of the benchmarks: rows drawn from a mixture with moderate overlap.
+"""Benchmark problems: rows drawn from a mixture with moderate overlap.
 
 The means come from a normal distribution so wide that two of them are 4 standard deviations apart (root mean square)
 for any number of features, and the covariances are near the identity; above 64 features they are nearer to it, because

@@ -27,7 +27,7 @@ MOST_BYTES = 400e6
 
 
 def draw_shape(rng: np.random.Generator, operations: float) -> Shape | None:
-    """Return a shape, or None when it would need too many rows."""
+    """Return a shape, or None if it would need too many rows."""
     d, k = (int(number) for number in np.exp(rng.uniform(0.0, np.log(301.0), size=2)))
     structure = ("full", "diag")[rng.integers(2)]
     per_row = pass_flops(Shape(1, d, k, structure), pairs=1.0)

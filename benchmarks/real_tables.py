@@ -1,4 +1,4 @@
-"""Measured tables, with what to fit to them: scikit-learn's, and those of a folder of CSV files."""
+"""Measured tables of scikit-learn and of a folder of CSV files, with the models to fit to them."""
 
 import csv
 from functools import cache
@@ -48,7 +48,7 @@ REFERENCE = "em_converged_reference.csv"
 
 @cache
 def sklearn_table(name: str) -> FloatArray:
-    """Return the rows of a table of scikit-learn; the number in a name is that of columns or principal components."""
+    """Return the rows of a table of scikit-learn; a number in the name is that of columns or principal components."""
     from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
     from sklearn.decomposition import PCA
 
@@ -63,7 +63,7 @@ def sklearn_table(name: str) -> FloatArray:
             return np.asarray(load_breast_cancer().data)[:, [21, 23, 24]]
         case "digits 8":
             return np.asarray(PCA(8, svd_solver="full").fit_transform(load_digits().data))
-    raise ValueError(f"there is no table {name!r}")
+    raise ValueError(f"unknown table {name!r}")
 
 
 @cache
@@ -76,7 +76,7 @@ def file_table(path: Path) -> FloatArray:
 
 
 def reference_fits(folder: Path) -> list[tuple[str, str, int, float]]:
-    """Return (table, structure, components, log-likelihood) of each line of the folder's reference values."""
+    """Return (table, structure, components, log-likelihood) of each reference value of the folder."""
     with (folder / REFERENCE).open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file)
         return [(line["dataset"], line["covariance_type"], int(line["K"]), float(line["loglik"])) for line in lines]

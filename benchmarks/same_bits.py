@@ -24,7 +24,7 @@ MODELS = ["EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", 
 
 
 def clusters(seed: int, n: int, d: int, k: int, spread: float = 3.0, dtype: Any = np.float64) -> np.ndarray:
-    """(n, d) rows of k normal clusters."""
+    """Return rows (n, d) of k normal clusters."""
     rng = np.random.default_rng(seed)
     centers, labels = rng.normal(scale=spread, size=(k, d)), rng.integers(k, size=n)
     turns = rng.normal(size=(k, d, d)) / np.sqrt(d) + np.eye(d)
@@ -113,7 +113,7 @@ def table_results() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def picture_results() -> Iterator[tuple[str, np.ndarray]]:
-    """Segment photographs in three color spaces, with and without neighbors, labels, bias fields and shares."""
+    """Segment photographs in three color spaces, with and without neighbors, labels, bias fields and fractions."""
     china = load_sample_image("china.jpg")[::3, ::3]
     flower = load_sample_image("flower.jpg")[::4, ::4]
     hints = np.full(flower.shape[:2], -1)

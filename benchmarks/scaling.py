@@ -79,7 +79,7 @@ def measure_threads(shape: Shape, rounds: int) -> dict[str, Any]:
 
         return run
 
-    # The setting itself takes a millisecond: it is timed too, and taken off.
+    # setting the threads takes a millisecond, which is timed and subtracted
     calls = [lambda: threadpool_limits(most, user_api="openmp").restore_original_limits(), limited(1), limited(most)]
     setting, one, every = time_in_turns(calls, rounds)
     return {
@@ -108,7 +108,7 @@ def add_shares(points: list[dict[str, Any]], peak: PeakRates) -> None:
 
 
 def add_ratios(points: list[dict[str, Any]]) -> None:
-    """Add the time per row and component, over that of the middle point."""
+    """Add the time per row and component, divided by that of the middle point."""
     pairs = [point["shape"]["n_rows"] * point["shape"]["n_components"] for point in points]
     for name, which in (("ratio", "seconds"), ("quickest_ratio", "quickest")):
         costs = [point[which] / size for point, size in zip(points, pairs, strict=True)]
@@ -120,7 +120,7 @@ def add_ratios(points: list[dict[str, Any]]) -> None:
 
 def print_curve(name: str, points: list[dict[str, Any]]) -> None:
     along = "n_rows" if name.startswith("rows") else "n_components"
-    print(f"\n{name}: time per row and component over that of the middle")
+    print(f"\n{name}: time per row and component, relative to the middle point")
     print("".join(f"{point['shape'][along]:>11,}" for point in points))
     print("".join(f"{point['nanoseconds']:>8.2f} ns" for point in points))
     print("".join(f"{point['ratio']:>11.2f}" for point in points))
@@ -154,7 +154,7 @@ def plot(curves: dict[str, list[dict[str, Any]]], features: dict[str, list[dict[
         axes.plot([p["shape"][along] for p in points], [p["ratio"] for p in points], "o-", label=label)
     for axes, label in ((rows, "rows"), (components, "components")):
         axes.axhspan(0.9, 1.1, color="0.9")
-        axes.set(xscale="log", xlabel=label, ylabel="time per row and component / middle", ylim=(0, None))
+        axes.set(xscale="log", xlabel=label, ylabel="relative time per row and component", ylim=(0, None))
         axes.legend()
     quantity, label = ("share", "share of the bound") if "share" in features["full"][0] else ("gigaflops", "GFLOP/s")
     for structure, points in features.items():

@@ -42,7 +42,7 @@ def measure(shape: Shape, rounds: int) -> dict[str, Any]:
             precisions_init=start.precisions,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it has not converged, as was asked for
+            warnings.simplefilter("ignore")  # no convergence with one iteration
             models.append(model.fit(rows))
     ours, theirs = models
     found: dict[str, Any] = {"shape": shape.__dict__}
@@ -65,7 +65,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, fewer turns")
     quick = parser.parse_args().quick
     warn_when_unfair()
-    print("Milliseconds of predict and of score_samples, ours and scikit-learn's")
+    print("Milliseconds of predict and score_samples, gaussmix (ours) and scikit-learn (theirs)")
     columns = "".join(f"{method + ', ours':>20}{'theirs':>9}{'ratio':>16}" for method in METHODS)
     print(f"{'rows x features':32}{columns}{'labels':>9}{'difference':>12}")
     results = []
@@ -80,7 +80,7 @@ def main() -> int:
             cells += f"{1e3 * mine:20.2f}{1e3 * other:9.1f}{ratios:>16}"
         print(f"{shape!s:32}{cells}{found['labels']:9.4f}{found['difference']:12.1e}", flush=True)
     worst = min(found[method]["quickest_ratio"] for found in results for method in METHODS)
-    print(f"worst ratio of the quickest turns: {worst:.1f}x")
+    print(f"worst ratio of the fastest turns: {worst:.1f}x")
     machine = describe_machine()
     print()
     print_machine(machine)

@@ -111,7 +111,7 @@ def main() -> int:
     ]
     labels = [found["labels"]["quickest_ratio"] for found in results if found["k"] >= 8 and found["d"] >= 16]
     worst, least = min(chosen, default=1.0), min(labels, default=1.3)
-    print(f"worst ratio of what is chosen (quickest turns): {worst:.2f}x; of labels with k >= 8, d >= 16: {least:.2f}x")
+    print(f"worst ratio of what is chosen (fastest turns): {worst:.2f}x; of labels with k >= 8, d >= 16: {least:.2f}x")
     machine = describe_machine()
     print()
     print_machine(machine)

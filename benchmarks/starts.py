@@ -29,7 +29,7 @@ def measure(shape: Shape, seeds: int) -> dict[str, Any]:
     engine, mixture = NativeEngine(problem.rows), problem.truth.whitened()
     structure, update = covariance_class(shape.structure), MaximumLikelihood(ridge=1e-6)
     seconds = []
-    for seed in range(-1, seeds):  # the first is not counted
+    for seed in range(-1, seeds):  # the first run is not counted
         began = time.perf_counter()
         rng = np.random.RandomState(max(seed, 0))
         mixture_from_membership(draw_membership(engine, shape.n_components, "kmeans", rng), structure, update)

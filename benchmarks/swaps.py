@@ -11,13 +11,13 @@ from gaussmix import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 
-TRIES = 25  # and as many as there are components
+TRIES = 25  # plus the number of components
 FIRST, THEN = 15, 40  # iterations
 FAR, NEAR = 20.0, 4.0  # nats below the best after these
 
 
 def search(judge: Judge, optima: list[Optimum], start: Optimum, seed: int = 0) -> Optimum:
-    """Return the best sound optimum found; every optimum is added to the list."""
+    """Return the best sound optimum found, and add every optimum to the list."""
     best, failures = start, 0
     rng = np.random.default_rng(seed)
     k = start.mixture.n_components
@@ -49,7 +49,7 @@ def _swap(mixture: Mixture, rows: FloatArray, rng: np.random.Generator) -> Mixtu
 
 
 def _few_iterations(judge: Judge, mixture: Mixture, iterations: int, least: float) -> Mixture | None:
-    """Return the mixture after some iterations; None if it falls short, or a component has lost its rows."""
+    """Return the mixture after some iterations; None if it is too low, or a component has lost its rows."""
     update, needed = MaximumLikelihood(), least_count(mixture.covariance_type, judge.rows.shape[1])
     for _ in range(iterations):
         step = update.maximize(mixture, judge.moments(mixture))

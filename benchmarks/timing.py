@@ -10,7 +10,7 @@ LEAST_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Seconds:
-    """The median of the turns, and the fastest turn, which other programs disturbed least."""
+    """Median of the turns, and the fastest turn, which other programs disturbed least."""
 
     median: float
     quickest: float
@@ -24,7 +24,7 @@ def time_in_turns(calls: list[Callable[[], object]], rounds: int) -> list[Second
     """
     turns: list[list[float]] = [[] for _ in calls]
     for call in calls:
-        call()  # caches and threads: not counted
+        call()  # fills caches and starts threads; not counted
     for _ in range(rounds):
         for call, medians in zip(calls, turns, strict=True):
             seconds = []

@@ -1,4 +1,4 @@
-// The Python module: checks the sizes of arrays, converts them to pointers, releases the interpreter and calls C++.
+// Python module: checks array sizes, converts arrays to pointers, releases the interpreter lock and calls C++.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -66,7 +66,7 @@ gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const I
                              const std::optional<In>& basis) {
   const gaussmix::Form shape = form_of(form);
   if (basis && (shape == gaussmix::Form::full || shape == gaussmix::Form::tied)) {
-    throw nb::value_error("basis goes with the diagonal and the spherical form");
+    throw nb::value_error("basis requires the diagonal or the spherical form");
   }
   if (means.ndim() != 2) throw nb::value_error("means must have two axes");
   const std::size_t k = means.shape(0), d = means.shape(1);
@@ -95,7 +95,7 @@ gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, cons
           sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
 }
 
-// After a fork the threads of the parent are gone, and GCC's OpenMP would wait for them forever.
+// After a fork the parent's threads do not exist, and GCC's OpenMP would wait for them forever.
 bool forked = false;
 
 int max_threads() {
@@ -114,7 +114,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
   const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, mixture);
   const bool tied = mixture.form == gaussmix::Form::tied;
   const std::size_t k = mixture.n_components;
-  if (tied != overlap.has_value()) throw nb::value_error("overlap goes with the tied form");
+  if (tied != overlap.has_value()) throw nb::value_error("overlap is required for the tied form and only for it");
   gaussmix::Sums sums{sized(counts, k, "counts"),
                       sized(shifts, means.size(), "shifts"),
                       sized(scatter, basis ? means.size() * mixture.n_features : factors.size(), "scatter"),
@@ -139,7 +139,7 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
   gaussmix::score_rows(table, mixture, max_threads(), to);
 }
 
-// A table of numbers that the compiled code writes rows to.
+// Table to which the compiled code writes rows.
 using OutTable = nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 class DistinctRows {
@@ -184,7 +184,7 @@ class RandomField {
               const std::optional<Bytes>& visible, const std::optional<Bytes>& edges) {
     const std::size_t n_axes = shape.size(), n_offsets = weights.size();
     if (n_axes < 1 || n_axes > gaussmix::kMostAxes) throw nb::value_error("shape must have 1 to 4 axes");
-    if (n_offsets > 26) throw nb::value_error("there can be at most 26 offsets");
+    if (n_offsets > 26) throw nb::value_error("offsets must have at most 26 rows");
     if (n_classes < 1 || n_classes > 255) throw nb::value_error("n_classes must be from 1 to 255");
     std::size_t n = 1;
     for (std::size_t axis = 0; axis < n_axes; ++axis) n *= static_cast<std::size_t>(shape.data()[axis]);
@@ -235,7 +235,7 @@ class RandomField {
     field_->condition(smoothing, preferences.data(), to.data(), totals.data(), max_threads());
   }
   void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
-    if (first + to.size() > field_->n_pixels()) throw nb::value_error("there are fewer pixels");
+    if (first + to.size() > field_->n_pixels()) throw nb::value_error("the pixels exceed the size of the field");
     nb::gil_scoped_release release;
     field_->labels(first, to.size(), to.data(), static_cast<std::uint8_t>(elsewhere));
   }
@@ -244,7 +244,7 @@ class RandomField {
   template <class Array>
   std::size_t count_of(const Array& table, std::size_t first) const {
     const std::size_t k = field_->n_classes();
-    if (table.size() % k || first + table.size() / k > field_->n_pixels()) throw nb::value_error("wrong size");
+    if (table.size() % k || first + table.size() / k > field_->n_pixels()) throw nb::value_error("wrong size of table");
     return table.size() / k;
   }
 
@@ -291,7 +291,7 @@ gaussmix::Model model_of(const std::string& name) {
   return model;
 }
 
-constexpr int kSweepsPerStep = 20;  // an M-step that ends early goes on in the next one
+constexpr int kSweepsPerStep = 20;  // if it ends early, the next M-step continues
 
 bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
   if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
@@ -315,7 +315,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = rows.shape(1);
   if (d > static_cast<std::size_t>(gaussmix::kMostFeatures))
-    throw nb::value_error("em_batch takes at most 96 features");
+    throw nb::value_error("em_batch supports at most 96 features");
   const std::size_t m = responsibilities.shape(0), k = responsibilities.shape(2);
   sized(responsibilities, m * n * k, "responsibilities");
   const gaussmix::Problem problem{rows.data(),
@@ -371,24 +371,24 @@ NB_MODULE(_native, module) {
       .def(nb::init<const Integers&, int, const Integers&, const In&, const std::optional<Bytes>&,
                     const std::optional<Bytes>&>(),
            "shape"_a, "n_classes"_a, "offsets"_a, "weights"_a, "visible"_a.none(), "edges"_a.none(),
-           "Reads all arguments, keeps none.")
+           "Copy all arguments.")
       .def("load", &RandomField::load, "first"_a, "scores"_a, "keep"_a,
            "Set the scores of the pixels from the first on.")
-      .def("pool", &RandomField::pool, "Give the pixels of each block the probabilities of their summed scores.")
+      .def("pool", &RandomField::pool, "Set the probabilities of the pixels of each block from their summed scores.")
       .def("sweep", &RandomField::sweep, "smoothing"_a, "times"_a, "Update every pixel by mean field, in place.")
-      .def("draw", &RandomField::draw, "smoothing"_a, "seed"_a, "Draw every pixel given its neighbors.")
+      .def("draw", &RandomField::draw, "smoothing"_a, "seed"_a, "Draw the class of every pixel given its neighbors.")
       .def("free_energy", &RandomField::free_energy, "smoothing"_a, "Return the free energy, which sweeps never lower.")
       .def("probabilities", &RandomField::probabilities, "first"_a, "to"_a.noconvert(),
            "Fill a table of pixels by classes.")
       .def("condition", &RandomField::condition, "smoothing"_a, "preferences"_a, "to"_a.noconvert(),
            "totals"_a.noconvert(),
-           "Fill the responsibilities given the neighbors, and the totals of the pseudo-likelihood.")
+           "Fill the responsibilities given the neighbors, and the sums of the pseudo-likelihood.")
       .def("labels", &RandomField::labels, "first"_a, "to"_a.noconvert(), "elsewhere"_a,
            "Fill the most probable classes.");
   module.def("update_fractions", &update_fractions, "shape"_a, "weights"_a, "rows"_a.noconvert(), "origin"_a,
              "factor"_a, "status"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "smoothing"_a,
              "fractions"_a.noconvert(), "sums"_a.noconvert(),
-             "Update the expected shares of every pixel in place and add to sums (cpp/imaging/fractions.hpp).");
+             "Update the expected fractions of every pixel in place and add to sums (cpp/imaging/fractions.hpp).");
   module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
              "Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp).");
   module.def("em_batch", &em_batch, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a,
@@ -404,7 +404,7 @@ NB_MODULE(_native, module) {
         return gaussmix::block_rows(form_of(form), n_components, n_features);
       },
       "form"_a, "n_components"_a, "n_features"_a,
-      "Return the rows per block; calls that end at multiples of it give the same bits as one call.");
+      "Return the rows per block; calls that end at multiples of it and a single call are bitwise equal.");
   module.def(
       "instruction_sets",
       [] {
@@ -426,7 +426,7 @@ NB_MODULE(_native, module) {
   module.def(
       "build_description", [] { return gaussmix::kBuild; },
       "Describe the compiler, the standard, OpenMP and the flags.");
-  module.def("after_fork", [] { forked = true; }, "Use one thread from now on: this is a forked child process.");
+  module.def("after_fork", [] { forked = true; }, "Use one thread from now on, as in a forked child process.");
   module.def("max_threads", &max_threads,
              "Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
 }

@@ -1,4 +1,4 @@
-// The choice of the compiled kernels: the best instruction set that this processor has, or one by name.
+// Choice of the compiled kernels: the best instruction set of this processor, or one given by name.
 #include <cstring>
 #ifdef GAUSSMIX_X86
 #include <cpuid.h>
@@ -21,7 +21,7 @@ unsigned saved_registers() {
   return low;
 }
 
-// What the processor has and the operating system supports (Intel SDM volume 2, CPUID).
+// Instruction sets that the processor has and the operating system supports (Intel SDM volume 2, CPUID).
 void look_at_processor(bool& avx2, bool& avx512) {
   avx2 = avx512 = false;
   unsigned a = 0, b = 0, c = 0, d = 0;

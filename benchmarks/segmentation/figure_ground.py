@@ -96,7 +96,7 @@ def error(found: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> float:
 
 
 def draw(path: Path, results: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]]) -> None:
-    """Draw each image and the figures of gaussmix as one picture."""
+    """Draw each image and the figures found by gaussmix in one picture."""
     from PIL import Image
 
     height = 200
@@ -112,7 +112,7 @@ def draw(path: Path, results: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="the folder with grabcut/ in it")
+    parser.add_argument("--data", type=Path, required=True, help="folder that contains grabcut/")
     parser.add_argument("--only", nargs="*", help="methods, by their names up to a comma")
     parser.add_argument("--picture", type=Path, help="write a PNG of our figures")
     arguments = parser.parse_args()
@@ -154,7 +154,7 @@ def main() -> int:
 
 
 def judged(means: dict[tuple[str, str], float]) -> int:
-    """Print whether the claims hold; return 1 if one does not."""
+    """Print whether the claims hold, and return 1 if one does not."""
     print()
     kept = True
     for task, peer in (("rectangle", "grabCut"), ("scribbles 1", WALKER), ("scribbles 2", WALKER)):

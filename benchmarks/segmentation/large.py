@@ -113,7 +113,7 @@ def run(kind: str, how: str, size: int) -> dict[str, Any]:
 
 
 def match(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Number labels like the true classes, by the greatest overlap."""
+    """Renumber labels to match the true classes, by the greatest overlap."""
     table = np.bincount(labels.ravel().astype(np.int64) * 4 + truth.ravel(), minlength=1024).reshape(-1, 4)
     return table.argmax(axis=1).astype(np.uint8)[labels]
 
@@ -157,7 +157,7 @@ def segment(image: np.ndarray, k: int, how: str) -> tuple[np.ndarray, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--only", help="rows whose name has this")
+    parser.add_argument("--only", help="only rows whose name contains this")
     parser.add_argument("--limit", type=float, default=900, help="seconds for each process")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--evaluation", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="two anatomies, noise 3 and 9 %%, field 0 and 40 %%")
-    parser.add_argument("--peers", type=Path, help="a file that keeps what peers found")
+    parser.add_argument("--peers", type=Path, help="file for the results of the peers")
     return parser.parse_args()
 
 
@@ -76,7 +76,7 @@ def ours(phantom: dict[str, Any], order: Any = 0) -> tuple[dict[str, Any], dict[
 
 
 class Phantoms:
-    """The anatomies, read once."""
+    """Anatomies, read once."""
 
     def __init__(self, data: Path, maker: ModuleType) -> None:
         self._folder, self._maker = data / "medical" / "brain_labels", maker
@@ -98,7 +98,7 @@ def three(numbers: np.ndarray) -> str:
 
 
 def report_cell(noise: int, field: int, found: dict[str, list[dict[str, Any]]]) -> bool:
-    """Print a cell; return whether gaussmix is at least as good as the best of the peers, tissue by tissue."""
+    """Print a cell, and return whether gaussmix is at least as good as the best peer, tissue by tissue."""
     print(f"\nnoise {noise} %, field {field} %: Dice {' '.join(TISSUES)}, mean; RMSE of shares; volume errors in %; s")
     for name, results in found.items():
         dice, volumes = mean(results, "dice"), 100 * np.mean(np.abs([result["vol"] for result in results]), axis=0)
@@ -110,7 +110,7 @@ def report_cell(noise: int, field: int, found: dict[str, list[dict[str, Any]]]) 
     by_tissue, overall = mine - np.max(theirs, axis=0), mine.mean() - max(one.mean() for one in theirs)
     lost = [tissue for tissue, ahead in zip(TISSUES, by_tissue, strict=True) if ahead < 0]
     print(
-        f"  ahead of the best rival: {' '.join(f'{ahead:+.4f}' for ahead in by_tissue)}, mean {overall:+.4f}"
+        f"  difference to the best peer: {' '.join(f'{ahead:+.4f}' for ahead in by_tissue)}, mean {overall:+.4f}"
         + (f"  LOST: {', '.join(lost)}" if lost else "")
     )
     return bool(overall >= 0)
@@ -149,7 +149,7 @@ def main() -> int:
             volumes += [abs(volume) for result in found["ours"] for volume in result["vol"]]
             if noise == 9:
                 gray.append([result["dice"][1] for result in found["ours"]])
-    print(f"\nours at least the best rival in mean Dice: {sum(won)} of {len(won)} cells")
+    print(f"\ngaussmix at least the best peer in mean Dice: {sum(won)} of {len(won)} cells")
     for noise, limit in ((3, 0.10), (9, 0.16)):
         print(f"RMSE of shares at {noise} % noise: {np.mean(rmse[noise]):.3f} (at most {limit:.2f})")
     print(f"greatest volume error: {100 * max(volumes):.1f} % (at most 5 %)")

@@ -1,4 +1,4 @@
-"""Peers of the phantom benchmark: from an image, its mask and the voxel size to labels and probabilities."""
+"""Peers of the phantom benchmark, which return labels and probabilities from an image, its mask and the voxel size."""
 
 import time
 from collections.abc import Callable

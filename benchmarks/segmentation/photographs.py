@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--evaluation", type=Path, required=True)
     parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--only", nargs="+", default=[""], help="methods whose name has one of these")
+    parser.add_argument("--only", nargs="+", default=[""], help="only methods whose name contains one of these")
     options = parser.parse_args()
     sys.path.insert(0, str(options.evaluation))
     from region_metrics import evaluate
@@ -149,7 +149,7 @@ def report(found: dict[str, list[tuple[float, ...]]]) -> None:
     for claimed in CLAIMED:
         if claimed not in rows:
             continue
-        print(f"\n{claimed}, less the other (VoI: the other, less it): positive is better")
+        print(f"\n{claimed} minus the other (VoI: the other minus it): positive is better")
         for method, scores in rows.items():
             if method != claimed:
                 gains = np.array(scores) * [-1, -1, 1] + np.array(rows[claimed]) * [1, 1, -1]

@@ -100,7 +100,7 @@ def main() -> None:
     missed = pitches(options.data / "gmm_classics")
     animals(options.data / "gmm_classics", options.output)
     if missed:
-        sys.exit(f"below what is published: {'; '.join(missed)}")
+        sys.exit(f"below the published accuracy: {'; '.join(missed)}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ and so are those where either ends in an unsound mixture (gaussmix.fitting.degen
 maximum. Tables are simulated ones, and those in the folder.
 
 A cell is ``equal`` to 1e-6, ``higher`` where mclust stopped early (EM from its end leads to the optimum of gaussmix),
-at ``another top`` (higher, from the same start), or ``lower``. EVE and VVE are exempt from the first claim: their
-M-step has several optima, mclust ends it before it converges, and the paths differ from the first iteration. Their
-cells are counted.
+``other optimum`` (higher, from the same start), or ``lower``. EVE and VVE are exempt from the first claim: their M-step
+has several optima, mclust ends it before it converges, and the paths differ from the first iteration. Their cells are
+counted.
 """
 
 import argparse
@@ -51,14 +51,14 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import RemainingGain
 
 SAME = 1e-6  # nats
-PLAIN, MOST = 3_000, 20_000  # iterations: two tops may lie so near that acceleration changes from one to the other
+PLAIN, MOST = 3_000, 20_000  # iterations: acceleration may move between two optima that are close
 TOP = RemainingGain(1e-9)
 COMMON_AXES = ("EVE", "VVE")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One model and number of components of one table; log-likelihoods in nats."""
+    """Model and number of components for one table, with log-likelihoods in nats."""
 
     table: str
     model: str
@@ -79,7 +79,7 @@ class Cell:
             return "lower"
         if gain <= SAME:
             return "equal"
-        return "higher" if abs(self.ours - self.from_their_end) <= 10 * SAME else "another top"
+        return "higher" if abs(self.ours - self.from_their_end) <= 10 * SAME else "other optimum"
 
     @property
     def counts_agree(self) -> bool:
@@ -87,7 +87,7 @@ class Cell:
 
     @property
     def end_agrees(self) -> bool:
-        """Whether gaussmix finds the same likelihood for mclust's parameters, and EM leads no lower from there."""
+        """Whether gaussmix gives the same likelihood for mclust's parameters, and EM from there is not lower."""
         same = abs(self.at_their_end - self.theirs) <= SAME
         return not self.sound or (same and self.from_their_end >= self.theirs - SAME)
 
@@ -204,7 +204,7 @@ def main() -> int:
         for words in failed:
             print(f"FAILED: {words}")
         for cell in found:
-            if cell.kind in ("lower", "another top") or not cell.end_agrees or not cell.counts_agree:
+            if cell.kind in ("lower", "other optimum") or not cell.end_agrees or not cell.counts_agree:
                 print(cell, flush=True)
         print(f"{name}: {dict(Counter(cell.kind for cell in found))}, {without} not fitted by mclust", flush=True)
 
@@ -221,7 +221,7 @@ def main() -> int:
     others = [cell for cell in judged if cell.model not in COMMON_AXES]
     low = sum(cell.kind == "lower" for cell in others)
     verdicts.check("same start, lower", f"{low} of {len(others)} cells without common axes", "0", low == 0)
-    words = ", ".join(f"{sum(cell.kind == kind for cell in common)} {kind}" for kind in ("lower", "another top"))
+    words = ", ".join(f"{sum(cell.kind == kind for cell in common)} {kind}" for kind in ("lower", "other optimum"))
     print(f"same start, common axes: {words} of {len(common)} cells")
     ends = sum(not cell.end_agrees for cell in judged)
     verdicts.check("at mclust's end, other or lower from there", f"{ends} of {len(judged)} cells", "0", ends == 0)
@@ -229,7 +229,7 @@ def main() -> int:
     counts = sum(not cell.counts_agree for cell in cells)
     verdicts.check("other parameter counts", f"{counts} of {len(cells)} cells", "0", counts == 0)
     machine = describe_machine()
-    print(f"\n{time.perf_counter() - began:.0f} s altogether")
+    print(f"\ntotal {time.perf_counter() - began:.0f} s")
     print_machine(machine)
     write_results(
         "selection-live-mclust" + "-quick" * options.quick,

@@ -1,4 +1,4 @@
-"""Mixtures with a given overlap of their components, as MixSim draws them.
+"""Mixtures with a given overlap of their components, drawn as in MixSim.
 
 Melnykov, Chen and Maitra, MixSim: an R package for simulating data to study performance of clustering algorithms,
 Journal of Statistical Software 51 (2012), 12. The overlap of two components is the sum of the two probabilities of
@@ -21,7 +21,7 @@ ROWS_EACH = 100
 
 @dataclass(frozen=True)
 class Drawn:
-    """What to draw: ``overlap`` is that of the average pair or of the maximal one."""
+    """Settings of a draw; ``overlap`` is the average or the maximum over pairs of components."""
 
     overlap: float
     kind: str
@@ -62,5 +62,5 @@ def _rounder(values: FloatArray) -> FloatArray:
 def problems(overlaps: tuple[float, ...], kind: str, each: int) -> list[Drawn]:
     """Return equally many of each overlap, with 2 to 8 components and features in turn."""
     sizes = [(k, d) for d in range(2, 9) for k in range(2, 9)]
-    spread = [sizes[(at * 15) % len(sizes)] for at in range(each)]  # 15 and 49 share no factor: all come by
+    spread = [sizes[(at * 15) % len(sizes)] for at in range(each)]  # 15 and 49 are coprime, so all sizes occur
     return [Drawn(overlap, kind, k, d, at // len(sizes)) for overlap in overlaps for at, (k, d) in enumerate(spread)]

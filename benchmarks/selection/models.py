@@ -28,7 +28,7 @@ def n_parameters(model: str, d: int, k: int) -> int:
 
 
 def is_submodel(model: str, richer: str) -> bool:
-    """Whether the first is a special case of the second, and not the same."""
+    """Return whether the first model is a proper special case of the second."""
     pairs = zip(model, richer, strict=True)
     return model != richer and all(_ORDER.index(one) <= _ORDER.index(other) for one, other in pairs)
 

@@ -1,4 +1,4 @@
-"""The search of gaussmix for the scripts of this folder, which do not depend on its names."""
+"""Search of gaussmix, with an interface of its own for the scripts of this folder."""
 
 import time
 import warnings
@@ -13,7 +13,7 @@ from gaussmix.core.typing import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """One cell of a search; log-likelihood in nats, BIC lower is better."""
+    """Cell of a search: log-likelihood in nats, BIC (lower is better)."""
 
     log_likelihood: float
     n_parameters: int
@@ -24,7 +24,7 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """A whole search: cells by (model, k) in mclust's letters, its choice, and the reason."""
+    """Result of a search: cells by (model, k) in mclust's letters, the choice, and the reason."""
 
     cells: dict[tuple[str, int], Fitted]
     choice: Choice
@@ -36,7 +36,7 @@ def search(rows: FloatArray, k_max: int, covariance_types: str = "all") -> Searc
     model = GaussianMixtureIC(range(1, k_max + 1), covariance_types=covariance_types, criterion="bic", random_state=0)
     began = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the table says what is doubtful
+        warnings.simplefilter("ignore")  # the table marks doubtful fits
         model.fit(rows)
     seconds = time.perf_counter() - began
     table = model.results_

@@ -1,4 +1,4 @@
-"""mclust in a separate process, called line by line; scikit-learn in a loop."""
+"""Peers: mclust in a separate process, and scikit-learn in a loop."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Choice(NamedTuple):
-    """The choice of a contender; the criterion is BIC, lower is better."""
+    """Choice of a contender by BIC (lower is better)."""
 
     model: str
     k: int
@@ -27,18 +27,18 @@ class Choice(NamedTuple):
 
 
 def find_r() -> str:
-    """Return Rscript, if mclust is installed too.
+    """Return the path of Rscript, if mclust is installed.
 
     Raises
     ------
     ImportError
-        Names what to install.
+        If R or mclust is not installed.
     """
     script = shutil.which("Rscript")
     if script is None:
-        raise ImportError("there is no Rscript: install R and its package mclust")
+        raise ImportError("Rscript was not found: install R and its package mclust")
     if subprocess.run([script, "-e", "library(mclust)"], capture_output=True, check=False).returncode != 0:
-        raise ImportError("R does not find mclust: install that package")
+        raise ImportError("R does not find mclust: install the R package mclust")
     return script
 
 
@@ -48,7 +48,7 @@ def run_r(name: str, *words: object) -> str:
     Raises
     ------
     RuntimeError
-        With R's message, if it failed.
+        If the script failed; the message is that of R.
     """
     command = [find_r(), str(HERE / name), *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -58,14 +58,14 @@ def run_r(name: str, *words: object) -> str:
 
 
 def r_versions() -> str:
-    """Return the versions of R, mclust and the BLAS of R, in a line."""
+    """Return the versions of R, mclust and the BLAS of R on one line."""
     blas = 'basename(extSoftVersion()[["BLAS"]])'
     words = f'cat(R.version.string, "; mclust ", format(packageVersion("mclust")), "; BLAS ", {blas}, sep = "")'
     return subprocess.run([find_r(), "-e", words], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Mclust:
-    """R with mclust loaded, which answers calls until the end of a ``with`` block."""
+    """R process with mclust loaded, which runs until the end of a ``with`` block."""
 
     def __init__(self) -> None:
         command = [find_r(), str(HERE / "session.R")]
@@ -117,7 +117,7 @@ class Mclust:
         print(*question, file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline().split()
         if not answer:
-            raise RuntimeError("R ended without an answer: its last words are above")
+            raise RuntimeError("R ended without an answer; see its output above")
         return answer
 
 
@@ -126,13 +126,13 @@ def _number(word: str) -> float:
 
 
 def loop_of_sklearn(rows: FloatArray, k_max: int, n_init: int) -> Choice:
-    """Return the least BIC of four covariance types and 1 to k_max components, as in scikit-learn's guide."""
+    """Return the model of least BIC among four covariance types and 1 to k_max components, as in their guide."""
     from sklearn.mixture import GaussianMixture
 
     best: Choice | None = None
     began = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some have not converged
+        warnings.simplefilter("ignore")  # some fits do not converge
         for kind in ("spherical", "tied", "diag", "full"):
             for k in range(1, k_max + 1):
                 fitted = GaussianMixture(k, covariance_type=kind, n_init=n_init, random_state=0).fit(rows)

@@ -63,7 +63,7 @@ def main() -> int:
         state = State.of(rows, found.cells[ours.model, ours.k].mixture)
         gap = ours.bic - printed.bic
         same = (ours.model, ours.k) == (printed.model, printed.k)
-        print(f"\n{name}, in print {printed.model} {printed.k}: BIC {printed.bic:.4f}")
+        print(f"\n{name}, published {printed.model} {printed.k}: BIC {printed.bic:.4f}")
         print(f"  ours {ours.model} {ours.k}: BIC {ours.bic:.4f}, {state}, {ours.seconds:.1f} s")
         if own is not None and not same:
             print(f"  ours of {printed.model} {printed.k}: BIC {own.bic:.4f}")

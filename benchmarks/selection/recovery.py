@@ -35,7 +35,7 @@ CONTENDERS = (OURS, FOUR, "mclust", "sklearn", "sklearn, 5 starts")
 
 
 def choose_all(contender: str, tables: list[FloatArray]) -> list[Choice]:
-    """Return the choices, after one that is not counted."""
+    """Return the choices, after a first one that is not counted."""
     if contender == "mclust":
         with Mclust() as mclust:
             mclust.select(tables[0], 2)
@@ -58,8 +58,8 @@ def main() -> int:
     parser = parser_for(__doc__)
     parser.add_argument("--each", type=int, help="tables for each overlap and kind")
     parser.add_argument("--peers", nargs="*", default=CONTENDERS[2:], choices=CONTENDERS[2:])
-    parser.add_argument("--contender", choices=CONTENDERS, help="print the choices of this one for --tables, no more")
-    parser.add_argument("--tables", type=Path, metavar="FILE", help="tables that another process has drawn")
+    parser.add_argument("--contender", choices=CONTENDERS, help="only print the choices of this contender for --tables")
+    parser.add_argument("--tables", type=Path, metavar="FILE", help="tables drawn by another process")
     options = parser.parse_args()
     if options.contender:
         with np.load(options.tables) as file:

@@ -1,4 +1,4 @@
-"""Shared parts of the scripts of this folder: the modules of the folder above, tables, and verdicts."""
+"""Parts shared by the scripts of this folder: modules of the parent folder, tables, and verdicts."""
 
 import argparse
 import csv
@@ -52,7 +52,7 @@ def read_table(folder: Path, name: str) -> FloatArray:
 
 @dataclass(frozen=True)
 class Published:
-    """The log-likelihoods (nats) of the cells that mclust fitted to one table from one of its agglomerations."""
+    """Log-likelihoods (nats) of the cells that mclust fitted to one table from one of its agglomerations."""
 
     table: str
     hierarchy: str
@@ -96,7 +96,7 @@ def mixture_at(rows: FloatArray, shares: FloatArray, structure: type[AbstractCov
 
 @dataclass
 class Verdicts:
-    """Figures compared with the claims."""
+    """Comparison of figures with the claims."""
 
     missed: list[str] = field(default_factory=list)
 

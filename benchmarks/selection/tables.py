@@ -62,7 +62,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class State:
-    """Whether a mixture is sound."""
+    """Soundness of a mixture."""
 
     unsound: int
     least_count: float
@@ -80,7 +80,7 @@ class State:
 
 @dataclass
 class Cell:
-    """A cell that mclust fitted, and that of gaussmix; mixtures are examined only where necessary."""
+    """Cell that mclust fitted, with that of gaussmix; mixtures are examined only if necessary."""
 
     table: str
     hierarchy: str
@@ -122,7 +122,7 @@ class Cell:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether mclust's EM finds as much."""
+        """Whether mclust's EM finds the same value."""
         return self.confirmed >= self.ours - SAME
 
     def __str__(self) -> str:
@@ -161,7 +161,7 @@ def log_likelihood_by_scipy(rows: FloatArray, mixture: Mixture) -> float:
 
 
 def look_closer(mclust: Mclust, rows: FloatArray, cells: list[Cell], searched: Searched) -> None:
-    """Examine the mixture of gaussmix where it is higher, and mclust's where its soundness counts."""
+    """Examine the mixture of gaussmix where it is higher, and mclust's where its soundness matters."""
     states: dict[Key, tuple[State, float, float]] = {}
     for cell in cells:
         key = cell.model, cell.k
@@ -202,7 +202,7 @@ def main() -> int:
         mclust: Mclust | None = Mclust()
     except ImportError as error:
         mclust = None
-        print(f"no cell is looked at with mclust: {error}")
+        print(f"no cell is examined with mclust: {error}")
     cells: list[Cell] = []
     ours, theirs, of_sound = [0, 0], [0, 0], 0
     miscounted, unknown, compared = 0, 0, 0
@@ -273,7 +273,7 @@ def report_above(cells: list[Cell], verdicts: Verdicts) -> None:
     sound = [cell for cell in looked if not cell.is_spurious]
     alone = [cell for cell in sound if not cell.is_confirmed]
     print(
-        f"\n{len(above)} cells above, {len(looked)} looked at, {len(sound)} of them sound; of these "
+        f"\n{len(above)} cells above, {len(looked)} examined, {len(sound)} of them sound; of these "
         f"{len(sound) - len(alone)} confirmed by mclust's EM from our responsibilities; not confirmed "
         f"{dict(Counter(cell.model for cell in alone))}"
     )

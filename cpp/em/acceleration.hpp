@@ -1,8 +1,8 @@
-// Acceleration of EM as a fixed point iteration s -> F(s): Newton's step in the span of the last moves, and SQUAREM
+// Acceleration of EM as a fixed-point iteration s -> F(s): Newton steps in the span of the last moves, and SQUAREM
 // after a refusal.
 //
-// It is the accelerator of the Python loop, whose docstring has the theory and the sources. The Python one factors the
-// moves (QR); this one keeps their Gram matrix, which is updated by one row per pass, and fewer of them.
+// The accelerator of the Python loop is the same method; its docstring has the theory and references. It factors the
+// moves (QR); this one keeps fewer moves and their Gram matrix, which is updated by one row per pass.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class Extrapolation {
   }
 
   bool is_empty() const { return !has_next_; }
-  // Takes F of the first point, which is not known itself.
+  // Takes F of the first point, which itself is unknown.
   void begin(const double* result) {
     std::copy(result, result + size_, next_.begin());
     has_next_ = true;
@@ -76,7 +76,7 @@ class Extrapolation {
     has_moved_ = true;
   }
 
-  // Compares the gain with the predicted one and adapts the radius. The objective, in nats, is that of the last point.
+  // Adapts the radius to the ratio of gain and predicted gain. The objective, in nats, is that of the last point.
   void learn(double objective) {
     if (predicted_ > kDigits * std::abs(objective)) {
       const double ratio = (objective - objective_) / predicted_;
@@ -90,7 +90,7 @@ class Extrapolation {
     objective_ = objective, predicted_ = 0.0;
   }
 
-  // The next point, if `accepts` is true of it: parameters follow from these sums. Null for F of the last point.
+  // The next point, if `accepts` returns true for it, since parameters follow from its sums. Null: F of the last point.
   template <class Accepts>
   const double* propose(Accepts accepts) {
     for (int back = kept_; back > 1; back = back > 2 ? (back + 1) / 2 : 1) {
@@ -114,7 +114,7 @@ class Extrapolation {
     }
   }
 
-  // Aitken's estimate 1 / (1 - rate) by the slowest move kept. That of a forgotten move fades out.
+  // Aitken's estimate 1 / (1 - rate) from the slowest move kept. The estimate of a dropped move decays.
   double stretch() const { return kept_ < 2 ? std::numeric_limits<double>::infinity() : slowest_; }
 
   // Half its square is the gain of the next step of F, to second order.
@@ -131,7 +131,7 @@ class Extrapolation {
     return gaussmix::dot(a.data(), b.data(), size_);
   }
 
-  // How far a step moves the component that it moves farthest, in standard deviations.
+  // The greatest move of a component in a step, in standard deviations.
   double deviations(const std::vector<double>& step) {
     std::fill(moved_.begin(), moved_.end(), 0.0);
     for (std::size_t j = 0; j < size_; ++j) moved_[group_[j]] += step[j] * step[j];
@@ -159,7 +159,7 @@ class Extrapolation {
     }
   }
 
-  // Newton's step in the span of the moves among the last `back` points, and a longer EM step across it.
+  // Newton step in the span of the moves among the last `back` points, and a longer EM step orthogonal to it.
   bool newton(int back) {
     const int most = std::min<int>(back - 1, static_cast<int>(size_));
     // Orthonormal axes of the span, the newest first: moves = root axes, with root the Cholesky factor of their Gram
@@ -229,7 +229,7 @@ class Extrapolation {
     return std::isfinite(length_);
   }
 
-  // The coordinates in the span of the residual that is left.
+  // Coordinates, in the span, of the remaining residual.
   void project(const double* root, int m, double* inside) const {
     for (int i = 0; i < m; ++i) {
       inside[i] = dot(moves_[i], left_);

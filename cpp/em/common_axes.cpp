@@ -1,4 +1,4 @@
-// The search for common axes by rotations of pairs of axes, for all components at once.
+// Search for common axes by rotations of pairs of axes, for all components at once.
 #include "em/common_axes.hpp"
 
 #include <algorithm>
@@ -11,11 +11,11 @@ namespace gaussmix {
 
 namespace {
 
-constexpr int kDirections = 8;  // angles that are tried if Newton's step fails
+constexpr int kDirections = 8;  // angles tried if the Newton step fails
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kFirstStep = 0.5 * kPi / kDirections;
 constexpr int kMostHalvings = 40;
-constexpr double kNearlyQuadratic = 0.3;  // of the second derivative: what the third may change in a step
+constexpr double kNearlyQuadratic = 0.3;  // relative change of the second derivative allowed in a step
 
 // The objective as a function of the angle of one pair of axes. With det_k the determinant of a component's 2 x 2 block
 // and w_k(a) its number off the diagonal after a rotation by a / 2, the product of the variances along the two axes is
@@ -42,7 +42,7 @@ class PairOfAxes {
     }
     return slope;
   }
-  // By how much the objective rises in a rotation.
+  // The increase of the objective in a rotation.
   double rise(double angle) const {
     const double cosine = std::cos(angle), sine = std::sin(angle);
     double sum = 0.0;
@@ -52,7 +52,7 @@ class PairOfAxes {
     }
     return sum;
   }
-  // Updates the weights for a rotation that is made.
+  // Updates the weights after a rotation.
   void keep(double angle) {
     if (power_ == 0.0) return;
     const double cosine = std::cos(angle), sine = std::sin(angle);
@@ -99,7 +99,7 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
     const double angle = kPi * direction / kDirections, rise = pair.rise(angle);
     if (rise < best) best = rise, found = angle;
   }
-  // The directions may step over a narrow minimum: follow the negative gradient, halving the step until the objective
+  // The tried angles may miss a narrow minimum: follow the negative gradient, halving the step until the objective
   // falls.
   double angle = slope.first > 0 ? -kFirstStep : kFirstStep;
   for (int halving = 0; found == 0.0 && slope.first != 0.0 && halving < kMostHalvings; ++halving, angle *= 0.5) {

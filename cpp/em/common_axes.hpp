@@ -1,19 +1,19 @@
-// Common principal axes: the axes along which several covariances are as diagonal as they can be.
+// Common principal axes: the axes along which several covariances are as diagonal as possible.
 //
-// Plain C++: no Python, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
 namespace gaussmix {
 
-inline constexpr double kTightest = 1e-12;  // a smaller tolerance is lost in rounding
+inline constexpr double kTightest = 1e-12;  // a smaller tolerance is below rounding
 
 struct AxesSearch {
-  bool look_around;  // whether the first sweep tries large rotations too
+  bool look_around;  // whether the first sweep also tries large rotations
   int most_sweeps;
   double tolerance;  // the search ends after a sweep without a rotation by more than this angle
 };
 
-// Minimizes over orthogonal axes q, the columns of `axes` (d, d), from the ones given,
+// Minimizes over orthogonal axes q, the columns of `axes` (d, d), starting from the given ones,
 //
 //   sum_k counts_k sum_j log(q_j' free_k q_j)                       variable volumes
 //   log sum_k counts_k exp(mean_j log(q_j' free_k q_j))             one volume

@@ -1,7 +1,7 @@
-// The numbers that tune compiled EM, in one place.
+// Tuning constants of compiled EM.
 //
 // The EM loop in Python (gaussmix.fitting) is a second implementation of the same method. tests/fitting/
-// test_em_constants.py compares each number with its twin there, and gives the reason where the two differ.
+// test_em_constants.py compares each constant with its counterpart there, and states the reason where they differ.
 #pragma once
 
 #include <limits>
@@ -14,35 +14,35 @@ inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 // M-step.
 inline constexpr double kEmpty = 10 * kEpsilon;    // share of all rows: a component with fewer is empty
-inline constexpr double kSingular = 4 * kEpsilon;  // a pivot this small beside its variance or its mean is rounding
+inline constexpr double kSingular = 4 * kEpsilon;  // ratio to variance or mean at which a pivot is rounding
 inline constexpr double kInner = 1e-10;            // relative change of volumes that ends an inner iteration
 inline constexpr int kMostIterations = 500;        // of inner iterations
-inline constexpr double kAngle = 1e-6;             // rotation of common axes that an M-step leaves undone
+inline constexpr double kAngle = 1e-6;             // tolerance of the rotation of common axes in an M-step
 inline constexpr int kSweeps = 4;                  // over the pairs of axes in an M-step, after the first one
 inline constexpr int kMostSweeps = 200;            // in the first one
-inline constexpr int kMostFeatures = kMostNarrow;  // of a batch: with more, the threads share one pass
+inline constexpr int kMostFeatures = kMostNarrow;  // of a batch; above it, threads share one pass
 
 // Stopping rule.
 inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative to it
-inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step just to estimate the distance left
+inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step only to estimate the distance
 
 // Acceleration: when it begins.
 inline constexpr int kPlain = 3;             // first passes without extrapolation
-inline constexpr double kFewStepsLeft = 10;  // fewer steps of plain EM than this are not worth extrapolation
+inline constexpr double kFewStepsLeft = 10;  // steps of plain EM left below which extrapolation does not pay
 
 // Acceleration: Newton's step in the span of the last moves.
 inline constexpr int kMemory = 5;                 // moves that span the space
-inline constexpr double kIndependent = 1e-9;      // squared length beside newer moves, of unit ones
-inline constexpr double kLeastCurvature = 0.003;  // beside 1, that of an EM step
+inline constexpr double kIndependent = 1e-9;      // squared length of a unit move orthogonal to newer ones
+inline constexpr double kLeastCurvature = 0.003;  // relative to that of an EM step, 1
 inline constexpr double kStiffer = 1.5;           // factor of it while the step is too long
 inline constexpr double kRadius = 0.3, kWidest = 2, kNarrowest = 0.01;  // trust region, in deviations of a component
 inline constexpr double kWider = 1.5, kNarrower = 2, kRefused = 3;      // factors of the radius
 inline constexpr double kGood = 0.5, kBad = 0.1;                        // gain over predicted gain: wider, narrower
-inline constexpr double kStraight[] = {0.9, 1.8};                       // the same: outside, old moves are forgotten
+inline constexpr double kStraight[] = {0.9, 1.8};                       // the same ratio: old moves are dropped outside
 inline constexpr int kBentHistory = 3, kRefusedHistory = 2;             // points kept then
-inline constexpr double kDigits = 1e-12;                                // of the objective: smaller gains are rounding
+inline constexpr double kDigits = 1e-12;                                // relative: smaller gains are rounding
 inline constexpr double kAcross = 1.5;                                  // times the EM step across the span
-inline constexpr double kLeastShare = 0.1;                              // of its rows that a component must keep
+inline constexpr double kLeastShare = 0.1;                              // share of its rows that a component must keep
 inline constexpr double kFading = 0.9;                                  // of the slowest move, for each pass
 
 // Acceleration: SQUAREM.

@@ -10,7 +10,7 @@
 
 namespace gaussmix {
 
-// In four sums, so that additions do not wait for each other.
+// In four independent sums, which hide the latency of additions.
 inline double dot(const double* a, const double* b, std::size_t size) {
   double sums[4] = {};
   std::size_t i = 0;
@@ -70,7 +70,7 @@ inline void turn(const double* q, const double* a, int d, double* room, double* 
   }
 }
 
-// to = l a l' for lower triangular l and symmetric a of which the lower triangle is read; room is (d, d).
+// to = l a l' for lower triangular l and symmetric a, of which only the lower triangle is read; room is (d, d).
 inline void color(const double* l, const double* a, int d, double* room, double* to) {
   for (int i = 0; i < d; ++i) {
     for (int j = 0; j <= i; ++j) to[i * d + j] = to[j * d + i] = a[i * d + j];
@@ -103,7 +103,7 @@ inline void transpose_square(double* a, int d) {
   }
 }
 
-// Makes the symmetric a diagonal, greatest first, by Jacobi's rotations, and applies them to the columns of q. A number
+// Diagonalizes the symmetric a by Jacobi rotations, greatest first, and applies them to the columns of q. A number
 // off the diagonal ends below the tolerance times the geometric mean of the two diagonal numbers in its row and column
 // (Golub and Van Loan, Matrix Computations (2013), 8.5).
 inline void diagonalize(double* a, int d, double* q, double tolerance) {

@@ -1,4 +1,4 @@
-// Batched EM: the loop of one run, and the runs shared among threads.
+// Batched EM: the loop of one run, and the distribution of runs among threads.
 #include "em/em_batch.hpp"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// One run: the EM loop, until the estimated gain that is left is below the tolerance. It has no history and no repair.
+// One run: the EM loop, until the estimated remaining gain is below the tolerance. It has no history and no repair.
 class EmRun : private Dimensions {
  public:
   explicit EmRun(const Problem& m)
@@ -121,14 +121,14 @@ class EmRun : private Dimensions {
 
   void fail() { objective_ = log_likelihood_ = -kInfinity; }
 
-  // How many times farther than the next step the optimum is (Aitken's estimate): the gains of plain EM shrink by the
+  // Ratio of the distance to the optimum and the next step (Aitken's estimate): the gains of plain EM shrink by the
   // square of the rate of convergence.
   static double stretch(double gain, double last_gain) {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 1.0 : kInfinity;
     return 1 / (1 - std::sqrt(gain / last_gain));
   }
 
-  // An estimate of the steps of plain EM until the optimum is nearer than the tolerance.
+  // Estimated steps of plain EM until the distance to the optimum is below the tolerance.
   double steps_left(double gain, double last_gain) const {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
     const double ahead = gain * stretch(gain, last_gain);
@@ -141,7 +141,7 @@ class EmRun : private Dimensions {
     extrapolation_.set_counts(counts);
   }
 
-  // Whether `tried_` has been set to parameters to try in place of the M-step's.
+  // Whether `tried_` was set to parameters to try instead of those of the M-step.
   bool propose() {
     if (extrapolation_.is_empty()) {
       set_anchor(moments_.counts);

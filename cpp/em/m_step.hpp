@@ -1,12 +1,12 @@
 // The M-step: from the moments of a pass to the next parameters, for all fourteen structures.
 //
-// Unlike the M-step in Python, which stays in whitened units and only multiplies roots, this one forms each covariance,
+// Unlike the M-step in Python, which works in whitened units and only multiplies roots, this one forms each covariance,
 // root (scatter / counts) root' with pseudo-scatter and ridge added, in the units of the centered rows, applies the
 // constraint of the structure, and factors the result (Cholesky). That rounds a covariance by about epsilon times the
 // condition number of its correlation matrix, measured in whitened units; the units of the features do not matter.
 // Measured against the Python M-step: at most 2 epsilon times the condition number, up to 1e12. The error does not
 // accumulate, because the next pass whitens with the new root and the likelihood it returns belongs to that root. A
-// pivot below d kSingular of its variance ends the run. tests/fitting/test_native_precision.py checks all of this.
+// pivot below d kSingular of its variance ends the run. tests/fitting/test_native_precision.py tests these properties.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class MStep : private Dimensions {
   }
 
   // Moments of a table of responsibilities about its means and in the units of the rows: the factors of `at` are unit
-  // matrices. Forgets the run before.
+  // matrices. Discards the state of the previous run.
   void begin(const double* responsibilities, Parameters& at, Moments& sums) {
     structure_.forget();
     at.axes.clear();

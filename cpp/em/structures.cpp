@@ -137,7 +137,7 @@ void Structure::share_volume(const double* counts, double* variances) const {
   for (int i = 0; i < k_ * d_; ++i) variances[i] *= volume;
 }
 
-// Variances (k, d) that are volume times shape, each in turn given the other.
+// Variances (k, d) of the form volume times shape, each updated in turn given the other.
 bool Structure::share_shape(const double* counts, double* variances) {
   const double total = sum_of(counts, k_);
   if (!has_start_) {
@@ -167,7 +167,7 @@ bool Structure::share_shape(const double* counts, double* variances) {
   return true;
 }
 
-// VEE: covariances that are volume times one matrix, each in turn given the other.
+// VEE: covariances of the form volume times one matrix, each updated in turn given the other.
 bool Structure::share_shape_and_axes(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
   const double total = sum_of(counts, k_);

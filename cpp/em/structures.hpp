@@ -1,11 +1,11 @@
-// The constraints of the fourteen covariance structures: the covariances of a structure that fit free ones best.
+// Constraints of the fourteen covariance structures: the covariances of a structure closest to free ones.
 //
 // covariance_k = volume_k axes_k diag(shape_k) axes_k'; each of the three equal (E) or variable (V) among components,
-// or the identity (I): Celeux and Govaert, Pattern Recognition 28 (1995), 781-793. What is maximized is
+// or the identity (I): Celeux and Govaert, Pattern Recognition 28 (1995), 781-793. The objective to maximize is
 //
 //   sum_k counts_k [-1/2 log det covariance_k - 1/2 tr(inverse(covariance_k) free_k)].
 //
-// Plain C++: no Python, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,7 @@ bool find_model(const char* name, Model& model);
 Form form_of(Model model);
 bool has_common_axes(Model model);
 
-// Iterations begin where those of the last call ended.
+// Iterations begin at the result of the previous call.
 class Structure {
  public:
   // Iterations end at the tolerance: a relative change of volumes, or an angle between axes. `most_sweeps` are the
@@ -49,7 +49,7 @@ class Structure {
   int k_, d_;
   double tolerance_;
   int most_sweeps_;
-  bool has_start_ = false;         // whether the last call has left volumes or axes to begin at
+  bool has_start_ = false;         // whether the previous call left volumes or axes to begin at
   std::vector<double> volumes_;    // (k,)
   std::vector<double> shape_;      // (d,)
   std::vector<double> axes_;       // (d, d), or one of each component

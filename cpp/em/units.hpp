@@ -1,4 +1,4 @@
-// Moments in the units of other parameters, and as the points that acceleration extrapolates.
+// Conversion of moments to the units of other parameters, and to the points that acceleration extrapolates.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ class Units : private Dimensions {
   }
 
   // Converts the moments at some parameters, in place, to moments about the means and in the whitened units of others.
-  // A row that is y in the units of `at` is A y + c in those of `to`, with A = inverse(root of to) root of at.
+  // A row y in the units of `at` is A y + c in those of `to`, with A = inverse(root of to) root of at.
   void change_units(const Parameters& at, const Parameters& to, Moments& moments) {
     const std::size_t dd = static_cast<std::size_t>(d_) * d_;
     double *a = room_.data(), *room = a + dd, *colored = room + dd, *c = colored + dd;
@@ -85,7 +85,7 @@ class Units : private Dimensions {
       }
     }
   }
-  // Whether some parameters are so far from the anchor that the metric there is another one.
+  // Whether parameters are so far from the anchor that the metric differs.
   bool is_far(const Parameters& at, const Parameters& anchor) const {
     for (int c = 0; c < k_; ++c) {
       const double *factor = anchor.factors.data() + place_of(c), *root = at.roots.data() + place_of(c);

@@ -1,4 +1,4 @@
-// The work on one line of a field: a lane is a pixel. Even and odd pixels of a line change one after the other.
+// Kernels for one line of a field: a lane is a pixel. Even and odd pixels of a line are updated in turn.
 #include "imaging/field_kernels.hpp"
 
 #include "kernels/elementary.hpp"
@@ -104,7 +104,7 @@ void draw(const FieldLine& line, float smoothing, std::uint64_t seed, float* sum
       Pack left = uniform * total, undrawn = visible;
       for (int c = 0; c < line.n_classes; ++c) {
         const Pack share = fetch(sums + c * kTile + i);
-        // Rounding may leave a little after the last class: the last possible one takes it.
+        // Rounding may leave a remainder, which goes to the last possible class.
         left = left - share;
         const Pack taken = select((left < Pack{}) & (share > Pack{}), undrawn, Pack{});
         store(line.q + c * stride + at + i, taken);

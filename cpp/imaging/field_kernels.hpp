@@ -1,4 +1,4 @@
-// The work on one line of a field; compiled once per instruction set.
+// Kernels for one line of a field, compiled once per instruction set.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace gaussmix {
 
-// A neighboring line, and which of its pixels are neighbors.
+// A neighboring line, and the position of the neighbors in it.
 struct NeighborLine {
   const float* q;             // (classes, 2, half)
   const std::uint8_t* edges;  // (2, half) of the line where the offset starts, or null

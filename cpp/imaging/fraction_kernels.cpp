@@ -1,4 +1,4 @@
-// The work on a few pixels whose shares are estimated: a lane is a pixel.
+// Kernels that estimate the fractions of a few pixels: a lane is a pixel.
 #include "imaging/fraction_kernels.hpp"
 
 #include "kernels/elementary.hpp"
@@ -7,7 +7,7 @@ namespace gaussmix {
 namespace GAUSSMIX_ISA {
 namespace {
 
-// In the scratch, for each state a pack: its log prior and then its prior probability, its log posterior and then its
+// Scratch, with a pack for each state: its log prior and then its prior probability, its log posterior and then its
 // posterior probability, its agreement with nearest and with second neighbors; then the sums of a tile.
 enum { kPrior, kPosterior, kNear, kFar, kPlanes };
 

@@ -1,11 +1,11 @@
-// The work on a few pixels whose shares are estimated; compiled once per instruction set.
+// Kernels that estimate the fractions of a few pixels, compiled once per instruction set.
 #pragma once
 
 #include <cstddef>
 
 namespace gaussmix {
 
-// The possible states of a pixel: the shares of the classes, and the mean of such pixels.
+// Possible states of a pixel: the fractions of the classes, and the mean of such pixels.
 struct FractionStates {
   int n_states, n_classes, n_features;
   const float* fractions;    // (states, classes)
@@ -14,17 +14,17 @@ struct FractionStates {
   float smoothing[2];        // of the nearest neighbors, and of the second along each axis
 };
 
-inline constexpr int kFractionTile = 256;  // pixels at most; all arrays of a tile are this wide
+inline constexpr int kFractionTile = 256;  // greatest number of pixels; the width of all arrays of a tile
 
 struct FractionTile {
   int count;
   const float* rows;          // (features, tile), in units of the noise
-  const float* neighbors[2];  // (classes, tile): sums of shares
+  const float* neighbors[2];  // (classes, tile): sums of fractions
   const float* counted;       // (tile,): 1 where the pixel counts in the sums, else 0
   float* fractions;           // (classes, tile)
 };
 
-// The positions of the sums in one list of doubles.
+// Positions of the sums in an array of doubles.
 struct FractionSums {
   int n_states, n_features;
   static constexpr int log_likelihood = 0, n_counted = 1, gradient = 2, curvature = 4, counts = 7;

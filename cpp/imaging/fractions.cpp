@@ -1,4 +1,4 @@
-// Shares lines of pixels among threads, and gathers pixels of a line that are not neighbors.
+// Distribution of lines of pixels among threads, and gathering of the pixels of a line that are not neighbors.
 #include "imaging/fractions.hpp"
 
 #include <algorithm>

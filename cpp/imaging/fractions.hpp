@@ -1,6 +1,6 @@
-// The shares of the classes in every pixel of an image, given its neighbors' shares: mean field.
+// Mean-field update of the fractions of the classes in every pixel, given those of its neighbors.
 //
-// Plain C++: no Python, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -22,14 +22,14 @@ struct FractionGrid {
   float* fractions;            // (classes, n)
 };
 
-// With m the means, f the shares of a state, w its weight, t the smoothing of the two orders of neighbors, h the
-// weighted sums of the shares of the nearest and of the second neighbors along the axes, gives each pixel the expected
-// shares sum_s q[s] f[s] of
+// With m the means, f the fractions of a state, w its weight, t the smoothing of the two orders of neighbors, h the
+// weighted sums of the fractions of nearest and second neighbors along the axes, gives each pixel the expected
+// fractions sum_s q[s] f[s] with
 //
 //   q[s] is proportional to w[s] exp(-|row - m[s]|^2 / 2 + f[s] (t[0] h[0] + t[1] h[1])),
 //
-// in place, and adds to sums (fraction_kernels.hpp). No two pixels that change at once are neighbors, and sums are
-// added in one order: whatever the number of threads, the bits are the same.
+// in place, and adds to sums (fraction_kernels.hpp). Pixels updated at the same time are not neighbors, and sums are
+// added in a fixed order, so results are bitwise equal for any number of threads.
 void update_fractions(const FractionStates& states, const FractionGrid& grid, int n_threads, double* sums);
 
 }  // namespace gaussmix

@@ -1,4 +1,4 @@
-// Shares lines of pixels among threads; only lines that are not neighbors change at once.
+// Distribution of lines of pixels among threads; only lines that are not neighbors are updated at the same time.
 #include "imaging/random_field.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace gaussmix {
 
 const FieldKernels& selected_field_kernels();  // dispatch.cpp
 
-// Below so many numbers threads cost more than they save: they wait for each other after each color.
+// Size below which threads cost more than they save, because they synchronize after each color.
 constexpr double kWorthThreads = 2e5;
 
 void RandomField::Free::operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
@@ -149,7 +149,7 @@ void RandomField::load(std::size_t first, std::size_t count, const double* score
   });
 }
 
-// Calls visit(line, scratch) for all lines; by color, the lines of one color at once.
+// Calls visit(line, scratch) for all lines, color by color; lines of one color run in parallel.
 template <class Visit>
 void RandomField::visit_lines(int n_threads, bool by_color, Visit visit) const {
   const std::size_t room = selected_field_kernels().scratch(n_classes_);
@@ -264,7 +264,7 @@ void RandomField::condition(double smoothing, const double* preferences, float* 
                             int n_threads) const {
   const FieldKernels& kernels = selected_field_kernels();
   const std::size_t k = n_classes_, size = 2 + k + (k + 1) * (k + 2) / 2;
-  constexpr std::int64_t kGroups = 64;  // of lines: each is summed on its own, whatever the number of threads
+  constexpr std::int64_t kGroups = 64;  // groups of lines, each summed separately for any number of threads
   std::vector<double> of_groups(kGroups * size);
   const std::vector<float> wanted(preferences, preferences + k);
   if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;

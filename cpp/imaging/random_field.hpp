@@ -1,6 +1,6 @@
-// The class of every pixel of an image, as probabilities: mean field and Gibbs draws of a hidden Potts field.
+// Class probabilities of every pixel of an image: mean field and Gibbs draws of a hidden Potts field.
 //
-// Plain C++: no Python, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace gaussmix {
 
 inline constexpr int kMostAxes = 4;
 
-// Which pixels are neighbors: a pixel and the one at each offset from it, both ways. Steps are -1, 0 or 1.
+// Neighbors of a pixel: the pixels at each offset from it, in both directions. Steps are -1, 0 or 1.
 struct Neighbors {
   int n_axes;
   const std::int64_t* shape;    // (n_axes,)
@@ -26,11 +26,11 @@ struct Neighbors {
 //   q[i, c] is proportional to exp(S[i, c] + smoothing sum_j w[i, j] q[j, c])                          (sweep)
 //   F = sum_ic q (S - log q) + smoothing / 2 sum_ij w[i, j] sum_c q[i, c] q[j, c]                      (free_energy)
 //
-// Pixels are n = 0, 1, ... in C order. Whatever the number of threads, the bits are the same: no two pixels that change
-// at once are neighbors.
+// Pixels are n = 0, 1, ... in C order. Results are bitwise equal for any number of threads, because pixels updated at
+// the same time are not neighbors.
 class RandomField {
  public:
-  // `visible` (n,) is zero for pixels that belong to no class, or null; `edges` (n_offsets, n) is 255 times the factor
+  // `visible` (n,) is zero for pixels without a class, or null; `edges` (n_offsets, n) is 255 times the factor
   // between a pixel and the one at the offset from it, or null for 255.
   RandomField(const Neighbors& neighbors, int n_classes, const std::uint8_t* visible, const std::uint8_t* edges);
 
@@ -38,13 +38,13 @@ class RandomField {
   int n_classes() const { return n_classes_; }
 
   // Scores of the pixels from `first` on, (count, classes); -inf excludes a class. A pixel without any possible class
-  // has no preference. Probabilities are set from the scores alone, unless they are kept.
+  // has equal probabilities. Probabilities are set from the scores alone, unless they are kept.
   void load(std::size_t first, std::size_t count, const double* scores, bool keep, int n_threads);
 
-  // Gives the pixels of each block the probabilities of their summed scores. A block is two pixels along each axis
+  // Sets the probabilities of the pixels of each block from their summed scores. A block is two pixels along each axis
   // that neighbors differ along.
   void pool(int n_threads);
-  // Updates every pixel once, in place: the free energy never falls.
+  // Updates every pixel once, in place. The free energy never decreases.
   void sweep(double smoothing, int n_threads);
   // Draws every pixel once from its distribution given its neighbors: probabilities become 0 and 1.
   void draw(double smoothing, std::uint64_t seed, int n_threads);

@@ -1,4 +1,4 @@
-// The sums of whitened rows and of their outer products: column-major tiles, a lane is a row. The rows of a component
+// Sums of whitened rows and of their outer products: column-major tiles, a lane is a row. The rows of a component
 // are collected until there are enough for one update of its sums; the lanes are added once per block.
 #pragma once
 
@@ -32,7 +32,7 @@ class ColumnSums {
   template <class Kernel>
   void add(int k, const Survivors& survivors, bool finite, const Real* rows, Kernel& kernel) {
     if (!survivors.count) return;
-    // Rows without a share may be included if they are few: they add zero, as long as their numbers are finite.
+    // Rows without a share may be included if they are few; they add zero if their numbers are finite.
     if (finite && 8 * survivors.count >= 7 * size_) {
       add_rows(k, survivors.weighted, rows, size_, size_, kernel);
       return;

@@ -1,5 +1,5 @@
-// The two dense inner loops for a moderate number of features, whitening and outer products: column-major tiles, a lane
-// is a row, so that no work is lost on the empty half of a triangle. Register tiles of kTall columns by a few packs.
+// Dense inner loops (whitening and outer products) for a moderate number of features: column-major tiles, a lane
+// is a row, so that the empty half of a triangle costs nothing. Register tiles of kTall columns by a few packs.
 #pragma once
 
 #include "kernels/tile.hpp"

@@ -1,4 +1,4 @@
-// Full covariances in 5 to 48 dimensions: a lane is a row, so that no work is lost on the empty half of a triangle.
+// Full covariances in 5 to 48 dimensions: a lane is a row, so that the empty half of a triangle costs nothing.
 #pragma once
 
 #include "kernels/column_sums.hpp"

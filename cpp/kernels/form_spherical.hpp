@@ -59,7 +59,7 @@ class Spherical {
       Pack scatter[wide] = {};
       const Real* squares = squares_ + static_cast<std::size_t>(k) * tile.size;
       shares_.find<wide>(tile, k, partial.counts, [&](int c, int n, Pack w) {
-        // Zero times an infinite distance is zero here.
+        // Zero times an infinite distance counts as zero.
         scatter[c] += select(w > Pack{}, w * fetch(squares + c * tile.size + n), Pack{});
       });
       GAUSSMIX_UNROLL

@@ -4,12 +4,12 @@
 // responsibilities and a its most probable component,
 //   sum_k r_k (z - nu_k)(z - nu_k)' = m m' - b b' + sum_k r_k (nu_a - nu_k)(nu_a - nu_k)',
 //   m = sum_k r_k (z - nu_k),  b = m - (z - nu_a) = sum_k r_k (nu_a - nu_k),
-// so a pass returns the scatter of the m less that of the b, and the overlap[a, k] = sum of weight r_k over the rows
+// so a pass returns the scatter of the m minus that of the b, and overlap[a, k] = sum of weight r_k over the rows
 // whose most probable component is a. The last two terms together are positive and no less than r_a of the last one,
 // and r_a is at least 1 / k, so nothing cancels, however far apart the means are. With very many components the k^2
 // numbers of overlap would cost more than they save, and the outer products are summed pair by pair.
 //
-// If all means are within kNear standard deviations of their center, which is the origin of z, a cheaper identity
+// If all means are within kNear standard deviations of their center, the origin of z, a cheaper identity
 // serves:
 //   sum_k r_k (z - nu_k)(z - nu_k)' = z z' - sum_k (s_k nu_k' + nu_k s_k' + r_k nu_k nu_k'),  s_k = r_k (z - nu_k).
 // The last sum needs only the counts and the shifts of a block, and cancellation costs less than two digits.

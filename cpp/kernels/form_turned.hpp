@@ -1,4 +1,4 @@
-// Covariances that are diagonal, or spheres, in one common basis: the rows are turned into it once and scored without
+// Covariances that are diagonal or spherical in a common basis: the rows are rotated into it once and scored without
 // correlations. The M-step estimates the basis from full scatters, so the sums are those of full covariances, but only
 // rows in which a component has a share are whitened for it.
 #pragma once

@@ -1,6 +1,6 @@
 // Full covariances in more than 96 dimensions: factors and scatters do not fit in cache, so many rows are multiplied by
 // one panel at a time, and the threads share the components of one block of rows. Each sum is made by one thread, row
-// after row, so nothing is added between threads.
+// by row, so nothing is added between threads.
 #pragma once
 
 #ifdef _OPENMP

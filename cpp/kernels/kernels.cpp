@@ -1,4 +1,4 @@
-// The work on one block of rows, and the choice of a form. Compiled once per instruction set and type of number:
+// Kernels for one block of rows, and the choice of a form. Compiled once per instruction set and number type:
 // GAUSSMIX_ISA names the namespace, GAUSSMIX_SINGLE stands for float.
 #include "kernels/kernels.hpp"
 

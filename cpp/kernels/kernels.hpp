@@ -1,4 +1,4 @@
-// The functions that each instruction set provides: the work on one block of rows.
+// Functions that each instruction set provides for one block of rows.
 #pragma once
 
 #include "pass/pass.hpp"
@@ -13,8 +13,8 @@ struct Layout {
   std::size_t shared;   // of the wide form: a block of rows, its scores and its whitened rows; zero for others
 };
 
-// With more features than this one factor fills a cache, and the threads share the components of one block of rows at a
-// time in place of the blocks.
+// Above this number of features, a factor fills a cache, and the threads share the components of one block of rows at a
+// time instead of the blocks.
 inline constexpr int kMostNarrow = 96;
 inline constexpr int kWideRows = 512;
 static inline bool is_wide(Form form, int n_features) { return form == Form::full && n_features > kMostNarrow; }

@@ -1,4 +1,4 @@
-// The sums of weighted differences from the means, for a few components at once: row-major tiles, a lane is a feature.
+// Sums of weighted differences from the means, for a few components at once: row-major tiles, a lane is a feature.
 #pragma once
 
 #include <type_traits>

@@ -1,6 +1,6 @@
 // A pack of numbers, one lane per row or per feature, for the instruction set that this file is compiled for.
 //
-// The pass is compiled once per instruction set and type of number, each time inside its own namespace GAUSSMIX_ISA, so
+// The pass is compiled once per instruction set and number type, each time in its own namespace GAUSSMIX_ISA, so
 // that the linker cannot pick an inline function of a wider set for a narrower machine. For the same reason nothing
 // here uses templates of the standard library, except type traits. Needs the vector types of GCC and Clang (clang-cl on
 // Windows).
@@ -156,7 +156,7 @@ GAUSSMIX_INLINE int compress(Pack x, unsigned bits, Real* to) {
 
 #endif
 
-// The sum of the lanes, always added in the same order.
+// The sum of the lanes, added in a fixed order.
 GAUSSMIX_INLINE double sum_lanes(Pack x) {
   double sum = x[0];
   for (int i = 1; i < kLanes; ++i) sum += x[i];

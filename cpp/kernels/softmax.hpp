@@ -6,7 +6,7 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-// Responsibilities below this are left out of the sums: those of a row sum to at most k times this.
+// Responsibilities below this are omitted from the sums; those of a row sum to at most k times this.
 #ifdef GAUSSMIX_SINGLE
 inline constexpr Real kNegligible = 4.2e-8f;
 inline constexpr Real kLogNegligible = -17.0f;  // exp(-17) < 4.2e-8
@@ -73,7 +73,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
 }
 
 #ifndef GAUSSMIX_SINGLE
-// Writes the scores of the tile's first `count` rows to the arrays that are not null. Nothing is left out here.
+// Writes the scores of the tile's first `count` rows to the arrays that are not null, without omissions.
 inline void write_scores(Tile& tile, std::size_t first, int count, const Scores& out) {
   const int k_count = tile.n_components;
   for (int n = 0; n < count; n += kLanes) {

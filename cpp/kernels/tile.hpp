@@ -1,4 +1,4 @@
-// A tile: the few rows that are processed at once, so that they and their scores stay in cache.
+// A tile: the rows processed at once, few enough that they and their scores stay in cache.
 #pragma once
 
 #include <utility>
@@ -52,7 +52,7 @@ struct Partial {
   }
 };
 
-// The scores of a tile and what follows from them: one column per row, one line per component.
+// The scores of a tile and derived quantities: one column per row, one line per component.
 struct Tile {
   int size;  // rows it holds: a multiple of the lanes
   int n_components;
@@ -87,7 +87,7 @@ GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
   }
 }
 
-// Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one and weigh nothing.
+// Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one with weight zero.
 inline void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features, dp = static_cast<int>(padded(d));
   with_data(rows, [&](auto* data) {

@@ -1,4 +1,4 @@
-// The two dense inner loops for many features, rows times a triangular factor and a sum of outer products: row-major
+// Dense inner loops for many features (rows times a triangular factor, sums of outer products): row-major
 // tiles with dp columns, a lane is a feature. Register tiles of kHigh rows by up to kAcross packs of columns.
 #pragma once
 
@@ -11,7 +11,7 @@ namespace gaussmix::GAUSSMIX_ISA {
 inline constexpr int kHigh = kLanes > 4 ? kLanes : 4;
 inline constexpr int kAcross = sizeof(Real) == 4 && kHigh > 4 ? 1 : 3;
 
-// How many of the remaining packs to take at once; then use(integral_constant) with that number.
+// Calls use(integral_constant) with the number of remaining packs to take at once.
 inline int packs_at_once(int left) { return kAcross == 1 ? 1 : left == 2 || left == 4 ? 2 : left > 2 ? 3 : 1; }
 template <class Use>
 GAUSSMIX_INLINE void with_packs(int packs, Use use) {
@@ -29,7 +29,7 @@ GAUSSMIX_INLINE void whiten_panel(const Real* x, const Real* factor, int d, int 
   Pack sum[kHigh][wide] = {};
   const Real* w = factor + first;
   int i = 0;
-  // The columns of pack p end at their diagonal, so the packs drop out one by one from the left.
+  // The columns of pack p end at their diagonal, so packs are finished one by one from the left.
   const auto stretch = [&](auto from, int end) {
     constexpr int p0 = decltype(from)::value;
     for (; i < end; ++i) {

@@ -115,7 +115,7 @@ class HashTable : public DistinctRows {
     std::uint32_t count = 0;  // of rows without weights, in the cache line of the hash
   };
 
-  // More steps than this per row mean that rows were made to collide: a table that is half full takes 1.5 steps to find
+  // More steps than this per row indicate adversarial collisions: a table that is half full takes 1.5 steps to find
   // a row and 2.5 to miss one (Knuth, The Art of Computer Programming, section 6.4).
   static constexpr std::int64_t kStepsPerRow = 16;
 

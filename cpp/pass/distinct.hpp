@@ -1,6 +1,6 @@
 // The distinct rows of a table and the total weight of each.
 //
-// Plain C++: no Python, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no exceptions except std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 
 namespace gaussmix {
 
-// Rows are equal if their bytes are (0.0 is not -0.0). Rows of weight zero are left out. One thread does all the work.
+// Rows are equal if their bytes are (0.0 is not -0.0). Rows of weight zero are omitted. One thread is used.
 //
-// Many rows of up to 3 bytes are returned sorted by their bytes, others in order of first appearance: each table gives
+// Many rows of up to 3 bytes are returned sorted by their bytes, others in order of first appearance; each table gives
 // its order at no cost. A pass over 1.4 million colors takes 9.1 ms in the first order, 9.5 ms in the second, and 10.2
 // ms when shuffled.
 class DistinctRows {

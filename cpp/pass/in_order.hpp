@@ -1,4 +1,4 @@
-// Sums of blocks that finish in any order, added in the order of the blocks.
+// Sums of blocks, which finish in any order and are added in the order of the blocks.
 #pragma once
 
 #include <condition_variable>
@@ -40,8 +40,8 @@ class Buffer {
   double* data_;
 };
 
-// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead sleeps until the others
-// catch up. OpenMP's own `ordered` spins instead, and a spinning thread keeps a descheduled one from its processor: on
+// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead waits until the others
+// catch up. OpenMP's `ordered` spins instead, and a spinning thread prevents a descheduled one from running: on
 // a busy machine a pass of 7 ms took seconds.
 class InOrder {
  public:

@@ -1,4 +1,4 @@
-// The pass: the threads share blocks of rows, and the sums of the blocks are added in order.
+// The pass: threads share blocks of rows, and the sums of the blocks are added in order.
 #include "pass/pass.hpp"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ class Buffers {
   std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
-// Calls visit(double in the partial, double of the caller) for every number that a pass sums.
+// Calls visit(double in the partial, double of the caller) for every sum of a pass.
 template <class Visit>
 void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit visit) {
   const Places at = places_in_partial(m, pad);
@@ -77,7 +77,7 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
   }
 }
 
-// Waking a thread costs about ten microseconds, so each one must get more work than that.
+// Waking a thread takes about ten microseconds, so each must get more work than that.
 int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
   const double per_pair = 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
   const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;

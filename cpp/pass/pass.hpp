@@ -1,6 +1,6 @@
 // One pass over the rows of a Gaussian mixture: its inputs, its sums and its scores.
 //
-// Plain C++: no Python, no allocation visible to the caller, no exceptions but std::bad_alloc.
+// Plain C++: no Python, no allocation visible to the caller, no exceptions except std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace gaussmix {
 
 enum class Scalar { float32, float64, uint8, uint16 };
 
-// The shape of the factors W of a mixture; the sums that come back have the same shape.
+// Shape of the factors W of a mixture; the returned sums have the same shape.
 enum class Form { full, tied, diagonal, spherical };
 
 struct Rows {
@@ -54,7 +54,7 @@ struct Scores {
   double* scores;            // (n, k) row-major or null
 };
 
-// The rows of a block. Each block is summed on its own and the blocks are added in order, so the bits do not depend on
+// Rows per block. Each block is summed separately and the blocks are added in order, so the bits do not depend on
 // the number of threads, nor on a division of the rows into calls at multiples of it. The form is that of the sums.
 std::size_t block_rows(Form form, int n_components, int n_features);
 

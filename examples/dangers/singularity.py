@@ -124,7 +124,7 @@ except ValueError as error:
 # ----------------------------------
 #
 # ``gaussmix`` checks every component of each local maximum that it finds (:doc:`/degenerate`). A maximum with a
-# collapsed component, or with a component that can be explained by chance, ranks below all maxima without one, whatever
+# collapsed component, or with a component that can be due to chance, ranks below all maxima without one, whatever
 # its likelihood. The left panel shows the fit with the highest likelihood of ten starts. The right panel shows the
 # default fit of ``gaussmix``.
 

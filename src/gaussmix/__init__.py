@@ -1,6 +1,6 @@
-"""Gaussian mixture models: fast, exact, and hard to break.
+"""Gaussian mixture models.
 
-`GaussianMixture` takes the place of scikit-learn's; `Mixture` is a model with known numbers; `load` reads a saved one.
+`GaussianMixture` replaces scikit-learn's; `Mixture` is a model with known parameters; `load` reads a saved model.
 """
 
 from importlib import import_module
@@ -84,7 +84,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Some names are imported when they are first asked for: scikit-learn takes a second to import."""
+    """Import some names on first access, because the import of scikit-learn takes a second."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")

@@ -18,9 +18,10 @@ from gaussmix.cli.console import fit_progress
 from gaussmix.cli.options import CovarianceType, Init, ModelName
 from gaussmix.cli.summary import mixture_summary
 from gaussmix.cli.tables import write_table
-from gaussmix.core.covariance import COVARIANCES, MODELS
+from gaussmix.core.covariance import COVARIANCES, STRUCTURES
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.initialization import METHODS
+from gaussmix.selection.model_names import ONE_COLUMN
 
 CHOOSE = ["--columns", "length"]
 
@@ -145,8 +146,9 @@ def test_fit_warnings_are_one_line_each_on_stderr(table, tmp_path):
     assert result.stderr.count("\n") == 1
     (tmp_path / "twice.csv").write_text("a,b\n" + "1,5\n" * 9 + "7,6\n" * 9)
     result = succeeds("fit", tmp_path / "twice.csv", "-k", 2, "--reg-covar", 0, "--tol", 1e-3)
-    assert result.stderr.startswith("Warning: Components 0 and 1 collapsed")
-    assert result.stderr.count("\n") == 1
+    few, collapsed = result.stderr.splitlines()
+    assert few.startswith("Warning: 2 of 18 rows are distinct.")
+    assert collapsed.startswith("Warning: Components 0 and 1 collapsed")
 
 
 def test_summary_of_many_columns_is_readable_or_says_what_it_leaves_out():
@@ -164,7 +166,7 @@ def test_summary_of_many_columns_is_readable_or_says_what_it_leaves_out():
         assert max(map(len, text.splitlines())) <= 80
         assert "…" not in text
         shown = sum(f"column number {position} " in f"{text} ".replace("\n", " ") for position in range(d))
-        assert shown == d or f"(the first {shown} of {d} columns)" in text
+        assert shown == d or (shown == 60 and f"(the first {shown} of {d} columns)" in text)
 
 
 def test_fit_of_markup_in_names_prints_the_names(rows, tmp_path):
@@ -174,6 +176,42 @@ def test_fit_of_markup_in_names_prints_the_names(rows, tmp_path):
     assert "[/b]" in out
     assert "[bold].json" in out.replace("\n", "").replace(" ", "")
     assert "'[c]'" in fails("fit", tmp_path / "[x].csv", "-k", 2, "--columns", "[c]")
+
+
+def test_the_numbers_of_components_that_fit_does_not_choose_are_refused():
+    for number, message in (("auto", "gaussmix select"), ("2.5", "is not a number"), ("0", "not at least 1")):
+        result = run("fit", "table.csv", "-k", number)
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("numbers", [np.arange(60), 1000 + 3 * np.arange(60), -np.arange(60)])
+@pytest.mark.parametrize("command", [("fit", "-k", 2), ("select", "-k", "1:2", "--covariance-type", "EEI")])
+def test_fit_and_select_warn_of_columns_that_number_the_rows(command, numbers, rows, tmp_path):
+    table = pd.DataFrame({"number": numbers, "a": rows[:60, 0], "b": rows[:60, 1]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    name, *options = command
+    assert "number increases or decreases with every row" in succeeds(name, tmp_path / "t.csv", *options).stderr
+    assert "every row" not in succeeds(name, tmp_path / "t.csv", *options, "--columns", "a,b").stderr
+
+
+@pytest.mark.parametrize("n_distinct", [3, 8, 20])
+def test_fit_and_select_warn_of_few_distinct_rows(n_distinct, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(n_distinct, 2))
+    pd.DataFrame(np.tile(rows, (12, 1)), columns=["a", "b"]).to_csv(tmp_path / "t.csv", index=False)
+    for command in (("fit", "-k", 1), ("select", "-k", "1:2", "--covariance-type", "EEI")):
+        stderr = succeeds(command[0], tmp_path / "t.csv", *command[1:]).stderr
+        assert f"{n_distinct} of {12 * n_distinct} rows are distinct" in stderr
+
+
+def test_warnings_about_columns_name_them(rows, tmp_path):
+    table = pd.DataFrame({"width": rows[:, 0], "height": rows[:, 1], "sum": rows.sum(axis=1), "unit": 7.0})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    for command in (("fit", "-k", 2), ("select", "-k", "1:2", "--covariance-type", "VVV")):
+        stderr = succeeds(command[0], tmp_path / "t.csv", *command[1:]).stderr
+        assert "unit is constant" in stderr
+        assert "linear function of" in stderr
+        assert "x2" not in stderr
 
 
 # predict, score, sample
@@ -264,7 +302,7 @@ def test_fit_refuses_bad_tables_in_one_sentence(content, message, tmp_path):
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.npy"])
 def test_fit_of_a_missing_file_says_so(name, tmp_path):
-    assert fails("fit", tmp_path / name, "-k", 2) == f"Error: There is no file {tmp_path / name}."
+    assert fails("fit", tmp_path / name, "-k", 2) == f"Error: {tmp_path / name} does not exist."
 
 
 @pytest.mark.parametrize(
@@ -278,7 +316,7 @@ def test_fit_of_a_missing_file_says_so(name, tmp_path):
         ),
         (["--columns", "length", "--weights", "v"], "has no column 'v'"),
         (["--columns", "width", "--weights", "length"], "column 'length' has the weight -"),
-        (["--columns", ""], "has no column left to fit"),
+        (["--columns", ""], "has no columns besides the weights"),
     ],
 )
 def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
@@ -287,12 +325,12 @@ def test_fit_refuses_wrong_columns_in_one_sentence(options, message, table):
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(table, model, tmp_path):
     choose = ["--columns", "length"]
-    assert "there is no folder" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
-    assert "is a folder; give the name of a file" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
+    assert "does not exist" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path / "none" / "m.json")
+    assert "is a folder; give a file name" in fails("fit", table, "-k", 2, *choose, "-o", tmp_path)
     assert "is an input; write the output to another file" in fails("fit", table, "-k", 2, *choose, "-o", table)
     assert "is an input" in fails("predict", model, table, "-o", table)
-    assert "does not end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
-    assert "there is no folder" in fails("demo", "-o", tmp_path / "none" / "out")
+    assert "must end in .csv, .parquet or .npy" in fails("predict", model, table, "-o", tmp_path / "labels.txt")
+    assert "does not exist" in fails("demo", "-o", tmp_path / "none" / "out")
 
 
 def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
@@ -301,7 +339,7 @@ def test_damaged_models_are_refused_in_one_sentence(model, table, tmp_path):
     for command in (["predict", damaged, table], ["score", damaged, table], ["sample", damaged]):
         assert "damaged.json is not a gaussmix model: it is not JSON" in fails(*command)
     assert "is not a gaussmix model" in fails("predict", table, table)
-    assert fails("sample", tmp_path / "none.json") == f"Error: There is no file {tmp_path / 'none.json'}."
+    assert fails("sample", tmp_path / "none.json") == f"Error: {tmp_path / 'none.json'} does not exist."
 
 
 def test_predict_names_the_columns_that_are_missing(model, tmp_path):
@@ -314,7 +352,7 @@ def test_predict_names_the_columns_that_are_missing(model, tmp_path):
 
 def test_sample_with_labels_does_not_hide_a_feature_named_label(tmp_path):
     Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], feature_names=["label"]).save(tmp_path / "m.json")
-    assert "already has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
+    assert "has a feature named 'label'" in fails("sample", tmp_path / "m.json", "--labels")
 
 
 def test_missing_library_is_named_with_the_extra_to_install(table, monkeypatch):
@@ -351,7 +389,7 @@ def ctrl_c_in_the_search(monkeypatch):
 def test_interrupted_fit_keeps_the_best_model_so_far(ctrl_c_in_the_search, table, tmp_path):
     result = run("fit", table, *CHOOSE, "-o", tmp_path / "m.json", "-k", 2)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: this is the best model so far, it has not converged.\n"
+    assert result.stderr == "Interrupted: this is the best model so far; it has not converged.\n"
     assert "why it stopped  Interrupted after" in result.stdout
     assert Mixture.load(tmp_path / "m.json").n_components == 2
 
@@ -383,8 +421,7 @@ def test_progress_is_shown_in_a_terminal_once_a_fit_lasts():
 
 def test_choices_are_those_of_the_package():
     assert [choice.value for choice in CovarianceType] == list(COVARIANCES)
-    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
-    assert [choice.value for choice in ModelName] == [*COVARIANCES, *MODELS]
+    assert [choice.value for choice in ModelName] == [name for name in STRUCTURES if name not in ONE_COLUMN]
     assert [choice.value for choice in Init] == list(METHODS)
 
 

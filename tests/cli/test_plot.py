@@ -113,12 +113,15 @@ def test_plot_is_light_or_dark_everywhere(n_features, options, paper, model, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-o", "figure.jpg"], "figure.jpg does not end in .png, .pdf or .svg, the formats of figures."),
-        (["-o", "none/figure.png"], "there is no folder none"),
+        (["-o", "figure.jpg"], "figure.jpg must end in .png, .pdf or .svg, the formats of figures."),
+        (["-o", "none/figure.png"], "the folder none does not exist"),
         (["-o", "figure.png", "--features", "f0,weight"], "there is no feature 'weight'; the names are ('f0', "),
-        (["-o", "figure.png", "--features", "f0,f0"], "features must be a few different features, got ['f0', 'f0']."),
+        (
+            ["-o", "figure.png", "--features", "f0,f0"],
+            "features must name at least one feature, and each only once; got",
+        ),
         (["-o", "figure.png", "--features", "7"], "there is no feature 7: the mixture has 3."),
-        (["-o", "figure.png", "--features", ""], "features must be a few different features"),
+        (["-o", "figure.png", "--features", ""], "features must name at least one feature"),
     ],
 )
 def test_plot_refuses_in_one_sentence_before_the_work(options, message, model, monkeypatch, tmp_path):

@@ -35,10 +35,10 @@ def test_command_writes_the_page_that_python_writes(model_and_table, tmp_path):
 
 def test_command_refuses_in_one_sentence(model_and_table, tmp_path):
     model, table, output = model_and_table
-    assert "should end with .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
-    assert "there is no folder" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
+    assert "must end in .html" in fails("report", model, table, "-o", tmp_path / "r.txt")
+    assert "does not exist" in fails("report", model, table, "-o", tmp_path / "none" / "r.html")
     assert "-k must be numbers of components" in fails("report", model, table, "-k", "x", "-o", output)
-    assert "exclude each other" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
+    assert "cannot be combined" in fails("report", model, table, "-k", "2", "--no-compare", "-o", output)
     assert "is not a gaussmix model" in fails("report", table, table, "-o", output)
     (tmp_path / "other.csv").write_text("length,depth\n1,2\n")
     assert "no columns 'eruptions' and 'waiting'" in fails("report", model, tmp_path / "other.csv", "-o", output)
@@ -64,5 +64,5 @@ def test_interrupted_search_leaves_a_page_of_what_was_compared(model_and_table, 
     monkeypatch.setattr(gaussmix.estimators.gaussian_ic, "search_models", interrupted)
     result = run("report", model, table, "-k", "1:3", "-o", output)
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted: the report has the models that were compared before.\n"
+    assert result.stderr == "Interrupted: the report has the models that were compared until then.\n"
     assert_complete(output.read_text(encoding="utf-8"))

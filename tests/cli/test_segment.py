@@ -133,7 +133,7 @@ def test_fractions_are_those_of_the_segmenter(volume, tmp_path):
 def test_a_field_is_asked_of_the_segmenter(tmp_path):
     tifffile.imwrite(tmp_path / "p.tif", np.stack([stripes()[..., 0]] * 2), photometric="minisblack", metadata=None)
     line = fails("segment", tmp_path / "p.tif", "-k", 2, "-o", tmp_path / "out", "--bias-field")
-    assert "p.tif: bias_field=True is for images that have one field each" in line
+    assert "p.tif: bias_field=True estimates one field for each image" in line
 
 
 def scribbles(path, height=20):
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_left_out_and_named(each, folder, tmp_path):
     (folder / "b.png").write_bytes(whole[: len(whole) // 2])
     result = run("segment", folder, "-k", 3, "-o", tmp_path / "out", *["--each"] * each)
     assert result.exit_code == 2
-    assert "1 of 3 files were left out: " in result.stderr
+    assert "1 of 3 files could not be segmented: " in result.stderr
     assert "b.png is a damaged picture: " in result.stderr
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "c"}
     assert " 33.3 " in result.stdout
@@ -226,7 +226,7 @@ def test_masks_of_a_folder_go_by_name(folder, tmp_path):
         np.testing.assert_array_equal((labels == 255).all(axis=1), np.arange(20 + number) < number + 2)
     (masks / "c.png").unlink()
     line = fails("segment", folder, "-k", 3, "-o", tmp_path / "out", "--mask", masks)
-    assert f"masks has no mask for {folder / 'c.bmp'}: it would be named c.*" in line
+    assert f"masks has no mask for {folder / 'c.bmp'}; name it c.*" in line
 
 
 def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
@@ -237,9 +237,9 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
         np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
     (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")
     line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
-    assert "has no labels for any of the files" in line
+    assert "has no labels for any file" in line
     line = fails("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels" / "d.png")
-    assert "d.png can be of one picture only" in line
+    assert "d.png is for one picture only" in line
 
 
 @pytest.mark.slow
@@ -247,6 +247,124 @@ def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
     Image.fromarray(stripes()).save(folder / "a.bmp")
     succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a.bmp", "a.png", "b", "c"}
+
+
+# what files leave open
+
+
+def bands(last):
+    """Noise in three bands, and a step in the last."""
+    noise = np.random.default_rng(0).normal(90, 8, (20, 30, 4))
+    noise[..., 3] = np.where(np.arange(30) < 15, 40, 200) + noise[..., 3] - 90
+    return noise.clip(1, 255).astype(last)
+
+
+STEP = np.broadcast_to(np.arange(30) >= 15, (20, 30))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bands.npy", ["--no-alpha"]),
+        ("bands.tif", ["--no-alpha"]),
+        ("bands.png", ["--no-alpha"]),
+        ("wide.npy", ["--channels"]),
+        ("pages.tif", ["--channels"]),
+    ],
+)
+def test_channels_are_what_the_options_say(name, options, tmp_path):
+    values = bands(np.uint8)
+    wide = np.concatenate([values, values[..., :2]], axis=-1).astype(np.uint16)
+    path = tmp_path / name
+    match name:
+        case "bands.npy":
+            np.save(path, values)
+        case "bands.tif":
+            tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+        case "bands.png":
+            Image.fromarray(values).save(path)
+        case "wide.npy":
+            np.save(path, wide)
+        case "pages.tif":
+            tifffile.imwrite(path, np.moveaxis(wide, -1, 0), photometric="minisblack", metadata=None)
+    succeeds("segment", path, "-k", 2, "-o", tmp_path / "out", "--no-maps", *options)
+    labels = tmp_path / "out" / f"labels{path.suffix}"
+    found = {".npy": np.load, ".tif": tifffile.imread, ".png": labels_in}[path.suffix](labels)
+    np.testing.assert_array_equal(found, STEP)
+    assert Mixture.load(tmp_path / "out" / "model.json").n_features == (6 if "--channels" in options else 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "background"), [("-9999", 0), ("nan", 255), ("-3.4028234663852886e+38", 0)])
+def test_a_number_for_no_data_and_the_label_of_such_pixels_can_be_given(background, number, tmp_path):
+    values = bands(np.float32)[..., 3]
+    values[:5] = float(number)
+    tifffile.imwrite(tmp_path / "dem.tif", values, photometric="minisblack", metadata=None)
+    np.save(tmp_path / "dem.npy", values)
+    nibabel.save(nibabel.Nifti1Image(values[..., None], np.eye(4)), tmp_path / "dem.nii")
+    expected = STEP.astype(int) + (background == 0)
+    expected[:5] = background
+    for suffix, read in (
+        (".tif", tifffile.imread),
+        (".npy", np.load),
+        (".nii", lambda path: nibabel.load(path).dataobj),
+    ):
+        options = ["--nodata", number, "--background", background, "--no-maps"]
+        succeeds("segment", tmp_path / f"dem{suffix}", "-k", 2, "-o", tmp_path / "out", *options)
+        found = np.asarray(read(tmp_path / "out" / f"labels{suffix}"))
+        np.testing.assert_array_equal(found.reshape(20, 30), expected)
+
+
+def test_options_that_cannot_be_are_refused(picture, tmp_path):
+    def says(*options):
+        return fails("segment", picture, "-k", 2, "-o", tmp_path / "out", *options)
+
+    assert "nodata must be a number or nan; got 'none'" in says("--nodata", "none")
+    assert "volume and channels exclude each other" in says("--volume", "--channels")
+    assert "--max-gigabytes must be positive; got 0" in says("--max-gigabytes", 0)
+    assert "the limit is 1 kB" in says("--max-gigabytes", 1e-6)
+    assert "'--background'" in run("segment", picture, "-o", tmp_path / "out", "--background", 7).stderr
+
+
+@pytest.mark.slow
+def test_one_file_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path):
+    """Whatever is wrong with it: no traceback, one sentence, and its name without control characters."""
+    (folder / "damaged.tif").write_bytes(b"II*\0\xff\xff\xff\x7f")
+    (folder / "damaged.nii").write_bytes(b"\x5c\x01\0\0" + b"\xff" * 400)
+    (folder / "huge.npy").write_bytes(
+        b"\x93NUMPY\x01\x00v\x00"
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999), }".ljust(118)
+    )
+    (folder / "clear\x1b]0;title\x1b[2J.png").write_bytes(b"hello")
+    (folder / "scan.png").write_bytes(b"\0" * 128 + b"DICM")
+    result = run("segment", folder, "-k", 3, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "b", "c"}
+    assert "5 of 8 files could not be segmented" in result.stderr
+    for said in ("damaged.tif is a TIFF file without an image", "damaged.nii ", "huge.npy is damaged", "dcm2niix"):
+        assert said in result.stderr
+    assert "clear\\x1b]0;title\\x1b[2J.png is not a picture" in result.stderr
+    assert "\x1b" not in result.stderr + result.stdout
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_names_with_control_characters_are_printed_with_escapes(folder, tmp_path):
+    for name in ("red\x1b[31m.png", "bell\x9b2J.png", "back\u202egnp.png"):
+        Image.fromarray(stripes()).save(folder / name)
+    result = succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")
+    for said in ("red\\x1b[31m", "bell\\x9b2J", "back\\u202egnp"):
+        assert said in result.stdout
+    assert not set("\x1b\x9b\u202e") & set(result.stdout + result.stderr)
+
+
+def test_a_folder_without_pictures_names_the_program_that_converts_what_it_has(tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
+    assert "IM0001 is a DICOM file: convert the series to NIfTI" in fails(
+        "segment", tmp_path / "scans", "-o", tmp_path / "out"
+    )
 
 
 # errors
@@ -261,11 +379,11 @@ def test_what_cannot_be_segmented_is_refused_in_one_sentence(picture, tmp_path):
     whole = picture.read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     assert "half.png is a damaged picture" in says(tmp_path / "half.png")
-    assert "There is no file" in says(tmp_path / "none.png")
+    assert "does not exist" in says(tmp_path / "none.png")
     Image.fromarray(np.full((9, 9, 3), 7, dtype=np.uint8)).save(tmp_path / "flat.png")
-    assert "flat.png: image has one color only" in says(tmp_path / "flat.png")
+    assert "flat.png: image has only one color" in says(tmp_path / "flat.png")
     Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).save(tmp_path / "tiny.png")
-    assert "tiny.png: image has 4 different colors; n_components=5" in says(tmp_path / "tiny.png", "-k", 5)
+    assert "tiny.png: image has 4 distinct colors, fewer than n_components=5" in says(tmp_path / "tiny.png", "-k", 5)
     Image.fromarray(np.zeros((4, 4, 4), dtype=np.uint8)).save(tmp_path / "clear.png")
     assert "clear.png has no visible pixel" in says(tmp_path / "clear.png")
     Image.fromarray(np.ones((30, 20), dtype=np.uint8)).save(tmp_path / "m.png")
@@ -288,8 +406,8 @@ def test_one_model_is_of_pictures_of_one_kind(folder, volume, tmp_path):
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(picture, folder, tmp_path):
-    assert "there is no folder" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
-    assert "is a file; give the name of a folder" in fails("segment", picture, "-k", 2, "-o", picture)
+    assert "does not exist" in fails("segment", picture, "-k", 2, "-o", tmp_path / "none" / "out")
+    assert "is a file; give a folder name" in fails("segment", picture, "-k", 2, "-o", picture)
     picture.rename(tmp_path / "segments.png")
     assert "is an input" in fails("segment", tmp_path / "segments.png", "-k", 2, "-o", tmp_path)
 

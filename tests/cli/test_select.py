@@ -105,13 +105,13 @@ def test_ranges_that_are_none_are_refused(text, table):
         (["--covariance-type", "E"], "a model of one column"),
         (["--covariance-type", "full,,tied"], "got ''."),
         (["--reg-covar", "wishart"], "got 'wishart'."),
-        (["-o", "models.txt"], "models.txt should end with .csv or .json."),
+        (["-o", "models.txt"], "models.txt must end in .csv or .json."),
         (
             ["-o", "same.json", "--model", "same.json"],
             "same.json cannot be both the table (-o) and the model (--model).",
         ),
         (["--columns", "size"], "size"),
-        (["-k", "400"], "No model could be fitted: 400 components need as many different rows"),
+        (["-k", "400"], "No model could be fitted: 400 components need as many distinct rows"),
     ],
 )
 def test_wrong_options_are_told_in_a_sentence(options, message, table, tmp_path, monkeypatch):
@@ -127,7 +127,7 @@ def test_input_is_not_overwritten(table):
 
 def test_one_row_is_too_few(tmp_path):
     (tmp_path / "one.csv").write_text("a,b\n1,2\n")
-    assert "has 1 row; a comparison of models needs at least 2." in fails("select", tmp_path / "one.csv")
+    assert "has 1 row; a comparison of models requires at least 2." in fails("select", tmp_path / "one.csv")
 
 
 def test_doubts_are_warnings_on_stderr(tmp_path):

@@ -1,5 +1,7 @@
 """Tables: three formats, the same numbers; everything else is refused by name."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,9 +86,118 @@ def test_csv_as_spreadsheets_write_it_is_read(content, names, rows, tmp_path):
     np.testing.assert_array_equal(table.rows, rows)
 
 
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("a b\n1.0 2.0\n2.0 3.5\n", ("a", "b"), [[1, 2], [2, 3.5]]),
+        ("  a    b\n  1.0  2.0\n 20.0 -3.5\n", ("a", "b"), [[1, 2], [20, -3.5]]),
+        ("1.5 2.5 3.5\n4.5 5.5 6.5\n", ("0", "1", "2"), [[1.5, 2.5, 3.5], [4.5, 5.5, 6.5]]),
+        ("sepal length\n1.0\n2.0\n", ("sepal length",), [[1], [2]]),
+        ('"petal width" "b"\n1 2\n3 4\n', ("petal width", "b"), [[1, 2], [3, 4]]),
+    ],
+)
+def test_columns_may_be_separated_by_spaces(content, names, rows, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    table = read_table(tmp_path / "table.csv")
+    assert table.names == names
+    np.testing.assert_array_equal(table.rows, rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("# logger 2\na,b\n1,2\n2,3\n", ("a", "b")),
+        ("# logger 2\n#\n\n# of 2020, in May\na,b\n1,2\n2,3\n", ("a", "b")),
+        ("# a,b\n1,2\n2,3\n", ("a", "b")),
+        ("# written by hand\n# x y\n1.5 2.5\n2.5 3.5\n", ("x", "y")),
+        ("# 3 4\n1.5 2.5\n2.5 3.5\n", ("0", "1")),
+        ("# one two three\n1.5 2.5\n2.5 3.5\n", ("0", "1")),
+    ],
+)
+def test_comments_above_the_rows_are_skipped_or_name_the_columns(content, names, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    table = read_table(tmp_path / "table.csv")
+    assert table.names == names
+    assert table.rows.shape == (2, 2)
+    assert table.named == (names != ("0", "1"))
+
+
+def test_lines_are_counted_with_the_comments(tmp_path):
+    (tmp_path / "table.csv").write_text("# a comment\n\na,b\n1,2\n3,x\n")
+    with pytest.raises(ValueError, match=r"'x' in row 1 \(line 5\)"):
+        read_table(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".txt", ".dat", ".csv.gz", ".TSV.gz"])
+def test_csv_tables_may_have_other_suffixes(suffix, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    content = b"a\tb\n1\t2\n3\t\n"
+    path.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
+    np.testing.assert_array_equal(read_table(path, ["a"]).rows, [[1], [3]])
+    with pytest.raises(ValueError, match=r"'b' in row 1 \(line 3\)"):
+        read_table(path)
+
+
+def test_a_damaged_gz_file_is_refused_by_name(tmp_path):
+    (tmp_path / "table.csv.gz").write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"table.csv.gz is not a file compressed by gzip, or it is damaged"):
+        read_table(tmp_path / "table.csv.gz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0,1\n10.1,1.2\n11.5,1.1\n",
+        "2019,2020\n10.1,1.2\n11.0,1.1\n9.7,1.3\n",
+        "1,2,3\n5,5,5\n6,6,6\n",
+        '"7","9"\n1,2\n3,4\n',
+        "12\n1.5\n2.5\n1e3\n",
+        "1990;1991\n1,5;2\n3;4\n",
+        "0\t1\n3\t2\n4\t4\n",
+    ],
+)
+def test_a_first_line_of_numbers_that_may_be_a_header_is_asked_about(content, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"table.csv: the first line, .*, may be a header; use --header if it is one"):
+        read_table(path)
+    lines = content.count("\n")
+    assert read_table(path, header=True).rows.shape[0] == lines - 1
+    assert read_table(path, header=True).named
+    without = read_table(path, header=False)
+    assert without.rows.shape[0] == lines
+    assert not without.named
+
+
+@pytest.mark.parametrize("content", ["1,2\n3,4\n", "7,3\n1,2\n", "1.5,2\n2.5,3\n", "12,40\n13.5,41\n13.5,1\n", "0,1\n"])
+def test_a_first_row_of_numbers_is_a_row(content, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    assert read_table(tmp_path / "table.csv").rows.shape == (content.count("\n"), 2)
+
+
+@pytest.mark.parametrize(
+    "content", [",a,b\n0,1,2\n1,2,3\n", '"","a","b"\n"Mazda",1,2\n"Volvo",2,3\n', ";a;b\nx;1;2\ny;2;3\n"]
+)
+def test_the_index_that_data_frames_write_is_left_out_with_a_warning(content, tmp_path):
+    (tmp_path / "table.csv").write_text(content)
+    with pytest.warns(UserWarning, match=r"The first column of .*table.csv has no name; it is left out"):
+        table = read_table(tmp_path / "table.csv")
+    assert table.names == ("a", "b")
+    np.testing.assert_array_equal(table.rows, [[1, 2], [2, 3]])
+    assert column_names(tmp_path / "table.csv") == (("a", "b"), True)
+    np.testing.assert_array_equal(read_table(tmp_path / "table.csv", ["b"]).rows, [[2], [3]])
+
+
+def test_columns_of_numbers_in_a_parquet_table_are_offered(tmp_path):
+    frame = pd.DataFrame({"day": pd.to_datetime(["2020-01-01"]), "a": [1.0], "word": ["x"], "b": [2]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(ValueError, match=r'column \'day\' has datetime64.* values, not numbers; .*--columns "a,b"'):
+        read_table(tmp_path / "table.parquet")
+
+
 def test_other_encodings_are_refused_with_a_remedy(tmp_path):
     (tmp_path / "table.csv").write_text("Größe;b\n1;2\n", encoding="cp1252")
-    with pytest.raises(ValueError, match=r"is not a CSV table in UTF-8; save it in this encoding .*CSV UTF-8"):
+    with pytest.raises(ValueError, match=r"is not a CSV table in UTF-8; save it as UTF-8 .*CSV UTF-8"):
         read_table(tmp_path / "table.csv")
 
 
@@ -132,7 +243,7 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
         ("a,b\n" + 9 * ",\n", r"in 9 of 9 rows: 'a' in row 0 .*'a' in row 4 \(line 6\) and 4 more; fill"),
         (
             "a;b\n1,5;1.234\n1;2\n",
-            r"has decimal commas, but decimal points in column 'b' \(1.234 in row 0 \(line 2\)\); use one",
+            r"has decimal commas but has decimal points in column 'b' \(1.234 in row 0 \(line 2\)\); use one",
         ),
         ("a;b\n1,5;2\n1.234;3\n", r"column 'a' has '1,5' in row 0"),
         ("a;b\n1.234,5;2\n1;3\n", r"column 'a' has '1.234,5' in row 0"),
@@ -142,7 +253,9 @@ def test_csv_text_is_what_the_csv_file_holds(tmp_path):
         ("a,b\n1,2\n3,4,5\n", "is not a CSV table: expected 2 fields in line 3, saw 3"),
         ("a,b\n1,2,3\n", "is not a CSV table: its rows have more cells than its header"),
         ("a,a\n1,2\n", "has two columns named 'a'"),
-        (",a\n0,1\n", "has a column without a name"),
+        ("a,,b\n0,1,2\n", r"has no name for column 1 \(counted from 0\); name it, or choose .* --columns \"a,b\""),
+        ("a,b,\nx,1,2\n", r"has no name for column 2 .* --columns \"b\""),
+        (",\n0,1\n", "has two columns named ''"),
     ],
 )
 def test_csv_that_is_not_a_table_of_numbers_is_refused_by_name(content, message, tmp_path):
@@ -164,7 +277,7 @@ def test_bytes_that_are_no_table_are_refused_by_name(suffix, tmp_path):
     [
         (np.array([["a"]]), "is not a .npy file of numbers"),
         (np.array([[None]]), "is not a .npy file of numbers"),
-        (np.zeros((2, 2, 2)), r"holds an array of shape \(2, 2, 2\)"),
+        (np.zeros((2, 2, 2)), r"has an array of shape \(2, 2, 2\)"),
         (np.empty((0, 2)), "has no rows"),
         (np.empty((2, 0)), "has no columns"),
         (np.array([[0.0, np.nan]]), "has missing or infinite values in 1 of 1 rows: '1' in row 0; fill"),
@@ -179,7 +292,7 @@ def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, t
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pd.to_datetime(["2020-01-01"]), "column 'a' holds datetime64.*, not numbers; choose columns"),
+        (pd.to_datetime(["2020-01-01"]), "column 'a' has datetime64.* values, not numbers; choose columns"),
         (["text"], "column 'a' has 'text' in row 0 instead of a number"),
         ([[1, 2]], "column 'a' has '.1 2.' in row 0 instead of a number"),
         ([None], "has missing or infinite values in 1 of 1 rows: 'a' in row 0"),
@@ -219,9 +332,9 @@ def test_missing_columns_are_named_beside_those_there_are(tmp_path):
 def test_other_suffixes_are_refused_for_reading_and_writing(tmp_path):
     with pytest.raises(ValueError, match=r"the formats of tables; save the sheet as CSV UTF-8 first"):
         read_table(tmp_path / "table.xlsx")
-    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
-        read_table(tmp_path / "table.txt")
-    with pytest.raises(ValueError, match=r"table.txt does not end in .csv, .parquet or .npy"):
+    with pytest.raises(ValueError, match=r"table.feather must end in .csv, .parquet, .npy, .csv.gz, .tsv, "):
+        read_table(tmp_path / "table.feather")
+    with pytest.raises(ValueError, match=r"table.txt must end in .csv, .parquet or .npy"):
         write_table(tmp_path / "table.txt", {"a": np.zeros(2)})
 
 

@@ -96,10 +96,26 @@ def test_orders():
         np.testing.assert_array_equal(order_components(mixture, by), np.argsort(values), err_msg=str(by))
 
 
+@pytest.mark.parametrize("structure", MODELS)
+def test_order_by_variance_is_that_of_determinants_whatever_the_units(structure):
+    mixture = some_mixture(structure)
+    determinants = np.linalg.slogdet(mixture.covariance.dense())[1]
+    expected = np.argsort(np.round(determinants, 9), kind="stable")
+    np.testing.assert_array_equal(order_components(mixture, "variance"), expected)
+
+
+@pytest.mark.parametrize("deviations", [(3.0, 1.0), (1.0, 3.0), (0.5, 8.0)])
+def test_regimes_of_equal_means_are_ordered_by_variance(deviations):
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, deviation, (400, 1)) for deviation in deviations])
+    gm = GaussianMixture(2, order_by="variance", random_state=0).fit(rows)
+    np.testing.assert_allclose(np.sqrt(gm.covariances_.ravel()), sorted(deviations), rtol=0.3)
+
+
 ROWS, K = TABLES["blobs"]
 
 
-@pytest.mark.parametrize("order_by", ["weight", "principal", 0, 2, -1])
+@pytest.mark.parametrize("order_by", ["weight", "variance", "principal", 0, 2, -1])
 def test_estimator_keeps_the_order_asked_for(order_by):
     fits = [GaussianMixture(K, order_by=order_by, init_params=init, random_state=seed).fit(ROWS)
             for init, seed in (("auto", 0), ("kmeans", 1), ("random_from_data", 3))]  # fmt: skip

@@ -9,9 +9,12 @@ from helpers.datasets import COVARIANCE_TYPES
 from gaussmix.core.covariance import (
     COVARIANCES,
     MODELS,
+    STRUCTURES,
     AbstractCovariance,
+    Diagonal,
     Full,
     Tied,
+    by_name,
     covariance_class,
     structure_of,
 )
@@ -20,9 +23,10 @@ from gaussmix.testing import check_covariance, random_covariance
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structure", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("structure", dict.fromkeys(STRUCTURES.values()))
 def test_structure_conforms(structure):
     check_covariance(structure)
+    assert STRUCTURES[structure.name] is structure
 
 
 def test_conformance_suite_finds_a_wrong_structure():
@@ -50,6 +54,8 @@ WRONG = {
     "rescale": doubled_components,
     "relative_variances": lambda self, weights, root=None: (self.variances(), self.factors()[0]),
     "merge_costs": lambda self, first, second, counts, shifts: np.zeros(len(first)),
+    "letters": "VVE",
+    "count_parameters": classmethod(lambda cls, n_components, n_features: n_components * n_features**2),
 }
 
 
@@ -62,6 +68,46 @@ def test_conformance_suite_finds_each_wrong_verb(verb):
 def test_conformance_suite_finds_a_concatenation_of_what_components_share():
     with pytest.raises(AssertionError, match="concatenate"):
         check_covariance(type("Wrong", (Tied,), {"concatenate": classmethod(lambda cls, covariances: covariances[0])}))
+
+
+@pytest.mark.parametrize("letters", ["EII", "EEI", "VEI", "EVI", "EVE", "VVE", "VVV", "EIE"])
+def test_conformance_suite_finds_the_letters_of_another_structure(letters):
+    with pytest.raises(AssertionError, match=f"letters are '{letters}', the covariances are 'VVI'"):
+        check_covariance(type("Wrong", (Diagonal,), {"letters": letters}))
+
+
+@pytest.mark.parametrize("structure", [Full, Tied, Diagonal, MODELS["VEE"]])
+@pytest.mark.parametrize("extra", [-1, 1])
+def test_conformance_suite_counts_parameters(structure, extra):
+    def count_parameters(cls, n_components, n_features):
+        return structure.count_parameters(n_components, n_features) + (extra if n_features > 2 else 0)
+
+    with pytest.raises(AssertionError, match="count_parameters"):
+        check_covariance(type("Wrong", (structure,), {"count_parameters": classmethod(count_parameters)}))
+
+
+def test_conformance_suite_finds_results_that_break_the_constraint():
+    class LastFree(Diagonal):
+        """Equal variances within a component, except that of the last feature, without a rule for other methods."""
+
+        def maximize(self, counts, scatter, ridge=0.0):
+            roots = super().maximize(counts, scatter, ridge).roots.copy()
+            if self.n_features > 1:
+                roots[:, :-1] = np.sqrt((roots[:, :-1] ** 2).mean(axis=1, keepdims=True))
+            return type(self)(roots, self.n_components, self.n_features)
+
+        @classmethod
+        def count_parameters(cls, n_components, n_features):
+            return n_components * min(n_features, 2)
+
+    with pytest.raises(AssertionError, match="the result does not satisfy the constraint of LastFree"):
+        check_covariance(LastFree)
+
+
+def test_two_classes_cannot_have_one_name():
+    with pytest.raises(ValueError, match="Full and Tied are both called 'VVV': give one another name"):
+        by_name([("VVV", Full), ("EEE", Tied), ("VVV", Tied)])
+    assert by_name([("VVV", Full), ("full", Full)]) == {"VVV": Full, "full": Full}
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -82,7 +128,7 @@ def test_factors_that_are_kept_cannot_be_written_to(structure):
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'full', 'tied', .*'VVV', got 'round'"):
+    with pytest.raises(ValueError, match=r"'full', 'tied', .*'VVV', .*'E', 'V'.*, got 'round'"):
         covariance_class("round")
 
 
@@ -111,7 +157,7 @@ def test_known_covariances_have_to_obey_the_constraint(letters):
     structure = covariance_class(letters)
     free = random_covariance(structure.free, 3, 2, np.random.default_rng(0))
     for build in (structure.from_covariances, structure.from_precisions):
-        with pytest.raises(ValueError, match=f"do not share what those of '{letters}' share"):
+        with pytest.raises(ValueError, match=f"do not obey the constraint of '{letters}'"):
             build(free.covariances, 3, 2)
 
 
@@ -187,7 +233,7 @@ def test_concatenated_covariances_are_those_of_the_parts(letters):
 def test_what_components_share_is_not_concatenated(letters):
     rng = np.random.default_rng(11)
     parts = [random_covariance(covariance_class(letters), 2, 3, rng) for _ in range(2)]
-    with pytest.raises(ValueError, match=f"components of '{covariance_class(letters).name}' share something"):
+    with pytest.raises(ValueError, match=f"components of '{covariance_class(letters).name}' share parameters"):
         covariance_class(letters).concatenate(parts)
     joined = Full.concatenate([part.promote_to(Full) for part in parts])
     dense = np.concatenate([part.dense() for part in parts])

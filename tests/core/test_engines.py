@@ -332,10 +332,10 @@ def test_sample_rows_takes_different_rows_of_positive_weight():
         ({"form": "round"}, "form must be"),
         ({"row_weights": np.ones(3)}, "row_weights has the wrong size"),
         ({"counts": np.zeros(4)}, "counts has the wrong size"),
-        ({"overlap": np.zeros((3, 3))}, "overlap goes with"),
+        ({"overlap": np.zeros((3, 3))}, "overlap is required"),
         ({"basis": np.eye(2)}, "scatter has the wrong size"),
         ({"basis": np.eye(3), "scatter": np.zeros((3, 2, 2))}, "basis has the wrong size"),
-        ({"basis": np.eye(2), "form": "full", "factors": np.ones((3, 2, 2))}, "basis goes with"),
+        ({"basis": np.eye(2), "form": "full", "factors": np.ones((3, 2, 2))}, "basis requires"),
     ],
 )
 def test_compiled_code_refuses_arrays_of_the_wrong_size(change, message):

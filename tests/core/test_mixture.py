@@ -163,7 +163,7 @@ def test_concatenated_mixtures_are_the_mean_density(covariance_type):
 def test_mixtures_whose_components_share_something_are_promoted_before_they_are_concatenated():
     rng = np.random.default_rng(10)
     mixtures = [random_mixture(covariance_class("tied"), 2, 2, rng) for _ in range(2)]
-    with pytest.raises(ValueError, match="components of 'tied' share something"):
+    with pytest.raises(ValueError, match="components of 'tied' share parameters"):
         Mixture.concatenate(mixtures)
     rows = rng.standard_normal((20, 2))
     joined = Mixture.concatenate([mixture.promote_to(covariance_class("full")) for mixture in mixtures])

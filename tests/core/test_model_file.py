@@ -67,7 +67,7 @@ def test_another_reader_needs_only_the_documented_numbers(document, mixture):
         ({"means": [[0, 0], [0, 0], [0, 10**400]]}, "means has a number too large"),
         ({"roots": [[[1, 0.5], [0, 1]]] * 3}, "not lower triangular"),
         ({"roots": [[[1, 0], [0, 0]]] * 3}, "positive diagonal"),
-        ({"covariances": [[[2, 0], [0, 1]]] * 3}, "not those of its roots"),
+        ({"covariances": [[[2, 0], [0, 1]]] * 3}, "do not agree with its roots"),
         ({"feature_names": ["a"]}, "feature_names is not a list of 2 names"),
         ({"feature_names": [1, 2]}, "feature_names is not a list of 2 names"),
     ],

@@ -170,9 +170,15 @@ def test_without_rows_the_parameters_are_told_and_more_is_promised():
     [
         (None, None),
         ([-100.0], None),
-        ([-100.0, -100.001, -103.0, -120.0], "2 of 4 reached the best optimum; the next optimum is 3 nats lower"),
-        ([-100.0, -100.005], "2 of 2 reached the best optimum"),
-        ([-100.0, -100.5, -101.0, -102.0], "1 of 4 reached the best optimum; the next optimum is 0.5 nats lower"),
+        (
+            [-100.0, -100.001, -103.0, -120.0],
+            "2 of 4 starts that were not abandoned reached the best optimum; the next optimum is 3 nats lower",
+        ),
+        ([-100.0, -100.005], "2 of 2 starts that were not abandoned reached the best optimum"),
+        (
+            [-100.0, -100.5, -101.0, -102.0],
+            "1 of 4 starts that were not abandoned reached the best optimum; the next optimum is 0.5 nats lower",
+        ),
     ],
 )
 def test_starts(log_likelihoods, sentence):

@@ -166,7 +166,7 @@ def test_a_start_that_is_given_is_run_once():
 def test_stopping_at_the_top_is_told_as_such():
     with pytest.warns(ConvergenceWarning):
         gm = GaussianMixture(1, **(ONE_START | {"max_iter": 1})).fit(ROWS)
-    assert "one before the end" in gm.stop_reason_
+    assert "one before convergence" in gm.stop_reason_
 
 
 def test_warnings_point_to_the_caller():

@@ -160,10 +160,10 @@ def test_more_components_than_different_rows_fail_and_say_so():
     search = GaussianMixtureIC([1, 5, 6, 7], covariance_types=["EII", "EEE"], random_state=0).fit(rows)
     failed = search.results_.status == "failed"
     assert search.results_.n_components[failed].tolist() == [6, 6, 7, 7]
-    assert "6 components need as many different rows; there are 5" in search.results_.trouble
+    assert "6 components need as many distinct rows; there are 5" in search.results_.trouble
     assert np.isnan(search.results_.bic[failed]).all()
     assert "4 of 8 models" in str(search.why())
-    with pytest.raises(ValueError, match="No model could be fitted: 6 components need as many different rows"):
+    with pytest.raises(ValueError, match="No model could be fitted: 6 components need as many distinct rows"):
         GaussianMixtureIC([6], covariance_types=["EEE"]).fit(rows)
 
 
@@ -198,7 +198,7 @@ def test_more_columns_than_rows_leave_models_without_correlations():
         search.fit(rows)
     failed = search.results_.status == "failed"
     assert sorted(set(search.results_.covariance_type[failed])) == ["EEE", "VVE"]
-    assert "16 different rows in 19 columns are too few for correlations" in search.results_.trouble
+    assert "16 distinct rows of 19 columns are too few to estimate correlations" in search.results_.trouble
     assert search.best_params_ == {"n_components": 2, "covariance_type": "EII"}
     assert search.best_estimator_.covariances_.shape == (2, 20)
     labels = search.predict(rows)
@@ -229,10 +229,10 @@ def test_extension_may_change_the_criterion(eruptions):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: {"X": rows[:-1]}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows + 1e-9}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows[::-1]}, "takes the rows and weights of the fit"),
-        (lambda rows: {"X": rows, "sample_weight": np.full(len(rows), 2.0)}, "takes the rows and weights of the fit"),
+        (lambda rows: {"X": rows[:-1]}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows + 1e-9}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows[::-1]}, "needs the rows and weights of the fit"),
+        (lambda rows: {"X": rows, "sample_weight": np.full(len(rows), 2.0)}, "needs the rows and weights of the fit"),
         (lambda rows: {"X": rows[:, :1]}, "expecting 2 features"),
         (lambda rows: {"X": rows, "n_components": [0]}, "each of n_components must be a whole number, at least 1"),
         (lambda rows: {"X": rows, "covariance_types": "round"}, "covariance_types must be"),
@@ -271,7 +271,7 @@ def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeyp
         assert deadline < math.inf
         untouched(rows, set(sorted(cells)[:1]), done=done, deadline=math.inf, **options)
         for key in sorted(cells)[1:]:
-            done(Cell.failed(key, "time_budget ended before its turn"))
+            done(Cell.failed(key, "time_budget ended before it was fitted"))
         return {}
 
     search = GaussianMixtureIC([1, 2], covariance_types=["EEE"], time_budget=0, random_state=0)

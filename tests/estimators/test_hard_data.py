@@ -82,7 +82,7 @@ def test_repair_leaves_the_sound_components_alone():
 
 
 def test_ridge_that_carries_a_component_is_told():
-    with pytest.warns(DegenerateComponentWarning, match="kept regular by reg_covar=1e-06 alone.*units"):
+    with pytest.warns(DegenerateComponentWarning, match="nearly singular without reg_covar=1e-06.*units"):
         GaussianMixture(2, random_state=0, **ONE_START, reg_covar=1e-6).fit(BASE * [1.0, 1.0, 1e-5])
 
 
@@ -119,7 +119,7 @@ def test_repair_is_a_millionth_of_the_sound_components():
 
 def test_empty_component_is_told():
     labels = np.zeros(300, dtype=int)
-    with pytest.warns(DegenerateComponentWarning, match="Component 1 left without rows"):
+    with pytest.warns(DegenerateComponentWarning, match="Component 1 lost all rows"):
         gm = GaussianMixture(2, init_params=labels).fit(BASE)
     assert gm.weights_[1] == 0
     assert (gm.predict(BASE) == 0).all()

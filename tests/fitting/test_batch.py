@@ -165,7 +165,7 @@ def test_failed_runs_do_not_affect_the_others():
         assert (values[[0, 2, 3]] == 0).all()
         np.testing.assert_array_equal(values[[1, 4]], getattr(run(rows, "VVV", good), name))
     assert found.objectives.argmax() in (1, 4)
-    with pytest.raises(ValueError, match="run 0 came to a singular covariance or an empty component"):
+    with pytest.raises(ValueError, match="run 0 failed on a singular covariance or an empty component"):
         found.mixture(0)
 
 
@@ -267,9 +267,9 @@ def test_more_features_than_a_batch_takes_are_fitted_one_by_one():
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((60, 97)) + 5.0 * np.arange(60)[:, None] // 30
     tables = memberships(rows, 2)
-    assert batch_method(96) is fit_em_batch
-    assert batch_method(97) is fit_em_one_by_one
-    assert np.isfinite(run(rows, "EII", tables, method=batch_method(97)).objectives[0])
+    assert batch_method(MODELS["EII"], 96) is fit_em_batch
+    assert batch_method(MODELS["EII"], 97) is fit_em_one_by_one
+    assert np.isfinite(run(rows, "EII", tables, method=fit_em_one_by_one).objectives[0])
     with pytest.raises(ValueError, match="fit_em_batch takes at most 96 features, got 97: use fit_em_one_by_one"):
         run(rows, "EII", tables)
     start = run(rows, "EII", tables, method=fit_em_one_by_one, max_iter=1).mixture(0)

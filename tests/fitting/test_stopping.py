@@ -109,5 +109,5 @@ def test_a_fit_says_in_its_reason_what_is_left(acceleration, most):
     rows, k = TABLES["iris"]
     gm = GaussianMixture(k, random_state=0, acceleration=acceleration).fit(rows)
     assert gm.converged_
-    assert gm.stop_reason_.startswith(f"Converged after {gm.n_iter_} iterations, ")
+    assert gm.stop_reason_.startswith(f"Converged after {gm.n_iter_} iterations: ")
     assert gm.n_iter_ < most

@@ -1,1 +1,1 @@
-"""What several tests share: data, oracles, and ways to call the package."""
+"""Data, oracles and calls shared by several tests."""

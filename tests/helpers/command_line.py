@@ -1,4 +1,4 @@
-"""The command line, called as it would be typed."""
+"""Calls of the command line."""
 
 from typer.testing import CliRunner
 
@@ -16,7 +16,7 @@ def succeeds(*args):
 
 
 def fails(*args):
-    """The one line on stderr."""
+    """Return the only line on stderr of a command that fails."""
     result = run(*args)
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)

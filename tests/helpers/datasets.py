@@ -1,4 +1,4 @@
-"""Named data sets, and what is known about them."""
+"""Named data sets with suitable numbers of components."""
 
 import numpy as np
 from sklearn.datasets import load_iris, load_wine
@@ -12,7 +12,7 @@ def read_only(array):
 
 
 def blobs(n_rows=600, n_features=3, n_components=3, separation=4.0, seed=0):
-    """Rows of well-shaped clusters of different sizes and shapes."""
+    """Return rows of separated clusters of different sizes and shapes."""
     rng = np.random.default_rng(seed)
     means = separation * rng.standard_normal((n_components, n_features))
     shapes = np.eye(n_features) + 0.4 * rng.standard_normal((n_components, n_features, n_features))
@@ -22,11 +22,11 @@ def blobs(n_rows=600, n_features=3, n_components=3, separation=4.0, seed=0):
 
 
 def overlapping(seed=1):
-    """Clusters that EM needs many iterations to tell apart."""
+    """Return rows of clusters that EM needs many iterations to separate."""
     return blobs(500, 2, 3, separation=1.0, seed=seed)
 
 
-# name -> (rows, a number of components that suits them)
+# name -> (rows, suitable number of components)
 TABLES = {
     "iris": (read_only(load_iris().data), 3),
     "wine": (read_only(load_wine().data[:, [0, 1, 6, 9]]), 3),

@@ -1,6 +1,6 @@
-"""Texts that users read, compared as a whole with the files in tests/golden.
+"""Comparison of output texts with the files in tests/golden.
 
-With ``UPDATE_GOLDEN=1`` in the environment the files are written instead; the difference is for a person to read.
+With ``UPDATE_GOLDEN=1`` in the environment the files are written instead; review their differences.
 """
 
 import os
@@ -15,11 +15,11 @@ _VARYING = {
     r"\b\d+ iterations?\b": "N iterations",
     r"^(iterations +)\d+": r"\1N",
 }
-"""What depends on the machine."""
+"""Patterns of machine-dependent text, with replacements."""
 
 
 def assert_golden(name, text):
-    """The text is that of the file, apart from spaces at the ends of lines and from numbers that vary."""
+    """Assert that the text equals the file, apart from trailing spaces and varying numbers."""
     for pattern, replacement in _VARYING.items():
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     lines = [line.rstrip() for line in text.strip("\n").splitlines()]

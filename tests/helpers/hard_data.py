@@ -1,4 +1,4 @@
-"""Data that break mixtures, and what is wrong with a model that they have broken."""
+"""Degenerate data, and a check of models fitted to them."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ COLUMNS = ALL - {"spherical"}
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Rows for k components; covariance types whose fit must warn, whatever its start; or the error that must come."""
+    """Rows for k components, with the covariance types whose fit must warn for any start, or the expected error."""
 
     rows: np.ndarray
     n_components: int = 3
@@ -159,7 +159,7 @@ CASES = {
 
 
 def what_is_wrong(gm, rows):
-    """What a fitted model must be and is not, in words; empty when it is sound."""
+    """Return the properties that a fitted model lacks, in words; empty if it is sound."""
     scores, shares, covariance = gm.score_samples(rows), gm.predict_proba(rows), gm.mixture_.covariance
     diagonal = np.diagonal(covariance.roots, axis1=-2, axis2=-1) if gm.covariance_type in MATRICES else covariance.roots
     rules = {

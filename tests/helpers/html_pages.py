@@ -1,4 +1,4 @@
-"""What an HTML page contains, and whether it is complete."""
+"""Content and completeness of HTML pages."""
 
 import re
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ VOID = {"meta", "img", "br"}
 
 
 class Reader(HTMLParser):
-    """What a page has: its tags in order, tables as texts, and faults of nesting."""
+    """Parser that records tags in order, tables as text, and faults of nesting."""
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
@@ -60,7 +60,7 @@ def read(text):
 
 
 def assert_complete(text):
-    """Well-formed, and nothing in it refers to anything outside it."""
+    """Assert that a page is well-formed and refers to nothing outside it."""
     reader = read(text)
     identifiers = reader.attributes("id")
     assert len(set(identifiers)) == len(identifiers)
@@ -78,6 +78,6 @@ def assert_complete(text):
 
 
 def named_eruptions():
-    """The eruptions as a pandas table."""
+    """Return the eruptions as a pandas data frame."""
     rows, names = load_old_faithful()
     return pd.DataFrame(rows, columns=list(names))

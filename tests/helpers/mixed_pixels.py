@@ -1,4 +1,4 @@
-"""Images of known shares: a fine map of classes, averaged over blocks, in noise and perhaps with a bias field."""
+"""Images with known fractions: a fine map of classes averaged over blocks, with noise and optionally a bias field."""
 
 from dataclasses import dataclass
 
@@ -25,15 +25,15 @@ class Mixed:
 
     @property
     def nearest(self):
-        """The class with the nearest mean, (shape)."""
+        """Return the class with the nearest mean, (shape)."""
         means = MEANS[:, : self.image.shape[-1]]
         return ((self.image[..., None, :] - means) ** 2).sum(axis=-1).argmin(axis=-1)
 
 
 def mixed_image(shape, noise, depth=0.0, n_channels=1, n_classes=3, seed=0):
-    """Return wavy shells of classes, the first outside; outside of a ball nothing is visible.
+    """Return an image of wavy shells of classes, the first outside; only a ball is visible.
 
-    `noise` is a share of the brightest class. The bias field falls off from a point, as that of a coil, by `depth` from
+    `noise` is relative to the brightest class. The bias field falls off from a point, as for a coil, by `depth` from
     the brightest pixel to the darkest.
     """
     rng = np.random.default_rng(seed)

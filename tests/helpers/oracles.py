@@ -1,18 +1,18 @@
-"""Plain formulas and numerical derivatives, to compare the package with."""
+"""Reference formulas and numerical derivatives."""
 
 import numpy as np
 from scipy.stats import multivariate_normal
 
 
 def responsibilities(mixture, rows):
-    """(n, k) by SciPy's densities."""
+    """Return responsibilities (n, k) from SciPy's densities."""
     parameters = zip(mixture.weights, mixture.means, mixture.covariance.dense(), strict=True)
     densities = np.stack([weight * multivariate_normal(mean, cov).pdf(rows) for weight, mean, cov in parameters], 1)
     return densities / densities.sum(axis=1, keepdims=True)
 
 
 def log_likelihood(rows, weights, means, covariances):
-    """For complex numbers too, as derivatives by complex steps need."""
+    """Return the log-likelihood, also for complex parameters, as complex-step derivatives require."""
     density = 0
     for weight, mean, covariance in zip(weights, means, covariances, strict=True):
         away = rows - mean
@@ -22,12 +22,12 @@ def log_likelihood(rows, weights, means, covariances):
 
 
 def derivatives(function, at):
-    """(p, ...) by complex steps: exact to rounding."""
+    """Return derivatives (p, ...) by complex steps, exact to rounding."""
     return np.stack([np.imag(function(at + 1e-30j * unit)) / 1e-30 for unit in np.eye(len(at))])
 
 
 def second_derivatives(function, at, step=2e-3):
-    """(p, p) by differences of fourth order of `derivatives`."""
+    """Return second derivatives (p, p) by fourth-order differences of `derivatives`."""
     lines = [
         8 * derivatives(function, at + step * unit)
         - 8 * derivatives(function, at - step * unit)

@@ -1,10 +1,10 @@
-"""Run the tests that the installed scikit-learn ships for its GaussianMixture against gaussmix.GaussianMixture.
+"""Run scikit-learn's own tests of its GaussianMixture against gaussmix.GaussianMixture.
 
-The test files are imported as they are; then the name ``GaussianMixture`` in them, and the instances that they
-parametrize with, are exchanged for ours. Every test must pass, except those that the two tables below name with a
+The installed test files are imported unchanged; then the name ``GaussianMixture`` in them, and the instances that they
+parametrize with, are replaced by ours. Every test must pass, except those that the two tables below name with a
 reason: NOT_APPLICABLE tests are left out, DIFFERENT tests are run and must fail in the way that is stated.
 
-That is done twice: with our class as it is, whose defaults are a search, and with scikit-learn's defaults.
+The suite runs twice: with our class, whose defaults are a search, and with scikit-learn's defaults.
 
 Prints what passed, what is not applicable and why, what differs and why, and what failed. The exit status is 0 only
 when nothing failed, no DIFFERENT test passed, and every name in the tables still exists.
@@ -29,7 +29,7 @@ from gaussmix import GaussianMixture
 
 
 class WithTheirDefaults(GaussianMixture):
-    """Ours, for which nothing is "auto"."""
+    """Our class with scikit-learn's defaults instead of "auto"."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ NOT_APPLICABLE = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Why a test of scikit-learn's fails with ours, and a text that its failure must contain."""
+    """Reason why a test of scikit-learn fails with our class, and a text that its failure must contain."""
 
     reason: str
     evidence: str
@@ -99,23 +99,23 @@ DIFFERENT = {
         "DID NOT RAISE",
     ),
     "test_check_weights": Difference(
-        "Asserts the message in which scikit-learn exchanges the least and the greatest weight; ours says them right.",
+        "Asserts a message in which scikit-learn swaps the least and the greatest weight; ours is correct.",
         "but got max value 1.56843, min value 1.45615",
     ),
 }
 
 DIFFERENT_BY_DEFAULT = DIFFERENT | {
     "test_gaussian_mixture_precisions_init_diag": Difference(
-        "Its given precisions take the place of the search, so the two fits start elsewhere.",
+        "Given precisions replace the search, so the two fits have different starts.",
         "gm_without_init.n_iter_ == gm_with_init.n_iter_",
     ),
     "test_init": Difference(
-        "Compares fits of one iteration: which of the racing starts leads then is not which will.",
+        "Compares fits of one iteration, after which the leading start is not the final one.",
         "gmm2.lower_bound_ >= gmm1.lower_bound_",
     ),
     "test_multiple_init": Difference("Takes n_init=5 for more than the default, which is 8.", "train2 >= train1"),
     "test_warm_start": Difference(
-        "Fits of one and two iterations: which of the racing starts leads after one is not which leads after two.",
+        "Compares fits of one and two iterations, after which different starts lead.",
         "g.weights_, h.weights_",
     ),
 }
@@ -123,7 +123,7 @@ DIFFERENT_BY_DEFAULT = DIFFERENT | {
 
 @dataclass
 class Outcome:
-    """What became of the test functions; a function with several parameters is in one list only, the worst."""
+    """Results of the test functions; a parametrized function is only in the list of its worst result."""
 
     passed: set[str] = field(default_factory=set)
     cases: int = 0
@@ -133,7 +133,7 @@ class Outcome:
     different: dict[str, Difference] = field(default_factory=lambda: DIFFERENT)
 
     def problems(self) -> list[str]:
-        """One sentence for everything that must not be."""
+        """Return one sentence for each problem."""
         found = [f"{name} failed." for name in sorted(self.failed.keys() - self.different.keys())]
         gone = sorted((NOT_APPLICABLE.keys() | self.different.keys()) - self.collected)
         found += [f"{name} is in the tables but scikit-learn {sklearn.__version__} has no such test." for name in gone]
@@ -148,7 +148,7 @@ class Outcome:
 
 
 class Exchange:
-    """Pytest plugin: our class in place of theirs, and a record of what happens."""
+    """Pytest plugin that replaces their class by ours and records the results."""
 
     def __init__(self, ours: type[GaussianMixture], different: dict[str, Difference]) -> None:
         self.ours = ours
@@ -192,16 +192,16 @@ class Exchange:
             for name, value in item.callspec.params.items():
                 if isinstance(value, TheirGaussianMixture | GaussianMixture):
                     params = value.get_params()
-                    if self.ours is GaussianMixture:  # what is not asked for is ours
+                    if self.ours is GaussianMixture:  # defaults are ours
                         defaults = type(value)().get_params()
                         params = {key: given for key, given in params.items() if given is not defaults[key]}
                     item.callspec.params[name] = self.ours(**params)
 
 
 def run_suite(ours: type[GaussianMixture], different: dict[str, Difference]) -> Outcome:
-    """Run the test files of the installed scikit-learn in this process, quietly, with its default seed and in float64.
+    """Run the tests of the installed scikit-learn in this process, with its default seed, in float64, without output.
 
-    Our results are float64 whatever the rows are; scikit-learn's own default leaves its float32 cases out as well.
+    Our results are float64 for all rows; scikit-learn's own default also omits its float32 cases.
     """
     os.environ["SKLEARN_RUN_FLOAT32_TESTS"] = "0"
     package = Path(sklearn.__file__).parent
@@ -232,7 +232,7 @@ def print_table(outcome: Outcome) -> None:
     print(f"\nnot applicable: {len(NOT_APPLICABLE)} tests")
     for name, reason in NOT_APPLICABLE.items():
         print(f"  {name}: {reason}")
-    print(f"\ndifferent, and meant to be: {len(outcome.different)} tests")
+    print(f"\ndifferent on purpose: {len(outcome.different)} tests")
     for name, difference in outcome.different.items():
         print(f"  {name}: {difference.reason}")
     print(f"\nskipped by scikit-learn itself: {len(outcome.skipped)} cases")

@@ -176,7 +176,7 @@ def test_what_is_unusual_about_a_row_is_the_feature_the_combination_or_little():
     data = ModelAndRows.of(mixture, rows, None)
     reader = read(unusual_rows(data, score_rows(mixture, WeightedRows(rows))))
     assert {line[0]: line[4] for line in reader.table("The rows of lowest density")[1:]} == {
-        "1": "no single feature, but the combination",
+        "1": "no single feature but their combination",
         "2": "x0 is -2.5, 2.5 standard deviations below the mean",
         "3": "none: the row is well within its component",
         "0": "none: the row is well within its component",

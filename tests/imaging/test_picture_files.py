@@ -1,5 +1,8 @@
 """Files: what is read is what was written, and what is written lies where the picture does."""
 
+import struct
+import zlib
+
 import imagecodecs
 import nibabel
 import numpy as np
@@ -83,6 +86,15 @@ def test_png_with_16_bits_keeps_them_in_every_channel(tmp_path, channels):
     np.testing.assert_array_equal(picture.pixels, pixels[..., :n_colors])
     if channels in (2, 4):
         np.testing.assert_array_equal(picture.visible is None or picture.visible, pixels[..., -1] > 0)
+
+
+def test_deep_png_is_turned_upright_too(tmp_path):
+    pixels = np.dstack([DEEP, DEEP[::-1], DEEP[:, ::-1]])
+    whole = imagecodecs.png_encode(np.ascontiguousarray(pixels))
+    tags = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0\0\0\0\0"  # the orientation is 8
+    chunk = struct.pack(">I", len(tags)) + b"eXIf" + tags + struct.pack(">I", zlib.crc32(b"eXIf" + tags))
+    (tmp_path / "deep.png").write_bytes(whole[:33] + chunk + whole[33:])
+    np.testing.assert_array_equal(read_picture(tmp_path / "deep.png").pixels, np.rot90(pixels))
 
 
 def test_photographs_are_turned_upright(tmp_path):
@@ -262,7 +274,14 @@ def test_results_on_pixels_from_no_file_are_written_too(suffix, tmp_path):
 
 @pytest.mark.parametrize(
     ("array", "shape", "n_axes"),
-    [(GRAY, (12, 15, 1), 2), (COLORS, (12, 15, 3), 2), (VOLUME, (4, 5, 6, 1), 3), (VOLUME[..., None], (4, 5, 6, 1), 3)],
+    [
+        (GRAY, (12, 15, 1), 2),
+        (COLORS, (12, 15, 3), 2),
+        (VOLUME, (4, 5, 6, 1), 3),
+        (VOLUME[..., None], (4, 5, 6, 1), 3),
+        (np.asfortranarray(VOLUME), (4, 5, 6, 1), 3),
+        (DEEP.astype(">u2"), (12, 15, 1), 2),
+    ],
 )
 def test_arrays_come_back_as_arrays(array, shape, n_axes, tmp_path):
     np.save(tmp_path / "a.npy", array)
@@ -318,7 +337,7 @@ def test_what_cannot_be_a_picture_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"c.npy: has values of type complex128"):
         read_picture(tmp_path / "c.npy")
     np.save(tmp_path / "line.npy", np.ones(3))
-    with pytest.raises(ValueError, match=r"line.npy: A picture has 2 spatial axes"):
+    with pytest.raises(ValueError, match=r"line.npy: pixels must have 2 spatial axes"):
         read_picture(tmp_path / "line.npy")
     np.save(tmp_path / "empty.npy", np.ones((0, 3)))
     with pytest.raises(ValueError, match=r"empty.npy has no pixels"):
@@ -363,7 +382,7 @@ def test_masks_that_do_not_fit_are_refused(photo, tmp_path):
     assert read_mask(nifti(tmp_path / "m.nii", mask), volume).all()
     moved = AFFINE.copy()
     moved[0, 3] += 1
-    with pytest.raises(ValueError, match=r"m.nii lies elsewhere in space"):
+    with pytest.raises(ValueError, match=r"m.nii has another position in space"):
         read_mask(nifti(tmp_path / "m.nii", mask, moved), volume)
 
 
@@ -424,5 +443,5 @@ def test_scribbles_that_say_nothing_are_refused(photo, tmp_path):
     with pytest.raises(ValueError, match=r"s.png has no known pixel"):
         read_labels(saved(tmp_path / "s.png", np.full_like(GRAY, 255)), photo)
     np.save(tmp_path / "s.npy", GRAY / 7)
-    with pytest.raises(ValueError, match=r"s.npy has values that are no whole numbers"):
+    with pytest.raises(ValueError, match=r"s.npy has values that are not whole numbers"):
         read_labels(tmp_path / "s.npy", photo)

@@ -63,7 +63,7 @@ def test_a_mask_leaves_what_is_inside(of_one_page):
     np.testing.assert_array_equal(picture.masked(mask).visible, np.broadcast_to(mask, (3, 4, 5)))
     with pytest.raises(ValueError, match=r"the mask has the shape \(5, 4\), the picture \(3, 4, 5\)"):
         picture.masked(np.ones((5, 4), dtype=bool))
-    with pytest.raises(ValueError, match="the mask leaves no pixel"):
+    with pytest.raises(ValueError, match="the mask leaves no visible pixel"):
         picture.masked(np.zeros((4, 5), dtype=bool))
 
 

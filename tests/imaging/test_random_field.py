@@ -213,7 +213,7 @@ def test_draws_have_the_probabilities_of_the_field():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((2, 6), r"n_neighbors must be one of \(4, 8\) on 2 axes; got 6"),
+        ((2, 6), r"n_neighbors must be one of \(4, 8\) for 2 axes; got 6"),
         ((3, 8), r"n_neighbors must be one of \(6, 18, 26\)"),
         ((3, 6, (1.0, 1.0)), "spacing must be 3 positive numbers"),
         ((2, 4, (1.0, 0.0)), "spacing must be 2 positive numbers"),

@@ -170,7 +170,7 @@ def test_files_hold_what_the_segmentation_holds(segmentation, maps, tmp_path, mo
     if picture.suffix != ".png":
         return
     labels = Image.open(tmp_path / "labels.png")
-    assert labels.mode == "L"
+    assert labels.mode == "P"
     np.testing.assert_array_equal(labels, segmentation.labels)
     np.testing.assert_array_equal(Image.open(tmp_path / "segments.png"), segmentation.recolored())
     for segment in range(3):

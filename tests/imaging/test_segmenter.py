@@ -245,16 +245,16 @@ def test_the_same_seed_gives_the_same_bits_and_clones_fit():
 @pytest.mark.parametrize(
     ("image", "parameters", "mask", "message"),
     [
-        (np.zeros((5, 5), np.uint8), {}, None, "image has one color only"),
-        (np.eye(5, dtype=np.uint8), {}, None, "image has 2 different colors; n_components=3 classes need"),
+        (np.zeros((5, 5), np.uint8), {}, None, "image has only one color"),
+        (np.eye(5, dtype=np.uint8), {}, None, "image has 2 distinct colors, fewer than n_components=3"),
         (np.eye(5), {}, np.ones((4, 5)), r"mask must have the shape of the image without channels, \(5, 5\); got \(4"),
         (np.eye(5), {}, np.zeros((5, 5)), "image has no visible pixel"),
         (np.full((5, 5), np.nan), {}, None, "image has no visible pixel"),
         (np.ones(7), {}, None, r"image must have 2 or 3 axes of pixels .* got the shape \(7,\)"),
         (np.ones((3, 4, 5, 6, 7)), {}, None, "image must have 2 or 3 axes"),
         (np.ones((0, 4)), {}, None, "image has no pixels"),
-        (np.array([["a", "b"], ["c", "d"]]), {}, None, "image must have numbers"),
-        ("photo.jpg", {}, None, r"picture = imaging.read_picture\('photo.jpg'\) has picture.pixels, and"),
+        (np.array([["a", "b"], ["c", "d"]]), {}, None, "image must be numeric"),
+        ("photo.jpg", {}, None, r"picture = imaging.read_picture\('photo.jpg'\): picture.pixels is the image"),
         (np.diag([1e200, 1.0]), {}, None, "squares overflow"),
         ([], {}, None, "empty list"),
         ([np.eye(4)], {}, [None, None], "1 images and 2 masks"),
@@ -269,8 +269,8 @@ def test_the_same_seed_gives_the_same_bits_and_clones_fit():
         (np.eye(5), {"n_components": 2, "smoothing": 1, "n_neighbors": 6}, None, "n_neighbors must be one of"),
         (np.eye(5), {"channel_axis": 2}, None, "channel_axis must be an axis of the image"),
         (np.eye(5), {"n_components": 2, "order": "size", "smoothing": 0}, None, 'order must be "brightness"'),
-        (np.eye(5), {"n_components": 2, "order": 1, "smoothing": 0}, None, "order names channel 1; there are 1"),
-        (np.eye(5), {"n_components": 2, "order": [1.0], "smoothing": 0}, None, "order must be means of the shape"),
+        (np.eye(5), {"n_components": 2, "order": 1, "smoothing": 0}, None, "order=1 is not a channel"),
+        (np.eye(5), {"n_components": 2, "order": [1.0], "smoothing": 0}, None, "order must have the shape"),
     ],
     ids=lambda value: str(value)[:30].replace("\n", " "),
 )
@@ -282,5 +282,5 @@ def test_bad_input_is_named(image, parameters, mask, message):
 def test_a_model_refuses_images_of_another_kind():
     _, image = picture()
     segmenter = GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(image)
-    with pytest.raises(ValueError, match="the model is of 2 axes and 3 channels; got an image of 2 axes and 1"):
+    with pytest.raises(ValueError, match="was fitted to 2 axes and 3 channels; got an image with 2 axes and 1"):
         segmenter.predict(image[..., 0])

@@ -265,7 +265,7 @@ def test_fewer_rows_than_parameters_leave_the_squared_scores_singular():
     assert np.isfinite(standard_errors(gm, rows).means).all()
     one = rows[:8]
     gm = GaussianMixture(1).fit(one)
-    with pytest.warns(FlatLikelihoodWarning, match="Component 0 cannot be told"):
+    with pytest.warns(FlatLikelihoodWarning, match="Component 0 cannot be estimated"):
         standard_errors(gm, one, kind="opg")
 
 
@@ -336,7 +336,7 @@ def test_more_parameters_than_a_matrix_should_have_are_refused():
 def test_a_row_that_is_too_far_away_is_named_unless_it_has_no_weight():
     mixture, rows = iris()
     far = np.insert(rows, 17, 1e149, axis=0)
-    with pytest.raises(FloatingPointError, match=r"row 17 is 2.6e\+149 deviations"):
+    with pytest.raises(FloatingPointError, match=r"row 17 is 2.6e\+149 standard deviations"):
         standard_errors(mixture, far)
     ours, expected = standard_errors(mixture, far, np.arange(151) != 17), standard_errors(mixture, rows)
     assert_allclose(ours.means, expected.means, rtol=1e-12)
@@ -345,7 +345,7 @@ def test_a_row_that_is_too_far_away_is_named_unless_it_has_no_weight():
 def test_the_summary_says_what_it_is_of():
     text = standard_errors(*iris(), kind="sandwich").summary(0.9)
     assert text.startswith("sandwich of observed information and squared scores, 150 rows; intervals of 90 %")
-    assert text.endswith("least information: 0.43 of that with known components, 65 rows' worth")
+    assert text.endswith("least information: 0.43 of that with known components, equivalent to 65 rows")
     assert len(text.splitlines()) == 2 + 3 * 9 + 1
     few = TABLES["overlapping"][0][:150]
     assert str(standard_errors(GaussianMixture(3, random_state=0).fit(few), few)).endswith("tend to be too short")

@@ -123,11 +123,11 @@ def test_features_are_chosen_by_position_or_name(mixture, rows):
 @pytest.mark.parametrize(
     ("show", "n_features", "features", "message"),
     [
-        (MixtureDisplay, 1, None, "one feature: HistogramDisplay"),
-        (PairsDisplay, 1, None, "one feature: HistogramDisplay"),
+        (MixtureDisplay, 1, None, "one feature; use HistogramDisplay"),
+        (PairsDisplay, 1, None, "one feature; use HistogramDisplay"),
         (MixtureDisplay, 3, None, r"has 3 features, .* features=\(0, 1\), or use PairsDisplay"),
         (MixtureDisplay, 3, (0,), "features must be two"),
-        (MixtureDisplay, 3, (0, 0), "different features"),
+        (MixtureDisplay, 3, (0, 0), "each only once"),
         (MixtureDisplay, 3, (0, "mass"), "there is no feature 'mass'"),
         (PairsDisplay, 9, None, r"9 features are too many .* up to 8, such as features=\(0, 1, 2, 3\)"),
         (PairsDisplay, 3, (1,), "at least two"),

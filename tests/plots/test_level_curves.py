@@ -213,7 +213,7 @@ def test_components_without_weight_and_equal_ones_have_no_boundary(weights, mean
 @pytest.mark.parametrize("curves", [decision_boundaries, lambda *given: density_contours(*given, [-3.0])])
 def test_curves_need_two_features(curves):
     mixture = Mixture.from_parameters([1.0], [[0.0, 0.0, 0.0]], [1.0], covariance_type="spherical")
-    with pytest.raises(ValueError, match=r"this one has 3: use mixture\.marginal"):
+    with pytest.raises(ValueError, match=r"it has 3: use mixture\.marginal"):
         curves(mixture, np.arange(3.0), np.arange(3.0))
 
 

@@ -111,9 +111,9 @@ def test_masses_are_shown_from_the_innermost_on(plane):
 
 @pytest.mark.parametrize("mass", [0, 1, 95, -0.1, np.nan])
 def test_masses_that_are_no_shares_are_refused(plane, mass):
-    with pytest.raises(ValueError, match=f"masses must be above 0 and below 1, got {mass}"):
+    with pytest.raises(ValueError, match=f"masses must be above 0 and below 1; got {mass}"):
         MixtureDisplay.from_estimator(plane, masses=(0.5, mass))
-    with pytest.raises(ValueError, match=f"mass must be above 0 and below 1, got {mass}"):
+    with pytest.raises(ValueError, match=f"mass must be above 0 and below 1; got {mass}"):
         PairsDisplay.from_estimator(plane, mass=mass)
 
 

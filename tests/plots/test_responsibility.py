@@ -92,5 +92,5 @@ def test_a_drawn_display_can_be_copied(mixture):
 
 
 def test_threshold_must_be_a_probability(mixture):
-    with pytest.raises(ValueError, match="threshold must be a probability"):
+    with pytest.raises(ValueError, match="threshold must be from 0 to 1"):
         ResponsibilityDisplay.from_estimator(mixture, np.zeros((1, 2)), threshold=80)

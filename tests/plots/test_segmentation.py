@@ -115,7 +115,7 @@ def test_probability_of_a_class_has_the_color_of_its_component(number):
     pixels = _image_of(display)
     np.testing.assert_allclose(pixels[0, 2 * number], 255 * np.array(to_rgb(PALETTE[number])), atol=1)
     np.testing.assert_array_equal(pixels[0, 2 - 2 * number], 255)
-    assert f"class {number}, which has {[60, 40][number]} %" in display.ax_.get_title(loc="left")
+    assert f"class {number} ({[60, 40][number]} % of the pixels)" in display.ax_.get_title(loc="left")
 
 
 def test_outlines_lie_between_segments():
@@ -163,7 +163,7 @@ def test_segmentation_display_takes_one_image_and_a_fitted_segmenter():
     segmenter = GaussianMixtureSegmenter(2, random_state=0)
     with pytest.raises(NotFittedError):
         SegmentationDisplay.from_estimator(segmenter, image)
-    with pytest.raises(TypeError, match="fitted segmenter, got GaussianMixture"):
+    with pytest.raises(TypeError, match="fitted GaussianMixtureSegmenter; got GaussianMixture"):
         SegmentationDisplay.from_estimator(GaussianMixture(2), image)
-    with pytest.raises(ValueError, match="must be one array"):
+    with pytest.raises(ValueError, match="must be a single array"):
         SegmentationDisplay.from_estimator(segmenter.fit(image), [image, image])

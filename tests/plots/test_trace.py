@@ -143,7 +143,7 @@ def test_without_axes_pyplot_has_a_figure(trace):
 def test_what_has_no_path_is_refused(trace):
     with pytest.raises(NotFittedError):
         TraceDisplay.from_estimator(GaussianMixture(2))
-    with pytest.raises(TypeError, match="model must be a fitted estimator, got Mixture: use trace_em"):
+    with pytest.raises(TypeError, match="model must be a fitted estimator; got Mixture: use trace_em"):
         TraceDisplay.from_estimator(trace.mixtures[0])
     with pytest.raises(TypeError, match="BayesianGaussianMixture keeps no log-likelihoods"):
         TraceDisplay.from_estimator(sklearn.mixture.BayesianGaussianMixture(n_components=2, random_state=0).fit(ROWS))

@@ -86,7 +86,7 @@ def test_uncertainty_is_of_two_features(mixture, features):
 
 
 def test_uncertainty_of_one_column_is_refused_and_of_many_wants_to_know_which():
-    for d, words in ((1, "has one feature"), (3, "choose them")):
+    for d, words in ((1, "has one feature"), (3, "choose two")):
         mixture = Mixture.from_parameters([1.0], np.zeros((1, d)), [1.0], covariance_type="spherical")
         with pytest.raises(ValueError, match=words):
             UncertaintyDisplay.from_estimator(mixture, np.zeros((1, d)))

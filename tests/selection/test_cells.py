@@ -12,4 +12,4 @@ def test_fits_that_did_not_converge_and_models_with_too_many_parameters_are_doub
     assert replace(cell, fit=replace(cell.fit, stop=Stop.INTERRUPTED)).doubts() == ["not converged"]
     few = GaussianMixtureIC([1], covariance_types=["VVV", "EII"], random_state=0).fit(eruptions[:4])
     assert few.results_.status.tolist() == ["doubtful", "sound"]
-    assert "5 parameters for 8 numbers" in few.results_.trouble[0]
+    assert "5 parameters for 8 data values" in few.results_.trouble[0]

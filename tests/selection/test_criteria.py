@@ -84,7 +84,7 @@ def test_differences_in_words(difference, word):
     ("call", "message"),
     [
         (lambda: criteria.differences_in_words([1.0, -0.5]), "number 1 is -0.5"),
-        (lambda: criteria.differences_in_words(math.nan), "differences must be at least 0"),
+        (lambda: criteria.differences_in_words(math.nan), "must be at least 0"),
         (lambda: criteria.bic(-1.0, 2, 0), "n must be positive"),
         (lambda: criteria.aicc(-1.0, 2, [3, -1]), "n must be positive"),
     ],

@@ -36,8 +36,8 @@ def test_reason_names_winner_runner_up_and_what_the_difference_means(search):
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ([2, 3], "3 is the largest number of components that was fitted: extend(X, n_components=range(4, 8))"),
-        ([3, 4], "3 is the smallest number of components that was fitted: extend(X, n_components=range(1, 3))"),
+        ([2, 3], "3 is the largest number of components fitted: extend(X, n_components=range(4, 8))"),
+        ([3, 4], "3 is the smallest number of components fitted: extend(X, n_components=range(1, 3))"),
         ([3], None),
     ],
 )

@@ -96,7 +96,7 @@ def test_same_seed_same_cells_whatever_the_threads():
 
 def test_time_budget_leaves_out_what_was_not_reached():
     cells = search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, deadline=-math.inf)
-    assert {cell.failure for cell in cells.values()} == {"time_budget ended before its turn"}
+    assert {cell.failure for cell in cells.values()} == {"time_budget ended before it was fitted"}
 
 
 def test_an_interrupted_search_hands_over_what_it_has():
@@ -110,7 +110,7 @@ def test_an_interrupted_search_hands_over_what_it_has():
     with pytest.raises(KeyboardInterrupt):
         search_models(IRIS_ROWS, all_cells([1, 2], ["EII", "VVV"]), random_state=0, step=step, done=seen.append)
     assert [cell.fit is not None for cell in seen] == [True, True, True, False]
-    assert seen[-1].failure == "it was interrupted before its turn"
+    assert seen[-1].failure == "interrupted before it was fitted"
 
 
 def test_every_cell_has_its_steps():

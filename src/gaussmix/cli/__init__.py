@@ -6,6 +6,7 @@ import typer
 
 import gaussmix
 from gaussmix.cli import apply, compare, demo, fit, plot, report, segment, select
+from gaussmix.cli.options import flag
 
 app = typer.Typer(
     name="gaussmix",
@@ -36,7 +37,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _gaussmix(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool, flag("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Gaussian mixture models: fit tables, segment pictures."""

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gaussmix.cli.console import command
-from gaussmix.cli.options import ModelPath, TablePath
+from gaussmix.cli.console import command, print_text
+from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
@@ -27,14 +27,16 @@ def predict(
     model: ModelPath,
     table: TablePath,
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add columns p0, p1, ... with the probability of each component.")
+        bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component.")
     ] = False,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
     output: TableOutput = None,
 ) -> None:
     """Print the most probable component of each row (CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
-    rows = read_features(mixture, table)
+    rows = read_features(mixture, table, header=header_given(header, no_header))
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
         columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
@@ -45,6 +47,8 @@ def predict(
 def score(
     model: ModelPath,
     table: TablePath,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write the log density of each row to this file (column `log_density`)."),
@@ -53,7 +57,7 @@ def score(
     """Print the log-likelihood and the BIC of a model for a table."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
-    rows = read_features(mixture, table)
+    rows = read_features(mixture, table, header=header_given(header, no_header))
     log_density = mixture.log_density(rows)
     total = math.fsum(log_density)
     bic = -2 * total + mixture.n_parameters * math.log(len(rows))
@@ -74,16 +78,14 @@ def sample(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Seed; the same seed gives the same rows.")
     ] = None,
-    labels: Annotated[
-        bool, typer.Option("--labels", help="Add a column `label` with the component of each row.")
-    ] = False,
+    labels: Annotated[bool, flag("--labels", help="Add a column `label` with the component of each row.")] = False,
     output: TableOutput = None,
 ) -> None:
     """Draw rows from a model."""
     check_output(output, model, table=True)
     mixture = Mixture.load(model)
     if labels and "label" in mixture.names:
-        raise ValueError(f"{model} already has a feature named 'label'; omit --labels")
+        raise ValueError(f"{model} has a feature named 'label'; omit --labels")
     rows, drawn = mixture.sample(n, seed)
     columns: dict[str, Rows] = dict(zip(mixture.names, rows.T, strict=True))
     if labels:
@@ -93,7 +95,7 @@ def sample(
 
 def _write(columns: dict[str, Rows], output: Path | None) -> None:
     if output is None:
-        typer.echo(table_as_csv(columns), nl=False)
+        print_text(table_as_csv(columns))
         return
     with complete_file(output) as partial:
         write_table(partial, columns)

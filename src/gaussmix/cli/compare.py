@@ -21,7 +21,7 @@ def compare(
     n_seeds: Annotated[int, typer.Option("--seeds", min=2, help="Number of seeds for each kind of start.")] = 10,
     seed: SeedOption = 0,
 ) -> None:
-    """Segment a picture in several ways: color and gray, mixture and k-means, hard and soft, several starts.
+    """Segment a picture by several methods: color and gray, mixture and k-means, hard and soft labels, several starts.
 
     Writes table.txt and figure.png, and prints the table.
     """
@@ -32,7 +32,7 @@ def compare(
 
     pixels = picture.pixels[..., 0] if picture.pixels.shape[-1] == 1 else picture.pixels
     found = compare(pixels, components, mask=picture.visible, n_seeds=n_seeds, random_state=seed)
-    figure = found.figure(f"{image.name}: {components} classes of pixels, several ways")
+    figure = found.figure(f"{image.name}: {components} classes of pixels, by method and by start")
     with complete_folder(output) as partial:
         (partial / "table.txt").write_text(f"{found}\n")
         write_figure(partial / "figure.png", figure)

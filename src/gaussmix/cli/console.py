@@ -1,16 +1,19 @@
 """Output of the commands: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import printable
 from gaussmix.fitting.em import Progress
 
 if TYPE_CHECKING:
@@ -19,23 +22,37 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 FAILED, INTERRUPTED = 2, 130
-"""Exit codes."""
+"""Exit codes of the commands."""
 
 PROGRESS_AFTER = 0.5  # seconds
 
 
+class SafeConsole(Console):
+    """A console that escapes control characters in names of files, columns and channels: a terminal would obey them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return the parts of a text, with escapes for control characters other than those of the console."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(printable(part.text), part.style)
+
+
 def results() -> Console:
     """Return the console for results."""
-    return Console(highlight=False)
+    return SafeConsole(highlight=False)
 
 
 def notes() -> Console:
     """Return the console for errors, warnings and progress."""
-    return Console(stderr=True, highlight=False)
+    return SafeConsole(stderr=True, highlight=False)
+
+
+def print_text(text: str) -> None:
+    """Print a text as it is to a file or a pipe; for a terminal with escapes for control characters."""
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)  # color: nothing is removed
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Make a command that ends with one sentence, not a traceback, if the input is invalid."""
+    """Wrap a command so that invalid input ends it with a one-line message instead of a traceback."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -43,7 +60,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             with _warnings_as_notes():
                 function(*args, **kwargs)
         except BrokenPipeError:
-            raise  # typer ends quietly when the reader of a pipe has gone
+            raise  # typer exits silently when a pipe is closed
         except KeyboardInterrupt as interrupt:
             _print_note(str(interrupt) or "Interrupted.", "yellow")
             raise typer.Exit(INTERRUPTED) from None
@@ -67,13 +84,13 @@ def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> Keyboard
     except KeyboardInterrupt:
         if not hasattr(estimator, "mixture_"):
             raise
-        return KeyboardInterrupt("Interrupted: this is the best model so far, it has not converged.")
+        return KeyboardInterrupt("Interrupted: this is the best model so far; it has not converged.")
     return None
 
 
 @contextmanager
 def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
-    """Yield a callback for an estimator that shows its progress once the fit has lasted ``after`` seconds."""
+    """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds."""
     with progress_bar("Fitting", after=after, console=console) as update:
         yield lambda progress: update(
             f"Start {progress.start + 1}, iteration {progress.n_iter}: "
@@ -83,7 +100,7 @@ def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Ca
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
-    """Print Python warnings at the end of the command, each on one line."""
+    """Print Python warnings at the end of the command, one per line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -100,11 +117,11 @@ def _print_note(text: str, style: str) -> None:
 def _sentence(error: BaseException) -> str:
     """Return the message of an error on one line, with a period."""
     if isinstance(error, FileNotFoundError) and error.filename is not None:
-        text = f"There is no file {error.filename}"
+        text = f"{error.filename} does not exist"
     elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {(error.strerror or 'cannot be used').lower()}"
     elif isinstance(error, MemoryError):
-        text = f"There is not enough memory ({error})"
+        text = f"Not enough memory ({error})"
     else:
         text = " ".join(str(error).split())
     return text if text.endswith((".", '"')) else f"{text}."

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @command
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.")] = Path(
         "demo-output"
     ),
 ) -> None:
@@ -55,13 +55,13 @@ class DemoResult:
     Attributes
     ----------
     rows : (272, 2) array
-        The Old Faithful data.
+        Rows of the Old Faithful data.
     eruptions : GaussianMixture
-        The fit to these rows.
+        Estimator fitted to these rows.
     mixture : Mixture
-        The fitted mixture, with the names of the features.
+        Fitted mixture with named features.
     segmentation : Segmentation
-        The segmentation of a photograph.
+        Segmentation of a photograph.
     """
 
     rows: FloatArray
@@ -76,9 +76,9 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
     Parameters
     ----------
     folder : Path
-        An existing folder.
+        Folder to write to; it must exist.
     callback : callable, optional
-        Called at every iteration of the fits.
+        Function called at every iteration of the fits.
     """
     from gaussmix.estimators import GaussianMixture
     from gaussmix.imaging import GaussianMixtureSegmenter
@@ -89,7 +89,7 @@ def run_demo(folder: Path, callback: Callable[[Progress], object] | None = None)
     figure = scatter_figure(
         mixture,
         rows,
-        title="Old Faithful: short eruptions, short waits",
+        title="Old Faithful: two kinds of eruptions",
         labels=("duration of the eruption (minutes)", "wait for the next one (minutes)"),
     )
     (folder / "old_faithful.csv").write_bytes(files("gaussmix.datasets").joinpath("old_faithful.csv").read_bytes())
@@ -127,7 +127,7 @@ def _closing_lines(folder: Path) -> list[str]:
     place = shlex.quote(str(folder))
     return [
         "Look at:",
-        f"  {folder / 'china' / 'figure.png'}: the photograph, its segments, and how they overlap",
+        f"  {folder / 'china' / 'figure.png'}: the photograph, its segments and their probabilities",
         f"  {folder / 'old_faithful.png'}: two kinds of eruptions, and the probability of each",
         f"  {folder / 'china' / 'segment-0.png'} to segment-4.png: the cut-outs, from dark to bright",
         "Try next:",
@@ -139,7 +139,7 @@ def _closing_lines(folder: Path) -> list[str]:
 
 
 def _command_as_typed() -> str:
-    """Return the command as it can be typed in this shell, with its folder if necessary."""
+    """Return the command as it can be typed in this shell, with its path if necessary."""
     python = Path(sys.executable)
     found = shutil.which("gaussmix")
     if found is not None and Path(found).parent == python.parent:

@@ -9,20 +9,24 @@ import typer
 from gaussmix.cli.console import command, fit_progress, notes, run_fit
 from gaussmix.cli.options import (
     Components,
+    HeaderFlag,
     Init,
     ModelName,
     ModelOption,
+    NoHeaderFlag,
     RegCovar,
     SeedOption,
     Starts,
     TablePath,
     TimeBudget,
+    flag,
+    header_given,
     number_or_name,
     options_given,
 )
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
-from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
 from gaussmix.core.text import Entry, counted, entry_grid
 from gaussmix.diagnostics import FitRecord, inspect_fit
 
@@ -44,17 +48,25 @@ def fit(
         ),
     ] = None,
     reg_covar: RegCovar = None,
-    init: Annotated[Init | None, typer.Option(help="Initialization method; if not given, several are tried.")] = None,
+    init: Annotated[
+        Init | None,
+        typer.Option(
+            metavar="METHOD",
+            help="kmeans, k-means++, random or random_from_data; if not given, several starts are tried.",
+        ),
+    ] = None,
     time_budget: TimeBudget = None,
     seed: SeedOption = 0,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
-    report: Annotated[bool, typer.Option("--report", help="Print diagnostics of the rows and the fit.")] = False,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
+    report: Annotated[bool, flag("--report", help="Print diagnostics of the rows and the fit.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model to this file (JSON).")] = None,
 ) -> None:
     """Fit a mixture to a table, print a summary and write the model."""
     check_output(output, table)
-    rows = read_rows(table, columns, weights)
+    rows = read_rows(table, columns, weights, header_given(header, no_header))
     least = max(2, components)
     if rows.n_rows < least:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
@@ -75,7 +87,7 @@ def fit(
                 time_budget=time_budget,
             ),
         )
-        interrupt = run_fit(estimator, lambda: estimator.fit(rows.values, sample_weight=rows.weights))
+        interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))
     mixture = replace(estimator.mixture_, feature_names=rows.names)
     entries = fit_summary(estimator, rows)
     if output is not None:

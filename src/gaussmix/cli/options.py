@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,13 +6,30 @@ from typing import Annotated, Any
 
 import typer
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by `gaussmix fit -o`.")]
-TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table.")]
-Components = Annotated[int, typer.Option("--components", "-k", min=1, help="Number of components.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `gaussmix fit -o`.")]
+TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A table: CSV, Parquet or .npy.")]
+
+
+def _number_of_components(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a number; the command `gaussmix select` chooses the number of components"
+        ) from None
+    if number < 1:
+        raise typer.BadParameter(f"{number} is not at least 1")
+    return number
+
+
+Components = Annotated[
+    int,
+    typer.Option("--components", "-k", metavar="NUMBER", parser=_number_of_components, help="Number of components."),
+]
 
 
 class CovarianceType(StrEnum):
-    """The names of `gaussmix.core.covariance.COVARIANCES`."""
+    """Names of `gaussmix.core.covariance.COVARIANCES`."""
 
     FULL = "full"
     TIED = "tied"
@@ -21,7 +38,7 @@ class CovarianceType(StrEnum):
 
 
 class ModelName(StrEnum):
-    """These names, and the letters of `gaussmix.core.covariance.MODELS`."""
+    """Names of `gaussmix.core.covariance.STRUCTURES` for more than one feature."""
 
     FULL = "full"
     TIED = "tied"
@@ -44,7 +61,7 @@ class ModelName(StrEnum):
 
 
 class Init(StrEnum):
-    """The names of `gaussmix.fitting.initialization.METHODS`."""
+    """Names of `gaussmix.fitting.initialization.METHODS`."""
 
     KMEANS = "kmeans"
     KMEANS_PLUS_PLUS = "k-means++"
@@ -57,24 +74,24 @@ ModelOption = Annotated[
     ModelName,
     typer.Option(
         "--covariance-type",
-        metavar="full|tied|diag|spherical|EII|...|VVV",
-        help="Covariance structure: a name, or three letters for volume, shape and orientation.",
+        metavar="STRUCTURE",
+        help="Covariance structure: full, tied, diag, spherical, or letters from EII to VVV.",
     ),
 ]
 Starts = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Number of starts; the fit of greatest likelihood is kept. If not given, a search uses 8."
+        min=1, help="Number of starts; the fit with the greatest likelihood is kept. If not given, a search of 8."
     ),
 ]
 TimeBudget = Annotated[
-    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time, and keep the best model so far.")
+    float | None, typer.Option(min=0, metavar="SECONDS", help="Stop after this time and keep the best model so far.")
 ]
 RegCovar = Annotated[
     str | None,
     typer.Option(
-        metavar="NUMBER|chen-tan|inverse-wishart",
-        help="Number added to every variance, or name of a penalty; if not given, a very weak penalty.",
+        metavar="NUMBER|NAME",
+        help="Number added to every variance, or a penalty (chen-tan, inverse-wishart); default: a very weak penalty.",
     ),
 ]
 SeedOption = Annotated[
@@ -82,13 +99,29 @@ SeedOption = Annotated[
 ]
 
 
+def flag(*names: str, **options: Any) -> Any:
+    """Return an option without a value, whose help shows no type."""
+    return typer.Option(*names, metavar="", **options)
+
+
+HeaderFlag = Annotated[bool, flag("--header", help="The first line of a CSV file is a header although it is numbers.")]
+NoHeaderFlag = Annotated[bool, flag("--no-header", help="The first line of a CSV file is a row, not a header.")]
+
+
+def header_given(header: bool, no_header: bool) -> bool | None:
+    """Return whether the user says that the first line is a header; None if nothing is said."""
+    if header and no_header:
+        raise ValueError("--header and --no-header exclude each other; omit one of them")
+    return True if header else False if no_header else None
+
+
 def options_given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given; for the others the estimator has defaults."""
+    """Return the options that were given; the estimator has defaults for the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def number_or_name(text: str | None) -> float | str | None:
-    """Return the text as a number if it is one."""
+    """Return the text as a number if it is one, else unchanged."""
     try:
         return None if text is None else float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Output files and folders, written completely or not at all."""
+"""Output files and folders, which are written completely or not at all."""
 
 import os
 import tempfile
@@ -11,22 +11,22 @@ from gaussmix.cli.tables import require_table_suffix
 
 
 def check_output(path: Path | None, *inputs: Path, table: bool = False) -> None:
-    """Raise ValueError, before any work is done, if the file cannot be written or would replace an input."""
+    """Raise ValueError if the file cannot be written or would replace an input; called before any work."""
     if path is None:
         return
     if table:
         require_table_suffix(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the name of a file")
+        raise ValueError(f"{path} is a folder; give a file name")
     _check_folder(path.parent, path)
     _check_not_input(path, inputs)
 
 
 def check_output_folder(folder: Path, names: Sequence[str], *inputs: Path) -> None:
-    """Raise ValueError, before any work is done, if the files cannot be written or would replace an input."""
+    """Raise ValueError if the files cannot be written or would replace an input; called before any work."""
     if folder.exists():
         if not folder.is_dir():
-            raise ValueError(f"{folder} is a file; give the name of a folder")
+            raise ValueError(f"{folder} is a file; give a folder name")
         _check_writable(folder)
     else:
         _check_folder(folder.parent, folder)
@@ -67,7 +67,7 @@ def _scratch(parent: Path) -> Iterator[Path]:
 
 def _check_folder(parent: Path, path: Path) -> None:
     if not parent.is_dir():
-        raise ValueError(f"{path} cannot be written: there is no folder {parent}")
+        raise ValueError(f"{path} cannot be written: the folder {parent} does not exist")
     _check_writable(parent)
 
 

@@ -1,4 +1,4 @@
-"""Input of commands for pictures: files and folders, with their masks and annotations."""
+"""Input of picture commands: files and folders with their masks and annotations."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,30 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaussmix.core.typing import IntArray
-from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask, read_picture
+from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask
+from gaussmix.imaging.files.converters import converter_for
+from gaussmix.imaging.files.options import ReadOptions
+from gaussmix.imaging.files.reading import read_for
 
 
 @dataclass(frozen=True)
 class PictureInput:
-    """A picture file with its mask and annotations.
+    """Picture file with its mask and annotations.
 
     Attributes
     ----------
     path : Path
-        The picture.
+        File of the picture.
     name : str
         Name of the folder of its results, if there are several pictures.
     mask, labels : Path or None
-        Files of the same shape.
-    volume : bool
-        Whether unnamed pages of a TIFF are slices.
+        Files of masks and annotations of the same shape.
+    reading : ReadOptions
+        How the picture is read.
     """
 
     path: Path
     name: str
     mask: Path | None
     labels: Path | None
-    volume: bool
+    reading: ReadOptions
 
     def read(self) -> Picture:
         """Read the picture; only pixels of the mask are visible.
@@ -39,39 +42,43 @@ class PictureInput:
         ValueError, OSError
             If a file cannot be read or no pixel is visible.
         """
-        picture = read_picture(self.path, volume=self.volume)
+        picture = read_for(self.path, self.reading)
         if self.mask is not None:
             try:
-                picture = picture.masked(read_mask(self.mask, picture))
+                picture = picture.masked(read_mask(self.mask, picture, max_bytes=self.reading.max_bytes))
             except ValueError as error:
                 raise ValueError(f"{self.path}: {error}") from None
         if picture.n_visible == 0:
-            raise ValueError(f"{self.path} has no visible pixel: all are transparent or NaN")
+            raise ValueError(f"{self.path} has no visible pixel: all are transparent, no data or NaN")
         return picture
 
     def read_seeds(self, picture: Picture) -> IntArray | None:
-        """Read the annotations: the class of each pixel where it is known, -1 elsewhere."""
-        return None if self.labels is None else read_labels(self.labels, picture)
+        """Read the annotations: known classes of pixels, -1 elsewhere."""
+        if self.labels is None:
+            return None
+        return read_labels(self.labels, picture, max_bytes=self.reading.max_bytes)
 
 
-def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None, *, volume: bool) -> list[PictureInput]:
-    """Find the pictures of files and folders, with their masks and annotations.
+def find_pictures(
+    files: Sequence[Path], mask: Path | None, labels: Path | None, reading: ReadOptions
+) -> list[PictureInput]:
+    """Find the pictures in files and folders, with their masks and annotations.
 
     Parameters
     ----------
     files : sequence of Path
         Files and folders. Files of a folder are ordered by name; files without the suffix of a picture are ignored.
     mask : Path or None
-        A mask for all pictures, or a folder with a mask for each.
+        Mask for all pictures, or folder with a mask for each.
     labels : Path or None
-        Annotations of the picture, or a folder with annotations of at least one.
-    volume : bool
-        Whether unnamed pages of a TIFF are slices.
+        Annotations of the picture, or folder with annotations of at least one.
+    reading : ReadOptions
+        How the pictures are read.
 
     Returns
     -------
     list of PictureInput
-        In the order of the files.
+        Pictures in the order of the files.
 
     Raises
     ------
@@ -81,21 +88,21 @@ def find_pictures(files: Sequence[Path], mask: Path | None, labels: Path | None,
     paths = [path for file in files for path in (_pictures_in(file) if file.is_dir() else [file])]
     doubled = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if doubled:
-        raise ValueError(f"{doubled[0]} was given twice")
+        raise ValueError(f"{doubled[0]} was given twice; give it once")
     stems = Counter(_stem(path).lower() for path in paths)
     names = [_stem(path) if stems[_stem(path).lower()] == 1 else path.name for path in paths]
     clashes = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if clashes:
-        raise ValueError(f"Several files are named {clashes[0]}: their results would have one folder; rename one")
+        raise ValueError(f"Several files are named {clashes[0]}: their results would be in the same folder; rename one")
     masks, annotations = _match_files(paths, mask), _match_files(paths, labels)
     if labels is not None and len(paths) > 1 and not labels.is_dir():
-        raise ValueError(f"{labels} can be of one picture only; for several give a folder of labels named as they are")
+        raise ValueError(f"{labels} is for one picture only; for several, give a folder of labels with their names")
     if mask is not None and None in masks:
         lacking = paths[masks.index(None)]
-        raise ValueError(f"The folder {mask} has no mask for {lacking}: it would be named {_stem(lacking)}.*")
+        raise ValueError(f"The folder {mask} has no mask for {lacking}; name it {_stem(lacking)}.*")
     if labels is not None and not any(annotations):
-        raise ValueError(f"The folder {labels} has no labels for any of the files: they are named as the files are")
-    return [PictureInput(*parts, volume) for parts in zip(paths, names, masks, annotations, strict=True)]
+        raise ValueError(f"The folder {labels} has no labels for any file; give them the names of the pictures")
+    return [PictureInput(*parts, reading) for parts in zip(paths, names, masks, annotations, strict=True)]
 
 
 def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Path | None]:
@@ -113,12 +120,14 @@ def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Pat
 def _pictures_in(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file() and path.name[0] != ".")
     if not found:
-        raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)})")
+        foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
+        hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
+        raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix in its case, if it is that of a picture."""
+    """Return the suffix, with its case, if it is that of a picture."""
     known = [suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)]
     return path.name[-len(max(known, key=len)) :] if known else ""
 

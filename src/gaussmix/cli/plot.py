@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gaussmix.cli.console import command
-from gaussmix.cli.options import ModelPath
+from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, flag, header_given
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
@@ -20,23 +20,25 @@ SUFFIXES = (".png", ".pdf", ".svg")
 @command
 def plot(
     model: ModelPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .png, .pdf or .svg file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Figure to write, a .png, .pdf or .svg file.")],
     table: Annotated[
         Path | None,
-        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; if not given, only the model is drawn."),
+        typer.Argument(metavar="TABLE", help="A .csv, .parquet or .npy table; without it, only the model is drawn."),
     ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Features to show, by name or position; all if not given.")
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw on a dark background.")] = False,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
+    dark: Annotated[bool, flag("--dark", help="Draw on a dark background.")] = False,
 ) -> None:
     """Draw a model and a table: one feature as a histogram, two as a scatter plot, more as a matrix of pairs."""
     check_output(output, model, *([] if table is None else [table]))
     if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{output} does not end in .png, .pdf or .svg, the formats of figures")
+        raise ValueError(f"{output} must end in .png, .pdf or .svg, the formats of figures")
     mixture = Mixture.load(model)
     shown = _features(mixture, model, features)
-    rows = None if table is None else read_features(mixture, table)
+    rows = None if table is None else read_features(mixture, table, header=header_given(header, no_header))
     from gaussmix.plots import model_figure, write_figure
 
     with complete_file(output) as partial:

@@ -7,14 +7,25 @@ from typing import Annotated
 import typer
 
 from gaussmix.cli.console import command
-from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption
+from gaussmix.cli.options import CovarianceType, CovarianceTypeOption, SeedOption, flag
 from gaussmix.cli.picture_input import find_pictures
+from gaussmix.cli.reading_options import (
+    Alpha,
+    Background,
+    BackgroundOption,
+    Channels,
+    MaxGigabytes,
+    Nodata,
+    Volume,
+    read_options,
+)
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
 from gaussmix.cli.summary import print_apart
+from gaussmix.imaging.files.options import MAX_BYTES
 
 
 class ColorSpace(StrEnum):
-    """Color spaces, as in `gaussmix.imaging.images.colors.COLOR_SPACES`."""
+    """Color spaces of `gaussmix.imaging.images.colors.COLOR_SPACES`."""
 
     RGB = "rgb"
     GRAY = "gray"
@@ -33,13 +44,13 @@ def segment(
     components: Annotated[
         str,
         typer.Option(
-            "--components", "-k", metavar="NUMBER|auto", help="Number of classes; auto: estimated from the colors."
+            "--components", "-k", metavar="NUMBER|auto", help="Number of classes; auto: estimated from the pixels."
         ),
     ] = "auto",
     color: Annotated[ColorSpace, typer.Option(help="Color space.")] = ColorSpace.RGB,
     smoothing: Annotated[
         str,
-        typer.Option(metavar="auto|NUMBER", help="Smoothness of the labels; 0: each pixel is classified on its own."),
+        typer.Option(metavar="auto|NUMBER", help="Smoothness of the labels; 0: neighbors are ignored."),
     ] = "auto",
     mask: Annotated[
         Path | None,
@@ -52,34 +63,38 @@ def segment(
         Path | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Known pixels: a picture of class numbers, or with a color for each class; or a folder of them.",
+            help="Known classes of pixels: a picture with a number or color for each class, or a folder of them.",
         ),
     ] = None,
     fractions: Annotated[
-        bool, typer.Option("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
+        bool, flag("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
     ] = False,
     bias_field: Annotated[
-        bool, typer.Option("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
+        bool, flag("--bias-field", help="Correct for a smooth bias field (magnetic resonance).")
     ] = False,
-    each: Annotated[bool, typer.Option("--each", help="Fit one model for each file instead of one for all.")] = False,
-    volume: Annotated[
-        bool, typer.Option("--volume", help="Treat unnamed pages of a TIFF file as slices of a volume.")
-    ] = False,
+    each: Annotated[bool, flag("--each", help="Fit one model for each file instead of one for all.")] = False,
+    volume: Volume = False,
+    channels: Channels = False,
+    nodata: Nodata = None,
+    alpha: Alpha = None,
+    max_gigabytes: MaxGigabytes = MAX_BYTES / 1e9,
+    background: BackgroundOption = Background.LAST,
     maps: Annotated[
         bool | None,
         typer.Option(
-            "--maps/--no-maps", help="Write probabilities, uncertainty and cut-outs; if not given, for a single file."
+            "--maps/--no-maps", help="Write probabilities, uncertainty and cut-outs; by default for a single file only."
         ),
     ] = None,
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
     seed: SeedOption = 0,
 ) -> None:
-    """Segment pictures and volumes by color; write labels, segments, probability maps, a figure and the model.
+    """Segment pictures and volumes by color, and write labels, segments, probability maps, a figure and the model.
 
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
-    Results have the size of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all other formats.
+    Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
     """
-    given = find_pictures(files, mask, labels, volume=volume)
+    reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
+    given = find_pictures(files, mask, labels, reading)
     settings = Settings(
         output,
         {
@@ -93,6 +108,7 @@ def segment(
         each,
         len(given) == 1 if maps is None else maps,
         fractions,
+        background.value,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))
@@ -100,7 +116,7 @@ def segment(
     parts, wrong = segment_several(given, settings)
     print_apart(*parts)
     if wrong:
-        raise ValueError(f"{len(wrong)} of {len(given)} files were left out: {'; '.join(wrong)}")
+        raise ValueError(f"{len(wrong)} of {len(given)} files could not be segmented: {'; '.join(wrong)}")
 
 
 def _number_of_classes(text: str) -> int | str:

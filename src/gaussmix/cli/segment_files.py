@@ -12,9 +12,10 @@ from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder, complete_folder
 from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.summary import files_summary, segments_summary
+from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
-from gaussmix.core.text import Entry, counted, entry_grid
+from gaussmix.core.text import Entry, counted, entry_grid, printable
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging import (
     Picture,
@@ -32,16 +33,19 @@ from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
 
+UNREADABLE = (ValueError, OSError, MemoryError, FloatingPointError, MissingDependencyError)
+"""Errors of a file for which it is left out; the other files are segmented."""
+
 _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
-_MOST_FITTED = 1 << 30  # bytes of pictures that one model is fitted to
-_PER_CLASS = 5  # components of a class of colors with seeds (Rother, Kolmogorov, Blake 2004: GrabCut)
-_FEW = 8  # files; of so few, the contact sheet shows several pages or slices of each
+_MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
+_PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
+_FEW = 8  # files up to which the contact sheet shows several pages or slices of each
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of the command.
+    """Options of ``gaussmix segment``.
 
     Attributes
     ----------
@@ -53,6 +57,8 @@ class Settings:
         Whether each file has its own model.
     maps, fractions : bool
         Which optional files to write.
+    background : int
+        Label of ignored pixels, 255 or 0.
     """
 
     output: Path
@@ -60,6 +66,7 @@ class Settings:
     each: bool
     maps: bool
     fractions: bool
+    background: int
 
     def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
         """Return a segmenter for pictures of one kind, with or without seeds."""
@@ -69,10 +76,14 @@ class Settings:
         per_class = {"components_per_class": _PER_CLASS} if labeled and in_color else {}
         return GaussianMixtureSegmenter(**(self.segmenter | per_class))
 
+    def write(self, folder: Path, segmentation: Segmentation) -> None:
+        """Write the files of a segmentation to a folder."""
+        write_segmentation(folder, segmentation, maps=self.maps, fractions=self.fractions, background=self.background)
+
 
 @dataclass(frozen=True)
 class _Done:
-    """Results of a file: its line of the table and its pictures on the contact sheet."""
+    """Results of a file: its row of the table and its pictures on the contact sheet."""
 
     name: str
     model: Mixture
@@ -82,7 +93,7 @@ class _Done:
 
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
-    """Segment a file and write the results; return the parts of the text to print."""
+    """Segment a file, write the results, and return the parts of the text to print."""
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
@@ -90,7 +101,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         segmentation = _fitted(given, picture, settings)
     segmenter = segmentation.segmenter
     with complete_folder(settings.output) as partial:
-        write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+        settings.write(partial, segmentation)
         named_mixture(segmenter, picture).save(partial / _MODEL)
         drawn = _draw(partial, given, segmentation)
         written = sorted(path.name for path in partial.iterdir())
@@ -101,7 +112,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
-    """Segment files one after the other; return the parts of the text to print, and the errors of files that failed."""
+    """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
     check_output_folder(settings.output, [_MODEL, _SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
@@ -117,7 +128,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             if str(item.path) not in wrong:
                 try:
                     done.append(_segment_into(settings.output / item.name, item, settings, shared, len(given)))
-                except (ValueError, OSError) as error:
+                except UNREADABLE as error:
                     wrong[str(item.path)] = str(error)
             update()
     if not done:
@@ -141,7 +152,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
 def _fit_shared(
     given: Sequence[PictureInput], settings: Settings, wrong: dict[str, str]
 ) -> tuple["GaussianMixtureSegmenter", str]:
-    """Fit one model to all files that can be read, or to evenly spaced ones that fit in memory; return it and which.
+    """Fit one model to all readable files, or to evenly spaced ones that fit in memory; return it and the files used.
 
     All files with annotations are used.
     """
@@ -155,7 +166,7 @@ def _fit_shared(
         try:
             picture = item.read()
             labels = item.read_seeds(picture)
-        except (ValueError, OSError) as error:
+        except UNREADABLE as error:
             wrong[str(item.path)] = str(error)
             continue
         if pictures and _kind(picture) != _kind(pictures[0]):
@@ -186,7 +197,7 @@ def _segment_into(
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
-            write_segmentation(partial, segmentation, maps=settings.maps, fractions=settings.fractions)
+            settings.write(partial, segmentation)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
@@ -196,7 +207,7 @@ def _segment_into(
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
-    """Segment a picture by its own model; errors and warnings name the file."""
+    """Segment a picture with its own model; errors and warnings name the file."""
     known = given.read_seeds(picture)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -214,9 +225,9 @@ def _inputs(given: PictureInput) -> list[Path]:
 
 
 def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
-    """Draw a figure of a flat picture, or a contact sheet of the pages or slices; return its name."""
+    """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
-    title = f"{given.path.name}: {segmentation.n_classes} segments"
+    title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
     if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
         figure = segmentation_figure(
@@ -238,7 +249,7 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
 
 def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
     named = [
-        (view.caption if len(done) == 1 else f"{item.name} {view.caption}".strip(), view)
+        (view.caption if len(done) == 1 else f"{printable(item.name)} {view.caption}".strip(), view)
         for item in done
         for view in item.views
     ]
@@ -272,7 +283,7 @@ def _describe(picture: Picture) -> str:
 
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
-    """Return the names of files in one line, numbered files as one."""
+    """Return the names of files on one line, with numbered files as one."""
     kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
     return ", ".join(kinds)
 
@@ -284,7 +295,7 @@ def _unnumbered(name: str) -> str:
 
 
 def _warn_of_older(folder: Path, names: Sequence[str]) -> None:
-    """Warn of numbered files of an earlier run with more segments, which are not deleted."""
+    """Warn about numbered files of an earlier run with more segments, which are not deleted."""
     kinds = {_unnumbered(name) for name in names}
     older = sorted(path.name for path in folder.iterdir() if path.name not in names and _unnumbered(path.name) in kinds)
     if older:

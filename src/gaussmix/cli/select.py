@@ -9,19 +9,30 @@ from typing import Annotated, Any
 
 import typer
 
-from gaussmix.cli.console import command, run_fit
-from gaussmix.cli.options import RegCovar, SeedOption, TablePath, TimeBudget, number_or_name, options_given
+from gaussmix.cli.console import command, print_text, run_fit
+from gaussmix.cli.options import (
+    HeaderFlag,
+    NoHeaderFlag,
+    RegCovar,
+    SeedOption,
+    TablePath,
+    TimeBudget,
+    flag,
+    header_given,
+    number_or_name,
+    options_given,
+)
 from gaussmix.cli.outputs import check_output, complete_file
 from gaussmix.cli.summary import mixture_summary, print_apart
-from gaussmix.cli.table_input import ColumnsOption, WeightsOption, read_rows
+from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
 from gaussmix.core.text import Entry, entry_grid
 
 _RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
-_MOST = 10_000  # components; more are probably a typing error
+_MOST = 10_000  # components; more are probably a typo
 
 
 class Criterion(StrEnum):
-    """The names of `gaussmix.selection.table.CRITERIA`."""
+    """Names of `gaussmix.selection.table.CRITERIA`."""
 
     BIC = "bic"
     ICL = "icl"
@@ -51,32 +62,32 @@ def select(
     jobs: Annotated[int | None, typer.Option(help="Number of threads; one per processor if not given.")] = None,
     columns: ColumnsOption = None,
     weights: WeightsOption = None,
+    header: HeaderFlag = False,
+    no_header: NoHeaderFlag = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table of models to this .csv or .json file.")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Write the best model to this file (JSON).")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of the table and the explanation.")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="Print JSON instead of the table and the explanation.")] = False,
 ) -> None:
     """Compare numbers of components and covariance structures, and explain the choice."""
     check_output(output, table)
     check_output(model, table)
     if output is not None and output.suffix.lower() not in (".csv", ".json"):
-        raise ValueError(f"{output} should end with .csv or .json")
+        raise ValueError(f"{output} must end in .csv or .json")
     if output is not None and model is not None and output.absolute() == model.absolute():
         raise ValueError(f"{output} cannot be both the table (-o) and the model (--model)")
     numbers, types = numbers_in(components), _types_in(covariance_type)
-    rows = read_rows(table, columns, weights)
+    rows = read_rows(table, columns, weights, header_given(header, no_header))
     if rows.n_rows < 2:
-        raise ValueError(f"{table} has 1 row; a comparison of models needs at least 2")
+        raise ValueError(f"{table} has 1 row; a comparison of models requires at least 2")
     from gaussmix.estimators import GaussianMixtureIC
 
     options: dict[str, Any] = options_given(reg_covar=number_or_name(reg_covar), time_budget=time_budget, n_jobs=jobs)
     search = GaussianMixtureIC(
         numbers, covariance_types=types, criterion=criterion.value, random_state=seed, progress=True, **options
     )
-    interrupt = run_fit(search, lambda: search.fit(rows.values, sample_weight=rows.weights))
+    interrupt = run_fit(search, lambda: search.fit(as_frame(rows), sample_weight=rows.weights))
     mixture = replace(search.mixture_, feature_names=rows.names)
     results, explanation = search.results_, search.why()
     content = results.to_json(reason=search.reason_, warnings=list(explanation.warnings))
@@ -91,7 +102,7 @@ def select(
             mixture.save(partial)
         written.append(Entry("model", str(model)))
     if as_json:
-        typer.echo(content, nl=False)
+        print_text(content)
     else:
         print_apart(results, explanation, mixture_summary(mixture), *([entry_grid(written)] if written else []))
     if interrupt:
@@ -99,7 +110,7 @@ def select(
 
 
 def numbers_in(text: str) -> tuple[int, ...]:
-    """Return the numbers of components in "1:9" (both ends included), "2,4,8", or a mixture of both."""
+    """Return the numbers of components in "1:9" (inclusive), "2,4,8", or a combination of both."""
     numbers: set[int] = set()
     for part in text.split(","):
         found = _RANGE.fullmatch(part)

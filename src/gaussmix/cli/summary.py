@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gaussmix.cli.console import results
+from gaussmix.cli.table_input import as_frame
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry
+from gaussmix.core.text import Entry, printable
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
@@ -20,52 +21,56 @@ from gaussmix.imaging import Segmentation
 if TYPE_CHECKING:
     from gaussmix.estimators import GaussianMixture
 
-_CELL = 18  # characters of a mean with its deviation
+_CELL = 18  # characters of a mean with its standard deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # stays on one line
+_COLOR = "mean color"  # not wrapped
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
     """Return weights, means and standard deviations of the components.
 
-    Each component is a line. If the features do not fit in the width, each feature is a line; if the components do not
-    fit either, only the first features are shown, with a note.
+    Components are rows. If the features do not fit in the width, features are rows; if the components do not fit
+    either, there are several tables, each with some of the features. At most 60 features are shown.
     """
     k, d = mixture.n_components, mixture.n_features
     cells = format_means(mixture)
     fits = max(1, ((width or results().width) - 20) // _CELL)
-    shown = d
+    shown = min(d, _MOST_LINES)
+    weights = [f"{weight:.4f}" for weight in mixture.weights]
+    tables = []
     if d > fits and k <= fits:
-        shown = min(d, _MOST_LINES)
         table = _new_table("", *(f"component {component}" for component in range(k)))
-        table.add_row("weight", *(f"{weight:.4f}" for weight in mixture.weights), end_section=True)
+        table.add_row("weight", *weights, end_section=True)
         for feature in range(shown):
-            table.add_row(Text(mixture.names[feature]), *(line[feature] for line in cells))
+            table.add_row(Text(printable(mixture.names[feature])), *(line[feature] for line in cells))
+        tables.append(table)
     else:
-        shown = min(d, fits)
-        table = _new_table("component", "weight", *mixture.names[:shown])
-        for component, line in enumerate(cells):
-            table.add_row(str(component), f"{mixture.weights[component]:.4f}", *line[:shown])
+        for first in range(0, shown, fits):
+            some = slice(first, min(first + fits, shown))
+            table = _new_table("component", "weight", *map(printable, mixture.names[some]))
+            for component, line in enumerate(cells):
+                table.add_row(str(component), weights[component], *line[some])
+            tables.append(table)
     note = "" if shown == d else f" (the first {shown} of {d} columns)"
-    return Group(table, Text(f"mean ± standard deviation{note}", style="dim"))
+    return Group(*tables, Text(f"mean ± standard deviation{note}", style="dim"))
 
 
 def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
-    """Return the likelihood and the criteria of a fit to these rows, and how it ended."""
+    """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
     per_row = estimator.lower_bound_
     return [
         Entry("rows", f"{rows.n_rows:,}{weight}"),
         Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
-        Entry("BIC", f"{estimator.bic(rows.values, rows.weights):.3f} (lower is better)"),
-        Entry("AIC", f"{estimator.aic(rows.values, rows.weights):.3f} (lower is better)"),
+        Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
+        Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("iterations", str(estimator.n_iter_)),
         Entry("why it stopped", estimator.stop_reason_),
     ]
 
 
 def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
-    """Return the share of the pixels and the mean color of each class, and for NIfTI volumes its volume.
+    """Return the pixel share and mean color of each class, and its volume for NIfTI files.
 
     With fractions, shares and volumes are also computed from the sums of the fractions.
     """
@@ -87,7 +92,7 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
 
 
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
-    """Return the share of the pixels that each segment has in each file, beside its mean color."""
+    """Return the pixel share of each segment in each file, with its mean color."""
     k = max(len(share) for share in shares)
     table = _new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):
@@ -95,7 +100,7 @@ def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Se
             Text.assemble(("  ", f"on {_code(color)}"), f"{100 * share:5.1f}")
             for share, color in zip(line, palette, strict=True)
         ]
-        table.add_row(Text(name), *cells)
+        table.add_row(Text(printable(name)), *cells)
     return table
 
 

@@ -1,24 +1,29 @@
-"""Features and weights of rows from the table that a command reads."""
+"""Features and weights of rows, read from the table of a command."""
 
 import csv
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from gaussmix.cli.tables import column_names, read_table
+from gaussmix.cli.tables import column_names, import_pandas, read_table
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.diagnostics.rows import row_warnings
 
 ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="Columns to use; all if not given.")]
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")]
 
 
-def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedRows:
-    """Read features and weights; without names if neither the file nor the options name the columns."""
+def read_rows(path: Path, columns: str | None, weights: str | None, header: bool | None = None) -> WeightedRows:
+    """Read features and weights; without names if neither the file nor the options name the columns.
+
+    A column that numbers the rows, and few distinct rows, cause a warning.
+    """
     features: list[str] | None = None
     if columns is not None:
         features = [name.strip() for name in next(csv.reader([columns]), [])]
@@ -27,37 +32,46 @@ def read_rows(path: Path, columns: str | None, weights: str | None) -> WeightedR
         if weights in features:
             raise ValueError(f"The column {weights!r} cannot be both a feature (--columns) and the weights (--weights)")
     elif weights is not None:
-        features = [name for name in column_names(path)[0] if name != weights]
+        features = [name for name in column_names(path, header=header)[0] if name != weights]
     if features == []:
-        raise ValueError(f"{path} has no column left to fit")
+        raise ValueError(f"{path} has no columns besides the weights; there is nothing to fit")
     if weights is None:
-        table, row_weights = read_table(path, features), None
+        table, row_weights = read_table(path, features, header=header), None
         values, names = table.rows, table.names
     else:
         assert features is not None
-        table = read_table(path, [*features, weights])
+        table = read_table(path, [*features, weights], header=header)
         row_weights = _checked_weights(path, weights, table.rows[:, -1])
         values, names = np.ascontiguousarray(table.rows[:, :-1]), tuple(features)
+    for sentence in row_warnings(WeightedRows(values, row_weights, names)):
+        warnings.warn(sentence, UserWarning, stacklevel=2)
     return WeightedRows(values, row_weights, names if table.named or columns is not None else None)
 
 
-def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None) -> Rows:
+def as_frame(rows: WeightedRows) -> Any:
+    """Return the rows as a data frame if their columns have names, else as an array, without a copy."""
+    if rows.names is None:
+        return rows.values
+    return import_pandas().DataFrame(rows.values, columns=list(rows.names), copy=False)
+
+
+def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None, header: bool | None = None) -> Rows:
     """Read the features of a model: by name if both have names, else by position, without the column left out."""
-    names, named = column_names(path)
+    names, named = column_names(path, header=header)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):
-        return read_table(path, wanted, fixed=True).rows
+        return read_table(path, wanted, fixed=True, header=header).rows
     left = [name for name in names if name != leaving_out]
     if len(left) != mixture.n_features:
         raise ValueError(
             f"{path} has {counted(len(left), 'column')}; the model has {counted(mixture.n_features, 'feature')}"
         )
-    return read_table(path, None if len(left) == len(names) else left, fixed=True).rows
+    return read_table(path, None if len(left) == len(names) else left, fixed=True, header=header).rows
 
 
-def read_weights(path: Path, column: str) -> FloatArray:
+def read_weights(path: Path, column: str, header: bool | None = None) -> FloatArray:
     """Read the weights of the rows."""
-    return _checked_weights(path, column, read_table(path, [column]).rows[:, 0])
+    return _checked_weights(path, column, read_table(path, [column], header=header).rows[:, 0])
 
 
 def _checked_weights(path: Path, column: str, values: Rows) -> FloatArray:

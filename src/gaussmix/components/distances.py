@@ -1,7 +1,8 @@
 """Distances between components, and between mixtures.
 
-Distances between components are in closed form: tables of the components of one mixture (rows) by those of another
-(columns). Distances between mixtures are Monte Carlo estimates with standard errors, or by transport of components.
+Distances between components have closed forms, and are returned for all pairs of components of one mixture (rows) and
+another (columns). Distances between mixtures are Monte Carlo estimates with standard errors, or optimal transport of
+components.
 """
 
 import math
@@ -15,12 +16,12 @@ from scipy.optimize import linprog
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Random, Seed
 
-_LEAST_DRAWS = 50  # rows of each component, for its variance
+_LEAST_DRAWS = 50  # rows per component, to estimate its variance
 
 
 @dataclass(frozen=True)
 class MixtureDistance:
-    """An estimated distance.
+    """Estimated distance.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class MixtureDistance:
 
 @dataclass(frozen=True, eq=False)
 class Transport:
-    """The transport of components of lowest cost between two mixtures.
+    """Optimal transport of components between two mixtures.
 
     Attributes
     ----------
@@ -58,11 +59,11 @@ class Transport:
 
 
 def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the Kullback-Leibler divergence of each component of the second mixture from each of the first.
+    """Return the Kullback-Leibler divergence D(p || q) of each component p of the first mixture and q of the second.
 
     ``1/2 [|M|^2 - d - 2 log det M + |t|^2]`` with ``M = inverse(L2) L1`` and ``t = inverse(L2) (mean2 - mean1)`` for
     covariances ``L L'``. M is triangular, so its diagonal gives the determinant, which is subtracted from the trace
-    feature by feature: there is no cancellation for similar components. Weights are ignored.
+    feature by feature to avoid cancellation for similar components. Weights are ignored.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
 
 
 def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the sum of both Kullback-Leibler divergences of each pair of components (Jeffreys 1946).
+    """Return the Jeffreys divergence ``D(p || q) + D(q || p)`` of each pair of components (Jeffreys 1946).
 
     Parameters
     ----------
@@ -172,11 +173,11 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
         sides = np.log(np.abs(np.diagonal(triangles, axis1=1, axis2=2)))
         others = np.log(np.diagonal(ratios, axis1=1, axis2=2))
         table[at] = 0.25 * (steps**2).sum(axis=1) + (sides - 0.5 * (math.log(2) + others)).sum(axis=1)
-    return np.maximum(table, 0.0)  # rounding can leave the distance of equals just below zero
+    return np.maximum(table, 0.0)  # rounding can make the distance of equal components negative
 
 
 def overlap(first: Mixture, second: Mixture) -> FloatArray:
-    """Return the overlap coefficient of each pair of components, the integral of sqrt(p q).
+    """Return the overlap of each pair of components: the Bhattacharyya coefficient, the integral of sqrt(p q).
 
     Parameters
     ----------
@@ -359,7 +360,7 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     prices = costs.ravel() / scale
     found = linprog(prices, A_eq=sums, b_eq=weights, method="highs-ds")  # type: ignore[call-overload] # sparse
     if not found.success:
-        raise ArithmeticError(f"the transport between the mixtures was not found: {found.message}")
+        raise ArithmeticError(f"the linear program for the transport failed: {found.message}")
     plan = np.maximum(found.x, 0.0).reshape(k1, k2)
     return Transport(math.sqrt(float((plan * costs).sum())), plan, costs)
 
@@ -391,7 +392,7 @@ def _mean_of_both(
             noise = rng.standard_normal((max(_LEAST_DRAWS, math.ceil(2 * share * n_draws)), mixture.n_features))
             rows = mixture.means[component] + mixture.covariance.color(noise, int(component))
             numbers = function(first.log_density(rows) - second.log_density(rows))
-            if np.isinf(numbers).any():  # a row so far away that its density is zero in double precision
+            if np.isinf(numbers).any():  # the density underflows to zero
                 return MixtureDistance(math.inf, math.inf)
             value += share * float(numbers.mean())
             variance += share**2 * float(numbers.var(ddof=1)) / len(numbers)

@@ -9,7 +9,7 @@ from gaussmix.components.distances import jeffreys
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 
-ORDERS = ("weight", "principal")
+ORDERS = ("weight", "variance", "principal")
 """Orders of `order_components` other than features."""
 
 
@@ -130,10 +130,11 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
     ----------
     mixture : Mixture
         The mixture whose components are ordered.
-    by : "weight", "principal", or a feature's name or position
-        "weight": by descending weight. A feature: by ascending mean. "principal": by ascending mean along the first
-        principal direction of the mixture, with the sign that makes its entry of greatest size positive (of several,
-        the first); this order depends on the units of the features. Ties keep the existing order.
+    by : "weight", "variance", "principal", or a feature's name or position
+        "weight": by descending weight. "variance": by ascending variance; with several features, by the determinant of
+        the covariance, and the order does not depend on the units. A feature: by ascending mean. "principal": by
+        ascending mean along the first principal direction of the mixture, with the sign that makes its entry of
+        greatest size positive (of several, the first); this order depends on the units. Ties keep the existing order.
 
     Returns
     -------
@@ -155,12 +156,15 @@ def order_components(mixture: Mixture, by: int | str) -> IntArray:
     if isinstance(by, str) and by not in (mixture.feature_names or ()) and by in ORDERS:
         if by == "weight":
             return np.argsort(-mixture.weights, kind="stable")
+        if by == "variance":
+            log_precisions = np.round(mixture.covariance.log_det(), 9)  # equal determinants differ by rounding
+            return np.argsort(-log_precisions, kind="stable")
         return np.argsort(mixture.means @ principal_direction(mixture), kind="stable")
     return np.argsort(mixture.marginal([by]).means[:, 0], kind="stable")
 
 
 def principal_direction(mixture: Mixture) -> FloatArray:
-    """(d,) the first principal direction of a mixture, of length one, with a positive entry of greatest size."""
+    """Return the first principal direction (d,) of a mixture: a unit vector whose largest entry is positive."""
     weights = mixture.weights / mixture.weights.sum()
     shifts = mixture.means - weights @ mixture.means
     scale = np.sqrt((weights @ (mixture.covariance.variances() + shifts**2)).max())

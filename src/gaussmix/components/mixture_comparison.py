@@ -1,4 +1,4 @@
-"""Comparison of two mixtures: matched components, and the change of each."""
+"""Comparison of two mixtures by matched components."""
 
 import math
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ from gaussmix.core.typing import FloatArray
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_LEAST_OVERLAP = 0.05  # of equal covariances, means 4.9 standard deviations apart
-_ERRORS = 3.0  # standard errors of a change that is more than chance
+_LEAST_OVERLAP = 0.05  # for equal covariances, means 4.9 standard deviations apart
+_ERRORS = 3.0  # standard errors of a significant change
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """A component of the old mixture, and the component of the new mixture that it matches.
+    """Pair of matching components of the old and the new mixture.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class MixtureComparison:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The comparison as nested dictionaries of strings, numbers, lists and None, which ``json.dumps`` accepts."""
+        """Comparison as nested dictionaries of strings, numbers, lists and None, for ``json.dumps``."""
         density = None
         if self.density_change is not None and self.density_levels is not None:
             density = {
@@ -280,7 +280,7 @@ def _match(old: Mixture, new: Mixture) -> tuple[Match, ...]:
     distances, limit = bhattacharyya(old, new), -math.log(_LEAST_OVERLAP)
     pairs = zip(*linear_sum_assignment(np.minimum(distances, limit)), strict=True)
     spread = np.sqrt(old.covariance.variances())
-    volumes = old.covariance.log_det(), new.covariance.log_det()  # of the factors: minus the log volumes
+    volumes = old.covariance.log_det(), new.covariance.log_det()  # of the factors, i.e. minus the log volumes
     matches = []
     for one, other in pairs:
         if distances[one, other] > limit:

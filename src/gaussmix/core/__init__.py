@@ -1,1 +1,1 @@
-"""Values and the waist: rows, moments, the frozen mixture, covariance structures, engines, the model file."""
+"""Rows, moments, the frozen mixture, covariance structures, engines and the model file."""

@@ -14,12 +14,12 @@ import gaussmix.core._native as _native
 REQUIRED = ("numpy", "scipy", "scikit-learn", "typer", "rich")
 OPTIONAL = ("pandas", "pyarrow", "pillow", "matplotlib")
 SETTINGS = ("GAUSSMIX_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "MKL_", "DAAL_", "TBB_")
-"""How the names of the environment begin that choose threads or kernels."""
-_SINGLE_NUMBERS, _SINGLE_FEATURES = 10_000, 32  # up to here BLAS takes one thread of its own accord
+"""Prefixes of the environment variables that select threads or kernels."""
+_SINGLE_NUMBERS, _SINGLE_FEATURES = 10_000, 32  # up to these sizes BLAS uses one thread
 
 
 def show_versions() -> None:
-    """Print the versions, the compiled core, the processor and the threads: the first lines of a report of a bug.
+    """Print the versions, the compiled core, the processor and the threads, as needed in a bug report.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def show_versions() -> None:
 
 
 def describe_versions() -> dict[str, Any]:
-    """The facts that `show_versions` prints, by name; lists where there may be several."""
+    """Return the facts that `show_versions` prints, by name; values that may be several are lists."""
     packages = {name: installed_version(name) for name in REQUIRED + OPTIONAL}
     return {
         "gaussmix": installed_version("gaussmix"),
@@ -51,7 +51,7 @@ def describe_versions() -> dict[str, Any]:
 
 
 def installed_version(package: str) -> str:
-    """Its version, or "not installed"."""
+    """Return the version of a package, or "not installed"."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -59,7 +59,7 @@ def installed_version(package: str) -> str:
 
 
 def processor_name() -> str:
-    """The model of the processor and, because the name of a virtual one says little, its family."""
+    """Return the model of the processor and its family; the model name of a virtual processor is often generic."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -73,7 +73,7 @@ def processor_name() -> str:
 
 
 def thread_pools() -> list[str]:
-    """The thread pools in this process, as threadpoolctl sees them; none without it."""
+    """Return the thread pools in this process according to threadpoolctl; an empty list if it is not installed."""
     if find_spec("threadpoolctl") is None:
         return []
     from threadpoolctl import threadpool_info
@@ -87,7 +87,7 @@ def thread_pools() -> list[str]:
 
 @contextmanager
 def one_blas_thread(n_rows: int, n_features: int) -> Iterator[None]:
-    """Limit NumPy's and SciPy's BLAS to one thread, where data of this shape would make it take more."""
+    """Limit the BLAS of NumPy and SciPy to one thread, unless data of this shape use one thread anyway."""
     if n_rows * n_features <= _SINGLE_NUMBERS and n_features <= _SINGLE_FEATURES:
         yield
         return

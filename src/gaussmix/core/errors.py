@@ -1,4 +1,4 @@
-"""What can go wrong, by name."""
+"""Warnings and errors of gaussmix."""
 
 from collections.abc import Iterable
 
@@ -6,14 +6,14 @@ from gaussmix.core.text import join_clauses, join_words, plural
 
 
 class DegenerateComponentWarning(UserWarning):
-    """Components collapsed or lost their rows; the model was repaired and the message names them.
+    """Components collapsed or lost all their rows; the message names them, and the model was repaired.
 
     Attributes
     ----------
     components : tuple of int
-        Their positions.
+        Positions of the components.
     trouble : str
-        What is wrong with them and what may help, as the rest of a sentence.
+        Predicate of the message: the problem and possible remedies.
     """
 
     def __init__(self, components: Iterable[int], trouble: str, noun: str = "Component") -> None:
@@ -23,20 +23,20 @@ class DegenerateComponentWarning(UserWarning):
 
 
 class RidgeWarning(DegenerateComponentWarning):
-    """Components vary in some direction no more than the variance that was added."""
+    """The variance of components in some direction comes from ``reg_covar`` alone."""
 
 
 class FlatLikelihoodWarning(DegenerateComponentWarning):
-    """The likelihood does not curve down in some direction: what moves along it has no standard error."""
+    """The likelihood is flat in some direction, so the parameters that vary along it have no standard error."""
 
 
 class DegenerateDataWarning(UserWarning):
-    """Columns are constant or determined by others; they were left out of the fit, but the model includes them.
+    """Columns are constant or determined by others; the fit left them out, but the model includes them.
 
     Attributes
     ----------
     columns : tuple of int
-        Their positions.
+        Positions of the columns.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class DegenerateDataWarning(UserWarning):
 
 
 class DoubtfulModelWarning(UserWarning):
-    """Of all models that were compared none is sound: the best of them is the choice, and the message says why not."""
+    """None of the compared models is sound; the best of them was selected, and the message gives the reasons."""
 
 
 class ModelFileError(ValueError):
-    """A model file cannot be read: damaged, of another format, or of a newer version."""
+    """A model file cannot be read: it is damaged, has another format, or has a newer version."""
 
 
 class MissingDependencyError(ImportError):
-    """An optional library is needed; the message says which extra to install."""
+    """An optional library is missing; the message names the extra to install."""
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
         super().__init__(f'{purpose} needs {library}: pip install "gaussmix[{extra}]"')

@@ -1,4 +1,4 @@
-"""A Gaussian mixture: weights, means, covariances. Frozen."""
+"""The Gaussian mixture: weights, means and covariances, as one frozen value."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,24 +20,23 @@ from gaussmix.core.whitened import WhitenedMixture
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A Gaussian mixture with known parameters. Build one with `from_parameters`, or take a fit's ``mixture_``.
+    """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
     ----------
     weights : (k,) array
         Mixing proportions; they sum to one.
     means : (k, d) array
-        Where each component lies.
+        Means of the components.
     covariance : AbstractCovariance
-        The covariances of all components.
+        Covariances of all components.
     feature_names : tuple of str, or None
-        Names of the columns, where they are known.
+        Names of the columns, if known.
 
     Examples
     --------
     >>> from gaussmix import Mixture
-    >>> coins = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [0.25, 0.25], covariance_type="spherical")
-    >>> coins.responsibilities([[0.0], [1.0]]).round(3)
+
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
@@ -54,7 +53,7 @@ class Mixture:
             object.__setattr__(self, name, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
+        """Keep copies read-only."""
         return type(self), (self.weights, self.means, self.covariance, self.feature_names)
 
     @classmethod
@@ -67,31 +66,31 @@ class Mixture:
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
     ) -> Self:
-        """Make a mixture from known numbers.
+        """Build a mixture from known parameters.
 
         Parameters
         ----------
         weights : (k,) array-like
-            Nonnegative, summing to one (to 1e-6; the rest is divided out).
+            Nonnegative numbers whose sum is within 1e-6 of one; they are divided by their sum.
         means : (k, d) array-like
-            Where each component lies.
+            Means of the components.
         covariances : array-like
-            "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,), positive-definite; for other names as
-            `GaussianMixture` has them.
+            Positive-definite: "full" (k, d, d), "tied" (d, d), "diag" (k, d) or "spherical" (k,). Other types have the
+            shape of ``covariances_`` in `GaussianMixture`.
         covariance_type : str, default="full"
-            Which of these the covariances are.
+            Type of the covariances.
         feature_names : sequence of d str, optional
             Names of the columns.
 
         Returns
         -------
         Mixture
-            Frozen: it never changes.
+            The mixture; it is immutable.
 
         Raises
         ------
         ValueError
-            Names the parameter and what is wrong with it.
+            If a parameter is invalid; the message names it.
         """
         structure = covariance_class(covariance_type)
         centers = _numbers(means, "means")
@@ -114,12 +113,12 @@ class Mixture:
 
     @property
     def n_components(self) -> int:
-        """How many components there are."""
+        """The number of components."""
         return self.means.shape[0]
 
     @property
     def n_features(self) -> int:
-        """How many features a row has."""
+        """The number of features."""
         return self.means.shape[1]
 
     @property
@@ -129,70 +128,85 @@ class Mixture:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the features; without names, ``x0, x1, ...``."""
+        """The names of the features, ``x0, x1, ...`` by default."""
         return self.feature_names or default_names(self.n_features)
 
     @property
     def covariance_type(self) -> str:
-        """The name of the covariance model: "full", "tied", "diag", "spherical" or mclust's letters."""
+        """The name of the covariance structure: "full", "tied", "diag", "spherical" or mclust's letters."""
         return self.covariance.name
 
     def whitened(self) -> WhitenedMixture:
-        """The form that engines read.
+        """Return the mixture in the form that engines read.
 
         Returns
         -------
         WhitenedMixture
             Offsets, means and factors.
         """
-        with np.errstate(divide="ignore"):  # a component without weight: log 0 = -inf, its score is never the best
+        with np.errstate(divide="ignore"):  # weight 0: log 0 = -inf
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
     def log_density(self, X: npt.ArrayLike) -> FloatArray:
-        """The logarithm of the density at each row.
+        """Return the log density of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows of the mixture's features.
+            Rows with the features of the mixture.
 
         Returns
         -------
         (n,) array
-            In nats: higher is more usual.
+            Log densities in nats.
+
+        Raises
+        ------
+        ValueError
+            If X has other features than the mixture, or a value that is NaN or infinite.
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
     def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
-        """The probability of each component given the row (Bishop 2006, equation 9.13).
+        """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows of the mixture's features.
+            Rows with the features of the mixture.
 
         Returns
         -------
         (n, k) array
-            Every row sums to one.
+            Probabilities; each row sums to one.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "responsibilities")
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
-        """The most probable component of each row.
+        """Return the most probable component of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows of the mixture's features.
+            Rows with the features of the mixture.
 
         Returns
         -------
         (n,) array
-            Positions of components, from 0 on.
+            Positions of components, from 0.
+
+        Raises
+        ------
+        ValueError
+            As in `log_density`.
         """
         return self._engine(X).score_rows(self.whitened(), "labels")
 
@@ -202,16 +216,21 @@ class Mixture:
         Parameters
         ----------
         n : int, default=1
-            How many rows.
+            Number of rows.
         random_state : int, numpy Generator or RandomState, optional
-            A generator moves on with every call; an int gives the same rows each time.
+            Source of random numbers. An int gives the same rows at every call; a generator advances.
 
         Returns
         -------
         rows : (n, d) array
-            Drawn independently of each other.
+            Independent draws.
         labels : (n,) array
-            The component each row came from.
+            Component of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is less than 1.
         """
         if n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
@@ -224,24 +243,24 @@ class Mixture:
         return rows, labels
 
     def marginal(self, features: Sequence[int | str]) -> "Mixture":
-        """The mixture of some of the features.
+        """Return the marginal distribution of some of the features.
 
         Parameters
         ----------
         features : sequence of int or str
-            Positions or names, in the order that the marginal is to have.
+            Positions or names, in the order of the result.
 
         Returns
         -------
         Mixture
-            With the same weights; what the other features are is left open.
+            Mixture of these features, with the same weights.
         """
         positions = self.positions(features)
         names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
         return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
 
     def positions(self, features: Sequence[int | str]) -> list[int]:
-        """Where features are.
+        """Return the positions of features.
 
         Parameters
         ----------
@@ -251,30 +270,35 @@ class Mixture:
         Returns
         -------
         list of int
-            Positions, in the order given.
+            Positions, in the given order.
 
         Raises
         ------
         ValueError
-            Unless there is one at least, all are there, and all are different.
+            If no feature is given, if one does not exist, or if one is repeated.
         """
         positions = [self._position(feature) for feature in features]
         if not positions or len(set(positions)) < len(positions):
-            raise ValueError(f"features must be a few different features, got {list(features)}")
+            raise ValueError(f"features must name at least one feature, and each only once; got {list(features)}")
         return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
-        """The same mixture with its components in another order.
+        """Return the same mixture with its components in another order.
 
         Parameters
         ----------
         order : iterable of int
-            A permutation of 0 to k - 1: the component that comes first, second, ...
+            Permutation of 0 to k - 1: the current positions of the components, in the new order.
 
         Returns
         -------
         Mixture
-            The components as asked.
+            The reordered mixture.
+
+        Raises
+        ------
+        ValueError
+            If ``order`` is not a permutation.
         """
         positions = list(order)
         if sorted(positions) != list(range(self.n_components)):
@@ -282,19 +306,19 @@ class Mixture:
         return self.take(positions, self.weights[positions])
 
     def take(self, components: Sequence[int] | IntArray, weights: FloatArray | None = None) -> "Mixture":
-        """The mixture of some components.
+        """Return the mixture of some of the components.
 
         Parameters
         ----------
         components : sequence of int
-            The component that comes first, second, ...; one may come several times.
+            Positions of the components, in the order of the result; repeats are allowed.
         weights : (m,) array, optional
-            The weights of these; by default their own, divided by their sum.
+            Weights of these components; by default their current weights, divided by their sum.
 
         Returns
         -------
         Mixture
-            Of the same structure and features.
+            Mixture with the same structure and features.
         """
         at = np.asarray(components, dtype=np.int64)
         if weights is None:
@@ -303,22 +327,22 @@ class Mixture:
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
-        """One mixture of the components of several, each mixture with the same share of the weight.
+        """Combine the components of several mixtures into one mixture, with equal total weights.
 
         Parameters
         ----------
         mixtures : sequence of Mixture
-            Of one structure and the same features.
+            Mixtures with the same structure and the same features.
 
         Returns
         -------
         Mixture
-            The components of the first, then those of the second, ...
+            The components of the first mixture, then those of the second, ...
 
         Raises
         ------
         ValueError
-            When the components of a mixture share something: use `promote_to` first.
+            If components of a mixture share covariance parameters: use `promote_to` first.
         """
         first = mixtures[0]
         return cls(
@@ -329,22 +353,22 @@ class Mixture:
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":
-        """The same mixture as one of a structure that its own is a special case of.
+        """Return the same mixture with a more general covariance structure.
 
         Parameters
         ----------
         structure : subclass of AbstractCovariance
-            Another one would lose what it has no place for; that is not checked.
+            Structure of which the current one is a special case; this is not checked.
 
         Returns
         -------
         Mixture
-            Of the same density, to rounding.
+            Mixture with the same density up to rounding.
         """
         return replace(self, covariance=self.covariance.promote_to(structure))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the mixture to a JSON file (docs/model-file.md), exact to the last bit.
+        """Write the mixture to a JSON file (docs/model-file.md) without rounding.
 
         Parameters
         ----------
@@ -365,12 +389,12 @@ class Mixture:
         Returns
         -------
         Mixture
-            The same numbers, to the last bit.
+            The mixture that was saved, bit for bit.
 
         Raises
         ------
         ModelFileError
-            When the file is not such a file; it says what is wrong.
+            If the file is not a valid model file; the message gives the reason.
 
         Examples
         --------
@@ -399,7 +423,7 @@ class Mixture:
 
 
 def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
-    """The weights divided by their sum; ValueError unless they are k probabilities."""
+    """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
     if weights.shape != (n_components,):
         raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
     if not ((weights >= 0) & (weights <= 1)).all():

@@ -1,7 +1,7 @@
-"""Model files: arrays to JSON and back, exact to the last bit (docs/model-file.md).
+"""Model files: arrays written to JSON and read back without rounding (docs/model-file.md).
 
-JSON numbers are written with the fewest digits that give the same double back, so any JSON reader gets the same bits.
-Reading trusts nothing: not the syntax, not the types, not the shapes, not the numbers.
+Numbers are written with the fewest digits that identify the double, so any JSON reader gets the same bits.
+Syntax, types, shapes and numbers are checked when a file is read.
 """
 
 import json
@@ -24,7 +24,7 @@ VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class StoredMixture:
-    """What a model file holds."""
+    """Content of a model file."""
 
     weights: FloatArray
     means: FloatArray
@@ -33,7 +33,7 @@ class StoredMixture:
 
 
 def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
-    """Write a model file; an older file of that name is replaced only when the new one is complete."""
+    """Write a model file; an existing file is replaced only when the new one is complete."""
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -66,7 +66,7 @@ def read_model(path: str | PathLike[str]) -> StoredMixture:
     ------
     FileNotFoundError
     ModelFileError
-        Says what is wrong with the file.
+        If the file is invalid; the message gives the reason.
     """
     try:
         return _model_of(_document_in(Path(path)))
@@ -104,7 +104,7 @@ def _model_of(document: dict[str, Any]) -> StoredMixture:
     shape = structure.root_shape(n_components, n_features)
     weights = _numbers(document, "weights", (n_components,))
     if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
-        raise ModelFileError("its weights are not nonnegative with sum one")
+        raise ModelFileError("its weights are not nonnegative numbers with sum one")
     means = _numbers(document, "means", (n_components, n_features))
     covariance = structure(_numbers(document, "roots", shape), n_components, n_features)
     if structure.form in ("full", "tied") and np.triu(covariance.roots, 1).any():
@@ -114,11 +114,11 @@ def _model_of(document: dict[str, Any]) -> StoredMixture:
     if (diagonal <= 0).any():
         raise ModelFileError("its roots do not have a positive diagonal")
     if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
-        raise ModelFileError(f"its covariances do not share what those of {covariance.name} share")
+        raise ModelFileError(f"its covariances do not obey the constraint of {covariance.name}")
     stated = _numbers(document, "covariances", shape)
     scale = np.abs(covariance.covariances).max()
     if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):
-        raise ModelFileError("its covariances are not those of its roots")
+        raise ModelFileError("its covariances do not agree with its roots")
     return StoredMixture(weights, means, covariance, _names(document, n_features))
 
 

@@ -1,4 +1,4 @@
-"""What comes back from a pass over the rows."""
+"""Moments: the sums that a pass over the rows returns."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from gaussmix.core.typing import FloatArray, Form, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over the rows, taken about the means and in the whitened units of the mixture that was passed in.
+    """Sums over the rows about the means of a mixture, in its whitened units.
 
-    With ``r[n, k] = weight[n] p(k | x[n])`` and ``y = (x[n] - means[k]) W[k]``. Sums of disjoint sets of rows under
-    the same mixture add. In these units a fit near its end has ``scatter / counts`` near the identity, whatever
-    the units, the offset or the condition of the data.
+    Here ``r[n, k] = weight[n] p(k | x[n])`` and ``y = (x[n] - means[k]) W[k]``. Sums of disjoint sets of rows under
+    the same mixture can be added. Near convergence ``scatter / counts`` is near the identity, whatever the units, the
+    offset or the condition of the data.
 
     Attributes
     ----------
     form : {"full", "tied", "diagonal", "spherical"}
-        The shape of the scatter: that of the factors.
+        Form of the scatter, the same as that of the factors.
     counts : (k,) array
         Sum of r.
     shifts : (k, d) array
@@ -34,7 +34,7 @@ class Moments:
     entropy : float
         Sum of -r log p(k | x).
     weight : float
-        Sum of the weights of the rows: the sum of the counts, unless a row has density zero.
+        Sum of the row weights, which is the sum of the counts unless a row has density zero.
     """
 
     form: Form
@@ -57,17 +57,17 @@ class Moments:
         )
 
     def reordered(self, order: IntArray) -> "Moments":
-        """The same with the components in another order.
+        """Return the same sums with the components in another order.
 
         Parameters
         ----------
         order : (k,) array of int
-            The component that comes first, second, ...
+            Current positions of the components, in the new order.
 
         Returns
         -------
         Moments
-            The components as asked.
+            The reordered sums.
         """
         scatter = FORMS[self.form].take(self.scatter, order)
         return replace(self, counts=self.counts[order], shifts=self.shifts[order], scatter=scatter)
@@ -79,11 +79,11 @@ class Moments:
 
     @property
     def scatter_trace(self) -> float:
-        """Sum of ``r |y|^2`` over rows and components."""
+        """The sum of ``r |y|^2`` over rows and components."""
         return FORMS[self.form].trace(self.scatter)
 
     def scatter_about(self, centers: FloatArray) -> FloatArray:
-        """The scatter about the components' own means.
+        """Return the scatter about the mean of each component's rows.
 
         Parameters
         ----------
@@ -93,60 +93,62 @@ class Moments:
         Returns
         -------
         array
-            In the shape of ``scatter``.
+            Array with the shape of ``scatter``.
         """
         return self.scatter - FORMS[self.form].products(self.counts[:, None] * centers, centers)
 
     def in_other_units(self, roots: FloatArray, factors: FloatArray, centers: FloatArray) -> "Moments":
-        """The same sums about other means and in the whitened units of another mixture.
+        """Return the same sums about the means and in the whitened units of another mixture.
 
         Parameters
         ----------
         roots : array
-            Roots of the covariances whose units these sums are in.
+            Roots of the covariances in whose units the current sums are.
         factors : array
             Factors of the other mixture.
         centers : (k, d) array
-            The means that these sums are about, less the other means, in the units of the other mixture.
+            Current means minus the other means, in the whitened units of the other mixture.
 
         Returns
         -------
         Moments
-            To rounding, those of a pass with the other mixture and these responsibilities.
+            Up to rounding, the sums of a pass with the other mixture and the current responsibilities.
         """
         shifts, scatter = FORMS[self.form].moved(self.counts, self.shifts, self.scatter, roots, factors, centers)
         return replace(self, shifts=shifts, scatter=scatter)
 
     def flat(self) -> FloatArray:
-        """Counts, shifts, and the scatter less its expectation: uncorrelated, where the scatter itself is not.
+        """Return one vector of the counts, the shifts, and the scatter minus its expectation.
+
+        These are uncorrelated; the counts and the scatter itself are not.
 
         Returns
         -------
         (k + k d + s,) array
-            For a scatter of s entries; `from_flat` leads back.
+            Vector for a scatter of s entries; `from_flat` is the inverse.
         """
         excess = self.scatter - FORMS[self.form].expected_scatter(self.counts, self.shifts.shape[1])
         return np.concatenate([self.counts, self.shifts.ravel(), excess.ravel()])
 
     @classmethod
     def from_flat(cls, vector: FloatArray, form: Form, n_components: int, n_features: int) -> Self:
-        """The sums that `flat` made one vector of; their log-likelihood and entropy are NaN.
+        """Return the sums that a vector of `flat` represents, with NaN as log-likelihood and entropy.
 
         Parameters
         ----------
         vector : (k + k d + s,) array
-            As of `flat`, or a combination of such.
+            Vector of `flat`, or a linear combination of such vectors.
         form : {"full", "tied", "diagonal", "spherical"}
-            The shape of the scatter.
+            Form of the scatter.
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
         Moments
-            Of that form.
+            The sums.
         """
         k, own = n_components, n_components * (1 + n_features)
         counts = vector[:k]
@@ -156,12 +158,12 @@ class Moments:
         return cls(form, counts, shifts, scatter, math.nan, math.nan, float(counts.sum()))
 
     def fisher_scales(self) -> FloatArray:
-        """Multiply `flat` sums by these for Euclidean lengths to be those of the Fisher metric of the components.
+        """Return the factors that turn lengths of `flat` vectors into lengths in the Fisher metric of the components.
 
         Returns
         -------
         (k + k d + s,) array
-            For sums in units in which every component is near a standard normal one.
+            Factors, valid in units in which every component is nearly standard normal.
         """
         counts = np.maximum(self.counts, np.finfo(np.float64).eps * self.counts.sum())
         per_component = 1 / np.sqrt(counts)
@@ -169,11 +171,11 @@ class Moments:
         return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
 
     def is_definite(self) -> bool:
-        """Whether every covariance that follows from the sums is positive-definite.
+        """Return whether every covariance computed from the sums is positive-definite.
 
         Returns
         -------
         bool
-            False also where rounding hides it.
+            False also if rounding makes it impossible to tell.
         """
         return FORMS[self.form].is_definite(self.scatter_about(self.shifts / self.counts[:, None]))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Update(Protocol):
-    """Redraws a bar, with another description if one is given, so many steps on."""
+    """Function that advances a bar by some steps and optionally changes its description."""
 
     def __call__(self, description: str | None = None, advance: int = 1) -> None: ...
 
@@ -24,25 +24,25 @@ def progress_bar(
     after: float = 0.0,
     console: "Console | None" = None,
 ) -> Iterator[Update]:
-    """Show a bar on stderr for as long as the body runs; outside a terminal or notebook nothing is shown.
+    """Show a progress bar on stderr while the body runs; outside a terminal or notebook show nothing.
 
     Parameters
     ----------
     description : str
-        The text beside the bar.
+        Text beside the bar.
     total : int, optional
-        How many steps there are; if this is unknown, the bar moves to and fro.
+        Number of steps; by default unknown, and the bar moves back and forth.
     shown : bool
-        Whether a bar is wanted.
+        Whether to show a bar.
     after : float
-        Seconds; a body that takes less has no bar.
+        Delay in seconds before the bar appears.
     console : Console, optional
-        By default, one on stderr.
+        Console to draw on; by default one on stderr.
 
     Yields
     ------
     Update
-        To be called after each step.
+        Function to call after each step.
     """
     if not shown:
         yield _ignore

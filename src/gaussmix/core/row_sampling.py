@@ -1,13 +1,14 @@
-"""Bounded numbers of rows, and the rules by which they are drawn.
+"""Subsampling of rows by stratified and importance sampling.
 
 Rows of weight zero are never drawn. There are three rules:
 
-* One of each stretch (`draw_rows`): the rows are cut into equally long stretches, in their order, and one row is drawn
-  from each. Rows keep their weights. For starts.
-* By odds (`draw_rows` with odds): the stretches are equal in their sum of weight times odds instead, and a row that is
-  drawn has one over its odds as its weight. A row may be drawn more than once. With `coreset_odds`, for searches.
-* Fixed (`fixed_subsample`): one of each stretch, with a limit and a seed that do not depend on the caller. For reports,
-  which must look at the same rows every time.
+* Stratified (`draw_rows`): the rows are cut in their order into blocks of equal length, and one row is drawn from each.
+  Rows keep their weights. Used for starts.
+* Importance sampling (`draw_rows` with odds): rows are drawn with probability proportional to their weight times their
+  odds, one from each block of equal sums of this product, and get the weight 1 / odds. A row may be drawn more than
+  once. Used with `coreset_odds` for searches.
+* Fixed (`fixed_subsample`): stratified, with a limit and a seed that do not depend on the caller. Used for reports,
+  which examine the same rows every time.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 
 LEAST, MOST, NUMBERS = 1_000, 100_000, 4_000_000
-"""Limits of a fixed subsample: rows at least, rows at most, numbers in all. Looking at so many takes under a second."""
+"""Limits of a fixed subsample: minimum and maximum number of rows, total number of values (under a second of work)."""
 
 
 def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
@@ -27,18 +28,19 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
     Parameters
     ----------
     rows : WeightedRows
-        Rows of any type of numbers.
+        Rows of any numeric dtype.
     limit : int
-        The most rows.
+        Maximum number of rows.
     rng : Generator or RandomState
-        Where they are drawn from.
+        Source of random numbers.
     odds : (n,) array, optional
-        Positive. With odds, ``limit`` rows are drawn even where fewer would fit.
+        Relative sampling probabilities per unit of weight, positive. With odds, ``limit`` rows are drawn even if there
+        are fewer.
 
     Returns
     -------
     WeightedRows
-        C-contiguous floats.
+        The rows, as C-contiguous floats.
     """
     if odds is not None:
         sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
@@ -51,26 +53,26 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
-    """(n,) odds of the rows of a lightweight coreset, from their squared distances (n,) to the center.
+    """Return the relative sampling probabilities (n,) for a lightweight coreset, from squared distances to the center.
 
-    Half of the rows are drawn by their weights, half by weight and squared distance: Bachem, Lucic and Krause, Scalable
-    k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
+    Rows are drawn in proportion to their weights and to weight times squared distance, half of them each if the weights
+    are equal: Bachem, Lucic and Krause, Scalable k-means clustering via lightweight coresets, KDD 2018, algorithm 1.
     """
     return 1 + squared_distances / (squared_distances.mean() or 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Subsample:
-    """Rows of positive weight to look at.
+    """Subsample of the rows of positive weight.
 
     Attributes
     ----------
     rows : WeightedRows
-        C-contiguous float64.
+        The rows, as C-contiguous float64.
     positions : (m,) array of int
-        Where they are among all rows.
+        Their positions among all rows.
     complete : bool
-        Whether these are all rows of positive weight.
+        Whether the subsample contains all rows of positive weight.
     """
 
     rows: WeightedRows
@@ -79,7 +81,7 @@ class Subsample:
 
 
 def fixed_subsample(rows: WeightedRows) -> Subsample:
-    """Return rows to look at, the same ones every time: as many as `MOST` and `NUMBERS` allow, at least `LEAST`."""
+    """Return the same subsample at every call, as large as `MOST` and `NUMBERS` allow but at least `LEAST` rows."""
     limit = min(MOST, max(LEAST, NUMBERS // rows.n_features))
     positions = _one_of_each_stretch(rows, limit, np.random.default_rng(0))
     some = rows if positions is None else rows.take(positions)
@@ -91,7 +93,7 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
 
 
 def _one_of_each_stretch(rows: WeightedRows, limit: int, rng: Random) -> IntArray | None:
-    """Positions of rows of positive weight, one from each of ``limit`` equal stretches; None for all rows."""
+    """Return positions of rows of positive weight, one from each of ``limit`` equal blocks; None means all rows."""
     chosen = None if rows.weights is None or rows.weights.all() else rows.weights.nonzero()[0]
     n_rows = rows.n_rows if chosen is None else len(chosen)
     if n_rows > limit:

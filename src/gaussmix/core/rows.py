@@ -1,4 +1,4 @@
-"""Rows of numbers with their weights and the names of their columns, as one value."""
+"""Rows with their weights and column names, as one value."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,23 +8,23 @@ import numpy as np
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
-"""Types that the compiled code reads without a copy, in native byte order; any other is converted to float64."""
+"""Dtypes that the compiled code reads without a copy, in native byte order; others are converted to float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedRows:
-    """Rows, and how many rows each of them counts as.
+    """Rows with weights.
 
-    The arrays are read-only views: the caller's arrays stay writable. Weights are converted to contiguous float64.
+    The arrays are read-only views; the caller's arrays stay writable. Weights are converted to contiguous float64.
 
     Attributes
     ----------
     values : (n, d) array of numbers
         The rows.
     weights : (n,) array, or None
-        Nonnegative; a weight of 2 counts as two equal rows. None means that each row counts once.
+        Nonnegative weights; a weight of 2 counts as two equal rows. None means weight 1 for each row.
     names : tuple of d str, or None
-        Names of the columns, where they are known.
+        Names of the columns, if known.
     """
 
     values: Rows
@@ -41,22 +41,22 @@ class WeightedRows:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many rows and columns there are."""
+        """The number of rows and the number of columns."""
         return self.n_rows, self.n_features
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are, those of weight zero included."""
+        """The number of rows, including rows of weight zero."""
         return len(self.values)
 
     @property
     def n_features(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return int(self.values.shape[1])
 
     @property
     def n_positive(self) -> int:
-        """How many rows have a positive weight."""
+        """The number of rows of positive weight."""
         return self.n_rows if self.weights is None else int(np.count_nonzero(self.weights))
 
     @cached_property
@@ -66,7 +66,7 @@ class WeightedRows:
 
     @property
     def explicit_weights(self) -> FloatArray:
-        """(n,) the weights; without weights, ones."""
+        """The weights (n,); without weights, ones."""
         return np.ones(self.n_rows) if self.weights is None else self.weights
 
     def take(self, where: IntArray | BoolArray | slice) -> "WeightedRows":
@@ -80,7 +80,7 @@ class WeightedRows:
         Returns
         -------
         WeightedRows
-            The rows in the order of the positions.
+            The rows, in the order of the positions.
         """
         return WeightedRows(self.values[where], None if self.weights is None else self.weights[where], self.names)
 
@@ -90,22 +90,22 @@ class WeightedRows:
         Returns
         -------
         WeightedRows
-            This value itself when all weights are positive.
+            The rows; this object itself if all weights are positive.
         """
         return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
 
     def with_values(self, values: Rows) -> "WeightedRows":
-        """Return other values of the same rows, with the same weights and without names.
+        """Return the same rows with new values, the same weights and no names.
 
         Parameters
         ----------
         values : (n, any) array of numbers
-            For each row its new values, such as coordinates in other units.
+            New values of each row, such as coordinates in other units.
 
         Returns
         -------
         WeightedRows
-            The weights are shared.
+            The new values, with shared weights.
         """
         return WeightedRows(values, self.weights)
 

@@ -1,5 +1,6 @@
 """Text for messages and reports: lists in English, plurals, aligned tables, labeled lines."""
 
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _WIDTH = 100
+_OBEYED = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
 
 def join_words(words: Iterable[object], most: int | None = None) -> str:
-    """Return ``a, b and c``; of more than ``most`` words the first ones, and the number of the others."""
+    """Return ``a, b and c``; with more than ``most`` words, the first ``most`` and the number of the others."""
     shown = [str(word) for word in words]
     if most is not None and len(shown) > most:
         shown[most:] = [f"{len(shown) - most} more"]
@@ -20,13 +22,13 @@ def join_words(words: Iterable[object], most: int | None = None) -> str:
 
 
 def join_clauses(clauses: Sequence[str], most: int) -> str:
-    """Return ``a; b; c``; of more than ``most`` clauses the first ones, and the number of the others."""
+    """Return ``a; b; c``; with more than ``most`` clauses, the first ``most`` and the number of the others."""
     rest = [f"and {len(clauses) - most} more"] if len(clauses) > most else []
     return "; ".join([*clauses[:most], *rest])
 
 
 def plural(noun: str, n: int) -> str:
-    """Return the noun in the form that follows the number ``n``."""
+    """Return the noun in the singular or plural that goes with the number ``n``."""
     return noun if n == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
@@ -35,8 +37,17 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {plural(noun, n)}"
 
 
+def printable(text: str) -> str:
+    r"""Return a text with escapes such as ``\x1b`` for what a terminal would obey: all controls but tabs and line ends.
+
+    Those are the control characters, the marks that change the direction of writing, and the bytes of file names that
+    are no text.
+    """
+    return _OBEYED.sub(lambda found: found.group().encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
 def default_names(n_features: int) -> tuple[str, ...]:
-    """Return the names of columns without names, ``x0, x1, ...``, as in scikit-learn."""
+    """Return default names of columns, ``x0, x1, ...``, as in scikit-learn."""
     return tuple(f"x{position}" for position in range(n_features))
 
 
@@ -46,9 +57,9 @@ def align_columns(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) 
     Parameters
     ----------
     lines : sequence of sequences of str
-        The cells of each line, as many in each.
+        Cells of each line; all lines have the same number.
     left : collection of int
-        Positions of the columns that are aligned on the left; the others are aligned on the right.
+        Positions of the left-aligned columns; the others are right-aligned.
     """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

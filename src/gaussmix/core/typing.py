@@ -1,4 +1,4 @@
-"""The names that annotations use."""
+"""Types used in annotations."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ BoolArray = npt.NDArray[np.bool_]
 Rows = npt.NDArray[Any]
 
 Form = Literal["full", "tied", "diagonal", "spherical"]
-"""The shape of the factors of a mixture: a triangle per component, one for all, a row each, or a number each."""
+"""Form of factors: a triangle per component, one shared triangle, a vector per component, or a number per component."""
 
 Want = Literal["log_density", "responsibilities", "labels", "scores"]
 

@@ -1,4 +1,4 @@
-"""From what a user has to rows of numbers."""
+"""Validation of user input: X and sample_weight."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 
 LARGEST = 1e150
-"""Numbers from here on overflow when squared and summed."""
+"""Bound on absolute values: sums of squares of larger numbers may overflow."""
 
-_BLOCK = 1 << 14  # rows that are looked at while they are in cache
+_BLOCK = 1 << 14  # rows checked at a time, so that they stay in cache
 
 
 def as_weighted_rows(X: Any, sample_weight: Any, n_features: int, names: Sequence[str] | None = None) -> WeightedRows:
-    """Check what a user gives as X and sample_weight, by `as_rows` and `check_sample_weight`, and return one value.
+    """Validate X and sample_weight by `as_rows` and `check_sample_weight`, and return them as one value.
 
-    Its names are ``names``; without them, those of the columns where X is a table.
+    Its names are ``names`` or, by default, the column names of X.
     """
     rows = as_rows(X, n_features, names)
     columns = getattr(X, "columns", None) if names is None else names
@@ -29,14 +29,14 @@ def as_weighted_rows(X: Any, sample_weight: Any, n_features: int, names: Sequenc
 
 
 def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows:
-    """X as a finite (n, n_features) array, not copied when it already is one of the kept types.
+    """Return X as a finite (n, n_features) array, without a copy if its dtype is one of `KEPT_TYPES`.
 
-    Of a table whose columns have names, those in ``names`` are taken, in that order.
+    If X has named columns, select those in ``names``, in that order.
 
     Raises
     ------
     ValueError
-        Says which shape was expected or which column is missing, or names the first row and column that is not finite.
+        If the shape is wrong, a column is missing, or a value is not finite; the message names the row and column.
     """
     if names is not None:
         X = _columns_named(X, names)
@@ -54,7 +54,7 @@ def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows
 
 
 def _columns_named(X: Any, names: Sequence[str]) -> Any:
-    """Of a table whose columns have names those that are asked for, in that order; anything else as it is."""
+    """Return the columns of X with the given names, in that order; if X has no column names, X itself."""
     columns = list(getattr(X, "columns", ()))
     if not columns or not all(isinstance(name, str) for name in columns):
         return X
@@ -66,7 +66,7 @@ def _columns_named(X: Any, names: Sequence[str]) -> Any:
 
 @contextmanager
 def naming_columns(X: Any) -> Iterator[None]:
-    """Where the columns of a table do not all become numbers: ValueError that names the first that does not."""
+    """Turn an error of converting a table into a ValueError that names the first column that is not numeric."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -86,7 +86,7 @@ def naming_columns(X: Any) -> Iterator[None]:
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """(n,) weights, at least zero and not all zero; None stays None."""
+    """Return sample weights as an (n,) array, nonnegative and not all zero; None stays None."""
     if sample_weight is None:
         return None
     try:
@@ -114,10 +114,10 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
 
 
 def require_finite(rows: Rows, table: Any = None) -> None:
-    """ValueError that names the first row and column with NaN, infinity or a number whose square overflows.
+    """Raise a ValueError that names the first row and column with NaN, infinity or a number whose square overflows.
 
-    Where the rows come from a table, its name of the column too. No BLAS here: its threads would go on spinning beside
-    the first passes.
+    The name of the column comes from the table, if one is given. BLAS is avoided here because its threads would keep
+    spinning during the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return

@@ -1,4 +1,4 @@
-"""What goes into a pass over the rows."""
+"""Whitened mixtures: the input of a pass over the rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,18 +11,19 @@ from gaussmix.core.typing import FloatArray, Form, IntArray
 
 @dataclass(frozen=True, eq=False)
 class CommonBasis:
-    """What full factors have in common: ``W[k] = basis diag(scales[k]) U[k]`` with some orthogonal ``U[k]``.
+    """A basis that full factors share: ``W[k] = basis diag(scales[k]) U[k]`` with some orthogonal ``U[k]``.
 
-    ``|x W[k]| = |x basis diag(scales[k])|``, so rows that are turned once need d numbers of a component, not d^2.
+    Because ``|x W[k]| = |x basis diag(scales[k])|``, rows that are transformed once need d numbers per component
+    instead of d^2.
 
     Attributes
     ----------
     form : {"diagonal", "spherical"}
-        The shape of the scales.
+        Form of the scales.
     basis : (d, d) array
-        Of diagonal scales orthogonal; of spherical ones an upper triangular factor itself: ``U[k]`` is the identity.
+        Orthogonal for diagonal scales. For spherical scales an upper triangular factor, and ``U[k]`` is the identity.
     scales : array
-        Positive: diagonal (k, d), spherical (k,).
+        Positive numbers: diagonal (k, d), spherical (k,).
     """
 
     form: Form
@@ -32,24 +33,24 @@ class CommonBasis:
 
 @dataclass(frozen=True, eq=False)
 class WhitenedMixture:
-    """A mixture in the form every engine reads, whatever structure or prior it came from.
+    """A mixture in the form that engines read, for any covariance structure and prior.
 
     ``score[n, k] = offsets[k] - 1/2 |(x[n] - means[k]) W[k]|^2`` is ``log w_k N(x_n | k)``.
 
     Attributes
     ----------
     form : {"full", "tied", "diagonal", "spherical"}
-        The shape of the factors.
+        Form of the factors.
     offsets : (k,) array
-        ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component without weight.
+        ``log w_k + log det W_k - d/2 log 2 pi``; ``-inf`` for a component of weight zero.
     means : (k, d) array
-        Where each component lies.
+        Means of the components.
     factors : array
         ``W``, upper triangular with ``W W' = inverse(covariance)``: full (k, d, d), tied (d, d), diagonal (k, d),
         spherical (k,).
     common : CommonBasis, optional
-        With full factors that have a basis in common: another way to the same scores, which an engine may take where it
-        is quicker. Moments are in the units of the factors in any case.
+        Basis that full factors share. An engine may use it to compute the same scores faster. Moments are always in
+        the units of the factors.
     """
 
     form: Form
@@ -60,26 +61,26 @@ class WhitenedMixture:
 
     @property
     def n_components(self) -> int:
-        """How many components there are."""
+        """The number of components."""
         return self.means.shape[0]
 
     @property
     def n_features(self) -> int:
-        """How many features a row has."""
+        """The number of features."""
         return self.means.shape[1]
 
     def take(self, components: Sequence[int] | IntArray) -> "WhitenedMixture":
-        """Take some of the components.
+        """Return some of the components.
 
         Parameters
         ----------
         components : sequence of int
-            The component that comes first, second, ...; one may come several times.
+            Positions of the components, in the order of the result; repeats are allowed.
 
         Returns
         -------
         WhitenedMixture
-            With the same scores: its density is what these components contribute.
+            The components with unchanged scores: its density is the contribution of these components.
         """
         at = np.asarray(components, dtype=np.int64)
         common = self.common and replace(self.common, scales=self.common.scales[at])

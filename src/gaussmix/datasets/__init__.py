@@ -1,4 +1,4 @@
-"""The one table that the package carries, for the demo and the examples."""
+"""Data set of the demo and the examples."""
 
 from importlib.resources import files
 
@@ -8,12 +8,12 @@ from gaussmix.core.typing import FloatArray
 
 
 def load_old_faithful() -> tuple[FloatArray, tuple[str, ...]]:
-    """The eruptions of the Old Faithful geyser, Yellowstone, in 1985.
+    """Return 272 eruptions of the Old Faithful geyser, Yellowstone, in 1985.
 
     Returns
     -------
     rows : (272, 2) array
-        How long the eruption lasted and how long the next one was waited for, in minutes.
+        Duration of the eruption and waiting time to the next one, in minutes.
     feature_names : tuple of str
         "eruptions" and "waiting".
 

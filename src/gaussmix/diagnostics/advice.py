@@ -1,4 +1,4 @@
-"""Advice: the smallest changes that would help, chosen from the facts of a report."""
+"""Advice: small changes that may help, based on the facts of a report."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ _MOST_COLUMNS = 5
 
 
 def advice_for_rows(rows: dict[str, Any]) -> list[str]:
-    """Return at most two sentences about rows that are to be fitted."""
-    return (_columns(rows) + _shape(rows) + _outliers(rows))[:_MOST]
+    """Return at most two sentences of advice about rows before a fit."""
+    return (_columns(rows) + _logarithms(rows) + _shape(rows) + _outliers(rows))[:_MOST]
 
 
 def advice_for_fit(facts: dict[str, Any]) -> list[str]:
-    """Return at most two sentences about a fit."""
+    """Return at most two sentences of advice about a fit."""
     rows, fit = facts.get("rows"), facts.get("fit")
     columns = [] if rows is None else _columns(rows)
     advice = columns + ([] if fit is None or fit["converged"] else ["Increase max_iter."])
     if fit is not None and ridge_matters(fit):
         advice.append(f"Use a smaller reg_covar, or multiply {fit['ridge']['column']} by a constant.")
-    if not columns:  # columns that are to be left out make components singular
+    if not columns:  # redundant columns make components singular
         advice += _components(facts["components"])
     if rows is not None and not advice:
-        advice += _shape(rows)
+        advice += _logarithms(rows) + _shape(rows)
     starts = None if fit is None else fit["starts"]
     if starts is not None and starts["share_best"] < _RARE:
-        advice.append("Use more starts: few reached the best optimum, so there may be a better one.")
+        advice.append("Use more starts: few of them reached the best optimum, so there may be a better one.")
     if rows is not None:
         advice += _outliers(rows)
     return advice[:_MOST]
@@ -44,6 +44,11 @@ def _columns(rows: dict[str, Any]) -> list[str]:
     return [f"Leave out {join_words(dropped, _MOST_COLUMNS)}."] if dropped else []
 
 
+def _logarithms(rows: dict[str, Any]) -> list[str]:
+    skewed = [found["column"] for found in rows["skewed"]]
+    return [f"Fit the logarithm of {join_words(skewed, _MOST_COLUMNS)}."] if skewed else []
+
+
 def _components(components: list[dict[str, Any]]) -> list[str]:
     bad = [found for found in components if found["troubles"]]
     if not bad:
@@ -52,7 +57,7 @@ def _components(components: list[dict[str, Any]]) -> list[str]:
     if causes <= {"collapsed", "ridged"}:
         return ["Check the rows and the units of components that do not vary, or use a simpler covariance_type."]
     surely = sum(found["troubles"] != ["unpaid"] for found in bad)
-    fewer = len(components) - surely - (len(bad) > surely)  # without one of them, the others may be worth theirs
+    fewer = len(components) - surely - (len(bad) > surely)  # removing one may suffice
     if fewer < 1:
         return ["Use a simpler covariance_type, or more rows."]
     return [f"Use fewer components: n_components={fewer}."]
@@ -82,11 +87,11 @@ def too_few_rows(rows: dict[str, Any]) -> bool:
 
 
 def ridge_matters(fit: dict[str, Any]) -> bool:
-    """Return whether the variance added by ``reg_covar`` is noticeable."""
+    """Return whether the variance added by ``reg_covar`` is not negligible."""
     return bool(fit["ridge"]["share"] > _RIDGE_SHARE)
 
 
 def units_matter(rows: dict[str, Any]) -> bool:
-    """Return whether one column dominates, as it does in spherical components if its standard deviation is greatest."""
+    """Return whether a column dominates spherical components because of its standard deviation."""
     spreads = rows["spreads"]
     return rows["covariance_type"] == "spherical" and spreads is not None and spreads["ratio"] > _SPREADS

@@ -1,4 +1,4 @@
-"""Diagnostics of columns: constant, ordered, repeated, collinear and discrete ones."""
+"""Diagnostics of columns: constant, ordered, repeated, collinear and discrete columns."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ import numpy as np
 
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.diagnostics.distributions import distribution_facts
 
-_REPEATS = 1e-10  # 1 - |correlation|: less is rounding
-_COLLINEAR = 1e3  # variance inflation: all but a thousandth of the variance is explained by the others
-_ORDERED_ROWS = 20  # chance orders no more than two in 20! columns
-_MOST_FEATURES = 1_000  # for more, no correlation matrix is made
-_SHARE = 0.05  # of the greatest coefficient; columns with smaller ones are not named
+_REPEATS = 1e-10  # 1 - |correlation|; smaller values are rounding
+_COLLINEAR = 1e3  # variance inflation factor: the others explain all but a thousandth of the variance
+_ORDERED_ROWS = 20  # the probability that random values are ordered is 2 / 20!
+_MOST_FEATURES = 1_000  # for more, no correlation matrix is computed
+_SHARE = 0.05  # share of the greatest coefficient; columns with smaller ones are not named
 _FEW_VALUES, _COMMON = 20, 0.2
 
 
@@ -26,9 +27,12 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
     deviations = np.sqrt(shares @ centered**2)
     varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)
     facts: dict[str, Any] = {"constant": [names[at] for at in np.flatnonzero(constant)]}
-    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and _is_ordered(rows[:, at])]
+    facts["ordered"] = [names[at] for at in varying if len(names) > 1 and is_ordered(rows[:, at])]
     facts["spreads"] = _spreads(deviations, varying, names)
-    facts["discrete"] = [found for at in varying if (found := _discrete(rows[:, at], names[at]))]
+    facts.update(discrete=[], skewed=[], heavy_tails=[], point_masses=[])
+    for at in varying:
+        for kind, found in _values(rows[:, at]).items():
+            facts[kind].append({"column": names[at], **found})
     facts.update(duplicates=[], collinear=[], condition=None)
     if 2 <= len(varying) <= _MOST_FEATURES:
         standard = centered[:, varying] / deviations[varying]
@@ -39,7 +43,15 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
     return facts
 
 
-def _is_ordered(values: FloatArray) -> bool:
+def _values(column: FloatArray) -> dict[str, dict[str, Any]]:
+    """Describe a column of few values, or the distribution of one with many."""
+    distinct, counts = np.unique(column, return_counts=True)
+    few = _discrete(distinct, counts)
+    found = distribution_facts(column, distinct, counts)
+    return found if few is None else {"discrete": few} | {kind: found[kind] for kind in found if kind != "point_masses"}
+
+
+def is_ordered(values: FloatArray) -> bool:
     """Return whether the values are integers that increase, or decrease, with every row, as identifiers do."""
     steps = np.diff(values)
     monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
@@ -58,20 +70,19 @@ def _spreads(deviations: FloatArray, varying: IntArray, names: tuple[str, ...]) 
     }
 
 
-def _discrete(column: FloatArray, name: str) -> dict[str, Any] | None:
-    values, counts = np.unique(column, return_counts=True)
-    common = counts.argmax()
-    share = float(counts[common] / len(column))
-    few = len(values) <= _FEW_VALUES and len(column) >= 5 * len(values)
-    if not few and not (share >= _COMMON and counts[common] >= 10):
+def _discrete(distinct: FloatArray, counts: IntArray) -> dict[str, Any] | None:
+    n, commonest = int(counts.sum()), int(counts.argmax())
+    share = float(counts[commonest] / n)
+    few = len(distinct) <= _FEW_VALUES and n >= 5 * len(distinct)
+    if not few and not (share >= _COMMON and counts[commonest] >= 10):
         return None
-    return {"column": name, "n_distinct": len(values), "commonest": float(values[common]), "share": share}
+    return {"n_distinct": len(distinct), "commonest": float(distinct[commonest]), "share": share}
 
 
 def _duplicates(
     found: list[dict[str, str]], rows: FloatArray, varying: IntArray, correlations: FloatArray, names: tuple[str, ...]
 ) -> BoolArray:
-    """(v,) which of the varying columns do not repeat an earlier one; the others are appended to ``found``."""
+    """Return (v,) bools: whether each varying column does not repeat an earlier one; append the others to ``found``."""
     kept = np.ones(len(varying), dtype=np.bool_)
     for second in range(1, len(varying)):
         alike = np.flatnonzero(kept[:second] & (np.abs(correlations[:second, second]) > 1 - _REPEATS))

@@ -65,7 +65,7 @@ class EMTrace:
             object.__setattr__(self, name, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
+        """Keep copies read-only."""
         return type(self), (self.mixtures, self.log_likelihood, self.bound, self.divergence)
 
     @property
@@ -168,7 +168,7 @@ class _Recorder(AbstractUpdate):
 
 
 def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
-    """(m, 3, 2) the bound and the divergence at three points of each pass, summed over the rows."""
+    """Return the bound and the divergence (m, 3, 2) at three points of each pass, summed over the rows."""
     engine, weights, sums = NativeEngine(rows.values), rows.explicit_weights, []
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(mixtures[0].weights), (rows.n_rows, mixtures[0].n_components))
@@ -185,7 +185,7 @@ def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
 
 
 def _parts(log_q: FloatArray, scores: FloatArray, log_posterior: FloatArray) -> FloatArray:
-    """(2, n) the bound and the divergence of each row: Bishop (2006), equations 9.71 and 9.72.
+    """Return the bound and the divergence (2, n) of each row: Bishop (2006), equations 9.71 and 9.72.
 
     All arguments are (n, k); ``scores`` are log w_k N(x given k), ``log_posterior`` log p(k given x). Components of
     weight 0 contribute nothing, because q is 0 and 0 log 0 is 0.

@@ -1,17 +1,18 @@
-"""Diagnostics of a fit: why it stopped, which starts agreed, which components are unsound."""
+"""Diagnostics of a fit: the reason for its end, the agreement of starts, the soundness of components."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import free_of
+from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
+from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
 from gaussmix.diagnostics.overlap import overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
@@ -26,26 +27,26 @@ _SAME_OPTIMUM = 1e-2  # nats
 
 @dataclass(frozen=True, eq=False)
 class FitRecord:
-    """How a fit went, as far as it is not part of the mixture.
+    """Information about a fit that is not part of the mixture.
 
     Attributes
     ----------
     stop_reason : str
-        Why EM stopped, in a sentence.
+        Reason why EM stopped, as a sentence.
     converged : bool
         Whether EM converged.
     n_iter : int
-        The number of iterations.
+        Number of iterations.
     update : MaximumLikelihood
-        The M-step of the fit.
+        M-step of the fit.
     start_log_likelihoods : (s,) array, or None
-        Log-likelihoods of the candidates that were fitted to the end, in nats, best first.
+        Final log-likelihoods of the starts that were not abandoned, in nats, best first.
     history : dict of arrays, or None
         ``"seconds"``: the time since the fit began, at the start and after each iteration.
     columns : ColumnReduction, or None
-        The reduction of the columns, if some were left out.
+        Reduction of the columns, if some were left out.
     reduced : Mixture, or None
-        The mixture of the columns that were kept, if some were left out.
+        Mixture of the columns that were kept, if some were left out.
     """
 
     stop_reason: str
@@ -59,12 +60,12 @@ class FitRecord:
 
     @classmethod
     def of(cls, result: FitResult) -> Self:
-        """Take the record from the result of a fit.
+        """Extract the record from the result of a fit.
 
         Parameters
         ----------
         result : FitResult
-            Such as ``fit_result_`` of a fitted `GaussianMixture`.
+            Result, such as ``fit_result_`` of a fitted `GaussianMixture`.
 
         Returns
         -------
@@ -88,7 +89,7 @@ def inspect_fit(
 ) -> Report:
     """Report on a fit; without rows the report covers only the parameters.
 
-    Without a record, as for a model from a file, the report does not cover the course of the fit. Redundant columns of
+    Without a record, as for a model from a file, the report does not cover convergence and starts. Redundant columns of
     the rows are then left out before components are examined, as in a fit.
 
     Parameters
@@ -96,11 +97,11 @@ def inspect_fit(
     mixture : Mixture
         The fitted mixture.
     record : FitRecord or None
-        How the fit went, if this is known.
+        Record of the fit, if known.
     rows : (n, d) array, optional
-        The rows of the fit; finite numbers.
+        Rows of the fit; finite numbers.
     row_weights : (n,) array, optional
-        The weights of the rows in the fit.
+        Weights of the rows in the fit.
 
     Returns
     -------
@@ -134,15 +135,18 @@ def inspect_fit(
         some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
         shares = mixture.responsibilities(some.values).max(axis=1)
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
+        for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
+            found["shape"] = shape
+        facts["interrupted"] = interrupted_components(mixture, some.values) if given.n_features == 1 else []
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
 
 
 def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
-    """Return the reduction of the columns in a fit of such covariances to the rows."""
+    """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    return ColumnReduction.of(rows, free_of(type(mixture.covariance)).name)
+    return ColumnReduction.of(rows, structure_of(mixture.covariance.form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
@@ -159,7 +163,7 @@ def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
 
 
 def _ridge(mixture: Mixture, ridge: float, constant: list[str]) -> dict[str, Any]:
-    """Compare the variance that was added with the smallest within-component variance of a column that varies."""
+    """Compare the ridge with the smallest within-component variance of a column that is not constant."""
     variances = mixture.weights @ mixture.covariance.variances()
     names = mixture.names
     least = min(range(len(names)), key=lambda at: (names[at] in constant, variances[at]))
@@ -173,13 +177,15 @@ def _time(history: dict[str, FloatArray] | None) -> dict[str, Any] | None:
 
 
 def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows | None) -> list[dict[str, Any]]:
-    """Return the facts about each component, with the reasons why it is unsound."""
+    """Return the facts about each component, including the reasons why it is unsound."""
     k = mixture.n_components
     condition, correlation = conditions(mixture)
+    spreads = relative_spreads(mixture)
     found: list[dict[str, Any]] = [
         {
             "weight": float(mixture.weights[at]),
             "count": None,
+            "relative_spread": float(spreads[at]),
             "condition": float(condition[at]),
             "correlation_condition": float(correlation[at]),
             "loss_without": None,

@@ -16,8 +16,8 @@ def overlap_facts(mixture: Mixture) -> dict[str, Any]:
     The overlap of a pair is the sum of its two misclassification probabilities,
     ``w[i] = P(p_j N(x | j) > p_i N(x | i) | x of i)``: Maitra and Melnykov, Simulating data to study performance
     of finite mixture modeling and clustering algorithms, Journal of Computational and Graphical Statistics 19 (2010),
-    354-376. They are estimated from 2,000 rows drawn from each component (fewer if there are many components), the same
-    rows every time.
+    354-376. They are estimated from 2,000 rows drawn from each component (fewer if there are many components), with a
+    fixed seed.
     """
     k, d = mixture.means.shape
     draws = max(100, min(_DRAWS, _NUMBERS // (k * k)))

@@ -1,4 +1,4 @@
-"""The log-likelihood that a fit loses without one of its components."""
+"""Loss of log-likelihood when a component is removed from a fit."""
 
 import numpy as np
 
@@ -18,11 +18,11 @@ _LEAST_ROWS = 10_000
 
 
 def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows) -> list[float | None]:
-    """Return the nats that the fit loses when a component is left out and the others are fitted for ten iterations.
+    """Return the nats that a fit loses when a component is removed and the others are fitted for ten iterations.
 
-    The whole fit is continued for ten iterations too. Of many rows only some are used, and the loss is scaled up.
+    The whole fit is continued for ten iterations too. If there are many rows, some are used and the loss is scaled up.
     Before any iteration the loss is ``sum_n log((1 - weight[k]) / (1 - r[n, k]))``, and iterations can only reduce it.
-    So only the five components with the smallest such loss are tried; the others get None. A component also gets None
+    Only the five components with the smallest initial loss are tried; the others get None. A component also gets None
     if without it the density of some row is zero in double precision.
 
     Returns
@@ -39,12 +39,12 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
         rows = draw_rows(rows, limit, np.random.default_rng(0))
     engine = NativeEngine.of(rows)
     shares = engine.score_rows(mixture.whitened(), "responsibilities")
-    gains = np.log(np.maximum(1 - shares, _EPSILON))  # bounded where a row belongs to one component with certainty
+    gains = np.log(np.maximum(1 - shares, _EPSILON))  # bounded if a responsibility is 1
     bounds = rows.total * np.log(np.maximum(1 - mixture.weights, _EPSILON))
     bounds -= gains.sum(axis=0) if rows.weights is None else rows.weights @ gains
     whole = _refitted(engine, update, mixture)
     for component in np.argsort(bounds, kind="stable")[:_CANDIDATES]:
-        if mixture.weights[component] == 1:  # no component with a weight would remain
+        if mixture.weights[component] == 1:  # no other component has a positive weight
             continue
         try:
             without = _refitted(engine, update, mixture.take(np.delete(np.arange(k), component)))

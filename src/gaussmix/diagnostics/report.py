@@ -1,18 +1,20 @@
-"""A report: facts as numbers, and the sentences made from them."""
+"""Reports: facts as numbers, and sentences about them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
+from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
+from gaussmix.diagnostics.component_shapes import is_small, is_wide
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHOWN = 5
 _GROUPED = 3  # components with the same troubles that share an entry
-_OVERLAP = 0.05
+_OVERLAP, _STRONG_OVERLAP = 0.05, 0.2
+_UNCERTAIN = 0.8
 _CONDITION = 1e4
 _BYTES = 100e6
 _DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
@@ -20,7 +22,7 @@ _DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
 _TROUBLES = {
     "empty": "has no rows",
     "collapsed": "collapsed: its rows do not vary in some direction",
-    "ridged": "has a regular covariance only because of reg_covar",
+    "ridged": "would have a singular covariance without reg_covar",
     "few": "has too few rows for its own parameters",
     "spurious": "is so thin that its rows may lie close together by chance",
     "unpaid": "is not worth its parameters: {own} parameters gain {loss:.2g} nats",
@@ -40,7 +42,7 @@ class Report:
     Attributes
     ----------
     facts : dict
-        Nested; strings, numbers, lists and None, which ``json.dumps`` accepts.
+        Nested dictionary of strings, numbers, lists and None, which ``json.dumps`` accepts.
     """
 
     facts: dict[str, Any]
@@ -86,6 +88,12 @@ def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
             f"{found['commonest']:g}"
             for found in rows["discrete"]
         ],
+        "skewed": [_skewed(found) for found in rows["skewed"]],
+        "heavy tails": [
+            f"{found['column']} has tails at least {found['ratio']:.2g} times as long as those of a normal distribution"
+            for found in rows["heavy_tails"]
+        ],
+        "repeated values": [_point_mass(found) for found in rows["point_masses"]],
         "units": [_units(rows["spreads"])] if units_matter(rows) else [],
         "repeated rows": _repeated_rows(rows),
         "outliers": _outliers(rows["outliers"]),
@@ -113,6 +121,18 @@ def _collinear(found: dict[str, Any]) -> str:
     share = found["unexplained"]
     rest = "up to rounding" if share < 1e-11 else f"except for {share:.2g} of its variance"
     return f"{found['column']} is a linear function of {join_words(found['of'], _SHOWN)}, {rest}"
+
+
+def _skewed(found: dict[str, Any]) -> str:
+    return (
+        f"{found['column']} has skewness {found['skewness']:.2g}, its logarithm {found['skewness_of_logarithm']:.2g}; "
+        f"a normal distribution describes the logarithm better, by {found['gain']:.2g} nats per row"
+    )
+
+
+def _point_mass(found: dict[str, Any]) -> str:
+    end = "" if found["end"] is None else f", its {found['end']} value,"
+    return f"{found['column']} is {found['value']:g}{end} in {found['share']:.1%} of the rows and rarely near it"
 
 
 def _units(spreads: dict[str, Any]) -> str:
@@ -143,7 +163,7 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
     starts = fit["starts"]
     if starts is not None:
         gap = "" if starts["gap"] is None else f"; the next optimum is {starts['gap']:.3g} nats lower"
-        text = f"{starts['n_best']} of {starts['n']} reached the best optimum{gap}"
+        text = f"{starts['n_best']} of {starts['n']} starts that were not abandoned reached the best optimum{gap}"
         yield Entry("starts", text, flagged=starts["n_best"] == 1)
     if ridge_matters(fit):
         ridge = fit["ridge"]
@@ -174,8 +194,52 @@ def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     condition = components[worst]["correlation_condition"]
     if condition > _CONDITION and not components[worst]["troubles"]:
         yield Entry("condition", f"{condition:.1e} for the correlation matrix of component {worst}", flagged=True)
+    yield from _shape_entries(facts)
     if len(components) > 1:
-        yield Entry("certainty", _certainty(facts["overlap"]))
+        overlap = facts["overlap"]
+        worst_overlap = max((pair["overlap"] for pair in overlap["pairs"]), default=0.0)
+        uncertain = worst_overlap >= _STRONG_OVERLAP or overlap["certainty"] < _UNCERTAIN
+        yield Entry("certainty", _certainty(overlap), flagged=uncertain)
+
+
+def _shape_entries(facts: dict[str, Any]) -> Iterator[Entry]:
+    components = facts["components"]
+    small = [at for at, found in enumerate(components) if is_small(found["weight"], len(components))]
+    if small:
+        sizes = [f"component {at} has {components[at]['weight']:.2%} of the rows" for at in small]
+        yield Entry("small", join_clauses(sizes, _SHOWN), flagged=True)
+    wide = [
+        f"component {at} is {found['relative_spread']:.2g} times as wide as the others and has "
+        f"{found['weight']:.1%} of the rows: it may collect outliers"
+        for at, found in enumerate(components)
+        if is_wide(found["weight"], found["relative_spread"])
+    ]
+    if wide:
+        yield Entry("wide", join_clauses(wide, _SHOWN), flagged=True)
+    shapes = [(at, found["shape"]) for at, found in enumerate(components) if found.get("shape") is not None]
+    texts = [
+        f"component {at} is skewed in {shape['skewed']} (skewness {shape['skewness']:.2g})"
+        for at, shape in shapes
+        if shape["skewed"] is not None
+    ]
+    texts += [
+        f"component {at} has {shape['outside']:.1%} of its rows outside the ellipsoid that should hold 99.9%"
+        for at, shape in shapes
+        if shape["outside"] is not None
+    ]
+    if texts:
+        yield Entry("not normal", join_clauses(texts, _SHOWN), flagged=True)
+    sides = [
+        f"component {found['component']} has rows on both sides of {_components_named(found['within'])}"
+        for found in facts.get("interrupted", [])
+    ]
+    if sides:
+        text = f'{join_clauses(sides, _SHOWN)}; equal variances (covariance_type="tied") give one threshold'
+        yield Entry("order", text, flagged=True)
+
+
+def _components_named(numbers: list[int]) -> str:
+    return f"{plural('component', len(numbers))} {join_words(numbers, _SHOWN)}"
 
 
 def _certainty(overlap: dict[str, Any]) -> str:
@@ -189,7 +253,7 @@ def _certainty(overlap: dict[str, Any]) -> str:
 
 
 def number_ranges(numbers: list[int]) -> str:
-    """Return ascending numbers as text, consecutive ones by the first and the last: ``1, 4 to 9``."""
+    """Return ascending numbers as text, with ranges for consecutive ones: ``1, 4 to 9``."""
     starts = [at for at, number in enumerate(numbers) if at == 0 or number > numbers[at - 1] + 1]
     ends = [*(start - 1 for start in starts[1:]), len(numbers) - 1]
     ranges = [

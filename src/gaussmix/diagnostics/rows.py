@@ -10,16 +10,17 @@ from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.text import default_names
+from gaussmix.core.text import default_names, join_words
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
-from gaussmix.diagnostics.columns import column_facts
+from gaussmix.diagnostics.columns import column_facts, is_ordered
 from gaussmix.diagnostics.report import Report
 
 _FAR, _NEIGHBORS = 5.0, 3
-_COMPARED = 2_000  # the rows that a candidate is compared with
+_COMPARED = 2_000  # rows with which a candidate is compared
 _START_ROWS = 100_000
+_SHOWN, _FEW_DISTINCT = 5, 0.2
 
 
 def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
@@ -28,13 +29,13 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     Parameters
     ----------
     X : (n, d) array-like or table
-        The rows. Of large data about 100,000 rows are examined, and the report says so.
+        The rows. If there are more than about 100,000, a subsample is examined, and the report says so.
     sample_weight : (n,) array-like, optional
-        How many rows each row counts as.
+        Nonnegative weights; a weight of 2 counts as two equal rows.
     n_components : int, default=1
-        The number of components of the planned fit.
+        Number of components of the planned fit.
     covariance_type : str, default="full"
-        A covariance type of `GaussianMixture`.
+        Covariance type of the planned fit, as in `GaussianMixture`.
 
     Returns
     -------
@@ -69,6 +70,38 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     return Report({"rows": facts, "advice": advice_for_rows(facts)})
 
 
+def row_warnings(rows: WeightedRows) -> list[str]:
+    """Return sentences about columns that number the rows, and about rows of which few are distinct.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Finite numbers.
+
+    Returns
+    -------
+    list of str
+        Empty for most tables.
+    """
+    some = fixed_subsample(rows)
+    names = rows.names or default_names(rows.n_features)
+    found = []
+    ordered = [name for name, column in zip(names, some.rows.values.T, strict=True) if is_ordered(column)]
+    if ordered and len(ordered) < len(names):
+        verb = "increases or decreases" if len(ordered) == 1 else "increase or decrease"
+        left = [name for name in names if name not in ordered]
+        found.append(
+            f"{join_words(ordered, _SHOWN)} {verb} with every row, as a row number does. Fit the other columns "
+            f"({join_words(left, _SHOWN)}) unless this is a measurement."
+        )
+    distinct = _n_distinct(rows.values, some)
+    if distinct < _FEW_DISTINCT * some.rows.n_rows:
+        found.append(
+            f"{distinct:,} of {rows.n_rows:,} rows are distinct. Components may describe repeated values, not clusters."
+        )
+    return found
+
+
 def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> dict[str, Any]:
     """Return the facts about the rows."""
     d, some = rows.n_features, fixed_subsample(rows)
@@ -96,7 +129,7 @@ def _n_distinct(rows: Rows, some: Subsample) -> int:
     """Return the number of distinct rows, estimated unless all rows are examined."""
     if not some.complete:
         return round(min(estimated_distinct(rows), len(rows)))
-    with np.errstate(over="ignore"):  # equal rows have equal sums of products; other rows hardly ever have
+    with np.errstate(over="ignore"):  # random projections of distinct rows differ almost surely
         mixed = (some.rows.values * np.random.default_rng(0).standard_normal(some.rows.n_features)).sum(axis=1)
     return len(np.unique(mixed))
 
@@ -119,7 +152,7 @@ def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     if not candidates.size:
         return none
     others = scaled
-    if len(scaled) > _COMPARED:  # neighbors of a candidate are drawn too, unless they are few
+    if len(scaled) > _COMPARED:  # the sample contains neighbors of a candidate, unless they are few
         others = scaled[np.random.default_rng(0).choice(len(scaled), _COMPARED, replace=False)]
         others = np.concatenate([others, scaled[candidates]])
     distances = np.concatenate([_near(scaled[piece], others) for piece in _pieces(candidates, others)])
@@ -141,7 +174,7 @@ def _pieces(candidates: IntArray, others: FloatArray) -> list[IntArray]:
 
 
 def _near(rows: FloatArray, others: FloatArray) -> FloatArray:
-    """(m,) the Chebyshev distance to the third-nearest of the others; the nearest is the row itself."""
+    """Return the Chebyshev distances (m,) to the third-nearest other row; the nearest row is the row itself."""
     nth = min(_NEIGHBORS, len(others) - 1)
     return np.asarray(np.partition(cdist(rows, others, "chebyshev"), nth, axis=1)[:, nth])
 

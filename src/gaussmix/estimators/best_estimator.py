@@ -1,4 +1,4 @@
-"""The estimator of the best model of a search, without another fit."""
+"""Fitted estimator of the best model of a search."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ def estimator_of_cell(
 ) -> GaussianMixture:
     """Return a fitted `GaussianMixture` with the fit of a cell.
 
-    If columns were left out of the search, the mixture covers all columns, with a free structure.
+    If redundant columns were left out of the search, the mixture covers all columns, with full covariances.
 
     Parameters
     ----------
     cell : Cell
-        With a fit.
+        Cell with a fit.
     rows : WeightedRows
-        All columns.
+        Rows with all columns.
     columns : ColumnReduction or None
-        The columns that the search kept.
+        Columns kept by the search.
     reg_covar, random_state
         Parameters of the estimator.
     feature_names : (d,) array of str, optional

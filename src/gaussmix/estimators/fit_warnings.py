@@ -1,4 +1,4 @@
-"""What may be wrong with a fit, as warnings that name the components."""
+"""Warnings about problems of a fit, with the components."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from gaussmix.fitting.stopping import Stop
 
 
 def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
-    """Warn of each problem of a fit; the warnings point to the call of ``fit``."""
+    """Issue a warning for each problem of a fit, with the location of the call of ``fit``."""
     fit, soundness = result.fit, result.soundness
     if not fit.stop.is_converged and fit.stop is not Stop.START:
         remedy = (
@@ -38,24 +38,25 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         ),
         (
             held,
-            f"kept regular by reg_covar={reg_covar} alone: in some direction the rows vary no more than "
-            "that. Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
+            f"would be nearly singular without reg_covar={reg_covar}: in some direction, the variance is no larger. "
+            "Check the units of the columns, leave out constant and duplicate ones, or use fewer components.",
         ),
         (
             soundness.collapsed & ~empty & regular,
-            "collapsed: in some direction the rows do not vary, and a penalty alone keeps the covariance regular. "
+            "collapsed: the rows do not vary in some direction, and only the penalty keeps the covariance nonsingular. "
             'Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
         ),
         (
             soundness.few & ~soundness.collapsed & ~empty & regular,
-            "short of rows: fewer than the covariance needs. Use fewer components or a simpler covariance_type.",
+            "may be unreliable: there are fewer rows than the covariance needs. Use fewer components or a simpler "
+            "covariance_type.",
         ),
         (
             soundness.spurious & ~soundness.collapsed & ~soundness.few & ~empty & regular,
-            "may be spurious: few rows that lie close together by chance. Use fewer components, more rows or "
+            "may be spurious: a few rows that lie close together by chance. Use fewer components, more rows or "
             'reg_covar="inverse-wishart".',
         ),
-        (empty, "left without rows: the weight is 0. Use fewer components or another start."),
+        (empty, "lost all rows: the weight is 0. Use fewer components or another start."),
     ):
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning

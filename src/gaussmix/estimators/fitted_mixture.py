@@ -1,4 +1,4 @@
-"""What every estimator with a fitted mixture can do: labels, densities, criteria, samples, and its parameters."""
+"""Methods and attributes of all estimators with a fitted mixture."""
 
 from typing import Any
 
@@ -259,6 +259,6 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
 
 
 def _read_only(array: FloatArray) -> FloatArray:
-    """Make a computed attribute read-only, because a change of it would have no effect."""
+    """Make a computed array read-only, because changing it would have no effect."""
     array.flags.writeable = False
     return array

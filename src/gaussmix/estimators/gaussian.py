@@ -1,4 +1,4 @@
-"""`GaussianMixture`: checks its input, calls `fit_mixture`, keeps the result. No algorithm is here."""
+"""`GaussianMixture` estimator: checks its input, calls `fit_mixture` and keeps the result."""
 
 import math
 import time
@@ -44,7 +44,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
     the few differences listed in docs/from-scikit-learn.md. In addition, it takes ``sample_weight``, transforms rows to
-    responsibilities, and has the frozen ``mixture_`` and ``stop_reason_``.
+    responsibilities, and has the immutable ``mixture_`` and ``stop_reason_``.
 
     Parameters
     ----------
@@ -53,27 +53,28 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     covariance_type : str, default="full"
         "full", "tied", "diag" or "spherical": a covariance matrix for each component, one for all, a variance for each
         feature, or one for each component. Or three of mclust's letters for the volume, the shape and the orientation
-        of the components: E if equal, V if variable, I if there are none. EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV
+        of the components: E if equal, V if variable, I for the identity. EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV
         VEV EVV VVV.
     tol : "auto" or float, default="auto"
-        "auto" ends EM when the log-likelihood of all rows is an estimated 1e-4 nats below the optimum. A number means
-        what it means in scikit-learn: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
+        "auto" ends EM when the log-likelihood of all rows is an estimated 1e-4 nats below the optimum. A number has
+        scikit-learn's meaning: EM ends when an iteration changes the mean log-likelihood by less (nats per row).
     reg_covar : "auto", float, "chen-tan" or "inverse-wishart", default="auto"
-        Regularization of the covariances. "auto" is a penalty in the units of the data, far too weak to change a sound
-        component: 1e-10 rows of the covariance within clusters. A number is added to every variance, in squared units
-        of the data, as in scikit-learn. "chen-tan" is the penalty of Chen and Tan (2009) with 1/sqrt(n) rows of the
-        covariance of the data; "inverse-wishart" is the prior of Fraley and Raftery (2007), for components of few rows.
+        Regularization of the covariances. "auto" is a penalty with the weight of 1e-10 rows that have the covariance
+        within clusters, far too weak to change a sound component. A number is added to every variance, in squared units
+        of the data, as in scikit-learn. "chen-tan" is the penalty of Chen and Tan (2009), with the weight of 1/sqrt(n)
+        rows that have the covariance of the data; "inverse-wishart" is the prior of Fraley and Raftery (2007), for
+        components of few rows.
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        "auto" is 8 competing starts (16 for more than 12 components), or one if ``init_params`` names a method. With a
-        method, each start is drawn anew from ``random_state`` and runs to the end; the one with the greatest likelihood
+        Number of starts. "auto" is 8 (16 for more than 12 components), or 1 if ``init_params`` names a method. With a
+        method, each start is drawn from ``random_state`` and runs to convergence; the fit with the greatest likelihood
         is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
-        "auto" is a search: starts of several kinds compete, and components are merged and split where this finds a
-        better optimum. Or one method: k-means clusters; the cells around k-means++ seeds; random responsibilities; the
-        cells around randomly chosen rows; or your own labels (n,) or responsibilities (n, k). Of many rows a sample is
-        searched: docs/starting-and-stopping.md.
+        "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
+        better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
+        k-means clusters; the nearest k-means++ seed; random responsibilities; the nearest of k randomly chosen rows. Or
+        your own labels (n,) or responsibilities (n, k).
     weights_init : (k,) array-like, optional
         Initial weights.
     means_init : (k, d) array-like, optional
@@ -87,14 +88,14 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     verbose : int, default=0
         1 prints the starts and some iterations, 2 also gains.
     verbose_interval : int, default=10
-        Number of iterations between two that are printed.
+        Number of iterations between printed ones.
     callback : callable, optional
         Called with a `gaussmix.fitting.em.Progress` at every start and after every iteration.
     acceleration : {"auto", "none"}, default="auto"
-        "none" takes plain EM steps. With numbers for the other parameters, the iterations are those of scikit-learn.
+        "none" takes plain EM steps. With numbers for the other parameters, iterations are the same as in scikit-learn.
     time_budget : float, optional
         Seconds after which the best model so far is returned.
-    order_by : "auto", "weight", "principal", or a feature's name or position, default="auto"
+    order_by : "auto", "weight", "variance", "principal", or a feature's name or position, default="auto"
         The order of the components (`gaussmix.components.matching.order_components`). "auto" is by descending weight
         after a search, and the order of the start otherwise. A warm start always keeps the order of the model it
         continues from.
@@ -108,11 +109,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     covariances_, precisions_, precisions_cholesky_ : array
         Covariances, their inverses, and upper triangular W with ``W W' = precision``: full (k, d, d), tied (d, d),
         diag and EEI, VEI, EVI (k, d), spherical and EII (k,); the other letters as full. Like ``weights_`` and
-        ``means_`` they are read from ``mixture_``; to make a model from known numbers use `Mixture.from_parameters`.
+        ``means_``, they are read from ``mixture_``; use `Mixture.from_parameters` for a model with known parameters.
     mixture_ : Mixture
-        The fitted model, frozen: it can be saved and sampled, and it has marginals.
+        The fitted model, which is immutable and can be saved, sampled and marginalized.
     fit_result_ : FitResult
-        Everything that is known about the fit; the other attributes are read from it.
+        Complete result of the fit, from which the other attributes are read.
     converged_ : bool
         Whether the selected run converged.
     stop_reason_ : str
@@ -206,7 +207,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         ----------
         X : (n, d) array-like or table
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied, except
-            that distinct rows are if rows repeat three times or more.
+            for distinct rows if rows repeat three times or more on average.
         y : ignored
             Present for scikit-learn's pipelines.
         sample_weight : (n,) array-like, optional
@@ -219,8 +220,10 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
         Raises
         ------
+        ValueError
+            If a parameter, the rows or the weights are not valid.
         KeyboardInterrupt
-            On Ctrl-C. If there is a model already, the estimator keeps the best so far.
+            On Ctrl-C. The estimator keeps the best model so far, if any.
 
         Warns
         -----
@@ -229,7 +232,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         DegenerateComponentWarning
             If a component has collapsed, has too few rows or may be spurious. The model is valid.
         DegenerateDataWarning
-            If columns are constant or follow from others. The fit left them out; the model covers them.
+            If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
         with restored_on_failure(self, "fit_result_"):
             self._fit(X, sample_weight)
@@ -376,8 +379,6 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
         rows = self._checked_rows(X, sample_weight, reset=False)
         return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights)
-
-    # attributes, read from the result
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""`GaussianMixtureIC`: checks its input, calls the search over models, chooses and explains."""
+"""`GaussianMixtureIC` estimator: checks its input, searches over models, selects one and explains the choice."""
 
 import math
 import time
@@ -35,10 +35,10 @@ from gaussmix.selection.table import CRITERIA, SelectionTable
 class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Search over numbers of components and covariance models; a criterion chooses the best.
 
-    Every pair of a number of components and a covariance model is a cell of a table, and the fits of a table help each
-    other. A model is doubtful if a component is spurious, collapsed, empty or on too few rows, if the fit did not
-    converge, or if there are fewer than two numbers per parameter. A doubtful model is not chosen while there is a
-    sound one.
+    Every pair of a number of components and a covariance model is a cell of a table; each fit provides starts for its
+    neighbors. A model is doubtful if a component is spurious, collapsed, empty or has too few rows, if the fit did not
+    converge, or if there are fewer than two data values per parameter. A doubtful model is only chosen if no model is
+    sound.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     progress : bool, default=False
         Whether a progress bar is shown.
     time_budget : float, optional
-        Seconds after which the search ends. Missing models then count as failed, and `extend` tries them again.
+        Seconds after which the search ends. Models not fitted by then count as failed; `extend` fits them.
     n_folds : int, default=10
         Number of folds of cross-validation.
 
@@ -72,15 +72,15 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     best_n_components_, best_covariance_type_ : int, str
         The number of components and the covariance model of the chosen model.
     best_params_ : dict
-        Both, as parameters of `GaussianMixture`.
+        The same as parameters of `GaussianMixture`.
     best_score_ : float
-        Its criterion; lower is better.
+        Criterion of the chosen model; lower is better.
     results_ : SelectionTable
-        All models with their criteria, and what is doubtful about them.
+        All models with their criteria and the reasons to doubt them.
     reason_ : str
-        Why the model was chosen, in a sentence; `why` says more.
+        Reason for the choice, in a sentence; `why` explains more.
     cells_ : dict
-        From `ModelSpec`, a tuple (number of components, covariance type), to a `Cell` with the fit.
+        A `Cell` with the fit for each `ModelSpec`, a tuple (number of components, covariance type).
     mixture_, weights_, means_, covariances_, precisions_, precisions_cholesky_
         Of the chosen model, as in `GaussianMixture`.
     n_features_in_ : int
@@ -160,9 +160,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         Raises
         ------
         ValueError
-            For bad input, with the parameter, the row or the column; also if no model could be fitted.
+            If the input is invalid, or no model could be fitted.
         KeyboardInterrupt
-            On Ctrl-C. The estimator keeps the best of the models it had by then, if any.
+            On Ctrl-C. The estimator keeps the best model so far, if any.
 
         Warns
         -----
@@ -171,9 +171,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         ConvergenceWarning
             If ``time_budget`` ended the search before all models had been fitted.
         DegenerateDataWarning
-            If columns are constant or follow from others. All models are fitted and compared without them; the chosen
-            one covers them, with "full" covariances. If there are no more rows than columns, only constant columns are
-            left out, and models with correlations fail.
+            If columns are constant or functions of others. All models are fitted and compared without them; the chosen
+            model covers them, with "full" covariances. If there are no more distinct rows than columns, only constant
+            columns are left out, and models with correlations fail.
         """
         with restored_on_failure(self, "results_"):
             self._fit(X, sample_weight, self.n_components, self.covariance_types, {})
@@ -239,13 +239,13 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     def why(self) -> Explanation:
         """Explain the choice; ``print(search.why())`` shows the text.
 
-        It states the margin and its meaning, the best model of each number of components and of each structure, the
-        choices of other criteria, and what deserves a closer look.
+        It contains the margin and its meaning, the best model of each number of components and of each structure, the
+        choices of other criteria, and possible problems.
 
         Returns
         -------
         Explanation
-            Lines of text.
+            Labeled lines of text.
         """
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
@@ -264,8 +264,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:
             raise ValueError(
-                f"extend takes the rows and weights of the fit: shape {self._fingerprint[0]}, the same numbers in the "
-                f"same order; got others, shape {rows.rows.shape}. Use fit for new data"
+                f"extend needs the rows and weights of the fit, in the same order, with shape {self._fingerprint[0]}; "
+                f"got different data with shape {rows.rows.shape}. Use fit for new data"
             )
         d = rows.n_features
         names = {code_of(name, d): name for name in (self._types if known else ())}
@@ -294,7 +294,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         known: dict[ModelSpec, Cell],
         deadline: float,
     ) -> bool:
-        """Add the wanted cells to the others; return whether the search was interrupted."""
+        """Add the wanted cells to ``cells``; return whether the search was interrupted."""
         refused = {spec: reason for spec in sorted(wanted) if (reason := rows.refusal(spec))}
         cells |= {spec: Cell.failed(spec, reason) for spec, reason in refused.items()}
         wanted = wanted - set(refused)
@@ -322,7 +322,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         held_out: dict[ModelSpec, HeldOut | None],
         types: tuple[str, ...],
     ) -> None:
-        """Compare the cells; the estimator changes only after a best one has been found."""
+        """Compare the cells and set the attributes, which change only if a best model is found."""
         values = {spec: math.inf if found is None else found.criterion for spec, found in held_out.items()}
         results = SelectionTable.of(cells, self.criterion, rows.n_features, types, values)
         best = cells[results.spec_of(results.best)]
@@ -346,7 +346,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     def _cross_validate(
         self, rows: SearchRows, cells: dict[ModelSpec, Cell], held_out: dict[ModelSpec, HeldOut | None]
     ) -> dict[ModelSpec, HeldOut | None]:
-        """Hold rows out of each sound cell, or of doubtful ones if none is sound; known results are kept."""
+        """Cross-validate each sound cell, or doubtful ones if none is sound; known results are kept."""
         fitted = {spec: cell for spec, cell in cells.items() if cell.fit is not None}
         candidates = {spec: cell for spec, cell in fitted.items() if not cell.doubts()} or fitted
         missing = [spec for spec in sorted(candidates) if spec not in held_out]
@@ -397,14 +397,14 @@ def _numbers_of_components(numbers: Any) -> tuple[int, ...]:
     except TypeError:
         candidates = [numbers]
     if not candidates:
-        raise ValueError("n_components is empty: name at least one number of components")
+        raise ValueError("n_components is empty: give at least one number of components")
     for k in candidates:
         require_integer("each of n_components", k, 1)
     return tuple(sorted({int(k) for k in candidates}))
 
 
 def _held_out(cell: Cell, rows: SearchRows, n_folds: int, seed: int) -> HeldOut | None:
-    """Hold rows out of a cell with a fit; return None if there is no sound fit without one of the folds."""
+    """Cross-validate a cell; return None if there is no sound fit without one of the folds."""
     assert cell.mixture is not None
     assert cell.update is not None
     if cell.n_components > rows.rows.n_positive - math.ceil(rows.rows.n_rows / n_folds):

@@ -1,4 +1,4 @@
-"""What a user may pass to an estimator, and what is said when it is something else."""
+"""Validation of the parameters of estimators."""
 
 import math
 from numbers import Integral, Real
@@ -53,7 +53,7 @@ def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
 
 
 def check_gaussian_mixture(estimator: Any) -> None:
-    """Raise a ValueError for a parameter of `GaussianMixture` that has no meaning."""
+    """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
     covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
     require_integer("verbose_interval", estimator.verbose_interval, 1)
@@ -75,7 +75,7 @@ def check_gaussian_mixture(estimator: Any) -> None:
 
 
 def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int) -> None:
-    """ValueError unless components can be ordered by it: "auto", one of `ORDERS`, a feature's name or position."""
+    """Raise a ValueError unless it is "auto", one of `ORDERS`, or the name or position of a feature."""
     if isinstance(order_by, str):
         if order_by in ("auto", *ORDERS, *(names or ())):
             return
@@ -97,7 +97,7 @@ def with_given_parameters(
     means: Any,
     precisions: Any,
 ) -> Mixture:
-    """A start in which what the user gave takes the place of what was drawn; with all three, nothing is drawn."""
+    """Return a start with the given parameters, and drawn values for those not given."""
     n_components, n_features = shape
     if weights is not None:
         weights = check_weights(np.array(weights, dtype=np.float64), n_components)

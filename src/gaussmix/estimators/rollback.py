@@ -1,4 +1,4 @@
-"""What a failed fit leaves behind: the estimator as it was."""
+"""Restoration of an estimator after a failed fit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

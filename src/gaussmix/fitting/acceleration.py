@@ -1,21 +1,21 @@
-"""Fewer passes: extrapolation of the sums that EM iterates on.
+"""Acceleration of EM by extrapolation of the sufficient statistics.
 
-EM is the fixed point iteration ``s -> F(s)``: from sums ``s`` follow parameters (the M-step), from these, in a pass,
-new sums ``F(s)``. The sums of exponential families average: any affine combination of ``F(s)`` seen before, with
-positive counts and positive-definite scatter, gives parameters again, whatever the covariance structure or the prior.
-Two such combinations are proposed, and a proposal costs nothing when it is taken, because its pass is the next one of
-EM:
+EM is the fixed-point iteration ``s -> F(s)``: the M-step computes parameters from sums ``s``, and a pass computes new
+sums ``F(s)`` from the parameters. Any affine combination of previous sums with positive counts and positive-definite
+scatter gives valid parameters again, for every covariance structure and prior. Two such combinations are proposed. A
+proposal that is accepted costs nothing, because its pass replaces the next pass of EM:
 
-* Newton's step in the span of the last moves, whose curvature their residuals ``F(s) - s`` show (the Galerkin kind of
-  Anderson's mixing, type I in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute
-  eigenvalues as in Dauphin et al., NeurIPS 27 (2014), so that no saddle attracts it), and a longer EM step across it.
-  Its length is that of a trust region (Conn, Gould and Toint, Trust-Region Methods (2000), section 6.1), in deviations
-  of the component that moves farthest, which follows how well the gains were predicted; so do the moves kept.
+* A Newton step in the span of the last moves, with curvature from their residuals ``F(s) - s`` (Anderson mixing, type I
+  in Fang and Saad, Numerical Linear Algebra with Applications 16 (2009), 197-221; absolute eigenvalues as in Dauphin et
+  al., NeurIPS 27 (2014), to avoid convergence to saddle points), and a longer EM step in the orthogonal complement. A
+  trust region (Conn, Gould and Toint, Trust-Region Methods (2000), section 6.1) limits the step length, in standard
+  deviations of the component that moves farthest. The radius and the number of moves kept depend on how well previous
+  gains were predicted.
 * SQUAREM (Varadhan and Roland, Scandinavian Journal of Statistics 35 (2008), 335-353, scheme S3): a squared
-  Barzilai-Borwein step along two EM steps.
+  Barzilai-Borwein step along two EM steps. It is used if the Newton step cannot be.
 
-Newton comes first; SQUAREM has its turn where Newton's step cannot be taken. Other lengths are those of the Fisher
-metric of independent components, in which the guaranteed gain of a step is half its squared length (to second order).
+Other lengths are those of the Fisher metric of independent components, in which the guaranteed gain of a step is half
+its squared length (to second order).
 """
 
 import math
@@ -29,35 +29,35 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import AbstractUpdate
 
 MEMORY = 12
-"""Moves that span the space of Newton's step."""
+"""Number of moves that span the space of the Newton step."""
 
-_LARGEST_HISTORY = 2**24  # numbers kept; with many and large components the memory is shorter
-_FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of deviations, and deviations: beyond, the metric is another one
-_LEAST_CURVATURE = 0.003  # of EM's own, which is 1: a flatter direction is not believed
-_STIFFER = 1.5  # the least curvature is raised by this factor until the step is within the radius
-_RADIUS, _WIDEST, _NARROWEST = 0.3, 2.0, 0.01  # deviations: beyond half a one, most steps are refused
-_WIDER, _NARROWER, _REFUSED = 1.5, 2.0, 3.0  # factors, after a gain as predicted, one far less, and a fall
-_GOOD, _BAD = 0.5, 0.1  # of the predicted gain: from here the radius grows, and below it shrinks
-_STRAIGHT = (0.9, 1.8)  # of the predicted gain: outside, old moves belong to another curvature. Above 1 is across it
-_BENT_HISTORY, _REFUSED_HISTORY = 3, 2  # points kept then
-_DIGITS = 1e-12  # of the objective: gains below are rounding and show nothing
-_ACROSS = 1.5  # times the EM step across the span: up to 2 it converges wherever EM does
-_INDEPENDENT = 1e-10  # what is left of a move beside newer ones, as a share of it
-_LONGEST, _LONGEST_GROWTH = 4.0, 4.0  # first limit of SQUAREM's steps, and the factor by which it changes
-_LEAST_SHARE = 0.1  # a proposal may not take more than nine tenths of a component's rows at once
+_LARGEST_HISTORY = 2**24  # numbers stored; with many large components the memory is shorter
+_FAR_SCALE, _FAR_SHIFT = 1.3, 0.3  # ratio of standard deviations, and shift in these, at which the anchor is replaced
+_LEAST_CURVATURE = 0.003  # relative to that of EM, which is 1; smaller curvatures are unreliable
+_STIFFER = 1.5  # factor by which the least curvature is raised until the step is within the radius
+_RADIUS, _WIDEST, _NARROWEST = 0.3, 2.0, 0.01  # standard deviations; beyond 0.5, most steps are refused
+_WIDER, _NARROWER, _REFUSED = 1.5, 2.0, 3.0  # factors after a good gain, a bad gain, and a refused step
+_GOOD, _BAD = 0.5, 0.1  # shares of the predicted gain: above, the radius grows; below, it shrinks
+_STRAIGHT = (0.9, 1.8)  # ratios to the predicted gain; outside, the curvature has changed and old moves are dropped
+_BENT_HISTORY, _REFUSED_HISTORY = 3, 2  # points kept then, and after a refused step
+_DIGITS = 1e-12  # relative to the objective; smaller gains are rounding
+_ACROSS = 1.5  # factor of the EM step in the orthogonal complement; up to 2 it converges wherever EM does
+_INDEPENDENT = 1e-10  # relative length of the part of a move that is independent of newer moves
+_LONGEST, _LONGEST_GROWTH = 4.0, 4.0  # initial limit of SQUAREM steps, and the factor by which it changes
+_LEAST_SHARE = 0.1  # share of its rows that a component keeps at least in a proposal
 
 
 class Accelerator:
-    """Proposes where to go instead of the next EM step. Lives as long as one run of EM.
+    """Source of proposals that replace EM steps, for one run of EM.
 
     Parameters
     ----------
     update : AbstractUpdate
-        The M-step of the run.
+        M-step of the run.
     memory : int, default=12
-        Moves that span the space of Newton's step; 0 leaves SQUAREM alone.
+        Number of moves that span the space of the Newton step; 0 disables it.
     squared : bool, default=True
-        Whether SQUAREM takes part.
+        Whether to use SQUAREM.
     """
 
     def __init__(self, update: AbstractUpdate, *, memory: int = MEMORY, squared: bool = True) -> None:
@@ -70,37 +70,39 @@ class Accelerator:
     def _clear(self) -> None:
         self._anchor: Mixture | None = None
         self._scale: FloatArray = np.empty(0)
-        self._sums: list[FloatArray] = []  # s, about the means and in the whitened units of the anchor
+        self._sums: list[FloatArray] = []  # s, in the units of the anchor
         self._results: list[FloatArray] = []  # F(s)
-        self._next: FloatArray | None = None  # the s that the parameters of the next pass follow from
+        self._next: FloatArray | None = None  # the s of the parameters of the next pass
         self._proposed: FloatArray | None = None
-        self._curved = False  # whether Newton's step proposed it
-        self._plain = 0  # EM steps since the last proposal that was taken
+        self._curved = False  # whether it is a Newton step
+        self._plain = 0  # EM steps since the last accepted proposal
         self._radius = _RADIUS
-        self._length = 0.0  # of Newton's step, as the radius counts
-        self._predicted = 0.0  # its gain, in nats; 0: nobody predicted
-        self._objective = -math.inf  # before it
+        self._length = 0.0  # of the Newton step, in standard deviations
+        self._predicted = 0.0  # predicted gain in nats; 0 without a prediction
+        self._objective = -math.inf  # before the step
 
     def restart(self) -> None:
-        """Forget what was seen: the passes to come are of another kind."""
+        """Discard the history, because the next passes are of another kind."""
         self._clear()
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
-        """After a pass: a mixture to try instead of the M-step's. `accept` or `refuse` has to follow.
+        """Propose a mixture to try instead of the result of the M-step.
+
+        If it returns a mixture, call `accept` or `refuse` next.
 
         Parameters
         ----------
         mixture : Mixture
-            The parameters of the pass.
+            Parameters of the last pass.
         moments : Moments
-            What it gave.
+            Sums of the last pass.
         objective : float
             Log-likelihood plus log prior of the parameters, in nats.
 
         Returns
         -------
         Mixture or None
-            None when the M-step's is the best there is: then nothing has to follow.
+            None if there is no proposal.
         """
         self._remember(mixture, moments)
         if self._predicted > _DIGITS * abs(objective):
@@ -109,7 +111,7 @@ class Accelerator:
         candidate = None
         if self._memory:
             looked_back = len(self._sums)
-            while candidate is None and looked_back > 1:  # a shorter look back is a smaller step
+            while candidate is None and looked_back > 1:  # fewer moves give a smaller step
                 self._curved = True
                 candidate = self._mixture(self._newton(looked_back))
                 looked_back = (looked_back + 1) // 2 if looked_back > 2 else 1
@@ -121,11 +123,11 @@ class Accelerator:
         return candidate
 
     def accept(self) -> None:
-        """The proposal was taken."""
+        """Record that the proposal was accepted."""
         self._next, self._plain = self._proposed, 0
 
     def refuse(self) -> None:
-        """The proposal was not taken: the next parameters are the M-step's."""
+        """Record that the proposal was refused and the M-step was used."""
         self._plain = 1
         if self._curved:
             self._radius = max(min(self._length, self._radius) / _REFUSED, _NARROWEST)
@@ -136,10 +138,10 @@ class Accelerator:
 
     @property
     def stretch(self) -> float:
-        """How many times farther than the next EM step the top may be: 1 / (1 - rate), by the slowest move kept.
+        """The estimated distance to the optimum in EM steps: 1 / (1 - rate), by the slowest move kept.
 
         The secant along a move, ``|s - s'| / |f - f'|`` with ``f = F(s) - s``, is Aitken's estimate, for any moves.
-        Infinite before there are any.
+        It is infinite if there are no moves.
         """
         if len(self._sums) < 2:
             return math.inf
@@ -152,7 +154,7 @@ class Accelerator:
 
     @property
     def step_length(self) -> float:
-        """The length of the next EM step: half its square is the gain, to second order, and it has more digits."""
+        """The length of the next EM step; half its square is the gain to second order, with more accuracy."""
         if not self._sums:
             return math.inf
         return float(np.linalg.norm((self._results[-1] - self._sums[-1]) * self._scale))
@@ -170,7 +172,7 @@ class Accelerator:
         self._forget(most)
 
     def _learn(self, ratio: float) -> None:
-        """From the gain of a step of Newton's that was taken, over what was predicted."""
+        """Adapt the radius and the history to the ratio of the actual to the predicted gain of a Newton step."""
         if ratio < _BAD:
             self._radius = max(self._length / _NARROWER, _NARROWEST)
         elif ratio > _GOOD and self._length > self._radius / 2:
@@ -182,7 +184,7 @@ class Accelerator:
         del self._sums[:-kept], self._results[:-kept]
 
     def _move_anchor(self, mixture: Mixture) -> None:
-        """The same history in the units of a mixture nearer by: an exact affine map."""
+        """Transform the history to the units of a nearer mixture, by an exact affine map."""
         old = self._anchor
         assert old is not None
         assert self._next is not None
@@ -196,14 +198,14 @@ class Accelerator:
         self._anchor, self._scale = mixture, _moments_of(self._next, mixture).fisher_scales()
 
     def _newton(self, looked_back: int) -> FloatArray | None:
-        """Newton's step in the span Q of the last moves, and EM's, longer, on what residual it leaves.
+        """Return the Newton step in the span Q of the last moves, plus a longer EM step on the remaining residual.
 
-        With ``f = F(s) - s`` and H its negative Jacobian, symmetric in this metric at the top, moves give H Q and so
+        With ``f = F(s) - s`` and H its negative Jacobian, symmetric in this metric at the optimum, moves give H Q, and
 
             s + Q c + 1.5 (f - H Q c),  |Q' H Q| c = Q' f
 
-        where the absolute value is that of the eigenvalues, none below `_LEAST_CURVATURE`, nor below what
-        it takes for the step to be within the radius, up to 1, EM's own.
+        where ``|.|`` takes absolute eigenvalues. They are raised to `_LEAST_CURVATURE` or more, up to 1 (that of EM),
+        until the step is within the radius.
         """
         sums = np.stack(self._sums[-looked_back:]) * self._scale
         residuals = np.stack(self._results[-looked_back:]) * self._scale - sums
@@ -232,7 +234,7 @@ class Accelerator:
         return np.asarray(self._sums[-1] + step / self._scale)
 
     def _deviations(self, step: FloatArray) -> float:
-        """How far a step in the metric moves the component that it moves farthest, in deviations."""
+        """Return how far a step moves the component that it moves farthest, in standard deviations."""
         assert self._anchor is not None
         k, d = self._anchor.means.shape
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
@@ -241,7 +243,7 @@ class Accelerator:
         return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
 
     def _square(self) -> FloatArray | None:
-        """SQUAREM (Varadhan and Roland 2008, equation 8 with step length S3), after two EM steps in a row."""
+        """Return the SQUAREM step (Varadhan and Roland 2008, equation 8, length S3), if two EM steps precede it."""
         if self._plain < 1 or len(self._sums) < 2:
             return None
         first = self._sums[-2]
@@ -258,7 +260,7 @@ class Accelerator:
         return np.asarray(first + 2 * length * step + length**2 * bend)
 
     def _mixture(self, proposed: FloatArray | None) -> Mixture | None:
-        """The M-step at the proposed sums, if these could be sums of some rows."""
+        """Return the M-step from proposed sums, or None if these are not valid."""
         if proposed is None:
             return None
         assert self._anchor is not None
@@ -280,7 +282,7 @@ def _is_far(mixture: Mixture, anchor: Mixture) -> bool:
 
 
 def in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
-    """The same sums about the means and in the whitened units of the anchor."""
+    """Return the same sums about the means and in the whitened units of the anchor."""
     if anchor is mixture:
         return moments
     centers = anchor.covariance.whiten_each(mixture.means - anchor.means)
@@ -288,5 +290,5 @@ def in_units_of(anchor: Mixture, moments: Moments, mixture: Mixture) -> Moments:
 
 
 def _moments_of(vector: FloatArray, anchor: Mixture) -> Moments:
-    """Flat sums in the units of the anchor, as sums again."""
+    """Return the sums that a vector in the units of the anchor represents."""
     return Moments.from_flat(vector, anchor.covariance.form, *anchor.means.shape)

@@ -1,4 +1,4 @@
-"""Model-based agglomeration: clusters from small cells, merged two by two."""
+"""Model-based hierarchical agglomeration of small cells."""
 
 from collections.abc import Collection
 
@@ -14,9 +14,9 @@ _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small eno
 
 
 def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.random.Generator) -> IntArray:
-    """Return the labels (n,) of the clusters that `merge_tree` leaves for a number of components.
+    """Return the labels (n,) of `merge_tree` for a number of components.
 
-    If there are too few rows for more cells than components, return those of k-means.
+    If there are too few rows for more cells than components, return labels of k-means.
     """
     n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, rows.n_rows // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:
@@ -26,25 +26,26 @@ def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.rando
 
 
 def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collection[int]) -> dict[int, IntArray]:
-    """Merge cells two by two at the least loss of classification likelihood; return the clusters at some sizes.
+    """Merge pairs of cells with the least loss of classification likelihood; return the clusters at some sizes.
 
     The loss is ``1/2 [n_ij log|S_ij| - n_i log|S_i| - n_j log|S_j|]`` for the structure of the covariances (Banfield
-    and Raftery, Biometrics 49 (1993), 803-821; Ward's for tied ones), with a pseudo-row in every cell.
+    and Raftery, Biometrics 49 (1993), 803-821; Ward's criterion for tied ones), with a pseudo-row in every cell.
 
     Parameters
     ----------
     rows : WeightedRows
-        In whitened units.
+        Rows in whitened units.
     form : {"full", "tied", "diagonal", "spherical"}
+        Form of the covariances.
     cells : (n,) array of int
-        The cell of each row.
+        Cell of each row.
     sizes : collection of int
         Numbers of clusters.
 
     Returns
     -------
     dict
-        From each size to labels (n,). If there are fewer cells, each of them is a cluster.
+        Labels (n,) by size. If there are fewer cells, each of them is a cluster.
     """
     n_cells = int(cells.max()) + 1
     weights, d = rows.explicit_weights, rows.n_features

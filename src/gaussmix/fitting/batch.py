@@ -1,7 +1,8 @@
 """Batched EM: many short runs on the same few rows in one compiled call, for model search and resampling.
 
-Runs have no history, no callback and no repair: a run that meets a singular covariance or an empty component fails.
-Estimators pass the best model on to `em.fit_em`. For more than `MOST_FEATURES` features there is `sequential_batch`.
+Runs have no history, no callback and no repair: a run with a singular covariance or an empty component fails.
+Estimators pass the best model to `em.fit_em`. For more than `MOST_FEATURES` features, and for structures without a
+compiled M-step, use `sequential_batch`.
 """
 
 import math
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import gaussmix.core._native as _native
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -18,30 +19,30 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 
 MOST_FEATURES = 96
-"""Of a compiled batch. With more, the threads share a pass, so that runs cannot be shared among threads."""
-_FLOPS_PER_CALL = 1e9  # of each thread: between two calls Python can act on Ctrl-C
+"""Maximum number of features of a compiled batch. With more, the threads share each pass instead of the runs."""
+_FLOPS_PER_CALL = 1e9  # of each thread; Python handles Ctrl-C between calls
 _USUAL_PASSES = 50
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How the runs of a batch end, and what they return.
+    """Settings of the runs of a batch.
 
     Attributes
     ----------
     max_iter : int
-        Passes of a run, at least 1.
+        Maximum number of passes of a run, at least 1.
     nats : float
-        A run ends when two passes in a row estimate the optimum to be nearer than this, as in `stopping.RemainingGain`.
+        Estimated remaining gain below which a run ends, at two passes in a row, as in `stopping.RemainingGain`.
     accelerate : bool, default=True
-        Whether to extrapolate the sums. The objective never falls, with or without.
+        Whether to extrapolate the sums. The objective never decreases in either case.
     with_responsibilities : bool, default=False
-        Whether to return the responsibilities at the end of each run, so that it can go on.
+        Whether to return the responsibilities at the end of each run, so that the run can be continued.
 
     Raises
     ------
     ValueError
-        If max_iter is below 1.
+        If ``max_iter`` is below 1.
     """
 
     max_iter: int
@@ -52,30 +53,33 @@ class BatchSettings:
     def __post_init__(self) -> None:
         if self.max_iter < 1:
             raise ValueError(
-                f"max_iter must be at least 1, got {self.max_iter}: the first pass gives the likelihood of the M-step "
-                "of the responsibilities"
+                f"max_iter must be at least 1, got {self.max_iter}: the first pass gives the likelihood after the "
+                "M-step from the responsibilities"
             )
 
 
 @dataclass(frozen=True, eq=False)
 class BatchFit:
-    """The final parameters of m runs.
+    """Final parameters of m runs.
 
     Attributes
     ----------
     structure : type of AbstractCovariance
+        Covariance structure.
     weights : (m, k) array
-        Zero for a run that failed, as are its means and roots.
+        Weights; zero for a run that failed, as are its means and roots.
     means : (m, k, d) array
+        Final means.
     roots : (m, k, d, d) array
-        Of the covariances, lower triangular (d, d) for every structure.
+        Roots of the covariances, lower triangular (d, d) for every structure.
     objectives : (m,) array
         Log-likelihood plus log prior of these parameters, in nats; -inf for a run that failed.
     log_likelihoods : (m,) array
+        Final log-likelihoods, in nats.
     n_passes : (m,) array of int
-        Passes over the rows.
+        Numbers of passes over the rows.
     responsibilities : (m, n, k) array or None
-        At the parameters, if the settings ask for them.
+        Responsibilities at these parameters, if the settings request them.
     """
 
     structure: type[AbstractCovariance]
@@ -88,7 +92,7 @@ class BatchFit:
     responsibilities: FloatArray | None
 
     def mixture(self, run: int) -> Mixture:
-        """Return the mixture that a run ended at.
+        """Return the final mixture of a run.
 
         Raises
         ------
@@ -96,7 +100,7 @@ class BatchFit:
             If the run failed.
         """
         if self.objectives[run] == -math.inf:
-            raise ValueError(f"run {run} came to a singular covariance or an empty component: it has no mixture")
+            raise ValueError(f"run {run} failed on a singular covariance or an empty component: it has no mixture")
         return Mixture(self.weights[run], self.means[run], self.structure.from_dense_roots(self.roots[run]))
 
 
@@ -107,21 +111,23 @@ def fit_em_batch(
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> BatchFit:
-    """Run EM from each of m tables of responsibilities to the local optimum near it, in compiled code.
+    """Run EM to convergence from each of m tables of responsibilities, in compiled code.
 
-    A run begins with the M-step of its table. The threads share the runs; their number does not change a bit of the
-    results.
+    A run starts with the M-step from its table. Runs are distributed over threads; the results are bit-identical for
+    every number of threads.
 
     Parameters
     ----------
     rows : WeightedRows
-        At most `MOST_FEATURES` features.
+        Rows with at most `MOST_FEATURES` features.
     structure : type of AbstractCovariance
+        One of `MODELS`.
     responsibilities : (m, n, k) array
-        Rows of each table sum to one.
+        Tables whose rows sum to one.
     update : MaximumLikelihood
-        The ridge and the prior. A prior on the means is not supported.
+        M-step with ridge and prior. A prior on the means is not supported.
     settings : BatchSettings
+        Settings of all runs.
 
     Returns
     -------
@@ -130,10 +136,13 @@ def fit_em_batch(
     Raises
     ------
     ValueError
-        For too many features, for responsibilities of the wrong shape, and for a prior on the means.
+        If the structure has no compiled M-step, there are too many features, the responsibilities have a wrong shape,
+        or there is a prior on the means.
     """
     check_batch(rows, responsibilities, update)
     n, d = rows.shape
+    if not is_model(structure):
+        raise ValueError(f"{structure.__name__} has no compiled M-step: use fit_em_one_by_one")
     if d > MOST_FEATURES:
         raise ValueError(f"fit_em_batch takes at most {MOST_FEATURES} features, got {d}: use fit_em_one_by_one")
     m, _, k = responsibilities.shape
@@ -175,7 +184,7 @@ def fit_em_batch(
     failed = objectives == -math.inf
     means = np.ldexp(means, exponent) + center
     means[failed] = 0.0
-    # The density of a row, and with pseudo-rows that of a precision, in the units of the caller.
+    # Densities of rows, and of precisions under the prior, in the units of the caller.
     logarithm = exponent * math.log(2.0) * d
     log_likelihoods = log_likelihoods - rows.total * logarithm
     objectives = objectives - (rows.total + k * pseudo_rows) * logarithm
@@ -184,7 +193,7 @@ def fit_em_batch(
 
 
 def check_batch(rows: WeightedRows, responsibilities: FloatArray, update: MaximumLikelihood) -> None:
-    """Raise a ValueError for responsibilities of the wrong shape and for a prior on the means."""
+    """Raise a ValueError if the responsibilities have a wrong shape or there is a prior on the means."""
     if responsibilities.ndim != 3 or responsibilities.shape[1] != rows.n_rows:
         raise ValueError(f"responsibilities must have the shape (m, {rows.n_rows}, k), got {responsibilities.shape}")
     if update.prior is not None and update.prior.mean_strength > 0:

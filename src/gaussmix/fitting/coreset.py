@@ -1,4 +1,4 @@
-"""The weighted sample that stands in for many rows in a search."""
+"""Coresets: weighted samples that represent many rows in a search."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import start_from_labels
 
 LEAST_ROWS = 5_000
-"""Of a sample."""
+"""Minimum number of rows of a sample."""
 ROWS_PER_PARAMETER = 20
 
 
@@ -20,7 +20,7 @@ def draw_sample(
     rng: np.random.Generator,
     most_rows: int,
 ) -> tuple[Sample, bool]:
-    """Return all rows or a lightweight coreset of them, and whether these are all rows.
+    """Return all rows or a lightweight coreset of them, and whether they are all rows.
 
     Distances to the center are in units of the covariance of the data.
     """

@@ -1,4 +1,4 @@
-"""Components that say more about chance than about the data: empty, collapsed, too few rows, spurious."""
+"""Degenerate components: empty, collapsed, with too few rows, or spurious."""
 
 import math
 from dataclasses import dataclass
@@ -11,28 +11,29 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_COLLAPSED = 1e-9  # variance, as a share of the reference: rounding, or what a penalty holds up
-_THIN = math.log(0.02)  # log variance per thin direction, against the reference
-_LARGE = 100.0  # ratio of deviations
-_BELOW_ROUNDING = 0.1  # of the variance that rounding gives
-_MANY = 5  # times d + 2: so many rows are not a chance finding
-_CHANCE = math.log(0.01)  # log of the number of chance findings from which on chance is an explanation
+_COLLAPSED = 1e-9  # variance relative to the reference; rounding errors and penalties leave no more
+_THIN = math.log(0.02)  # log variance per thin direction, relative to the reference
+_LARGE = 100.0  # ratio of standard deviations
+_BELOW_ROUNDING = 0.1  # variance relative to that of rounding
+_MANY = 5  # multiple of d + 2: components with more rows are not spurious
+_CHANCE = math.log(0.01)  # log of the expected number of such regions above which a component is spurious
 
 
 @dataclass(frozen=True, eq=False)
 class Soundness:
-    """What is wrong with the components of a mixture.
+    """Degenerate components of a mixture.
 
     Attributes
     ----------
     empty : (k,) array of bool
-        Without rows.
+        Components without rows.
     collapsed : (k,) array of bool
-        The variance in some direction is nothing beside the reference: singular to rounding, or held up by a penalty.
+        Components whose variance in some direction is negligible: zero up to rounding, or due to a penalty alone.
     few : (k,) array of bool
-        Fewer rows than what a component has of its own needs: d + 1 for an orientation, 3 for a shape, 2 for a size.
+        Components with fewer rows than their own covariance parameters need: d + 1 for an orientation, 3 for a shape,
+        2 for a volume.
     spurious : (k,) array of bool
-        Thin, and on so few rows that chance explains it.
+        Thin components with so few rows that such a group of rows can occur by chance.
     """
 
     empty: BoolArray
@@ -42,27 +43,27 @@ class Soundness:
 
     @property
     def unsound(self) -> BoolArray:
-        """Which components are any of these, ``(k,)``."""
+        """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
         return self.empty | self.collapsed | self.few | self.spurious
 
     def reordered(self, order: IntArray) -> "Soundness":
-        """The same with the components in another order.
+        """Return the same object with its components in another order.
 
         Parameters
         ----------
         order : (k,) array of int
-            The component that comes first, second, ...
+            Current positions of the components, in the new order.
 
         Returns
         -------
         Soundness
-            The components as asked.
+            The components in that order.
         """
         return Soundness(self.empty[order], self.collapsed[order], self.few[order], self.spurious[order])
 
     @property
     def n_unsound(self) -> int:
-        """How many components are not to be trusted."""
+        """The number of unsound components."""
         return int(np.count_nonzero(self.unsound))
 
 
@@ -73,50 +74,52 @@ def examine(
     target_root: FloatArray | None = None,
     rounding: FloatArray | None = None,
 ) -> Soundness:
-    """Which components of a fitted mixture are not to be trusted.
+    """Find the degenerate components of a fitted mixture.
 
-    The likelihood of a mixture has maxima on any few rows that happen to lie close together, or close to a line, a
-    plane, ...: McLachlan and Peel, Finite Mixture Models (2000), section 3.10, call them spurious. Here such a
-    component is compared with what chance offers. A component of ``N`` rows that is thin in ``j`` directions lies about
-    a flat of ``d - j`` dimensions, which ``q = d - j + 1`` rows fix; ``m = N - q`` rows lie there beyond those. Of the
-    rows of all other components, ``mu`` are expected in the same place,
+    The likelihood of a mixture has local maxima at small groups of rows that happen to lie close together, or close to
+    a line, a plane, ...: McLachlan and Peel, Finite Mixture Models (2000), section 3.10, call them spurious. A
+    component is tested by the number of such groups that are expected by chance. The ``N`` rows of a component that is
+    thin in ``j`` directions lie close to an affine subspace of ``d - j`` dimensions. ``q = d - j + 1`` rows determine
+    the subspace, and the other ``m = N - q`` lie close to it. The expected number of rows of all other components in
+    the same region is
 
-        mu = sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx;
+        mu = sum_{l != k} N_l int N(x | l) N(x | k) dx / int N(x | k)^2 dx,
 
-    with its own, ``m + mu`` are there. If the numbers of rows were Poisson, places so crowded would be found
+    so the region has ``m + mu`` rows. If the numbers of rows were Poisson, the expected number of regions with as many
+    rows, in data without that component, would be
 
         E = C(n, q) mu^(m + mu) exp(-mu) / (m + mu)!
 
-    times in rows without that component. For variances, flats are parallel to the axes and one row fixes them,
-    ``q = 1``, and C(d, j) n takes the place of C(n, q); components of one shape are thin in all directions or none. A
-    component is spurious when for some ``j`` it is thin (the product of its ``j`` least variances is below ``0.02^j``,
-    in units of the reference) and E > 0.01. Far from all others nothing is expected, and nothing there is spurious.
+    For diagonal covariances, the subspaces are parallel to the axes and determined by one row, ``q = 1``, and C(d, j) n
+    replaces C(n, q). If components have a common shape, only ``j = d`` is tested. A component is spurious if for some
+    ``j`` it is thin (the product of its ``j`` smallest variances is below ``0.02^j``, in units of the reference), it
+    has fewer than ``5 (d + 2)`` rows, and E > 0.01. A component far from all others has mu near 0 and is not spurious.
 
     Parameters
     ----------
     mixture : Mixture
-        The fit.
+        Fitted mixture.
     counts : (k,) array
         Sums of the weighted responsibilities.
     n : float
-        Sum of the weights of the rows.
+        Sum of the row weights.
     target_root : (d, d) array, optional
-        Lower root of the covariance beside which a collapsed component has no variance; by default, and for thin ones,
-        the pooled covariance within components, sum of ``weights[k] covariance[k]``.
+        Lower root of the reference covariance for collapsed components. The default, also used for thin components, is
+        the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
-        Variance of each column that rounding alone gives it (`rounding_variances`). A component that varies far less
-        than that in some direction has collapsed on rows that rounding made equal.
+        Variance of each column that is due to rounding (`rounding_variances`). A component whose variance in some
+        direction is below a tenth of it counts as collapsed: its rows are equal because of rounding.
 
     Returns
     -------
     Soundness
-        What is wrong with each component.
+        Degenerate components of each kind.
     """
     k, d = mixture.means.shape
     ratios, whiten = mixture.covariance.relative_variances(mixture.weights)
     least = ratios[:, 0]
     volume, shape, orientation = tuple(mixture.covariance.letters)
-    alike = volume == shape == orientation == "E"  # each is the pooled covariance: none is small beside it
+    alike = volume == shape == orientation == "E"  # each equals the pooled covariance
     if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
         least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
     collapsed = least < _COLLAPSED
@@ -130,7 +133,7 @@ def examine(
     )
     if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
-    if not whiten.any():  # all are flat together: none is thin beside the others
+    if not whiten.any():  # the pooled covariance is singular
         return soundness
     directions = np.arange(1, d + 1)
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
@@ -144,9 +147,9 @@ def examine(
 
 
 def rounding_variances(rows: FloatArray) -> FloatArray:
-    """(d,) 1/12 of the squared least step between different values of a column: Sheppard's variance of rounding.
+    """Return the variance (d,) that rounding adds to each column: h^2 / 12 (Sheppard's correction).
 
-    Of columns that were not rounded the least step, and so the variance, is next to nothing.
+    h is the smallest difference between two distinct values of the column. It is near zero if values are not rounded.
     """
     steps = np.zeros(rows.shape[1])
     for column, values in enumerate(rows.T):
@@ -157,7 +160,7 @@ def rounding_variances(rows: FloatArray) -> FloatArray:
 
 
 def _is_below_rounding(mixture: Mixture, rounding: FloatArray) -> BoolArray:
-    """(k,) whether the variance in some direction is far less than what rounding alone gives it."""
+    """Return (k,) bools: whether the variance in some direction is below a tenth of the variance of rounding."""
     deviations = np.sqrt(np.maximum(rounding, np.finfo(np.float64).tiny))
     least = np.linalg.eigvalsh(mixture.covariance.dense() / deviations[:, None] / deviations)[:, 0]
     return np.asarray(least < _BELOW_ROUNDING)
@@ -171,13 +174,13 @@ def _rows_needed(letters: str, n_features: int) -> int:
 
 
 def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
-    """Whether no component can be collapsed: none beside the pooled covariance, nor that beside the target."""
+    """Return whether no component can be collapsed relative to the pooled covariance or the target."""
     own = whiten if whiten.ndim == 1 else whiten.diagonal()
     return bool(least.min() > math.sqrt(_COLLAPSED) and (own * target_root.diagonal()).max() < _LARGE)
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
-    """(d,) log of the number of chance findings, for 1 to d thin directions."""
+    """Return log E (d,), the expected number of regions as dense as the component, for 1 to d thin directions."""
     d, count = mixture.n_features, float(counts[component])
     directions = np.arange(1, d + 1)
     if mixture.covariance.letters[2] == "V":
@@ -188,15 +191,15 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
         log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
     beyond = np.maximum(count - fixing, 1.0)
     expected = _expected_rows(mixture, counts, component, whiten)
-    with np.errstate(divide="ignore"):  # nothing expected: log 0 = -inf, no finding
+    with np.errstate(divide="ignore"):  # no rows expected: log 0 = -inf
         there = beyond + expected
         return log_places + there * np.log(expected) - expected - gammaln(there + 1)
 
 
 def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, whiten: FloatArray) -> float:
-    """How many rows of the other components lie where this one does, by the overlap of their densities.
+    """Return mu, the expected number of rows of the other components in the region of this one.
 
-    With ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
+    The integrals are ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
     """
     others = np.delete(np.arange(mixture.n_components), component)
     if others.size == 0:

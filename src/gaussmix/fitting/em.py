@@ -14,7 +14,7 @@ from gaussmix.fitting.m_step import AbstractUpdate, Step
 from gaussmix.fitting.stopping import ROUNDING, Check, EMState, Stop, StoppingRule
 
 _ROUGH_GAIN = 1e-5
-"""A gain smaller than this, relative to the log-likelihood, may be the rounding of a rough pass."""
+"""Gain relative to the log-likelihood; smaller gains may be rounding errors of a rough pass."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Progress:
     Attributes
     ----------
     start : int
-        Which of the starts, from 0.
+        Number of the start, from 0.
     n_iter : int
-        Iterations done; 0 for the start itself.
+        Number of completed iterations; 0 at the start.
     log_likelihood : float
         Mean log-likelihood of the current parameters, in nats per row.
     gain : float
-        Its change in the last iteration; infinite at the start.
+        Change of ``log_likelihood`` in the last iteration; infinite at the start.
     """
 
     start: int
@@ -41,20 +41,20 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class EMRun:
-    """What a run of EM shares with its caller: its number, its clock and its callback.
+    """Context of a run of EM: its number, start time, deadline and callback.
 
     Attributes
     ----------
     start : int
         The number of the start, for callbacks.
     began : float
-        When the fit began, by ``time.perf_counter()``; by default now.
+        Time at which the fit began, by ``time.perf_counter()``; by default now.
     deadline : float
-        When the run must end, by the same clock.
+        Time at which the run must end, by the same clock.
     watch : callable, optional
-        Called with a `Progress` at the start and after every iteration.
+        Callback that receives a `Progress` at the start and after every iteration.
     previous_log_likelihood : float
-        Mean log-likelihood one iteration before the start, where the run continues an earlier fit.
+        Mean log-likelihood one iteration before the start, in nats per row, if the run continues an earlier fit.
     """
 
     start: int = 0
@@ -74,11 +74,11 @@ class EMRun:
         Parameters
         ----------
         n_iter : int
-            Iterations done.
+            Number of completed iterations.
         log_likelihood : float
             Mean log-likelihood of the current parameters.
         change : float
-            Its change in the last iteration.
+            Change of the mean log-likelihood in the last iteration.
         """
         if self.watch:
             self.watch(Progress(self.start, n_iter, log_likelihood, change))
@@ -86,16 +86,16 @@ class EMRun:
 
 @dataclass(frozen=True)
 class Record:
-    """One iteration.
+    """Record of one iteration.
 
     Attributes
     ----------
     log_likelihood : float
         Mean log-likelihood after the iteration, in nats per row.
     gain : float
-        The gain that an EM step from there guarantees, in nats over all rows; NaN after the last.
+        Lower bound on the gain of the next EM step, in nats over all rows; NaN after the last iteration.
     seconds : float
-        Since the fit began.
+        Time since the fit began, in seconds.
     """
 
     log_likelihood: float
@@ -105,28 +105,28 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The result of a run of EM.
+    """Result of a run of EM.
 
     Attributes
     ----------
     mixture : Mixture
-        The final parameters.
+        Final parameters.
     moments : Moments
-        The sums at that mixture; their log-likelihood is that of the mixture.
+        Sums at the final parameters, with their log-likelihood.
     objective : float
         Log-likelihood plus log prior, in nats.
     history : tuple of Record
-        The start and every iteration; the last is the mixture's.
+        Records of the start and of every iteration.
     n_passes : int
-        Passes over the rows.
+        Number of passes over the rows.
     change : float
-        The change of the mean log-likelihood in the last iteration.
+        Change of the mean log-likelihood in the last iteration, in nats per row.
     stop : Stop
-        Why the run ended, by name.
+        Reason for the end of the run.
     reason : str
-        Why the run ended, in a sentence.
+        Reason for the end of the run, as a sentence.
     last_step : Step or None
-        The last M-step, with its repairs; None if there was none.
+        Last M-step, with its repairs; None if there was none.
     """
 
     mixture: Mixture
@@ -141,7 +141,7 @@ class Fit:
 
     @property
     def n_iter(self) -> int:
-        """Iterations after the start."""
+        """The number of iterations."""
         return len(self.history) - 1
 
     @property
@@ -150,7 +150,7 @@ class Fit:
         return tuple(record.log_likelihood for record in self.history[1:])
 
     def stopped_by(self, stop: Stop, remaining: float = math.nan) -> "Fit":
-        """Return the same fit with another reason to end.
+        """Return the same fit with another reason for its end.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Fit:
         Parameters
         ----------
         order : (k,) array of int
-            The component that comes first, second, ...
+            Current positions of the components, in the new order.
 
         Returns
         -------
@@ -198,35 +198,35 @@ def fit_em(
 ) -> Fit:
     """Fit a mixture by expectation-maximization, from a starting mixture.
 
-    Every pass returns the log-likelihood of its parameters and the sums for the next ones, so ``n`` M-steps cost
-    ``n + 1`` passes, and the likelihood that is returned belongs to the parameters that are returned. A proposal of
-    the accelerator is accepted if the objective does not fall; if it falls, that pass is lost and the M-step is taken.
-    While gains are large, passes may be rough where that is faster; the last iterations, the likelihood and the
-    parameters that are returned come from exact passes.
+    Every pass returns the log-likelihood of its parameters and the sums for the next M-step. Therefore ``n`` M-steps
+    take ``n + 1`` passes, and the returned likelihood is that of the returned parameters. A proposal of the accelerator
+    is accepted if the objective does not decrease; otherwise that pass is discarded and the M-step is used. While gains
+    are large, passes may use single precision (rough passes) if that is faster. The last iterations, the returned
+    likelihood and the returned parameters come from double-precision passes.
 
     Parameters
     ----------
     engine : AbstractEngine
-        The rows.
+        Engine with the rows.
     update : AbstractUpdate
         The M-step.
     mixture : Mixture
         The start.
     rule : StoppingRule or None
-        When to stop; None runs all ``max_iter`` iterations.
+        Stopping rule; None runs all ``max_iter`` iterations.
     max_iter : int
         Maximum number of iterations.
     accelerator : Accelerator, optional
-        A fresh one; by default EM is not accelerated.
+        A new accelerator; by default EM is not accelerated.
     earlier : Fit, optional
-        A fit to the same rows that ended at the mixture: its history and passes are carried on.
+        A fit to the same rows whose last parameters are ``mixture``; its history and number of passes are continued.
     run : EMRun, optional
         Number of the start, clock, deadline and callback.
 
     Returns
     -------
     Fit
-        Also when Ctrl-C interrupts: then with ``Stop.INTERRUPTED``.
+        The result; after Ctrl-C, with ``Stop.INTERRUPTED``.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def fit_em(
             step = update.maximize(point.mixture, point.moments)
             gain = update.gain(point.mixture, point.moments, step) if rule else math.nan
             weight, is_repaired = point.moments.weight, bool(step.collapsed.any())
-            if is_repaired:  # the step is no maximizer: the gain of the last iteration replaces its gain
+            if is_repaired:  # not a maximizer: use the gain of the last iteration
                 gain = abs(change) * weight
             proposed = accelerator.propose(point.mixture, point.moments, point.objective) if accelerator else None
             if rule and not passes.rough:
@@ -321,8 +321,8 @@ class _Passes:
         moments = self.engine.accumulate(mixture.whitened(), rough=self.rough)
         if not math.isfinite(moments.log_likelihood):
             raise FloatingPointError(
-                "Some row is so far from every component that its density is zero in double precision: look for "
-                "outliers (values beyond 1e150 times the spread of the rest), or start from the data."
+                "A row is so far from every component that its density is zero in double precision: remove outliers "
+                "(values beyond 1e150 times the spread of the others), or use a start closer to the data."
             )
         self.n += 1
         return _Point(mixture, moments, moments.log_likelihood + self.update.log_prior(mixture), step)
@@ -331,7 +331,7 @@ class _Passes:
 def _accepted(
     passes: _Passes, point: _Point, proposed: Mixture | None, step: Step, accelerator: Accelerator | None
 ) -> _Point | None:
-    """The proposal of the accelerator, if there is one and the objective does not fall."""
+    """Return the proposal of the accelerator if there is one and the objective does not decrease."""
     if accelerator is None or proposed is None:
         return None
     following = passes.evaluate(proposed, step)
@@ -343,6 +343,6 @@ def _accepted(
 
 
 def _may_be_rounding(change: float, point: _Point, tol: float, *, last: bool) -> bool:
-    """Whether the change may be the rounding of rough passes, so that exact ones are needed."""
+    """Return whether the change may be rounding of rough passes, so that exact passes are needed."""
     least = 0.0 if math.isnan(tol) else 2 * tol
     return last or abs(change) < max(least, _ROUGH_GAIN * (1 + abs(point.mean_log_likelihood)))

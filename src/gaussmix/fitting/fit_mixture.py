@@ -1,4 +1,4 @@
-"""Fit a mixture to a table: redundant columns, repeated rows, the search or the user's starts."""
+"""Fitting of a mixture to a table: redundant columns, repeated rows, search or given starts."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.core.covariance import free_of
+from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
@@ -25,16 +25,16 @@ from gaussmix.fitting.stopping import Stop
 
 @dataclass(frozen=True, eq=False)
 class GivenStarts:
-    """Starts that the caller provides, in place of a search.
+    """Starts that the caller provides instead of a search.
 
     Attributes
     ----------
     draw : callable
-        Returns a start for the rows (with a weight of at least one on average) and the M-step.
+        Function that returns a start, given the rows (with a mean weight of at least one) and the M-step.
     previous_log_likelihood : float
-        Mean log-likelihood one iteration before the start, where a fit continues (`EMRun`).
+        Mean log-likelihood one iteration before the start, if a fit is continued (`EMRun`).
     after_each : callable
-        Called with the `Fit` of each start.
+        Callback that receives the `Fit` of each start.
     """
 
     draw: Callable[[WeightedRows, MaximumLikelihood], Mixture]
@@ -55,22 +55,22 @@ def fit_mixture(
     Parameters
     ----------
     rows : WeightedRows
-        All columns, with their names.
+        Rows with all columns and their names.
     settings : FitSettings
-        What is fitted, and how.
+        Settings of the fit.
     rng : RandomState
-        A search draws one number from it.
+        Source of random numbers; a search draws one.
     starts : GivenStarts, optional
-        By default the fit is a search.
+        Starts; by default the fit is a search.
     reduce_columns : bool, default=True
-        Whether constant and collinear columns are left out of the fit and lifted back.
+        Whether to leave constant and collinear columns out of the fit and add them to the fitted mixture.
 
     Returns
     -------
     FitResult
-        Also when Ctrl-C interrupts: then ``fit.stop`` is ``Stop.INTERRUPTED``.
+        The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    columns = ColumnReduction.of(rows, free_of(settings.structure).name) if reduce_columns else None
+    columns = ColumnReduction.of(rows, structure_of(settings.structure.form).name) if reduce_columns else None
     kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
     if rows.weights is not None:
         kept = replace(kept, weights=rows.weights / min(1.0, rows.weights[rows.weights > 0].mean()))
@@ -98,7 +98,7 @@ def _search(engine: AbstractEngine, weight: float, settings: FitSettings, seed: 
 def _fit_from_starts(
     engine: AbstractEngine, rows: WeightedRows, settings: FitSettings, starts: GivenStarts
 ) -> SearchResult:
-    """Run each start to its end, as scikit-learn does, and keep the best."""
+    """Run EM to the end from each start, as scikit-learn does, and keep the best."""
     if isinstance(settings.reg_covar, str):
         form = settings.structure.form
         sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)

@@ -1,4 +1,4 @@
-"""The result of a fit to a table: one frozen value that estimators keep."""
+"""The result of a fit to a table, which estimators keep."""
 
 from dataclasses import dataclass, replace
 
@@ -17,26 +17,26 @@ from gaussmix.fitting.redundant_columns import ColumnReduction
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """A fitted mixture and everything that is known about its fit.
+    """A fitted mixture, with information about the fit.
 
     Attributes
     ----------
     mixture : Mixture
-        The mixture of all columns.
+        Mixture of all columns.
     mean_log_likelihood : float
         Mean log-likelihood of the rows under this mixture, in nats.
     fit : Fit
-        The run of EM that was kept, on the columns it used.
+        Best run of EM, on the columns it used.
     update : MaximumLikelihood
-        The M-step of the run.
+        M-step of the run.
     soundness : Soundness
-        The soundness of the components.
+        Soundness of the components.
     optima : tuple of float
         Final log-likelihoods of the starts, greatest first.
     columns : ColumnReduction or None
-        Which columns the run used, if redundant columns were left out.
+        Reduction of the columns, if redundant columns were left out.
     reason : str
-        Why the fit ended, in a sentence.
+        Reason for the end of the fit, as a sentence.
     """
 
     mixture: Mixture
@@ -56,18 +56,18 @@ class FitResult:
         columns: ColumnReduction | None = None,
         reason: str | None = None,
     ) -> "FitResult":
-        """Lift the mixture of a search to all columns of the rows.
+        """Extend the result of a search to all columns of the rows.
 
         Parameters
         ----------
         search : SearchResult
-            On the columns that were kept.
+            Result for the columns that were kept.
         rows : WeightedRows
-            All columns; their names become those of the mixture.
+            Rows with all columns; their names become those of the mixture.
         columns : ColumnReduction, optional
-            Which columns were kept; by default all.
+            Reduction of the columns; by default all were kept.
         reason : str, optional
-            Why the fit ended; by default the reason of the run.
+            Reason for the end of the fit; by default that of the run.
 
         Returns
         -------
@@ -90,16 +90,16 @@ class FitResult:
 
     @property
     def previous_log_likelihood(self) -> float:
-        """Mean log-likelihood one iteration before the end, from which a warm start continues."""
+        """The mean log-likelihood one iteration before the end, for warm starts."""
         return self.mean_log_likelihood - self.fit.change
 
     def history(self) -> dict[str, FloatArray]:
-        """Return the records of the run as arrays, with log-likelihoods of all columns.
+        """Return the history of the run as arrays, with log-likelihoods of all columns.
 
         Returns
         -------
         dict from str to (i + 1,) array
-            "log_likelihood", "gain" and "seconds".
+            Arrays "log_likelihood", "gain" and "seconds".
         """
         records = {
             name: np.array([getattr(record, name) for record in self.fit.history])
@@ -114,7 +114,7 @@ class FitResult:
         Parameters
         ----------
         order : (k,) array of int
-            The component that comes first, second, ...
+            Current positions of the components, in the new order.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Where EM starts: from labels, responsibilities or parameters to a first mixture."""
+"""Initialization of EM from labels or responsibilities."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ Method = Literal["kmeans", "k-means++", "random", "random_from_data"]
 METHODS: tuple[Method, ...] = ("kmeans", "k-means++", "random", "random_from_data")
 
 START_ROWS = 100_000
-"""Starts look at no more rows than this, and at fewer when those are enough: a start costs a few passes."""
+"""Maximum number of rows that a start uses; it uses fewer if they are enough, because a start costs a few passes."""
 
-# Beside k-means of all rows, tried once, the likelihoods that three tries on so few rows led to were clearly better on
-# two of seven problems and equal within noise on five.
+# Compared with one run of k-means on all rows, three tries on this many rows led to clearly better likelihoods on two
+# of seven problems, and to equal ones within noise on five.
 _CLUSTERED_ROWS = 5_000
 _CLUSTERED_ROWS_PER_COMPONENT = 60
 _TRIES = 3
@@ -33,7 +33,7 @@ _LLOYD_ITERATIONS = 20
 
 @dataclass(frozen=True, eq=False)
 class Membership:
-    """To which component each of some rows belongs: ``labels`` (n,) or soft ``responsibilities`` (n, k)."""
+    """Membership of rows in components: ``labels`` (n,) or soft ``responsibilities`` (n, k)."""
 
     rows: WeightedRows
     n_components: int
@@ -41,7 +41,7 @@ class Membership:
     responsibilities: FloatArray | None = None
 
     def parts(self) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """For each component its rows, and the weight that each has in it."""
+        """Yield the rows of each component, and their weights in it."""
         rows, weights = self.rows.values, self.rows.explicit_weights
         for component in range(self.n_components):
             if self.labels is not None:
@@ -52,20 +52,24 @@ class Membership:
 
 
 def draw_membership(engine: AbstractEngine, n_components: int, method: Method, rng: Random) -> Membership:
-    """Memberships of a bounded number of the engine's rows.
+    """Draw memberships for a bounded number of the engine's rows.
 
     Parameters
     ----------
     engine : AbstractEngine
+        Engine with the rows.
     n_components : int
+        Number of components.
     method : {"kmeans", "k-means++", "random", "random_from_data"}
-        The clusters of k-means; the cells about the seeds of k-means++ (Arthur and Vassilvitskii 2007) or about
-        different rows drawn by their weights; responsibilities drawn from the unit interval and normalized.
+        "kmeans": clusters of k-means. "k-means++": each row belongs to the nearest seed of k-means++ (Arthur and
+        Vassilvitskii 2007). "random_from_data": each row belongs to the nearest of k distinct rows drawn by their
+        weights. "random": uniform random responsibilities, normalized.
     rng : numpy RandomState or Generator
+        Source of random numbers.
     """
-    if method == "random":  # the one start that needs a table of rows by components
+    if method == "random":  # needs a table of rows by components
         limit = min(START_ROWS, 10_000_000 // n_components)
-    else:  # enough for the covariances
+    else:  # enough rows for the covariances
         limit = min(START_ROWS, max(2 * _CLUSTERED_ROWS, max(100, 10 * engine.n_features) * n_components))
     rows = engine.sample_rows(max(limit, 2 * n_components), rng)
     if method == "random":
@@ -78,10 +82,10 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
 
 
 def _centers(rows: WeightedRows, n_components: int, method: Method, rng: Random) -> FloatArray:
-    """(k, d) the centers of the cells."""
+    """Return the centers (k, d) of the cells."""
     limit = max(_CLUSTERED_ROWS, _CLUSTERED_ROWS_PER_COMPONENT * n_components)
     some = draw_rows(rows, limit, rng)
-    if some.weights is not None:  # sums of weights times squares neither overflow nor vanish
+    if some.weights is not None:  # sums of weights times squares neither overflow nor underflow
         some = replace(some, weights=some.weights / some.weights.max())
     match method:
         case "kmeans":
@@ -94,13 +98,13 @@ def _centers(rows: WeightedRows, n_components: int, method: Method, rng: Random)
 
 
 def _centered(rows: FloatArray) -> FloatArray:
-    """The rows about their mean, all divided by one power of two: distances lose digits under an offset, and range."""
+    """Return the rows about their mean, scaled by a power of two, so that distances keep their digits and range."""
     centered = rows - rows.mean(axis=0, dtype=np.float64)
     return np.ldexp(centered, -np.frexp(np.abs(centered).max())[1])
 
 
 def _draw_different_rows(rows: WeightedRows, size: int, rng: Random) -> IntArray:
-    """Positions of rows drawn with their weights, no two equal as long as there are enough different ones."""
+    """Return positions of rows drawn by their weights, all distinct if there are enough distinct rows."""
     shares = None if rows.weights is None else rows.weights / rows.weights.sum()
     chosen = rng.choice(rows.n_rows, size=size, replace=False, p=shares)
     if len(np.unique(rows.values[chosen], axis=0)) == size:
@@ -113,7 +117,7 @@ def _draw_different_rows(rows: WeightedRows, size: int, rng: Random) -> IntArray
 def mixture_from_membership(
     membership: Membership, structure: type[AbstractCovariance], update: AbstractUpdate
 ) -> Mixture:
-    """The M-step at given memberships. A component without rows starts at the center of the data."""
+    """Return the M-step from given memberships; a component without rows starts at the center of the data."""
     n_components, n_features = membership.n_components, membership.rows.n_features
     unit = structure.identity(n_components, n_features)
     center = membership.rows.values.mean(axis=0, dtype=float)
@@ -139,7 +143,7 @@ def mixture_from_membership(
 
 
 def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:
-    """Memberships that a user gives for all rows: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
+    """Return memberships of all rows from user input: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
     if given.shape == (rows.n_rows,):
         labels = given.astype(np.int64)
         if not (np.array_equal(labels, given) and (labels >= 0).all() and (labels < n_components).all()):

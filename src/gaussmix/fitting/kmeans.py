@@ -1,8 +1,7 @@
-"""k-means: EM with equal spheres that have shrunk to nothing (Bishop 2006, section 9.3.2), so an engine does the work.
+"""k-means by an engine, as the limit of EM with equal spheres of vanishing radius (Bishop 2006, section 9.3.2).
 
-Rows and their cells are those of Lloyd's algorithm: a row belongs to the nearest center, a center is the mean of its
-rows. `gaussmix.fitting.initialization` runs it on a bounded number of rows, of about unit size, with weights of at most
-one.
+The iterations are those of Lloyd's algorithm. `gaussmix.fitting.initialization` runs it on a bounded number of rows,
+scaled to about unit size, with weights of at most one.
 """
 
 import math
@@ -15,23 +14,27 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.whitened import WhitenedMixture
 
-_SHARPNESS = 2.0**100  # one over the radius of the spheres: no two distances are so nearly equal
-_TOL = 1e-4  # scikit-learn's: the squared shift of all centers at which to stop, over the features' mean variance
+_SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
+_TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
 
 def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int, tries: int = 1) -> FloatArray:
-    """(k, d) centers: k-means++ seeds, moved by Lloyd's algorithm; of several tries those nearest to the rows.
+    """Return the centers (k, d) of k-means: Lloyd's algorithm from k-means++ seeds, the best of several tries.
 
-    Nearest as seen in the last pass of a try, before the last move of its centers.
+    Tries are compared by the last pass, before the last move of the centers.
 
     Parameters
     ----------
     rows : WeightedRows
-        Weights are positive, the largest about one.
+        Rows with positive weights, the largest about one.
     n_components : int
+        Number of clusters.
     rng : numpy RandomState or Generator
+        Source of random numbers.
     max_iter : int
+        Maximum number of iterations.
     tries : int, default=1
+        Number of runs from different seeds.
 
     References
     ----------
@@ -56,15 +59,16 @@ def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int
 
 
 def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
-    """(n,) the center that each row is nearest to, the first of several."""
+    """Return the nearest center (n,) of each row, the first one in case of ties."""
     return NativeEngine(rows).score_rows(_spheres(centers), "labels")
 
 
 def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random) -> IntArray:
-    """(n_seeds,) positions of rows that are spread out: greedy k-means++.
+    """Return the positions (n_seeds,) of seeds among the rows, by greedy k-means++.
 
     Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of their
-    section 4. scikit-learn's spends half a millisecond on checks, which a race of starts on a small table feels.
+    section 4. The validation in scikit-learn takes half a millisecond, which is too slow for many starts on small
+    tables.
     """
     values = np.asarray(rows.values, dtype=np.float64)
     weights = rows.explicit_weights
@@ -89,7 +93,7 @@ def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random) -> IntArray:
 
 
 def _moved(engine: AbstractEngine, rows: FloatArray, centers: FloatArray, moments: Moments) -> FloatArray:
-    """The means of the rows nearest to each center; a center without rows goes to a row that is far from all."""
+    """Return the mean of the rows nearest to each center; a center without rows moves to a row far from all centers."""
     empty = moments.counts == 0
     moved: FloatArray = centers + moments.shifts / np.where(empty, 1.0, moments.counts)[:, None] / _SHARPNESS
     if empty.any():

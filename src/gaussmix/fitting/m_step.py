@@ -1,4 +1,4 @@
-"""From the sums of a pass to the next parameters: the M-step."""
+"""The M-step: from the sums of a pass to the next parameters."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
@@ -11,25 +11,26 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.prior import Prior
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_EMPTY = 10 * _EPSILON  # share of all rows: a component with fewer is empty
-_SINGULAR = 4 * _EPSILON  # a pivot this small beside its variance or its mean is rounding
-_LEAST = float(np.nextafter(0.0, 1.0))  # zero over it is zero
-_FLOOR = 1e-6  # what a collapsed component is given, as a share of the variance within components
+_EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
+_SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
+_LEAST = float(np.nextafter(0.0, 1.0))  # avoids 0 / 0
+_FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The result of an M-step.
+    """Result of an M-step.
 
     Attributes
     ----------
     mixture : Mixture
+        Next parameters.
     empty : (k,) array of bool
-        Components without rows; they keep their place with weight zero.
+        Components without rows; they keep their position with weight zero.
     collapsed : (k,) array of bool
-        Components whose covariance was singular to rounding and has been raised to a small share of the others'.
+        Components whose covariance was singular up to rounding and was raised to a small share of the others'.
     ridge : float
-        What was added to every variance.
+        Number that was added to every variance.
     """
 
     mixture: Mixture
@@ -39,48 +40,49 @@ class Step:
 
     @property
     def ridged(self) -> BoolArray:
-        """(k,) whether a component varies in some direction little more than the ridge makes it."""
+        """The components (k,) whose variance in some direction is little more than the ridge."""
         low: BoolArray = self.mixture.covariance.pivots() < 2.5 * self.ridge
         return low.any(axis=1) & ~self.collapsed
 
     def reordered(self, order: IntArray) -> "Step":
-        """The same with the components in another order."""
+        """Return the same step with the components in another order."""
         return Step(self.mixture.reordered(order), self.empty[order], self.collapsed[order], self.ridge)
 
 
 class AbstractUpdate(ABC):
-    """How parameters follow from sums: what is maximized is the log-likelihood plus ``log_prior``."""
+    """An M-step, which maximizes the log-likelihood plus ``log_prior``."""
 
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
-        """The parameters that maximize the objective, given the moments that the mixture gave."""
+        """Return the parameters that maximize the objective, given the moments of a pass with the mixture."""
 
     @abstractmethod
     def log_prior(self, mixture: Mixture) -> float:
-        """What is added to the log-likelihood, in nats."""
+        """Return the log prior of the parameters, in nats."""
 
     @abstractmethod
     def gain(self, mixture: Mixture, moments: Moments, step: Step) -> float:
-        """The least that the step raises the objective by, in nats: the gain of the expected complete-data objective.
+        """Return a lower bound of the gain of a step in nats: that of the expected complete-data objective.
 
-        With T the covariance and t the mean of a component after the step, in the whitened units from before it,
+        With T the covariance and t the mean of a component after the step, in the whitened units before it,
 
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It depends on no unit and costs no pass.
+        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class MaximumLikelihood(AbstractUpdate):
-    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22), or the greatest posterior density, with a ridge.
+    """Maximum likelihood (Bishop 2006, equations 9.17 to 9.22) or maximum a posteriori, with a ridge.
 
     Parameters
     ----------
     ridge : float
-        Added to every variance after the step, in the squared units of the data: scikit-learn's ``reg_covar``.
+        Number added to every variance after the step, in squared units of the data; ``reg_covar`` in scikit-learn.
     prior : Prior, optional
+        Prior of the covariances and means.
     """
 
     ridge: float = 0.0
@@ -88,7 +90,7 @@ class MaximumLikelihood(AbstractUpdate):
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
-        """Those of the prior, remembered: all that is asked about one mixture is asked in a row."""
+        """Return the pseudo-moments of the prior, cached for the latest mixture."""
         assert self.prior is not None
         if not self._latest or self._latest[0][0] is not mixture:
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
@@ -137,9 +139,9 @@ class MaximumLikelihood(AbstractUpdate):
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:
-    """(d,) a variance to measure each feature by: the mean within components; if that is nothing, between them.
+    """Return a reference variance (d,) of each feature: the mean within components or, if that is zero, between them.
 
-    A feature that does not vary at all is given the mean of those that do, or one.
+    A constant feature gets the mean over the other features, or 1 if all are constant.
     """
     weights = weights / weights.sum()
     center = weights @ means

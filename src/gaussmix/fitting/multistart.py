@@ -1,4 +1,4 @@
-"""Multistart search: competing starts, split-and-merge moves from the best, and a final run on all rows."""
+"""Multistart search: several starts, split-and-merge moves from the best one, and a final run on all rows."""
 
 import itertools
 import math
@@ -24,19 +24,19 @@ from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
 ALL_ROWS = 20_000
-"""Up to so many rows are searched as they are; of more rows, a sample."""
+"""Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
 _FINISHERS = 2  # starts that run to convergence
-_SAME = 1e-3  # nats: closer optima count as one
+_SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
 _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that end the moves
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _STACKED_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
-_AGREED = 3  # starts with the same optimum: a better one is very rare
+_AGREED = 3  # starts with the same optimum, after which a better one is very rare
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,11 @@ class Run:
     Attributes
     ----------
     fit : Fit
+        Result of the run.
     soundness : Soundness
+        Degenerate components of the result.
     n_starts : int
-        Number of starts that led to this optimum.
+        Number of starts that reached this optimum.
     """
 
     fit: Fit
@@ -57,27 +59,27 @@ class Run:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Sort key, best first: the number of unsound components, then the objective."""
+        """The sort key, best first: the number of unsound components, then the objective."""
         return self.soundness.n_unsound, -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
-        """Whether this run is better by more than the distance at which two optima count as one."""
+        """Return whether this run has fewer unsound components, or as many and an objective more than 0.001 higher."""
         n_unsound, objective = other.rank
         return self.rank < (n_unsound, objective - _SAME)
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """The result of a search.
+    """Result of a search.
 
     Attributes
     ----------
     fit : Fit
-        The best fit.
+        Best fit.
     update : MaximumLikelihood
-        Its M-step.
+        M-step of the fit.
     soundness : Soundness
-        The soundness of its components.
+        Soundness of the components.
     optima : tuple of float
         Final log-likelihoods, in nats, of the starts that were not abandoned, on the rows that were searched; greatest
         first.
@@ -94,7 +96,7 @@ class SearchResult:
         Parameters
         ----------
         order : (k,) array of int
-            The component that comes first, second, ...
+            Current positions of the components, in the new order.
 
         Returns
         -------
@@ -113,15 +115,15 @@ class SearchSettings:
     n_starts : int
         Number of starts.
     rule : StoppingRule
-        When the last run ends.
+        Stopping rule of the last run.
     max_iter : int
         Maximum number of iterations of one run.
     accelerate : bool
         Whether runs are accelerated.
     deadline : float
-        When to stop, by ``time.perf_counter()``.
+        Time at which to stop, by ``time.perf_counter()``.
     watch : callable, optional
-        Called with a `Progress` at every start and after every iteration of every run.
+        Callback that receives a `Progress` at every start and after every iteration of every run.
     """
 
     n_starts: int
@@ -134,25 +136,28 @@ class SearchSettings:
 
 @dataclass(eq=False)
 class Multistart:
-    """The state that all runs of a search share.
+    """State that all runs of a search share.
 
     Attributes
     ----------
     engine : AbstractEngine
+        Engine with the rows that are searched.
     data : Sample
         The rows of the engine.
     update : MaximumLikelihood
+        The M-step of all runs.
     target_root : (d, d) array
-        Root of the covariance that variances are compared with.
+        Root of the reference covariance for collapsed components.
     settings : SearchSettings
+        Settings of all runs.
     near : RemainingGain
-        When a run of the search ends.
+        Stopping rule of the runs of the search.
     began : float
-        When the search began.
+        Time at which the search began.
     best : Run or None
         The best run so far, for interruptions.
     n_runs : int
-        Number of runs begun.
+        Number of runs so far.
     """
 
     engine: AbstractEngine
@@ -166,7 +171,10 @@ class Multistart:
     n_runs: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
-        """Run all starts briefly, the best third longer, the best two to convergence; return these, best first."""
+        """Run all starts for a few iterations, the best third for more, and the best two to convergence.
+
+        Returns the last two, best first.
+        """
         runs = _ranked(self.short_runs(self._in_time(starts)))
         runs = runs[: math.ceil(len(runs) / 3)]
         longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
@@ -175,9 +183,9 @@ class Multistart:
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
-        """Apply split-and-merge moves and then random swaps to the best run, as long as they find a better one.
+        """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        If several starts have ended in the same sound optimum, no move is tried (benchmarks/optima.py).
+        If several starts reached the same sound optimum, no move is tried (benchmarks/optima.py).
         """
         agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
         if agreed or time.perf_counter() > self.settings.deadline:
@@ -208,7 +216,7 @@ class Multistart:
         return best
 
     def polish(self, run: Run) -> Run:
-        """Continue a converged run for a few passes, until the parameters no longer depend on its path."""
+        """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
@@ -218,7 +226,7 @@ class Multistart:
         return polished
 
     def short_runs(self, starts: Iterable[Mixture], n_iter: int = _SHORT) -> list[Run]:
-        """Run a few iterations of plain EM from each start; its own likelihood would say less about it."""
+        """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = list(starts)
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
         if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or "E" in mixtures[0].covariance.letters:
@@ -233,12 +241,12 @@ class Multistart:
         return [self._record(part) for part in _unstack(fit, engine.passes, self.update)]
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
-        """Begin a run and stop it by a rule, by default ``near``."""
+        """Run EM from a mixture until a stopping rule is met, by default ``near``."""
         self.n_runs += 1
         return self._run(mixture, max_iter, rule or self.near)
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
-        """Continue a run; abandon it if its estimated optimum is below that of a sound run ``to_beat``."""
+        """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
         left = self.settings.max_iter - run.fit.n_iter
         if left <= 0 or (run.fit.stop is Stop.AT_OPTIMUM and rule is None):
             return run
@@ -300,36 +308,36 @@ def find_optimum(
     settings: SearchSettings,
     seed: int,
 ) -> SearchResult:
-    """Search for the best optimum by competing starts and moves from the best of them.
+    """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
     If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
 
     Parameters
     ----------
     engine : AbstractEngine
-        The rows.
+        Engine with the rows.
     structure : subclass of AbstractCovariance
-        The covariance structure.
+        Covariance structure.
     n_components : int
         Number of components.
     update_for : callable
-        Returns the M-step for a `Sample` and the lower root of the covariance within clusters, (d, d).
+        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
     settings : SearchSettings
         Settings of all runs.
     seed : int
-        Start i draws from its own counter-based stream, keyed by the seed and i.
+        Seed; start i draws from its own counter-based stream, keyed by the seed and i.
 
     Returns
     -------
     SearchResult
-        The components are ordered by descending weight.
+        The result, with components in order of descending weight.
 
     Raises
     ------
     KeyboardInterrupt
-        If interrupted before there is a model. Later, the best one so far is returned.
+        If interrupted before there is a model. After that, the best model so far is returned.
     FloatingPointError
-        As `fit_em` does.
+        If a row is so far from all components that its density is zero.
     """
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
@@ -375,7 +383,7 @@ def find_optimum(
 
 
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
-    """Yield the fit of each mixture of a stack."""
+    """Split the fit of concatenated mixtures, which ran at the same time, into the fit of each mixture."""
     n_mixtures = len(passes[0])
     k = fit.mixture.n_components // n_mixtures
     for at in range(n_mixtures):
@@ -403,7 +411,7 @@ def _ordered(run: Run) -> Run:
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:
-    """Sort runs, best first, and join those with the same optimum."""
+    """Sort runs, best first, and merge those with the same optimum."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):
         same = [at for at, other in enumerate(kept) if abs(run.fit.objective - other.fit.objective) <= _SAME]

@@ -1,4 +1,4 @@
-"""What is believed of the covariances and means before the rows are seen."""
+"""Prior distributions of covariances and means."""
 
 import math
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, Form
 
 WEAKEST = 1e-10
-"""Pseudo-rows: a variance of 1e-5 of its kind loses 1e-12 nats, and a singular one still has digits."""
+"""Pseudo-rows of the weakest prior; it costs a variance of 1e-5 of the usual 1e-12 nats, and regularizes zero ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """A conjugate prior, the same for every component: pseudo-rows of a given scatter.
+    """A conjugate prior, the same for every component, in terms of pseudo-rows with a given scatter.
 
     For means ``m_k`` and precisions ``P_k``, without the constant,
 
         log p = sum_k 1/2 [strength log det P_k - tr(S P_k) - mean_strength (m_k - center)' P_k (m_k - center)].
 
-    Of a tied covariance the first two terms are taken once.
+    For a tied covariance the first two terms occur once.
 
     Attributes
     ----------
     strength : float
-        Pseudo-rows behind each covariance; of a tied one, behind the only one.
+        Number of pseudo-rows of each covariance, or of the one tied covariance.
     root : (d, d) array
-        Lower triangular R with ``S = R R'``, in the squared units of the data.
+        Lower triangular R with ``S = R R'``, in the units of the data.
     mean_strength : float
-        Pseudo-rows at ``center``, in each component.
+        Number of pseudo-rows at ``center`` in each component.
     center : (d,) array
-        Where these are.
+        Position of these pseudo-rows.
     """
 
     strength: float
@@ -44,80 +44,80 @@ class Prior:
 
     @classmethod
     def chen_tan(cls, strength: float, root: FloatArray) -> Self:
-        """The penalty of Chen and Tan, Journal of Multivariate Analysis 100 (2009), 1367-1383, equation 3.
+        """Return the penalty of Chen and Tan, Journal of Multivariate Analysis 100 (2009), 1367-1383, equation 3.
 
-        It is ``- strength sum_k [tr(S P_k) + log det covariance_k]`` with ``S = root root'``. It follows any affine
-        map of the data, and is consistent when its strength vanishes beside the number of rows.
+        It is ``- strength sum_k [tr(S P_k) + log det covariance_k]`` with ``S = root root'``. It is equivariant under
+        affine maps of the data, and consistent if its strength is negligible relative to the number of rows.
 
         Parameters
         ----------
         strength : float
-            Twice as many pseudo-rows.
+            Half the number of pseudo-rows.
         root : (d, d) array
-            Lower root of their covariance.
+            Lower root of the covariance of the pseudo-rows.
 
         Returns
         -------
         Prior
-            As pseudo-rows.
+            The penalty in terms of pseudo-rows.
         """
         return cls(2 * strength, math.sqrt(2 * strength) * root, 0.0, np.zeros(len(root)))
 
     @classmethod
     def inverse_wishart(cls, form: Form, root: FloatArray, center: FloatArray, n_components: int) -> Self:
-        """The prior of Fraley and Raftery, Journal of Classification 24 (2007), 155-181, section 3.
+        """Return the prior of Fraley and Raftery, Journal of Classification 24 (2007), 155-181, section 3.
 
-        An inverse Wishart distribution with d + 2 degrees of freedom and scale ``root root' / k^(2/d)`` for a
-        covariance, inverse gamma ones for variances, and for each mean a normal one worth 0.01 rows at the center of
-        the data. Diagonal covariances have a scale for every feature (in their paper one for all).
+        A covariance has an inverse Wishart distribution with d + 2 degrees of freedom and scale ``root root' /
+        k^(2/d)``, a variance has an inverse gamma distribution, and each mean has a normal distribution worth 0.01 rows
+        at the center of the data. Diagonal covariances have a scale for each feature (one for all in the paper).
 
         Parameters
         ----------
         form : {"full", "tied", "diagonal", "spherical"}
-            The shape of the covariances.
+            Form of the covariances.
         root : (d, d) array
-            Lower root of the covariance of the data, as far as the form sees it.
+            Lower root of the covariance of the data, restricted to the form.
         center : (d,) array
             Mean of the data.
         n_components : int
-            How many components.
+            Number of components.
 
         Returns
         -------
         Prior
-            As pseudo-rows.
+            The prior in terms of pseudo-rows.
         """
         d = len(root)
         shrink = n_components ** (-1 / d) / math.sqrt(FORMS[form].features_per_variance(d))
         return cls(FORMS[form].inverse_wishart_rows(n_components, d), shrink * root, 0.01, center)
 
     def strength_each(self, mixture: Mixture) -> float:
-        """Pseudo-rows that a component's covariance is divided by in addition.
+        """Return the number of pseudo-rows per component.
 
         Parameters
         ----------
         mixture : Mixture
-            Says how many components share a covariance.
+            Mixture whose form determines how many components share a covariance.
 
         Returns
         -------
         float
-            A number of rows.
+            Number of pseudo-rows that are added to the count of each component.
         """
         return self.strength / FORMS[mixture.covariance.form].components_per_scatter(mixture.n_components)
 
     def pseudo_moments(self, mixture: Mixture) -> Moments:
-        """What the pseudo-rows add to the sums of a pass.
+        """Return the sums of the pseudo-rows.
 
         Parameters
         ----------
         mixture : Mixture
-            The one that was passed in.
+            Mixture of the pass.
 
         Returns
         -------
         Moments
-            Sums that add to those of the rows.
+            Sums to be added to those of the rows.
         """
         covariance, k = mixture.covariance, mixture.n_components
         counts = np.full(k, self.mean_strength)
@@ -130,18 +130,18 @@ class Prior:
         return Moments(covariance.form, counts, shifts, scatter, 0.0, 0.0, 0.0)
 
     def log_density(self, mixture: Mixture, pseudo: Moments) -> float:
-        """The logarithm of the density of the parameters, without its constant.
+        """Return the log prior density of the parameters, without its constant.
 
         Parameters
         ----------
         mixture : Mixture
             The parameters.
         pseudo : Moments
-            `pseudo_moments` of them.
+            Result of `pseudo_moments` for these parameters.
 
         Returns
         -------
         float
-            In nats.
+            Log density in nats.
         """
         return self.strength_each(mixture) * float(mixture.covariance.log_det().sum()) - 0.5 * pseudo.scatter_trace

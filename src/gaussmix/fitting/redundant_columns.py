@@ -1,7 +1,7 @@
-"""The range of the data: which columns are constant, or functions of others, and so tell components nothing.
+"""Redundant columns: constant columns, and columns that are linear functions of others.
 
-Such columns make the covariance of every component singular in the same way. A fit leaves them out and is lifted back:
-with x_K the kept columns, x_D the others and c the centers, in every component
+Such columns make the covariance of every component singular in the same way. A fit leaves them out, and the fitted
+mixture is extended to them: with x_K the kept columns, x_D the others and c the centers, in every component
 
     x_D = c_D + (x_K - c_K) B + noise,    noise ~ N(0, diag(deviations^2)),
 
@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
-from gaussmix.core.covariance import covariance_class, free_of
+from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
@@ -27,34 +27,35 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 from gaussmix.core.whitened import WhitenedMixture
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_SHARE = math.sqrt(1e-9)  # of a column's deviation, for a dropped direction: the covariance stays regular when squared
+_SHARE = math.sqrt(1e-9)  # standard deviation of a dropped column about its function; regular when squared
 _LEAST_DEVIATION = 1e-153  # its square and the inverse of its square are normal numbers
-_LEAST_EXPONENT = -1000  # 2 to its negative is finite
-_SAMPLE = 256  # rows that the first centers and scales are taken from
-_DOUBTFUL = 1e-12  # a share of variance: in sums of squares, rounding and an honest residual look alike below it
-_MOST = 1e-3  # of the deviation: no column with a greater residual is called a function of others
-_PIVOT = 0.1  # of the greatest residual: the first column that has as much is chosen, whatever the last digits say
-_BLOCK = 1 << 16  # numbers that are factorized at a time
+_LEAST_EXPONENT = -1000  # 2 to the power of 1000 is finite
+_SAMPLE = 256  # rows used for the first centers and scales
+_DOUBTFUL = 1e-12  # share of variance; sums of squares cannot tell smaller residuals from rounding
+_MOST = 1e-3  # greatest residual of a dependent column, as a share of its standard deviation
+_PIVOT = 0.1  # share of the greatest residual; the first column that reaches it is chosen, whatever the last digits
+_BLOCK = 1 << 16  # numbers factorized at a time
 
 
 @dataclass(frozen=True, eq=False)
 class ColumnReduction:
-    """Columns that tell nothing the others do not, and how they follow from the others.
+    """Redundant columns, and their linear dependence on the kept columns.
 
     Attributes
     ----------
     covariance_type : {"full", "tied", "diag", "spherical"}
-        Of the mixture of all columns.
+        Covariance type of the mixture of all columns.
     kept, dropped : (r,), (d - r,) arrays of int
-        Positions of columns, ascending. Where all rows are equal, column 0 is kept although it is constant: a mixture
-        has at least one feature.
+        Positions of columns, ascending. If all rows are equal, column 0 is kept although it is constant, because a
+        mixture has at least one feature.
     centers, scales : (d,) arrays
-        The mean of each column, and a power of two about as large as its spread.
+        Mean of each column, and a power of two about as large as its spread.
     coefficients : (r, d - r) array
         B in units of the scales: ``(x_D - c_D) / scales_D = (x_K - c_K) / scales_K @ coefficients``.
     deviations : (d - r,) array
-        Of a dropped column about its function: the root of 1e-9 of its variance. A constant column has none: then of
-        1e-9 of its square, and for zeros of 1e-9. At least 1e-153, whose square has an inverse.
+        Standard deviation of a dropped column about its function: the root of 1e-9 of its variance. For a constant
+        column it is the root of 1e-9 of its squared value, and of 1e-9 if the value is zero. At least 1e-153, whose
+        square has an inverse.
     """
 
     covariance_type: str
@@ -67,31 +68,31 @@ class ColumnReduction:
 
     @classmethod
     def of(cls, rows: WeightedRows, covariance_type: str) -> Self | None:
-        """The range of rows; None when no column can be left out, which takes one pass to see.
+        """Find the redundant columns; if there are none, this usually takes one pass.
 
-        With epsilon that of the type of the rows, ``u = epsilon / 2 * root mean square / deviation`` bounds how much
-        of a column's deviation is rounding. A column is constant when u is 1/2 or more (1/8 in double precision, as for
-        a collapsed component), or when its deviation is below 1e-153, whose square is no normal number. For "full" and
-        "tied" a column is a function of others when its residual, relative to its deviation, is at most
-        ``4 (u_j + sum_i |B_ij| u_i)``, four times what correctly rounded values of the function leave, and at most
-        1e-3. Residuals are those of an orthogonal factorization of the rows, to which 1e-9 is far from nothing; it is
-        made only when the correlations, sums of squares that cannot tell a residual below 1e-6 from rounding, are
+        With epsilon that of the dtype of the rows, ``u = epsilon / 2 * root mean square / standard deviation`` bounds
+        the share of rounding in the standard deviation of a column. A column is constant if u is at least 1/2 (1/8 in
+        double precision, as for a collapsed component), or if its standard deviation is below 1e-153, whose square is
+        not a normal number. For "full" and "tied" a column is a function of others if its residual, relative to its
+        standard deviation, is at most ``4 (u_j + sum_i |B_ij| u_i)``, four times the residual of correctly rounded
+        values of the function, and at most 1e-3. Residuals come from a QR factorization of the rows, which resolves
+        1e-9. It is computed only if the correlations, which cannot tell a residual below 1e-6 from rounding, are
         doubtful.
 
-        "diag" leaves out constant columns only, and "spherical" nothing, unless all columns are constant.
+        "diag" leaves out only constant columns, and "spherical" none unless all columns are constant.
 
         Parameters
         ----------
         rows : WeightedRows
-            The rows of a fit, finite numbers. Rows of weight zero do not count.
+            Rows of a fit, with finite numbers. Rows of weight zero are ignored.
         covariance_type : {"full", "tied", "diag", "spherical"}
 
         Returns
         -------
         ColumnReduction or None
-            None when no column can be left out.
+            None if no column is redundant.
         """
-        if rows.weights is not None:  # sums of weights times squares neither overflow nor vanish
+        if rows.weights is not None:  # sums of weights times squares neither overflow nor underflow
             rows = replace(rows, weights=np.ldexp(rows.weights, -np.frexp(rows.weights.max())[1]))
         correlated = covariance_type in ("full", "tied")
         dtype = rows.values.dtype
@@ -135,39 +136,39 @@ class ColumnReduction:
         )
 
     def reduce(self, rows: Rows) -> Rows:
-        """The kept columns.
+        """Return the kept columns.
 
         Parameters
         ----------
         rows : (n, d) array
-            With all columns.
+            Rows with all columns.
 
         Returns
         -------
         (n, r) array
-            Of the same type, C-contiguous.
+            Kept columns, C-contiguous and of the same dtype.
         """
         return np.ascontiguousarray(rows[:, self.kept])
 
     def lift(self, mixture: Mixture) -> Mixture:
         """Return the mixture of all columns that corresponds to a mixture of the kept columns.
 
-        The kept columns keep their means and, up to the rounding of roots whose rows change places, their covariances.
-        What components share ends with the kept columns: the structure is the free one. Correlations are kept where
-        only constant columns were dropped ("diag"). A "spherical" mixture, of rows that are all equal, keeps its
-        variances for all columns.
+        The kept columns have the same means and, up to rounding, the same covariances. The structure is the free one,
+        because constraints across components hold only for the kept columns. If only constant columns were dropped
+        ("diag"), correlations are preserved. A "spherical" mixture, whose rows are all equal, has the same variances
+        for all columns.
 
         Parameters
         ----------
         mixture : Mixture
-            Of the kept columns.
+            Mixture of the kept columns.
 
         Returns
         -------
         Mixture
-            Of all columns.
+            Mixture of all columns.
         """
-        own, structure = free_of(type(mixture.covariance)), covariance_class(self.covariance_type)
+        own, structure = structure_of(mixture.covariance.form), covariance_class(self.covariance_type)
         if self.covariance_type == "diag" and own.name in ("full", "tied"):
             structure = own
         if self.covariance_type != "spherical" and own is not structure:
@@ -189,7 +190,7 @@ class ColumnReduction:
         return Mixture(mixture.weights, means, structure(roots, *means.shape))
 
     def _lift_roots(self, roots: FloatArray) -> FloatArray:
-        """(k, d, d) from (k, r, r); triangular as it is when each dropped column comes after those it follows from."""
+        """Return roots (k, d, d) of all columns from roots (k, r, r) of the kept ones."""
         n_features = len(self.centers)
         lifted = np.zeros((len(roots), n_features, n_features))
         lifted[:, self.kept[:, None], self.kept] = roots
@@ -199,12 +200,12 @@ class ColumnReduction:
         return root_of_some(lifted, range(n_features)) if np.triu(lifted, 1).any() else lifted
 
     def describe(self, names: Sequence[str] | None = None) -> list[str]:
-        """Say why each column was left out.
+        """Return the reason for leaving out each column.
 
         Parameters
         ----------
         names : sequence of str, optional
-            Of all columns; by default ``x0, x1, ...``.
+            Names of all columns; by default ``x0, x1, ...``.
 
         Returns
         -------
@@ -230,10 +231,10 @@ class ColumnReduction:
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """What a pass tells of each column.
+    """Statistics of the columns from one pass.
 
-    ``means`` (d,) in units of the rows; ``scales`` (d,); in units of the scales ``deviations`` (d,) and, unless
-    correlations do not matter, ``covariances`` (d, d); ``epsilon`` of the type of the rows.
+    ``means`` (d,) are in units of the rows; ``scales`` (d,); ``deviations`` (d,) and, if correlations matter,
+    ``covariances`` (d, d) are in units of the scales; ``epsilon`` is that of the dtype of the rows.
     """
 
     means: FloatArray
@@ -244,7 +245,7 @@ class _Columns:
 
     @property
     def rounding(self) -> FloatArray:
-        """(d,) u of `ColumnReduction.of`; no more than 1/2."""
+        """The u (d,) of `ColumnReduction.of`, at most 1/2."""
         size = np.hypot(self.means / self.scales, self.deviations)
         least = np.maximum(self.epsilon * size, _LEAST_DEVIATION)
         return 0.5 * self.epsilon * size / np.maximum(self.deviations, least)
@@ -256,7 +257,7 @@ class _Columns:
         return (self.deviations <= rounding) | (self.deviations < _LEAST_DEVIATION / self.scales)
 
     def may_be_dependent(self, which: IntArray | None = None) -> bool:
-        """Whether columns may follow from others: a pivot of the correlations (of some) is as small as rounding."""
+        """Return whether columns (some or all) may depend on others: a pivot of the correlations is near rounding."""
         if self.covariances is None:
             return False
         deviations, rounding, covariances = self.deviations, self.rounding, self.covariances
@@ -269,14 +270,14 @@ class _Columns:
 
 
 def _units_of_sample(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Centers and scales (d,) of some rows."""
+    """Return centers and scales (d,) from some of the rows."""
     some = rows[:: max(1, len(rows) // _SAMPLE)].astype(np.float64)
     centers = some.mean(axis=0)
     return centers, _power_of_two(np.abs(some - centers).max(axis=0))
 
 
 def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """Centers and scales (d,): the middle and the half of the reach of each column."""
+    """Return centers and scales (d,): the midrange of each column, and half its range to a power of two."""
     step = max(1, _BLOCK // rows.shape[1])
     blocks = [np.ascontiguousarray(rows[start : start + step].T) for start in range(0, len(rows), step)]
     lowest = np.min([block.min(axis=1) for block in blocks], axis=0).astype(np.float64)
@@ -285,14 +286,14 @@ def _units_of_all(rows: Rows) -> tuple[FloatArray, FloatArray]:
 
 
 def _power_of_two(sizes: FloatArray) -> FloatArray:
-    """The next power of two above; 1 for nothing."""
+    """Return the next greater power of two; 1 for 0."""
     return np.where(sizes > 0, np.ldexp(1.0, np.maximum(np.frexp(sizes)[1], _LEAST_EXPONENT)), 1.0)
 
 
 def _columns(
     engine: NativeEngine, centers: FloatArray, scales: FloatArray, epsilon: float, correlated: bool
 ) -> tuple[_Columns, bool]:
-    """What one pass about the centers tells, and whether no digits that matter were lost."""
+    """Return the statistics of one pass about the centers, and whether they are accurate."""
     factors = 1.0 / scales
     whitened = WhitenedMixture(
         "full" if correlated else "diagonal",
@@ -315,9 +316,9 @@ def _columns(
 
 
 def _orthogonal_factor(rows: WeightedRows, columns: _Columns, which: IntArray) -> FloatArray:
-    """Upper triangular R with R'R the scatter of some columns in their scales, block by block and never squared.
+    """Return upper triangular R, with R'R the scatter of some columns in their scales, by blockwise QR factorization.
 
-    Golub and Van Loan, Matrix Computations (2013), 5.2; a block is factorized together with the R of those before it.
+    Golub and Van Loan, Matrix Computations (2013), 5.2; each block is factorized together with the previous R.
     """
     means, scales = columns.means[which], columns.scales[which]
     factor = np.zeros((0, len(which)))
@@ -332,12 +333,12 @@ def _orthogonal_factor(rows: WeightedRows, columns: _Columns, which: IntArray) -
 
 
 def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Columns that the others follow from: the first ones that will do, by pivoted Gram-Schmidt.
+    """Choose columns of which the others are functions, preferring the first ones, by pivoted Gram-Schmidt.
 
     Parameters
     ----------
     factor : (m, v) array
-        With the scatter of the columns as its square.
+        Root R of the scatter R'R of the columns.
     rounding : (v,) array
         u of `ColumnReduction.of`.
 
@@ -347,7 +348,7 @@ def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatAr
     coefficients : (r, v) array
         ``columns = columns[chosen] @ coefficients`` to rounding.
     limits : (v,) array
-        The residuals, relative to the deviations, up to which a column follows from the chosen ones.
+        Residuals, relative to the standard deviations, up to which a column is a function of the chosen ones.
     """
     norms = np.sqrt((factor**2).sum(axis=0))
     unit = factor / norms
@@ -366,7 +367,7 @@ def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatAr
             break
         chosen.append(int((sizes >= _PIVOT * sizes.max()).argmax()))
         direction = residual[:, chosen[-1]]
-        direction = direction - basis @ (basis.T @ direction)  # once more: it was a small difference
+        direction = direction - basis @ (basis.T @ direction)  # reorthogonalize
         direction /= np.sqrt(direction @ direction)
         basis = np.column_stack([basis, direction])
         residual -= np.outer(direction, direction @ residual)
@@ -382,10 +383,10 @@ def _choose(factor: FloatArray, rounding: FloatArray) -> tuple[IntArray, FloatAr
 
 
 def _solve(basis: FloatArray, columns: FloatArray, chosen: list[int]) -> FloatArray:
-    """(r, v) the columns as functions of the chosen ones, which the basis spans one after the other."""
+    """Return the coefficients (r, v) of the columns as functions of the chosen ones, whose QR basis is given."""
     return np.asarray(solve_triangular(basis.T @ columns[:, chosen], basis.T @ columns))
 
 
 def _limits(coefficients: FloatArray, rounding: FloatArray, chosen: list[int]) -> FloatArray:
-    """(v,) what the rounding of a column and of its function may leave, relative to its deviation."""
+    """Return bounds (v,) on the residuals that are due to rounding, relative to the standard deviations."""
     return np.minimum(4 * (rounding + rounding[chosen] @ np.abs(coefficients)), _MOST)

@@ -1,4 +1,4 @@
-"""EM once more, on other rows: what resampling and cross-validation do."""
+"""Refits on other rows, for resampling and cross-validation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,48 +21,51 @@ from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
 NEAR = RemainingGain(1e-3)
-"""In nats: far less than resampling moves the parameters."""
+"""Stopping rule of refits; its tolerance in nats is small compared with the variation from resampling."""
 MAX_ITER = 5_000
 BATCH_SETTINGS = BatchSettings(MAX_ITER, NEAR.nats)
 
 _STARTS = 8
-_FEW_ROWS = 20_000  # up to here the compiled loop is faster than the one whose passes are compiled
+_FEW_ROWS = 20_000  # up to these, the compiled loop is faster than the Python loop with compiled passes
 
 
 class FitFailedError(ArithmeticError):
-    """A refit has no sound model to show."""
+    """A refit did not lead to a sound model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """Where EM ended on other rows, and the log-likelihood there."""
+    """Mixture fitted to other rows, and its log-likelihood."""
 
     mixture: Mixture
     log_likelihood: float
 
 
 def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refit:
-    """EM from a start to its top.
+    """Run EM from a start to convergence.
 
     Parameters
     ----------
     rows : WeightedRows
-        Of float64.
+        Rows of float64.
     update : MaximumLikelihood
+        The M-step.
     start : Mixture
+        Starting parameters.
 
     Raises
     ------
     FitFailedError
-        When a component has lost its rows or collapsed, or a row has no density.
+        If a component lost its rows or collapsed, or the density of a row is zero.
     """
     if rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
         accelerator = Accelerator(update)
         engine = NativeEngine.of(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
     shares = start.responsibilities(rows.values)[None]
-    fit_batch = batch_method(rows.n_features)
-    runs = fit_batch(rows, type(start.covariance), shares, update, BATCH_SETTINGS)
+    structure = type(start.covariance)
+    fit_batch = batch_method(structure, rows.n_features)
+    runs = fit_batch(rows, structure, shares, update, BATCH_SETTINGS)
     if not np.isfinite(runs.objectives[0]):
         raise FitFailedError("a component collapsed or lost its rows")
     mixture = runs.mixture(0)
@@ -76,16 +79,18 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
     Parameters
     ----------
     rows : WeightedRows
-        Of float64.
+        Rows of float64.
     update : MaximumLikelihood
+        The M-step.
     like : Mixture
-        Of the same structure and size.
+        Mixture with the covariance structure and the number of components to fit.
     rng : Generator
+        Source of random numbers.
 
     Raises
     ------
     FitFailedError
-        As `refit`.
+        If a component lost its rows or collapsed, or the density of a row is zero.
     """
 
     def search() -> Fit:
@@ -102,19 +107,19 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
 
 
 def default_update(mixture: Mixture) -> MaximumLikelihood:
-    """The M-step that goes with a mixture of which no other is known: the estimator's weakest penalty."""
+    """Return the default M-step for a mixture whose M-step is unknown, with the weakest penalty of the estimator."""
     return MaximumLikelihood(prior=Prior.chen_tan(WEAKEST, pooled_root(mixture)))
 
 
 def pooled_root(mixture: Mixture) -> FloatArray:
-    """(d, d) lower root of the covariance within components."""
+    """Return the lower root (d, d) of the pooled covariance within components."""
     k, d = mixture.means.shape
     weights = mixture.weights / mixture.weights.sum()
     return lower_root((weights @ mixture.covariance.dense().reshape(k, -1)).reshape(1, d, d))[0]
 
 
 def seed_of(random_state: Seed) -> int:
-    """A whole number that all streams follow from."""
+    """Return the integer seed of all random streams."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         if random_state < 0:
             raise ValueError(f"random_state must not be negative; got {random_state}")
@@ -125,7 +130,7 @@ def seed_of(random_state: Seed) -> int:
 
 
 def stream(seed: int, draw: int) -> np.random.Generator:
-    """The random numbers of one draw, whichever thread makes it."""
+    """Return the random stream of one draw, independent of the thread that uses it."""
     return np.random.Generator(np.random.Philox(key=np.array([seed, draw], dtype=np.uint64)))
 
 
@@ -133,7 +138,7 @@ def _of_fit(run: Callable[[], Fit]) -> Refit:
     try:
         fit = run()
     except FloatingPointError as error:
-        raise FitFailedError("a row has no density") from error
+        raise FitFailedError("the density of a row is zero") from error
     if fit.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     if fit.last_step is not None and fit.last_step.collapsed.any():

@@ -1,4 +1,4 @@
-"""The rows that a search works on, and the units in which it sees them."""
+"""The rows of a search, and coordinates for clustering them."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.kmeans import k_means, nearest
 
 LLOYD_ITERATIONS = 10
-"""Iterations of k-means; EM does the rest."""
+"""Iterations of k-means; EM refines the result."""
 
-_LEAST_SPREAD = 1e-7  # of a column about the others, as a share of its deviation
-_OF_ALL_ROWS = 1e-4  # share of the deviations of all rows that joins those within clusters
+_LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
+_OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,14 @@ class Sample:
     Attributes
     ----------
     rows : WeightedRows
-        Weights have mean one.
+        Rows whose weights have mean one.
     center : (d,) array
+        Weighted mean of the rows.
     root : (d, d) array
-        Lower root of their covariance, as far as the structure of the components can see it: diagonal for diagonal
-        ones, a multiple of the identity for spherical ones.
+        Lower root of their covariance, restricted to the form: diagonal for the diagonal form, a multiple of the
+        identity for the spherical form.
     whitened : (n, d) array
-        The rows about the center, in units of the root.
+        Rows about the center, in units of the root.
     """
 
     rows: WeightedRows
@@ -53,27 +54,27 @@ class Sample:
 
     @cached_property
     def engine(self) -> NativeEngine:
-        """Of the whitened rows."""
+        """The engine of the whitened rows."""
         return NativeEngine.of(self.rows.with_values(self.whitened))
 
     @cached_property
     def invariant(self) -> FloatArray:
-        """(n, d) invariant coordinates: whitened rows along the axes of their fourth moments, by ascending kurtosis.
+        """Invariant coordinates (n, d): whitened rows along the axes of their fourth moments, by ascending kurtosis.
 
-        They are the same, but for signs, after any affine map. A direction of low kurtosis is one in which two or more
-        clusters of like size come apart: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B
-        71 (2009), 549-592, section 5.
+        They are invariant, up to signs, under affine maps. Directions of low kurtosis separate clusters of similar
+        size: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B 71 (2009), 549-592,
+        section 5.
         """
         centered = self.rows.with_values(self.rows.values - self.center)
         whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
         return whitened @ kurtosis_axes(centered.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
-        """(d, d) lower root of the covariance within clusters of k-means: what components are likely to look like."""
+        """Return the lower root (d, d) of the covariance within k-means clusters, an estimate of that of components."""
         return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
 
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
-        """(d, d) the same for given clusters, with a little of all rows for clusters that have no spread."""
+        """Return the same for given clusters; a small share of the covariance of all rows keeps it nonsingular."""
         within = _about_means(self, labels) / math.sqrt(len(labels))
         if self.rows.weights is not None:
             within *= np.sqrt(self.rows.weights)[:, None]
@@ -81,7 +82,7 @@ class Sample:
 
 
 def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
-    """(d, d) eigenvectors, by ascending eigenvalue, of ``sum w |z|^2 z z'``.
+    """Return the eigenvectors (d, d), by ascending eigenvalue, of ``sum w |z|^2 z z'``.
 
     Cardoso, Source separation using higher order moments, ICASSP 1989, 2109-2112.
     """
@@ -93,13 +94,13 @@ def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
 
 
 def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """(n,) the clusters of k-means among the rows of a sample, seen in ``coordinates`` (n, any)."""
+    """Return labels (n,) of the rows of a sample, from k-means in ``coordinates`` (n, any)."""
     rows = data.rows.with_values(np.ascontiguousarray(coordinates))
     return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
 
 
 def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
-    """Regular whatever the rows are: columns without a spread of their own get one, and do no harm."""
+    """Return a regular lower root of the covariance of centered rows, restricted to the form."""
     scaled = centered.values
     if centered.weights is not None:
         scaled = scaled * np.sqrt(centered.weights)[:, None]
@@ -107,7 +108,7 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 
 
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
-    """Lower root of ``rows' rows`` as far as the structure can see it."""
+    """Return a regular lower root of ``rows' rows``, restricted to the form."""
     deviations = np.sqrt((rows**2).sum(axis=0))
     root = structure_of(form).root_of_rows(rows)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)

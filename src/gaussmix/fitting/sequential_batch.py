@@ -1,11 +1,11 @@
-"""Batched EM for wide tables: one run of `fit_em` after the other, each pass shared among the threads."""
+"""Batched EM by runs of `fit_em` one after the other, for wide tables and structures without a compiled M-step."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
@@ -20,9 +20,10 @@ BatchMethod = Callable[[WeightedRows, type[AbstractCovariance], FloatArray, Maxi
 """The signature of `fit_em_batch` and of `fit_em_one_by_one`."""
 
 
-def batch_method(n_features: int) -> BatchMethod:
-    """Return `fit_em_batch` for up to `MOST_FEATURES` features, and `fit_em_one_by_one` for more."""
-    return fit_em_batch if n_features <= MOST_FEATURES else fit_em_one_by_one
+def batch_method(structure: type[AbstractCovariance], n_features: int) -> BatchMethod:
+    """Return `fit_em_batch` if it takes the structure and so many features, and `fit_em_one_by_one` otherwise."""
+    is_compiled = n_features <= MOST_FEATURES and is_model(structure)
+    return fit_em_batch if is_compiled else fit_em_one_by_one
 
 
 def fit_em_one_by_one(
@@ -32,19 +33,22 @@ def fit_em_one_by_one(
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> BatchFit:
-    """Run EM from each of m tables of responsibilities, one after the other, for any number of features.
+    """Run EM from each of m tables of responsibilities, one after the other, for any structure and number of features.
 
-    With more than `MOST_FEATURES` features the threads share each pass, which takes most of the time.
+    With more than `MOST_FEATURES` features the pass takes most of the time, and its work is divided among the threads.
 
     Parameters
     ----------
     rows : WeightedRows
+        The rows.
     structure : type of AbstractCovariance
+        Covariance structure.
     responsibilities : (m, n, k) array
-        Rows of each table sum to one.
+        Tables whose rows sum to one.
     update : MaximumLikelihood
-        The ridge and the prior. A prior on the means is not supported.
+        M-step with ridge and prior. A prior on the means is not supported.
     settings : BatchSettings
+        Settings of all runs.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def fit_em_one_by_one(
     Raises
     ------
     ValueError
-        For responsibilities of the wrong shape, and for a prior on the means.
+        If the responsibilities have a wrong shape, or there is a prior on the means.
     """
     check_batch(rows, responsibilities, update)
     runs = [_fit(rows, structure, table, update, settings) for table in responsibilities]
@@ -81,7 +85,7 @@ def _fit(
     update: MaximumLikelihood,
     settings: BatchSettings,
 ) -> Fit | None:
-    """One run; None if it failed."""
+    """Return the result of one run; None if it failed."""
     engine = NativeEngine.of(rows)
     start = mixture_from_membership(Membership(rows, table.shape[1], responsibilities=table), structure, update)
     accelerator = Accelerator(update) if settings.accelerate else None

@@ -1,4 +1,4 @@
-"""Settings of a fit, with "auto" replaced by numbers, and the M-step that a regularization asks for."""
+"""Settings of a fit, with "auto" replaced by numbers, and the M-step for a regularization."""
 
 import math
 from collections.abc import Callable
@@ -14,25 +14,27 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
 MANY = 12
-"""With more components, a search has twice as many starts."""
+"""Number of components above which a search has twice as many starts."""
 N_STARTS = 8
-"""Starts of a search."""
+"""Number of starts of a search."""
 MAX_ITER = 10_000
-"""Far above what fits need: a limit for runs that cannot converge."""
+"""Maximum number of iterations, far more than fits that converge need."""
 PENALTIES = ("chen-tan", "inverse-wishart")
-"""Values of ``reg_covar`` beside "auto" and numbers."""
+"""Values of ``reg_covar`` besides "auto" and numbers."""
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What is fitted, and how.
+    """Settings of a fit.
 
     Attributes
     ----------
     structure : subclass of AbstractCovariance
+        Covariance structure.
     n_components : int
+        Number of components.
     reg_covar : float or str
-        A number is a ridge; "auto" and `PENALTIES` are priors that depend on the rows.
+        Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
     """
@@ -43,7 +45,7 @@ class FitSettings:
     search: SearchSettings
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
-        """Return the M-step for rows of a total weight: `regularized_update`."""
+        """Return the M-step for rows of a total weight, by `regularized_update`."""
         return regularized_update(self.reg_covar, self.structure, self.n_components, weight, sample, root_within)
 
 
@@ -56,27 +58,27 @@ def search_settings(
     deadline: float,
     watch: Callable[[Progress], object] | None,
 ) -> SearchSettings:
-    """Return settings for the values of an estimator's parameters, "auto" among them.
+    """Return settings for the values of an estimator's parameters, which may be "auto".
 
     Parameters
     ----------
     n_starts : int
         Number of starts.
     tol : float or "auto"
-        A number is the tolerance of `MeanChange`; "auto" is `RemainingGain`.
+        Number for the tolerance of `MeanChange`; "auto" for `RemainingGain`.
     max_iter : int or "auto"
-        "auto" is `MAX_ITER`.
+        Maximum number of iterations; "auto" means `MAX_ITER`.
     acceleration : {"auto", "none"}
         Whether runs are accelerated.
     deadline : float
-        By ``time.perf_counter()``.
+        Time at which to stop, by ``time.perf_counter()``.
     watch : callable or None
-        Called with a `Progress`.
+        Callback that receives a `Progress`.
 
     Returns
     -------
     SearchSettings
-        Without "auto".
+        Settings without "auto".
     """
     return SearchSettings(
         n_starts,
@@ -89,7 +91,7 @@ def search_settings(
 
 
 def n_starts_for(n_components: int, n_init: int | str, *, search: bool) -> int:
-    """Return the number of starts: ``n_init``, or for "auto" that of a search, or one without a search."""
+    """Return the number of starts: ``n_init``, or for "auto" the default of a search, or 1 without a search."""
     if not isinstance(n_init, str):
         return int(n_init)
     if not search:
@@ -118,7 +120,7 @@ def regularized_update(
     weight : float
         Total weight of the rows.
     sample : Sample
-        The rows or some of them.
+        All rows or some of them.
     root_within : (d, d) array
         Lower root of the covariance within clusters.
 

@@ -1,8 +1,9 @@
-"""Leaving a bad optimum: merge two components and split a third, or put one elsewhere.
+"""Moves out of a poor local optimum: merge two components and split a third, or relocate one.
 
-Where EM ends too low, one component covers several clusters while several share one (Chen, Song, Lin and Liu, IEEE
-Transactions on Information Theory 70 (2024)). The move that repairs it is that of Ueda, Nakano, Ghahramani and Hinton
-(Neural Computation 12 (2000), 2109-2128); what a merge costs and a split gains take the place of their criteria.
+At a poor local optimum, one component typically covers several clusters while several components share one (Chen, Song,
+Lin and Liu, IEEE Transactions on Information Theory 70 (2024)). Split-and-merge moves are those of Ueda, Nakano,
+Ghahramani and Hinton (Neural Computation 12 (2000), 2109-2128), ranked by the log-likelihood that the split gains minus
+that of the merge.
 """
 
 from collections.abc import Iterator
@@ -21,25 +22,27 @@ from gaussmix.fitting.sample import Sample, kurtosis_axes
 from gaussmix.fitting.starts import start_from_labels, start_from_responsibilities
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
-_LEAST_SHARE = 1e-3  # a row that belongs less to a component does not bear on how it is split
+_LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
 _MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
 
 def propose_moves(
     data: Sample, mixture: Mixture, moments: Moments, update: MaximumLikelihood, unsound: BoolArray
 ) -> Iterator[Mixture]:
-    """Mixtures to go on from, those first that promise the most: what the split gains less what the merge costs.
+    """Yield mixtures after split-and-merge moves, in descending order of the gain of the split minus the merge cost.
 
     Parameters
     ----------
     data : Sample
+        Rows of the search.
     mixture : Mixture
-        Where EM ended on these rows.
+        Result of EM on these rows.
     moments : Moments
-        The sums there.
+        Sums at this mixture.
     update : MaximumLikelihood
+        The M-step.
     unsound : (k,) array of bool
-        Components that are to be merged away, whatever it costs.
+        Components that are merged before all others.
 
     Yields
     ------
@@ -71,13 +74,13 @@ def propose_moves(
 
 
 def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:
-    """One component taken away, and put about a row drawn at random, as wide as components are on the average.
+    """Yield mixtures in which a random component is moved to a random row and gets the average covariance.
 
     Zhao, Hautamaki, Karkkainen and Franti, Random swap EM algorithm for Gaussian mixture models, Pattern Recognition
     Letters 33 (2012), 2120-2126.
     """
     k = mixture.n_components
-    by_weight = np.argsort(-mixture.weights, kind="stable")  # whatever order the components are in
+    by_weight = np.argsort(-mixture.weights, kind="stable")  # does not depend on the order of the components
     while True:
         gone, row = int(by_weight[rng.integers(k)]), int(rng.integers(data.rows.n_rows))
         weights, means = mixture.weights.copy(), mixture.means.copy()
@@ -88,9 +91,9 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
 
 
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
-    """(k, k) log-likelihood that one normal component in place of two may lose at most, in nats.
+    """Return upper bounds (k, k) on the log-likelihood in nats that is lost by merging two components.
 
-    `AbstractCovariance.merge_costs` of all pairs; the diagonal is zero.
+    They are `AbstractCovariance.merge_costs` of all pairs; the diagonal is zero.
     """
     k = mixture.n_components
     first, second = np.triu_indices(k, 1)
@@ -101,39 +104,39 @@ def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:
 
 
 def side_of_mean(centered: FloatArray, direction: FloatArray) -> BoolArray:
-    """(n,) on which side of the mean rows lie along a direction.
+    """Return on which side of the mean rows lie along a direction.
 
     Parameters
     ----------
     centered : (n, d) array
         Rows about the mean of a component, in any units.
     direction : (d,) array
-        In the same units.
+        Direction in the same units.
 
     Returns
     -------
     (n,) array of bool
-        True on the side that the direction points to.
+        True on the side to which the direction points.
     """
     return np.asarray(centered @ direction > 0)
 
 
 def halves(own: FloatArray, side: BoolArray, share: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """The responsibilities of two components in place of one that is cut in two.
+    """Return the responsibilities of the two halves of a component.
 
     Parameters
     ----------
     own : (n,) array
         Responsibilities of the component.
     side : (n,) array of bool
-        The half that each row belongs to, such as `side_of_mean`.
+        Half of each row, such as the result of `side_of_mean`.
     share : float, default=1.0
-        What part of a row goes to the component of its half; the rest goes to both alike.
+        Share of a row that goes to its half; the rest is divided equally between both.
 
     Returns
     -------
     first, second : (n,) array
-        They sum to ``own``; the first has the rows whose side is True.
+        Responsibilities that sum to ``own``; the first half has the rows whose side is True.
     """
     apart = np.where(side, share, -share)
     return own * (0.5 * (1 + apart)), own * (0.5 * (1 - apart))
@@ -142,10 +145,10 @@ def halves(own: FloatArray, side: BoolArray, share: float = 1.0) -> tuple[FloatA
 def _split(
     data: Sample, mixture: Mixture, shares: FloatArray, update: MaximumLikelihood
 ) -> tuple[float, FloatArray] | None:
-    """What two components in place of one would gain, in nats, and the share of each row that goes to the first.
+    """Return the gain in nats of splitting a component, and the responsibilities of the first half.
 
-    They start from the two sides of the mean, along the direction in which the component is widest, in units of all
-    rows, and along the one of least kurtosis.
+    The split starts from the two sides of the mean along the direction of greatest variance, in units of all rows, or
+    along that of least kurtosis, whichever is better.
     """
     held = shares > _LEAST_SHARE
     if np.count_nonzero(held) < 4:

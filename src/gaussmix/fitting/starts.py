@@ -1,7 +1,7 @@
-"""Candidates for a race of starts: different ways to cut the rows, all in units of the data's own covariance.
+"""Starts of a search: different partitions of the whitened rows.
 
-Whitened rows make every candidate follow any affine map of the data that the covariance structure can follow: full and
-tied covariances any at all, diagonal ones the units of each feature, spherical ones rotations and one unit.
+Whitening makes the starts equivariant under the affine maps that the covariance structure allows: all of them for full
+and tied covariances, scalings of each feature for diagonal ones, rotations and a common scaling for spherical ones.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, free_of
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.triangular import inverse_transposed
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
@@ -19,7 +19,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
 
-_PSEUDO_ROWS = 1.0  # behind each covariance of a start
+_PSEUDO_ROWS = 1.0  # of each covariance of a start
 
 
 def draw_starts(
@@ -29,33 +29,37 @@ def draw_starts(
     n_starts: int,
     streams: Iterator[np.random.Generator],
 ) -> Iterator[Mixture]:
-    """So many starts, in turns of eight different kinds, each with its own random stream.
+    """Yield starts, cycling through eight kinds, each with its own random stream.
 
     0. k-means along the invariant coordinate of least kurtosis;
     1. k-means in whitened units;
-    2. small cells, merged two by two (`merge_cells`);
+    2. hierarchical agglomeration of small cells (`merge_cells`);
     3. k-means along the discriminants of start 2;
     4. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
-    5. the cells about randomly chosen rows;
+    5. Voronoi cells of randomly chosen rows (each row belongs to the nearest of them);
     6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
 
-    From the ninth on the kinds come round again. Rows chosen at random take the place of a kind that would repeat
-    another: merging, which is done once, and in one dimension all coordinates. No kind finds every optimum.
+    From the ninth start on, the kinds repeat. Kind 5 replaces a kind that would repeat an earlier start: agglomeration
+    after the first cycle, and other coordinates in one dimension. No kind finds every optimum.
 
     Parameters
     ----------
     data : Sample
+        Rows of the search.
     structure : subclass of AbstractCovariance
+        Covariance structure.
     n_components : int
+        Number of components.
     n_starts : int
+        Number of starts.
     streams : iterator of Generator
-        One for each start.
+        Random stream of each start.
 
     Yields
     ------
     Mixture
-        In the units of the data.
+        Start in the units of the data.
     """
     few = max(1, min(n_components - 1, data.rows.n_features))
     for start in range(n_starts):
@@ -85,7 +89,7 @@ _KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "r
 
 
 def _kind(start: int, n_features: int, few: int) -> str:
-    """Random ones take the place of a kind that would repeat another."""
+    """Return the kind of a start; "random" replaces a kind that would repeat an earlier start."""
     kind = _KINDS[start % len(_KINDS)]
     repeats = (kind == "low kurtosis" and few == 1) or (kind == "merged" and start >= len(_KINDS))
     if n_features == 1:
@@ -96,7 +100,7 @@ def _kind(start: int, n_features: int, few: int) -> str:
 def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
-    """Weights, means and covariances of clusters, ``labels`` (n,)."""
+    """Return a start from the clusters of ``labels`` (n,)."""
     log_shares = np.full((len(labels), n_components), -np.inf)
     log_shares[np.arange(len(labels)), labels] = 0.0
     return _start_from(data, log_shares, structure)
@@ -105,20 +109,20 @@ def start_from_labels(
 def start_from_responsibilities(
     data: Sample, responsibilities: FloatArray, structure: type[AbstractCovariance]
 ) -> Mixture:
-    """The same for rows that belong to several components, ``responsibilities`` (n, k)."""
+    """Return a start from ``responsibilities`` (n, k)."""
     with np.errstate(divide="ignore"):
         return _start_from(data, np.log(responsibilities), structure)
 
 
 def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCovariance]) -> Mixture:
-    """An M-step in whitened units, where covariances get a pseudo-row each: a cluster may have few rows.
+    """Return the M-step in whitened units, with a pseudo-row for each covariance, because clusters may be small.
 
-    Beside components that are all alike, the shares (n, k) of the rows are what is known of them otherwise. What
-    components share, they share in the units of the data.
+    The pass uses equal components, with the log responsibilities (n, k) as log priors. Constraints across components
+    are applied in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.n_features
     prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
-    free = free_of(structure)
+    free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
     mixture = MaximumLikelihood(prior=prior).maximize(alike, moments).mixture
@@ -132,9 +136,9 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
 
 
 def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
-    """(n, n_axes) the rows in the units within clusters, along the axes in which the clusters' means differ the most.
+    """Return the coordinates (n, n_axes) of the rows along Fisher's linear discriminants (Bishop 2006, section 4.1.6).
 
-    Fisher's linear discriminants (Bishop 2006, section 4.1.6): they undo a stretch that all clusters share.
+    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters.
     """
     units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
     means = (means_of_clusters(data, labels) - data.center) @ units

@@ -12,33 +12,33 @@ from gaussmix.fitting.acceleration import Accelerator
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Rounding error of an objective, relative to it."""
-_MARGIN = 10.0  # nats, and times the estimated remaining gain: a plateau hides that much
+_MARGIN = 10.0  # nats, and factor of the estimated remaining gain, which plateaus make too small
 
 
 class Stop(Enum):
-    """Why a run ended, as a sentence to be filled in."""
+    """Reason for the end of a run, as a sentence with placeholders."""
 
-    AT_OPTIMUM = "Converged after {n_iter} iterations, {remaining} nats below the optimum."
+    AT_OPTIMUM = "Converged after {n_iter} iterations: the log-likelihood can grow by {remaining} nats."
     CONVERGED = (
         "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
         "in one iteration."
     )
     LIMIT = (
-        "Stopped by max_iter after {n_iter} iterations, before converging: the last one changed the mean "
+        "Stopped by max_iter after {n_iter} iterations without convergence: the last one changed the mean "
         "log-likelihood by {change:.3g}{wanted}."
     )
     LIMIT_AT_OPTIMUM = (
-        "Stopped by max_iter after {n_iter} iterations, one before the end: the last one changed the mean "
-        "log-likelihood by {change:.3g}, less than tol={tol:g}, and the next one would have confirmed it."
+        "Stopped by max_iter after {n_iter} iterations, one before convergence: the last one changed the mean "
+        "log-likelihood by {change:.3g}, less than tol={tol:g}; increase max_iter by 1."
     )
-    ABANDONED = "Abandoned after {n_iter} iterations: another run ended higher."
+    ABANDONED = "Abandoned after {n_iter} iterations: another run reached a higher log-likelihood."
     START = "max_iter=0: these are the starting parameters."
-    TIME = "Stopped by time_budget after {n_iter} iterations: this is the best model so far, not a converged one."
-    INTERRUPTED = "Interrupted after {n_iter} iterations: this is the best model so far, not a converged one."
+    TIME = "Stopped by time_budget after {n_iter} iterations without convergence: this is the best model so far."
+    INTERRUPTED = "Interrupted after {n_iter} iterations without convergence: this is the best model so far."
 
     @property
     def is_converged(self) -> bool:
-        """Whether the run arrived at an optimum."""
+        """Whether the run converged."""
         return self in (Stop.AT_OPTIMUM, Stop.CONVERGED)
 
     @property
@@ -49,18 +49,18 @@ class Stop(Enum):
     def sentence(
         self, n_iter: int, *, tol: float = math.nan, change: float = math.nan, remaining: float = math.nan
     ) -> str:
-        """Fill in the numbers.
+        """Return the sentence with numbers.
 
         Parameters
         ----------
         n_iter : int
-            Iterations of the run.
+            Number of iterations of the run.
         tol : float
-            The tolerance of `MeanChange`, NaN for other rules.
+            Tolerance of `MeanChange`, NaN for other rules.
         change : float
-            The change of the mean log-likelihood in the last iteration.
+            Change of the mean log-likelihood in the last iteration.
         remaining : float
-            The estimated remaining gain in nats.
+            Estimated remaining gain in nats.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class Stop(Enum):
 
 @dataclass(frozen=True, eq=False)
 class EMState:
-    """State of a run of EM between two iterations, as stopping rules see it.
+    """State of a run of EM between two iterations, for stopping rules.
 
     Attributes
     ----------
@@ -89,13 +89,13 @@ class EMState:
     change : float
         Change of the mean log-likelihood in the last iteration.
     gain : float
-        Gain in nats that the next EM step guarantees.
+        Lower bound on the gain of the next EM step, in nats.
     is_repaired : bool
-        Whether the next M-step had to repair a singular covariance, so that it is no maximizer.
+        Whether the next M-step had to repair a singular covariance and is not a maximizer.
     accelerator : Accelerator or None
-        Estimates how much farther than the next EM step the optimum is.
+        Accelerator of the run, which estimates the distance to the optimum.
     previous : Check
-        What the rule returned at the previous iteration.
+        Result of the rule at the previous iteration.
     """
 
     objective: float
@@ -109,16 +109,16 @@ class EMState:
 
 @dataclass(frozen=True)
 class Check:
-    """What a stopping rule finds.
+    """Result of a stopping rule.
 
     Attributes
     ----------
     stop : Stop or None
-        Why the run ends; None if it goes on.
+        Reason to end the run; None if it continues.
     remaining : float
-        The estimated remaining gain in nats; infinite if the rule makes no estimate.
+        Estimated remaining gain in nats; infinite if the rule makes no estimate.
     gain : float
-        The gain of the next EM step that the estimate is based on.
+        Gain of the next EM step, on which the estimate is based.
     """
 
     stop: Stop | None = None
@@ -127,7 +127,7 @@ class Check:
 
 
 class StoppingRule(ABC):
-    """When a run of EM ends.
+    """Rule that ends a run of EM.
 
     Attributes
     ----------
@@ -139,12 +139,12 @@ class StoppingRule(ABC):
 
     @abstractmethod
     def check(self, state: EMState) -> Check:
-        """Decide before the next iteration; not asked while passes are rough.
+        """Decide whether to stop before the next iteration; not called while passes are rough.
 
         Parameters
         ----------
         state : EMState
-            The run between two iterations.
+            State of the run.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class StoppingRule(ABC):
     @property
     @abstractmethod
     def mean_tolerance(self) -> float:
-        """The change of the mean log-likelihood below which the run ends; NaN if the rule does not look at it."""
+        """The change of the mean log-likelihood below which the run ends; NaN if the rule does not use it."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class MeanChange(StoppingRule):
     Attributes
     ----------
     tol : float
-        In nats per row.
+        Tolerance in nats per row.
     """
 
     tol: float
@@ -183,16 +183,16 @@ class MeanChange(StoppingRule):
 class RemainingGain(StoppingRule):
     """End when the estimated remaining gain is below a number of nats at two iterations in a row.
 
-    The remaining gain is the guaranteed gain of the next step times Aitken's estimate of how many times farther the
-    optimum is (Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It depends
-    neither on units nor on the number of rows.
+    The remaining gain is the guaranteed gain of the next step times Aitken's estimate of the distance to the optimum in
+    steps (Boehning et al., Annals of the Institute of Statistical Mathematics 46 (1994), 373-388). It does not depend
+    on units or on the number of rows.
 
     Attributes
     ----------
     nats : float
-        For all rows together.
+        Tolerance in nats, for all rows together.
     to_beat : float
-        An objective in nats: the run is abandoned when its estimated optimum is far below.
+        Objective of another run, in nats; the run is abandoned if its estimated optimum is far below.
     """
 
     nats: float = 1e-4
@@ -217,9 +217,9 @@ class RemainingGain(StoppingRule):
 
 @dataclass(frozen=True)
 class ParameterDistance(StoppingRule):
-    """End when the parameters are near those of the optimum; for accelerated runs that have almost arrived.
+    """End when the parameters are near those of the optimum; for accelerated runs that have nearly converged.
 
-    The result then depends on the start by no more than rounding.
+    The result then depends on the start only through rounding.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ class ParameterDistance(StoppingRule):
 
 
 def _plain_stretch(gain: float, previous_gain: float) -> float:
-    """`Accelerator.stretch` for plain EM: the gains of its steps shrink by the square of the rate of convergence."""
+    """Return `Accelerator.stretch` for plain EM, whose gains shrink by the square of the rate of convergence."""
     if not 0 < gain < previous_gain < math.inf:
         return 1.0 if gain <= 0 else math.inf
     return 1 / (1 - math.sqrt(gain / previous_gain))

@@ -1,4 +1,4 @@
-"""A report on a mixture and rows as one HTML file."""
+"""Report on a mixture and rows as a single HTML file."""
 
 from gaussmix.html_report.write import write_report
 

@@ -1,4 +1,4 @@
-"""HTML elements: everything that is not markup is escaped."""
+"""Functions that build HTML elements and escape everything that is not markup."""
 
 import base64
 import html
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""The content security policy: the page loads nothing from outside."""
+"""Content security policy: the page loads nothing from outside."""
 
 _VOID = frozenset({"br", "img", "meta"})
-_WIDE = 6  # columns from which on a table may need to be scrolled
+_WIDE = 6  # number of columns from which a table may need scrolling
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is HTML and is not escaped."""
 
     __slots__ = ()
 
@@ -24,12 +24,12 @@ def escaped(value: object) -> Markup:
 
 
 def joined(parts: Iterable[object], separator: str = "") -> Markup:
-    """Return the parts one after the other, escaped unless they are markup."""
+    """Return the parts in sequence, escaped unless they are markup."""
     return Markup(html.escape(separator).join(escaped(part) for part in parts))
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Return an element; ``class_`` is the attribute class, ``aria_label`` is aria-label, None omits an attribute."""
+    """Return an element; ``class_`` stands for class, ``aria_label`` for aria-label, and None omits an attribute."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for key, value in attributes.items()
@@ -51,7 +51,7 @@ def paragraph(*children: object, quiet: bool = False) -> Markup:
 
 
 def note(*children: object) -> Markup:
-    """Return a box that needs attention."""
+    """Return a box that draws attention."""
     return element("div", *children, class_="note")
 
 
@@ -60,24 +60,25 @@ def bullets(items: Iterable[object]) -> Markup:
 
 
 def definition_list(entries: Iterable[tuple[object, object]]) -> Markup:
-    """Return labels and texts, one pair below the other."""
+    """Return a list of labels with texts."""
     return element("dl", *(element("div", element("dt", label), element("dd", text)) for label, text in entries))
 
 
 def data_table(
     caption: object, columns: Sequence[object], lines: Iterable[Sequence[object]], *, words: Iterable[int] = ()
 ) -> Markup:
-    """Return a table whose first column has the headings of the lines.
+    """Return a table whose first column has the row headings.
 
     Parameters
     ----------
     caption : text or markup
+        Caption of the table.
     columns : sequence
-        The headings of the columns.
+        Column headings.
     lines : iterable of sequences
-        A cell is text or markup, or a tuple of one of these and the name of a class.
+        Rows of the table. A cell is text or markup, or a tuple of one of these and the name of a CSS class.
     words : iterable of int
-        Positions of columns of words, which are aligned on the left; numbers are aligned on the right.
+        Positions of text columns, which are left-aligned; numbers are right-aligned.
     """
     left = {0, *words}
 
@@ -99,18 +100,18 @@ def data_table(
     )
     if len(columns) < _WIDE:
         return element("div", table, class_="scroll")
-    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label="A table that may be wide")
+    return element("div", table, class_="scroll", tabindex=0, role="region", aria_label="Table, scrollable if wide")
 
 
 def picture(png: bytes, alt: str, caption: object, width: float, height: float) -> Markup:
-    """Return a figure that is part of the file; width and height in CSS pixels, less where there is no room."""
+    """Return a figure embedded in the file; width and height are maxima in CSS pixels."""
     address = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     image = element("img", src=address, alt=alt, width=round(width), height=round(height))
     return element("figure", image, element("figcaption", caption))
 
 
 def page(title: str, lead: object, sections: Sequence[tuple[str, str, Markup]], foot: object) -> str:
-    """Return a whole document; sections are identifiers, titles and contents."""
+    """Return a complete document; sections are tuples of identifier, title and content."""
     style = files("gaussmix.html_report").joinpath("page.css").read_text(encoding="utf-8")
     links = [element("li", element("a", name, href=f"#{identifier}")) for identifier, name, _ in sections]
     head = element(

@@ -1,4 +1,4 @@
-"""The figures of the report: displays of `gaussmix.plots` as PNG within the page."""
+"""Figures of the report: displays of `gaussmix.plots`, embedded as PNG."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,13 @@ from gaussmix.plots.output import png_of
 from gaussmix.selection.rendering import CRITERION_NAMES
 
 MOST_PAIRED = 4
-"""The most features in a figure; of more features, those are shown that separate the components best."""
+"""Greatest number of features in a figure; of more, those that separate the components best are shown."""
 
 _PIXELS = 96  # CSS pixels in an inch
 
 
 def mixture_figure(data: ModelAndRows) -> Markup:
-    """Draw the mixture and the rows, in all features or in those that separate the components best."""
+    """Draw the mixture and the rows in all features, or in those that separate the components best."""
     mixture, rows, names = data.mixture, data.rows.positive().values, data.names
     components = counted(mixture.n_components, "component")
     if mixture.n_features == 1:
@@ -26,7 +26,7 @@ def mixture_figure(data: ModelAndRows) -> Markup:
             lambda figure: HistogramDisplay.from_estimator(mixture, rows, ax=figure.add_subplot()),
             (8.0, 4.4),
             f"Histogram of {names[0]} with the density of the mixture and of its {components}",
-            "Bars: rows. Curves: the components and their sum.",
+            "Bars: rows. Curves: components and their sum.",
         )
     if mixture.n_features == 2:
         return _figure(
@@ -34,7 +34,7 @@ def mixture_figure(data: ModelAndRows) -> Markup:
             (8.0, 6.4),
             f"Scatter plot of {names[1]} over {names[0]} with {components}, their ellipses, density and boundaries",
             "Each row has the color of its most probable component; less certain rows are fainter. Ellipses contain "
-            "the labeled share of their component, shades the labeled share of the mixture. On dashed lines two "
+            "the labeled share of their component, shades the labeled share of the mixture. On dashed lines, two "
             "components are equally probable.",
         )
     shown = data.separating_features(MOST_PAIRED)
@@ -60,7 +60,7 @@ def certainty_figure(data: ModelAndRows, scores: RowScores) -> Markup:
         ),
         (9.0, 2.8),
         f"Responsibilities of {scores.n_rows:,} rows, sorted by their most probable component and its probability",
-        "Rows are side by side, grouped by their most probable component and sorted by its probability; the "
+        "Rows are placed side by side, grouped by most probable component and sorted by its probability; the "
         "probabilities of the components are stacked. Rows whose most probable component has a probability below "
         f"{threshold:.0%} are marked below.",
     )
@@ -73,11 +73,11 @@ def criterion_figure(search: Any) -> Markup:
         lambda figure: CriterionDisplay.from_estimator(search, ax=figure.add_subplot()),
         (8.0, 4.8),
         f"{name} by number of components, one line for each covariance structure: {search.reason_}",
-        "Lower is better. The last table has the numbers.",
+        "Lower is better. The last table of this section has the numbers.",
     )
 
 
 def _figure(draw: Callable[[Any], object], size: tuple[float, float], alt: str, caption: str) -> Markup:
-    """Draw a figure of a size in inches."""
+    """Draw a figure of the given size in inches."""
     width, height = size
     return picture(png_of(draw, width, height), alt, caption, width * _PIXELS, height * _PIXELS)

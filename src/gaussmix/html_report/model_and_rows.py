@@ -1,4 +1,4 @@
-"""The subject of a report: a mixture, and rows with the same features."""
+"""Subject of a report: a mixture and rows with the same features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from gaussmix.plots.inputs import mixture_of, rows_of
 
 @dataclass(frozen=True, eq=False)
 class ModelAndRows:
-    """A mixture, and rows with the same features.
+    """Mixture and rows with the same features.
 
     Attributes
     ----------
     mixture : Mixture
-        The mixture, with names of its features.
+        Mixture with named features.
     rows : WeightedRows
-        The rows; finite numbers.
+        Rows of finite numbers.
     record : FitRecord or None
-        The record of the fit, if the model is an estimator that keeps it.
+        Record of the fit, if the model is an estimator that keeps one.
     """
 
     mixture: Mixture
@@ -35,7 +35,7 @@ class ModelAndRows:
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
-        """Combine a model with rows; ValueError if they do not fit together."""
+        """Combine a model with rows; raise ValueError if they do not match."""
         mixture = mixture_of(model)
         rows = rows_of(mixture, X)
         names: Sequence[str] | None = mixture.feature_names
@@ -53,7 +53,7 @@ class ModelAndRows:
 
     @property
     def separation(self) -> FloatArray:
-        """(d,) the share of the variance of each feature that lies between the components."""
+        """Share of the variance of each feature that is between the components, (d,)."""
         mixture = self.mixture
         between = mixture.weights @ (mixture.means - mixture.weights @ mixture.means) ** 2
         within = mixture.weights @ mixture.covariance.variances()
@@ -65,7 +65,7 @@ class ModelAndRows:
 
     @property
     def standardized_means(self) -> FloatArray:
-        """(k, d) the differences of the means from that of the mixture, in standard deviations of the mixture."""
+        """Differences of the means from that of the mixture, in standard deviations of the mixture, (k, d)."""
         mixture = self.mixture
         center = mixture.weights @ mixture.means
         spread = mixture.weights @ ((mixture.means - center) ** 2 + mixture.covariance.variances())

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import COVARIANCES
+from gaussmix.core.covariance import COVARIANCES, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -19,24 +19,26 @@ from gaussmix.selection.model_names import code_of
 from gaussmix.selection.table import SelectionTable
 
 MORE = 3
-"""By default the largest number of components compared is greater than that of the model by this."""
+"""Default difference between the largest number of components compared and that of the model."""
 
 MOST_NUMBERS = 12
-"""The largest number up to which all smaller numbers of components are compared by default."""
+"""Largest number of components up to which all smaller numbers are compared by default."""
 
 
 @dataclass(frozen=True, eq=False)
 class FitCriteria:
-    """Log-likelihood and criteria of a mixture; the criteria are lower for better models.
+    """Log-likelihood and criteria of a mixture; lower criteria are better.
 
     Attributes
     ----------
     name : str
-        Structure and number of components, such as "VEV 2".
+        Covariance structure and number of components, such as "VEV 2".
     log_likelihood : float
-        In nats, summed over the rows.
+        Log-likelihood in nats, summed over the rows.
     n_parameters : int
+        Number of free parameters.
     bic, icl, aic : float
+        Criteria; lower is better.
     """
 
     name: str
@@ -61,29 +63,29 @@ class FitCriteria:
 
     @classmethod
     def from_table(cls, table: SelectionTable, line: int) -> Self:
-        """Take the criteria from a line of a table of models."""
+        """Return the criteria from a row of a table of models."""
         numbers = (float(table[name][line]) for name in ("bic", "icl", "aic"))
         return cls(table.name_of(line), float(table.log_likelihood[line]), int(table.n_parameters[line]), *numbers)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelComparison:
-    """A search over models, compared with one model.
+    """Comparison of one model with a search over models.
 
     Attributes
     ----------
     search : GaussianMixtureIC
-        The search over models.
+        Search over models.
     n_rows : int
-        How many rows it was fitted to.
+        Number of rows to which the search was fitted.
     model : FitCriteria
-        The model, on the columns that the search kept.
+        Criteria of the model, on the columns that the search kept.
     dropped : tuple of int
-        The columns that the search left out as redundant.
+        Columns that the search left out as redundant.
     refit : FitCriteria or None
-        The fit of the search with the structure and the number of components of the model.
+        Fit of the search with the structure and number of components of the model.
     notes : tuple of str
-        The warnings of the search.
+        Warnings of the search.
     """
 
     search: GaussianMixtureIC
@@ -95,7 +97,7 @@ class ModelComparison:
 
 
 def default_n_components(n_components: int) -> tuple[int, ...]:
-    """Return the numbers of components that a model is compared with."""
+    """Return the numbers of components to compare a model with."""
     last = n_components + MORE
     return tuple(range(1, last + 1)) if last <= MOST_NUMBERS else (1, *range(n_components - MORE, last + 1))
 
@@ -109,21 +111,24 @@ def compare_models(
     n_jobs: int | None,
     progress: bool,
 ) -> tuple[ModelComparison, KeyboardInterrupt | None]:
-    """Search among the structure of the model and scikit-learn's four; of many rows some are used, always the same.
+    """Search over the structure of the model, if it is one of `MODELS`, and scikit-learn's four.
+
+    Of many rows a fixed sample is used.
 
     Returns
     -------
     ModelComparison
-        The search and the model.
+        Comparison of the search and the model.
     KeyboardInterrupt or None
-        The interrupt that ended a search with results, to be raised later.
+        Interrupt that ended a search with results, to be raised later.
     """
     some = fixed_subsample(rows)
     if not some.complete:
         rows = some.rows
+    own = (mixture.covariance_type,) if is_model(type(mixture.covariance)) else ()
     search = GaussianMixtureIC(
         n_components,
-        covariance_types=(mixture.covariance_type, *COVARIANCES),
+        covariance_types=(*own, *COVARIANCES),
         random_state=random_state,
         n_jobs=n_jobs,
         progress=progress,
@@ -144,7 +149,7 @@ def compare_models(
 def compare_with_search(
     mixture: Mixture, search: GaussianMixtureIC, rows: WeightedRows, notes: tuple[str, ...] = ()
 ) -> ModelComparison:
-    """Compare a model with a search that was fitted to these rows, on the columns that the search kept."""
+    """Compare a model with a search fitted to these rows, on the columns that the search kept."""
     columns = search.best_estimator_.fit_result_.columns
     structure, k, name = type(mixture.covariance), mixture.n_components, mixture.covariance_type
     dropped: tuple[int, ...] = ()
@@ -161,18 +166,19 @@ def compare_with_search(
         for line, (size, other) in enumerate(map(table.spec_of, range(len(table))))
         if size == k and code_of(other, d) == code_of(name, d) and table.status[line] != "failed"
     ]
+    has_refit = bool(same) and is_model(structure)
     return ModelComparison(
         search,
         rows.n_rows,
         FitCriteria.of(f"{name} {k}", n_parameters, moments),
         dropped,
-        FitCriteria.from_table(table, same[0]) if same else None,
+        FitCriteria.from_table(table, same[0]) if has_refit else None,
         notes,
     )
 
 
 def was_fitted_to(search: GaussianMixtureIC, rows: WeightedRows) -> bool:
-    """Return whether a search was fitted to these rows: the likelihood of its best model is the same."""
+    """Return whether a search was fitted to these rows, by the likelihood of its best model."""
     fitted = search.best_estimator_
     if fitted.n_features_in_ != rows.n_features:
         return False

@@ -1,4 +1,4 @@
-"""Scores of rows under a mixture: density, certainty of the component, and which rows are unusual."""
+"""Scores of rows under a mixture: density, certainty of the component, and unusual rows."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
 CERTAINTIES = (0.99, 0.9, 0.6)
-"""Limits between the classes of certainty, which is the probability of the most probable component."""
+"""Limits between classes of certainty, which is the probability of the most probable component."""
 
 MOST_LISTED = 10
 
 RARE = 0.01
-"""The share of rows drawn from the mixture that have a lower density than a rare row."""
+"""Share of rows drawn from the mixture whose density is called rare."""
 
 _BLOCK = 1 << 22  # responsibilities in memory at a time
 _DRAWS, _LEAST_DRAWS, _NUMBERS = 100_000, 10_000, 4_000_000
@@ -29,26 +29,27 @@ class RowScores:
     Attributes
     ----------
     n_rows : int
+        Number of rows of positive weight.
     moments : Moments
-        The moments of a pass over the rows.
+        Moments of a pass over the rows.
     counts : (k,) array
-        For each component the weight of the rows for which it is the most probable.
+        Weight of the rows for which each component is the most probable.
     certainty_counts : (k, 4) array
-        The same, split by the probability of the component at `CERTAINTIES`, most certain first.
+        Counts split by the probability of the component at `CERTAINTIES`, most certain first.
     uncertain : (m,) array of int
-        The rows whose most probable component has the lowest probability, least certain first.
+        Rows whose most probable component has the lowest probability, least certain first.
     uncertain_responsibilities : (m, k) array
-        The responsibilities of these rows.
+        Responsibilities of these rows.
     unlikely : (m,) array of int
-        The rows of lowest density, lowest first.
+        Rows of lowest density, lowest first.
     unlikely_log_density, unlikely_shares : (m,) arrays
-        The log density of these rows, and the share of rows drawn from the mixture that have a lower one.
+        Log density of these rows, and the share of rows drawn from the mixture with a lower one.
     unlikely_labels : (m,) array of int
-        The most probable components of these rows.
+        Most probable components of these rows.
     n_draws : int
-        How many rows were drawn.
+        Number of rows drawn from the mixture.
     rare_log_density, rare_share : float
-        The log density that a share `RARE` of the drawn rows does not reach, and the share of the rows below it.
+        Log density below which a share `RARE` of the drawn rows is, and the share of the rows below it.
     """
 
     n_rows: int
@@ -67,18 +68,19 @@ class RowScores:
 
     @property
     def weight(self) -> float:
-        """The sum of the weights of the rows."""
+        """Sum of the weights of the rows."""
         return self.moments.weight
 
 
 def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
-    """Score rows, and compare them with rows drawn from the mixture, the same ones every time.
+    """Score rows, and compare them with rows drawn from the mixture with a fixed seed.
 
     Parameters
     ----------
     mixture : Mixture
+        Mixture with the features of the rows.
     rows : WeightedRows
-        Finite numbers.
+        Rows of finite numbers.
     """
     k, d = mixture.n_components, mixture.n_features
     engine, whitened = NativeEngine.of(rows), mixture.whitened()
@@ -126,7 +128,7 @@ def _most_probable(mixture: Mixture, rows: Rows) -> tuple[IntArray, FloatArray]:
 
 
 def _least(values: FloatArray, present: IntArray) -> IntArray:
-    """Return the rows of least value in ascending order; of equal rows the first ones."""
+    """Return the rows of smallest value in ascending order; of equal values the first rows."""
     kept = values[present]
     n = min(MOST_LISTED, len(kept))
     border = np.partition(kept, n - 1)[n - 1]

@@ -1,4 +1,4 @@
-"""The sections of the report, from numbers to markup."""
+"""Sections of the report as markup."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,12 +28,12 @@ from gaussmix.plots.drawing import color_of
 from gaussmix.selection.rendering import BEST, DOUBTFUL, FAILED, grid, legend, parts, title
 
 _MOST_ACROSS = 8  # columns of numbers in one table
-_MOST_MEANS = 5  # columns of means with their deviations
+_MOST_MEANS = 5  # columns of means with standard deviations
 _MOST_FEATURES = 100
 _MOST_NOTES = 8
 _FAR, _CHANCE = 2.0, 0.05  # standard deviations of one feature; probability of as great a Mahalanobis distance
 _LONG = 1e12
-_SHADES = (0.5, 1.25)  # standard deviations of a feature from which on a mean is shaded, and shaded more
+_SHADES = (0.5, 1.25)  # standard deviations of a feature from which a mean is shaded lightly, and darkly
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
 _LETTERS = {
     "volume": {"E": "equal volume", "V": "variable volume"},
@@ -43,7 +43,7 @@ _LETTERS = {
 
 
 def describe_structure(mixture: Mixture) -> str:
-    """Return the covariance structure in mclust's words."""
+    """Return the covariance structure in mclust's terms."""
     structure = type(mixture.covariance)
     volume, shape, orientation = tuple(structure.letters)
     words = [_LETTERS["volume"][volume]]
@@ -56,7 +56,7 @@ def describe_structure(mixture: Mixture) -> str:
 
 
 def lead(data: ModelAndRows, scores: RowScores) -> Markup:
-    """Return the line below the title: numbers of rows, features and components, and the structure."""
+    """Return the line below the title with the numbers of rows, features and components, and the structure."""
     mixture = data.mixture
     weight = "" if scores.weight == scores.n_rows else f" (total weight {scores.weight:g})"
     return paragraph(
@@ -66,7 +66,7 @@ def lead(data: ModelAndRows, scores: RowScores) -> Markup:
 
 
 def summary(scores: RowScores, fit_criteria: FitCriteria, report: Report, comparison: ModelComparison | None) -> Markup:
-    """Return likelihood, criteria, the best model found, and what is unusual."""
+    """Return likelihood, criteria, the best model found, and flagged diagnostics."""
     unusual = [entry for entry in report.entries() if entry.flagged]
     rows_each = scores.weight / fit_criteria.n_parameters
     total, mean = fit_criteria.log_likelihood, fit_criteria.log_likelihood / scores.weight
@@ -88,7 +88,7 @@ def summary(scores: RowScores, fit_criteria: FitCriteria, report: Report, compar
 
 
 def components(data: ModelAndRows, scores: RowScores) -> Markup:
-    """Return weights, means and standard deviations; of many features, each component is a column."""
+    """Return weights, means and standard deviations, with a column for each component if there are many features."""
     mixture, separation = data.mixture, data.separation
     k, d = mixture.n_components, mixture.n_features
     texts, shades = format_means(mixture), _shades(data.standardized_means)
@@ -98,7 +98,7 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
         f"more than {_SHADES[0]:g} or {_SHADES[1]:g} standard deviations of the mixture. "
     )
     between = "variance between"
-    explained = "Variance between: the share of the variance of a feature that lies between the components."
+    explained = "Variance between: the share of the variance of a feature that is between the components."
     lines: list[list[object]]
     if d <= _MOST_MEANS:
         lines = [
@@ -124,13 +124,13 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
         caption = f"Components from {part[-1] + 1} on"
     if len(shown) < d:
         tables.append(
-            paragraph(f"Shown are the {len(shown)} of {d} features that separate the components best.", quiet=True)
+            paragraph(f"Shown: the {len(shown)} of {d} features that separate the components best.", quiet=True)
         )
     return joined(tables)
 
 
 def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
-    """Return how certain the components of the rows are, and the least certain rows."""
+    """Return counts of rows by the certainty of their component, and the least certain rows."""
     if data.mixture.n_components == 1:
         return paragraph("The mixture has one component.")
     first, *others = CERTAINTIES
@@ -166,7 +166,7 @@ def certainty(data: ModelAndRows, scores: RowScores) -> Markup:
 
 
 def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
-    """Return the rows of lowest density, and whether there are more of them than expected."""
+    """Return the rows of lowest density, and whether they are more than expected."""
     lines = []
     for row, log_density, share, label in zip(
         scores.unlikely,
@@ -180,7 +180,7 @@ def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
         lines.append([f"{row}", _fixed(log_density, 3), lower, component(label), _unusual_feature(data, values, label)])
     table = data_table(
         "The rows of lowest density, counted from 0. Expected lower: the share of rows drawn from the mixture that "
-        "have a lower density. The last column is about the feature that is farthest from the mean of the row's most "
+        "have a lower density. The last column names the feature that is farthest from the mean of the row's most "
         "probable component.",
         ["row", "log density", "expected lower", "component", "unusual feature"],
         lines,
@@ -191,12 +191,12 @@ def unusual_rows(data: ModelAndRows, scores: RowScores) -> Markup:
         f"{100 * scores.rare_share:.2g} % have."
     )
     if scores.rare_share > 3 * RARE:
-        expected += " The mixture does not describe all of the rows well."
+        expected += " The mixture does not describe all rows well."
     return joined([table, paragraph(expected)])
 
 
 def _unusual_feature(data: ModelAndRows, values: FloatArray, label: int) -> str:
-    """Return the feature in which a row is far from the mean of its component, or that there is no single one."""
+    """Describe the feature in which a row is far from the mean of its component, if there is a single one."""
     mixture = data.mixture
     covariance, away = mixture.covariance.dense()[label], values - mixture.means[label]
     distances = away / np.sqrt(np.diagonal(covariance))
@@ -206,7 +206,7 @@ def _unusual_feature(data: ModelAndRows, values: FloatArray, label: int) -> str:
         far = _fixed(abs(distances[worst]), 1)
         return f"{data.names[worst]} is {values[worst]:.6g}, {far} standard deviations {side} the mean"
     if chdtrc(mixture.n_features, away @ np.linalg.solve(covariance, away)) < _CHANCE:
-        return "no single feature, but the combination"
+        return "no single feature but their combination"
     return "none: the row is well within its component"
 
 
@@ -217,8 +217,8 @@ def diagnostics(report: Report, recorded: bool) -> Markup:
         for entry in report.entries()
     ]
     hint = paragraph(
-        "A model file has no record of how the fit went; gaussmix fit --report prints one, and write_report shows it "
-        "if it is given the estimator.",
+        "A model file has no record of the fit. gaussmix fit --report prints one, and write_report shows it "
+        "if called with the estimator.",
         quiet=True,
     )
     return joined([definition_list(entries), "" if recorded else hint])
@@ -251,7 +251,7 @@ def overlap(data: ModelAndRows, report: Report) -> Markup:
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
     if not merged:
-        return joined([pairs, paragraph("No components share a mode: each is a cluster of its own.")])
+        return joined([pairs, paragraph("No two components share a mode.")])
     shared = note(
         paragraph(
             f"Components that share a mode: {'; '.join(map(join_words, merged))}. They may describe one cluster that "
@@ -316,12 +316,12 @@ def _criteria_line(heading: str, fit_criteria: FitCriteria) -> list[object]:
 
 
 def component(number: int) -> Markup:
-    """Return the number of a component beside its color."""
+    """Return the number of a component next to its color."""
     return joined([element("span", class_="dot", style=f"background:{color_of(number)}", aria_hidden="true"), number])
 
 
 def _shades(standardized: FloatArray) -> list[list[str | None]]:
-    """Return the classes (k, d) of the cells of means."""
+    """Return the CSS classes (k, d) of the cells of means."""
     steps = np.searchsorted(_SHADES, np.abs(standardized))
     return [
         [f"{'above' if value > 0 else 'below'}{step}" if step else None for value, step in zip(*line, strict=True)]
@@ -330,10 +330,10 @@ def _shades(standardized: FloatArray) -> list[list[str | None]]:
 
 
 def _fixed(value: float, digits: int) -> str:
-    """Return the number with so many decimals, or in the shortest form if it is very long."""
+    """Return the number with the given number of decimals, or in short form if it is very long."""
     return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.6g}"
 
 
 def _count(count: float) -> str:
-    """Return a number of rows, with a decimal if weights are not whole numbers."""
+    """Return a number of rows, with a decimal if it is not whole."""
     return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.1f}"

@@ -1,4 +1,4 @@
-"""`write_report` writes a report on a model and rows to one HTML file."""
+"""`write_report`, which writes a report on a model and rows to a single HTML file."""
 
 import platform
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def write_report(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> None:
-    """Write a report on a mixture and rows to one self-contained HTML file.
+    """Write a report on a mixture and rows to a self-contained HTML file.
 
     The report has the parameters of the components, figures, the certainty of the component of each row, the rows of
     lowest density, the diagnostics of the fit, the overlap of the components, and a comparison with other numbers of
@@ -49,23 +49,23 @@ def write_report(
     Parameters
     ----------
     path : str or path
-        The file to write; an existing file is replaced.
+        File to write; an existing file is replaced.
     model : Mixture or fitted estimator
-        A `GaussianMixture`, a `GaussianMixtureIC` (its best model, and its table if it was fitted to these rows), or
+        `GaussianMixture`, `GaussianMixtureIC` (its best model, and its table if it was fitted to these rows), or
         scikit-learn's ``GaussianMixture`` or ``BayesianGaussianMixture``.
     X : (n, d) array-like or table
-        The rows; the columns of a table are selected by the names of the features.
+        Rows; the columns of a table are selected by the names of the features.
     sample_weight : (n,) array-like, optional
         Weights of the rows, as in a fit. Figures show each row once, and omit rows of weight 0.
     n_components : iterable of int or int, optional
-        The numbers of components to compare with; by default 1 to three more than the model has, and for models with
+        Numbers of components to compare with; by default 1 to three more than the model has, and for models with
         many components 1 and the numbers nearby. An empty iterable omits the comparison.
     title : str, optional
-        The title of the page.
+        Title of the page.
     random_state : int, RandomState instance or None, default=0
-        The seed for the starts of the search.
+        Seed or generator for the starts of the search.
     n_jobs : int, optional
-        The number of threads of the search; by default one per processor.
+        Number of threads of the search; by default one per processor.
     progress : bool, default=False
         Whether to show a progress bar for the search.
 
@@ -76,7 +76,7 @@ def write_report(
     MissingDependencyError
         If matplotlib is not installed.
     KeyboardInterrupt
-        On Ctrl-C. If the search had results by then, they are in the file.
+        On Ctrl-C. If the search has results by then, the file contains them.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def write_report(
 def _compare(
     data: ModelAndRows, model: Any, n_components: Any, random_state: Any, n_jobs: int | None, progress: bool
 ) -> tuple[ModelComparison | None, KeyboardInterrupt | None]:
-    """Compare with the user's search if it was fitted to these rows, else with a new one (see `compare_models`)."""
+    """Compare with the user's search if it was fitted to these rows, else with a new one from `compare_models`."""
     mixture, rows = data.mixture, data.rows
     if n_components is None and isinstance(model, GaussianMixtureIC) and was_fitted_to(model, rows):
         return compare_with_search(mixture, model, rows), None

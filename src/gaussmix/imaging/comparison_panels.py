@@ -1,4 +1,4 @@
-"""Panels of the figure of a comparison: an image and its classes as colors for a screen."""
+"""Panels of the comparison figure: an image and its classes in display colors."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -17,12 +17,12 @@ _MAX_SIDE = 640  # pixels along the longer side of a panel
 
 @dataclass(frozen=True, eq=False)
 class PanelPainter:
-    """Paints panels of one image: of a volume its middle slice, of a large image every second, third, ... pixel.
+    """Painter of the panels of one image: the middle slice of a volume; every second, third, ... pixel if large.
 
     Attributes
     ----------
     values : (height, width, channels) array
-        The image; where it is not visible, an arbitrary color.
+        The image; arbitrary values where a pixel is not visible.
     visible : (height, width) array of bool, or None
         Visible pixels; None: all.
     black, white : float
@@ -36,7 +36,7 @@ class PanelPainter:
 
     @classmethod
     def of(cls, pixels: Pixels, sample: Rows) -> Self:
-        """Return the painter of an image, whose display range is that of a sample (n, channels) of its pixels."""
+        """Return the painter of an image, with the display range of a sample (n, channels) of its pixels."""
         middle: tuple[slice | int, ...] = (pixels.shape[0] // 2,) if len(pixels.shape) == 3 else ()
         step = max(1, -(-max(pixels.shape[-2:]) // _MAX_SIDE))
         where = middle + (slice(None, None, step),) * 2
@@ -60,11 +60,11 @@ class PanelPainter:
         return self._paint_values(to_color_space(self.values, "gray"))
 
     def classes(self, labels: IntArray, means: FloatArray) -> Rows:
-        """Return each pixel, whose class is a label (n,), in the mean color of its class."""
+        """Return each pixel in the mean color of its class, from labels (n,)."""
         return self._paint_values(means[labels])
 
     def expected_colors(self, mixture: Mixture) -> Rows:
-        """Return each pixel in the average of the means of a mixture, weighted by its responsibilities."""
+        """Return each pixel in the mean of the component means, weighted by its responsibilities."""
         return self._paint_values(mixture.responsibilities(self.rows) @ mixture.means)
 
     def entropy(self, mixture: Mixture) -> Rows:

@@ -11,14 +11,15 @@ from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging.images.colors import to_color_space
 
 _NOTES = """\
-distance: root mean square, of pixels to the mean color of their class
-log-likelihood: nats per pixel; of ways, with a Gaussian for each class
-labels that change: against the first seed; in order: with classes sorted by brightness"""
+distance: root mean squared distance of a pixel to the mean color of its class
+log-likelihood: nats per pixel; for methods, of the mixture of one Gaussian for each class
+labels that change: relative to the first seed; in order: with classes sorted by brightness
+warned: fits with degenerate components or without convergence"""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Result of `compare`: ``str`` has the tables, `figure` draws it. Classes are ordered by brightness.
+    """Result of `compare`, with classes ordered by brightness. ``str`` returns its tables.
 
     Attributes
     ----------
@@ -31,23 +32,23 @@ class Comparison:
     mixture : Mixture
         The default fit with the first seed.
     gray_mixture : Mixture or None
-        The same of the gray image; None if the image is gray, or has fewer gray levels than classes.
+        The default fit of the gray image; None if the image is gray or has fewer gray levels than classes.
     ways : tuple of str
-        Methods: the mixture, k-means, and both of the gray image.
+        Names of the methods: mixture and k-means, of the colors and of the gray image.
     distances : (w,) array
-        Root of the mean squared distance of a pixel to the mean color of its class, in units of the channels.
+        Root mean squared distance of a pixel to the mean color of its class, in units of the channels.
     log_likelihoods : (w,) array
-        Nats per pixel under the mixture in which every class has its own share, mean and covariance.
+        Log-likelihood, in nats per pixel, of the mixture of one Gaussian for each class.
     agreements : (w,) array
         Adjusted Rand index with the labels of the first method: 1 for the same classes, 0 for chance.
     starts : tuple of str
-        Starts of EM: three of scikit-learn, and the default search.
+        Names of the starts of EM: three of scikit-learn, and the default search.
     passes : (m, s) array of int
-        Passes of EM over the sample for each seed, summed over all runs of the search.
+        Number of EM passes over the sample for each seed, summed over all runs of the search.
     start_log_likelihoods : (m, s) array
         Log-likelihood of the mixture for each seed, in nats per pixel.
     changed, changed_in_order : (m, s - 1) arrays
-        Share of pixels whose label differs from that with the first seed: with classes in the order of the fit, and
+        Share of pixels whose label differs from that of the first seed: with classes in the order of the fit, and
         with classes ordered by brightness.
     n_warned : (m,) array of int
         Number of fits with a warning of degenerate components or of no convergence.
@@ -56,7 +57,7 @@ class Comparison:
     entropy : float
         Mean entropy of the classes of a pixel, in bits.
     hard_distance, soft_distance : float
-        Root of the mean squared distance of a pixel to the mean of its class, and to its expected color.
+        Root mean squared distance of a pixel to the mean of its class, and to its expected color.
     pictures : tuple of (str, array of uint8)
         Panels of the figure with their names: the image, the classes of each method in their mean colors, the expected
         colors, the entropy; with opacity in the last channel. For a volume, the middle slice.
@@ -92,12 +93,12 @@ class Comparison:
         Parameters
         ----------
         title : str, optional
-            Title of the figure; by default a question.
+            Title of the figure.
 
         Returns
         -------
         matplotlib.figure.Figure
-            To be written by ``figure.savefig(path)``.
+            Write it with ``figure.savefig(path)``.
 
         Raises
         ------
@@ -117,19 +118,19 @@ class Comparison:
             self.passes,
             self.changed,
             self.changed_in_order,
-            title=title or f"{self.mixture.n_components} classes of pixels: what difference does it make?",
+            title=title or f"{self.mixture.n_components} classes of pixels, by method and by start",
         )
 
     def _heading(self) -> str:
         n_sampled, n_seeds = len(self.sample), self.passes.shape[1]
-        drawn = "" if n_sampled == self.n_pixels else f", the numbers from {n_sampled:,} drawn at random"
+        drawn = "" if n_sampled == self.n_pixels else f", {n_sampled:,} of them drawn at random for the numbers"
         return (
             f"{self.mixture.n_components} classes of {self.n_pixels:,} pixels{drawn} "
             f"({self.n_colors:,} different values), {n_seeds} seeds"
         )
 
     def _ways_table(self) -> str:
-        lines = [["Ways to classes", "distance", "log-likelihood", "agreement with the first"]]
+        lines = [["Methods", "distance", "log-likelihood", "agreement with the first"]]
         found = zip(self.ways, self.distances, self.log_likelihoods, self.agreements, strict=True)
         lines += [
             [name, f"{distance:.4g}", f"{value:.4f}", f"{agreement:.3f}"] for name, distance, value, agreement in found

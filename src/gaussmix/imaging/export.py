@@ -1,10 +1,11 @@
-"""Files of a segmentation."""
+"""Output files of a segmentation."""
 
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.display import UNLABELED
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files import write_labels, write_maps, write_picture
 from gaussmix.imaging.images.picture import Picture
@@ -28,7 +29,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
     Returns
     -------
     list of str
-        Without a folder.
+        File names without the folder.
     """
     suffix, flat = picture.suffix, _is_flat(picture)
     names = [f"labels{suffix}"]
@@ -42,31 +43,47 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
 
 
 def write_segmentation(
-    folder: str | PathLike[str], segmentation: Segmentation, *, maps: bool = True, fractions: bool = False
+    folder: str | PathLike[str],
+    segmentation: Segmentation,
+    *,
+    maps: bool = True,
+    fractions: bool = False,
+    background: int = UNLABELED,
 ) -> None:
     """Write a segmentation to a folder, in files that keep the geometry of the picture.
 
-    ``labels`` has the class of each pixel, 255 where the picture is not visible. For flat pictures, ``segments.png``
-    shows each class in its mean color, and ``segment-0.png`` and so on are the cut-outs. ``uncertainty`` is 0 where the
-    class is certain and 1 where all classes are equally probable. ``probability-0.png`` and so on, or ``probabilities``
-    with the classes along its last axis (TIFF: as channels), have the probability of each class, and ``fraction`` files
-    its fraction of the pixel. In PNG the numbers 0 to 255 stand for 0 to 1.
+    ``labels`` has the class of each pixel, `background` where the picture is not visible. For flat pictures,
+    ``segments.png`` shows each class in its mean color, and ``segment-0.png`` and so on are the cut-outs.
+    ``uncertainty`` is 0 where one class is certain and 1 where all classes are equally probable. ``probability-0.png``
+    and so on, or ``probabilities`` with the classes along the last axis (TIFF: as channels), have the probability of
+    each class; the ``fraction`` files have its fraction of the pixel. PNG files store 0 to 1 as 0 to 255.
 
     Parameters
     ----------
     folder : path
-        The folder; it is created if it does not exist.
+        Folder of the files; created if it does not exist.
     segmentation : Segmentation
         The segmentation to write.
     maps : bool, default=True
         Write the uncertainty, the probabilities and the cut-outs.
     fractions : bool, default=False
         Write the fractions of the classes in each pixel.
+    background : {255, 0}, default=255
+        Label of pixels that are not visible. With 0 the labels of the classes are counted from 1, as in many programs
+        for NIfTI; the other files keep the numbers from 0.
+
+    Raises
+    ------
+    ValueError
+        If `background` is another number.
     """
+    if background not in (0, UNLABELED):
+        raise ValueError(f"background must be 255, or 0 for classes from 1; got {background}")
     target, picture = Path(folder), segmentation.picture
     target.mkdir(exist_ok=True)
     flat = _is_flat(picture)
-    write_labels(target / f"labels{picture.suffix}", picture, segmentation.labels)
+    labels = segmentation.labels if background else segmentation.labels + np.uint8(1)  # 255 becomes 0
+    write_labels(target / f"labels{picture.suffix}", picture, labels, background=background)
     if flat:
         write_picture(target / "segments.png", segmentation.recolored())
     if maps:
@@ -96,7 +113,7 @@ def _write_maps(folder: Path, picture: Picture, maps: Rows, names: tuple[str, st
 
 
 def _write_shares(path: Path, picture: Picture, shares: Rows) -> None:
-    """Write numbers from 0 to 1."""
+    """Write numbers between 0 and 1."""
     if picture.suffix == ".png":
         shares = np.rint(255 * shares).astype(np.uint8)
     write_maps(path, picture, shares)

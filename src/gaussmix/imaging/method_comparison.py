@@ -1,4 +1,4 @@
-"""`compare`: one image segmented by several methods and from several starts."""
+"""Comparison of several methods and starts on one image."""
 
 import warnings
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
 
 SAMPLE_PIXELS = 20_000
-"""Greatest number of pixels from which the numbers are computed; of more pixels a sample is drawn."""
+"""Greatest number of pixels used; from larger images a sample is drawn."""
 
 _SEARCH = "search (default)"
 _STARTS = {"random": "random responsibilities", "random_from_data": "random pixels", "kmeans": "k-means"}
@@ -45,10 +45,10 @@ _SKLEARN_SETTINGS: dict[str, Any] = {
 def compare(
     image: Any, n_components: int = 3, *, mask: Any = None, n_seeds: int = 10, random_state: Any = None
 ) -> Comparison:
-    """Segment an image in several ways, without neighbors, to compare methods and starts.
+    """Compare methods and starts of EM on the pixels of one image, without neighbors.
 
-    The comparisons are color with gray, k-means with the mixture, random starts with k-means starts, and hard labels
-    with probabilities. Models are fitted to the distinct colors with counts; of more than 20,000 pixels a random sample
+    Compared are color and gray, k-means and the mixture, random starts and k-means starts, and hard labels
+    and probabilities. Models are fitted to the distinct colors with counts; of more than 20,000 pixels, a random sample
     of 20,000 is used. Starts are compared with the settings of scikit-learn: its ``tol`` and ``reg_covar``, without
     acceleration.
 
@@ -59,21 +59,21 @@ def compare(
     n_components : int, default=3
         Number of classes, at least 2.
     mask : array-like, optional
-        Nonzero where pixels count.
+        Array of the shape of the image: nonzero at pixels to use.
     n_seeds : int, default=10
         Number of seeds for each kind of start, at least 2.
     random_state : int, RandomState instance or None, default=None
-        Random state of the sample and the seeds.
+        Seed or generator for the sample and the seeds of the fits.
 
     Returns
     -------
     Comparison
-        ``print`` shows its tables, ``figure()`` its pictures.
+        Result to print, with a method ``figure()``.
 
     Raises
     ------
     ValueError
-        Names the argument, its value and the remedy.
+        If an argument is not valid.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def compare(
 
 @dataclass(frozen=True, eq=False)
 class _ColorSample:
-    """Sampled pixels, and their distinct colors with counts; ``inverse`` has the color of each pixel."""
+    """Sampled pixels, and their distinct colors with counts; ``inverse`` is the color of each pixel."""
 
     rows: Rows
     colors: WeightedRows
@@ -142,16 +142,16 @@ class _ColorSample:
         return cls(rows, WeightedRows(colors, counts.astype(np.float64)), inverse.reshape(-1))
 
     def mean(self, values: FloatArray | BoolArray) -> float:
-        """Return the mean over the pixels of a value of each color."""
+        """Return the mean over the pixels of values given for each color."""
         return float(self.colors.explicit_weights @ values / self.colors.total)
 
     def distance(self, to: FloatArray) -> float:
-        """Return the root of the mean squared distance of each color to a point."""
+        """Return the root mean squared distance of the pixels to a point for each color."""
         return float(np.sqrt(self.mean(((self.colors.values - to) ** 2).sum(axis=1))))
 
 
 class _Runs:
-    """Fits of one sample from several seeds; without a method, the default search."""
+    """Fits of one sample from several seeds, with a start of scikit-learn or (None) the default search."""
 
     def __init__(self, sample: _ColorSample, n_components: int, method: str | None, seeds: list[int]) -> None:
         self._sample = sample
@@ -174,7 +174,7 @@ class _Runs:
             self.n_warned += bool(caught)
 
     def changed_shares(self, *, in_order: bool) -> list[float]:
-        """Return, for each seed after the first, the share of pixels with another label than with the first."""
+        """Return the share of pixels with another label than for the first seed, for each later seed."""
         labels = [
             (mixture.reordered(order) if in_order else mixture).labels(self._sample.colors.values)
             for mixture, order in zip(self.mixtures, self.orders, strict=True)
@@ -184,13 +184,13 @@ class _Runs:
 
 @dataclass(frozen=True, eq=False)
 class _Method:
-    """Classes in a color space: a mixture, or centers (k, d)."""
+    """Classifier of pixels in a color space: a mixture, or centers (k, d)."""
 
     color_space: str
     classes: Mixture | FloatArray
 
     def labels(self, colors: Rows) -> IntArray:
-        """Return the class of each color, (n,): the most probable, or that of the nearest center."""
+        """Return the class of each color, (n,): the most probable one, or that of the nearest center."""
         rows = to_color_space(colors, self.color_space)
         if isinstance(self.classes, Mixture):
             return self.classes.labels(rows)
@@ -198,14 +198,14 @@ class _Method:
 
 
 def _check_input(image: Any, mask: Any, n_components: int, n_seeds: int) -> Pixels:
-    """Return the image, after checks of all arguments."""
+    """Check all arguments and return the image."""
     require_integer("n_components", n_components, 2)
     require_integer("n_seeds", n_seeds, 2)
     if n_components > MAX_CLASSES:
         raise ValueError(f"n_components must be at most {MAX_CLASSES}; got {n_components}")
     pixels = as_pixels(image, mask, channel_axis="auto", stack=False)
     if pixels.n_channels not in (1, 3):
-        raise ValueError(f"image must be gray or RGB; got {pixels.n_channels} channels: compare them one by one")
+        raise ValueError(f"image must be gray or RGB; got {pixels.n_channels} channels: compare each channel alone")
     return pixels
 
 
@@ -235,7 +235,7 @@ def _fit_methods(
 
 
 def _fit_centers(rows: WeightedRows, n_components: int, seed: int) -> FloatArray:
-    """Return the centers of scikit-learn's k-means, (k, d), ordered by brightness."""
+    """Return the centers of scikit-learn's k-means, (k, d), in order of brightness."""
     values = rows.values.astype(np.float64)
     fitted = KMeans(n_components, n_init=4, random_state=seed).fit(values, sample_weight=rows.weights)
     centers = fitted.cluster_centers_
@@ -246,7 +246,7 @@ def _fit_centers(rows: WeightedRows, n_components: int, seed: int) -> FloatArray
 
 
 def _fit_partition(sample: _ColorSample, labels: IntArray, n_components: int) -> Mixture:
-    """Return the mixture in which each class has its own share, mean and covariance, with scikit-learn's ridge."""
+    """Return the mixture of one Gaussian for each class, with scikit-learn's ridge."""
     membership = Membership(sample.colors, n_components, labels=labels)
     update = MaximumLikelihood(ridge=_SKLEARN_SETTINGS["reg_covar"])
     return mixture_from_membership(membership, covariance_class("full"), update)
@@ -268,8 +268,8 @@ def _paint(
     return (
         ("the image", painter.image()),
         first,
-        ("its expected colors", painter.expected_colors(mixture)),
-        ("entropy: black is most", painter.entropy(mixture)),
+        ("expected colors of the mixture", painter.expected_colors(mixture)),
+        ("entropy (black: highest)", painter.entropy(mixture)),
         *others,
         *gray,
     )

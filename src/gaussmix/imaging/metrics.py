@@ -1,7 +1,7 @@
-"""Agreement of label images: of regions, boundaries and classes.
+"""Measures of agreement between label images: regions, boundaries and classes.
 
-Measures of regions compare partitions: the numbers of the labels do not matter. There may be several truths, the
-segmentations of several people. Dice compares classes by their numbers.
+Measures of regions compare partitions; the numbers of the labels do not matter. There may be several reference
+segmentations (truths), for example by several people. Dice compares classes by their numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 TOLERANCE: Final = 0.0075
 """Distance within which boundaries match, as a share of the diagonal (Martin, Fowlkes, Malik 2004, section 3)."""
 
-_UNMATCHED_COST = 100.0  # of a boundary pixel, in units of the greatest distance, as in the Berkeley benchmark
+_UNMATCHED_COST = 100.0  # of a boundary pixel, in units of the greatest cost of a match, as in the Berkeley benchmark
 
-_MAX_COUNTED = 1 << 22  # pairs of labels above which the pairs that occur are sorted
+_MAX_COUNTED = 1 << 22  # label pairs; above this number the pairs that occur are found by sorting
 
 
 def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatArray:
@@ -36,7 +36,7 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
     Returns
     -------
     (k,) array
-        For each class up to the greatest in either image; NaN for a class in neither.
+        Overlap of each class up to the greatest in either image; NaN for a class in neither.
 
     Examples
     --------
@@ -63,20 +63,20 @@ def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> fl
     Returns
     -------
     float
-        From 0 to 1.
+        Value from 0 to 1.
     """
     return float(np.nanmean(dice(labels, truth, visible)))
 
 
 def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
-    """Return how well regions cover those of a truth: the best intersection over union of each, weighted by area.
+    """Return the covering of a truth by regions: the best intersection over union of each, weighted by area.
 
-    Arbelaez, Maire, Fowlkes, Malik 2011, equation 8; with several truths, the mean.
+    With several truths, the mean is returned. Arbelaez, Maire, Fowlkes, Malik 2011, equation 8.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels with a negative label here or in the truth are ignored.
+        Label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
         One truth or several.
     visible : array of bool, optional
@@ -85,7 +85,7 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
     Returns
     -------
     float
-        From 0 to 1; 1 if all regions are those of the truth.
+        Value from 0 to 1; 1 if all regions are those of the truth.
 
     Examples
     --------
@@ -96,14 +96,14 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
 
 
 def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
-    """Return the share of pairs of pixels that are together in both a segmentation and a truth, or in neither.
+    """Return the share of pixel pairs that are in one region in both a segmentation and a truth, or in neither.
 
     Unnikrishnan, Pantofaru, Hebert 2007, equation 3: with several truths, the mean of the Rand indices.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels with a negative label here or in the truth are ignored.
+        Label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
         One truth or several.
     visible : array of bool, optional
@@ -112,7 +112,7 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
     Returns
     -------
     float
-        From 0 to 1; 1 if they agree on all pairs.
+        Value from 0 to 1; 1 for agreement on all pairs.
 
     Examples
     --------
@@ -125,12 +125,12 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
 def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return H(labels | truth) + H(truth | labels) in bits, 0 for equal partitions (Meila 2007, equation 16).
 
-    With several truths, the mean. It is computed by scikit-image.
+    With several truths, the mean is returned. scikit-image computes it.
 
     Parameters
     ----------
     labels : array of int
-        A label image; pixels with a negative label here or in the truth are ignored.
+        Label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
         One truth or several.
     visible : array of bool, optional
@@ -139,7 +139,7 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
     Returns
     -------
     float
-        In bits; lower is better.
+        Value in bits; lower is better.
 
     Raises
     ------
@@ -168,18 +168,18 @@ def boundary_f(
     Parameters
     ----------
     labels : array of int
-        A label image; pixels with a negative label here or in the truth are ignored.
+        Label image; pixels with a negative label here or in the truth are ignored.
     truths : array of the same shape, or several
         One truth or several.
     visible : array of bool, optional
         Pixels to compare; by default all.
     tolerance : float, optional
-        In pixels; by default `TOLERANCE` times the diagonal.
+        Tolerance in pixels; by default `TOLERANCE` times the diagonal.
 
     Returns
     -------
     float
-        From 0 to 1; 1 if all boundaries match.
+        Value from 0 to 1; 1 if all boundaries match.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def boundary_f(
 def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray:
     """Return the visible pixels with labels in both images."""
     if labels.dtype.kind not in "biu" or truth.dtype.kind not in "biu":
-        raise ValueError(f"label images have whole numbers; got {labels.dtype} and {truth.dtype}")
+        raise ValueError(f"label images must have whole numbers; got {labels.dtype} and {truth.dtype}")
     if labels.shape != truth.shape:
         raise ValueError(f"the label images have the shapes {labels.shape} and {truth.shape}; they must be equal")
     compared = (labels >= 0) & (truth >= 0)
@@ -232,7 +232,7 @@ def _pairs(labels: Rows, truth: Rows, visible: BoolArray | None) -> tuple[IntArr
 
 
 def _overlaps(labels: Rows, truth: Rows, visible: BoolArray | None) -> csr_array:
-    """Return the numbers of pixels, (regions of labels, regions of truth)."""
+    """Return the contingency table of pixels, (regions of labels, regions of truth)."""
     first, second = _pairs(labels, truth, visible)
     shape = int(first.max()) + 1, int(second.max()) + 1
     codes = first * shape[1] + second
@@ -276,7 +276,7 @@ def _boundary(labels: Rows, compared: BoolArray) -> IntArray:
     """Return the positions of boundary pixels between compared pixels, (n, axes)."""
     limits = np.iinfo(labels.dtype)
     highest, lowest = np.where(compared, labels, limits.min), np.where(compared, labels, limits.max)
-    for axis in range(labels.ndim):  # over the block of a pixel and its neighbors towards higher coordinates
+    for axis in range(labels.ndim):  # over the block of each pixel and its neighbors at higher coordinates
         inner = (*[slice(None)] * axis, slice(1, None))
         pad = [(0, int(other == axis)) for other in range(labels.ndim)]
         highest = np.maximum(highest, np.pad(highest[inner], pad, mode="edge"))
@@ -288,14 +288,14 @@ def _boundary(labels: Rows, compared: BoolArray) -> IntArray:
 
 
 def _matched(here: IntArray, there: IntArray, limit: float) -> BoolArray:
-    """Return which pixels are matched in an assignment of least cost, as in the Berkeley benchmark."""
+    """Return which pixels are matched by the assignment of least cost, as in the Berkeley benchmark."""
     matched = np.zeros(len(here), dtype=bool)
     if len(here) == 0 or len(there) == 0:
         return matched
     few, many = (here, there) if len(here) <= len(there) else (there, here)
     near = KDTree(few).sparse_distance_matrix(KDTree(many), limit, output_type="coo_matrix")
     alone = np.arange(len(few))
-    # a sparse matrix ignores costs of 0
+    # the sparse matrix drops costs of 0
     costs = np.concatenate([near.data + 1, np.full(len(few), _UNMATCHED_COST * (limit + 1))])
     ends = np.concatenate([near.row, alone]), np.concatenate([near.col, len(many) + alone])
     graph = csr_array((costs, ends), shape=(len(few), len(many) + len(few)))

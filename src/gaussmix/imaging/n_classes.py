@@ -1,8 +1,9 @@
-"""Number of classes of an image, by a criterion that allows for the correlation of neighboring pixels."""
+"""Choice of the number of classes by a criterion that allows for the correlation of neighboring pixels."""
 
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,18 @@ from gaussmix.imaging.images.saturation import Saturation
 from gaussmix.imaging.images.variance_floor import variance_floor
 
 FEWEST, MOST = 2, 8
-"""The range of numbers that are compared."""
+"""Smallest and greatest number of classes compared."""
 
 GRID_PIXELS = 1 << 18
-"""Greatest number of pixels of an image that are used: every second, third, ... along all axes."""
+"""Greatest number of pixels used of an image: larger ones are thinned to every second, third, ... along all axes."""
 
 SAMPLE_PIXELS = 5_000
 """Number of pixels to which the mixtures are fitted."""
 
 N_STARTS = 4
-"""Starts of each mixture."""
+"""Number of starts of each mixture."""
 
-# means have longer correlations than variances; chosen on the validation photographs of the Berkeley benchmark
+# means are correlated over longer distances than variances; chosen on Berkeley's validation photographs
 _MEAN_SHARE = 0.5
 
 
@@ -53,12 +54,12 @@ def estimate_n_classes(
     covariance_type : str
         Structure of the covariances.
     random_state : int, RandomState instance or None
-        For the starts of the mixtures.
+        Seed or generator for the starts of the mixtures.
 
     Returns
     -------
     int
-        2 if there are too few pixels for more.
+        Number of components; 2 if there are too few pixels for more.
 
     References
     ----------
@@ -71,6 +72,7 @@ def estimate_n_classes(
     saturation = Saturation.of(images)
     floor = variance_floor(images, "rgb") if images[0].n_channels == 3 else None
     grids = [_blurred(_thinned(pixels), saturation, floor, rng) for pixels in images]
+    features = replace(features, is_bounded=False)  # noise and tails are outside
     rows = [features.rows(grid) for grid in grids]
     sample = np.concatenate(rows).astype(np.float64)
     if len(sample) > SAMPLE_PIXELS:
@@ -82,7 +84,7 @@ def estimate_n_classes(
     m = _MEAN_SHARE * sum(
         _independent_residuals(grid, its, mixtures[-1]) for grid, its in zip(grids, rows, strict=True)
     )
-    penalty = max(2.0, math.log(m))  # of Akaike's criterion, for very few pixels
+    penalty = max(2.0, math.log(m))  # 2 as in AIC, for very few pixels
     values = [
         2 * m * _mean_completed_likelihood(mixture, sample) - mixture.n_parameters * penalty for mixture in mixtures
     ]
@@ -90,19 +92,19 @@ def estimate_n_classes(
 
 
 def independent_pixels(image: FloatArray) -> float:
-    """Return the number of independent pixels from which a variance would be estimated as precisely as from an image.
+    """Return the number of independent pixels that determine a variance as precisely as an image does.
 
     If ``r(v)`` is the correlation of two pixels a vector v apart, it is ``n / (sum over v of r(v)^2)``.
 
     Parameters
     ----------
     image : array
-        Of mean zero, with 0 at pixels that do not count; n is the number of all other pixels.
+        Values of mean zero, with 0 at excluded pixels; n is the number of all other pixels.
 
     Returns
     -------
     float
-        From 1 to n.
+        Number from 1 to n.
 
     References
     ----------
@@ -165,13 +167,13 @@ def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state:
 
 
 def _mean_completed_likelihood(mixture: Mixture, sample: FloatArray) -> float:
-    """Return the mean log-likelihood less the mean entropy of the responsibilities."""
+    """Return the mean log-likelihood minus the mean entropy of the responsibilities."""
     shares = mixture.responsibilities(sample)
     return float((mixture.log_density(sample) - entr(shares).sum(axis=1)).mean())
 
 
 def _independent_residuals(pixels: Pixels, rows: Rows, mixture: Mixture) -> float:
-    """Return the number of independent pixels in the residuals of a mixture, the least over the channels."""
+    """Return the number of independent pixels in the residuals of a mixture, the smallest over the channels."""
     n_coordinates = len(pixels.shape) if rows.shape[1] > pixels.n_channels else 0
     colors = rows[:, : rows.shape[1] - n_coordinates]
     shares = mixture.responsibilities(rows)

@@ -13,14 +13,14 @@ def check_parameters(segmenter: Any, *, seeded: bool) -> None:
     Parameters
     ----------
     segmenter : GaussianMixtureSegmenter
-        With the parameters of its constructor.
+        Segmenter with the parameters of its constructor.
     seeded : bool
-        Whether it will be fitted with seeds.
+        Whether the segmenter will be fitted with seeds.
 
     Raises
     ------
     ValueError
-        Names the parameter, its value and the remedy.
+        If a parameter is not valid.
     """
     if not isinstance(segmenter.n_components, str):
         require_integer("n_components", segmenter.n_components, 1)
@@ -37,12 +37,12 @@ def check_parameters(segmenter: Any, *, seeded: bool) -> None:
         raise ValueError(f'contrast must be "auto", True or False; got {segmenter.contrast!r}')
     require_integer("components_per_class", segmenter.components_per_class, 1)
     if segmenter.bias_field and segmenter.stack:
-        raise ValueError("bias_field=True is for images that have one field each: in place of a stack give a list")
+        raise ValueError("bias_field=True estimates one field for each image: give a list of images instead of a stack")
     if not isinstance(segmenter.smoothing, str):
         require_nonnegative("smoothing", segmenter.smoothing)
     elif segmenter.smoothing != "auto":
         raise ValueError(f'smoothing must be "auto" or a number, at least 0; got {segmenter.smoothing!r}')
     if not seeded and segmenter.components_per_class != 1:
         raise ValueError(
-            f"components_per_class={segmenter.components_per_class} needs labels; without them use n_components"
+            f"components_per_class={segmenter.components_per_class} requires labels; without labels use n_components"
         )

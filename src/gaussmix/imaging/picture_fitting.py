@@ -1,4 +1,4 @@
-"""Fitting a segmenter to pictures."""
+"""Functions that fit a segmenter to pictures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussmix.core.typing import IntArray
 from gaussmix.imaging.images.picture import Picture
-from gaussmix.imaging.segmentation import Segmentation, segmenter_values
+from gaussmix.imaging.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
@@ -18,16 +18,16 @@ def fit_pictures(
     segmenter: "GaussianMixtureSegmenter",
     known: Sequence[IntArray | None] | None = None,
 ) -> "GaussianMixtureSegmenter":
-    """Fit one segmenter to pictures, in the spacing of the first.
+    """Fit one segmenter to pictures, with the spacing of the first.
 
     Parameters
     ----------
     pictures : sequence of Picture
-        With the same axes and channels.
+        Pictures with the same axes and channels.
     segmenter : GaussianMixtureSegmenter
         The segmenter to fit.
     known : sequence of arrays of int, optional
-        For each picture the class of pixels where it is known, -1 elsewhere; None for a picture without known pixels.
+        Known classes of the pixels of each picture, -1 elsewhere; None for a picture without known pixels.
 
     Returns
     -------
@@ -35,8 +35,9 @@ def fit_pictures(
         The same segmenter, fitted.
     """
     first = pictures[0]
-    segmenter.set_params(channel_axis=-1, stack=first.stacked, spacing=first.spacing)
-    images, masks = [segmenter_values(picture) for picture in pictures], [picture.visible for picture in pictures]
+    alpha = False if first.pixels.shape[-1] == 4 else "auto"  # a fourth channel is a channel: opacity is kept apart
+    segmenter.set_params(channel_axis=-1, alpha=alpha, stack=first.stacked, spacing=first.spacing)
+    images, masks = [picture.pixels for picture in pictures], [picture.visible for picture in pictures]
     if known is None or all(labels is None for labels in known):
         return segmenter.fit(images, masks)
     all_known = [
@@ -58,12 +59,12 @@ def segment_picture(
     segmenter : GaussianMixtureSegmenter
         The segmenter to fit.
     known : (shape) array of int, optional
-        The class of pixels where it is known, -1 elsewhere.
+        Known classes of pixels, -1 elsewhere.
 
     Returns
     -------
     Segmentation
-        Labels, probabilities, colors, ...
+        Segmentation with labels, probabilities and colors.
 
     Examples
     --------

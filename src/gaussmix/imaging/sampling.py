@@ -1,4 +1,4 @@
-"""Data of the images that a model is fitted to: their colors with counts, and grids of pixels with neighbors."""
+"""Data for a fit to images: colors with counts, and grids of pixels with neighbors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from gaussmix.imaging.random_field.neighborhood import Neighborhood
 from gaussmix.imaging.random_field.seeded_labeling import seeded_grid
 
 MAX_PIXELS = 1 << 20
-"""Greatest number of pixels, about, to which a random field is fitted; larger images are sampled in blocks."""
+"""Approximate greatest number of pixels to which a random field is fitted; larger images are sampled in blocks."""
 
 UNITLESS = ("full", "tied", "diag")
 """Covariances that adapt to the units of features."""
@@ -31,8 +31,8 @@ UNITLESS = ("full", "tied", "diag")
 _TAIL = 16  # values that stand for a saturated one
 _ROWS = 1 << 16  # whose units are changed at a time
 _BLOCK = {2: 32, 3: 16}  # pixels along each axis
-_CANDIDATES = 16  # times as many blocks are drawn as are chosen, so that all brightnesses are represented
-_BRIGHTNESS_STEP = 7  # between the pixels of a block from which its brightness is estimated
+_CANDIDATES = 16  # drawn blocks for each chosen one, so that every brightness is represented
+_BRIGHTNESS_STEP = 7  # distance between the pixels used to estimate the brightness of a block
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class FittingUnits:
 
 @dataclass(frozen=True, eq=False)
 class SampledImages:
-    """Images of a fit, and their colors, rounding and grids. Colors are found once.
+    """Images of a fit, with their colors, rounding and grids.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class SampledImages:
     features : Features
         Features of a pixel.
     stack : bool
-        Whether the first axis of each image numbers images that are not neighbors.
+        Whether the first axis of each image is the images of a stack.
     units : FittingUnits
         Units of the rows.
     saturation : Saturation, optional
@@ -105,15 +105,15 @@ class SampledImages:
     def require_colors(self, n_classes: int) -> None:
         """Raise a ValueError if there are fewer colors than classes, or only one color.
 
-        Many rows that hardly repeat are not compared: their number is taken for the number of colors.
+        The number of colors of many rows that rarely repeat is assumed to be the number of rows.
         """
         rows = self.colors.values
         n_colors = len(np.unique(rows, axis=0)) if len(rows) < LEAST_ROWS else len(rows)
         if n_colors == 1:
-            raise ValueError("image has one color only: there is nothing to tell apart")
+            raise ValueError("image has only one color: there are no classes to distinguish")
         if n_colors < n_classes:
             raise ValueError(
-                f"image has {n_colors} different colors; n_components={n_classes} classes need at least as many"
+                f"image has {n_colors} distinct colors, fewer than n_components={n_classes}: use fewer classes"
             )
 
     @property
@@ -155,27 +155,27 @@ class SampledImages:
         return replace(self, images=divided)
 
     def contrast_scale(self, neighborhood: Neighborhood) -> float:
-        """Return the `contrast_scale` of neighbors on the axes of a whole image or stack."""
+        """Return the `contrast_scale` for neighbors on the axes of a whole image or stack."""
         return contrast_scale(self.images, self.features.color_space, neighborhood)
 
     def grids(
         self, neighborhood: Neighborhood, max_pixels: int | None = None, contrast: float | None = None
     ) -> list[Grid]:
-        """Return grids of the images with their neighbors, or of blocks of them if they are large.
+        """Return grids of the images, or of blocks of them if they are large.
 
         Parameters
         ----------
         neighborhood : Neighborhood
             Neighbors on the axes of one image.
         max_pixels : int, optional
-            Images are large if they have more pixels together; `MAX_PIXELS` by default.
+            Total number of pixels above which images are large; by default `MAX_PIXELS`.
         contrast : float, optional
-            The `contrast_scale`, if neighbors that differ count less.
+            The `contrast_scale`, if neighbors that differ in color get lower weights.
 
         Returns
         -------
         list of Grid
-            One for each image.
+            One grid for each image.
         """
         max_pixels = MAX_PIXELS if max_pixels is None else max_pixels
         sizes = [int(np.prod(pixels.shape)) for pixels in self.images]
@@ -212,10 +212,11 @@ class SampledImages:
         return self.units.rows(rows)
 
     def _convert(self, colors: Rows) -> Rows:
-        """Return the features of colors, which may be beyond the range of the pixels."""
+        """Return the features of colors; those of floats may be beyond the range of the pixels."""
         dtype = self.images[0].values.dtype
+        features = replace(self.features, is_bounded=self.saturation is None)
         is_scaled = self.features.color_space == "lab" and dtype.kind == "u" and colors.dtype.kind == "f"
-        return self.features.from_colors(colors / np.iinfo(dtype).max if is_scaled else colors)
+        return features.from_colors(colors / np.iinfo(dtype).max if is_scaled else colors)
 
     def _whole_grid(self, pixels: Pixels, neighborhood: Neighborhood, contrast: float | None) -> Grid:
         neighbors = neighborhood.stacked() if self.stack else neighborhood
@@ -232,7 +233,7 @@ class SampledImages:
         rng: np.random.Generator,
         contrast: float | None,
     ) -> Grid:
-        """Return a stack of blocks of about so many pixels, evenly spaced from the darkest to the brightest."""
+        """Return a stack of blocks with about ``n_pixels`` pixels, evenly spaced from the darkest to the brightest."""
         n_axes = len(pixels.shape) - self.stack
         size = [1] * self.stack + [min(_BLOCK[n_axes], length) for length in pixels.shape[self.stack :]]
         starts = [

@@ -1,4 +1,4 @@
-"""Seeded segmentation: the classes of some pixels, the seeds, are given."""
+"""Seeded segmentation: the classes of some pixels (seeds) are given."""
 
 from dataclasses import replace
 
@@ -16,9 +16,9 @@ from gaussmix.imaging.sampling import SampledImages
 from gaussmix.imaging.segmentation_fit import SegmentationFit
 
 DEFAULT_SMOOTHING = 15.0
-"""Smoothing unless a number is given: given their class, pixels of a photograph are far from independent."""
+"""Default smoothing. It is large because neighboring pixels of a photograph are dependent given their class."""
 
-_ROUNDS = 3  # of annealing and an M-step
+_ROUNDS = 3  # rounds of annealing and an M-step
 
 
 def fit_seeded(
@@ -31,29 +31,29 @@ def fit_seeded(
     contrast: bool,
     rng: Random,
 ) -> SegmentationFit:
-    """Fit classes to pixels, neighbors and seeds, by alternating annealed random fields and M-steps.
+    """Fit classes to pixels and seeds by alternating annealed random fields and M-steps.
 
     Parameters
     ----------
     sample : SampledImages
         Images with seeds.
     estimator : GaussianMixture
-        Of one component for each class. Is fitted to all pixels with a single component, for outliers of the classes.
+        Estimator with one component for each class. A single component is fitted to all pixels as the outlier density.
     neighborhood : Neighborhood
         Neighbors on the axes of a whole image or stack.
     per_class : int
         Number of components of each class.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     contrast : bool
-        Whether neighbors count less the more they differ in color.
+        Whether neighbors that differ in color get lower weights.
     rng : numpy RandomState or Generator
-        For the initial classes.
+        Generator for the initial classes.
 
     Returns
     -------
     SegmentationFit
-        With the classes numbered as the seeds are.
+        Fit with the classes numbered like the seeds.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def fit_seeded(
     grids = replace(sample, units=units).seeded_grids(neighborhood, contrast=contrast)
     rows = np.concatenate([grid.rows for grid in grids])
     if (rows == rows[0]).all():
-        raise ValueError("image has one color only: there is nothing to tell apart")
+        raise ValueError("image has only one color: there are no classes to distinguish")
     warnings = fit_estimator(
         estimator.set_params(n_components=1, reg_covar=units.reg_covar), WeightedRows(rows), sample.names
     )

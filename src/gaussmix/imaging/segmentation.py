@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
 
 _N_LABELS = UNLABELED + 1
-_MAX_SAMPLED = 1 << 22  # pixels from which mean colors are estimated
+_MAX_SAMPLED = 1 << 22  # pixels used to estimate mean colors
 _FEATURE_NAMES = {"gray": ("gray",), "lab": ("lightness", "green to red", "blue to yellow")}
-_PIECE = 1 << 20  # pixels whose entropies are computed at a time
+_PIECE = 1 << 20  # pixels whose entropies are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A plane of a picture and of its segments.
+    """Plane of a picture and of its segments, for display.
 
     Attributes
     ----------
     caption : str
-        Number of the page or slice; empty if there is only one.
+        Caption with the number of the page or slice; empty if there is only one.
     picture, segments : (height, width, 3 or 4) arrays of uint8
-        Colors for a screen.
+        Display colors.
     aspect : float
         Height of a pixel divided by its width.
     """
@@ -45,16 +45,16 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A picture and the classes of its pixels. Results are computed when first used.
+    """Picture with the classes of its pixels. Results are computed on first use.
 
     Attributes
     ----------
     picture : Picture
         The segmented picture.
     segmenter : GaussianMixtureSegmenter
-        Fitted to this picture or to others.
+        Segmenter, fitted to this picture or to others.
     known : (shape) array of int, or None
-        The class of pixels where it is known, -1 elsewhere.
+        Known classes of pixels, -1 elsewhere.
     """
 
     picture: Picture
@@ -63,7 +63,7 @@ class Segmentation:
 
     @classmethod
     def of(cls, picture: Picture, segmenter: "GaussianMixtureSegmenter", known: IntArray | None = None) -> Self:
-        """Return the segmentation of a picture by a fitted segmenter, in the spacing of the picture.
+        """Return the segmentation of a picture by a fitted segmenter, with the spacing of the picture.
 
         Parameters
         ----------
@@ -72,20 +72,21 @@ class Segmentation:
         segmenter : GaussianMixtureSegmenter
             A fitted segmenter.
         known : (shape) array of int, optional
-            The class of pixels where it is known, -1 elsewhere.
+            Known classes of pixels, -1 elsewhere.
 
         Returns
         -------
         Segmentation
-            Results are computed when first used.
+            Segmentation whose results are computed on first use.
         """
         adapted = copy.copy(segmenter)
-        adapted.channel_axis, adapted.stack, adapted.spacing = -1, picture.stacked, picture.spacing
+        adapted.channel_axis, adapted.alpha = -1, False
+        adapted.stack, adapted.spacing = picture.stacked, picture.spacing
         return cls(picture, adapted, known)
 
     @cached_property
     def labels(self) -> Rows:
-        """Class of each pixel, of uint8; 255 where the picture is not visible."""
+        """Class of each pixel, uint8; 255 where the picture is not visible."""
         return np.asarray(self.segmenter.predict(*self._image_and_mask, **self._labels_argument))
 
     @property
@@ -101,7 +102,7 @@ class Segmentation:
 
     @property
     def shares(self) -> FloatArray:
-        """Share of each class in the visible pixels, ``(k,)``."""
+        """Share of each class among the visible pixels, ``(k,)``."""
         return np.asarray(self.counts / self.counts.sum())
 
     @cached_property
@@ -128,7 +129,7 @@ class Segmentation:
 
     @property
     def uncertainty(self) -> Rows:
-        """Entropy of the probabilities divided by log k, of float32: 0 for certainty, 1 for equal probabilities."""
+        """Entropy of the probabilities divided by log k, float32: 0 for certainty, 1 for equal probabilities."""
         rows = self.probabilities.reshape(-1, self.n_classes)
         entropy = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), _PIECE):
@@ -172,7 +173,7 @@ class Segmentation:
 
     @property
     def mixture(self) -> Mixture:
-        """Components with the shares of their classes as weights, and with named features."""
+        """Mixture with the shares of the classes as weights, and with named features."""
         return replace(named_mixture(self.segmenter, self.picture), weights=self.shares)
 
     def features(self, most: int = 1 << 20) -> Rows:
@@ -181,7 +182,7 @@ class Segmentation:
         Parameters
         ----------
         most : int
-            Greatest number of rows; they are evenly spaced.
+            Greatest number of rows; the pixels are evenly spaced.
 
         Returns
         -------
@@ -202,7 +203,7 @@ class Segmentation:
         Returns
         -------
         list of View
-            In the order of the pages or slices.
+            Planes in the order of the pages or slices.
         """
         picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
         if picture.stacked:
@@ -224,7 +225,7 @@ class Segmentation:
 
     @property
     def _image_and_mask(self) -> tuple[Rows, BoolArray | None]:
-        return segmenter_values(self.picture), self.picture.visible
+        return self.picture.pixels, self.picture.visible
 
     @property
     def _labels_argument(self) -> dict[str, IntArray]:
@@ -249,20 +250,14 @@ def named_mixture(segmenter: "GaussianMixtureSegmenter", picture: Picture) -> Mi
     segmenter : GaussianMixtureSegmenter
         A fitted segmenter.
     picture : Picture
-        With the channels of the fitted pictures.
+        Picture with the channels of the fitted pictures.
 
     Returns
     -------
     Mixture
-        Its features have the names of the channels or of the axes of the color space.
+        Mixture whose features are named after the channels or the axes of the color space.
     """
     mixture = segmenter.mixture_
     colors = _FEATURE_NAMES.get(segmenter.color_space) if len(picture.channels) == 3 else None
     names = colors or picture.channels
     return replace(mixture, feature_names=names if len(names) == mixture.n_features else None)
-
-
-def segmenter_values(picture: Picture) -> Rows:
-    """Return the pixels for a segmenter: four channels of bytes as uint16, since the fourth would be opacity."""
-    four_bytes = picture.pixels.shape[-1] == 4 and picture.pixels.dtype == np.uint8
-    return picture.pixels.astype(np.uint16) if four_bytes else picture.pixels

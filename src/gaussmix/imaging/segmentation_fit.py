@@ -18,13 +18,13 @@ class SegmentationFit:
     classes : Classes
         The fitted classes.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     free_energies : tuple of float
-        After each iteration with a given smoothing; empty otherwise.
+        Free energy after each iteration if the smoothing is given; else empty.
     warnings : tuple of Warning
-        Warnings to emit; their components are classes.
+        Warnings to issue; their component numbers are class numbers.
     contrast : float or None
-        `contrast_scale` of the images; None: neighbors that differ count fully, or the scale is that of each image.
+        `contrast_scale` of the images; None: weights do not depend on color, or each image has its own scale.
     seeded : bool
         Whether the images had seeds.
     """

@@ -1,4 +1,4 @@
-"""`GaussianMixtureSegmenter`: validates images, calls the algorithms and copies their results."""
+"""`GaussianMixtureSegmenter`, which validates images, calls the algorithms and stores their results."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.class_order import class_order
 from gaussmix.imaging.images.features import Features
-from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, with_all_seeds
+from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, require_kind, with_all_seeds
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.n_classes import estimate_n_classes
 from gaussmix.imaging.parameter_checks import check_parameters
@@ -28,66 +28,67 @@ from gaussmix.imaging.unsupervised import estimate_bias_field, estimate_bias_fie
 
 
 class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
-    """Segments images and volumes by a Gaussian mixture of their colors and a random field of neighbors.
+    """Segmentation of images and volumes by a Gaussian mixture of colors and a Potts random field.
 
     An image is an array (height, width), (depth, height, width), or either with channels last; uint8, uint16 or any
-    other numbers. A list or tuple is several images, to which one model is fitted. Pixels that are masked, transparent
-    (a fourth channel of uint8) or NaN do not count; their label is 255.
+    other numbers. One model is fitted to all images of a list or tuple. Pixels that are masked (by ``mask`` or in a
+    masked array of NumPy), transparent, NaN or infinite are excluded; their label is 255.
 
     Parameters
     ----------
     n_components : int or "auto", default=3
-        Number of classes. "auto" chooses from 2 to 8 by a criterion that allows for the similarity of neighboring
-        pixels.
+        Number of classes. "auto": that of the seeds or, without seeds, 2 to 8 by a criterion for correlated pixels.
     color_space : {"rgb", "gray", "lab"}, default="rgb"
         Color space to which three channels are converted. "rgb" leaves them unchanged, as are other numbers of
         channels.
     position : float, default=0.0
-        If not zero, the coordinates of a pixel are features too, from 0 to this along the longer side of the image.
-        Covariances adapt to the unit, so its size matters for ``covariance_type="spherical"`` only.
+        If not zero, pixel coordinates are added as features, from 0 to this value along the longer side of the image.
+        The value matters for ``covariance_type="spherical"`` only; other covariances adapt to the unit.
     smoothing : "auto" or float, default="auto"
-        By how many nats each neighbor of a class makes the class more probable. "auto" estimates it from the images by
-        simulated fields; with seeds it is 15. With 0 neighbors are ignored.
+        Interaction strength of the Potts model: the nats that each neighbor in a class adds to the log-probability of
+        that class. "auto" estimates it by simulated fields; with seeds, "auto" is 15. With 0, neighbors are ignored.
     n_neighbors : int, optional
         4 or 8 in two dimensions, 6, 18 or 26 in three. By default the fewest; with seeds 8 in two dimensions.
     spacing : sequence of float, optional
-        Distance of neighboring pixels along each axis; more distant neighbors count less.
+        Distance between neighboring pixels along each axis; more distant neighbors have lower weights.
     bias_field : bool, default=False
-        Whether each channel of each image is multiplied by a smooth bias field, as in magnetic resonance. It is
-        estimated together with the fractions of `predict_fractions`, and images are divided by it first.
+        Whether each channel of each image has a smooth multiplicative bias field, as in magnetic resonance. It is
+        estimated together with the fractions of `predict_fractions`, and images are divided by it before the fit.
     order : "brightness", "weight", int or array-like, default="brightness"
-        Order of the classes: by the brightness of their means (luma of RGB, the mean of other channels), the brightest
-        last; by weight, the greatest first; by the means of a channel; or by matching to (k, channels) given means.
+        Order of the classes: by the brightness of their means (luma of RGB, the mean of other channels), darkest first;
+        by weight, greatest first; by the means of a channel, smallest first; or that of (k, channels) matching means.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Structure of the covariances.
     components_per_class : int, default=1
-        With seeds, number of components of the mixture of each class; 5 suit figure and ground of a photograph.
+        With seeds, the number of components of each class; 5 is suitable for object and background of a photograph.
     contrast : "auto" or bool, default="auto"
-        Whether neighbors count less the more they differ in color; "auto": with seeds only.
+        Whether neighbors that differ in color get lower weights. "auto": only with seeds.
     connected : bool, default=False
         Whether a class with seeds is restricted to regions connected to one of them, to select one of several similar
         objects.
     channel_axis : int, None or "auto", default="auto"
-        Axis of the channels. "auto" is a last axis of at most four entries.
+        Axis of the channels. "auto": the last axis if it has at most four entries. None: one channel.
     stack : bool, default=False
-        Whether the first axis numbers images that are not neighbors.
+        Whether the first axis is the images of a stack, which are not neighbors.
+    alpha : bool or "auto", default="auto"
+        Whether the last channel is opacity; pixels of opacity 0 are excluded. "auto": if there are four of uint8.
     random_state : int, RandomState instance or None, default=None
-        Random state of starts and simulated fields; an int makes fits reproducible.
+        Seed or generator for starts and simulated fields; an int makes fits reproducible.
 
     Attributes
     ----------
     mixture_ : Mixture
         Components ordered by class, one or `components_per_class` of each; the features are those of ``color_space``.
-        If neighbors count, its weights are the prior probabilities of the classes apart from the neighbors.
+        With smoothing, the weights are prior probabilities of the classes without the influence of neighbors.
     n_components_ : int
         Number of classes.
     smoothing_ : float
-        The smoothing in use.
+        Given or estimated smoothing.
     free_energies_ : tuple of float
-        With a given smoothing, the free energy after each iteration; it never falls. With seeds, after each of three
-        iterations, each of which anneals the random field anew.
+        Free energy of the mean-field approximation after each iteration, in nats, if the smoothing is given; higher is
+        better, and it never decreases. With seeds: the values after three annealings of the random field.
     bias_ : (shape) or (shape, channels) array of float32, or a list of them
-        With ``bias_field=True``, the bias fields of the fitted images, of geometric mean one.
+        Bias fields of the fitted images, with geometric mean one, if ``bias_field=True``.
 
     References
     ----------
@@ -125,6 +126,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         connected: bool = False,
         channel_axis: int | str | None = "auto",
         stack: bool = False,
+        alpha: bool | str = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -141,30 +143,32 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.connected = connected
         self.channel_axis = channel_axis
         self.stack = stack
+        self.alpha = alpha
         self.random_state = random_state
 
     def fit(self, image: Any, mask: Any = None, labels: Any = None) -> Self:
-        """Estimate the classes.
+        """Fit the classes to one or several images.
 
         Parameters
         ----------
         image : array-like, or a list or tuple of them
-            At least two pixels that count; finite numbers.
+            Images with at least two pixels that are not excluded.
         mask : array-like, or a list or tuple of them, optional
-            Of the shape of the image without channels: nonzero where pixels count.
+            Array of the shape of the image without channels: nonzero at pixels to use.
         labels : array-like of int, or a list or tuple of them, optional
-            Of the same shape: the class of pixels where it is known (seeds), -1 elsewhere. Classes keep these numbers,
-            and seeds their class. A class without seeds starts from the pixels that other classes explain worst.
+            Array of the same shape as the mask: known classes of pixels (seeds), -1 elsewhere. Classes keep these
+            numbers, and each seed keeps its class. A class without seeds starts from the pixels with the lowest density
+            under the other classes.
 
         Returns
         -------
         GaussianMixtureSegmenter
-            Itself.
+            The fitted segmenter.
 
         Raises
         ------
         ValueError
-            Names the argument, its value and the remedy.
+            If a parameter, the image, the mask or the labels are not valid; the message names it.
 
         Warns
         -----
@@ -206,12 +210,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mask : array-like, or a list or tuple of them, optional
             As for `fit`.
         labels : array-like of int, or a list or tuple of them, optional
-            As for `fit`: seeds keep their class. The model must have been fitted with seeds too.
+            As for `fit`; seeds keep their class. Requires a model that was fitted with seeds.
 
         Returns
         -------
         (shape) array of uint8
-            255 where a pixel does not count; a list for several images.
+            Classes, 255 at excluded pixels; a list for several images.
         """
         return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.labels(pixels))
 
@@ -225,25 +229,26 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         mask : array-like, or a list or tuple of them, optional
             As for `fit`.
         labels : array-like of int, or a list or tuple of them, optional
-            As for `fit`: seeds keep their class. The model must have been fitted with seeds too.
+            As for `fit`; seeds keep their class. Requires a model that was fitted with seeds.
 
         Returns
         -------
         (shape, k) array of float32
-            0 where a pixel does not count; a list for several images.
+            Values, 0 at excluded pixels; a list for several images.
         """
         return self._predict_each(image, mask, labels, lambda labeler, pixels: labeler.probabilities(pixels))
 
     def predict_fractions(self, image: Any, mask: Any = None) -> Any:
-        """Return the expected fraction of each class in each pixel, which differs from its probability.
+        """Return the expected fraction of each class in each pixel (partial volume), which is not its probability.
 
-        A pixel at the border of two classes holds some of both (partial volume). The means and the noise of the
-        classes, with mixed pixels between classes that are adjacent in color, and the similarity of neighbors are
-        estimated from the image itself, starting from the labels of the model. Pixels at the edge of a mask do not
-        enter the estimates. Fractions sum to one. They are unbiased for Gaussian noise and linear mixing, so their sum
-        is a volume. Classes that touch but are not adjacent in color are taken for mixtures of the classes between
-        them. Where borders take up much of an image, as in brains, the class with the greatest fraction is a better
-        label than that of `predict`, which assumes pure pixels.
+        A pixel at the border of two classes contains some of both. The model has pure pixels, and mixed pixels of two
+        classes that are adjacent in color. The means and the noise of the classes and the interaction strength are
+        estimated from the image itself, starting from the labels of the fitted mixture. Pixels at the edge of a mask
+        are not used for the estimates. The fractions of a pixel sum to one. They are unbiased for Gaussian noise and
+        linear mixing, so the sum of a fraction over a region is a volume. The border of two classes that are not
+        adjacent in color is mistaken for the classes between them. If borders are a large part of an image, as in
+        brains, the class with the greatest fraction is a better label than that of `predict`, which assumes pure
+        pixels.
 
         Parameters
         ----------
@@ -255,7 +260,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         (shape, k) array of float32
-            0 where a pixel does not count; a list for several images.
+            Values, 0 at excluded pixels; a list for several images.
         """
         check_is_fitted(self)
         labeler = self._labeler_without_neighbors()
@@ -287,12 +292,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         (shape) array of uint8
-            255 where a pixel does not count; a list for several images.
+            Classes, 255 at excluded pixels; a list for several images.
         """
         return self.fit(image, mask, labels).predict(image, mask, labels)
 
     def score(self, image: Any, mask: Any = None) -> float:
-        """Return the mean log-likelihood of the pixels that count, without neighbors.
+        """Return the mean log-likelihood of the pixels under the mixture, without neighbors.
 
         Parameters
         ----------
@@ -304,7 +309,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         float
-            In nats per pixel.
+            Log-likelihood in nats per pixel.
         """
         check_is_fitted(self)
         total = weight = 0.0
@@ -380,7 +385,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         """Return a prediction for each image."""
         check_is_fitted(self)
         if labels is not None and not self._fit_result.seeded:
-            raise ValueError("labels were not known to fit: give them to fit too, or leave them out here")
+            raise ValueError("labels require a model fitted with labels: pass labels to fit, or omit them here")
         images = self._read_similar_images(image, mask, labels)
         labeler = self._labeler()
         results = [predict(labeler, pixels) for pixels in self._without_bias_fields(images)]
@@ -399,17 +404,12 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _read_similar_images(self, image: Any, mask: Any, labels: Any = None) -> list[Pixels]:
         """Return the images, which must have the axes and channels of the fitted ones."""
         images = self._read_images(image, mask, labels)
-        for pixels in images:
-            if (pixels.n_channels, len(pixels.shape) - self.stack) != (self._n_channels, self._n_axes):
-                raise ValueError(
-                    f"the model is of {self._n_axes} axes and {self._n_channels} channels; got an image of "
-                    f"{len(pixels.shape) - self.stack} axes and {pixels.n_channels} channels"
-                )
+        require_kind(images, self._n_axes, self._n_channels, stack=self.stack)
         return images
 
     def _read_images(self, image: Any, mask: Any, labels: Any) -> list[Pixels]:
         """Return the images with their masks and seeds."""
-        images = as_images(image, mask, channel_axis=self.channel_axis, stack=self.stack)
+        images = as_images(image, mask, channel_axis=self.channel_axis, stack=self.stack, alpha=self.alpha)
         if labels is None:
             return images
         n_classes = MAX_CLASSES if isinstance(self.n_components, str) else self.n_components
@@ -419,25 +419,25 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
 def segment_image(
     image: Any, n_components: int | str = 3, *, mask: Any = None, labels: Any = None, **parameters: Any
 ) -> Rows:
-    """Return the class of each pixel of an image: `GaussianMixtureSegmenter` in one call.
+    """Fit `GaussianMixtureSegmenter` to an image and return the class of each pixel.
 
     Parameters
     ----------
     image : array-like
-        Two or three axes of pixels, channels last.
+        Image of two or three axes of pixels, with channels last.
     n_components : int or "auto", default=3
         Number of classes.
     mask : array-like, optional
-        Of the shape of the image without channels: nonzero where pixels count.
+        Array of the shape of the image without channels: nonzero at pixels to use.
     labels : array-like of int, optional
-        The class of pixels where it is known, -1 elsewhere.
+        Known classes of pixels, -1 elsewhere.
     **parameters
         Parameters of `GaussianMixtureSegmenter`.
 
     Returns
     -------
     (shape) array of uint8
-        255 where a pixel does not count.
+        Classes; 255 at excluded pixels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Unsupervised segmentation: a mixture of the colors, then a random field."""
+"""Unsupervised segmentation by a mixture of colors and then a random field."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,27 +33,27 @@ def fit_unsupervised(
     seed: int,
     contrast: float | None = None,
 ) -> SegmentationFit:
-    """Fit a mixture to the colors of the pixels, then to the pixels with their neighbors.
+    """Fit a mixture to the colors of the pixels, and then a random field to the pixels.
 
     Parameters
     ----------
     sample : SampledImages
         Images without seeds.
     estimator : GaussianMixture
-        Is fitted to the colors.
+        Estimator to fit to the colors.
     neighborhood : Neighborhood
         Neighbors on the axes of one image.
     smoothing : "auto" or float
-        Weight of the neighbors; "auto" estimates it.
+        Interaction strength of neighboring pixels; "auto" estimates it.
     seed : int
-        For draws.
+        Seed of the draws.
     contrast : float, optional
-        The `contrast_scale`, if neighbors that differ count less.
+        The `contrast_scale`, if neighbors that differ in color get lower weights.
 
     Returns
     -------
     SegmentationFit
-        With the classes in the order of the mixture.
+        Fit with the classes in the order of the mixture.
 
     Raises
     ------
@@ -108,23 +108,23 @@ def estimate_bias_fields(sample: SampledImages, estimator: GaussianMixture, spac
     sample : SampledImages
         The images.
     estimator : GaussianMixture
-        Is fitted to the colors.
+        Estimator to fit to the colors.
     spacing : sequence of float, optional
         Distance of neighboring pixels along the axes of an image.
 
     Returns
     -------
     list of arrays of float32
-        Of geometric mean one over the visible pixels.
+        Bias fields with geometric mean one over the visible pixels.
     """
     units = sample.fitting_units(estimator.covariance_type)
-    _fit_colors(replace(sample, units=units), estimator)  # its warnings are those of a later fit, to the divided images
+    _fit_colors(replace(sample, units=units), estimator)  # warnings are left to the later fit
     labeler = Labeler(sample.features, Classes(units.lift(estimator.mixture_)), None, 0.0)
     return [estimate_bias_field(pixels, labeler, spacing, stack=sample.stack) for pixels in sample.images]
 
 
 def estimate_bias_field(pixels: Pixels, labeler: Labeler, spacing: Any, *, stack: bool) -> Rows:
-    """Return the bias field (shape, channels) of an image, from the labels of its pixels without neighbors."""
+    """Return the bias field (shape, channels) of an image, from pixel labels without neighbors."""
     labels = labeler.labels(pixels)
     n_classes = labeler.classes.n_classes
     estimate = estimate_fractions(pixels, labels, n_classes, spacing, stack=stack, bias_field=True)

@@ -1,4 +1,4 @@
-"""How sure a fitted mixture is."""
+"""Inference for a fitted mixture: standard errors, bootstrap, stability, tests and cross-validation."""
 
 from gaussmix.inference.bootstrapping import Bootstrap, bootstrap
 from gaussmix.inference.cluster_stability import Stability, stability

@@ -1,4 +1,4 @@
-"""One component more: many starts from a fit without it, run at once in compiled code."""
+"""Fits with one component more than a given fit, from many starts in compiled code."""
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from gaussmix.fitting.refit import BATCH_SETTINGS, Refit
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.split_merge import halves, side_of_mean
 
-_DIRECTIONS = 3  # that each component is cut across
-_PLACES = 24  # where rows that lie close together become a component
-_LOCAL_ROWS = (1.0, 2.0, 4.0)  # so many, times d + 2
-_CELLS = 16  # starts that know nothing of the fit
-_TABLE = 20_000_000  # numbers in the responsibilities of the starts that run at once
+_DIRECTIONS = 3  # random directions across which each component is split
+_PLACES = 24  # starts with a component of neighboring rows
+_LOCAL_ROWS = (1.0, 2.0, 4.0)  # rows of such a component, times d + 2
+_CELLS = 16  # starts from cells around random rows
+_TABLE = 20_000_000  # entries in the responsibilities of starts that run together
 
 
 def fit_one_more(
@@ -26,27 +26,28 @@ def fit_one_more(
     rng: np.random.Generator,
     also: Mixture | None = None,
 ) -> Refit | None:
-    """The best sound mixture with one component more that starts of several kinds lead to.
+    """Fit one component more from several kinds of starts, and return the best sound mixture.
 
-    Each component of the fit is cut in two across random directions, and into an inner and an outer part; some rows
-    that lie close together become a component; cells about rows drawn at random know nothing of the fit. All run to
-    the top.
+    Each component of the fit is split across random directions, and into an inner and an outer part; neighboring rows
+    become a component; or rows are assigned to the nearest of several random rows. All starts run to convergence.
 
     Parameters
     ----------
     rows : WeightedRows
-        Of float64.
+        Rows of type float64.
     null : Mixture
         The fit to these rows.
     update : MaximumLikelihood
+        M-step of the new fit.
     rng : Generator
+        Source of random numbers.
     also : Mixture, optional
-        One more start.
+        An additional start.
 
     Returns
     -------
     Refit or None
-        None when components of all runs are unsound: `gaussmix.fitting.degeneracy.examine`.
+        None if all runs have unsound components (`gaussmix.fitting.degeneracy.examine`).
     """
     structure, values = type(null.covariance), rows.values
     shares = null.responsibilities(values)
@@ -55,7 +56,7 @@ def fit_one_more(
         tables.append(also.responsibilities(values))
     rounding = rounding_variances(values)
     step = max(1, _TABLE // tables[0].size)
-    fit_batch = batch_method(rows.n_features)
+    fit_batch = batch_method(structure, rows.n_features)
     best: Refit | None = None
     for start in range(0, len(tables), step):
         some = np.stack(tables[start : start + step])
@@ -71,7 +72,7 @@ def fit_one_more(
 
 
 def _by_objective(runs: BatchFit) -> list[int]:
-    """Those that did not fail, the best first."""
+    """Return the runs that did not fail, best first."""
     order = np.argsort(-runs.objectives, kind="stable")
     return [int(run) for run in order if np.isfinite(runs.objectives[run])]
 
@@ -112,7 +113,7 @@ def _cells(rows: FloatArray, null: Mixture, rng: np.random.Generator) -> list[Fl
 
 
 def _whitened(rows: FloatArray, mixture: Mixture, component: int) -> FloatArray:
-    """(n, d) rows about the mean of a component, in units of its deviations."""
+    """Return rows (n, d) whitened by a component."""
     return mixture.covariance.whiten(rows - mixture.means[component], component)
 
 

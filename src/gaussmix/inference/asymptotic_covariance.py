@@ -1,4 +1,4 @@
-"""From the information about coordinates to how far estimates spread about the truth."""
+"""Asymptotic covariance of the coordinates, from their information."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,25 +8,27 @@ import numpy as np
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.inference.information import Information
 
-_LEAST = 1e-9  # of the information in rows of known component: a standard error 30,000 times as large
-_MATTERS = 0.01  # of a variance
+_LEAST = 1e-9  # share of the information with known components: a standard error 30,000 times as large
+_MATTERS = 0.01  # share of a variance
 
 
 @dataclass(frozen=True, eq=False)
 class AsymptoticCovariance:
-    """The covariance of the coordinates over the tables that might have been: ``root root'``.
+    """Asymptotic covariance of the coordinates, ``root root'``.
 
     Attributes
     ----------
     root : (p, r) array
+        Root of the covariance.
     flat : (p, b) array
-        Orthonormal directions that the rows tell nothing of: what moves along one of them has no standard error. They
-        are scaled by the deviation that they would have if the rows told the least that counts.
+        Directions without information: parameters that change along them have no standard error. They are orthogonal,
+        with the standard deviation of the least information that counts as their length.
     least : float
-        The least information about any direction, as a share of that in rows of known component; not above zero where
-        the likelihood does not curve down.
+        The least information about any direction, as a share of that with known components; zero or negative if the
+        log-likelihood is not strictly concave.
     ahead : float
-        How far below the top nearby the log-likelihood is, in nats: half the length of Newton's step, squared.
+        Estimated distance of the log-likelihood from the nearby maximum, in nats: half the squared length of Newton's
+        step.
     """
 
     root: FloatArray
@@ -36,10 +38,10 @@ class AsymptoticCovariance:
 
     @classmethod
     def of(cls, information: Information, kind: str) -> Self:
-        """By the inverse of the observed information I, of the squared scores J ("opg"), or I^-1 J I^-1 ("sandwich").
+        """Invert the observed information I or the squared scores J ("opg"), or return I^-1 J I^-1 ("sandwich").
 
-        White, Maximum likelihood estimation of misspecified models, Econometrica 50 (1982), 1-25. Where a matrix is
-        singular it is inverted on the rest of the space.
+        White, Maximum likelihood estimation of misspecified models, Econometrica 50 (1982), 1-25. A singular matrix is
+        inverted on the orthogonal complement of its null space.
         """
         squares = information.squared_scores
         bread = squares if kind == "opg" and squares is not None else information.observed
@@ -54,9 +56,9 @@ class AsymptoticCovariance:
         return cls(root, flat, float(values.min(initial=1.0)), 0.5 * float(step @ step))
 
     def deviations(self, places: IntArray, slopes: FloatArray) -> FloatArray:
-        """(m,) the standard errors of numbers with derivatives ``slopes`` (m, q) by the coordinates at some places.
+        """Return standard errors (m,) of parameters from their derivatives (m, q) by some coordinates.
 
-        NaN for what moves along a flat direction.
+        They are NaN for parameters that change along a flat direction.
         """
         variances = ((slopes @ self.root[places]) ** 2).sum(axis=1)
         hidden = ((slopes @ self.flat[places]) ** 2).sum(axis=1)

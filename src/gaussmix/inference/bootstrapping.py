@@ -1,4 +1,4 @@
-"""How sure the parameters are, by resampling: fits to many tables that might have been."""
+"""Bootstrap of the parameters: refits to resampled rows."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from gaussmix.inference.parameters import Parameters
 from gaussmix.inference.refitting import Fitted, draw_each
 
 KINDS = ("nonparametric", "weighted", "parametric")
-"""Ways to draw a table that might have been."""
+"""Kinds of resampling."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Fits to resampled rows, with their components in the order of the fit.
+    """Refits to resampled rows, with components matched to those of the fit.
 
     Attributes
     ----------
     mixture : Mixture
-        The fit.
+        Original fit.
     kind : {"nonparametric", "weighted", "parametric"}
-        How rows were drawn.
+        Kind of resampling.
     n_draws : int
-        All draws, those that failed included.
+        Number of draws, including failed ones.
     weights : (b, k) array
-        Weights of the ``b`` draws that did not fail.
+        Weights of the ``b`` successful draws.
     means : (b, k, d) array
         Their means.
     covariances : (b, k, d, d) array
         Their covariances.
     failures : dict of str to int
-        How many draws failed, by reason.
+        Number of failed draws for each reason.
     """
 
     mixture: Mixture
@@ -52,31 +52,32 @@ class Bootstrap:
 
     @property
     def n_failed(self) -> int:
-        """How many draws failed."""
+        """Number of failed draws."""
         return sum(self.failures.values())
 
     @cached_property
     def estimates(self) -> Parameters:
-        """The parameters of the fit."""
+        """Parameters of the original fit."""
         return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense())
 
     @cached_property
     def standard_errors(self) -> Parameters:
-        """The standard deviation of each parameter over the draws."""
+        """Standard deviation of each parameter over the draws."""
         return Parameters(*(np.std(values, axis=0, ddof=1) for values in self._values()))
 
     def interval(
         self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile"
     ) -> tuple[Parameters, Parameters]:
-        """The lower and the upper ends of intervals that hold each parameter with probability ``level``.
+        """Return the lower and upper ends of confidence intervals for each parameter.
 
         Parameters
         ----------
-        level : float
-            Between 0 and 1.
-        method : {"percentile", "normal"}
-            Quantiles of the draws (Efron and Tibshirani 1993, section 13.3), or the estimate and as many standard
-            errors on both sides as a normal distribution asks for; the latter may leave the possible values.
+        level : float, default=0.95
+            Confidence level, between 0 and 1.
+        method : {"percentile", "normal"}, default="percentile"
+            "percentile": quantiles of the draws (Efron and Tibshirani 1993, section 13.3). "normal": the estimate plus
+            and minus a normal quantile times the standard error; the interval may contain impossible values, such as
+            negative weights.
 
         Returns
         -------
@@ -84,6 +85,11 @@ class Bootstrap:
             The lower end of each parameter's interval.
         upper : Parameters
             The upper end.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is not between 0 and 1, or ``method`` is unknown.
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1; got {level!r}")
@@ -104,19 +110,24 @@ class Bootstrap:
         )
 
     def summary(self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile") -> str:
-        """A table in words: each weight, mean and variance with its standard error and interval.
+        """Return a table of each weight, mean and variance with its standard error and interval.
 
         Parameters
         ----------
         level : float, default=0.95
-            That of the intervals.
-        method : {"percentile", "normal"}
-            As of `interval`.
+            Confidence level, between 0 and 1.
+        method : {"percentile", "normal"}, default="percentile"
+            As in `interval`.
 
         Returns
         -------
         str
             Lines of text.
+
+        Raises
+        ------
+        ValueError
+            As in `interval`.
         """
         drawn = f"{self.kind} bootstrap, {self.n_draws} draws"
         if self.failures:
@@ -143,11 +154,11 @@ def bootstrap(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Bootstrap:
-    """Refit a model to resampled rows, and see how its parameters vary.
+    """Refit a model to resampled rows, to estimate the uncertainty of its parameters.
 
-    Every refit starts at the fitted parameters and has the fit's own M-step: what is seen is how the optimum moves, not
-    whether another start finds another (`stability` looks at that). Components keep their names: each draw is aligned
-    with the fit (`gaussmix.components.matching.align`).
+    Every refit starts from the fitted parameters and uses the M-step of the fit. The bootstrap therefore shows how the
+    optimum varies, and not whether a search would find other optima (see `stability`). The components of each draw are
+    matched to those of the fit (`gaussmix.components.matching.align`).
 
     Parameters
     ----------
@@ -155,31 +166,35 @@ def bootstrap(
         Fitted to X. A `Mixture` is refitted with the default penalty.
     X : (n, d) array-like
         The rows of the fit.
-    kind : {"nonparametric", "weighted", "parametric"}
-        Rows drawn with replacement; all rows with weights from a Dirichlet distribution of mean one, so that no row is
-        lost and none repeats (Newton and Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan,
-        Murphy, Scrucca and Gormley, Computational Statistics 34 (2019), 1779-1813); or new rows drawn from the model.
-    n_draws : int
-        How many refits; 999 for intervals.
+    kind : {"nonparametric", "weighted", "parametric"}, default="nonparametric"
+        "nonparametric": rows drawn with replacement. "weighted": all rows with random weights of mean one from a
+        Dirichlet distribution (Newton and Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan,
+        Murphy, Scrucca and Gormley, Computational Statistics 34 (2019), 1779-1813). "parametric": new rows drawn from
+        the model.
+    n_draws : int, default=999
+        Number of refits, at least 2.
     sample_weight : (n,) array-like, optional
-        A weight of 2 counts as two equal rows, which are drawn one by one; their sum is rounded.
+        A weight of 2 counts as two equal rows, which are drawn separately. The number of rows of each draw is the sum
+        of the weights, rounded.
     random_state : int, Generator, RandomState or None
-        Each draw has its own stream: the result is the same for any ``n_jobs``.
+        Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
-        Threads, as joblib counts: None is one, -1 all processors. Of a few hundred rows a draw takes less than a
-        millisecond, and more threads do not help.
+        Number of threads as in joblib: None is one, -1 all processors. More threads do not help for a few hundred
+        rows, where a draw takes less than a millisecond.
     progress : bool
-        Whether a bar is drawn on stderr.
+        Whether a progress bar is shown on stderr.
 
     Returns
     -------
     Bootstrap
-        All refits; their standard errors, intervals, and a table in words (``print``).
+        All refits, with standard errors and intervals; ``print`` shows a table.
 
     Raises
     ------
+    TypeError
+        If the model is neither a `GaussianMixture` nor a `Mixture`.
     ValueError
-        Names the argument; also when nearly all draws failed.
+        If another argument is invalid, or if fewer than two draws succeed.
 
     Examples
     --------

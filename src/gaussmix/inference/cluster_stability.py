@@ -1,4 +1,4 @@
-"""Do the same labels come out of other rows?"""
+"""Stability of the labels under resampling."""
 
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from gaussmix.inference.refitting import Fitted, draw_each
 
 @dataclass(frozen=True, eq=False)
 class Stability:
-    """How the labels of the rows by refits to resampled rows agree with those by the fit.
+    """Agreement of the labels of refits to resampled rows with those of the fit.
 
     Attributes
     ----------
     mixture : Mixture
-        The fit.
+        Original fit.
     rand : (b,) array
-        The adjusted Rand index of each draw: 1 for the same partition, 0 on the average for unrelated ones.
+        Adjusted Rand index of each draw: 1 for equal partitions, 0 on average for unrelated ones.
     jaccard : (b, k) array
-        For each component of the fit, the rows it shares with the component of the refit that it shares the most with,
-        over the rows of either. NaN for a component that is nobody's most probable one.
+        Greatest Jaccard similarity of each component of the fit with a component of the refit: rows of both over rows
+        of either. NaN for a component to which no row is assigned.
     n_failed : int
-        Draws that failed.
+        Number of failed draws.
     """
 
     mixture: Mixture
@@ -36,17 +36,17 @@ class Stability:
     n_failed: int
 
     def summary(self) -> str:
-        """The components as a table in words.
+        """Return the components as a table.
 
         Returns
         -------
         str
-            A line for each component: its weight, its mean Jaccard similarity, the share of draws that dissolve it.
+            A line for each component: weight, mean Jaccard similarity, and share of draws in which it is dissolved.
         """
         n_draws = len(self.rand) + self.n_failed
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         low, middle = np.quantile(self.rand, [0.1, 0.5])
-        title = f"{n_draws} draws{failed}; adjusted Rand index {middle:.2f} (median), 9 in 10 above {low:.2f}"
+        title = f"{n_draws} draws{failed}; adjusted Rand index: median {middle:.2f}, 10 % quantile {low:.2f}"
         lines = [("component", "weight", "Jaccard", "dissolved")]
         for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
             lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
@@ -67,11 +67,11 @@ def stability(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Stability:
-    """Refit to rows drawn with replacement, and compare the labels of the original rows with those by the fit.
+    """Refit to rows drawn with replacement, and compare the labels of the original rows with those of the fit.
 
-    Hennig (Computational Statistics and Data Analysis 52 (2007), 258-271) calls a component with a mean Jaccard
-    similarity below 0.6 not to be trusted, from 0.75 on a valid and from 0.85 on a highly stable one, and counts it as
-    dissolved in a draw where the similarity is 0.5 or less.
+    According to Hennig (Computational Statistics and Data Analysis 52 (2007), 258-271), a component with a mean Jaccard
+    similarity below 0.6 should not be trusted, from 0.75 on it is valid, and from 0.85 on highly stable. It is
+    dissolved in a draw if the similarity is 0.5 or less.
 
     Parameters
     ----------
@@ -80,24 +80,23 @@ def stability(
     X : (n, d) array-like
         The rows of the fit.
     n_draws : int
-        How many refits.
+        Number of refits.
     start : {"search", "warm"}
-        Whether refits take the better one of a new search and of EM from the fitted parameters, so that other optima
-        show; or the latter alone, which shows how the optimum moves, takes a hundredth of the time, and is as good as
-        blind to other optima.
+        "search" takes the better of a new search and of EM from the fitted parameters, so it finds other optima. "warm"
+        only runs EM from the fitted parameters, which takes a hundredth of the time and hardly ever finds other optima.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows.
     random_state : int, Generator, RandomState or None
-        Each draw has its own stream: the result is the same for any ``n_jobs``.
+        Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
-        Threads, as joblib counts.
+        Number of threads as in joblib: None is one, -1 all processors.
     progress : bool
-        Whether a bar is drawn on stderr.
+        Whether a progress bar is shown on stderr.
 
     Returns
     -------
     Stability
-        ``print`` it for a table.
+        ``print`` shows a table.
 
     Examples
     --------
@@ -138,9 +137,10 @@ def stability(
 
 
 def adjusted_rand(shared: FloatArray) -> float:
-    """Of two partitions that share ``shared[i, j]`` (weighted) rows; 1 when neither divides the rows.
+    """Return the adjusted Rand index of two partitions with ``shared[i, j]`` common (weighted) rows.
 
-    Hubert and Arabie, Comparing partitions, Journal of Classification 2 (1985), 193-218, equation 5.
+    It is 1 if neither divides the rows. Hubert and Arabie, Comparing partitions, Journal of Classification 2 (1985),
+    193-218, equation 5.
     """
 
     def pairs(counts: FloatArray) -> float:
@@ -153,7 +153,7 @@ def adjusted_rand(shared: FloatArray) -> float:
 
 
 def greatest_jaccard(shared: FloatArray) -> FloatArray:
-    """(k,) for each row of the table; NaN where the row is empty."""
+    """Return the greatest Jaccard similarity (k,) in each row of the table; NaN for empty rows."""
     own, others = shared.sum(axis=1), shared.sum(axis=0)
     either = own[:, None] + others - shared
     similarity = np.divide(shared, either, out=np.zeros(shared.shape), where=either > 0).max(axis=1)

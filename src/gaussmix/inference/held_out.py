@@ -1,4 +1,4 @@
-"""A fitted model judged by rows that its refits have not seen."""
+"""Cross-validation of a fitted model."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -19,11 +19,11 @@ def cross_validated_log_likelihood(
     sample_weight: Any = None,
     random_state: Seed = 0,
 ) -> HeldOut:
-    """The log density of each row under a fit to the folds that it is not in.
+    """Compute the log density of each row under a refit to the other folds.
 
-    A warm start begins with the responsibilities that the full fit gives to the rows of the other folds. EM runs to
-    the top from there, so nothing of the held-out rows remains in the parameters; what may remain is the choice of
-    the basin, which the full fit made with them. A cold start searches anew in each fold, and leaks nothing.
+    A warm start runs EM to convergence from the responsibilities of the full fit. The held-out rows then influence
+    which optimum is found, but not its parameters. A cold start searches anew in each fold, so the held-out rows have
+    no influence.
 
     Parameters
     ----------
@@ -32,24 +32,25 @@ def cross_validated_log_likelihood(
     X : (n, d) array-like
         The rows of the fit.
     n_folds : int
-        From 2 to n. Folds are drawn without regard to anything, and are as equal in their number of rows as can be.
+        From 2 to n. Folds are drawn at random, with numbers of rows that differ by at most one.
     start : {"warm", "cold"}
+        Start of the refits.
     sample_weight : (n,) array-like, optional
-        A row of weight 2 counts as two rows that are in one fold.
+        A row of weight 2 counts as two rows of the same fold.
     random_state : int, Generator, RandomState or None
-        The same int gives every model the same folds: leave it as it is to compare models.
+        Source of randomness of the folds; with the default, all models have the same folds and can be compared.
 
     Returns
     -------
     gaussmix.selection.cross_validation.HeldOut
-        Its ``mean`` with its ``standard_error``, and ``criterion``: lower is better.
+        With ``mean``, its ``standard_error``, and ``criterion`` (lower is better).
 
     Raises
     ------
     ValueError
-        When there are not so many rows, or too few are left for the components.
+        If there are fewer rows than folds, or fewer rows than components without a fold.
     gaussmix.fitting.refit.FitFailedError
-        When a component collapses without one of the folds.
+        If a component collapses without one of the folds.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def cross_validated_log_likelihood(
     )
     if fitted.columns is None:
         return held_out
-    # columns that follow from others have the same density in every component
+    # the density of redundant columns, given the others, is the same in all components
     rows = as_rows(X, fitted.mixture.n_features, fitted.mixture.feature_names)
     shift = fitted.mixture.log_density(rows) - fitted.reduced.log_density(fitted.rows.values)
     return replace(held_out, log_density=held_out.log_density + shift)

@@ -1,14 +1,14 @@
-"""Scores and observed information: the first two derivatives of the log-likelihood.
+"""Scores and observed information: first and second derivatives of the log-likelihood.
 
-The information is what rows of known component would carry, less what is missing because the component is not known
-(Louis, Finding the observed information matrix when using the EM algorithm, Journal of the Royal Statistical Society B
-44 (1982), 226-233). With f_k the score of a row if its component were k, and r_k its responsibilities, a row misses the
-covariance of f under r,
+The observed information is the complete information, with known components, minus the missing information (Louis,
+Finding the observed information matrix when using the EM algorithm, Journal of the Royal Statistical Society B 44
+(1982), 226-233). With f_k the score of a row if its component were k, and r_k its responsibilities, the missing
+information of a row is the covariance of f under r,
 
-    sum_{j < k} r_j r_k (f_j - f_k)(f_j - f_k)',
+    sum_{j < k} r_j r_k (f_j - f_k)(f_j - f_k)'.
 
-which is added up product by product: the second derivatives as the difference of ``sum_k r_k f_k f_k'`` and the squared
-score would lose their digits where rows are far from all means.
+This form avoids the cancellation in the difference of ``sum_k r_k f_k f_k'`` and the squared score for rows far from
+all means.
 """
 
 from collections.abc import Iterator
@@ -22,25 +22,25 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.inference.parametrization import Parametrization
 
-BLOCK_SIZE = 1 << 22  # numbers that are held at once
-_FARTHEST = 1e75  # deviations: their fourth power is a number
-_NEGLIGIBLE = 1e-18  # of a row, whose component is known then to rounding
+BLOCK_SIZE = 1 << 22  # numbers in memory
+_FARTHEST = 1e75  # standard deviations whose fourth power is finite
+_NEGLIGIBLE = 1e-18  # responsibility below rounding error
 
 
 @dataclass(frozen=True, eq=False)
 class Information:
-    """Sums over the rows, by p coordinates.
+    """Derivatives of the log-likelihood of rows by p coordinates.
 
     Attributes
     ----------
     weight : float
-        Of the rows.
+        Total weight of the rows.
     score : (p,) array
-        The gradient of the log-likelihood: zero at a top.
+        Gradient of the log-likelihood, zero at a maximum.
     observed : (p, p) array
-        Minus its second derivatives.
+        Negative second derivatives.
     squared_scores : (p, p) array, or None
-        The sum of s s' over rows with scores s; None where it was not asked for.
+        Sum of s s' over the scores s of the rows; None if not computed.
     """
 
     weight: float
@@ -50,12 +50,12 @@ class Information:
 
     @classmethod
     def at(cls, parametrization: Parametrization, rows: WeightedRows, *, squares: bool = True) -> Self:
-        """Of rows whose weights count rows; ``squares`` is whether the squared scores are wanted.
+        """Compute the information of weighted rows; ``squares`` says whether to compute the squared scores.
 
         Raises
         ------
         FloatingPointError
-            If a row is more than 1e75 deviations from a mean.
+            If a row is more than 1e75 standard deviations from a mean.
         """
         p, k, d = parametrization.n_coordinates, *parametrization.mixture.means.shape
         places = [_places(parametrization, component) for component in range(k)]
@@ -84,7 +84,7 @@ class Information:
 
 
 def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
-    """(n, p) the gradient of the log density of each row."""
+    """Return the gradient (n, p) of the log density of each row."""
     places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
     blocks = _blocks(parametrization, WeightedRows(rows))
     return np.concatenate([block.scores(parametrization.n_coordinates, places) for block in blocks])
@@ -92,7 +92,7 @@ def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Some rows: weights (b,), responsibilities (b, k); of each component, rows in its units (b, d) and f (b, q)."""
+    """Block of rows: weights (b,), responsibilities (b, k), and per component whitened rows (b, d) and f (b, q)."""
 
     row_weights: FloatArray
     responsibilities: FloatArray
@@ -100,7 +100,7 @@ class _Block:
     features: list[FloatArray]
 
     def scores(self, n_coordinates: int, places: list[IntArray]) -> FloatArray:
-        """(b, p)"""
+        """Return the scores (b, p)."""
         each = np.zeros((len(self.row_weights), n_coordinates))
         for component, where in enumerate(places):
             each[:, where] += self.responsibilities[:, component, None] * self.features[component]
@@ -121,8 +121,8 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
             away = np.abs(part).max(axis=1, initial=0.0)
             if away.max(initial=0.0) > _FARTHEST:
                 raise FloatingPointError(
-                    f"row {start + counted[away.argmax()]} is {away.max():.2g} deviations from the mean of component "
-                    f"{component}: leave such rows out"
+                    f"row {start + counted[away.argmax()]} is {away.max():.2g} standard deviations from the mean of "
+                    f"component {component}: leave such rows out"
                 )
         responsibilities = mixture.responsibilities(some)
         features = [recipe.apply(part) for recipe, part in zip(recipes, whitened, strict=True)]
@@ -131,16 +131,18 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
 
 @dataclass(frozen=True, eq=False)
 class _Recipe:
-    """f of one component from rows y in its units: constants, plus a slope times y, plus products times coefficients.
+    """Coefficients of f of one component as a quadratic function of whitened rows y.
 
     Attributes
     ----------
     constants : (q,) array
+        Constant terms.
     slope : float
+        Coefficient of the linear terms.
     first, second : (m,) arrays of int
-        Which features are multiplied.
+        Pairs of features in the quadratic terms.
     coefficients : (m, c) array
-        By the last c of the q coordinates.
+        Coefficients of the quadratic terms for the last c of the q coordinates.
     """
 
     constants: FloatArray
@@ -161,7 +163,7 @@ class _Recipe:
         return cls(constants, 1 / np.sqrt(parametrization.mixture.weights[component]), first, second, coefficients)
 
     def apply(self, whitened: FloatArray) -> FloatArray:
-        """(b, q)"""
+        """Return f (b, q) of whitened rows."""
         d, q = whitened.shape[1], self.coefficients.shape[1]
         features = np.tile(self.constants, (len(whitened), 1))
         features[:, len(self.constants) - q - d : len(self.constants) - q] = self.slope * whitened
@@ -172,15 +174,15 @@ class _Recipe:
 
 
 def _places(parametrization: Parametrization, component: int) -> IntArray:
-    """Of the coordinates that a component depends on: weights, its mean, its covariance."""
+    """Return the positions of the coordinates of the weights, and of the mean and covariance of a component."""
     weights = np.arange(parametrization.mixture.n_components - 1)
     return np.concatenate([weights, parametrization.mean_places(component), parametrization.tangents[component].places])
 
 
 def _add_missing(missing: FloatArray, block: _Block, places: list[IntArray]) -> None:
-    """Adds the missing information of some rows to a matrix (p, p)."""
+    """Add the missing information of a block to a matrix (p, p)."""
     shares, features = block.responsibilities, block.features
-    others = shares @ (1.0 - np.eye(shares.shape[1]))  # 1 - share, without its cancellation
+    others = shares @ (1.0 - np.eye(shares.shape[1]))  # 1 - share without cancellation
     for at, where in enumerate(places):
         missing[np.ix_(where, where)] += _product(features[at], features[at], shares[:, at] * others[:, at], block)
     for one, two in combinations(range(len(places)), 2):
@@ -193,7 +195,7 @@ def _add_missing(missing: FloatArray, block: _Block, places: list[IntArray]) -> 
 
 
 def _product(one: FloatArray, two: FloatArray, shares: FloatArray, block: _Block) -> FloatArray:
-    """(p, q) the sum of the products of features (b, p) and (b, q), each row with its weight times a share."""
+    """Return the sum (p, q) of products of f (b, p) and (b, q), weighted by row weight times share."""
     seen = np.flatnonzero(shares > _NEGLIGIBLE)
     return np.asarray(one[seen].T @ ((block.row_weights[seen] * shares[seen])[:, None] * two[seen]))
 
@@ -201,10 +203,10 @@ def _product(one: FloatArray, two: FloatArray, shares: FloatArray, block: _Block
 def _complete(
     parametrization: Parametrization, component: int, count: float, shift: FloatArray, scatter: FloatArray
 ) -> FloatArray:
-    """(d + q, d + q) what rows of known component tell of its mean and its covariance, in whitened units.
+    """Return the complete information (d + q, d + q) on the mean and covariance of a component, in whitened units.
 
-    Minus the second derivatives of ``-1/2 [log det E + (y - u)' inverse(E) (y - u)]`` at E = 1 and u = 0, times the
-    tangents, less the gradient times the curvature of the structure.
+    It is minus the second derivatives of ``-1/2 [log det E + (y - u)' inverse(E) (y - u)]`` at E = 1 and u = 0, times
+    the tangents, minus the gradient times the curvature of the structure.
     """
     tangent, weight, d = parametrization.tangents[component], parametrization.mixture.weights[component], len(shift)
     slopes = tangent.slopes

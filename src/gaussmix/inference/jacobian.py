@@ -1,4 +1,4 @@
-"""How weights, means and covariances move with the coordinates of a parametrization."""
+"""Derivatives of weights, means and covariances by the coordinates of a parametrization."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from gaussmix.inference.parametrization import Parametrization
 
 @dataclass(frozen=True, eq=False)
 class Derivative:
-    """The derivatives of some parameters by the coordinates they depend on.
+    """Derivatives of some parameters by the coordinates on which they depend.
 
     Attributes
     ----------
     where : (m,) array of int
-        Which parameters, in the order of weights (k), means (k d) and covariances (k d d).
+        Positions of the parameters in the order of weights (k), means (k d) and covariances (k d d).
     places : (q,) array of int
-        Which coordinates.
+        Positions of the coordinates.
     slopes : (m, q) array
-        In units of ``scale``: nothing is squared in the units of the data.
+        Derivatives, divided by ``scale``.
     scale : (m,) array
+        Scale of each parameter in the units of the data.
     """
 
     where: IntArray
@@ -33,15 +34,16 @@ class Derivative:
 def derivatives(
     parametrization: Parametrization, components: IntArray, features: IntArray, shape: tuple[int, int]
 ) -> Iterator[Derivative]:
-    """Of all parameters of a parametrization.
+    """Yield the derivatives of all parameters of a parametrization.
 
     Parameters
     ----------
     parametrization : Parametrization
+        Coordinates of the mixtures near a fit.
     components, features : arrays of int
-        What its components and features are called in a mixture that may have more of them.
+        Positions of its components and features in a mixture that may have more of them.
     shape : (k, d)
-        Of the means of that mixture.
+        Shape of the means of that mixture.
     """
     k, d = shape
     weights = parametrization.mixture.weights

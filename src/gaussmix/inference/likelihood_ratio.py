@@ -1,4 +1,4 @@
-"""Is one component more than chance offers? The likelihood ratio, against its distribution without that component."""
+"""Likelihood ratio tests of the number of components, by the parametric bootstrap."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,20 +17,20 @@ from gaussmix.inference.refitting import Fitted, draw_each
 
 @dataclass(frozen=True, eq=False)
 class LikelihoodRatioTest:
-    """K components against K + 1.
+    """Test of K against K + 1 components.
 
     Attributes
     ----------
     null : Mixture
-        The fit with K components.
+        Fit with K components.
     alternative : Mixture or None
-        That with K + 1; None when no sound one was found, all having components on a few rows.
+        Fit with K + 1 components; None if no sound one was found.
     statistic : float
-        Twice the log-likelihood that the additional component gains, in nats.
+        Twice the difference of the log-likelihoods.
     draws : (b,) array
-        The same for tables drawn from the null, of the draws that did not fail.
+        Statistics of tables drawn from the null, of the successful draws.
     n_failed : int
-        Draws that failed.
+        Number of failed draws.
     """
 
     null: Mixture
@@ -41,7 +41,7 @@ class LikelihoodRatioTest:
 
     @property
     def p_value(self) -> float:
-        """``(1 + number of draws as great as the statistic) / (1 + number of draws)``.
+        """P-value ``(1 + number of draws at least as great as the statistic) / (1 + number of draws)``.
 
         Davison and Hinkley, Bootstrap Methods and their Application (1997), equation 4.11.
         """
@@ -51,22 +51,22 @@ class LikelihoodRatioTest:
         k = self.null.n_components
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         return (
-            f"{k} against {k + 1} components: twice the log-likelihood grows by {self.statistic:.2f}; by chance by "
-            f"{np.median(self.draws):.2f}, 95 % below {np.quantile(self.draws, 0.95):.2f} ({len(self.draws)} draws"
+            f"{k} against {k + 1} components: likelihood ratio statistic {self.statistic:.2f}; under the null, median "
+            f"{np.median(self.draws):.2f}, 95 % quantile {np.quantile(self.draws, 0.95):.2f} ({len(self.draws)} draws"
             f"{failed}); p = {self.p_value:.3g}"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class SequentialTest:
-    """One component after the other, until one is no more than chance offers.
+    """Sequence of tests of increasing numbers of components, up to the first that does not reject.
 
     Attributes
     ----------
     tests : tuple of LikelihoodRatioTest
-        Of 1 against 2 components, 2 against 3, ...; all but the last reject, and the last may.
+        Tests of 1 against 2 components, 2 against 3, ...; all but the last reject, and the last may.
     level : float
-        A test with a p-value of at most this rejects.
+        Significance level: a test rejects if its p-value is at most this.
     """
 
     tests: tuple[LikelihoodRatioTest, ...]
@@ -74,15 +74,15 @@ class SequentialTest:
 
     @property
     def n_components(self) -> int:
-        """The first number of components that is not rejected; when all are, the last alternative's."""
+        """First number of components that is not rejected; if all are, that of the last alternative."""
         last = self.tests[-1]
         return last.null.n_components + (last.p_value <= self.level)
 
     def __str__(self) -> str:
         lines = [str(test) for test in self.tests]
-        open_end = "" if self.tests[-1].p_value > self.level else " or more: no test was made beyond"
+        open_end = "" if self.tests[-1].p_value > self.level else " or more (larger numbers were not tested)"
         number = counted(self.n_components, "component")
-        return "\n".join([*lines, f"{number} at the level {self.level:g}{open_end}"])
+        return "\n".join([*lines, f"{number}{open_end} at the level {self.level:g}"])
 
 
 def likelihood_ratio_test(
@@ -99,44 +99,44 @@ def likelihood_ratio_test(
 ) -> LikelihoodRatioTest:
     """Test K components against K + 1 by the parametric bootstrap (McLachlan, Applied Statistics 36 (1987), 318-324).
 
-    The likelihood ratio has no chi-squared distribution here, because the weight of the additional component is zero
-    under the null. So tables are drawn from the fitted null, and both models are fitted to each: the null from the
-    parameters that the table was drawn with, the alternative from some dozens of starts
-    (`gaussmix.inference.alternative_fits`), as for the observed table itself: with a worse search the draws' statistics
-    would be too small, and so would be the p-value. Optima with unsound components (`gaussmix.fitting.degeneracy`) do
-    not count. Where no other is found, or it lies below the null, the statistic is zero: the alternative contains the
-    null.
+    The likelihood ratio does not have a chi-squared distribution here: under the null, the weight of the additional
+    component is on the boundary of the parameter space, and its mean is not identifiable. Therefore tables are drawn
+    from the fitted null, and both models are fitted to each. The null starts from the parameters from which the table
+    was drawn, the alternative from several dozen starts (`gaussmix.inference.alternative_fits`), as for the observed
+    table; with a worse search, the statistics of the draws and the p-value would be too small. Optima with unsound
+    components (`gaussmix.fitting.degeneracy`) are ignored. If there is no other optimum, or it is lower than the null,
+    the statistic is zero, because the alternative contains the null.
 
     Parameters
     ----------
     X : (n, d) array-like
         At least as many rows as components.
     null : int, GaussianMixture or Mixture
-        A number K to fit, by the default search and from the fit with one component less; or a fit to X.
+        A fit to X, or a number K of components to fit, by the default search and from the fit with K - 1 components.
     alternative : GaussianMixture or Mixture, optional
-        A fit to X with one component more; by default that of the same search, with the null's M-step.
+        A fit to X with one component more; by default, it is fitted as for the draws, with the M-step of the null.
     covariance_type : str
-        Of a null that is a number; the alternative has that of the null.
+        Covariance type if the null is a number; the alternative has that of the null.
     n_draws : int
-        How many tables are drawn: the p-value is at least one over their number and one.
+        Number of tables drawn; the p-value is at least ``1 / (n_draws + 1)``.
     sample_weight : (n,) array-like, optional
-        Weights count rows; their sum, rounded, is the number of rows that are drawn.
+        Weights count rows; tables have as many rows as their sum, rounded.
     random_state : int, Generator, RandomState or None
-        Each draw has its own stream: the result is the same for any ``n_jobs``.
+        Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
-        Threads, as joblib counts.
+        Number of threads as in joblib: None is one, -1 all processors.
     progress : bool
-        Whether a bar is drawn on stderr.
+        Whether a progress bar is shown on stderr.
 
     Returns
     -------
     LikelihoodRatioTest
-        ``print`` it for a sentence.
+        ``print`` shows a summary.
 
     Raises
     ------
     ValueError
-        When the alternative does not have one component more, or nearly all draws fail.
+        If the alternative does not have one component more, or nearly all draws fail.
 
     Examples
     --------
@@ -155,11 +155,11 @@ def likelihood_ratio_test(
     large = None if alternative is None else Fitted.of(alternative, X, sample_weight)
     update = small.update if large is None else large.update
     if update.prior is not None and update.prior.mean_strength > 0:
-        raise ValueError("reg_covar must not put a prior on the means here: a likelihood is tested, not a posterior")
+        raise ValueError("reg_covar must not put a prior on the means, because the test compares likelihoods")
     if large is not None and large.reduced.means.shape != (k + 1, small.reduced.n_features):
         raise ValueError(
-            f"alternative must have {k + 1} components, one more than the null, and the columns that the null was "
-            f"fitted to; it has {large.mixture.n_components}"
+            f"alternative must have {k + 1} components, one more than the null, and the same columns; it has "
+            f"{large.mixture.n_components} components"
         )
     if large is None:
         found = fit_one_more(small.rows, small.reduced, update, stream(seed, n_draws))
@@ -183,7 +183,7 @@ def likelihood_ratio_test(
 
 
 def _statistic(null: float, alternative: Refit | None) -> float:
-    """Zero where the alternative found is no better: the null is one whose component more has weight zero."""
+    """Return the statistic, zero if the alternative is not better, because it contains the null."""
     return 0.0 if alternative is None else max(0.0, 2 * (alternative.log_likelihood - null))
 
 
@@ -203,38 +203,38 @@ def choose_n_components(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> SequentialTest:
-    """Test 1 against 2 components, 2 against 3, ..., until a test does not reject: mclust's mclustBootstrapLRT.
+    """Test 1 against 2 components, 2 against 3, ..., until a test does not reject (mclust's mclustBootstrapLRT).
 
     Parameters
     ----------
     X : (n, d) array-like
         At least as many rows as components.
     up_to : int
-        The most components of an alternative, at least 2.
+        Largest number of components of an alternative, at least 2.
     level : float
-        A test rejects when its p-value is at most this.
+        Significance level: a test rejects if its p-value is at most this.
     covariance_type : str
-        Of all models.
+        Covariance type of all models.
     n_draws : int
-        How many tables are drawn for each test.
+        Number of tables drawn for each test.
     sample_weight : (n,) array-like, optional
-        Weights count rows; their sum, rounded, is the number of rows that are drawn.
+        Weights count rows; tables have as many rows as their sum, rounded.
     random_state : int, Generator, RandomState or None
-        Each draw has its own stream: the result is the same for any ``n_jobs``.
+        Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
-        Threads, as joblib counts.
+        Number of threads as in joblib: None is one, -1 all processors.
     progress : bool
-        Whether a bar is drawn on stderr.
+        Whether a progress bar is shown on stderr.
 
     Returns
     -------
     SequentialTest
-        Its ``n_components``, and the tests.
+        The tests and the chosen ``n_components``.
 
     Raises
     ------
     ValueError
-        Names the argument.
+        If an argument is invalid.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def choose_n_components(
 
 
 def _fit_null(X: Any, n_components: int, covariance_type: str, sample_weight: Any, seed: int) -> Fitted:
-    """The better one of the default search's fit and of what splitting the fit with one component less leads to."""
+    """Return the better of the fit of the default search and of fits that start from one component less."""
 
     def fit(k: int) -> Fitted:
         estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=seed)

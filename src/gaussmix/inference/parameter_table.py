@@ -1,4 +1,4 @@
-"""Parameters with what is known of them, as text."""
+"""Table of parameters with standard errors and intervals, as text."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from gaussmix.core.typing import FloatArray
 
 
 class PerParameter(Protocol):
-    """Anything with a number for each weight (k,), mean (k, d) and covariance (k, d, d)."""
+    """Object with values for weights (k,), means (k, d) and covariances (k, d, d)."""
 
     @property
     def weights(self) -> FloatArray: ...
@@ -21,7 +21,7 @@ class PerParameter(Protocol):
 def table_of_parameters(
     title: str, mixture: Mixture, errors: PerParameter, lower: PerParameter, upper: PerParameter
 ) -> str:
-    """Lines with estimate, standard error and interval of each weight, mean and variance."""
+    """Return a table with estimate, standard error and interval of each weight, mean and variance."""
     lines = [("component", "", "estimate", "error", "from", "to")]
     variances = mixture.covariance.variances()
     for k in range(mixture.n_components):

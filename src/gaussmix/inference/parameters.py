@@ -1,4 +1,4 @@
-"""A number for every parameter of a mixture."""
+"""Values for the parameters of a mixture, such as standard errors."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from gaussmix.core.typing import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """A number for every parameter of a mixture: a standard error, or an end of an interval.
+    """Values for all parameters of a mixture, such as standard errors or ends of intervals.
 
     Attributes
     ----------
     weights : (k,) array
-        One number for each weight.
+        Values for the weights.
     means : (k, d) array
-        One for each entry of the means.
+        Values for the means.
     covariances : (k, d, d) array
-        One for each entry of the covariances, whatever their structure.
+        Values for all entries of the covariances, for any covariance structure.
     """
 
     weights: FloatArray

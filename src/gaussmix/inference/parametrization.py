@@ -1,15 +1,15 @@
-"""Smooth coordinates of a covariance structure about a mixture, in the units of its components.
+"""Smooth coordinates of the mixtures near a given mixture, within a covariance structure and in whitened units.
 
-At zero they are the mixture; as many numbers as it has free parameters lead to every mixture of the structure nearby:
+There are as many coordinates as free parameters, and all are zero at the given mixture. They change it to
 
-    log weight_k   plus sum_j contrasts[k, j] t_j, less the logarithm of what makes the sum one
-    mean_k         plus root_k u_k / sqrt(weight_k)
-    covariance_k   = root_k exp(A_k) exp(S_k) exp(A_k)' root_k'
+    log weight_k + sum_j contrasts[k, j] t_j, normalized to weights with sum one
+    mean_k + root_k u_k / sqrt(weight_k)
+    root_k exp(A_k) exp(S_k) exp(A_k)' root_k'
 
-with symmetric matrices S, the stretches, and matrices A, the turns, both linear in the coordinates. A structure is a
-list of stretches and turns: of all components together where a letter of it is E, of each where it is V. A row of known
-component carries unit information about each coordinate and none about two together, whatever the units, the offset and
-the condition of the data.
+with symmetric matrices S (stretches) and matrices A (turns), both linear in the coordinates. A structure is a list of
+stretches and turns, shared by all components for the letter E and separate for V. If the components of the rows were
+known, the information matrix of the coordinates would be the identity per row, whatever the units, the offset and the
+condition of the data.
 """
 
 import math
@@ -19,25 +19,26 @@ from typing import Self
 import numpy as np
 from scipy.linalg import helmert, null_space
 
+from gaussmix.core.covariance import MODELS, is_model
 from gaussmix.core.covariance.common_axes import generic_axes, lengths_along
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 
-_LEAST_TURN = 1e-8  # deviations: what turning does to a sphere is rounding
+_LEAST_TURN = 1e-8  # standard deviations: smaller effects, as of turning a sphere, are rounding errors
 
 
 @dataclass(frozen=True, eq=False)
 class Tangent:
-    """The coordinates that move one covariance.
+    """Coordinates of one covariance.
 
     Attributes
     ----------
     places : (q,) array of int
-        Among all coordinates.
+        Positions among all coordinates.
     stretches : (q, d, d) array
-        S for a unit of each: symmetric.
+        Derivative of S by each coordinate, symmetric.
     turns : (q, d, d) array
-        A for a unit of each.
+        Derivative of A by each coordinate.
     """
 
     places: IntArray
@@ -46,13 +47,13 @@ class Tangent:
 
     @property
     def slopes(self) -> FloatArray:
-        """(q, d, d) the first derivatives of ``exp(A) exp(S) exp(A)'`` at zero."""
+        """First derivatives (q, d, d) of ``exp(A) exp(S) exp(A)'`` at zero."""
         return self.stretches + self.turns + self.turns.transpose(0, 2, 1)
 
     def curvature(self, gradient: FloatArray) -> FloatArray:
-        """(q, q) the second derivatives of the trace of ``gradient exp(A) exp(S) exp(A)'``, gradient symmetric (d, d).
+        """Return the second derivatives (q, q) of ``trace(gradient exp(A) exp(S) exp(A)')`` for a symmetric gradient.
 
-        They are those of the terms of second order, ``(A A + A'A' + S S) / 2 + A S + S A' + A A'``.
+        The terms of second order are ``(A A + A'A' + S S) / 2 + A S + S A' + A A'``.
         """
         half = _traces(gradient @ self.turns, self.slopes + self.stretches)
         half += 0.5 * _traces(gradient @ self.stretches, self.stretches)
@@ -61,20 +62,21 @@ class Tangent:
 
 @dataclass(frozen=True, eq=False)
 class Parametrization:
-    """The coordinates, in this order: those of the weights (k - 1), of the means (k d), of the covariances.
+    """Coordinates of the weights (k - 1), the means (k d) and the covariances, in this order.
 
     Attributes
     ----------
     mixture : Mixture
-        Without components of weight zero.
+        Mixture without components of weight zero.
     contrasts : (k, k - 1) array
+        Derivatives of the log weights.
     roots, factors : (k, d, d) array
-        Of the covariances: triangular, or axes times lengths where those or these are shared. ``factors =
-        inverse(roots)'``.
+        Roots of the covariances, and ``factors = inverse(roots)'``. Triangular, or axes times lengths if the structure
+        constrains them separately.
     tangents : tuple of Tangent
         One for each component.
     n_coordinates : int
-        The number of free parameters; less one for each turn of a sphere.
+        Number of free parameters, without turns of a sphere.
     """
 
     mixture: Mixture
@@ -86,7 +88,19 @@ class Parametrization:
 
     @classmethod
     def about(cls, mixture: Mixture) -> Self:
-        """The coordinates of the mixture's own structure."""
+        """Make the coordinates of the covariance structure of a mixture.
+
+        Raises
+        ------
+        ValueError
+            If the structure is not one of `MODELS`.
+        """
+        structure = type(mixture.covariance)
+        if not is_model(structure):
+            raise ValueError(
+                f"standard errors are for {', '.join(MODELS)}, got a mixture of covariance_type={structure.name!r}: "
+                "use bootstrap"
+            )
         k, d = mixture.means.shape
         volume, shape, orientation = list(mixture.covariance.letters)
         nothing = np.zeros((1, 1, d, d))
@@ -104,13 +118,13 @@ class Parametrization:
         return cls(mixture, _contrasts(mixture.weights), roots, factors, drawn.tangents(), drawn.n_coordinates)
 
     def mean_places(self, component: int) -> IntArray:
-        """(d,) the coordinates of its mean."""
+        """Return the positions (d,) of the coordinates of a mean."""
         k, d = self.mixture.means.shape
         return k - 1 + component * d + np.arange(d)
 
 
 class _Drawn:
-    """The tangents of each component, as they are being listed."""
+    """Tangents of each component while they are collected."""
 
     def __init__(self, weights: FloatArray, n_coordinates: int) -> None:
         self.n_coordinates = n_coordinates
@@ -118,7 +132,7 @@ class _Drawn:
         self._lists: list[list[Tangent]] = [[] for _ in weights]
 
     def add(self, members: list[int], stretches: FloatArray, turns: FloatArray) -> None:
-        """Coordinates that move some components together; stretches and turns (k or 1, q, d, d)."""
+        """Add coordinates that some components share; stretches and turns (k or 1, q, d, d)."""
         k, (q, d) = len(self._weights), np.broadcast_shapes(stretches.shape, turns.shape)[1:3]
         stretches = np.broadcast_to(stretches, (k, q, d, d))[members]
         turns = np.broadcast_to(turns, (k, q, d, d))[members]
@@ -143,18 +157,18 @@ class _Drawn:
 
 
 def _contrasts(weights: FloatArray) -> FloatArray:
-    """(k, k - 1) orthonormal when rows count with their weights, and orthogonal to the weights."""
+    """Return contrasts (k, k - 1): orthonormal in the inner product of the weights, and orthogonal to constants."""
     deviations = np.sqrt(weights)
     return np.asarray(null_space(deviations[None]) / deviations[:, None])
 
 
 def _roots(mixture: Mixture) -> tuple[FloatArray, FloatArray]:
-    """(k, d, d) the mixture's own, triangular, and their inverses transposed."""
+    """Return triangular roots (k, d, d) and their transposed inverses."""
     return mixture.covariance.dense_roots(), mixture.covariance.dense_factors()
 
 
 def _axes_and_lengths(mixture: Mixture, orientation: str) -> tuple[FloatArray, FloatArray]:
-    """(k, d, d) orthogonal axes times the lengths along them, and their inverses transposed."""
+    """Return roots (k, d, d), orthogonal axes times lengths, and their transposed inverses."""
     roots = mixture.covariance.roots
     if orientation == "E":
         axes = generic_axes(roots)
@@ -165,7 +179,7 @@ def _axes_and_lengths(mixture: Mixture, orientation: str) -> tuple[FloatArray, F
 
 
 def _forms(d: int) -> FloatArray:
-    """(1, q, d, d) an orthonormal basis of the symmetric matrices of trace zero."""
+    """Return an orthonormal basis (1, q, d, d) of the symmetric matrices of trace zero."""
     first, second = np.triu_indices(d, 1)
     pairs = np.zeros((len(first), d, d))
     at = np.arange(len(first))
@@ -174,12 +188,12 @@ def _forms(d: int) -> FloatArray:
 
 
 def _lengths(d: int) -> FloatArray:
-    """(1, d - 1, d, d) an orthonormal basis of the diagonal ones."""
+    """Return an orthonormal basis (1, d - 1, d, d) of the diagonal matrices of trace zero."""
     return np.asarray(helmert(d)[None, :, :, None] * np.eye(d))
 
 
 def _turns(roots: FloatArray) -> FloatArray:
-    """(k, q, d, d) A for a rotation of each pair of axes: ``root exp(A) = exp(rotation) root``."""
+    """Return A (k, q, d, d) for a rotation of each pair of axes: ``root exp(A) = exp(rotation) root``."""
     k, d, _ = roots.shape
     lengths = np.sqrt((roots**2).sum(axis=1))
     first, second = np.triu_indices(d, 1)
@@ -191,5 +205,5 @@ def _turns(roots: FloatArray) -> FloatArray:
 
 
 def _traces(one: FloatArray, two: FloatArray) -> FloatArray:
-    """(p, q) the traces of the products of matrices (p, d, d) and (q, d, d)."""
+    """Return the traces (p, q) of the products of matrices (p, d, d) and (q, d, d)."""
     return np.asarray(one.reshape(len(one), -1) @ two.transpose(0, 2, 1).reshape(len(two), -1).T)

@@ -1,4 +1,4 @@
-"""A model that is fitted again and again, and the threads that do it."""
+"""Repeated refits of a fitted mixture, in several threads."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,19 +22,20 @@ Drawn = TypeVar("Drawn")
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted mixture, its M-step and its rows.
+    """Fitted mixture with its M-step and its rows.
 
     Attributes
     ----------
     mixture : Mixture
-        As users see it.
+        Mixture of all columns.
     reduced : Mixture
-        Of the columns that the fit kept.
+        Mixture of the columns kept by the fit.
     update : MaximumLikelihood
+        M-step of the fit.
     rows : WeightedRows
-        The kept columns, as contiguous float64.
+        Kept columns of the rows, as contiguous float64.
     columns : ColumnReduction or None
-        What lies between the two.
+        Map between all columns and the kept ones; None if all are kept.
     """
 
     mixture: Mixture
@@ -45,14 +46,14 @@ class Fitted:
 
     @classmethod
     def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
-        """From a fitted `GaussianMixture`, or from a `Mixture`, which is refitted with the default penalty.
+        """Take the fit of a `GaussianMixture`, or a `Mixture`, which is refitted with the default penalty.
 
         Raises
         ------
         TypeError
-            When the model is neither.
+            If the model is neither.
         ValueError
-            When the rows are not those of such a model.
+            If the rows do not have the features of the model.
         """
         if isinstance(model, GaussianMixture):
             check_is_fitted(model)
@@ -69,28 +70,28 @@ class Fitted:
 
     @property
     def n_rows(self) -> int:
-        """So many rows as the weights stand for.
+        """Sum of the row weights, rounded.
 
         Raises
         ------
         ValueError
-            When they stand for less than two.
+            If it is less than two.
         """
         total = self.rows.total
         if round(total) < 2:
             raise ValueError(
-                f"sample_weight sums to {total:g}: weights count rows here, and two rows are the least (divide them "
-                "by their mean)"
+                f"sample_weight sums to {total:g}, but weights count rows, and at least two are needed: divide the "
+                "weights by their mean"
             )
         return round(total)
 
     def lift(self, mixture: Mixture) -> Mixture:
-        """A mixture of the kept columns as one of all."""
+        """Return a mixture of the kept columns as a mixture of all columns."""
         whole = mixture if self.columns is None else self.columns.lift(mixture)
         return replace(whole, feature_names=self.mixture.feature_names)
 
     def resampled(self, rng: np.random.Generator) -> WeightedRows:
-        """As many rows drawn with replacement: each row that is drawn once, with the number of times as its weight."""
+        """Draw ``n_rows`` rows with replacement; weights are the numbers of draws of each row."""
         n_rows, weights = self.rows.n_rows, self.rows.weights
         shares = np.full(n_rows, 1 / n_rows) if weights is None else weights / self.rows.total
         counts = rng.multinomial(self.n_rows, shares)
@@ -98,13 +99,13 @@ class Fitted:
         return WeightedRows(np.ascontiguousarray(self.rows.values[held]), counts[held].astype(np.float64))
 
     def reweighted(self, rng: np.random.Generator) -> WeightedRows:
-        """All rows, with weights from a Dirichlet distribution."""
+        """Return all rows with weights drawn from a Dirichlet distribution."""
         weights = self.rows.weights
         own = rng.standard_exponential(self.rows.n_rows) if weights is None else rng.gamma(weights)
         return replace(self.rows, weights=own * (self.rows.total / own.sum()))
 
     def simulated(self, rng: np.random.Generator) -> WeightedRows:
-        """As many rows drawn from the mixture."""
+        """Draw ``n_rows`` rows from the mixture."""
         return WeightedRows(self.reduced.sample(self.n_rows, rng)[0])
 
 
@@ -117,28 +118,29 @@ def draw_each(
     progress: bool,
     title: str,
 ) -> list[Drawn | FitFailedError]:
-    """What ``make`` returns for draw 0, 1, ..., or its failure; in the order of the draws for any number of threads.
+    """Call ``make`` for each draw, and return its results or failures in the order of the draws.
 
-    Threads, because the passes let go of the interpreter and the rows are not copied. BLAS works on one thread each.
+    Draws run in threads, because the passes release the GIL and share the rows. Each thread uses one BLAS thread.
 
     Parameters
     ----------
     make : callable
-        From the number of a draw to its result.
+        Returns the result of a draw, given its number.
     n_draws : int
+        Number of draws, at least 2.
     shape : tuple of int
-        Of the rows.
+        Shape of the rows.
     n_jobs : int or None
-        Threads, as joblib counts: None is one, -1 all processors.
+        Number of threads as in joblib: None is one, -1 all processors.
     progress : bool
-        Whether a bar is drawn on stderr.
+        Whether a progress bar is shown on stderr.
     title : str
-        What is said beside it.
+        Title of the progress bar.
 
     Raises
     ------
     ValueError
-        When there are less than two draws, or less than two that did not fail.
+        If there are fewer than two draws, or fewer than two succeed.
     """
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:
         raise ValueError(f"n_draws must be a whole number, at least 2; got {n_draws!r}")
@@ -165,7 +167,7 @@ def draw_each(
     failed = sorted({str(result) for result in drawn if isinstance(result, FitFailedError)})
     if sum(not isinstance(result, FitFailedError) for result in drawn) < 2:
         raise ValueError(
-            f"nearly all of {n_draws} refits failed ({', '.join(failed)}): the model does not stand resampling. Use "
+            f"nearly all of the {n_draws} refits failed ({', '.join(failed)}). Use "
             "fewer components, a simpler covariance_type or reg_covar='inverse-wishart'"
         )
     return drawn

@@ -1,4 +1,4 @@
-"""How sure the parameters of a fit are, by the curvature of its likelihood."""
+"""Standard errors of the parameters of a fit, from the curvature of its log-likelihood."""
 
 import math
 import warnings
@@ -24,35 +24,35 @@ from gaussmix.inference.parametrization import Parametrization
 from gaussmix.inference.refitting import Fitted
 
 KINDS = ("observed", "opg", "sandwich")
-"""What is inverted: the observed information, the squared scores, or one after the other."""
+"""Kinds of standard errors: inverse observed information, inverse squared scores, or the sandwich of both."""
 
-_MOST = 5000  # coordinates: a matrix of 200 MB
-_SHIFT = 0.25  # standard errors that a maximum may be away
-_ENOUGH = 50  # rows' worth of information: benchmarks/coverage.py has cases with fewer
-_SHARE = 0.1  # of a flat direction, for a part of the mixture to be named
+_MOST = 5000  # coordinates; a matrix of 200 MB
+_SHIFT = 0.25  # allowed distance from the maximum, in standard errors
+_ENOUGH = 50  # least information in rows for accurate intervals; benchmarks/coverage.py has cases with less
+_SHARE = 0.1  # share of the greatest part in a flat direction above which parameters are named
 
 
 @dataclass(frozen=True, eq=False)
 class StandardErrors:
-    """The standard errors of a fit.
+    """Standard errors of the parameters of a fit.
 
     Attributes
     ----------
     mixture : Mixture
-        The fit.
+        Fitted mixture.
     kind : {"observed", "opg", "sandwich"}
-        Which matrix was inverted.
+        Kind of standard errors.
     n : float
-        The sum of the weights of the rows.
+        Sum of the row weights.
     weights : (k,) array
-        Standard errors of the weights: NaN for what the rows do not determine.
+        Standard errors of the weights; NaN for parameters that the rows do not determine.
     means : (k, d) array
-        The same of the means.
+        Standard errors of the means.
     covariances : (k, d, d) array
-        The same of the covariances; zero for what the structure fixes.
+        Standard errors of the covariances; zero for entries that the structure fixes.
     least_information : float
-        What the rows tell of the direction of which they tell least, as a share of what they would if their components
-        were known: about 1 where components are far apart, near 0 where they can hardly be told apart.
+        Information about the least determined direction of the parameters, as a share of the information with known
+        components: about 1 for well-separated components, near 0 for components that overlap almost completely.
     """
 
     mixture: Mixture
@@ -66,15 +66,15 @@ class StandardErrors:
     _spread: AsymptoticCovariance = field(repr=False)
 
     def interval(self, level: float = 0.95) -> tuple[Parameters, Parameters]:
-        """The lower and the upper ends of intervals that hold each parameter with probability ``level``.
+        """Return the lower and upper ends of confidence intervals for each parameter.
 
-        They are symmetric in the log-odds of weights and in the logarithms of variances, and so stay within what is
-        possible; of means, and of the covariance of two features, in the parameters themselves.
+        Intervals are symmetric about the estimates of means and of covariances between features. For weights and
+        variances they are symmetric in log-odds and logarithms, and contain possible values only.
 
         Parameters
         ----------
         level : float
-            Between 0 and 1.
+            Confidence level, between 0 and 1.
 
         Returns
         -------
@@ -98,16 +98,16 @@ class StandardErrors:
                     covariances + side * self.covariances,
                 )
             )
-            with np.errstate(over="ignore", under="ignore"):  # of what is hardly known, from zero to infinity
+            with np.errstate(over="ignore", under="ignore"):  # uninformative intervals may end at zero and infinity
                 ends[-1].covariances[:, diagonal, diagonal] = variances * np.exp(side * relative)
         return ends[0], ends[1]
 
     @cached_property
     def joint(self) -> FloatArray:
-        """(m, m) the covariance of all estimates together, with m = k (1 + d + d^2).
+        """Joint covariance (m, m) of all estimates, with m = k (1 + d + d^2).
 
-        In the order of ``weights``, ``means.ravel()`` and ``covariances.ravel()``, for the standard errors of
-        differences and of other functions; NaN where these are.
+        Parameters are in the order of ``weights``, ``means.ravel()`` and ``covariances.ravel()``. It gives the standard
+        errors of differences and other functions. NaN where standard errors are.
         """
         k, d = self.mixture.means.shape
         roots = np.full((k * (1 + d + d * d), self._spread.root.shape[1]), np.nan)
@@ -118,12 +118,12 @@ class StandardErrors:
         return np.asarray(roots @ roots.T)
 
     def summary(self, level: float = 0.95) -> str:
-        """A table in words: each weight, mean and variance with its standard error and interval.
+        """Return a table of each weight, mean and variance with its standard error and interval.
 
         Parameters
         ----------
         level : float, default=0.95
-            That of the intervals.
+            Level of the intervals.
 
         Returns
         -------
@@ -137,8 +137,8 @@ class StandardErrors:
         }[self.kind]
         title = f"{source}, {self.n:g} rows; intervals of {100 * level:g} %"
         table = table_of_parameters(title, self.mixture, self, *self.interval(level))
-        rows = self.n * self.least_information
-        least = f"least information: {self.least_information:.2g} of that with known components, {rows:.0f} rows' worth"
+        share, rows = self.least_information, self.n * self.least_information
+        least = f"least information: {share:.2g} of that with known components, equivalent to {rows:.0f} rows"
         doubt = f"; with fewer than {_ENOUGH}, intervals tend to be too short" if rows < _ENOUGH else ""
         return f"{table}\n{least}{doubt}"
 
@@ -152,45 +152,48 @@ def standard_errors(
     sample_weight: Any = None,
     kind: Literal["observed", "opg", "sandwich"] = "observed",
 ) -> StandardErrors:
-    """The standard errors of the parameters of a mixture that was fitted to rows.
+    """Estimate the standard errors of the parameters of a fitted mixture.
 
-    They are those of maximum likelihood, for any covariance structure, and cost one pass and a matrix of the free
-    parameters. A penalty is not in them: that of ``reg_covar="auto"`` is far too weak to matter; a strong one, or a
-    large ridge, moves the estimates off the top, and makes them vary less than is said here.
+    They are those of maximum likelihood, for any covariance structure, and take one pass over the rows and a matrix of
+    the size of the free parameters. Penalties are ignored. That of ``reg_covar="auto"`` is far too weak to matter, but
+    with a strong penalty or a large ridge, estimates are not at the maximum of the likelihood, and vary less than these
+    standard errors indicate.
 
     Parameters
     ----------
     model : GaussianMixture or Mixture
-        At the top of its likelihood for these rows.
+        A model that maximizes the likelihood of these rows.
     X : (n, d) array-like
         The rows of the fit.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows.
     kind : {"observed", "opg", "sandwich"}
-        The inverse of the observed information; of the outer product of gradients, which is never indefinite but varies
-        more from table to table; or the sandwich of the two, which holds when the components are not normal as well.
+        The inverse of the observed information; the inverse of the outer product of gradients, which is never
+        indefinite but varies more between tables; or the sandwich of the two, which is also valid if the components are
+        not normal.
 
     Returns
     -------
     StandardErrors
-        As numbers, as intervals, and in words (``print``).
+        Standard errors, with intervals; ``print`` shows a table.
 
     Raises
     ------
     ValueError
-        If an argument is not what it should be, or there are more than 5,000 free parameters.
+        If an argument is invalid, there are more than 5,000 free parameters, or the structure is not one of the
+        fourteen.
     TypeError
         If the model is neither a fitted `GaussianMixture` nor a `Mixture`.
     FloatingPointError
-        If a row is more than 1e75 deviations from a mean.
+        If a row is more than 1e75 standard deviations from a mean.
 
     Warns
     -----
     FlatLikelihoodWarning
-        When the matrix has no inverse. What depends on the directions in which it has none is NaN; the rest is as if
-        these were known.
+        If the matrix has no positive definite inverse. Standard errors that depend on the directions without
+        information are NaN; the others are as if these directions were known.
     ConvergenceWarning
-        When the top is a quarter of a standard error away or farther.
+        If the maximum of the likelihood is more than a quarter of a standard error away.
 
     References
     ----------
@@ -217,7 +220,7 @@ def standard_errors(
     (k, d), mixture = fit.mixture.means.shape, fit.reduced
     if mixture.n_parameters > _MOST:
         raise ValueError(
-            f"{mixture.n_parameters} free parameters are more than the {_MOST} that a matrix is made for: use the "
+            f"{mixture.n_parameters} free parameters exceed the limit of {_MOST} for the information matrix: use the "
             "bootstrap, a simpler covariance_type or fewer components"
         )
     components = np.flatnonzero(mixture.weights > 0)
@@ -253,22 +256,22 @@ def _warn(
         named = loads > _SHARE * loads.max()
         kinds = [kind for kind, which in zip(("weights", "means", "covariances"), named, strict=True) if which.any()]
         trouble = (
-            f"cannot be told from these rows: the log-likelihood does not curve down where {join_words(kinds)} move, "
-            "and what depends on it has no standard error (NaN). Use fewer components, a simpler covariance_type, or "
-            "the bootstrap."
+            "cannot be estimated from these rows: the log-likelihood has no strict maximum along a direction of the "
+            f"{join_words(kinds)}, and parameters that change along it have no standard error (NaN). Use fewer "
+            "components, a simpler covariance_type, or the bootstrap."
         )
         warnings.warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=3)
     elif (shift := math.sqrt(2 * spread.ahead)) > _SHIFT:
         warnings.warn(
-            f"The top of the likelihood is {spread.ahead:.2g} nats higher, up to {shift:.2g} standard errors away from "
-            "the parameters: give the rows and the weights of the fit, or fit with a smaller tol or reg_covar",
+            f"The maximum of the log-likelihood is {spread.ahead:.2g} nats higher, up to {shift:.2g} standard errors "
+            "away from the parameters: pass the rows and weights of the fit, or fit with a smaller tol or reg_covar",
             ConvergenceWarning,
             stacklevel=3,
         )
 
 
 def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:
-    """(3, k) the share that weights, means and covariances of each component have in directions (p, b)."""
+    """Return the shares (3, k) of the weights, means and covariances of each component in directions (p, b)."""
     k, d = parametrization.mixture.means.shape
     squares = (directions**2).sum(axis=1)
     weights = (
@@ -280,7 +283,7 @@ def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArr
 
 
 def _moved_in_log_odds(weights: FloatArray, changes: FloatArray) -> FloatArray:
-    """(k,) weights that change as their standard errors say, with their log-odds; what is fixed stays."""
+    """Return weights (k,) moved in log-odds by the equivalent of the changes; zero changes leave them exact."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         moved = expit(logit(weights) + changes / (weights * (1 - weights)))
     return np.where(changes == 0, weights, moved)

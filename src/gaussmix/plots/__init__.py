@@ -1,4 +1,4 @@
-"""Displays and figures of mixtures, and their curves as arrays."""
+"""Displays and figures of mixtures, and functions that compute their curves."""
 
 from gaussmix.plots.animation import EMAnimation
 from gaussmix.plots.contact_sheets import contact_sheet

@@ -31,44 +31,44 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 1_000
-"""The most rows in a frame; of more rows some are drawn."""
+"""Greatest number of rows in a frame; of more rows a random sample is drawn."""
 
 MASSES = (0.5, 0.95)
-"""The shares of a component that its two ellipses contain."""
+"""Shares of a component that its two ellipses contain."""
 
 _SIZE, _DPI = (6.0, 5.0), 100  # inches
 _PER_SECOND = 2  # frames
-_HELD = 4  # the duration of the last frame, in frames
-_COLORS = 128  # of a frame in a page
+_HELD = 4  # duration of the last frame, in frames
+_COLORS = 128  # number of colors of a frame in an HTML page
 
 
 class EMAnimation:
     """Animation of EM in two features, with a frame for each E-step and each M-step.
 
-    The E-step gives rows the color of their most probable component; less certain rows are fainter. The M-step moves
+    In the E-step, rows get the color of their most probable component; less certain rows are fainter. The M-step moves
     the components. Ellipses contain 50 % and 95 % of each component.
 
     Parameters
     ----------
     trace : EMTrace
-        The result of `gaussmix.trace_em`.
+        Result of `gaussmix.trace_em`.
     X : (n, d) array-like
         The rows of the trace; at most 1,000 of them, chosen at random, are drawn.
     features : two positions or names, optional
-        The features to show; by default the first two.
+        Features to show; by default the first two.
 
     Attributes
     ----------
     trace : EMTrace
         The trace.
     rows : (r, 2) array
-        The two features of the drawn rows.
+        Values of the two features for the drawn rows.
     responsibilities : (m, r, k) array
-        The responsibilities of these rows after each E-step, given all features.
+        Responsibilities of these rows after each E-step, given all features.
     names : list of two str
         Names of the features.
     n_frames : int
-        2 m + 1 for m passes: the start, and the E-step and the M-step of each pass.
+        Number of frames: 2 m + 1 for m passes, for the start and the E-step and M-step of each pass.
 
     Examples
     --------
@@ -88,12 +88,12 @@ class EMAnimation:
     def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
-            raise ValueError("the mixture has one feature, but the animation shows two")
+            raise ValueError("the mixture has one feature; the animation requires at least two")
         rows = rows_of(start, X)
         rows = np.asarray(rows[chosen_rows(len(rows), MOST_ROWS)], dtype=np.float64)
         positions = start.positions(features)
         if len(positions) != 2:
-            raise ValueError(f"features must be two, got {list(features)}")
+            raise ValueError(f"features must be two positions or names; got {list(features)}")
         self.trace = trace
         self.rows = rows[:, positions]
         self.responsibilities = np.stack([mixture.responsibilities(rows) for mixture in trace.mixtures[:-1]])
@@ -108,12 +108,12 @@ class EMAnimation:
         Parameters
         ----------
         frame : int
-            The number of the frame, as for `draw`.
+            Number of the frame, as for `draw`.
 
         Returns
         -------
         str
-            The step, and the log-likelihood of its mixture, in nats per row.
+            Title with the step and the log-likelihood of its mixture, in nats per row.
         """
         step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
         return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
@@ -124,14 +124,14 @@ class EMAnimation:
         Parameters
         ----------
         frame : int
-            0 is the start, 2 t - 1 the E-step and 2 t the M-step of pass t.
+            Number of the frame: 0 is the start, 2 t - 1 the E-step and 2 t the M-step of pass t.
         ax : matplotlib Axes, optional
             Axes to draw on; by default those of a new figure.
 
         Returns
         -------
         matplotlib Axes
-            The axes of the frame.
+            Axes of the frame.
         """
         if not 0 <= frame < self.n_frames:
             raise ValueError(f"frame must be 0 to {self.n_frames - 1}, got {frame}")
@@ -164,7 +164,7 @@ class EMAnimation:
         Parameters
         ----------
         path : str or path
-            A path that ends in ``.gif``, or in ``.html`` for a self-contained page with buttons.
+            Path that ends in ``.gif``, or in ``.html`` for a self-contained page with buttons.
         """
         kind = Path(path).suffix.lower()
         if kind == ".gif":
@@ -188,7 +188,7 @@ class EMAnimation:
         )
 
     def _figures(self) -> Iterator["Figure"]:
-        """Yield one figure repeatedly, with one frame after the other."""
+        """Yield the same figure for each frame."""
         figure = new_figure(*_SIZE)
         figure.set_dpi(_DPI)
         axes = figure.add_subplot()
@@ -201,7 +201,7 @@ class EMAnimation:
             yield figure
 
     def _pictures(self) -> Iterator[bytes]:
-        """Yield the frames as PNG files of few colors, which have a third of the size."""
+        """Yield the frames as PNG files with few colors, which are a third of the size."""
         from PIL import Image
 
         size = round(_DPI * _SIZE[0]), round(_DPI * _SIZE[1])

@@ -1,4 +1,4 @@
-"""Figure of a comparison: pictures, histograms, and the fits of each start."""
+"""Figure of a comparison of segmentation methods: pictures, histograms and the fits of each start."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,27 +45,27 @@ def comparison_figure(
     *,
     title: str,
 ) -> "Figure":
-    """Draw pictures with names, histograms of channels with component densities, and dots for the fits of each start.
+    """Draw named pictures, histograms of channels with component densities, and a dot for each fit of each start.
 
     Parameters
     ----------
     pictures : sequence of (str, array)
-        (height, width), (height, width, 3) or (height, width, 4) of uint8, all of one size.
+        Names and pictures: (height, width), (height, width, 3) or (height, width, 4) of uint8, all of one size.
     histograms : sequence of (Mixture, (n, d) array)
-        Mixtures and their pixels; each feature has a panel.
+        Mixtures and their pixels, with a panel for each feature.
     starts : sequence of m str
         Names of the starts.
     log_likelihoods, passes : (m, s) array
-        Nats per pixel and number of passes for each seed.
+        Log-likelihood in nats per pixel, and number of passes, for each seed.
     changed, changed_in_order : (m, s - 1) array
-        Shares of pixels whose labels differ from those with the first seed.
+        Shares of pixels whose labels differ from those of the first seed.
     title : str
         Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        To be written by `write_figure`.
+        Figure for `write_figure`.
     """
     n_lines = -(-len(pictures) // _MOST_IN_LINE)
     per_line = max(2, -(-len(pictures) // n_lines))
@@ -105,8 +105,8 @@ def comparison_figure(
     write_title(
         figure,
         title,
-        "Classes in their mean colors. Histograms with component densities; square-root scale. Starts: a dot for each "
-        "seed; hollow: before sorting by brightness.",
+        "Classes in their mean colors. Histograms with component densities (square-root scale). Starts: a dot for each "
+        "seed, hollow before sorting by brightness.",
         left=MARGIN / WIDTH,
     )
     return figure
@@ -140,7 +140,7 @@ def _draw_strips(
 
 
 def _round_numbers(values: Rows) -> list[float]:
-    """Return 1, 2 and 5 times powers of ten within the range of the values."""
+    """Return 1, 2 and 5 times the powers of ten within the range of the values."""
     tens = 10.0 ** np.arange(int(np.log10(values.max())) + 1)
     steps = (tens[:, None] * [1, 2, 5]).ravel()
     inside = steps[(steps >= values.min()) & (steps <= values.max())]

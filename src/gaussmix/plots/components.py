@@ -1,4 +1,4 @@
-"""Drawing of components: rows, ellipses, centers and shades of the density."""
+"""Drawing of rows, component ellipses, centers and density shades."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHADES = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-"""The masses at the edges of the shades; for a normal distribution the densities there are about a geometric series."""
+"""Masses at the edges of the shades; for a normal distribution their densities are about a geometric series."""
 
 LEAST_WEIGHT = 1e-3
-"""Components of smaller weight are not drawn; estimators may leave empty components anywhere."""
+"""Smallest weight of components that are drawn; estimators may return empty components."""
 
 Range = tuple[float, float]
 
@@ -36,10 +36,10 @@ def views_of(mixture: Mixture, rows: FloatArray) -> list[Range]:
 
 
 def radii_of(masses: Sequence[float], name: str = "masses") -> list[float]:
-    """Return the radii of ellipses that contain these shares of a component; ValueError for invalid shares."""
+    """Return the radii of ellipses that contain these shares of a component; raise ValueError for invalid shares."""
     for mass in masses:
         if not 0 < mass < 1:
-            raise ValueError(f"{name} must be above 0 and below 1, got {mass}")
+            raise ValueError(f"{name} must be above 0 and below 1; got {mass}")
     return [radius_holding(mass) for mass in masses]
 
 
@@ -68,7 +68,7 @@ def size_of_points(n_rows: int, largest: float = 22) -> float:
 def draw_ellipses(
     axes: "Axes", ellipses: FloatArray, components: Sequence[int], inks: Inks, width: float = 1.4
 ) -> None:
-    """Draw curves (k, masses, points, 2) of some components, the innermost in bold, with a halo over the points."""
+    """Draw curves (k, masses, points, 2) of some components, the innermost in bold, with a halo."""
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import Normal, withStroke
 
@@ -100,7 +100,7 @@ def draw_center(axes: "Axes", component: int, center: FloatArray, inks: Inks, si
 def draw_shades(
     axes: "Axes", x: FloatArray, y: FloatArray, log_density: FloatArray, levels: FloatArray, inks: Inks
 ) -> None:
-    """Draw shades of gray whose edges are the contours at the levels, which belong to `SHADES`."""
+    """Draw shades of gray with the contours at the levels of `SHADES` as edges."""
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 
     shades = LinearSegmentedColormap.from_list("density", [inks.paper, inks.bars, inks.line])
@@ -117,6 +117,6 @@ def fineness(mixture: Mixture, views: Sequence[Range], least: int, most: int, ce
     """Return the number of grid lines that resolve the thinnest component; ``cells`` limits cells times components."""
     ranges = np.array([high - low for low, high in views])
     covariances = mixture.covariance.dense()[drawn_components(mixture)]
-    thinnest = max(np.linalg.eigvalsh(covariances / ranges / ranges[:, None]).min(), 1e-16)  # rounding may pass 0
+    thinnest = max(np.linalg.eigvalsh(covariances / ranges / ranges[:, None]).min(), 1e-16)  # rounding may give 0
     most = min(most, int(np.sqrt(cells / mixture.n_components)))
     return int(np.clip(3 / np.sqrt(thinnest), min(least, most), most))

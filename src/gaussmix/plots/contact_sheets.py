@@ -29,23 +29,23 @@ def contact_sheet(
     title: str,
     subtitle: str = "",
 ) -> "Figure":
-    """Draw pictures beside their segments, each with its name; the first `MOST_PAIRS`.
+    """Draw the first `MOST_PAIRS` pictures beside their segments, with their names.
 
     Parameters
     ----------
     names : sequence of str
         Name of each picture.
     pictures, segments : sequences of (height, width, 3 or 4) arrays of uint8
-        Colors for a screen.
+        Display colors.
     aspects : sequence of float
         Height of the pixels of each picture divided by their width.
     title, subtitle : str
-        Text at the top.
+        Text above the pictures.
 
     Returns
     -------
     matplotlib.figure.Figure
-        To be written by `write_figure`.
+        Figure for `write_figure`.
     """
     n = min(len(names), MOST_PAIRS)
     tallness = [aspect * picture.shape[0] / picture.shape[1] for aspect, picture in zip(aspects, pictures, strict=True)]
@@ -73,7 +73,7 @@ def contact_sheet(
 
 
 def _plan(tallness: Sequence[float], columns: int) -> tuple[float, list[float]]:
-    """Return the width of a picture and the heights of the lines, in inches."""
+    """Return the width of a picture and the heights of the rows, in inches."""
     width = ((WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns - _NEAR) / 2
     lines = [tallness[first : first + columns] for first in range(0, len(tallness), columns)]
     return width, [min(width * max(line), _TALLEST) for line in lines]

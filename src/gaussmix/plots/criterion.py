@@ -1,4 +1,4 @@
-"""`CriterionDisplay`: a criterion by number of components, with a line for each covariance model."""
+"""`CriterionDisplay`: a criterion by number of components, with a line for each covariance structure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaussmix.selection import SelectionTable
 
 MOST_NAMED = 4
-"""The number of models with colors and names; the others are gray. If there are only five, all are named."""
+"""Number of structures with colors and names; the others are gray. If there are only five, all are named."""
 
 _STYLES = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (8, 2)))
 _MARKERS = ("o", "s", "^", "D", "v")
@@ -24,9 +24,9 @@ _LINE_OF_WORDS = 13.0  # points
 
 
 class CriterionDisplay:
-    """A criterion by number of components, as differences from the best model, with a line for each covariance model.
+    """Criterion by number of components, relative to the best model, with a line for each covariance structure.
 
-    The best models have colors and names, the others are gray. Doubtful fits are hollow, and failed fits have no point.
+    The best structures have colors and names; the others are gray. Doubtful fits are hollow; failed fits have no point.
     Values far above the best model are cut off; for a number of components without a visible value, an arrow shows the
     smallest difference.
 
@@ -35,26 +35,26 @@ class CriterionDisplay:
     n_components : (m,) array-like of int
         Numbers of components, ascending.
     covariance_types : sequence of s str
-        Names of the covariance models.
+        Names of the covariance structures.
     values : (s, m) array-like
-        The criterion, lower for better models; NaN if there is no fit.
+        Values of the criterion, lower for better models; NaN where there is no fit.
     is_sound : (s, m) array-like of bool
-        False if a fit is doubtful.
+        Whether each fit is sound; False for doubtful fits.
     criterion : {"bic", "icl", "aic", "aicc", "cv"}
-        The name of the criterion.
+        Name of the criterion.
     best_n_components, best_covariance_type : int, str
-        The best model.
+        Number of components and covariance structure of the best model.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
     named_ : list of str
-        The models with names, best first.
+        Named covariance structures, best first.
     lines_ : dict
-        The line of each covariance model.
+        Line of each covariance structure.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class CriterionDisplay:
         search : GaussianMixtureIC
             A fitted search.
         criterion : str, optional
-            The criterion to show; by default that of the search.
+            Criterion to show; by default that of the search.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -119,10 +119,10 @@ class CriterionDisplay:
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(search)
-        from gaussmix.selection import SelectionTable  # scikit-learn comes with it
+        from gaussmix.selection import SelectionTable  # imports scikit-learn
 
         if not isinstance(getattr(search, "results_", None), SelectionTable):
-            raise TypeError(f"{type(search).__name__} has no results_: a fitted GaussianMixtureIC has")
+            raise TypeError(f"{type(search).__name__} has no results_; pass a fitted GaussianMixtureIC")
         return cls.from_table(search.results_, criterion=criterion, ax=ax, **shown)
 
     @classmethod
@@ -134,9 +134,9 @@ class CriterionDisplay:
         Parameters
         ----------
         table : SelectionTable
-            A table of models, such as the ``results_`` of a search.
+            Table of models, such as the ``results_`` of a search.
         criterion : str, optional
-            The criterion to show; by default that of the table.
+            Criterion to show; by default that of the table.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -170,13 +170,13 @@ class CriterionDisplay:
 
     @property
     def best_value(self) -> float:
-        """The criterion of the best model."""
+        """Criterion of the best model."""
         line = self.covariance_types.index(self.best_covariance_type)
         return float(self.values[line, np.flatnonzero(self.n_components == self.best_n_components)[0]])
 
     @property
     def differences(self) -> FloatArray:
-        """(s, m) the differences from the best model; negative for doubtful models that are lower."""
+        """Differences from the best model, (s, m); negative for doubtful models with a lower criterion."""
         return self.values - self.best_value
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -190,7 +190,7 @@ class CriterionDisplay:
         Returns
         -------
         CriterionDisplay
-            The display itself.
+            This display.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)
@@ -227,7 +227,7 @@ class CriterionDisplay:
         return self
 
     def _from_best_to_worst(self) -> list[int]:
-        """Sort the models by the lowest value of their sound fits; models without sound fits come last."""
+        """Sort the structures by the lowest value of their sound fits; those without sound fits come last."""
 
         def rank(line: int) -> tuple[bool, float]:
             sound = self.values[line][self.is_sound[line] & np.isfinite(self.values[line])]
@@ -240,7 +240,7 @@ class CriterionDisplay:
         return sorted(range(len(self.covariance_types)), key=rank)
 
     def _range(self, named: Sequence[int]) -> tuple[float, float]:
-        """Return limits 4 times the median difference of named models above and 2 times below, or the extremes."""
+        """Return limits 4 times the median difference of named lines above and 2 times below, or the extremes."""
         differences = self.differences
         finite = differences[np.isfinite(differences)]
         reach = 4 * float(np.median(np.abs(differences[named][np.isfinite(differences[named])]))) or 1.0
@@ -294,12 +294,12 @@ class CriterionDisplay:
             )  # fmt: skip
 
     def _end_of(self, line: int) -> float:
-        """Return the last difference of a model."""
+        """Return the last difference of a line."""
         difference = self.differences[line][np.isfinite(self.differences[line])]
         return float(difference[-1]) if difference.size else np.inf
 
     def _point_beyond(self, low: float, high: float, inks: Inks) -> None:
-        """Draw arrows at numbers of components whose best model is above or below the visible range."""
+        """Draw arrows at numbers of components whose best model is outside the visible range."""
         for column, number in enumerate(self.n_components.tolist()):
             difference = self.differences[:, column]
             difference = difference[np.isfinite(difference)]
@@ -313,9 +313,9 @@ class CriterionDisplay:
 
 
 def spread_apart(places: Sequence[float], apart: float) -> list[float]:
-    """Return the places, moved as little as possible so that neighbors have this distance."""
+    """Return the places, moved as little as possible, with at least the given distance between neighbors."""
     order = np.argsort(places, kind="stable")
-    groups: list[list[float]] = []  # sum of the wanted places of the lowest member, members
+    groups: list[list[float]] = []  # sum of the places wanted for the lowest member, members
     for place in np.asarray(places, dtype=np.float64)[order].tolist():
         groups.append([place, 1.0])
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] + apart * groups[-2][1] > groups[-1][0] / groups[-1][1]:

@@ -14,14 +14,14 @@ _NEAR = 0.02  # least distance of a label from other curves, as a share of the a
 
 
 class CurveLabels:
-    """Labels on curves, each at the point farthest from what it must not cover; limits of axes must be final."""
+    """Labels on curves, each at the point farthest from what it must not cover; set the axes limits before."""
 
     def __init__(self, axes: "Axes") -> None:
         self._axes = axes
         self._taken = np.empty((0, 2))
 
     def copy(self) -> Self:
-        """Return labels that avoid the same points, but not later labels of these."""
+        """Return a copy that avoids the same points; later labels of one are not avoided by the other."""
         copied = type(self)(self._axes)
         copied._taken = self._taken
         return copied
@@ -31,7 +31,7 @@ class CurveLabels:
         self._taken = np.concatenate([self._taken, self._placed(points)])
 
     def write(self, text: str, curve: FloatArray, color: str, size: float = 8, enough: float = np.inf) -> bool:
-        """Write at the first point with room ``enough``, or with the most room; return whether there was room."""
+        """Write at the first point with room ``enough``, else at the one with most room; return whether it had room."""
         from matplotlib.patheffects import withStroke
 
         inches = self._axes.transAxes + self._axes.figure.dpi_scale_trans.inverted()
@@ -52,7 +52,7 @@ class CurveLabels:
         return True
 
     def room(self, curve: FloatArray) -> FloatArray:
-        """(m,) the distance of each point of a curve from what labels avoid; 0 outside of the axes."""
+        """Return the distance of each point of a curve from what labels avoid, (m,); 0 outside the axes."""
         places, inside = self._placed(curve), self._inside(curve)
         if not len(self._taken):
             return np.where(inside, 1.0, 0.0)
@@ -61,11 +61,11 @@ class CurveLabels:
         return np.where(inside, KDTree(self._taken).query(places)[0], 0.0)
 
     def _inside(self, curve: FloatArray, half: FloatArray | float = 0.0) -> BoolArray:
-        """(m,) whether labels of this size are within the axes."""
+        """Return whether labels of this size at the points are within the axes, (m,)."""
         places = self._placed(curve)
         return np.asarray(((places > half) & (places < 1 - half)).all(axis=1))
 
     def _placed(self, points: FloatArray) -> FloatArray:
-        """Return the points as shares of the axes."""
+        """Return the points in axes coordinates."""
         transform = self._axes.transData + self._axes.transAxes.inverted()
         return np.asarray(transform.transform(points))

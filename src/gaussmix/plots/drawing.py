@@ -1,4 +1,4 @@
-"""Colors, axes, pictures and densities that figures have in common.
+"""Colors, axes, pictures and densities shared by all figures.
 
 Whole figures are independent of pyplot. A display draws on given axes, and by default on those of a new pyplot figure,
 as scikit-learn's displays do. Components have the colors of Okabe and Ito (Color Universal Design, 2008), which can be
@@ -22,13 +22,13 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 INK, QUIET, LINE, BARS = "#1a1a1a", "#5f6368", "#c8ccd0", "#dfe2e5"
 WIDTH, MARGIN, GAP, HEAD, LABEL, HISTOGRAM, FOOT = 12.0, 0.4, 0.25, 1.3, 0.42, 2.1, 0.5  # inches
 
-_LIGHT_PAPER, _BRIGHT = 0.4, 0.5  # luminances above which paper has dark inks, and a color has black words
-_SHOWN_PIXELS = 1200  # on the longer side of a picture in a figure
+_LIGHT_PAPER, _BRIGHT = 0.4, 0.5  # luminances above which a background has dark inks, and a color has black text
+_SHOWN_PIXELS = 1200  # pixels along the longer side of a picture in a figure
 
 
 @dataclass(frozen=True)
 class Inks:
-    """Colors other than those of components: words, secondary words, lines, bars and the background."""
+    """Colors of text, secondary text, lines, bars and the background."""
 
     ink: str
     quiet: str
@@ -75,7 +75,7 @@ def shown_figure(width: float, height: float) -> "Figure":
 
 
 def quiet_axes(axes: "Axes") -> Inks:
-    """Draw light ticks, and lines only on the left and at the bottom; return the inks."""
+    """Draw light ticks, and spines only on the left and at the bottom; return the inks."""
     inks = inks_of(axes)
     axes.tick_params(colors=inks.quiet, labelcolor=inks.quiet, labelsize=10, length=3)
     for side, spine in axes.spines.items():
@@ -104,7 +104,7 @@ def write_title(figure: "Figure", title: str, subtitle: str, left: float) -> Non
 
 
 def axes_in_line(figure: "Figure", top: float, height: float, places: int) -> list["Axes"]:
-    """Return axes side by side over the width of the figure; ``top`` and ``height`` in inches."""
+    """Return axes side by side across the figure; ``top`` and ``height`` are in inches."""
     whole_width, whole_height = figure.get_size_inches()
     width = (whole_width - 2 * MARGIN - (places - 1) * GAP) / places
     line = []
@@ -128,7 +128,7 @@ def name_axes(axes: "Axes", text: str, indent: float = 0) -> None:
 
 
 def shown_step(pixels: Rows) -> int:
-    """Return the step between lines, and between columns, of a picture that are shown."""
+    """Return the step at which rows and columns of a picture are shown."""
     return max(1, -(-max(pixels.shape[:2]) // _SHOWN_PIXELS))
 
 
@@ -159,16 +159,16 @@ def draw_densities(axes: "Axes", grid: FloatArray, densities: FloatArray, uprigh
 
 
 def words_on(color: str) -> str:
-    """Return black or white, whichever is readable on a color."""
+    """Return black or white, whichever is readable on the color."""
     return "black" if _luminance(color) > _BRIGHT else "white"
 
 
 def as_written(name: str) -> str:
-    """Escape a name so that matplotlib does not read it as a formula."""
+    """Escape a name so that matplotlib does not parse it as a formula."""
     return name.replace("$", r"\$")
 
 
 def color_of(component: int, inks: Inks = LIGHT) -> str:
-    """Return the color of a component; on dark paper black becomes white, and blue brighter."""
+    """Return the color of a component; on a dark background black becomes white and blue becomes brighter."""
     color = PALETTE[component % len(PALETTE)]
     return {"#000000": inks.ink, "#0072B2": "#2f8ad0"}.get(color, color) if inks is DARK else color

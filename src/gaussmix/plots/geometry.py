@@ -1,4 +1,4 @@
-"""Curves of a mixture, as arrays."""
+"""Functions that compute the curves of a mixture as arrays."""
 
 import math
 
@@ -19,14 +19,14 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     Parameters
     ----------
     probability : float
-        At least 0 and below 1.
+        Probability, at least 0 and below 1.
     n_features : int, default=2
-        The number of features of the normal distribution.
+        Number of features of the normal distribution.
 
     Returns
     -------
     float
-        The radius in standard deviations.
+        Radius in standard deviations.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     2.448
     """
     if not 0 <= probability < 1:
-        raise ValueError(f"probability must be at least 0 and below 1, got {probability}")
+        raise ValueError(f"probability must be at least 0 and below 1; got {probability}")
     return math.sqrt(2 * gammaincinv(n_features / 2, probability))
 
 
@@ -45,18 +45,18 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     Parameters
     ----------
     mean : (2,) array-like
-        The center.
+        Center of the ellipse.
     covariance : (2, 2) array-like
-        A positive-definite matrix.
+        Positive-definite matrix.
     radius : float, default=1.0
-        The Mahalanobis distance.
+        Mahalanobis distance of the points.
     n_points : int, default=181
-        The number of points; the last one equals the first.
+        Number of points; the last one equals the first.
 
     Returns
     -------
     (n_points, 2) array
-        The points, along the ellipse.
+        Points along the ellipse.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     angles = np.linspace(0.0, 2 * np.pi, n_points)
     circle = radius * np.column_stack([np.cos(angles), np.sin(angles)])
     variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-    root = directions * np.sqrt(np.maximum(variances, 0.0)) @ directions.T  # below 0 by rounding alone
+    root = directions * np.sqrt(np.maximum(variances, 0.0)) @ directions.T  # negative only by rounding
     return np.asarray(np.asarray(mean, dtype=np.float64) + circle @ root)
 
 
@@ -81,16 +81,16 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
     Parameters
     ----------
     mean : (d,) array-like
-        The center.
+        Center of the ellipse.
     covariance : (d, d) array-like
-        A positive-definite matrix.
+        Positive-definite matrix.
     radius : float, default=1.0
-        The Mahalanobis distance of the ends, in standard deviations.
+        Mahalanobis distance of the ends, in standard deviations.
 
     Returns
     -------
     (d, 2, d) array
-        The ends of the axes: axis, end, feature.
+        Ends of the axes, indexed by axis, end and feature.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
            [0., 1.]])
     """
     variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-    halves = (radius * np.sqrt(np.maximum(variances, 0.0)) * directions).T[::-1]  # below 0 by rounding alone
+    halves = (radius * np.sqrt(np.maximum(variances, 0.0)) * directions).T[::-1]  # negative only by rounding
     return np.asarray(np.asarray(mean, dtype=np.float64) + np.stack([-halves, halves], axis=1))
 
 
@@ -115,16 +115,16 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 <<
     Parameters
     ----------
     mixture : Mixture
-        A mixture with any number of features.
+        Mixture with any number of features.
     masses : (m,) array-like
         Masses above 0 and below 1.
     n_points : int, default=2**18
-        The least number of points.
+        Smallest number of points.
 
     Returns
     -------
     (m,) array
-        Log densities, in nats: a row is inside where ``mixture.log_density`` is at least this.
+        Log densities in nats; a row is inside if its ``mixture.log_density`` is at least this.
 
     Examples
     --------
@@ -137,14 +137,14 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 <<
     """
     wanted = np.asarray(masses, dtype=np.float64)
     if not ((wanted > 0) & (wanted < 1)).all():
-        raise ValueError(f"masses must be above 0 and below 1, got {wanted.tolist()}")
+        raise ValueError(f"masses must be above 0 and below 1; got {wanted.tolist()}")
     from scipy.stats.qmc import Sobol
 
     sequence = Sobol(mixture.n_features, seed=0)
     rows, shares = [], []
     for component in map(int, np.argsort(-mixture.weights)[: np.count_nonzero(mixture.weights)]):
         weight = mixture.weights[component]
-        even = sequence.random(1 << max(6, math.ceil(math.log2(n_points * weight)))) + 0.5**31  # 0 is no quantile
+        even = sequence.random(1 << max(6, math.ceil(math.log2(n_points * weight)))) + 0.5**31  # 0 has no quantile
         rows.append(mixture.means[component] + mixture.covariance.color(ndtri(even), component))
         shares.append(np.full(len(even), weight / len(even)))
     log_density = mixture.log_density(np.concatenate(rows))
@@ -159,16 +159,16 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
     Parameters
     ----------
     mixture : Mixture
-        A mixture with any number of features.
+        Mixture with any number of features.
     feature : int or str
-        The position or name of the feature.
+        Position or name of the feature.
     grid : (m,) array-like
         Values of the feature.
 
     Returns
     -------
     (k, m) array
-        The densities, per unit of the feature; their sum over components is the density of the mixture.
+        Densities per unit of the feature; their sum over components is the density of the mixture.
     """
     marginal = mixture.marginal([feature])
     deviations = np.sqrt(marginal.covariance.variances())  # (k, 1)
@@ -178,19 +178,19 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
 
 
 def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
-    """Return the least and the greatest value, with a margin on both sides.
+    """Return the smallest and the greatest value, with a margin on both sides.
 
     Parameters
     ----------
     values : array-like
         Finite numbers.
     margin : float, default=0.06
-        The margin, as a share of the distance between the two.
+        Margin as a share of the range.
 
     Returns
     -------
     tuple of two floats
-        The limits of an axis.
+        Limits of an axis.
     """
     low, high = float(np.min(values)), float(np.max(values))
     room = margin * (high - low) or 0.5

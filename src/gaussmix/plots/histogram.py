@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _FEWEST_BARS, _MOST_BARS, _POINTS = 10, 64, 512
-_EVERY_HALF = 2.0**52  # smaller floats have halves between integers
+_EVERY_HALF = 2.0**52  # float64 has half-integers below this
 
 
 @dataclass(kw_only=True, eq=False)
 class HistogramDisplay:
-    """One feature of rows and of a mixture: a histogram with the densities of the components.
+    """Histogram of one feature, with the densities of the components.
 
     Build it with `from_estimator`.
 
     Parameters
     ----------
     mixture : Mixture
-        The mixture of the feature shown.
+        Mixture of the feature shown.
     name : str
-        The name of the feature.
+        Name of the feature.
     view : two floats
-        The range of values.
+        Range of values.
     edges : (b + 1,) array
-        The edges of the bars.
+        Edges of the bars.
     heights : (b,) array
-        The heights of the bars, as a density with area 1; without rows there are none.
+        Heights of the bars, as a density with area 1; empty without rows.
     grid : (m,) array
         Values of the feature.
     densities : (k, m) array
-        The density of each component times its weight, per unit of the feature.
+        Density of each component times its weight, per unit of the feature.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class HistogramDisplay:
         Returns
         -------
         HistogramDisplay
-            The drawn display; its attributes have the numbers.
+            The drawn display; its attributes are the numbers shown.
         """
         whole = mixture_of(model)
         [position] = whole.positions([feature])
@@ -122,7 +122,7 @@ class HistogramDisplay:
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new pyplot figure.
         upright : bool, default=False
-            Whether the feature is the vertical axis.
+            Whether the feature is on the vertical axis.
         root : bool, default=False
             Whether the density has a square-root scale, on which small values remain visible (Tukey's rootogram).
         numbers : bool, default=True
@@ -131,7 +131,7 @@ class HistogramDisplay:
         Returns
         -------
         HistogramDisplay
-            The display itself.
+            This display.
         """
         ax = new_axes(6.4, 3.6) if ax is None else ax
         inks = quiet_axes(ax)
@@ -199,12 +199,12 @@ def draw_channel(axes: "Axes", mixture: Mixture, X: Rows, feature: int) -> None:
     """Draw the histogram of a channel of pixels, on axes with the name above them."""
     display = HistogramDisplay.from_estimator(mixture, X, feature=feature, ax=axes, root=True, numbers=False)
     if X.dtype != np.uint8:
-        axes.set_xlim(view_range(display.edges, 0.02))  # pixels have no other values, whatever the mixture has
+        axes.set_xlim(view_range(display.edges, 0.02))  # the mixture may extend beyond the values of pixels
     axes.set_xlabel("")
 
 
 def _bars(values: Rows, deviation: float) -> tuple[FloatArray, FloatArray]:
-    """Return edges and heights of bars of the width of Scott (1979); bars of integers end between integers."""
+    """Return edges and heights of bars of Scott's width (1979); edges of integer bars are between integers."""
     if not len(values):
         return np.empty(0), np.empty(0)
     values = np.asarray(values, dtype=np.float64)
@@ -218,6 +218,6 @@ def _bars(values: Rows, deviation: float) -> tuple[FloatArray, FloatArray]:
         step = math.ceil(length / n_bars)
         edges = least - 0.5 + step * np.arange(math.ceil(length / step) + 1)
     else:
-        edges = np.unique(np.linspace(least, max(greatest, least + length), n_bars + 1))  # the sum is rounded
+        edges = np.unique(np.linspace(least, max(greatest, least + length), n_bars + 1))  # the sum may be rounded
     counts = np.histogram(values, edges)[0]
     return np.asarray(edges), np.asarray(counts / (len(values) * np.diff(edges)))

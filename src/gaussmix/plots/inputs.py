@@ -1,4 +1,4 @@
-"""Inputs of displays: mixtures of fitted estimators, and rows as arrays or tables."""
+"""Inputs of displays: mixtures of fitted estimators, and rows of arrays or tables."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
 MOST_POINTS = 5_000
-"""The most rows that a display draws, chosen at random."""
+"""Greatest number of rows that a display draws; of more rows a random sample is drawn."""
 
 
 def mixture_of(model: Any) -> Mixture:
@@ -27,13 +27,13 @@ def mixture_of(model: Any) -> Mixture:
     sklearn.exceptions.NotFittedError
         If an estimator is not fitted.
     TypeError
-        For anything else.
+        If the model is anything else.
     """
     if isinstance(model, Mixture):
         return model
     if not hasattr(model, "fit"):
         within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
-        raise TypeError(f"a display needs a Mixture or a fitted estimator, got {type(model).__name__}{within}")
+        raise TypeError(f"model must be a Mixture or a fitted estimator; got {type(model).__name__}{within}")
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(model)
@@ -41,7 +41,7 @@ def mixture_of(model: Any) -> Mixture:
     if isinstance(getattr(fitted, "mixture_", None), Mixture):
         return fitted.mixture_
     if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
-        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ and covariances_ are needed")
+        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ or covariances_ is missing")
     weights = np.asarray(fitted.weights_, dtype=np.float64)
     return Mixture.from_parameters(
         weights / weights.sum(),
@@ -53,7 +53,7 @@ def mixture_of(model: Any) -> Mixture:
 
 
 def rows_of(mixture: Mixture, X: Any) -> Rows:
-    """Return the features of a mixture, in its order; the columns of a table are selected by name.
+    """Return the features of a mixture in its order; the columns of a table are selected by name.
 
     Raises
     ------
@@ -67,20 +67,20 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
 
 
 def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
-    """Return the names of all features or of some."""
+    """Return the names of all features, or of those at the positions."""
     names = mixture.names
     return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]
 
 
 def chosen_rows(n_rows: int, most: int = MOST_POINTS, seed: int = 0) -> IntArray:
-    """Return the positions of the rows to draw, in order; at most ``most``, chosen at random."""
+    """Return the positions of the rows to draw, in order; at most ``most`` are chosen at random."""
     if n_rows <= most:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(seed).choice(n_rows, most, replace=False, shuffle=False))
 
 
 def labeled_rows(mixture: Mixture, given: Rows | None) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Return the rows (m, d) to draw, their most probable components (m,), and the probabilities of these (m,)."""
+    """Return the rows (m, d) to draw, their most probable components (m,) and the responsibilities of these (m,)."""
     if given is None:
         return np.empty((0, mixture.n_features)), np.empty(0, dtype=np.int64), np.empty(0)
     rows = np.asarray(given[chosen_rows(len(given))], dtype=np.float64)

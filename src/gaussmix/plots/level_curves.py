@@ -1,6 +1,6 @@
 """Contours of the density and decision boundaries of a mixture of two features, as polylines.
 
-contourpy finds the curves on a grid; then each point is moved onto the exact curve. Only features smaller than a cell
+contourpy finds the curves on a grid; then each point is moved onto the exact curve. Only details smaller than a cell
 of the grid are missed.
 """
 
@@ -14,12 +14,12 @@ import numpy.typing as npt
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
-_STEPS = 8  # of Newton's method; three are enough unless a curve turns within a cell
+_STEPS = 8  # of Newton's method; three suffice unless a curve turns within a cell
 _HALVINGS = 30  # of a segment, to find where a third component becomes more probable
-_EQUAL = 1e-9  # nats: components with smaller differences of scores are equal
+_EQUAL = 1e-9  # nats; components whose scores differ less are equal
 
 Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-"""(m, 2) points to (m,) values and (m, 2) gradients."""
+"""Function of points (m, 2) that returns values (m,) and gradients (m, 2)."""
 
 
 def density_contours(
@@ -30,16 +30,16 @@ def density_contours(
     Parameters
     ----------
     mixture : Mixture
-        A mixture with two features.
+        Mixture with two features.
     x, y : (m,) and (l,) array-likes
-        The grid: increasing values of both features. Features smaller than a cell are missed.
+        Grid of increasing values of both features. Details smaller than a cell are missed.
     levels : sequence of float
         Log densities, such as those of `mass_levels`.
 
     Returns
     -------
     list of lists of (points, 2) arrays
-        The lines of each level; the last point of a closed line equals the first.
+        Lines of each level; the last point of a closed line equals the first.
 
     Examples
     --------
@@ -66,20 +66,20 @@ def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) ->
     """Return the boundaries between regions in which different components are most probable.
 
     The boundary between two components is where their scores are equal: a line if they have the same covariance, else
-    a conic (Bishop 2006, section 4.2.1). Parts on which a third component is more probable are left out.
+    a conic (Bishop 2006, section 4.2.1). Parts where a third component is more probable are omitted.
 
     Parameters
     ----------
     mixture : Mixture
-        A mixture with two features.
+        Mixture with two features.
     x, y : (m,) and (l,) array-likes
-        The grid: increasing values of both features. Features smaller than a cell are missed.
+        Grid of increasing values of both features. Details smaller than a cell are missed.
 
     Returns
     -------
     list of (points, 2) arrays
-        Curves between two components; the last point of a closed curve equals the first. Components of weight zero have
-        no boundaries, and there are none between equal components.
+        Curves between two components; the last point of a closed curve equals the first. Components of weight zero, and
+        pairs of equal components, have no boundaries.
 
     Examples
     --------
@@ -107,12 +107,12 @@ def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) ->
 
 
 class _Scores:
-    """log(weight) + log density of each component of positive weight; equal components count once."""
+    """Scores log(weight) + log density of the components of positive weight; equal components are merged."""
 
     def __init__(self, mixture: Mixture) -> None:
         if mixture.n_features != 2:
             raise ValueError(
-                f"curves need a mixture with two features, this one has {mixture.n_features}: use "
+                f"mixture must have two features for curves; it has {mixture.n_features}: use "
                 "mixture.marginal((first, second))"
             )
         covariances = mixture.covariance.dense()
@@ -121,7 +121,7 @@ class _Scores:
         chosen = np.flatnonzero((mixture.weights > 0) & ~np.tril(same, -1).any(axis=1))
         self.means = mixture.means[chosen]
         roots = [mixture.covariance.color(np.eye(2), int(component)).T for component in chosen]
-        self.roots = np.linalg.inv(roots)  # (k, 2, 2), lower triangles
+        self.roots = np.linalg.inv(roots)  # (k, 2, 2), lower triangular
         self.offsets = np.log(mixture.weights[chosen] / (2 * np.pi)) + np.log(np.diagonal(self.roots, 0, 1, 2)).sum(1)
 
     def of(self, points: FloatArray, components: Sequence[int] | slice = slice(None)) -> FloatArray:
@@ -146,7 +146,7 @@ class _Scores:
     def _with_slopes(
         self, points: FloatArray, of: Sequence[int] | slice = slice(None)
     ) -> tuple[FloatArray, Callable[[], tuple[FloatArray, FloatArray]]]:
-        """Return scores (k, m), and a function that returns both parts of their gradients."""
+        """Return scores (k, m) and a function that returns both parts of their gradients."""
         (x, y), (center_x, center_y) = points.T, self.means[of].T[:, :, None]
         across, skew, along = (self.roots[of, row, column][:, None] for row, column in ((0, 0), (1, 0), (1, 1)))
         first = across * (x - center_x)  # whitened: L^-1 (x - mean)
@@ -185,7 +185,7 @@ def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> Fl
     moved = points
     for _ in range(_STEPS):
         values, slopes = field(moved)
-        slopes = slopes * cell  # a cell is the unit of both directions
+        slopes = slopes * cell  # in units of a cell
         steepness = np.maximum((slopes**2).sum(axis=1), np.finfo(np.float64).tiny)
         moved = moved - (values / steepness)[:, None] * slopes * cell
         astray = (np.abs(moved - points) > 2 * cell).any(axis=1)
@@ -194,7 +194,7 @@ def _moved(points: FloatArray, field: Field, x: FloatArray, y: FloatArray) -> Fl
 
 
 def _neighbors(best: IntArray, n_components: int) -> Iterator[tuple[int, int, slice, slice]]:
-    """Yield pairs of components that are best at points less than three cells apart, and their part of the grid."""
+    """Yield pairs of components that are most probable within three cells of each other, and their part of the grid."""
     codes, places = [], []
     for down, right in (
         (0, 1),
@@ -239,7 +239,7 @@ def _stretches_on_top(
 
     if seen.all():
         return [curve]
-    if (curve[0] == curve[-1]).all():  # a closed curve begins at a hidden point
+    if (curve[0] == curve[-1]).all():  # start a closed curve at a hidden point
         start = int(np.argmin(seen))
         curve, seen = np.roll(curve[:-1], -start, axis=0), np.roll(seen[:-1], -start)
         curve, seen = np.append(curve, curve[:1], axis=0), np.append(seen, seen[0])

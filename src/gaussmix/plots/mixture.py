@@ -1,4 +1,4 @@
-"""`MixtureDisplay`: two features of a mixture, with rows, density, ellipses and boundaries."""
+"""`MixtureDisplay`: two features of a mixture, with rows, density, ellipses and decision boundaries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,57 +34,58 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 NAMED_CONTOURS = (0.9, 0.99, 0.999)
-"""The masses of the labeled contours of the mixture, which are edges of shades too."""
+"""Shares of the mixture inside the labeled contours, which are also edges of gray regions."""
 
-_MOST_COMPARED = 40  # components that are tried for labels
+_MOST_COMPARED = 40  # components tried for labels
 _COARSEST, _FINEST = 200, 1000  # lines of the grid in each direction
 
 
 @dataclass(kw_only=True, eq=False)
 class MixtureDisplay:
-    """Two features of a mixture: rows, density, ellipses and boundaries.
+    """Plot of two features of a mixture: rows, density, ellipses and decision boundaries.
 
     The display follows figure 9-16 of Geron's Hands-On Machine Learning. Build it with `from_estimator`. Rows have the
-    color of their most probable component; less certain rows are fainter. Ellipses contain the labeled shares of their
-    component, gray shades those of the mixture. On dashed lines two components are equally probable.
+    color of their most probable component; less certain rows are fainter. Each ellipse contains the labeled share of
+    its component, and each gray region the labeled share of the mixture. Dashed lines are decision boundaries: the two
+    most probable components have equal probability there.
 
     Parameters
     ----------
     mixture : Mixture
-        The mixture of the two features shown.
+        Mixture of the two features shown.
     names : list of two str
         Names of the features.
     view : two pairs of float
-        The ranges of the features.
+        Plotted range (low, high) of each feature.
     rows : (m, 2) array
-        The rows to draw.
+        Rows to draw.
     labels : (m,) array
-        The most probable component of each row, given all features.
+        Most probable component of each row, given all features.
     certainty : (m,) array
-        The probability of that component.
+        Responsibility of the most probable component.
     masses : tuple of float
-        The shares of a component that its ellipses contain, ascending.
+        Shares of a component that its ellipses contain, ascending.
     ellipses : (k, len(masses), points, 2) array
         Points of the ellipses.
     axes : (k, 2, 2, 2) array
-        The principal axes of the innermost ellipses: component, axis, end, feature.
+        Principal axes of the innermost ellipses, indexed by component, axis, end and feature.
     x, y : (l,) arrays
-        The grid.
+        Grid values of the two features.
     log_density : (l, l) array
-        The log density on the grid, in nats.
+        Log density on the grid, in nats.
     levels : (s,) array
-        The log densities at the edges of the shades.
+        Log densities at the edges of the gray regions.
     contours : dict of float to list of (points, 2) arrays
-        For each mass in `NAMED_CONTOURS`, the contours that contain it.
+        Contours that contain each mass in `NAMED_CONTOURS`.
     boundaries : list of (points, 2) arrays
-        The decision boundaries.
+        Decision boundaries.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -136,20 +137,25 @@ class MixtureDisplay:
         model : Mixture or fitted estimator
             A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows with all features of the model; of many rows some are drawn.
+            Rows with all features of the model. If there are many, a random sample of them is drawn.
         features : two positions or names, optional
-            The features to show; required if the model has more than two.
+            Features to show; required if the model has more than two.
         masses : sequence of float, default=(0.5, 0.95)
-            The shares of a component that its ellipses contain.
+            Shares of a component that its ellipses contain.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; limits that have been set are kept.
+            Axes to draw on; limits that were set before are kept.
         **shown
             Arguments of `plot`.
 
         Returns
         -------
         MixtureDisplay
-            The drawn display; its attributes have the numbers.
+            The drawn display; the plotted numbers are its attributes.
+
+        Raises
+        ------
+        ValueError
+            If the model has one feature, or if it has more than two and ``features`` does not name two of them.
         """
         whole = mixture_of(model)
         positions = two_positions(whole, features)
@@ -214,7 +220,7 @@ class MixtureDisplay:
         Returns
         -------
         MixtureDisplay
-            The display itself.
+            This display.
         """
         ax = new_axes(6.4, 5.4) if ax is None else ax
         inks = quiet_axes(ax)
@@ -249,7 +255,7 @@ class MixtureDisplay:
         draw_lines(ax, lines, colors=inks.quiet, linewidths=0.5, zorder=1)
 
     def _write_masses(self, ax: "Axes", inks: Inks, contours: bool, ellipses: bool, lines: list[FloatArray]) -> None:
-        """Write masses on contours, and on the ellipses of the component with the most room."""
+        """Label the contours, and the ellipses of the component with the most room, with their masses."""
         drawn = drawn_components(self.mixture)
         labels = CurveLabels(ax)
         labels.avoid(np.concatenate([self.mixture.means[drawn], *lines]))
@@ -274,24 +280,24 @@ class MixtureDisplay:
 
 
 def two_positions(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
-    """Return the positions of the two features; the messages of errors suggest alternatives."""
+    """Return the positions of the two features; raise a ValueError if there are not exactly two."""
     if mixture.n_features == 1:
-        raise ValueError("the mixture has one feature: HistogramDisplay shows it")
+        raise ValueError("the mixture has one feature; use HistogramDisplay")
     if features is None:
         if mixture.n_features > 2:
             raise ValueError(
-                f"the mixture has {mixture.n_features} features, but this display shows two: choose them, such as "
+                f"the mixture has {mixture.n_features} features, but this display shows two: choose two, such as "
                 "features=(0, 1), or use PairsDisplay to show all pairs"
             )
         return [0, 1]
     positions = mixture.positions(features)
     if len(positions) != 2:
-        raise ValueError(f"features must be two, got {list(features)}")
+        raise ValueError(f"features must be two positions or names; got {list(features)}")
     return positions
 
 
 def _fixed_view(ax: "Axes | None", views: Sequence[Range]) -> tuple[Range, Range]:
-    """Return the limits of the axes if they have been set, else those of the views."""
+    """Return the limits of the axes if they were set, else those of the views."""
     x = views[0] if ax is None or ax.get_autoscalex_on() else ax.get_xlim()
     y = views[1] if ax is None or ax.get_autoscaley_on() else ax.get_ylim()
     return (min(x), max(x)), (min(y), max(y))

@@ -16,7 +16,7 @@ from gaussmix.plots.pairs import PairsDisplay
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_TITLED = 1.0  # inches above the axes
+_TITLED = 1.0  # inches for the title above the axes
 
 
 def model_figure(
@@ -27,25 +27,25 @@ def model_figure(
     title: str | None = None,
     dark: bool = False,
 ) -> "Figure":
-    """Draw one feature as a `HistogramDisplay`, two as a `scatter_figure`, and more as a `PairsDisplay`.
+    """Draw one feature as `HistogramDisplay`, two as `scatter_figure`, and more as `PairsDisplay`.
 
     Parameters
     ----------
     mixture : Mixture
-        A mixture with any number of features.
+        Mixture with any number of features.
     X : (n, d) array-like, optional
         Rows with all features of the mixture.
     features : positions or names, optional
-        The features to show; by default all.
+        Features to show; by default all.
     title : str, optional
-        The title; by default the numbers of components and rows.
+        Title; by default the numbers of components and rows.
     dark : bool, default=False
         Whether the background is dark.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A figure independent of pyplot, for `write_figure`.
+        Figure independent of pyplot, for `write_figure`.
     """
     chosen = list(range(mixture.n_features)) if features is None else list(features)
     if len(chosen) == 2:
@@ -58,7 +58,7 @@ def model_figure(
     figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, 0.99 - _TITLED / height))
     if n == 1:
         HistogramDisplay.from_estimator(mixture, X, feature=chosen[0], ax=figure.add_subplot(facecolor="none"))
-        subtitle = "Bars: rows. Curves: components and their sum (dashed)."
+        subtitle = "Bars: rows. Curves: components, and their sum (dashed)."
     else:
         with rc_context({"axes.facecolor": "none"}):  # transparent
             PairsDisplay.from_estimator(mixture, X, features=chosen, figure=figure)
@@ -76,18 +76,18 @@ def scatter_figure(
     labels: tuple[str, str] | None = None,
     dark: bool = False,
 ) -> "Figure":
-    """Draw two features of a mixture and rows: a `MixtureDisplay`, with a `HistogramDisplay` on two sides.
+    """Draw two features as a `MixtureDisplay` with a `HistogramDisplay` on two sides.
 
     Parameters
     ----------
     mixture : Mixture
-        A mixture with two features or more.
+        Mixture with two or more features.
     X : (n, d) array-like, optional
         Rows with all features of the mixture.
     features : two positions or names, default=(0, 1)
-        The features to show.
+        Features to show.
     title : str, optional
-        The title; by default the numbers of components and rows.
+        Title; by default the numbers of components and rows.
     labels : two str, optional
         Labels of the axes; by default the names of the features.
     dark : bool, default=False
@@ -96,7 +96,7 @@ def scatter_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        For `write_figure`.
+        Figure for `write_figure`.
     """
     figure = _paper(8.4, 7.4, dark)
     grid = figure.add_gridspec(
@@ -115,7 +115,7 @@ def scatter_figure(
     write_title(
         figure,
         title or _default_title(mixture, X),
-        "Ellipses: shares of each component. Gray lines: shares of the mixture. Dashed: decision boundaries.",
+        "Ellipses contain shares of each component, gray lines shares of the mixture. Dashed: decision boundaries.",
         left=0.095,
     )
     return figure

@@ -1,4 +1,4 @@
-"""Figures as files and as bytes."""
+"""Output of figures as files and as bytes."""
 
 import io
 from collections.abc import Callable
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
-    """Write a figure in the format of the path's suffix, 150 dots per inch.
+    """Write a figure in the format of the path's suffix, with 150 dots per inch.
 
     Parameters
     ----------
     path : str or path
-        A path that ends with .png, .pdf, .svg or another format of matplotlib.
+        Path that ends with .png, .pdf, .svg or another format of matplotlib.
     figure : matplotlib.figure.Figure
-        The figure to write.
+        Figure to write.
     """
     figure.savefig(path, dpi=150)
 
 
 def png_of(draw: "Callable[[Figure], object]", width: float, height: float, dpi: float = 192) -> bytes:
-    """Return a figure drawn by ``draw`` as a PNG of ``dpi`` dots per inch, without pyplot."""
+    """Return a figure drawn by ``draw`` as PNG with ``dpi`` dots per inch, without pyplot."""
     figure = new_figure(width, height)
     figure.set_layout_engine("constrained")
     draw(figure)

@@ -32,46 +32,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_FEATURES = 8
-"""The most features in a display."""
+"""Greatest number of features in a display."""
 
 MOST_NUMBERS = 12
-"""The most components whose centers have numbers."""
+"""Greatest number of components whose centers are numbered."""
 
 _COARSEST, _FINEST = 80, 140  # lines of the grid in each direction
 
 
 @dataclass(kw_only=True, eq=False)
 class PairsDisplay:
-    """All pairs of features of a mixture, and each feature alone.
+    """Plots of all pairs of features of a mixture, and of each single feature.
 
-    Build it with `from_estimator`. On the diagonal is a `HistogramDisplay` of each feature; below it are the rows, with
-    ellipses that contain a share of each component; above it is the density of the pair.
+    Build it with `from_estimator`. The diagonal has a `HistogramDisplay` of each feature; below it are the rows, with
+    ellipses that contain a share of each component; above it is the density of each pair.
 
     Parameters
     ----------
     mixture : Mixture
-        The mixture of the features shown.
+        Mixture of the features shown.
     names : list of str
         Names of the features.
     views : list of pairs of float
-        The range of each feature.
+        Range of each feature.
     rows : (m, d) array
-        The rows to draw.
+        Rows to draw.
     labels : (m,) array
-        The most probable component of each row, given all features.
+        Most probable component of each row, given all features.
     certainty : (m,) array
-        The probability of that component.
+        Responsibility of that component.
     mass : float
-        The share of a component that its ellipse contains.
+        Share of a component that its ellipse contains.
     histograms : list of HistogramDisplay
-        The histogram of each feature.
+        Histogram of each feature.
 
     Attributes
     ----------
     axes_ : (d, d) array of matplotlib.axes.Axes
-        The axes of the plots.
+        Axes of the plots.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -116,13 +116,13 @@ class PairsDisplay:
         model : Mixture or fitted estimator
             A model of gaussmix or scikit-learn.
         X : (n, d) array-like or table, optional
-            Rows with all features of the model; of many rows some are drawn, but histograms count all.
+            Rows with all features of the model; of many rows a sample is drawn, but histograms count all.
         features : positions or names, optional
-            Two to `MOST_FEATURES` features; required if the model has more.
+            Two to `MOST_FEATURES` features to show; required if the model has more.
         mass : float, default=0.95
-            The share of a component that its ellipse contains.
+            Share of a component that its ellipse contains.
         figure : matplotlib.figure.Figure, optional
-            An empty figure.
+            Empty figure.
         **shown
             Arguments of `plot`.
 
@@ -154,14 +154,14 @@ class PairsDisplay:
         Parameters
         ----------
         figure : matplotlib.figure.Figure, optional
-            An empty figure; by default a new pyplot figure.
+            Empty figure; by default a new pyplot figure.
         density : bool, default=True
             Whether to draw the density above the diagonal.
 
         Returns
         -------
         PairsDisplay
-            The display itself.
+            This display.
         """
         d = self.mixture.n_features
         figure = shown_figure(1.2 + 1.8 * d, 1.0 + 1.6 * d) if figure is None else figure
@@ -220,7 +220,7 @@ class PairsDisplay:
             axes.scatter(x, y, s=16, color=colors, edgecolors=inks.paper, linewidths=0.6, zorder=5)
 
     def _finish(self, axes: "Axes", line: int, column: int) -> None:
-        """Set the ranges of the features; names and ticks are only at the edges of the matrix."""
+        """Set the ranges of the features; keep names and ticks only at the edges of the matrix."""
         axes.set_xlim(self.views[column])
         if line != column:
             axes.set_ylim(self.views[line])
@@ -239,16 +239,16 @@ class PairsDisplay:
 
 
 def _steps(low: float, high: float) -> int:
-    """Return the number of steps of an axis for which the numbers do not overlap."""
+    """Return the number of steps of an axis at which tick labels do not overlap."""
     decimals = max(0, -math.floor(math.log10((high - low) / 4)))
     length = max(len(f"{edge:.{decimals}f}") for edge in (low, high))
     return 4 if length <= 4 else 3 if length <= 6 else 2
 
 
 def _some(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
-    """Return the positions of two to eight features; the messages of errors suggest alternatives."""
+    """Return the positions of two to eight features; error messages suggest alternatives."""
     if mixture.n_features == 1:
-        raise ValueError("the mixture has one feature: HistogramDisplay shows it")
+        raise ValueError("the mixture has one feature; use HistogramDisplay")
     positions = list(range(mixture.n_features)) if features is None else mixture.positions(features)
     if len(positions) > MOST_FEATURES:
         raise ValueError(
@@ -256,5 +256,5 @@ def _some(mixture: Mixture, features: Sequence[int | str] | None) -> list[int]:
             f"features={tuple(range(4))}"
         )
     if len(positions) < 2:
-        raise ValueError(f"features must be at least two, got {list(features or [])}; HistogramDisplay shows one")
+        raise ValueError(f"features must be at least two; got {list(features or [])}: use HistogramDisplay for one")
     return positions

@@ -1,4 +1,4 @@
-"""`ResponsibilityDisplay`: the responsibilities of all rows, and which rows are doubtful."""
+"""`ResponsibilityDisplay`: the responsibilities of all rows, with doubtful rows marked."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 MOST_BINS = 1_000
-"""The most rows that are drawn one by one; more rows are averaged in bins."""
+"""Greatest number of rows drawn one by one; more rows are averaged in bins."""
 
 _PIECE = 1 << 16  # rows whose responsibilities are in memory at a time
-_SEEN = 1e-3  # bands that are lower everywhere are not drawn
+_SEEN = 1e-3  # smallest height of a drawn band
 
 
 class ResponsibilityDisplay:
-    """The responsibilities of rows, as stacked bands.
+    """Responsibilities of rows, as stacked bands.
 
     Rows are side by side, grouped by their most probable component and sorted by its responsibility. The
     responsibilities of a row are stacked, with the most probable component at the bottom. Rows whose largest
-    responsibility is below a threshold are doubtful, and marked by a bar below.
+    responsibility is below a threshold are doubtful and are marked by a bar below.
 
     Parameters
     ----------
     bands : (m, k) array-like
-        Mean responsibilities of m bins of the sorted rows; if there are few rows, each has its own bin.
+        Mean responsibilities of m bins of the sorted rows; few rows have one bin each.
     edges : (m + 1,) array-like of int
-        The first row of each bin, in the sorted order, and the number of rows at the end.
+        First row of each bin, in the sorted order, followed by the number of rows.
     counts : (k,) array-like of int
-        The number of rows of each component.
+        Number of rows of each component.
     doubtful : (q,) array-like of int
-        The positions of the doubtful rows, least certain first.
+        Positions of the doubtful rows, least certain first.
     doubtful_counts : (k,) array-like of int
-        The number of doubtful rows of each component.
+        Number of doubtful rows of each component.
     threshold : float
-        Rows whose largest responsibility is below this are doubtful.
+        Largest responsibility below which a row is doubtful.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class ResponsibilityDisplay:
         X : (n, d) array-like
             Rows with all features of the mixture.
         threshold : float, default=0.8
-            Rows whose largest responsibility is below this are doubtful.
+            Largest responsibility below which a row is doubtful.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -110,7 +110,7 @@ class ResponsibilityDisplay:
             The drawn display.
         """
         if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold must be a probability, from 0 to 1; got {threshold}")
+            raise ValueError(f"threshold must be from 0 to 1; got {threshold}")
         mixture = mixture_of(model)
         rows = rows_of(mixture, X)
         k, n = mixture.n_components, len(rows)
@@ -140,12 +140,12 @@ class ResponsibilityDisplay:
 
     @property
     def n_rows(self) -> int:
-        """The number of rows."""
+        """Number of rows."""
         return int(self.counts.sum())
 
     @property
     def n_doubtful(self) -> int:
-        """The number of doubtful rows."""
+        """Number of doubtful rows."""
         return len(self.doubtful)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -159,7 +159,7 @@ class ResponsibilityDisplay:
         Returns
         -------
         ResponsibilityDisplay
-            The display itself.
+            This display.
         """
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)
@@ -215,14 +215,14 @@ class ResponsibilityDisplay:
 
 
 def _in_pieces(mixture: Mixture, rows: npt.NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield slices of the rows, and their responsibilities."""
+    """Yield slices of the rows and their responsibilities."""
     for begin in range(0, len(rows), _PIECE):
         where = slice(begin, begin + _PIECE)
         yield where, mixture.responsibilities(rows[where])
 
 
 def _edges(counts: IntArray) -> IntArray:
-    """(m + 1,) the edges of bins of sorted rows of about equal size; no bin has rows of two components."""
+    """Return the edges (m + 1,) of bins of sorted rows of about equal size, each with rows of one component."""
     n = int(counts.sum())
     edges = [0]
     for count in counts.tolist():

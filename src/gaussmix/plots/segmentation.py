@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 SHOWN = ("segments", "picture", "certainty")
 """Views of `SegmentationDisplay.plot` besides the probability of a class."""
 
-_CHECKS = np.array([0.90, 0.78])  # grays of masked pixels
+_CHECKS = np.array([0.90, 0.78])  # gray levels of masked pixels
 _SQUARES = 48  # checks along the longer side
-_LIGHT, _DARK = 0.98, 0.12  # grays of certain pixels, and of pixels with equally probable classes
+_LIGHT, _DARK = 0.98, 0.12  # gray levels of certain pixels, and of pixels with equally probable classes
 
 
 class SegmentationDisplay:
-    """Displays a picture or a slice of a volume: its segments, their certainty, or the probability of one class.
+    """Display of a picture or a slice of a volume: segments, certainty, or the probability of one class.
 
-    Pixels that do not count are drawn as a checkerboard.
+    Excluded pixels are drawn as a checkerboard.
 
     Parameters
     ----------
     picture : (h, w, 3) array-like of uint8
         Colors of the picture.
     labels : (h, w) array-like of int
-        The class of each pixel, 255 where it does not count.
+        Class of each pixel, 255 at excluded pixels.
     probabilities : (h, w, k) array-like
         Probability of each class.
     colors : (k, 3) array-like of uint8
@@ -98,11 +98,11 @@ class SegmentationDisplay:
         Parameters
         ----------
         segmenter : GaussianMixtureSegmenter
-            Fitted to this image or to similar images.
+            Segmenter fitted to this image or to similar images.
         image : array-like
-            One image, as for the segmenter.
+            Image, as for the segmenter.
         mask : array-like, optional
-            Nonzero where pixels count.
+            Nonzero at pixels to use.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -111,12 +111,12 @@ class SegmentationDisplay:
         Returns
         -------
         SegmentationDisplay
-            The display.
+            The drawn display.
         """
         if isinstance(image, list | tuple):
-            raise ValueError("image must be one array: a display shows one image")
+            raise ValueError("image must be a single array; got a list: make a display for each image")
         if not hasattr(segmenter, "smoothing"):
-            raise TypeError(f"a display of segments needs a fitted segmenter, got {type(segmenter).__name__}")
+            raise TypeError(f"segmenter must be a fitted GaussianMixtureSegmenter; got {type(segmenter).__name__}")
         values = np.asarray(image)
         labels = np.asarray(segmenter.predict(values, mask))
         probabilities = segmenter.predict_proba(values, mask)
@@ -146,17 +146,17 @@ class SegmentationDisplay:
 
     @property
     def visible(self) -> BoolArray:
-        """Pixels that count, ``(h, w)`` of bool."""
+        """Pixels that are not excluded, ``(h, w)`` of bool."""
         return np.asarray(self.labels != UNLABELED)
 
     @property
     def certainty(self) -> Rows:
-        """Probability of the most probable class, ``(h, w)``; 0 where a pixel does not count."""
+        """Probability of the most probable class, ``(h, w)``; 0 at excluded pixels."""
         return np.asarray(self.probabilities.max(axis=-1))
 
     @property
     def n_classes(self) -> int:
-        """Number of classes of the segmenter, also of those not in this plane."""
+        """Number of classes of the segmenter, including those absent from this plane."""
         return len(self.shares)
 
     def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
@@ -175,7 +175,7 @@ class SegmentationDisplay:
         Returns
         -------
         SegmentationDisplay
-            Itself.
+            This display.
         """
         pixels, title = self._view(show)
         pixels = np.where(self.visible[..., None], pixels, _checks(self.labels.shape)[..., None])
@@ -190,7 +190,7 @@ class SegmentationDisplay:
         return self
 
     def _draw_outlines(self) -> None:
-        """Draw light lines with dark edges, which are visible on any color."""
+        """Draw light lines with dark edges, visible on any color."""
         from matplotlib.patheffects import withStroke
 
         step = shown_step(self.labels)
@@ -214,7 +214,7 @@ class SegmentationDisplay:
                 least = 1 / self.n_classes
                 sure = (self.certainty - least) / max(1 - least, 1e-9)
                 gray = 255 * (_DARK + (_LIGHT - _DARK) * np.clip(sure, 0, 1))
-                return np.repeat(gray[..., None], 3, axis=-1), f"Certainty: light 1, dark {least:.2g}"
+                return np.repeat(gray[..., None], 3, axis=-1), f"Certainty: {least:.2g} (dark) to 1 (light)"
             case str():
                 number = -1
             case _:
@@ -225,7 +225,7 @@ class SegmentationDisplay:
             color = 255 * np.array(to_rgb(color_of(number)))
             share = f"{100 * self.shares[number]:.0f} %"
             pixels = 255 + self.probabilities[..., number, None] * (color - 255)
-            return pixels, f"Probability of class {number}, which has {share}"
+            return pixels, f"Probability of class {number} ({share} of the pixels)"
         raise ValueError(
             f"show must be one of {SHOWN} or the number of a class, from 0 to {self.n_classes - 1}; got {show!r}"
         )
@@ -246,8 +246,8 @@ def _displayed(values: npt.NDArray[Any], visible: BoolArray) -> Rows:
         values = values.mean(axis=-1, keepdims=True)
     if values.dtype == np.bool_:
         values = 255 * values.astype(np.uint8)
-    if values.dtype != np.uint8:
-        black, white = display_range(values[visible])
+    black, white = display_range(values[visible])
+    if values.dtype != np.uint8 or white < 255:
         values = to_bytes(np.where(visible[..., None], values, np.float64(black)), black, white)
     return np.broadcast_to(values, (*values.shape[:-1], 3))
 

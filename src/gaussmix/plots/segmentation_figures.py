@@ -40,12 +40,12 @@ def segmentation_figure(
     *,
     title: str | None = None,
 ) -> "Figure":
-    """Draw a picture, its segments, its probability maps, and histograms of the channels with component densities.
+    """Draw a picture with its segments, probability maps, and histograms of channels with component densities.
 
     Parameters
     ----------
     image, segments : (height, width), (height, width, 3) or (height, width, 4) arrays of uint8
-        The picture, and each pixel in the mean color of its segment.
+        The picture, and the picture with each pixel in the mean color of its segment.
     maps : (k, height, width) array of uint8
         255 times the probability of each component; the first `MOST_MAPS` are shown.
     mixture : Mixture
@@ -60,7 +60,7 @@ def segmentation_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        To be written by `write_figure`.
+        Figure for `write_figure`.
     """
     n_shown = min(mixture.n_components, MOST_MAPS)
     n_lines = -(-n_shown // 6)
@@ -99,7 +99,7 @@ def segmentation_figure(
     write_title(
         figure,
         title or f"{mixture.n_components} segments",
-        f"Middle: the probability of {which}, white is 0. Bottom: pixels by channel, component densities, their sum "
+        f"Middle: the probability of {which} (white: 0). Bottom: pixels by channel, component densities and their sum "
         "(dashed); square-root scale.",
         left=MARGIN / WIDTH,
     )

@@ -1,4 +1,4 @@
-"""`TraceDisplay`: the log-likelihood of each iteration, or the bound and the divergence of each step of EM."""
+"""`TraceDisplay`: log-likelihood of each iteration, or bound and divergence of each step of EM."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _E_STEP, _M_STEP = 0.25, 0.75  # within a pass
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a log-likelihood, relative to it
-_SEEN = 0.98  # of the total rise; later passes are too flat to be visible
-_MOST_LETTERS = 12  # passes that are labeled E and M
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # relative rounding error of a log-likelihood
+_SEEN = 0.98  # share of the total rise after which passes are too flat to be visible
+_MOST_LETTERS = 12  # passes labeled E and M
 _MANY = 60  # iterations; more have smaller points
 _GAP = PALETTE[1]
-_NAMED_AT = 0.8  # of the passes shown: position of the names
+_NAMED_AT = 0.8  # position of the names, as a share of the passes shown
 _LABELS = {  # by whether there is a bound, and whether distances are shown
     (False, False): "Log-likelihood, nats per row",
     (False, True): "Log-likelihood below its maximum, nats per row",
@@ -29,14 +29,14 @@ _LABELS = {  # by whether there is a bound, and whether distances are shown
 
 
 class TraceDisplay:
-    """The course of a fit; build it with `from_estimator` or `from_trace`.
+    """Plot of the log-likelihood during a fit. Build it with `from_estimator` or `from_trace`.
 
     Parameters
     ----------
     log_likelihood : (m + 1,) array-like
-        The log-likelihood at the start and after each of m iterations, in nats per row.
+        Log-likelihood at the start and after each of m iterations, in nats per row.
     bound, divergence : (m, 3) array-like, optional
-        Values before the E-step, after it and after the M-step, as in `gaussmix.diagnostics.em_trace.EMTrace`.
+        Values before the E-step, after the E-step and after the M-step, as in `gaussmix.diagnostics.em_trace.EMTrace`.
     accelerated : (m,) array-like of bool, optional
         Whether each iteration was accelerated; by default none was.
 
@@ -45,9 +45,9 @@ class TraceDisplay:
     log_likelihood, bound, divergence, accelerated : array, or None
         The parameters as arrays.
     ax_ : matplotlib Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        The figure of these axes.
+        Figure of these axes.
 
     Examples
     --------
@@ -79,12 +79,12 @@ class TraceDisplay:
 
     @classmethod
     def from_estimator(cls, model: Any, *, ax: "Axes | None" = None, **shown: Any) -> Self:
-        """Draw the iterations of the run that a fit kept.
+        """Draw the iterations of the run that gave the result of a fit.
 
         Parameters
         ----------
         model : fitted estimator
-            A `GaussianMixture` of gaussmix or scikit-learn; of a `GaussianMixtureIC` the best model is used.
+            `GaussianMixture` of gaussmix or scikit-learn, or `GaussianMixtureIC`, of which the best model is used.
         ax : matplotlib Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -104,7 +104,7 @@ class TraceDisplay:
         """
         if not hasattr(model, "fit"):
             raise TypeError(
-                f"model must be a fitted estimator, got {type(model).__name__}: use trace_em and from_trace for EM "
+                f"model must be a fitted estimator; got {type(model).__name__}: use trace_em and from_trace for EM "
                 "from a Mixture"
             )
         from sklearn.utils.validation import check_is_fitted
@@ -116,7 +116,7 @@ class TraceDisplay:
             if not hasattr(fitted, "lower_bounds_") or hasattr(fitted, "weight_concentration_prior_"):
                 raise TypeError(f"{type(model).__name__} keeps no log-likelihoods of its iterations")
             return cls(log_likelihood=fitted.lower_bounds_).plot(ax, **shown)
-        # fit_em asks for gains where it may extrapolate; the short runs of a race are plain EM
+        # only runs with acceleration request gains; the short runs of the search are plain EM
         accelerated = ~np.isnan(history["gain"][:-1]) & (fitted.acceleration == "auto")
         return cls(log_likelihood=history["log_likelihood"], accelerated=accelerated).plot(ax, **shown)
 
@@ -127,7 +127,7 @@ class TraceDisplay:
         Parameters
         ----------
         trace : EMTrace
-            The result of `gaussmix.trace_em`.
+            Result of `gaussmix.trace_em`.
         ax : matplotlib Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -149,16 +149,16 @@ class TraceDisplay:
         ax : matplotlib Axes, optional
             Axes to draw on; by default those of a new figure.
         distance : bool, optional
-            Whether to show, on a log scale, by how much everything is below the greatest log-likelihood of the path.
-            By default where there is no bound: steps of EM shrink like a geometric series, which is a line there.
+            Whether to show differences from the greatest log-likelihood of the run, on a log scale. By default only
+            without a bound; the steps of EM shrink like a geometric series, which is a straight line on this scale.
         passes : int, optional
-            How many of the passes to show, the first ones. By default all; of a bound that is not on a log scale, those
-            whose steps can be seen.
+            Number of passes to show, from the first. By default all; for a bound without the log scale, those
+            whose steps are visible.
 
         Returns
         -------
         TraceDisplay
-            The display itself.
+            This display.
         """
         ax = new_axes() if ax is None else ax
         inks = quiet_axes(ax)
@@ -185,9 +185,9 @@ class TraceDisplay:
         Returns
         -------
         edges : (2 m + 2,) array
-            0, the positions of each E-step and each M-step, and m.
+            Edges: 0, the positions of each E-step and each M-step, and m.
         log_likelihood, bound : (2 m + 1,) array
-            The values between one edge and the next.
+            Values between consecutive edges.
         """
         assert self.bound is not None
         m = len(self.bound)
@@ -209,7 +209,7 @@ class TraceDisplay:
             below = values > _ROUNDING * abs(top)
             numbers, values = numbers[below], values[below]
             axes.set_yscale("log")
-        accelerated = np.append(False, self.accelerated)[numbers]  # whether the step to each point was
+        accelerated = np.append(False, self.accelerated)[numbers]  # for the step that leads to each point
         axes.plot(numbers, values, color=inks.line, linewidth=1.2, zorder=1)
         for which, color, name, marker in (
             (~accelerated, inks.quiet, "plain EM", "o"),
@@ -259,7 +259,7 @@ def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lowe
     """Write names above and below the lines, and beside the largest gap after an M-step."""
     shown = np.flatnonzero(np.isfinite(upper) & np.isfinite(lower))
     if not shown.size:
-        return  # at the maximum from the start
+        return  # the start is the maximum
     place = shown[int(_NAMED_AT * (len(shown) - 1))]
     for line, name, color, up in (
         (upper, "log-likelihood", inks.ink, True),
@@ -269,7 +269,7 @@ def _name_lines(axes: "Axes", inks: Inks, x: FloatArray, upper: FloatArray, lowe
             name, (x[place], line[place]), xytext=(-6, 4) if up else (6, -5), textcoords="offset points", color=color,
             fontsize=10.5, ha="right" if up else "left", va="bottom" if up else "top",
         )  # fmt: skip
-    ends = np.arange(5, len(x) - 1, 4)  # of the gaps: every other state, each with two points
+    ends = np.arange(5, len(x) - 1, 4)  # ends of the gaps: every other state, with two points each
     ends = ends[np.isfinite(upper[ends]) & np.isfinite(lower[ends])]
     if ends.size:
         heights = [axes.transData.transform(np.column_stack([x, line]))[ends, 1] for line in (upper, lower)]

@@ -1,4 +1,4 @@
-"""`UncertaintyDisplay`: how uncertain the components of rows are."""
+"""`UncertaintyDisplay`: uncertainty of the components of rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _GRID = 200  # points along each side of the grid
-_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of uncertainty, at the edges of shades
+_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # uncertainties at the edges of shades
 _SMALL, _LARGE = 9.0, 110.0  # areas of points in square points, for uncertainty 0 and 0.5
-_FEW = 500  # points; more are smaller
+_FEW = 500  # points; if there are more, they are smaller
 
 
 class UncertaintyDisplay:
-    """Two features of rows; larger points are more uncertain: one minus their largest responsibility.
+    """Scatter plot of two features of rows, with the uncertainty (one minus the largest responsibility) as size.
 
-    If the mixture has only these two features, the background is shaded by the same measure. (With more features, it
-    depends on those that are not shown.)
+    If the mixture has only these two features, the background is shaded by uncertainty. (With more features, it
+    depends on the features that are not shown.)
 
     Parameters
     ----------
     rows : (m, 2) array-like
-        The two features of the drawn rows.
+        Values of the two features for the drawn rows.
     uncertainty : (m,) array-like
         One minus the largest responsibility of each row.
     labels : (m,) array-like of int
-        The most probable component of each row.
+        Most probable component of each row.
     names : two str
         Names of the features.
     n_rows : int, optional
-        The number of all rows, if only some are drawn.
+        Total number of rows, if only some are drawn.
     x, y : (w,) and (h,) array-like, optional
-        The grid of the background.
+        Grid of the background.
     surface : (h, w) array-like, optional
-        The uncertainty on the grid.
+        Uncertainty on the grid.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        The axes of the plot.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of these axes.
+        Figure of these axes.
 
     References
     ----------
@@ -105,7 +105,7 @@ class UncertaintyDisplay:
         ax: "Axes | None" = None,
         **shown: Any,
     ) -> Self:
-        """Draw rows and their uncertainty; of very many rows some are drawn, chosen at random.
+        """Draw rows and their uncertainty; of very many rows a random sample is drawn.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class UncertaintyDisplay:
         X : (n, d) array-like
             Rows with all features of the mixture.
         features : two positions or names, optional
-            The features to show; required if the mixture has more than two.
+            Features to show; required if the mixture has more than two.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
         **shown
@@ -156,7 +156,7 @@ class UncertaintyDisplay:
         Returns
         -------
         UncertaintyDisplay
-            The display itself.
+            This display.
         """
         from matplotlib.colors import LinearSegmentedColormap
 
@@ -187,7 +187,7 @@ class UncertaintyDisplay:
         )  # fmt: skip
         key.set_in_layout(True)
         some = "" if self.n_rows == len(self.rows) else f"; {len(self.rows):,} of {self.n_rows:,} rows"
-        axes.set_title(f"1 - largest responsibility{some}", loc="left", fontsize=10, color=inks.quiet)
+        axes.set_title(f"Uncertainty: 1 - largest responsibility{some}", loc="left", fontsize=10, color=inks.quiet)
         return self
 
 

@@ -1,4 +1,4 @@
-"""Selection of a model: criteria, the search over numbers of components and covariance models, explanations."""
+"""Model selection: criteria, the search over numbers of components and covariance models, and explanations."""
 
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.explanation import Explanation

@@ -1,4 +1,4 @@
-"""A cell of the table of models: one number of components, one covariance model, and the best fit that was found."""
+"""Cells of the table of models: a model and the best fit that was found."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,14 +18,14 @@ _NUMBERS_PER_PARAMETER = 2
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One model of a search.
+    """Model of a search, with its best fit.
 
     Attributes
     ----------
     spec : ModelSpec
         The model.
     fit : Fit or None
-        None if nothing could be fitted: ``failure`` says why.
+        The best fit; None if the model could not be fitted.
     update : MaximumLikelihood or None
         The M-step of the fit.
     soundness : Soundness or None
@@ -35,7 +35,7 @@ class Cell:
     seconds : float
         Time spent on the cell.
     failure : str
-        A sentence; empty if there is a fit.
+        Reason why there is no fit; empty if there is one.
     """
 
     spec: ModelSpec
@@ -55,7 +55,7 @@ class Cell:
         spec : ModelSpec
             The model.
         failure : str
-            Why there is no fit, a sentence.
+            Reason why there is no fit.
         seconds : float, default=0.0
             Time spent on the cell.
 
@@ -83,17 +83,17 @@ class Cell:
 
     @property
     def log_likelihood(self) -> float:
-        """In nats; NaN without a fit, like ``entropy``."""
+        """Log-likelihood in nats; NaN without a fit."""
         return self.fit.moments.log_likelihood if self.fit else float("nan")
 
     @property
     def entropy(self) -> float:
-        """Of the responsibilities, summed over the rows, in nats."""
+        """Entropy of the responsibilities, summed over the rows, in nats; NaN without a fit."""
         return self.fit.moments.entropy if self.fit else float("nan")
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters; 0 without a fit."""
+        """Number of free parameters; 0 without a fit."""
         return self.fit.mixture.n_parameters if self.fit else 0
 
     @property
@@ -103,16 +103,16 @@ class Cell:
 
     @property
     def n_unsound(self) -> int:
-        """How many components are not to be trusted."""
+        """Number of unsound components."""
         return self.soundness.n_unsound if self.soundness else 0
 
     def doubts(self) -> list[str]:
-        """Why the fit is not to be trusted.
+        """Return the reasons to doubt the fit.
 
         Returns
         -------
         list of str
-            The rests of sentences; none for a sound fit.
+            Phrases; empty for a sound fit.
         """
         if self.fit is None or self.soundness is None:
             return []
@@ -120,7 +120,7 @@ class Cell:
         troubles = {
             "empty": self.soundness.empty,
             "collapsed": self.soundness.collapsed,
-            "on too few rows": self.soundness.few,
+            "with too few rows": self.soundness.few,
             "spurious": self.soundness.spurious,
         }
         named = np.zeros(self.n_components, dtype=np.bool_)
@@ -130,10 +130,10 @@ class Cell:
             if found.size:
                 said.append(f"{plural('component', found.size)} {join_words(found, 4)} {word}")
         if self.fit.stop is Stop.START:
-            said.append(f"nothing sound found above {self.origin}")
+            said.append(f"no sound fit better than {self.origin}")
         elif not self.is_converged:
             said.append("not converged")
         numbers = self.fit.moments.weight * self.fit.mixture.n_features
         if numbers < _NUMBERS_PER_PARAMETER * self.n_parameters:
-            said.append(f"{self.n_parameters} parameters for {numbers:g} numbers")
+            said.append(f"{self.n_parameters} parameters for {numbers:g} data values")
         return said

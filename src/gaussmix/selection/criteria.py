@@ -1,7 +1,7 @@
-"""Criteria to choose a model by. Of all of them, lower is better.
+"""Criteria for the selection of a model; lower is better.
 
-``log_likelihood`` is that of all rows together, in nats, and ``n`` their number: the sum of the weights where rows have
-weights. Numbers or arrays, as NumPy broadcasts them.
+``log_likelihood`` is the log-likelihood of all rows in nats, ``n`` their number, or the sum of their weights. Arguments
+are numbers or arrays, which are broadcast.
 """
 
 from collections.abc import Callable
@@ -15,27 +15,27 @@ from gaussmix.core.typing import FloatArray
 
 _STEPS = (2.0, 6.0, 10.0)
 WORDS = ("weak", "positive", "strong", "decisive")
-"""What `differences_in_words` says, by rising difference."""
+"""Words of `differences_in_words`, in the order of increasing differences."""
 
 
 def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
-    """Bayesian information criterion (Schwarz, Annals of Statistics 6 (1978), 461-464): lower is better.
+    """Return the Bayesian information criterion (Schwarz, Annals of Statistics 6 (1978), 461-464).
 
-    ``-2 log_likelihood + n_parameters log n``; mclust's BIC is the same with the other sign.
+    ``-2 log_likelihood + n_parameters log n``; mclust's BIC has the opposite sign.
 
     Parameters
     ----------
     log_likelihood : array-like
-        Of all rows together, in nats.
+        Log-likelihood of all rows, in nats.
     n_parameters : array-like
-        Free parameters.
+        Number of free parameters.
     n : array-like
-        How many rows: the sum of their weights.
+        Number of rows, or the sum of their weights.
 
     Returns
     -------
     float or array
-        The criterion.
+        Lower is better.
 
     Examples
     --------
@@ -46,29 +46,28 @@ def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 
 
 def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike, entropy: npt.ArrayLike) -> Any:
-    """Integrated completed likelihood, by BIC: lower is better.
+    """Return the integrated completed likelihood, approximated by BIC.
 
-    ``bic + 2 entropy`` (McLachlan and Peel, Finite Mixture Models (2000), section 6.10.3, ICL-BIC): components that
-    overlap are charged for it. Biernacki, Celeux and Govaert (IEEE Transactions on Pattern Analysis and Machine
-    Intelligence 22 (2000), 719-725), and mclust after them, have -log p(label | x), each row's most probable label
-    alone, where the entropy has the average over all labels; it is at most the entropy. The entropy is smooth in the
-    parameters, and a pass over the rows gives it beside the likelihood.
+    ``bic + 2 entropy`` (McLachlan and Peel, Finite Mixture Models (2000), section 6.10.3, ICL-BIC) penalizes overlap
+    of components. Instead of the entropy, Biernacki, Celeux and Govaert (IEEE Transactions on Pattern Analysis and
+    Machine Intelligence 22 (2000), 719-725) and mclust use -log p(label | x) of each row's most probable label, which
+    is at most the entropy.
 
     Parameters
     ----------
     log_likelihood : array-like
-        Of all rows together, in nats.
+        Log-likelihood of all rows, in nats.
     n_parameters : array-like
-        Free parameters.
+        Number of free parameters.
     n : array-like
-        How many rows: the sum of their weights.
+        Number of rows, or the sum of their weights.
     entropy : array-like
-        Of the responsibilities, over all rows: `entropy`, or that of `gaussmix.core.moments.Moments`.
+        Entropy of the responsibilities of all rows: `entropy`, or that of `gaussmix.core.moments.Moments`.
 
     Returns
     -------
     float or array
-        The criterion.
+        Lower is better.
 
     Examples
     --------
@@ -79,23 +78,23 @@ def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 
 
 def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike | None = None) -> Any:
-    """Akaike's information criterion (IEEE Transactions on Automatic Control 19 (1974), 716-723): lower is better.
+    """Return Akaike's information criterion (IEEE Transactions on Automatic Control 19 (1974), 716-723).
 
     ``-2 log_likelihood + 2 n_parameters``.
 
     Parameters
     ----------
     log_likelihood : array-like
-        Of all rows together, in nats.
+        Log-likelihood of all rows, in nats.
     n_parameters : array-like
-        Free parameters.
+        Number of free parameters.
     n : array-like, optional
-        Not used: so that all criteria are called alike.
+        Not used; present for consistency with the other criteria.
 
     Returns
     -------
     float or array
-        The criterion.
+        Lower is better.
 
     Examples
     --------
@@ -106,23 +105,23 @@ def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
 
 
 def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
-    """AIC corrected for few rows (Hurvich and Tsai, Biometrika 76 (1989), 297-307): lower is better.
+    """Return AIC corrected for few rows (Hurvich and Tsai, Biometrika 76 (1989), 297-307).
 
-    ``aic + 2 p (p + 1) / (n - p - 1)`` with ``p = n_parameters``; infinite where there are no more rows than p + 1.
+    ``aic + 2 p (p + 1) / (n - p - 1)`` with ``p = n_parameters``; infinite if there are at most p + 1 rows.
 
     Parameters
     ----------
     log_likelihood : array-like
-        Of all rows together, in nats.
+        Log-likelihood of all rows, in nats.
     n_parameters : array-like
-        Free parameters.
+        Number of free parameters.
     n : array-like
-        How many rows: the sum of their weights.
+        Number of rows, or the sum of their weights.
 
     Returns
     -------
     float or array
-        The criterion.
+        Lower is better.
 
     Examples
     --------
@@ -136,19 +135,19 @@ def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Arra
 
 
 def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None = None) -> float:
-    """Sum over rows of ``-sum_k r log r``, in nats: zero when every row belongs to one component.
+    """Return the entropy ``-sum r log r`` of responsibilities, summed over rows and components.
 
     Parameters
     ----------
     responsibilities : (n, k) array-like
-        The probability of each component for each row.
+        Probability of each component for each row.
     row_weights : (n,) array-like, optional
-        How many rows each counts as.
+        Number of rows that each row counts as.
 
     Returns
     -------
     float
-        In nats.
+        In nats; 0 if the component of every row is certain.
 
     Examples
     --------
@@ -165,30 +164,30 @@ CRITERIA: dict[str, Callable[..., Any]] = {
     "aic": lambda log_likelihood, n_parameters, n, entropy: aic(log_likelihood, n_parameters),
     "aicc": lambda log_likelihood, n_parameters, n, entropy: aicc(log_likelihood, n_parameters, n),
 }
-"""By name, all as functions of log_likelihood, n_parameters, n and entropy."""
+"""Criteria by name, as functions of log_likelihood, n_parameters, n and entropy."""
 
 
 def differences_in_words(differences: npt.ArrayLike) -> Any:
-    """How much a difference of BIC says, of a worse model from the best one (lower is better, so differences are >= 0).
+    """Describe differences of BIC from the best model as strength of evidence.
 
-    "weak" below 2, "positive" below 6, "strong" up to 10, "decisive" above: the steps of Kass and Raftery (Journal of
-    the American Statistical Association 90 (1995), 773-795, section 3.2), whose words for the first and the last are
-    "not worth more than a bare mention" and "very strong". As odds they are 3, 20 and 150 to 1.
+    "weak" below 2, "positive" below 6, "strong" up to 10, "decisive" above: the categories of Kass and Raftery (Journal
+    of the American Statistical Association 90 (1995), 773-795, section 3.2), who call the first and the last "not worth
+    more than a bare mention" and "very strong". The limits correspond to odds of 3, 20 and 150 to 1.
 
     Parameters
     ----------
     differences : number or array-like
-        At least 0: those of two models' criteria.
+        Nonnegative differences of the criterion.
 
     Returns
     -------
     str, or an array of str
-        An infinite difference, of a model that could not be fitted, is decisive.
+        "decisive" for an infinite difference.
 
     Raises
     ------
     ValueError
-        When a difference is negative or NaN.
+        If a difference is negative or NaN.
 
     Examples
     --------
@@ -201,8 +200,7 @@ def differences_in_words(differences: npt.ArrayLike) -> Any:
     bad = np.flatnonzero(~(values >= 0))
     if bad.size:
         raise ValueError(
-            f"differences must be at least 0, the criterion less that of the best model; number {bad[0]} is "
-            f"{values.reshape(-1)[bad[0]]}"
+            f"differences from the best model must be at least 0; number {bad[0]} is {values.reshape(-1)[bad[0]]}"
         )
     steps = (values >= _STEPS[0]).astype(np.int64) + (values >= _STEPS[1]) + (values > _STEPS[2])
     words = np.asarray(WORDS)[steps]

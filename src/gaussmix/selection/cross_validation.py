@@ -1,4 +1,4 @@
-"""Cross-validated likelihood: each row judged by a fit that has not seen it."""
+"""Cross-validated log-likelihood."""
 
 import math
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from gaussmix.fitting.refit import refit, search_anew, stream
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What rows get from fits without them.
+    """Log densities of held-out rows.
 
     Attributes
     ----------
     log_density : (n,) array
         Log density of each row under the fit to the other folds, in nats.
     folds : (n,) array of int
-        The fold that each row is in.
+        Fold of each row.
     row_weights : (n,) array or None
-        How many rows each counts as.
+        Number of rows that each row counts as.
     """
 
     log_density: FloatArray
@@ -33,26 +33,26 @@ class HeldOut:
 
     @property
     def n(self) -> float:
-        """The sum of the weights of the rows."""
+        """Sum of the row weights."""
         return float(len(self.folds)) if self.row_weights is None else float(self.row_weights.sum())
 
     @property
     def mean(self) -> float:
-        """Mean log density of a row that was held out, in nats: higher is better."""
+        """Mean log density of held-out rows, in nats; higher is better."""
         return float(np.average(self.log_density, weights=self.row_weights))
 
     @property
     def criterion(self) -> float:
-        """``-2 n mean``, on the scale of the other criteria: lower is better."""
+        """Criterion ``-2 n mean``, on the scale of BIC and AIC; lower is better."""
         return -2 * self.n * self.mean
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, by the variance of the rows; infinite where a row has no density or there is one row only.
+        """Standard error of the mean; infinite if a row has density zero or there is only one row.
 
-        The folds share most of their rows, which it does not see (Bengio and Grandvalet, Journal of Machine Learning
-        Research 5 (2004), 1089-1105). Two models are compared by the error of the differences of their rows:
-        ``HeldOut(first.log_density - second.log_density, first.folds, first.row_weights)``.
+        It is estimated from the variance of the rows, and ignores that the fits share most of their rows (Bengio and
+        Grandvalet, Journal of Machine Learning Research 5 (2004), 1089-1105). To compare two models, use the error of
+        the differences, ``HeldOut(first.log_density - second.log_density, first.folds, first.row_weights)``.
         """
         if not np.isfinite(self.log_density).all() or self.n <= 1:
             return math.inf
@@ -69,37 +69,39 @@ def hold_out(
     seed: int = 0,
     start: Literal["warm", "cold"] = "warm",
 ) -> HeldOut:
-    """The log density of each row under a fit to the folds that it is not in.
+    """Compute the log density of each row under a fit to the other folds.
 
     Smyth, Model selection for probabilistic clustering using cross-validated likelihood, Statistics and Computing 10
     (2000), 63-72.
 
-    A warm start begins with the responsibilities that the full fit gives to the rows of the other folds. EM runs to
-    the top from there, so nothing of the held-out rows remains in the parameters; what may remain is the choice of
-    the basin, which the full fit made with them. A cold start searches anew in each fold, and leaks nothing.
+    A warm start runs EM to convergence from the responsibilities of the full fit. The held-out rows then influence
+    which optimum is found, but not its parameters. A cold start searches anew in each fold, so the held-out rows have
+    no influence.
 
-    Folds are drawn without regard to anything, and are as equal in their number of rows as can be. A row of weight 2
-    counts as two rows that are in one fold.
+    Folds are drawn at random, with numbers of rows that differ by at most one. A row of weight 2 counts as two rows of
+    the same fold.
 
     Parameters
     ----------
     rows : WeightedRows
+        Rows of the fit.
     mixture : Mixture
         The fit to all rows.
     update : MaximumLikelihood
-        Its M-step.
+        M-step of the fit.
     n_folds : int
-        From 2 to n; n leaves one row out at a time.
+        From 2 to n; n is leave-one-out cross-validation.
     seed : int
-        Of the folds; the same seed gives every model the same folds.
+        Seed of the folds; with the same seed, all models have the same folds.
     start : {"warm", "cold"}
+        Start of the fits to the other folds.
 
     Raises
     ------
     ValueError
-        When there are not so many rows, or too few are left for the components.
+        If there are fewer rows than folds, or fewer rows than components without a fold.
     FitFailedError
-        When a component collapses without one of the folds.
+        If a component collapses without one of the folds.
     """
     n = rows.n_rows
     if not 2 <= n_folds <= n:

@@ -1,4 +1,4 @@
-"""The explanation of the choice of a model, as text."""
+"""Explanation of the choice of a model, as text."""
 
 import math
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ _TIE = 2.0  # difference of a criterion
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a model was chosen; ``str`` returns the text.
+    """Explanation of why a model was chosen; ``str`` returns the text.
 
     Attributes
     ----------
     entries : tuple of Entry
-        The choice, then what it depends on; entries that need attention are flagged.
+        The choice and what it depends on; entries that need attention are flagged.
     """
 
     entries: tuple[Entry, ...]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The texts of the flagged entries."""
+        """Texts of the flagged entries."""
         return tuple(entry.text for entry in self.entries if entry.flagged)
 
     def __str__(self) -> str:
@@ -51,12 +51,13 @@ def explain(
     Parameters
     ----------
     table : SelectionTable
+        Table of models.
     margin_error : float
-        The standard error of the difference from the runner-up, for cross-validation.
+        Standard error of the difference from the runner-up, for cross-validation.
     weight : float
-        The sum of the weights of the rows.
+        Sum of the row weights.
     n_rows : int
-        The number of rows of positive weight.
+        Number of rows of positive weight.
     """
     entries = [
         Entry("chosen", _chosen(table), not table.is_sound[table.best]),
@@ -81,7 +82,7 @@ def summarize_choice(table: SelectionTable) -> str:
 
 
 def runner_up(table: SelectionTable) -> int | None:
-    """Return the line of the second-best model; a model with another name that equals the best does not count."""
+    """Return the line of the second-best model, ignoring other names of the best model."""
     families = table.families()
     return next((int(line) for line in table.ranked if families[line] != families[table.best]), None)
 
@@ -91,7 +92,7 @@ def _chosen(table: SelectionTable) -> str:
     count = int(table.is_sound.sum())
     text = f"{_describe(table, table.best)}: {name} {value:.2f}"
     if not count:
-        return f"{text}. No model is sound; this one is doubtful: {table.trouble[table.best]}."
+        return f"{text}. No model is sound; reasons to doubt this one: {table.trouble[table.best]}."
     others = f", the lowest of {count} sound models" if count > 1 else ", the only sound model"
     second = runner_up(table)
     if second is None:
@@ -111,12 +112,12 @@ def _runner_up(table: SelectionTable, margin_error: float) -> str:
     match table.criterion:
         case "bic":
             return text + (
-                f"A difference of BIC is about twice the log of a Bayes factor, here odds of {odds} to 1: "
+                f"A BIC difference is about twice the log of the Bayes factor, here odds of {odds} to 1: "
                 f"{differences_in_words(gap)} evidence (Kass and Raftery 1995: weak below 2, strong from 6, decisive "
                 "from 10)."
             )
         case "icl":
-            return text + f"ICL has no scale of its own; on that of BIC this is {differences_in_words(gap)} evidence."
+            return text + f"ICL has no scale of evidence; on that of BIC, this is {differences_in_words(gap)} evidence."
         case "cv":
             if not math.isfinite(margin_error):
                 return text.rstrip()
@@ -135,7 +136,7 @@ def _same(table: SelectionTable) -> str:
     same = [line for line in range(len(table)) if families[line] == families[table.best]]
     if len(same) < 2:
         return ""
-    return f"with one component {join_words(table.covariance_type[same])} are the same; the first represents all."
+    return f"with one component, {join_words(table.covariance_type[same])} are the same model."
 
 
 def _near(table: SelectionTable) -> str:
@@ -173,7 +174,7 @@ def _others(table: SelectionTable) -> str:
 
 
 def _best_by(table: SelectionTable, criterion: str) -> int | None:
-    """Return the line that another criterion would choose among the ranked models."""
+    """Return the line that a criterion chooses among the ranked models."""
     values = getattr(table, criterion)[table.ranked]
     if not np.isfinite(values).any():
         return None
@@ -189,7 +190,7 @@ def _overlap(table: SelectionTable) -> str:
     return (
         f"ICL, which favors separated clusters, chooses {_describe(table, line)}: some of the "
         f"{table.n_components[table.best]} components overlap and describe one cluster together. To find clusters, use "
-        "`merge_components(search.mixture_, X)` or `gaussmix report`; merging keeps all components."
+        "`merge_components(search.mixture_, X)` or `gaussmix report`; merging does not change the mixture."
     )
 
 
@@ -199,19 +200,18 @@ def _edge(table: SelectionTable) -> str:
         return ""
     if k == max(tried):
         return (
-            f"{k} is the largest number of components that was fitted: extend(X, n_components=range({k + 1}, {k + 5})) "
+            f"{k} is the largest number of components fitted: extend(X, n_components=range({k + 1}, {k + 5})) "
             f"adds more (on the command line, -k {min(tried)}:{k + 4})."
         )
     if k == min(tried) and k > 1:
         return (
-            f"{k} is the smallest number of components that was fitted: extend(X, n_components=range(1, {k})) adds "
-            "smaller ones."
+            f"{k} is the smallest number of components fitted: extend(X, n_components=range(1, {k})) adds smaller ones."
         )
     return ""
 
 
 def _lower_doubtful(table: SelectionTable) -> np.ndarray:
-    """Return the lines of doubtful models that are lower than a sound best model, lowest first."""
+    """Return the lines of doubtful models with a lower criterion than the sound best model, lowest first."""
     value = table.value if table.criterion != "cv" else table.bic
     lines = np.flatnonzero((table.status == "doubtful") & (value < value[table.best]) & table.is_sound[table.best])
     return np.asarray(lines[np.argsort(value[lines], kind="stable")])
@@ -224,15 +224,15 @@ def _doubtful(table: SelectionTable) -> str:
     lower = _lower_doubtful(table)
     text = f"{count} of {len(table)} models. "
     if not lower.size:
-        return text + "None has a better value than the chosen one."
+        return text + "None has a lower value than the chosen model."
     first = int(lower[0])
     name = CRITERION_NAMES[table.criterion if table.criterion != "cv" else "bic"]
     value = getattr(table, table.criterion if table.criterion != "cv" else "bic")
-    more = f" {lower.size - 1} more are lower, too." if lower.size > 1 else ""
+    more = f" {lower.size - 1} more are also lower." if lower.size > 1 else ""
     return (
         f"{text}{_describe(table, first)} has a {name} {value[table.best] - value[first]:.2f} below that of the chosen "
-        f"model, but is unsound: {table.trouble[first]}.{more} There the likelihood is unbounded, and criteria are not "
-        "valid."
+        f"model, but is unsound: {table.trouble[first]}.{more} The likelihood of such models is "
+        "unbounded, so criteria are not valid."
     )
 
 
@@ -251,8 +251,8 @@ def _weights(weight: float, n_rows: int) -> str:
     if not weight < n_rows:
         return ""
     return (
-        f"the weights of {n_rows} rows sum to {weight:g}, which criteria count as {weight:g} rows. Weights are numbers "
-        "of rows; rescale them if they mean something else."
+        f"the weights of {n_rows} rows sum to {weight:g}, so the criteria assume {weight:g} rows. Rescale the weights "
+        "if they are not numbers of rows."
     )
 
 

@@ -1,9 +1,9 @@
-"""The final runs of EM on all rows, and the order of likelihoods among nested models.
+"""Final runs of EM on all rows, and the order of likelihoods of nested models.
 
-A mixture of a structure is also one of every richer structure, and with a component doubled one of more components. The
-likelihood of a model can therefore be no lower than that of a special case; where it is, the search has missed an
-optimum. If no sound fit is as high as the sound fits of the special cases, the highest of these takes the place of the
-model: fits above it owe their likelihood to spurious components.
+A mixture of a structure is also a mixture of every richer structure, and, with a component duplicated, of more
+components. The maximum likelihood of a model is therefore at least that of its special cases; if a fit has less, the
+search has missed an optimum. If no sound fit of a model is as high as the sound fits of its special cases, the highest
+of these replaces it, because the likelihood of higher fits is due to spurious components.
 """
 
 import math
@@ -32,14 +32,16 @@ _MOST = 500  # more iterations, if the components are sound
 
 @dataclass(frozen=True, eq=False)
 class FinalFit:
-    """The final fit of a model.
+    """Final fit of a model.
 
     Attributes
     ----------
     fit : Fit
+        Result of EM on all rows.
     soundness : Soundness
+        Degenerate components.
     origin : str
-        The start that led to it.
+        Start that led to the fit.
     """
 
     fit: Fit
@@ -56,27 +58,29 @@ class FinalFit:
 
 
 class FinalFits:
-    """The final fits of all models of a table.
+    """Final fits of all models of a table.
 
     Parameters
     ----------
     engine : AbstractEngine
-        All rows.
+        Engine of all rows.
     data : SearchData
+        Rows, initial partitions and penalties.
     sweep : GridSweep
+        Search that found the optima.
     known : mapping from ModelSpec to Cell
         Cells that are not fitted again.
     deadline : float
-        By ``time.perf_counter()``.
+        Time of ``time.perf_counter()`` at which fits end.
 
     Attributes
     ----------
     fits : dict from ModelSpec to FinalFit
-        Of the models that were fitted, and of the known ones.
+        Final fits of the fitted and the known models.
     seconds : dict from ModelSpec to float
         Time of each fit.
     interrupted : bool
-        Whether Ctrl-C has ended a fit; later fits then make no iterations.
+        Whether Ctrl-C has ended a fit; later fits then have no iterations.
     """
 
     def __init__(
@@ -96,7 +100,7 @@ class FinalFits:
         self.interrupted = False
 
     def fit(self, spec: ModelSpec, optimum: LocalOptimum) -> None:
-        """Fit a model from an optimum; models must come in the order of the sweep, special cases first."""
+        """Fit a model from an optimum; its special cases must have been fitted before."""
         began = time.perf_counter()
         below = self._highest_special_case(spec)
         floor = -math.inf if below is None else below.log_likelihood
@@ -112,7 +116,7 @@ class FinalFits:
         self.seconds[spec] = time.perf_counter() - began
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
-        """Run plain EM; a run that continues is accelerated."""
+        """Run plain EM, or accelerated EM to continue an earlier run."""
         update = self._data.update(spec)
         fit = fit_em(
             self._engine,
@@ -132,7 +136,7 @@ class FinalFits:
         return FinalFit(fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
 
     def _highest_special_case(self, spec: ModelSpec) -> FinalFit | None:
-        """Return the sound special case of greatest likelihood."""
+        """Return the final fit of the sound special case with the greatest likelihood."""
         below = [self.fits[other] for other in self._sweep.special_cases(spec) if other in self.fits]
         return max((final for final in below if final.is_sound), key=lambda final: final.log_likelihood, default=None)
 

@@ -1,9 +1,10 @@
-"""The search over the grid of models: a forward and a backward sweep in which cells start from their neighbors.
+"""Search over the grid of models: a forward and a backward sweep in which models start from their neighbors.
 
-A structure starts from its special cases, because the M-step of a richer structure at their responsibilities loses no
-likelihood. A model with k components starts from k - 1 components with one split, and from k + 1 components with two
-merged. All cells start from the same partitions of the rows. No richer model therefore ends below a special case, and
-no model below one with fewer components, whatever the starts were (`final_fits.py`).
+A model starts from the responsibilities of its special cases, because an M-step from them cannot have a lower
+likelihood than the special case. A model with k components also starts from that with k - 1 components, one of them
+split, and from that with k + 1 components, two of them merged. All models share the same initial partitions of the
+rows. Final fits ensure that no model has a lower likelihood than a special case or than the same model with fewer
+components (`final_fits.py`).
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import MOST_FEATURES, BatchSettings
+from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.selection.model_names import ModelSpec, as_origin
@@ -24,29 +25,31 @@ from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest
 from gaussmix.selection.partitions import SearchData, Start
 from gaussmix.selection.warm_starts import merges, nudged_splits, splits
 
-_SHORT, _LONG = 3, 300  # iterations of the short and the long runs
-_FINISHERS = 10  # starts that run long
-_WIDE, _WIDE_LONG = 2, 30  # starts and iterations for wide tables, whose runs are not compiled
-_NEAR = 1e-3  # nats below the optimum at which a run ends
-_SAME = 1e-2  # nats: closer optima count as one
+_SHORT, _LONG = 3, 300  # iterations of short runs, and most iterations of long runs
+_FINISHERS = 10  # starts that get a long run
+_WIDE, _WIDE_LONG = 2, 30  # starts, and most iterations, for tables of many columns, whose runs are not compiled
+_NEAR = 1e-3  # a run ends at this estimated distance from the optimum, in nats
+_SAME = 1e-2  # nats: closer optima count as equal
 TOLERANCE = 1e-3
-"""Nats by which a model may be below a special case."""
+"""Nats by which the log-likelihood of a model may be below that of a special case."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalOptimum:
-    """A local optimum on the rows that are searched.
+    """Local optimum on the rows of the search.
 
     Attributes
     ----------
     mixture : Mixture
+        Parameters at the optimum.
     objective, log_likelihood : float
-        In nats.
+        Log-likelihood with and without the log prior, in nats.
     soundness : Soundness
+        Degenerate components.
     origin : str
-        The start that led to it.
+        Start that led to the optimum.
     responsibilities : (n, k) array
-        Of the rows that are searched.
+        Responsibilities of the rows of the search.
     """
 
     mixture: Mixture
@@ -58,23 +61,25 @@ class LocalOptimum:
 
     @cached_property
     def is_sound(self) -> bool:
+        """Whether no component is unsound."""
         return not self.soundness.n_unsound
 
     @property
     def start(self) -> Start:
-        """The optimum as a start of another model."""
+        """Start of another model: the origin, as text, and the responsibilities."""
         return as_origin(self.mixture), self.responsibilities
 
 
 @dataclass(eq=False)
 class LocalOptima:
-    """The best optima of a model so far: of all, and of those whose components are sound.
+    """Best optima of a model so far.
 
     Attributes
     ----------
     highest, highest_sound : LocalOptimum or None
+        Best of all optima, and best of those without unsound components.
     seconds : float
-        Time spent on the model.
+        Time spent on the model, in seconds.
     """
 
     highest: LocalOptimum | None = None
@@ -83,10 +88,11 @@ class LocalOptima:
 
     @classmethod
     def of(cls, optimum: LocalOptimum) -> "LocalOptima":
+        """Return the optima of a model with a single known optimum."""
         return cls(optimum, optimum if optimum.is_sound else None)
 
     def add(self, optimum: LocalOptimum) -> None:
-        """Keep an optimum if it is higher than the present ones."""
+        """Replace the best optima by a new one if it is more than 0.01 nats higher."""
         if self.highest is None or optimum.objective > self.highest.objective + _SAME:
             self.highest = optimum
         if optimum.is_sound and (
@@ -96,34 +102,36 @@ class LocalOptima:
 
     @property
     def preferred(self) -> LocalOptimum | None:
+        """The best sound optimum, or the best of all if none is sound."""
         return self.highest_sound or self.highest
 
     def is_sound_above(self, floor: float) -> bool:
-        """Whether a sound optimum is no lower than a floor, in nats."""
+        """Return whether a sound optimum has at least the log-likelihood ``floor``, in nats, up to `TOLERANCE`."""
         return self.highest_sound is not None and self.highest_sound.log_likelihood >= floor - TOLERANCE
 
 
 class GridSweep:
-    """The search for the optima of all models of a table.
+    """Search for the optima of all models of a table.
 
     Parameters
     ----------
     data : SearchData
+        Rows, initial partitions and penalties.
     wanted : collection of ModelSpec
         The models to search.
     known : mapping from ModelSpec to LocalOptimum
-        Models that others may start from, and that are not searched again.
+        Optima of models that are not searched again. Other models start from them.
     deadline : float
-        By ``time.perf_counter()``; models that are not reached by then are left out.
+        Time of ``time.perf_counter()`` after which no model is searched.
     step : callable or None
-        Called with each model that has been searched, once in each sweep.
+        Callback for progress; called with each model after its search, once per sweep.
 
     Attributes
     ----------
     models : list of ModelSpec
-        All models, from few components and simple structures to many and rich ones.
+        All models, from few components and simple structures to many components and rich structures.
     optima : dict from ModelSpec to LocalOptima
-        Of the models that were reached.
+        Optima of the models searched so far.
     """
 
     def __init__(
@@ -137,7 +145,6 @@ class GridSweep:
         self._data, self._deadline, self._step = data, deadline, step
         self._known = known
         self._is_wide = data.rows.n_features > MOST_FEATURES
-        self._fit_batch = batch_method(data.rows.n_features)
         names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
         structures = from_simple_to_rich(names)
         self._names = [names[structure] for structure in structures]
@@ -153,7 +160,7 @@ class GridSweep:
         self.optima = {spec: LocalOptima.of(optimum) for spec, optimum in known.items()}
 
     def run(self) -> None:
-        """Sweep from few components and simple structures to many and rich ones, and back."""
+        """Sweep from few components and simple structures to many components and rich structures, and back."""
         for spec in self._wanted:
             size, name = spec
             starts = self._starts_from(size, self._nearest_submodels[name])
@@ -172,10 +179,11 @@ class GridSweep:
                 return
 
     def select_optima(self) -> dict[ModelSpec, LocalOptimum]:
-        """Select an optimum for each model that was reached: a sound one no lower than those of its special cases.
+        """Select an optimum for each searched model.
 
-        If there is none, the model is fitted once more from the sound optima of its special cases; if that does not
-        help, its highest optimum is selected.
+        It is the best sound optimum if its log-likelihood is no lower than those of the sound optima of its special
+        cases. Otherwise the model is fitted again from these. If this does not help, the best optimum of all is
+        selected, sound or not.
         """
         selected: dict[ModelSpec, LocalOptimum] = {}
         for spec, optima in ((spec, self.optima[spec]) for spec in self.models if spec in self.optima):
@@ -192,7 +200,7 @@ class GridSweep:
         return selected
 
     def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
-        """Return all models whose mixtures are also mixtures of this one, with as many components or fewer."""
+        """Return all special cases of a model, with as many components or fewer."""
         submodels = self._submodels[spec.covariance_type]
         return [
             other
@@ -213,7 +221,7 @@ class GridSweep:
         self._fit_all(spec, starts)
 
     def _starts_from(self, size: int, names: Iterable[str]) -> list[Start]:
-        """Return the preferred optima of models with so many components as starts."""
+        """Return the preferred optima of the named models with ``size`` components, as starts."""
         optima = [self._preferred(ModelSpec(size, name)) for name in names]
         return [optimum.start for optimum in optima if optimum is not None]
 
@@ -221,7 +229,7 @@ class GridSweep:
         return self.optima[spec].preferred if spec in self.optima else None
 
     def _search(self, spec: ModelSpec, starts: list[Start]) -> bool:
-        """Fit a model from starts; return whether there was time."""
+        """Fit a model from starts; return False if the deadline has passed."""
         if time.perf_counter() > self._deadline:
             return False
         if self._is_wide:
@@ -234,38 +242,28 @@ class GridSweep:
         return True
 
     def _best_after_short_runs(self, spec: ModelSpec, starts: list[Start]) -> list[Start]:
-        """Return the best starts after a few iterations of plain EM, with their present responsibilities."""
-        short = self._fit_batch(
-            self._data.rows,
-            spec.structure,
-            np.stack([table for _, table in starts]),
-            self._data.update_for_batch(spec),
-            BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True),
-        )
+        """Return the best starts after a few iterations of plain EM, with updated responsibilities."""
+        settings = BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True)
+        short = self._fit_batch(spec, starts, settings)
         assert short.responsibilities is not None
         return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
 
     def _fit_all(self, spec: ModelSpec, starts: list[Start]) -> None:
-        """Run EM from each start to convergence; add optima that are higher than the sound one that is there."""
+        """Run EM from each start to convergence, and keep optima that are higher than the best sound one."""
         began = time.perf_counter()
         optima = self.optima.setdefault(spec, LocalOptima())
         if starts:
-            ended = self._fit_batch(
-                self._data.rows,
-                spec.structure,
-                np.stack([table for _, table in starts]),
-                self._data.update_for_batch(spec),
-                BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True),
-            )
+            settings = BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True)
+            ended = self._fit_batch(spec, starts, settings)
             assert ended.responsibilities is not None
             for at in _different(ended.objectives, len(starts)):
                 objective = float(ended.objectives[at])
                 if optima.highest_sound is not None and objective <= optima.highest_sound.objective + _SAME:
                     break
                 if optima.highest is not None and abs(objective - optima.highest.objective) <= _SAME:
-                    continue  # known, and not sound
+                    continue  # known to be unsound
                 mixture = ended.mixture(at)
-                if (mixture.covariance.pivots() > 0).all():  # otherwise singular to rounding
+                if (mixture.covariance.pivots() > 0).all():  # not numerically singular
                     total = self._data.rows.total
                     soundness = self._data.examine(mixture, mixture.weights * total, total)
                     log_likelihood = float(ended.log_likelihoods[at])
@@ -273,9 +271,16 @@ class GridSweep:
                     optima.add(LocalOptimum(mixture, objective, log_likelihood, soundness, starts[at][0], table))
         optima.seconds += time.perf_counter() - began
 
+    def _fit_batch(self, spec: ModelSpec, starts: list[Start], settings: BatchSettings) -> BatchFit:
+        """Run EM for a model from each start."""
+        rows, structure = self._data.rows, spec.structure
+        tables = np.stack([table for _, table in starts])
+        fit_batch = batch_method(structure, rows.n_features)
+        return fit_batch(rows, structure, tables, self._data.update_for_batch(spec), settings)
+
 
 def _different(objectives: FloatArray, most: int) -> list[int]:
-    """Return the positions of the greatest objectives, one for each optimum, without runs that failed."""
+    """Return the positions of the greatest objectives, one for each distinct optimum, without failed runs."""
     chosen: list[int] = []
     for at in np.argsort(-objectives, kind="stable"):
         if not math.isfinite(objectives[at]) or len(chosen) == most:

@@ -1,4 +1,4 @@
-"""Specifications and names of the models that a search compares, and which names mean the same model."""
+"""Specifications and names of models, including names that denote the same model."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 
 ONE_COLUMN = ("E", "V")
-"""The two models of one column: equal or variable variances."""
+"""Models of one column: equal or variable variances."""
 
 
 class ModelSpec(NamedTuple):
-    """A model of a search.
+    """Specification of a model.
 
     Attributes
     ----------
@@ -27,19 +27,19 @@ class ModelSpec(NamedTuple):
 
     @property
     def structure(self) -> type[AbstractCovariance]:
-        """The covariance structure of this name."""
+        """Covariance structure of the model."""
         return covariance_class(self.covariance_type)
 
 
 def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
-    """Return the names of different models, as the user spelled them.
+    """Return the names of distinct models, in the user's spelling.
 
-    In one dimension a code is its first letter. Of names with the same meaning there, the first one is kept.
+    In one dimension, a code is shortened to its first letter, and of several names of a model the first is kept.
 
     Raises
     ------
     ValueError
-        For a name that is no model.
+        If a name is unknown, or there is none.
     """
     match covariance_types:
         case "all":
@@ -68,18 +68,18 @@ def resolve(covariance_types: Any, n_features: int) -> tuple[str, ...]:
         code = code_of(name, n_features)
         chosen.setdefault(code, name if name in COVARIANCES else code)
     if not chosen:
-        raise ValueError("covariance_types is empty: name at least one model")
+        raise ValueError("covariance_types is empty: give at least one model")
     return tuple(chosen.values())
 
 
 def code_of(name: str, n_features: int) -> str:
-    """Return mclust's three letters, in one dimension one letter; names with the same code are the same model."""
+    """Return mclust's three letters, or one letter in one dimension; models with the same code are equal."""
     code = covariance_class(name).letters
     return code[0] if n_features == 1 else code
 
 
 def family_of(name: str, n_components: int, n_features: int) -> str:
-    """Return a code that equal models share; with one component there are only three different models."""
+    """Return a code that is the same for equal models; with one component, only three models differ."""
     code = code_of(name, n_features)
     if n_components > 1:
         return code
@@ -87,5 +87,5 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 
 def as_origin(mixture: Mixture) -> str:
-    """Return the description of a model as the origin of a start."""
+    """Describe a mixture as the origin of a start."""
     return f"{counted(mixture.n_components, 'component')} of {mixture.covariance.letters}"

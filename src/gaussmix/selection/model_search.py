@@ -1,4 +1,4 @@
-"""The search over models: a search on some rows, and final fits to all of them."""
+"""Search over models: a search on a sample of the rows, and final fits to all rows."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +25,9 @@ from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.partitions import SearchData
 
 STEPS = 3
-"""Steps of a search for each model, as progress counts them."""
+"""Number of progress steps for each model."""
 SEARCHED_ROWS = 5_000
-"""Up to so many rows are searched as they are; of more rows, a sample."""
+"""Number of rows above which a sample is searched."""
 
 
 def search_models(
@@ -44,25 +44,28 @@ def search_models(
 ) -> dict[ModelSpec, Cell]:
     """Find the best fit of each model.
 
-    Up to 5,000 rows are searched as they are; of more rows, a sample. Final fits use all rows.
+    If there are more than 5,000 rows, a sample of them is searched. Final fits use all rows.
 
     Parameters
     ----------
     rows : WeightedRows
-        Of float64.
+        Rows of type float64.
     models : set of ModelSpec
+        Models to search.
     reg_covar : float or str
+        Regularization, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
+        Seed or generator for the starts.
     known : mapping, optional
-        Cells of an earlier search: they help others, and are not searched again.
+        Cells of an earlier search, which are starts of other models and are not searched again.
     n_jobs : int, optional
-        Threads that work on the starts of a model; by default, and for -1, as many as there are processors.
+        Number of threads; by default, and for -1, the number of processors.
     step : callable, optional
-        Called with a model when a part of the work on it has ended, `STEPS` times for each model.
+        Called with a model after each step, `STEPS` times for each model.
     done : callable, optional
         Called with each finished `Cell`.
     deadline : float
-        By ``time.perf_counter()``.
+        Time of ``time.perf_counter()`` after which no fit begins.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def search_models(
     Raises
     ------
     KeyboardInterrupt
-        On Ctrl-C, after the cells found by then have been passed to ``done``.
+        On Ctrl-C, after the finished cells have been passed to ``done``.
     """
     if not models:
         return {}
@@ -101,7 +104,7 @@ def search_models(
                 final.fit(spec, optimum)
                 if step:
                     step(spec)
-    missing = "it was interrupted before its turn" if interrupted else "time_budget ended before its turn"
+    missing = "interrupted before it was fitted" if interrupted else "time_budget ended before it was fitted"
     cells = {spec: _cell_of(spec, data, sweep, final, missing) for spec in sweep.models if spec not in before}
     for cell in cells.values():
         if done:
@@ -112,15 +115,15 @@ def search_models(
 
 
 def _cell_of(spec: ModelSpec, data: SearchData, sweep: GridSweep, final: FinalFits, missing: str) -> Cell:
-    """Return the cell of a model: its final fit, or why there is none."""
+    """Return the cell of a model: its final fit, or the reason why there is none."""
     if spec in final.fits:
         fitted, seconds = final.fits[spec], sweep.optima[spec].seconds + final.seconds[spec]
         return Cell(spec, fitted.fit, data.update(spec), fitted.soundness, fitted.origin, seconds)
-    return Cell.failed(spec, "no start led to a model" if spec in sweep.optima else missing)
+    return Cell.failed(spec, "EM failed from every start" if spec in sweep.optima else missing)
 
 
 def _optimum_of(cell: Cell, data: SearchData) -> LocalOptimum:
-    """Return the fit of a known cell as an optimum on the rows that are searched."""
+    """Return the fit of a known cell as an optimum on the rows of the search."""
     assert cell.fit is not None
     assert cell.soundness is not None
     mixture = cell.fit.mixture

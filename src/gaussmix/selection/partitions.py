@@ -1,4 +1,4 @@
-"""What all models of a search share: rows, units, initial partitions, and penalties."""
+"""Data shared by all models of a search: rows, units, initial partitions and penalties."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -15,36 +15,39 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample, cluster
 from gaussmix.selection.model_names import ModelSpec
 
-_CELLS = 100  # small clusters at the start of an agglomeration; three for each component if that is more
+_CELLS = 100  # initial clusters of an agglomeration, at least three for each component
 _LEAST_ROWS_PER_CELL = 2
 _MOVES_OF_CELLS = 2  # iterations of Lloyd's algorithm
-_UNITS: tuple[Form, ...] = ("full", "spherical")  # of the covariance of all rows; one unit for all columns
+_UNITS: tuple[Form, ...] = ("full", "spherical")  # whitened by the covariance of all rows; one unit for all columns
 _MERGED_BY: dict[str, Form] = {"merged by likelihood": "full", "merged by variance": "tied"}
-_TRIES = 3  # runs of k-means in each of these units, and along the coordinate of least kurtosis
+_TRIES = 3  # runs of k-means in each of these units and along the coordinate of least kurtosis
 
 Start = tuple[str, FloatArray]
 """A description and responsibilities (n, k)."""
 
 
 class SearchData:
-    """The rows that are searched, and what is computed from them once.
+    """Rows of a search, with cached partitions and M-steps.
 
     Parameters
     ----------
     sample : Sample
-        In units of the full covariance.
+        Rows whitened by the full covariance.
     sizes : collection of int
         Numbers of components.
     update_for : callable
-        Returns the M-step for a `ModelSpec`, a `Sample` and the lower root of the covariance within clusters, (d, d).
+        Returns the M-step for a `ModelSpec`, a `Sample` and the lower root (d, d) of the covariance within clusters.
     rng : Generator
+        Source of random numbers.
 
     Attributes
     ----------
     rows : WeightedRows
+        Rows of the search.
     engine : NativeEngine
+        Engine with these rows.
     rounding : (d,) array
-        Variance of each column that is due to rounding.
+        Rounding variance of each column.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class SearchData:
         self._updates: dict[ModelSpec, MaximumLikelihood] = {}
 
     def _agglomerate(self) -> dict[str, dict[int, IntArray]]:
-        """Return clusters of every size, merged from the same small cells by two criteria, in two kinds of units."""
+        """Return clusters of all sizes, merged from small clusters by two criteria in two kinds of units."""
         trees = {}
         for units in _UNITS:
             rows = self.rows.with_values(self._samples[units].whitened)
@@ -81,7 +84,7 @@ class SearchData:
         return trees
 
     def clusters(self, size: int) -> list[tuple[str, IntArray]]:
-        """Return partitions of the rows, labels (n,); the first is that of k-means in units of their covariance."""
+        """Return partitions of the rows as labels (n,); the first is by k-means in units of the covariance."""
         if size == 1:
             return [("all rows", np.zeros(self.rows.n_rows, dtype=np.int64))]
         if size not in self._clusters:
@@ -123,13 +126,13 @@ class SearchData:
         return self._updates[spec]
 
     def update_for_batch(self, spec: ModelSpec) -> MaximumLikelihood:
-        """Return the same M-step without the prior on the means, which batched EM does not support."""
+        """Return the M-step without a prior on the means, which batched EM does not support."""
         update = self.update(spec)
         if update.prior is None or update.prior.mean_strength == 0:
             return update
         return MaximumLikelihood(update.ridge, replace(update.prior, mean_strength=0.0))
 
     def examine(self, mixture: Mixture, counts: FloatArray, weight: float) -> Soundness:
-        """Examine the components of a mixture of these rows, or of all rows."""
+        """Examine the components of a mixture fitted to these rows or to all rows."""
         root = self.root_within(mixture.n_components, mixture.covariance.form)
         return examine(mixture, counts, weight, root, self.rounding)

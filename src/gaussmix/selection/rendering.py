@@ -1,4 +1,4 @@
-"""The table of models as text, as HTML and for terminals: numbers of components down, models across."""
+"""Rendering of the table of models as text, HTML and for terminals: components in rows, models in columns."""
 
 import html
 import itertools
@@ -19,7 +19,7 @@ CRITERION_NAMES = {
     "aicc": "AICc",
     "cv": "held-out deviance",
 }
-"""Names of criteria in sentences."""
+"""Names of the criteria in sentences."""
 
 BEST, DOUBTFUL, FAILED = "*", "?", "x"
 """Marks of cells in the table."""
@@ -91,7 +91,7 @@ def parts(n: int, most: int) -> list[range]:
 
 
 def title(table: "SelectionTable") -> str:
-    """Return what the numbers are."""
+    """Return the title of the table."""
     name = CRITERION_NAMES[table.criterion]
     return f"{name} relative to {table.name_of(table.best)}, {table.value[table.best]:.2f} (lower is better)"
 

@@ -1,4 +1,4 @@
-"""The rows of a search: kept columns, number of distinct rows, and a fingerprint that recognizes them."""
+"""Rows of a search: kept columns, number of distinct rows, and a fingerprint."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,16 +16,17 @@ _HASHED_ROWS = 1000
 
 @dataclass(frozen=True, eq=False)
 class SearchRows:
-    """The rows of a search.
+    """Rows of a search.
 
     Attributes
     ----------
     rows : WeightedRows
+        The rows with all columns.
     columns : ColumnReduction or None
-        The kept columns, if redundant columns are left out of all models. If there are no more distinct rows than
-        columns, every column is a function of others, and only constant columns are left out.
+        The kept columns, or None if there are no redundant ones. If there are no more distinct rows than columns, only
+        constant columns are left out, because every column is a function of others.
     n_different : int
-        Number of distinct rows of positive weight; counting ends at the number that is needed.
+        Number of distinct rows of positive weight, counted up to the number needed.
     """
 
     rows: WeightedRows
@@ -34,14 +35,14 @@ class SearchRows:
 
     @classmethod
     def of(cls, rows: WeightedRows, most_components: int) -> Self:
-        """Examine rows for up to so many components."""
+        """Examine rows for a search of up to ``most_components`` components."""
         n_different = _count_different(rows.positive().values, max(most_components, rows.n_features + 1))
         kind = "full" if n_different > rows.n_features else "diag"
         return cls(rows, ColumnReduction.of(rows, kind), n_different)
 
     @property
     def kept(self) -> WeightedRows:
-        """The rows with the kept columns."""
+        """Rows of the kept columns."""
         columns = self.columns
         return self.rows if columns is None else self.rows.with_values(columns.reduce(self.rows.values))
 
@@ -53,13 +54,13 @@ class SearchRows:
     def refusal(self, spec: ModelSpec) -> str:
         """Return why a model cannot be fitted to the rows; empty if it can."""
         if spec.n_components > self.n_different:
-            return f"{spec.n_components} components need as many different rows; there are {self.n_different}"
+            return f"{spec.n_components} components need as many distinct rows; there are {self.n_different}"
         if 1 < self.n_features >= self.n_different and spec.structure.letters[2] != "I":
-            return f"{self.n_different} different rows in {self.n_features} columns are too few for correlations"
+            return f"{self.n_different} distinct rows of {self.n_features} columns are too few to estimate correlations"
         return ""
 
     def fingerprint(self) -> tuple[tuple[int, ...], str]:
-        """Return the shape, and a hash of some rows with their weights."""
+        """Return the shape and a hash of some rows and weights."""
         some = self.rows.take(np.unique(np.linspace(0, self.rows.n_rows - 1, _HASHED_ROWS).astype(np.int64)))
         digest = hashlib.blake2b(np.ascontiguousarray(some.values).tobytes(), digest_size=16)
         if some.weights is not None:

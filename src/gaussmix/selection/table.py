@@ -1,4 +1,4 @@
-"""The table of models: a line for each cell, and which line is the best."""
+"""Table of models: one line for each cell, and the line of the best model."""
 
 import csv
 import io
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 CRITERIA = (*criteria.CRITERIA, "cv")
-"""What may choose."""
+"""Names of the criteria that can select a model."""
 
-_TIE = 1e-4  # of a criterion: fits end that near to the top
+_TIE = 1e-4  # difference of a criterion: fits end that close to the optimum
 
 
 @dataclass(frozen=True, eq=False)
 class SelectionTable:
-    """What a search found, a line for each model; all criteria are lower for better models. Read-only.
+    """Table of the models of a search, one line for each; lower criteria are better. Read-only.
 
     Attributes
     ----------
     criterion : str
-        The one that chose.
+        Criterion that selects the model.
     n_features : int
-        How many features the rows had.
+        Number of features of the rows.
     best : int
-        The line of the winner.
+        Line of the selected model.
     n_components : (m,) array of int
-        How many components each model has.
+        Number of components of each model.
     covariance_type : (m,) array of str
-        Its covariance model.
+        Covariance model.
     log_likelihood : (m,) array
-        In nats; NaN where nothing could be fitted, like entropy and criteria.
+        Log-likelihood in nats; like entropy and criteria, NaN for failed models.
     n_parameters : (m,) array of int
-        0 where nothing could be fitted.
+        Number of free parameters; 0 for failed models.
     entropy : (m,) array
-        Of the responsibilities, summed over the rows, in nats.
+        Entropy of the responsibilities, summed over the rows, in nats.
     bic, icl, aic, aicc : (m,) array
-        `aicc` is infinite where the rows do not suffice for it.
+        Information criteria; `aicc` is infinite if there are at most ``n_parameters + 1`` rows.
     cv : (m,) array
-        Minus twice the log-likelihood of rows held out; NaN where it was not computed.
+        Minus twice the log-likelihood of held-out rows; NaN if it was not computed.
     n_unsound : (m,) array of int
-        Components that are not to be trusted.
+        Number of unsound components.
     converged : (m,) array of bool
-        Whether the fit did.
+        Whether the fit converged.
     status : (m,) array of str
         "sound", "doubtful" or "failed".
     trouble : (m,) array of str
-        Why.
+        Reasons why the model is doubtful or failed.
     origin : (m,) array of str
-        Which start led there.
+        Start that led to the fit.
     seconds : (m,) array
-        What the model took.
+        Time spent on the model.
     """
 
     criterion: str
@@ -95,33 +95,33 @@ class SelectionTable:
         types: Sequence[str],
         held_out: Mapping[ModelSpec, float] | None = None,
     ) -> Self:
-        """The table of some cells, by number of components, models in the order of ``types``.
+        """Make the table of cells, sorted by number of components, then in the order of ``types``.
 
-        Sound cells win over doubtful ones, and among these the ones with the fewest unsound components. Of cells that
-        tie, the one with the fewest parameters wins, then the one with the fewest components, then the first.
+        Sound cells are preferred to doubtful ones, and of these, the ones with the fewest unsound components. Ties are
+        resolved by the fewest parameters, then the fewest components, then the order of the table.
 
         Parameters
         ----------
         cells : mapping
-            From (number of components, covariance type) to a `Cell`.
+            A `Cell` for each `ModelSpec`.
         criterion : str
-            Which one chooses.
+            Criterion that selects the model.
         n_features : int
-            How many features the rows have.
+            Number of features of the rows.
         types : sequence of str
-            The covariance types, in the order of the table.
+            Covariance types, in the order of the table.
         held_out : mapping, optional
-            The values of "cv".
+            Values of "cv".
 
         Returns
         -------
         SelectionTable
-            A line for each cell.
+            One line for each cell.
 
         Raises
         ------
         ValueError
-            When there is no fit among the cells; says why the first one failed.
+            If no cell has a fit, or the criterion is defined for none.
         """
         specs = sorted(cells, key=lambda spec: (spec.n_components, types.index(spec.covariance_type)))
         lines = [cells[spec] for spec in specs]
@@ -152,7 +152,7 @@ class SelectionTable:
         arrays = {name: _read_only(np.array(column)) for name, column in columns.items()}
         best = _choose(arrays, criterion)
         if best is None and any(cell.fit for cell in lines):
-            raise ValueError(f'criterion="{criterion}" is defined for none of the models: the rows are too few for it')
+            raise ValueError(f'criterion="{criterion}" is defined for none of the models: there are too few rows')
         if best is None:
             raise ValueError(f"No model could be fitted: {lines[0].failure}")
         return cls(criterion, n_features, best, **arrays)
@@ -161,72 +161,72 @@ class SelectionTable:
         return len(self.n_components)
 
     def __getitem__(self, name: str) -> Any:
-        """A column by name."""
+        """Return a column by name."""
         if name not in self.names:
             raise KeyError(f"there is no column {name!r}; the columns are {', '.join(self.names)}")
         return self.to_arrays()[name]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns, ``difference`` from the best by the criterion at the end."""
+        """Names of the columns; the last is ``difference``, the difference from the best model."""
         arrays = (field.name for field in fields(self) if isinstance(getattr(self, field.name), np.ndarray))
         return (*arrays, "difference")
 
     @property
     def value(self) -> FloatArray:
-        """The criterion that chose, ``(m,)``."""
+        """Values of the selecting criterion, ``(m,)``."""
         return np.asarray(getattr(self, self.criterion))
 
     @property
     def difference(self) -> FloatArray:
-        """How much worse a model is than the best, ``(m,)``; negative for doubtful ones that lie lower."""
+        """Differences from the best model, ``(m,)``; negative for doubtful models with lower values."""
         return self.value - self.value[self.best]
 
     @property
     def is_sound(self) -> BoolArray:
-        """Which lines are of sound models, ``(m,)``."""
+        """Whether each model is sound, ``(m,)``."""
         return np.asarray(self.status == "sound")
 
     @property
     def ranked(self) -> IntArray:
-        """The lines of sound models, the best first, ties in order; of the least doubtful where none is."""
+        """Lines of the sound models, best first; if none is sound, of those with the fewest unsound components."""
         which = np.flatnonzero(_eligible(self.status, self.n_unsound, self.value))
         order = which[np.argsort(np.round(self.value[which] / _TIE), kind="stable")]
         return np.concatenate([[self.best], order[order != self.best]])
 
     def by(self, criterion: str) -> "SelectionTable":
-        """The same models, with the winner that another criterion chooses.
+        """Return the table with the best model by another criterion.
 
         Parameters
         ----------
         criterion : {"bic", "icl", "aic", "aicc", "cv"}
-            The other one; "cv" where it was computed.
+            The other criterion; "cv" only if it was computed.
 
         Returns
         -------
         SelectionTable
-            Lines and values are those of this table.
+            The same lines and values.
 
         Raises
         ------
         ValueError
-            When there is no such criterion, or no model has a value of it.
+            If there is no such criterion, or it is defined for none of the models.
         """
         if criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {CRITERIA}; got {criterion!r}")
         best = _choose(self.to_arrays(), criterion)
         if best is None:
             remedy = ': search with criterion="cv"' if criterion == "cv" else ""
-            raise ValueError(f'criterion="{criterion}" has a value for none of the models{remedy}')
+            raise ValueError(f'criterion="{criterion}" is defined for none of the models{remedy}')
         return replace(self, criterion=criterion, best=best)
 
     def families(self) -> list[str]:
-        """Which lines are the same model: with one component, many names mean the same.
+        """Return a key for each line; with one component, several names denote the same model and share a key.
 
         Returns
         -------
         list of str
-            A key for each line; lines of the same model share it.
+            Lines of the same model have the same key.
         """
         return [
             f"{k} {family_of(name, k, self.n_features)}"
@@ -234,12 +234,12 @@ class SelectionTable:
         ]
 
     def name_of(self, line: int) -> str:
-        """The name of a model.
+        """Return the name of a model.
 
         Parameters
         ----------
         line : int
-            Which line of the table, from 0 on.
+            Line of the table, from 0.
 
         Returns
         -------
@@ -264,37 +264,37 @@ class SelectionTable:
         return ModelSpec(int(self.n_components[line]), str(self.covariance_type[line]))
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The columns as arrays.
+        """Return the columns as arrays.
 
         Returns
         -------
         dict of str to array
-            By name, ``difference`` at the end.
+            Columns by name; ``difference`` is last.
         """
         return {name: getattr(self, name) for name in self.names}
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns as lists: ``json.dumps`` takes it, so does a data frame.
+        """Return the columns as lists, for ``json.dumps`` or a data frame.
 
         Returns
         -------
         dict of str to list
-            By name; None where there is no finite number.
+            Columns by name; None for numbers that are not finite.
         """
         return {name: [_plain(value) for value in column.tolist()] for name, column in self.to_arrays().items()}
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
-        """The table as CSV.
+        """Return the table as CSV.
 
         Parameters
         ----------
         path : str or path, optional
-            A file to write to as well.
+            File to write.
 
         Returns
         -------
         str
-            A line for each model, empty where there is no number.
+            One line for each model, with empty cells for numbers that are not finite.
         """
         columns = self.to_dict()
         text = io.StringIO()
@@ -304,19 +304,19 @@ class SelectionTable:
         return _written(text.getvalue(), path)
 
     def to_json(self, path: str | PathLike[str] | None = None, **more: Any) -> str:
-        """The table as JSON.
+        """Return the table as JSON.
 
         Parameters
         ----------
         path : str or path, optional
-            A file to write to as well.
-        **more : anything that JSON has
-            Written beside the models, by name.
+            File to write.
+        **more : JSON values
+            Additional entries, by name.
 
         Returns
         -------
         str
-            The criterion, the best, and a record for each model.
+            The criterion, the best model, and a record for each model.
         """
         columns = self.to_dict()
         records = [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
@@ -340,7 +340,7 @@ class SelectionTable:
 
 
 def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int | None:
-    """The line of the winner."""
+    """Return the line of the selected model, or None."""
     value = columns[criterion]
     lines = np.flatnonzero(_eligible(columns["status"], columns["n_unsound"], value)).tolist()
     if not lines:
@@ -351,7 +351,7 @@ def _choose(columns: Mapping[str, np.ndarray[Any, Any]], criterion: str) -> int 
 
 
 def _eligible(status: np.ndarray[Any, Any], n_unsound: IntArray, value: FloatArray) -> BoolArray:
-    """(m,) the lines that may win: sound ones; where there are none, those with the fewest unsound components."""
+    """Return (m,) whether each line is sound or, if none is, has the fewest unsound components."""
     which = (status == "sound") & np.isfinite(value)
     if not which.any():
         which = (status == "doubtful") & np.isfinite(value)

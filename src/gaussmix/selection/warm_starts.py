@@ -1,4 +1,4 @@
-"""Warm starts of a model from its neighbors with one component more or less."""
+"""Warm starts of a model from the models with one component more or less."""
 
 from collections.abc import Iterator
 
@@ -11,14 +11,14 @@ from gaussmix.selection.partitions import Start
 
 _SPLITS = 8  # components that are split, greatest weight first
 _MERGES = 6  # pairs that are merged, cheapest first
-_NUDGE = 0.02  # share of a row that goes to its own half, if both halves begin almost equal
+_NUDGE = 0.02  # share of a row that is assigned to its own half, for almost equal halves
 
 
 def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float = 1.0) -> Iterator[Start]:
-    """Split one component at its mean, across the direction in which it is widest.
+    """Split one component at its mean, across the direction of greatest variance.
 
-    ``table`` (n, k) contains the responsibilities of the rows. With a ``share`` below one, the halves differ so little
-    that the start is almost as likely as the mixture.
+    ``table`` (n, k) contains the responsibilities of the rows. With a small ``share``, the halves are almost equal, and
+    the likelihood of the start is almost that of the mixture.
     """
     dense = mixture.covariance.dense()
     for component in np.argsort(-mixture.weights, kind="stable")[:_SPLITS]:
@@ -30,7 +30,7 @@ def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float =
 
 
 def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
-    """Split one component into almost equal halves, at almost no loss of likelihood."""
+    """Split one component into almost equal halves, with almost no loss of likelihood."""
     return splits(rows, mixture, table, _NUDGE)
 
 
@@ -45,7 +45,7 @@ def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start
 
 
 def doubled(mixture: Mixture) -> Mixture:
-    """Return the same density with the component of greatest weight twice, each with half of the weight."""
+    """Duplicate the component of greatest weight, halving the weight; the density does not change."""
     component = int(mixture.weights.argmax())
     order = [*range(mixture.n_components), component]
     weights = mixture.weights[order]

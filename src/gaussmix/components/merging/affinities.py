@@ -22,7 +22,7 @@ _BLOCK = 1 << 11  # rows that fit in cache
 
 
 class AbstractClusters(ABC):
-    """Clusters, with an affinity of each pair."""
+    """Clusters with an affinity for each pair."""
 
     @property
     @abstractmethod
@@ -37,7 +37,7 @@ class AbstractClusters(ABC):
         """Return the clusters with the second merged into the first, which has the lower number."""
 
     def table(self, before: FloatArray | None = None, changed: int = 0) -> FloatArray:
-        """Return the table (m, m) of affinities, given that before one cluster changed; the diagonal has no meaning."""
+        """Return all affinities (m, m), given those before one cluster changed; the diagonal has no meaning."""
         clusters = np.arange(self.n_clusters)
         if before is not None:
             table, others = before.copy(), np.delete(clusters, changed)
@@ -70,7 +70,7 @@ class SoftClusters(AbstractClusters):
 
     @property
     def responsibilities(self) -> FloatArray:
-        """(n, m)"""
+        """Responsibilities (n, m)."""
         return self.rows.values
 
     def affinities(self, cluster: int, others: IntArray) -> FloatArray:
@@ -113,6 +113,7 @@ class ConfusedClusters(AbstractClusters):
     Attributes
     ----------
     clusters : SoftClusters
+        Responsibilities of the clusters.
     """
 
     clusters: SoftClusters
@@ -145,15 +146,16 @@ Closeness = Literal["bhattacharyya", "ridgeline"]
 class NormalClusters(AbstractClusters):
     """Normal clusters, with the mean and covariance of the components merged into them (Hennig 2010).
 
-    The affinity "bhattacharyya" is the overlap coefficient. The affinity "ridgeline" is the ratio of the minimum
-    density between the two modes to the lower mode; for a pair with one mode it is 1 plus the overlap coefficient, so
-    that the closest of such pairs comes first.
+    The affinity "bhattacharyya" is the Bhattacharyya coefficient. The affinity "ridgeline" is the ratio of the minimum
+    density between the two modes to the density at the lower mode; for a pair with one mode it is 1 plus the
+    Bhattacharyya coefficient, so that the closest of such pairs comes first.
 
     Attributes
     ----------
     mixture : Mixture
         A component for each cluster.
     closeness : {"bhattacharyya", "ridgeline"}
+        Affinity of two clusters.
     """
 
     mixture: Mixture

@@ -26,16 +26,19 @@ def merge_components(
     """Merge the components of a mixture pair by pair, closest first.
 
     A cluster that is not normal needs several components. Merging assigns them to one cluster and does not change the
-    density. The methods merge
+    density. In each step, the methods merge
 
     ======================  ===========================================================================================
-    ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows; an elbow
-                            decides when to stop (Baudry, Raftery, Celeux, Lo and Gottardo 2010). Needs rows.
-    ``ridgeline-unimodal``  pairs whose mixture has a single mode
-    ``ridgeline-ratio``     the pair with the highest density between its modes; at least 0.2 of the lower mode
-    ``bhattacharyya``       the pair with the greatest overlap coefficient, the integral of sqrt(p q); at least 0.1
-    ``demp``                the pair with the greatest misclassification probability; at least 0.025. From the
-                            responsibilities of the rows, or without rows from 100,000 rows drawn from the mixture
+    ``entropy``             the pair whose union removes most entropy from the responsibilities of the rows. The number
+                            of clusters is at the elbow of the entropies (Baudry, Raftery, Celeux, Lo and Gottardo
+                            2010). Needs rows.
+    ``ridgeline-unimodal``  a pair whose mixture has a single mode, as long as there is one
+    ``ridgeline-ratio``     the pair with the greatest ratio of the minimum density between its modes to the density at
+                            the lower mode, as long as it is at least 0.2
+    ``bhattacharyya``       the pair with the greatest Bhattacharyya coefficient, the integral of sqrt(p q), as long as
+                            it is at least 0.1
+    ``demp``                the pair with the greatest misclassification probability, as long as it is at least 0.025;
+                            from the responsibilities of the rows, or else of 100,000 rows drawn from the mixture
     ======================  ===========================================================================================
 
     The last four are from Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and
@@ -53,7 +56,7 @@ def merge_components(
     responsibilities : (n, k) array-like, optional
         The probability of each component for each row, instead of X.
     sample_weight : (n,) array-like, optional
-        How many rows each row counts as.
+        Number of rows that each row counts as.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def _merge_all(mixture: Mixture, method: Method, clusters: AbstractClusters, row
         del nodes[second]
         clusters = clusters.merged(first, second)
         table = clusters.table(np.delete(np.delete(table, second, axis=0), second, axis=1), first)
-    # Greater values only order the pairs.
+    # values above the maximum only order the pairs
     numbers = np.array(affinities)
     numbers = np.where(numbers == np.inf, 0.0, numbers) if method == "entropy" else np.minimum(numbers, 1.0)
     return MergeTree(

@@ -7,9 +7,9 @@ origin and the second at ``apart``, the curve is
     x(a) = a apart / D,    D = (1 - a) variances + a,    0 <= a <= 1
 
 Along it the density rises where ``h(t) = log p2 - log p1 - t`` is positive, with ``t = log(a / (1 - a))`` and p1, p2
-the weighted densities, and the derivative of h is ``a (1 - a) q - 1`` with ``q = sum apart^2 variances / D^3``. So the
-modes are the places where h falls through zero. Between the zeros of its derivative, of which a grid finds all that
-matter, h is monotone: the number of modes is exact, not that of a grid of densities.
+the weighted densities, and the derivative of h is ``a (1 - a) q - 1`` with ``q = sum apart^2 variances / D^3``. Modes
+are the zeros of h with a negative derivative. Between the zeros of its derivative, which are found on a grid, h is
+monotone. The number of modes is therefore exact, unlike that on a grid of densities.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ _MARGIN = 1.5  # above log 4
 
 @dataclass(frozen=True, eq=False)
 class Ridgeline:
-    """The ridgeline of two weighted normal densities.
+    """Ridgeline of two weighted normal densities.
 
     Attributes
     ----------
     apart : (d,) array
-        The difference of the means, and ``variances`` (d,) those of the second component, in units in which the first
-        has the identity.
+        The difference of the means, in units in which the covariance of the first component is the identity.
     variances : (d,) array
+        The variances of the second component in these units.
     log_ratio : float
         Log of the second weight over the first.
     """
@@ -51,7 +51,7 @@ class Ridgeline:
         return cls(axes.T @ together[:, -1], deviations**2, float(np.log(weights[1] / weights[0])))
 
     def rise(self, t: FloatArray) -> FloatArray:
-        """(m,) h at positions t (m,): positive where the density rises from the first mean to the second."""
+        """Return h (m,) at positions t (m,): positive where the density rises from the first mean to the second."""
         a, b = expit(t)[:, None], expit(-t)[:, None]
         mixed = b * self.variances + a
         # half the squared distance from the first mean, less that from the second
@@ -59,13 +59,13 @@ class Ridgeline:
         return self.log_ratio - 0.5 * np.log(self.variances).sum() + gained - t
 
     def slope(self, t: FloatArray) -> FloatArray:
-        """(m,) the derivative of h."""
+        """Return the derivative (m,) of h."""
         a, b = expit(t)[:, None], expit(-t)[:, None]
         mixed = b * self.variances + a
         return (a * b * self.apart**2 * self.variances / mixed**3).sum(axis=1) - 1
 
     def log_density(self, t: FloatArray) -> FloatArray:
-        """(m,) the log density of the pair at positions t (m,), up to a constant."""
+        """Return the log density (m,) of the pair at positions t (m,), up to a constant."""
         a, b = expit(t)[:, None], expit(-t)[:, None]
         mixed = b * self.variances + a
         first = -0.5 * ((a * self.apart / mixed) ** 2).sum(axis=1)
@@ -96,7 +96,10 @@ class Ridgeline:
         return float(np.exp(valleys[first:last].min() - min(modes[first], modes[last])))
 
     def _grid(self) -> FloatArray:
-        """Return a grid where h may turn, as ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2`` for t < 0."""
+        """Return a grid that covers the zeros of the derivative of h, with bounds from inequalities for q.
+
+        For t < 0, ``a (1 - a) q <= 4 exp(t) sum (apart / variances)^2``.
+        """
         low = -_log_of(((self.apart / self.variances) ** 2).sum())
         high = _log_of((self.apart**2 * self.variances).sum())
         return np.linspace(low - _MARGIN, high + _MARGIN, int((high - low + 2 * _MARGIN) / _STEP) + 2)

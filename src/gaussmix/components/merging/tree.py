@@ -1,4 +1,4 @@
-"""The tree of merged components, and the clusters at a level of it."""
+"""Tree of merged components, and clusters at a level of it."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +20,7 @@ THRESHOLDS: dict[Method, float | None] = {
     "bhattacharyya": 0.1,
     "demp": 0.025,
 }
-"""The lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc."""
+"""Lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc."""
 
 _AFFINITY_NAMES = {
     "entropy": "entropy lost",
@@ -33,7 +33,7 @@ _AFFINITY_NAMES = {
 
 @dataclass(frozen=True, eq=False)
 class MergedMixture:
-    """A mixture whose components are grouped into clusters; the density is that of the mixture.
+    """Mixture whose components are grouped into clusters.
 
     Attributes
     ----------
@@ -52,17 +52,17 @@ class MergedMixture:
         object.__setattr__(self, "component_clusters", clusters)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
+        """Copy and unpickle through ``__init__``, so that arrays remain read-only."""
         return type(self), (self.mixture, self.component_clusters)
 
     @property
     def n_clusters(self) -> int:
-        """The number of clusters."""
+        """Number of clusters."""
         return int(self.component_clusters.max()) + 1
 
     @property
     def weights(self) -> FloatArray:
-        """(c,) the share of each cluster."""
+        """Weights (c,) of the clusters."""
         return self.mixture.weights @ self._members()
 
     def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
@@ -111,7 +111,7 @@ class MergedMixture:
         return self.mixture.log_density(X)
 
     def _members(self) -> FloatArray:
-        """(k, c) 1 where a component belongs to a cluster."""
+        """Return a matrix (k, c) with 1 where a component belongs to a cluster."""
         return np.asarray(self.component_clusters[:, None] == np.arange(self.n_clusters), dtype=np.float64)
 
 
@@ -129,7 +129,7 @@ class MergeTree:
         The two clusters merged in each step: i is component i, k + j is the result of step j, as in SciPy.
     affinities : (k - 1,) array
         The affinity of the two clusters: the entropy removed by the step (nats), the ratio of the density at the valley
-        and at the lower mode, the overlap coefficient, or the misclassification probability.
+        and at the lower mode, the Bhattacharyya coefficient, or the misclassification probability.
     threshold : float or None
         The lowest affinity at which clusters are merged; None if an elbow decides.
     entropies : (k,) array, or None
@@ -182,7 +182,7 @@ class MergeTree:
 
     @property
     def n_clusters(self) -> int:
-        """The number of clusters at the elbow, or before the first step with an affinity below the threshold."""
+        """Number of clusters at the elbow, or before the first step with an affinity below the threshold."""
         if self.threshold is None:
             return self.elbow()
         below = np.flatnonzero(self.affinities < self.threshold)
@@ -221,7 +221,7 @@ class MergeTree:
 
     @property
     def linkage(self) -> FloatArray:
-        """(k - 1, 4) the tree in the format of ``scipy.cluster.hierarchy.dendrogram``.
+        """Tree (k - 1, 4) in the format of ``scipy.cluster.hierarchy.dendrogram``.
 
         Heights are between 0 and 1: the share of the entropy that has been removed, or one minus the affinity. A height
         below an earlier one is raised to it.

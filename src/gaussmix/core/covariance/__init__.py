@@ -1,4 +1,6 @@
-"""The shapes a component can have, by scikit-learn's names and by mclust's letters."""
+"""Covariance structures, by the names of scikit-learn and the letters of mclust."""
+
+from collections.abc import Iterable
 
 from gaussmix.core.covariance.axis_parallel import EEI, EII, EVI, VEI
 from gaussmix.core.covariance.base import AbstractCovariance
@@ -10,75 +12,107 @@ from gaussmix.core.covariance.spherical import Spherical
 from gaussmix.core.covariance.tied import Tied
 from gaussmix.core.typing import Form
 
-COVARIANCES: dict[str, type[AbstractCovariance]] = {
-    structure.name: structure for structure in (Full, Tied, Diagonal, Spherical)
-}
-"""scikit-learn's four, one of each form."""
 
-MODELS: dict[str, type[AbstractCovariance]] = {
-    structure.letters: structure
-    for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
-}
-"""mclust's fourteen, from simple to rich."""
-
-_NAMED: dict[str, type[AbstractCovariance]] = {**COVARIANCES, **MODELS, "E": EII, "V": Spherical}
-
-
-def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
-    """The structure of that name or those letters.
-
-    "E" and "V" are mclust's letters for one feature: EII and VII there.
+def by_name(structures: Iterable[tuple[str, type[AbstractCovariance]]]) -> dict[str, type[AbstractCovariance]]:
+    """Return structures by their names.
 
     Parameters
     ----------
-    covariance_type : str
-        A word of scikit-learn's, or letters of mclust's.
+    structures : iterable of (str, subclass of AbstractCovariance)
+        Names and classes; a class may have several names.
 
     Returns
     -------
-    subclass of AbstractCovariance
-        The class.
+    dict
+        In the same order.
 
     Raises
     ------
     ValueError
-        With the names there are.
+        If two classes have the same name.
+    """
+    named: dict[str, type[AbstractCovariance]] = {}
+    for name, structure in structures:
+        if named.setdefault(name, structure) is not structure:
+            raise ValueError(
+                f"{named[name].__name__} and {structure.__name__} are both called {name!r}: give one another name"
+            )
+    return named
+
+
+COVARIANCES: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.name, structure) for structure in (Full, Tied, Diagonal, Spherical)
+)
+"""The four structures of scikit-learn, one of each form."""
+
+MODELS: dict[str, type[AbstractCovariance]] = by_name(
+    (structure.letters, structure)
+    for structure in (EII, Spherical, EEI, VEI, EVI, Diagonal, Tied, VEE, EVE, VVE, EEV, VEV, EVV, Full)
+)
+"""The fourteen structures of mclust, from the fewest parameters to the most.
+
+Each has a compiled M-step, found by its letters.
+"""
+
+STRUCTURES: dict[str, type[AbstractCovariance]] = by_name(
+    [*COVARIANCES.items(), *MODELS.items(), ("E", EII), ("V", Spherical)]
+)
+"""All structures by all their names; "E" and "V" are mclust's names for one feature and mean EII and VII."""
+
+
+def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
+    """Return the covariance structure of a name.
+
+    Parameters
+    ----------
+    covariance_type : str
+        A key of `STRUCTURES`.
+
+    Returns
+    -------
+    subclass of AbstractCovariance
+        The structure.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name; the message lists all names.
     """
     try:
-        return _NAMED[covariance_type]
+        return STRUCTURES[covariance_type]
     except (KeyError, TypeError):
-        names = ", ".join(repr(name) for name in (*COVARIANCES, *MODELS))
+        names = ", ".join(map(repr, STRUCTURES))
         raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
 
 
-def free_of(structure: type[AbstractCovariance]) -> type[AbstractCovariance]:
-    """The structure without what components share; a tied one is itself.
+def is_model(structure: type[AbstractCovariance]) -> bool:
+    """Return whether a structure is one of `MODELS`.
 
     Parameters
     ----------
     structure : subclass of AbstractCovariance
-        Any of them.
+        Any structure.
 
     Returns
     -------
-    subclass of AbstractCovariance
-        A structure whose components share nothing, or the tied one.
+    bool
+        False for another class with the same letters.
     """
-    return structure.free if issubclass(structure, AbstractConstrained) else structure
+    return MODELS.get(structure.letters) is structure
 
 
 def structure_of(form: Form) -> type[AbstractCovariance]:
-    """The structure of a form that restricts nothing else.
+    """Return the least restricted structure of a form.
 
     Parameters
     ----------
     form : {"full", "tied", "diagonal", "spherical"}
-        The form of its factors.
+        Form of the factors.
 
     Returns
     -------
     subclass of AbstractCovariance
-        One of scikit-learn's four.
+        One of the four structures of scikit-learn.
     """
     return next(structure for structure in COVARIANCES.values() if structure.form == form)
 
@@ -86,13 +120,15 @@ def structure_of(form: Form) -> type[AbstractCovariance]:
 __all__ = [
     "COVARIANCES",
     "MODELS",
+    "STRUCTURES",
     "AbstractConstrained",
     "AbstractCovariance",
     "Diagonal",
     "Full",
     "Spherical",
     "Tied",
+    "by_name",
     "covariance_class",
-    "free_of",
+    "is_model",
     "structure_of",
 ]

@@ -1,4 +1,4 @@
-"""Covariances parallel to the axes that share volumes or shapes: EII, EEI, VEI and EVI in mclust's letters.
+"""Diagonal covariances with shared volumes or shapes: EII, EEI, VEI and EVI in mclust's letters.
 
 The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995),
 781-793, sections 3.2 and 3.3.
@@ -13,7 +13,7 @@ from gaussmix.core.typing import FloatArray
 
 
 class EII(AbstractConstrained):
-    """One variance for all components and features: soft k-means."""
+    """One variance for all components and features, as in soft k-means."""
 
     name = letters = "EII"
     form = "spherical"
@@ -60,9 +60,9 @@ class EVI(AbstractConstrained):
 
 
 def with_equal_volumes(counts: FloatArray, roots: FloatArray, pivots: FloatArray) -> FloatArray:
-    """Roots times a factor each, for the products of their pivots (k, d) to be the same, as the likelihood wants it.
+    """Scale each root so that the products of their pivots (k, d) are equal and the likelihood is greatest.
 
-    The common volume is the mean of the free ones (Celeux and Govaert 1995, section 3.2, model [lambda C_k]).
+    The common volume is the mean of the free volumes (Celeux and Govaert 1995, section 3.2, model [lambda C_k]).
     """
     if not (pivots > 0).all():
         return roots

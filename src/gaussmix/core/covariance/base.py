@@ -1,37 +1,38 @@
-"""What a covariance structure is.
+"""The interface of covariance structures.
 
-A structure is a frozen value that holds the square roots of the covariances, ``covariance = root root'``, and owes
+A structure is a frozen value that holds the square roots of the covariances, ``covariance = root root'``, and defines
 
 ======================  ===============================================================================================
-``name``                scikit-learn's word for it, or mclust's letters
-``letters``             mclust's letters: what is equal (E), varies (V) or is that of the identity (I)
-``form``                the form of its factors and of the scatter it learns from
-``identity``            unit covariances of a given size
-``from_covariances``    from known covariances in scikit-learn's shape, checked
-``from_precisions``     from known inverses in scikit-learn's shape, checked
-``factors``             W, with ``W W' = inverse(covariance)``: what an engine whitens with
+``name``                the name in scikit-learn, or mclust's letters
+``letters``             mclust's letters: equal (E), variable (V) or identity (I)
+``form``                the form of the factors and of the scatter
+``identity``            identity matrices of a given size
+``from_covariances``    the structure of given covariances in scikit-learn's shape, with checks
+``from_precisions``     the structure of given inverses in scikit-learn's shape, with checks
+``factors``             the whitening matrices W, with ``W W' = inverse(covariance)``
 ``log_det``             log det W for each component
-``common_basis``        what full factors have in common, if they have
-``maximize``            the next structure, from counts and scatter in this one's whitened units
+``common_basis``        the basis that full factors share, if there is one
+``maximize``            the M-step: the next covariances, from counts and scatter in the whitened units of these
 ``inflated``            the structure with variances added
-``pivots``              the variance of each feature given the ones before it
-``color``               standard normal rows turned into rows of a component
+``pivots``              the conditional variance of each feature given the features before it
+``color``               standard normal rows transformed to rows of a component
 ``color_each``          the same, one row for each component
-``whiten_each``         the way back
+``whiten_each``         the inverse of ``color_each``
 ``whitened_scatter``    a given scatter, in the whitened units of each component
 ``precision_traces``    the trace of each inverse covariance
 ``variances``           the variance of each feature
-``dense``               full covariances
+``dense``               the covariances as full matrices
 ``marginal``            the structure of some of the features
 ``rescale``             the covariances in other units
-``root_of_rows``        a lower root of the sum of squares of rows, as the structure sees it
+``root_of_rows``        a lower root of the sum of squares of rows, restricted to the structure
 ``relative_variances``  the variances of each component in units of a covariance
-``merge_costs``         the likelihood that one component in place of two loses
-``with_average``        the structure with one component as wide as all are on the average
+``merge_costs``         the log-likelihood lost by merging two components
+``with_average``        the structure with one covariance replaced by the average
 ======================  ===============================================================================================
 
-and nothing else: it has never seen a row. The rest follows from these: ``take``, ``concatenate``, ``promote_to``,
-``whiten`` and the dense roots. ``gaussmix.testing.check_covariance`` checks all of it.
+A structure does not store the rows of a table or pass over them. ``take``, ``concatenate``, ``promote_to``, ``whiten``
+and the dense roots are computed from the members above.
+``gaussmix.testing.check_covariance`` checks a structure.
 """
 
 from abc import abstractmethod
@@ -56,81 +57,82 @@ class AbstractCovariance(AbstractRoots):
         Lower triangular ``L`` with ``covariance = L L'`` (full (k, d, d), tied (d, d)) or standard deviations
         (diagonal (k, d), spherical (k,)). Read-only.
     n_components, n_features : int
-        How many of them there are.
+        Numbers of components and of features.
 
     Notes
     -----
     A covariance is ``volume Q diag(shape) Q'`` with an orthogonal Q, its orientation, and a shape of product one
-    (Banfield and Raftery, Biometrics 49 (1993), 803-821). The three letters stand for these, in that order.
+    (Banfield and Raftery, Biometrics 49 (1993), 803-821). The three letters stand for volume, shape and orientation.
     """
 
     @classmethod
     @abstractmethod
     def from_covariances(cls, covariances: FloatArray, n_components: int, n_features: int) -> Self:
-        """Take known covariances, and check them.
+        """Return the structure of given covariances, after checks.
 
         Parameters
         ----------
         covariances : array
-            In scikit-learn's shape.
+            Covariances in scikit-learn's shape.
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
 
         Raises
         ------
         ValueError
-            Names the component whose covariance is not symmetric, positive-definite.
+            If a covariance is not symmetric and positive-definite (the message names the component), or if the
+            covariances violate the constraint of the class.
         """
 
     @classmethod
     @abstractmethod
     def from_precisions(cls, precisions: FloatArray, n_components: int, n_features: int) -> Self:
-        """Take known inverses of covariances, and check them.
+        """Return the structure of given inverse covariances, after checks.
 
         Parameters
         ----------
         precisions : array
-            In scikit-learn's shape.
+            Inverse covariances in scikit-learn's shape.
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
 
         Raises
         ------
         ValueError
-            When one of them is not symmetric, positive-definite.
+            As in `from_covariances`.
         """
 
     @classmethod
     def count_parameters(cls, n_components: int, n_features: int) -> int:
-        """How many numbers are free: those of the volumes, of the shapes and of the orientations.
+        """Return the number of free parameters of the volumes, the shapes and the orientations together.
 
         Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995), 781-793, table 1.
 
         Parameters
         ----------
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
         int
-            Their sum.
+            Number of free parameters.
         """
         each = (1, n_features - 1, n_features * (n_features - 1) // 2)
         times = {"V": n_components, "E": 1, "I": 0}
@@ -138,12 +140,12 @@ class AbstractCovariance(AbstractRoots):
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers are free."""
+        """The number of free parameters of the covariances."""
         return self.count_parameters(self.n_components, self.n_features)
 
     @abstractmethod
     def log_det(self) -> FloatArray:
-        """The logarithm of the determinant of each W: -1/2 log det covariance.
+        """Return the log determinant of each W, which is -1/2 log det covariance.
 
         Returns
         -------
@@ -152,280 +154,280 @@ class AbstractCovariance(AbstractRoots):
         """
 
     def common_basis(self) -> CommonBasis | None:
-        """What full factors have in common.
+        """Return the basis that full factors share.
 
-        With it an engine may turn the rows once, in place of once per component.
+        With a shared basis, an engine transforms the rows once and not once per component.
 
         Returns
         -------
         CommonBasis or None
-            None where they have nothing in common, or rounding hides it.
+            None if there is no shared basis up to rounding.
         """
         return None
 
     @abstractmethod
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
-        """The maximum-likelihood structure for a scatter about the means, in whitened units.
+        """Return the covariances that maximize the likelihood for a given scatter, plus a ridge.
 
-        Then the ridge is added. A component with count zero keeps its covariance. Without a ridge the
-        result may be singular.
+        A component with count zero keeps its covariance. Without a ridge the result may be singular.
 
         Parameters
         ----------
         counts : (k,) array
-            Rows of each component.
+            Number of rows of each component.
         scatter : array
-            About the means, in the whitened units of this structure.
+            Scatter about the means, in the whitened units of this structure.
         ridge : float, default=0.0
-            Added to every variance, in squared units of the data.
+            Number that is added to every variance, in squared units of the data.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
         """
 
     @abstractmethod
     def inflated(self, variances: FloatArray) -> Self:
-        """The covariances plus a diagonal.
+        """Return the covariances plus diagonal matrices.
 
         Parameters
         ----------
         variances : (k, d) array
-            Tied takes the greatest, spherical the mean.
+            Diagonals. The tied structure uses the greatest over components, the spherical one the mean over features.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
         """
 
     @abstractmethod
     def pivots(self) -> FloatArray:
-        """The squared diagonal of the roots: zero exactly when a covariance is singular.
+        """Return the squared diagonal of the roots; it contains a zero if and only if a covariance is singular.
 
         Returns
         -------
         (k, d) array
-            The variance of each feature given the ones before it.
+            Conditional variance of each feature given the features before it.
         """
 
     @abstractmethod
     def color(self, noise: FloatArray, component: int) -> FloatArray:
-        """Standard normal rows times the transposed root of a component: rows of that component, about zero.
+        """Multiply standard normal rows by the transposed root of a component.
 
         Parameters
         ----------
         noise : (m, d) array
-            Standard normal.
+            Standard normal rows.
         component : int
-            Which one.
+            Position of the component.
 
         Returns
         -------
         (m, d) array
-            In the units of the data.
+            Rows of the component about zero, in the units of the data.
         """
 
     @abstractmethod
     def color_each(self, noise: FloatArray) -> FloatArray:
-        """One row for each component, times the transposed root of that component.
+        """Multiply one row for each component by the transposed root of that component.
 
         Parameters
         ----------
         noise : (k, d) array
-            In whitened units.
+            Rows in whitened units.
 
         Returns
         -------
         (k, d) array
-            In the units of the data.
+            Rows in the units of the data.
         """
 
     @abstractmethod
     def whiten_each(self, rows: FloatArray) -> FloatArray:
-        """One row for each component, times the factor of that component: undoes `color_each`.
+        """Multiply one row for each component by the factor of that component; the inverse of `color_each`.
 
         Parameters
         ----------
         rows : (k, d) array
-            In the units of the data.
+            Rows in the units of the data.
 
         Returns
         -------
         (k, d) array
-            In whitened units.
+            Rows in whitened units.
         """
 
     @abstractmethod
     def whitened_scatter(self, root: FloatArray) -> FloatArray:
-        """A scatter in the whitened units of every component.
+        """Return a scatter in the whitened units of each component.
 
         Parameters
         ----------
         root : (d, d) array
-            The scatter is ``root root'``.
+            Root of the scatter ``root root'``.
 
         Returns
         -------
         array
-            In the form of `Moments`.
+            Scatter in the form of `Moments`.
         """
 
     @abstractmethod
     def precision_traces(self) -> FloatArray:
-        """The trace of each inverse covariance.
+        """Return the trace of each inverse covariance.
 
         Returns
         -------
         (k,) array
-            Positive.
+            Positive numbers.
         """
 
     @abstractmethod
     def variances(self) -> FloatArray:
-        """The variance of each feature.
+        """Return the variance of each feature.
 
         Returns
         -------
         (k, d) array
-            Positive.
+            Positive numbers.
         """
 
     @abstractmethod
     def dense(self) -> FloatArray:
-        """Full covariances, whatever the structure.
+        """Return full covariance matrices.
 
         Returns
         -------
         (k, d, d) array
-            Symmetric, positive-definite.
+            Symmetric, positive-definite matrices.
         """
 
     @abstractmethod
     def marginal(self, features: Sequence[int]) -> "AbstractCovariance":
-        """The structure of some of the features.
+        """Return the covariances of some of the features.
 
         Parameters
         ----------
         features : sequence of int
-            Their positions.
+            Positions of the features.
 
         Returns
         -------
         AbstractCovariance
-            Of the same class where that can be; else of one that asks for less.
+            Object of the same class if its constraint still holds, else of a more general class.
         """
 
     @classmethod
     @abstractmethod
     def root_of_rows(cls, rows: FloatArray) -> FloatArray:
-        """A root of the sum of squares of rows, as far as the structure can see it.
+        """Return a root of the sum of squares of rows, restricted to the structure.
 
         Parameters
         ----------
         rows : (n, d) array
-            About their center; times the square roots of their weights.
+            Rows about their center, times the square roots of their weights.
 
         Returns
         -------
         (d, d) array
-            Lower triangular L with ``L L' = rows' rows``; of variances diagonal, of spheres a multiple of the identity.
+            Lower triangular L with ``L L' = rows' rows``. It is diagonal for diagonal structures, and a multiple of the
+            identity for spherical ones.
         """
 
     @abstractmethod
     def rescale(self, root: FloatArray) -> "AbstractCovariance":
-        """The covariances in other units: those of rows times ``root'``.
+        """Return the covariances ``root covariance root'``, those of rows multiplied by ``root'``.
 
         Parameters
         ----------
         root : (d, d) array
-            As `root_of_rows` gives it.
+            Root such as `root_of_rows` returns.
 
         Returns
         -------
         AbstractCovariance
-            Of the same class where that can be; else of one that asks for less.
+            Object of the same class if its constraint still holds, else of a more general class.
         """
 
     def promote_to(self, structure: type[Structure]) -> Structure:
-        """The same covariances as an object of a structure that this one is a special case of.
+        """Return the same covariances in a more general structure.
 
         Parameters
         ----------
         structure : subclass of AbstractCovariance
-            Another one would lose what it has no place for; that is not checked.
+            Structure of which this one is a special case; this is not checked.
 
         Returns
         -------
         AbstractCovariance
-            Of that class.
+            Object of that class.
         """
         return structure(structure._roots_of(self), self.n_components, self.n_features)
 
     @classmethod
     @abstractmethod
     def _roots_of(cls, covariance: "AbstractCovariance") -> FloatArray:
-        """The roots that an object of this class has for these covariances."""
+        """Return the roots of these covariances in the shape of this class."""
 
     @abstractmethod
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """The variances of each component along the axes that it has in units of a reference.
+        """Return the eigenvalues of each covariance in units of a reference covariance.
 
         Parameters
         ----------
         weights : (k,) array
-            Of the pooled covariance, the sum of ``weights[k] covariance[k]``.
+            Weights of the pooled covariance, the sum of ``weights[k] covariance[k]``.
         target_root : (d, d) array, optional
-            Lower root of the reference; the pooled covariance by default.
+            Lower root of the reference; by default that of the pooled covariance.
 
         Returns
         -------
         variances : (k, d) array
-            Ascending; zero where the reference is singular.
+            Eigenvalues, ascending; zero if the reference is singular.
         whiten : array
-            W of the reference: (d, d), or (d,) for a structure without correlations.
+            Whitening matrix W of the reference: (d, d), or its diagonal (d,) for a structure without correlations.
         """
 
     @abstractmethod
     def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
-        """The log-likelihood that one normal component in place of two may lose at most.
+        """Return upper bounds on the log-likelihood that is lost by merging two components.
 
         Runnalls, IEEE Transactions on Aerospace and Electronic Systems 43 (2007), 989-999, equation 16, with the
-        covariance of the two together as the structure sees it.
+        covariance of the merged component restricted to the structure.
 
         Parameters
         ----------
         first, second : (p,) array of int
             The two components of each pair.
         counts : (k,) array
-            Rows of each component.
+            Number of rows of each component.
         shifts : (p, d) array
-            Differences of their means.
+            Differences of the means of each pair.
 
         Returns
         -------
         (p,) array
-            In nats.
+            Bounds in nats.
         """
 
     @abstractmethod
     def with_average(self, component: int, weights: FloatArray) -> Self:
-        """The structure with one component as wide as all are on the average.
+        """Replace the covariance of one component by the average over all components.
 
         Parameters
         ----------
         component : int
-            Which one.
+            Position of the component.
         weights : (k,) array
-            Of the average.
+            Weights of the components in the average.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
         """
 
     @property
@@ -436,4 +438,4 @@ class AbstractCovariance(AbstractRoots):
     @property
     @abstractmethod
     def precisions(self) -> FloatArray:
-        """Their inverses in scikit-learn's shape."""
+        """The inverse covariances in scikit-learn's shape."""

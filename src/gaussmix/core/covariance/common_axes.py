@@ -1,4 +1,4 @@
-"""The axes that several covariances have most nearly in common.
+"""Common principal axes of several covariances.
 
 Flury and Gautschi, An algorithm for simultaneous orthogonal transformation of several positive definite symmetric
 matrices to nearly diagonal form, SIAM Journal on Scientific and Statistical Computing 7 (1986), 169-184, with Jacobi's
@@ -11,24 +11,26 @@ import gaussmix.core._native as _native
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import CommonBasis
 
-_SHARED = 1e-10  # of the cosines between what should be at right angles
+_SHARED = 1e-10  # greatest cosine between axes that count as orthogonal
 _GOLDEN = 0.5 * (np.sqrt(5) - 1)
 
 
 def common_axes(counts: FloatArray, roots: FloatArray, axes: FloatArray, *, equal_volumes: bool) -> FloatArray:
-    """(d, d) orthogonal axes Q, in columns, along which free covariances S_k are as diagonal as they can be.
+    """Return orthogonal axes Q (d, d), in columns, along which free covariances S_k are nearly diagonal.
 
     With ``v = diag(Q' S_k Q)`` they minimize ``sum_k counts_k sum_j log v_kj``, or, for equal volumes,
-    ``sum_k counts_k (prod_j v_kj)^(1/d)``. Where a covariance is singular, they are the axes to begin with.
+    ``sum_k counts_k (prod_j v_kj)^(1/d)``. If a covariance is singular, they are the initial axes.
 
     Parameters
     ----------
     counts : (k,) array
+        Number of rows of each component.
     roots : (k, d, d) array
-        Of the free covariances.
+        Roots of the free covariances.
     axes : (d, d) array
-        To begin with.
+        Initial axes.
     equal_volumes : bool
+        Whether the covariances have equal volumes.
     """
     found = np.array(axes, order="C")
     scaled = roots / np.abs(roots).max()
@@ -37,7 +39,7 @@ def common_axes(counts: FloatArray, roots: FloatArray, axes: FloatArray, *, equa
 
 
 def generic_axes(roots: FloatArray) -> FloatArray:
-    """The axes of covariances that have them in common: those of a sum in which no two axes are likely to tie."""
+    """Return the axes that covariances share: those of a weighted sum in which equal eigenvalues are unlikely."""
     scaled = roots / np.sqrt((roots**2).sum(axis=(1, 2), keepdims=True))
     weights = 0.5 + np.mod(_GOLDEN * np.arange(1, len(roots) + 1), 1.0)
     tall = (np.sqrt(weights)[:, None, None] * scaled.transpose(0, 2, 1)).reshape(-1, roots.shape[1])
@@ -45,12 +47,12 @@ def generic_axes(roots: FloatArray) -> FloatArray:
 
 
 def lengths_along(axes: FloatArray, roots: FloatArray) -> FloatArray:
-    """(k, d) deviations of covariances along common axes."""
+    """Return the standard deviations (k, d) of covariances along common axes."""
     return np.sqrt(((axes.T @ roots) ** 2).sum(axis=2))
 
 
 def basis_along(axes: FloatArray, roots: FloatArray) -> CommonBasis | None:
-    """Common axes as the basis of the factors; None where the covariances do not have them in common to rounding."""
+    """Return common axes as the basis of the factors; None if the covariances do not share them up to rounding."""
     turned = axes.T @ roots
     lengths = np.sqrt((turned**2).sum(axis=2))
     if not lengths.all():

@@ -1,4 +1,4 @@
-"""Structures whose components share something: what the ten of them have in common."""
+"""Base class of structures with a constraint, such as the ten whose components share something."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -11,54 +11,54 @@ from gaussmix.core.covariance.base import AbstractCovariance
 from gaussmix.core.typing import FloatArray, IntArray
 
 MOST_TURNS, SETTLED = 200, 1e-12
-"""Turns of an inner loop, and the relative change of volumes at which it ends."""
-_NOBODY = 1e-30  # rows of a component that has none: it does not bear on the others
-_SAME = 1e-6  # of two deviations: what rounding of known covariances may look like
+"""Maximum number of inner iterations, and the relative change of volumes at which they end."""
+_NOBODY = 1e-30  # count of a component without rows, so that it does not affect the others
+_SAME = 1e-6  # tolerance for rounded covariances, relative to the product of two standard deviations
 
 
 class AbstractConstrained(AbstractCovariance):
-    """A structure that is a free one, each component by itself, under a constraint across components.
+    """A free structure with a constraint across or within components.
 
-    Its M-step is that of the free structure, and then the nearest covariances that obey the constraint: the likelihood
-    of normal rows sees no more of them than their counts and the free covariances. The algebra is the free one's.
+    The M-step computes the free covariances, and then the covariances that maximize the likelihood under the
+    constraint; counts and free covariances are sufficient statistics. Other methods are those of the free structure.
     """
 
     free: ClassVar[type[AbstractCovariance]]
 
     @abstractmethod
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
-        """The roots of `nearest`, starting from this structure where there is something to iterate.
+        """Return the roots of `nearest`; inner iterations start from this structure.
 
         Parameters
         ----------
         counts : (k,) array
-            Positive.
+            Positive numbers of rows.
         roots : array
-            Of free covariances, none of them singular in all components.
+            Roots of free covariances, which are not singular in all components.
 
         Returns
         -------
         array
-            In the same shape.
+            Roots in the same shape.
         """
 
     def nearest(self, counts: FloatArray, roots: FloatArray) -> Self:
-        """The structure that fits free covariances ``S_k = root_k root_k'`` of so many rows best.
+        """Return the maximum-likelihood structure for free covariances ``S_k = root_k root_k'``.
 
-        It maximizes ``sum_k counts_k [log det W_k - 1/2 tr(inverse(covariance_k) S_k)]``. Where free covariances are
-        singular in a way that leaves no maximum, it is as singular as they are.
+        It maximizes ``sum_k counts_k [log det W_k - 1/2 tr(inverse(covariance_k) S_k)]``. If there is no maximum
+        because free covariances are singular, the result is as singular as they are.
 
         Parameters
         ----------
         counts : (k,) array
-            Positive.
+            Positive numbers of rows.
         roots : array
-            In the shape of the roots.
+            Roots of the free covariances.
 
         Returns
         -------
         AbstractConstrained
-            Of this class.
+            Object of this class.
         """
         return type(self)(self.nearest_roots(counts, roots), self.n_components, self.n_features)
 
@@ -67,12 +67,12 @@ class AbstractConstrained(AbstractCovariance):
         return self.free(self.roots, self.n_components, self.n_features)
 
     def is_kept(self) -> bool:
-        """Whether the roots obey the constraint.
+        """Return whether the roots obey the constraint.
 
         Returns
         -------
         bool
-            To rounding.
+            True if they do up to rounding.
         """
         dense = self.dense()
         apart = np.abs(self.nearest(np.ones(self.n_components), self.roots).dense() - dense)
@@ -96,7 +96,7 @@ class AbstractConstrained(AbstractCovariance):
         given = cls(free.roots, free.n_components, free.n_features)
         if not given.is_kept():
             raise ValueError(
-                f"the {what} given do not share what those of {cls.name!r} share: use covariance_type={cls.free.name!r}"
+                f"the {what} given do not obey the constraint of {cls.name!r}: use covariance_type={cls.free.name!r}"
             )
         return given
 
@@ -107,12 +107,12 @@ class AbstractConstrained(AbstractCovariance):
         return self._free.log_det()
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
-        """As always; the ridge is added to the free covariances."""
+        """Add the ridge to the free covariances, before the constraint."""
         roots = self._free.maximize(counts, scatter, ridge).roots
         return self.nearest(np.where(counts > 0, counts, _NOBODY), roots)
 
     def inflated(self, variances: FloatArray) -> Self:
-        """The nearest structure, from an inner loop that starts anew: this one may be singular."""
+        """Start the inner iterations from the identity, because this structure may be singular."""
         roots = self._free.inflated(variances).roots
         return self.identity(self.n_components, self.n_features).nearest(np.ones(self.n_components), roots)
 
@@ -141,14 +141,14 @@ class AbstractConstrained(AbstractCovariance):
         return self._free.dense()
 
     def marginal(self, features: Sequence[int]) -> AbstractCovariance:
-        """Of the same class if every covariance is a multiple of one, or diagonal in the same way; else free."""
+        """Return the same class if shapes and orientations are shared, else the free structure."""
         free = self._free.marginal(features)
         same = type(self)(free.roots, free.n_components, free.n_features)
         return same if self._marginals_are_kept() else free
 
     @classmethod
     def _marginals_are_kept(cls) -> bool:
-        """Whether shapes are shared and orientations too: of covariances that differ by a factor, so do their parts."""
+        """Return whether marginals obey the constraint: shapes and orientations are shared."""
         return cls.letters[1] != "V" and cls.letters[2] != "V"
 
     @classmethod
@@ -156,14 +156,14 @@ class AbstractConstrained(AbstractCovariance):
         return cls.free.root_of_rows(rows)
 
     def rescale(self, root: FloatArray) -> AbstractCovariance:
-        """Of the same class, unless components share axes but no shape, or a shape but no axes."""
+        """Return the same class if the constraint holds in all units, else the free structure."""
         free = self._free.rescale(root)
         same = type(self)(free.roots, self.n_components, self.n_features)
         return same if self._units_are_free() else free
 
     @classmethod
     def _units_are_free(cls) -> bool:
-        """Whether the constraint holds in all units."""
+        """Return whether the constraint holds in all units: not if components share only axes or only a shape."""
         return cls.letters[2] in ("I", cls.letters[1])
 
     @classmethod
@@ -191,10 +191,10 @@ class AbstractConstrained(AbstractCovariance):
 
 
 def common_shape(counts: FloatArray, variances: FloatArray, volumes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Volumes (k,) and the one shape (d,) that fit free variances (k, d), by turns from volumes (k,) to begin with.
+    """Return the volumes (k,) and the common shape (d,) for free variances (k, d), from initial volumes (k,).
 
-    The shape is ``sum_k counts_k variances_k / volume_k`` over its geometric mean, a volume the mean of
-    ``variances_k / shape`` (Celeux and Govaert 1995, section 3.2, model [lambda_k B]).
+    Both are updated in turn. The shape is ``sum_k counts_k variances_k / volume_k`` over its geometric mean, a volume
+    the mean of ``variances_k / shape`` (Celeux and Govaert 1995, section 3.2, model [lambda_k B]).
     """
     for _ in range(MOST_TURNS):
         shape = (counts / volumes) @ variances

@@ -1,4 +1,4 @@
-"""Each component has its own variance for every feature."""
+"""Diagonal covariances: a variance for each component and feature."""
 
 import math
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Diagonal(AbstractCovariance):
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         kept = counts == 0
-        # Rounding can leave a scatter of nothing just below zero; as zero it is found singular and repaired.
+        # Rounding can make a zero scatter negative; as zero it is recognized as singular and repaired.
         change = np.maximum(scatter, 0.0) / np.where(kept, 1.0, counts)[:, None]
         roots = np.hypot(self.roots * np.sqrt(change), math.sqrt(ridge))
         roots[kept] = self.roots[kept]

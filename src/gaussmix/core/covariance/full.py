@@ -1,4 +1,4 @@
-"""Each component has its own covariance matrix."""
+"""Full covariances: a matrix for each component."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -48,7 +48,7 @@ class Full(AbstractCovariance):
 
     @cached_property
     def _factors(self) -> FloatArray:
-        """The pass needs them, and then the M-step."""
+        """Cache the factors for the pass and for the M-step."""
         factors = inverse_transposed(self.roots)
         factors.flags.writeable = False
         return factors

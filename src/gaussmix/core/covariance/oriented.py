@@ -1,7 +1,7 @@
-"""Covariances of any direction that share volumes, shapes or orientations: six of mclust's models.
+"""Full covariances with shared volumes, shapes or orientations: six of mclust's models.
 
 The M-steps are those of Celeux and Govaert, Gaussian parsimonious clustering models, Pattern Recognition 28 (1995),
-781-793, section 3.1, from the roots of the free covariances: nothing is squared that has not been whitened.
+781-793, section 3.1. They work on the roots of the free covariances, and square only whitened matrices.
 """
 
 from functools import cached_property
@@ -16,7 +16,7 @@ from gaussmix.core.covariance.triangular import inverse_transposed, lower_root, 
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import CommonBasis
 
-_SHARED = 1e-13  # relative: entries of roots that are multiples of each other
+_SHARED = 1e-13  # relative tolerance for roots that are multiples of each other
 
 
 class VEE(AbstractConstrained):
@@ -27,7 +27,7 @@ class VEE(AbstractConstrained):
     free = Full
 
     def nearest_roots(self, counts: FloatArray, roots: FloatArray) -> FloatArray:
-        """In units of the pooled covariance: there all matrices are well conditioned."""
+        """Work in units of the pooled covariance, in which all matrices are well conditioned."""
         d = self.n_features
         pooled = root_of_rows((np.sqrt(counts / counts.sum())[:, None, None] * roots.transpose(0, 2, 1)).reshape(-1, d))
         if not (pooled.diagonal() > 0).all() or not roots.any(axis=(1, 2)).all():
@@ -52,7 +52,7 @@ class VEE(AbstractConstrained):
 
 
 class EEV(AbstractConstrained):
-    """Ellipsoids of one size and shape, each turned in its own direction."""
+    """Ellipsoids of one volume and shape, each with its own orientation."""
 
     name = letters = "EEV"
     form = "full"
@@ -64,7 +64,7 @@ class EEV(AbstractConstrained):
 
 
 class VEV(AbstractConstrained):
-    """Ellipsoids of one shape, each of its own size and direction."""
+    """Ellipsoids of one shape, each with its own volume and orientation."""
 
     name = letters = "VEV"
     form = "full"
@@ -79,7 +79,7 @@ class VEV(AbstractConstrained):
 
 
 class EVV(AbstractConstrained):
-    """Ellipsoids of one volume, each of its own shape and direction."""
+    """Ellipsoids of one volume, each with its own shape and orientation."""
 
     name = letters = "EVV"
     form = "full"
@@ -90,7 +90,7 @@ class EVV(AbstractConstrained):
 
 
 class AbstractAligned(AbstractConstrained):
-    """Ellipsoids of common axes."""
+    """Ellipsoids with common axes."""
 
     @cached_property
     def _axes(self) -> FloatArray:
@@ -101,7 +101,7 @@ class AbstractAligned(AbstractConstrained):
 
 
 class EVE(AbstractAligned):
-    """Ellipsoids of one volume and common axes, each of its own shape."""
+    """Ellipsoids with one volume and common axes, each with its own shape."""
 
     name = letters = "EVE"
     form = "full"
@@ -114,7 +114,7 @@ class EVE(AbstractAligned):
 
 
 class VVE(AbstractAligned):
-    """Ellipsoids of common axes, each of its own size and shape."""
+    """Ellipsoids with common axes, each with its own volume and shape."""
 
     name = letters = "VVE"
     form = "full"
@@ -126,11 +126,11 @@ class VVE(AbstractAligned):
 
 
 def _own_axes(roots: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Orthogonal axes (k, d, d), in columns, and lengths (k, d) along them, the greatest first."""
+    """Return orthogonal axes (k, d, d), in columns, and lengths (k, d) along them, the greatest first."""
     axes, lengths, _ = np.linalg.svd(roots)
     return axes, lengths
 
 
 def _along(axes: FloatArray, lengths: FloatArray) -> FloatArray:
-    """Lower roots of ``axes diag(lengths^2) axes'``, for axes (k, d, d) or (d, d) and lengths (k, d)."""
+    """Return lower roots of ``axes diag(lengths^2) axes'``, for axes (k, d, d) or (d, d) and lengths (k, d)."""
     return triangular(np.swapaxes(axes, -1, -2) * lengths[:, :, None])

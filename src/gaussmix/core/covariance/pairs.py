@@ -10,20 +10,20 @@ from gaussmix.core.typing import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Some pairs of components, and the rows of each.
+    """Pairs of components, with their numbers of rows.
 
     Attributes
     ----------
     first, second : (p,) array of int
         The two components of each pair.
     counts : (k,) array
-        Rows of each component.
+        Number of rows of each component.
     n : (p,) array
-        Rows of the two together.
+        Number of rows of each pair.
     share : (p,) array
-        The share of the first; one half where there are no rows.
+        Share of the first component in the rows of the pair; one half for a pair without rows.
     apart : (p,) array
-        The weight of the squared difference of the means in the covariance of the two together.
+        Weight of the squared difference of the means in the covariance of the merged component.
     """
 
     first: IntArray
@@ -40,11 +40,11 @@ class Pairs:
         return cls(first, second, counts, n, share, share * (1 - share))
 
     def pooled(self, values: FloatArray) -> FloatArray:
-        """(p, ...) the means of values (k, ...) of the two, by their shares."""
+        """Return the means (p, ...) of values (k, ...) of each pair, weighted by their shares."""
         share = self.share.reshape(-1, *[1] * (values.ndim - 1))
         return share * values[self.first] + (1 - share) * values[self.second]
 
     def costs(self, log_det: FloatArray, own: FloatArray) -> FloatArray:
-        """(p,) nats, from the log determinants of the covariances of both together (p,) and of each component (k,)."""
+        """Return costs (p,) in nats from log determinants of merged covariances (p,) and of single ones (k,)."""
         first, second, counts = self.first, self.second, self.counts
         return 0.5 * (self.n * log_det - counts[first] * own[first] - counts[second] * own[second])

@@ -1,4 +1,4 @@
-"""The roots of covariances in the form of their structure: what depends on the layout of the arrays alone."""
+"""Roots of covariances: the methods that depend only on the layout of the arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ class AbstractRoots(ABC):
     Attributes
     ----------
     roots : array
-        Lower triangular, or standard deviations, in the shape of the form. Read-only.
+        Lower triangular matrices or standard deviations, in the shape of the form. Read-only.
     n_components, n_features : int
-        How many of them there are.
+        Numbers of components and of features.
     """
 
     name: ClassVar[str]
@@ -37,19 +37,19 @@ class AbstractRoots(ABC):
         object.__setattr__(self, "roots", roots)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy is as read-only as the original."""
+        """Keep copies read-only."""
         return type(self), (self.roots, self.n_components, self.n_features)
 
     @classmethod
     def root_shape(cls, n_components: int, n_features: int) -> tuple[int, ...]:
-        """The shape of the roots, of the factors, and of the covariances in scikit-learn's words.
+        """Return the shape of the roots, of the factors, and of the covariances as in scikit-learn.
 
         Parameters
         ----------
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
@@ -61,59 +61,59 @@ class AbstractRoots(ABC):
     @classmethod
     @abstractmethod
     def identity(cls, n_components: int, n_features: int) -> Self:
-        """Unit covariances.
+        """Return unit covariances.
 
         Parameters
         ----------
         n_components : int
-            How many components.
+            Number of components.
         n_features : int
-            How many features.
+            Number of features.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
         """
 
     @classmethod
     def from_dense_roots(cls, roots: FloatArray) -> Self:
-        """Take roots of this structure that are given as triangles.
+        """Build a structure from roots that are given as triangular matrices.
 
         Parameters
         ----------
         roots : (k, d, d) array
-            As of `dense_roots`. Not checked.
+            Roots such as `dense_roots` returns; they are not checked.
 
         Returns
         -------
         AbstractCovariance
-            Of this class.
+            Object of this class.
         """
         return cls(FORMS[cls.form].from_dense(roots), *roots.shape[:2])
 
     @abstractmethod
     def factors(self) -> FloatArray:
-        """What an engine whitens with: W, with ``W W' = inverse(covariance)``.
+        """Return the whitening matrices W, with ``W W' = inverse(covariance)``.
 
         Returns
         -------
         array
-            Upper triangular, or one over standard deviations; in the shape of the roots.
+            Upper triangular matrices, or inverse standard deviations, in the shape of the roots.
         """
 
     def dense_roots(self) -> FloatArray:
-        """Lower triangular L with ``covariance = L L'``, whatever the structure.
+        """Return the lower triangular L with ``covariance = L L'`` for each component.
 
         Returns
         -------
         (k, d, d) array
-            One for each component.
+            The same layout for every structure.
         """
         return FORMS[self.form].dense(self.roots, self.n_components, self.n_features)
 
     def dense_factors(self) -> FloatArray:
-        """The transposed inverses of `dense_roots`.
+        """Return the transposed inverses of `dense_roots`.
 
         Returns
         -------
@@ -123,64 +123,62 @@ class AbstractRoots(ABC):
         return FORMS[self.form].dense(self.factors(), self.n_components, self.n_features)
 
     def whiten(self, rows: FloatArray, component: int) -> FloatArray:
-        """Rows times the factor of a component: undoes `AbstractCovariance.color`.
+        """Multiply rows by the factor of a component; the inverse of `AbstractCovariance.color`.
 
         Parameters
         ----------
         rows : (n, d) array
-            About the mean of the component, in the units of the data.
+            Rows about the mean of the component, in the units of the data.
         component : int
-            Which one.
+            Position of the component.
 
         Returns
         -------
         (n, d) array
-            In whitened units.
+            Rows in whitened units.
         """
         return FORMS[self.form].whiten(rows, self.factors(), component)
 
     def take(self, components: Sequence[int] | IntArray) -> Self:
-        """The covariances of some components.
-
-        What components share, any of them share: the structure is the same.
+        """Return the covariances of some components.
 
         Parameters
         ----------
         components : sequence of int
-            The component that comes first, second, ...; one may come several times.
+            Positions of the components, in the order of the result; repeats are allowed.
 
         Returns
         -------
         AbstractCovariance
-            Of this class, with exactly these roots.
+            Object of this class, with exactly these roots.
         """
         at = np.asarray(components, dtype=np.int64)
         return type(self)(FORMS[self.form].take(self.roots, at), len(at), self.n_features)
 
     @classmethod
     def concatenate(cls, covariances: Sequence[Self]) -> Self:
-        """The components of several covariances, one after the other.
+        """Return the components of several covariances, one after the other.
 
         Parameters
         ----------
         covariances : sequence of AbstractCovariance
-            Of this class and of the same features.
+            Objects of this class with the same features.
 
         Returns
         -------
         AbstractCovariance
-            Of this class, with exactly these roots.
+            Object of this class, with exactly these roots.
 
         Raises
         ------
         ValueError
-            When components share something (a letter of the structure is E): each of the covariances has its own. Use
-            `promote_to` with a structure that shares nothing first.
+            If components share parameters (a letter of the structure is E), which may differ between the covariances.
+            Use `promote_to` with a structure without the letter E first.
         """
         if "E" in cls.letters:
             raise ValueError(
-                f"components of {cls.name!r} share something, which differs from one mixture to another: promote_to a "
-                "structure without the letter E before they are concatenated"
+                f"components of {cls.name!r} share parameters, which differ between mixtures: call promote_to with a "
+                "structure without the letter E before concatenating"
             )
         roots = np.concatenate([covariance.roots for covariance in covariances])
         return cls(roots, len(roots), covariances[0].n_features)

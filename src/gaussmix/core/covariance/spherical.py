@@ -1,4 +1,4 @@
-"""Each component has one variance for all features."""
+"""Spherical covariances: one variance for each component."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from gaussmix.core.typing import FloatArray, IntArray
 
 
 class Spherical(AbstractCovariance):
-    """Variances (k,) (VII in mclust's letters): k-means with sizes, when the variances are small and equal."""
+    """Variances (k,) (VII in mclust's letters)."""
 
     name = "spherical"
     letters = "VII"
@@ -40,7 +40,7 @@ class Spherical(AbstractCovariance):
 
     def maximize(self, counts: FloatArray, scatter: FloatArray, ridge: float = 0.0) -> Self:
         kept = counts == 0
-        # Rounding can leave a scatter of nothing just below zero; as zero it is found singular and repaired.
+        # Rounding can make a zero scatter negative; as zero it is recognized as singular and repaired.
         change = np.maximum(scatter, 0.0) / (np.where(kept, 1.0, counts) * self.n_features)
         roots = np.hypot(self.roots * np.sqrt(change), math.sqrt(ridge))
         roots[kept] = self.roots[kept]

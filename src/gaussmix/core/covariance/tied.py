@@ -1,4 +1,4 @@
-"""All components share one covariance matrix."""
+"""Tied covariances: one matrix for all components."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -48,7 +48,7 @@ class Tied(AbstractCovariance):
 
     @cached_property
     def _factors(self) -> FloatArray:
-        """The pass needs them, and then the M-step."""
+        """Cache the factors for the pass and for the M-step."""
         factors = inverse_transposed(self.roots[None])[0]
         factors.flags.writeable = False
         return factors
@@ -107,7 +107,7 @@ class Tied(AbstractCovariance):
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """All are one in units of the pooled covariance, which is that of each component."""
+        """Return ones for the pooled covariance, which equals that of each component."""
         sizes = (self.n_components, self.n_features)
         if target_root is None:
             return np.ones(sizes), self.factors()

@@ -1,4 +1,4 @@
-"""Roots of symmetric matrices, kept triangular: the algebra that the full and tied structures share."""
+"""Algebra of triangular roots of symmetric matrices, for the full and tied structures."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from scipy.linalg import lapack
 
 from gaussmix.core.typing import BoolArray, FloatArray
 
-_DOUBTFUL_PIVOT = 1e-5  # of a deviation: its square is rounded to the sixth digit
-_LARGEST_WHITENED = 100.0  # deviations; a variance of ten thousand beside one costs up to four digits of sixteen
+_DOUBTFUL_PIVOT = 1e-5  # relative to a standard deviation: the square has only six digits
+_LARGEST_WHITENED = 100.0  # standard deviations; a ratio of variances of 10,000 costs up to four of sixteen digits
 
 
 def lower_root(matrices: FloatArray) -> FloatArray:
-    """Lower triangular L with L L' = matrix, for each positive semi-definite matrix of a stack (k, d, d).
+    """Return lower triangular L with L L' = matrix, for each positive semi-definite matrix of a stack (k, d, d).
 
-    A matrix that is not positive-definite to rounding gets the root of its positive part.
+    If a matrix is not positive-definite up to rounding, return the root of its positive part.
     """
     try:
         return np.asarray(np.linalg.cholesky(matrices), dtype=np.float64)
@@ -24,7 +24,7 @@ def lower_root(matrices: FloatArray) -> FloatArray:
 
 
 def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
-    """By the correlations, so that columns of small units do not pass for rounding."""
+    """Return the root of the positive part, from the correlations, so that small columns do not count as rounding."""
     deviations = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))
     scale = np.where(deviations > 0, deviations, 1.0)
     correlations = matrix / scale / scale[:, None]
@@ -38,14 +38,14 @@ def _lower_root_of_positive_part(matrix: FloatArray) -> FloatArray:
 
 
 def root_of_some(roots: FloatArray, features: Sequence[int]) -> FloatArray:
-    """The roots of the covariances of some features, from the rows of the roots: nothing is squared."""
+    """Return the roots of the covariances of some features, without squaring."""
     return triangular(np.swapaxes(roots[:, list(features)], -1, -2))
 
 
 def root_of_rows(rows: FloatArray) -> FloatArray:
-    """Lower triangular L with ``L L' = rows' rows``, for rows (n, d).
+    """Return lower triangular L with ``L L' = rows' rows``, for rows (n, d).
 
-    By way of the correlations where these are well conditioned, and without squaring where they are not.
+    It is computed from the correlations if these are well conditioned, else from the rows without squaring.
     """
     missing = rows.shape[1] - len(rows)
     if missing > 0:
@@ -62,19 +62,20 @@ def root_of_rows(rows: FloatArray) -> FloatArray:
 
 
 def add_rows(roots: FloatArray, deviations: FloatArray) -> FloatArray:
-    """Roots of ``L L' + diag(deviations^2)`` for stacks (k, d, d) and (k, d), without squaring either.
+    """Return roots of ``L L' + diag(deviations^2)`` for stacks (k, d, d) and (k, d), without squaring.
 
-    By an orthogonal factorization of ``[L'; diag(deviations)]``: Golub and Van Loan, Matrix Computations (2013), 6.5.
+    They come from the QR factorization of ``[L'; diag(deviations)]``: Golub and Van Loan, Matrix Computations (2013),
+    6.5.
     """
     diagonal = deviations[:, :, None] * np.eye(roots.shape[-1])
     return triangular(np.concatenate([np.swapaxes(roots, -1, -2), diagonal], axis=-2))
 
 
 def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge: float) -> FloatArray:
-    """Roots of ``L T L' + ridge I`` for stacks (k, d, d) of roots L, of their factors W, and of T.
+    """Return roots of ``L T L' + ridge I`` for stacks (k, d, d) of roots L, of their factors W, and of T.
 
-    The root is ``L chol(T + ridge W'W)``: as soon as ``L L'`` holds the ridge itself, its share in whitened units is at
-    most the identity. Where it is far more, T would lose its digits beside it.
+    The root is ``L chol(T + ridge W'W)``. If ``L L'`` already contains the ridge, ``ridge W'W`` is at most the
+    identity. If it is far larger, T would lose digits, and `add_rows` is used.
     """
     if ridge == 0:
         return np.asarray(roots @ lower_root(change))
@@ -85,9 +86,9 @@ def next_roots(roots: FloatArray, factors: FloatArray, change: FloatArray, ridge
 
 
 def variances_beside(roots: FloatArray, target_root: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(k, d) the ascending variances of covariances with roots (k, d, d) in units of a reference, and its W (d, d).
+    """Return the ascending eigenvalues (k, d) of covariances in units of a reference, and W (d, d) of the reference.
 
-    Both are zero where the reference, with lower root (d, d), is singular: nothing varies beside it.
+    ``roots`` are (k, d, d). Both results are zero if the reference, with lower root (d, d), is singular.
     """
     if not target_root.diagonal().all():
         return np.zeros(roots.shape[:2]), np.zeros(target_root.shape)
@@ -96,14 +97,14 @@ def variances_beside(roots: FloatArray, target_root: FloatArray) -> tuple[FloatA
 
 
 def triangular(tall: FloatArray) -> FloatArray:
-    """Lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
+    """Return lower triangular L with nonnegative diagonal and ``L L' = tall' tall``."""
     upper = np.linalg.qr(tall, mode="r")
     signs = np.where(np.diagonal(upper, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
     return np.ascontiguousarray(np.swapaxes(upper * signs[..., :, None], -1, -2))
 
 
 def inverse_transposed(lower: FloatArray) -> FloatArray:
-    """W = inverse(L)', upper triangular, for a stack (k, d, d)."""
+    """Return upper triangular W = inverse(L)', for a stack (k, d, d)."""
     inverses = np.empty_like(lower)
     for matrix, inverse in zip(lower, inverses, strict=True):
         inverse[...] = lapack.dtrtri(matrix.T)[0]
@@ -111,7 +112,7 @@ def inverse_transposed(lower: FloatArray) -> FloatArray:
 
 
 def root_from_precision(precisions: FloatArray) -> FloatArray:
-    """L with ``inverse(L L') = precision``, for a stack, without inverting a precision.
+    """Return L with ``inverse(L L') = precision``, for a stack, without inverting a precision.
 
     Reversing the order of rows and columns turns a lower Cholesky factor into an upper one, W W' = precision; then
     L = inverse(W)'.
@@ -121,7 +122,7 @@ def root_from_precision(precisions: FloatArray) -> FloatArray:
 
 
 def not_positive_definite(matrices: FloatArray) -> BoolArray:
-    """(k,) whether a matrix of a stack fails to be finite, symmetric and positive-definite."""
+    """Return (k,) bools: whether each matrix of a stack is not finite, symmetric and positive-definite."""
     return np.array([not _is_positive_definite(matrix) for matrix in matrices])
 
 

@@ -1,4 +1,4 @@
-"""Ways to pass over the rows."""
+"""Engines, which make passes over the rows."""
 
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.engines.distinct import distinct_rows

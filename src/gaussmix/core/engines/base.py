@@ -1,8 +1,8 @@
-"""What an engine is: some rows, and a way to pass over them.
+"""The interface of engines, which hold rows and make passes over them.
 
-An engine owes ``accumulate`` (the sums of one pass), ``score_rows`` (a number or a line of numbers per row) and
-``sample_rows`` (a few of its rows, to start from). It knows no covariance structure and no prior: it reads a
-`WhitenedMixture` and returns `Moments`. ``gaussmix.testing.check_engine`` checks all of it.
+An engine defines ``accumulate`` (the sums of one pass), ``score_rows`` (one or several numbers per row) and
+``sample_rows`` (a subsample for starts). It does not depend on covariance structures or priors: it reads a
+`WhitenedMixture` and returns `Moments`. ``gaussmix.testing.check_engine`` checks an engine.
 """
 
 from abc import ABC, abstractmethod
@@ -14,71 +14,71 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 class AbstractEngine(ABC):
-    """Rows with weights, and the passes over them."""
+    """Rows with weights, and passes over them."""
 
     n_rows: int
     n_features: int
     rough_helps: bool = False
-    """Whether a rough pass is worth asking for."""
+    """Whether a rough pass is faster."""
 
     @abstractmethod
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
-        """The sums over all rows.
+        """Return the sums over all rows.
 
         Parameters
         ----------
         mixture : WhitenedMixture
-            What the rows are scored by.
+            Mixture that scores the rows.
         log_prior : (n, k) array, optional
-            Added to the scores: what is known of each row beside its values.
+            Log prior of each row and component, which is added to the scores.
         rough : bool, default=False
-            Sums off by about a millionth of their size will do, if they come sooner.
+            Whether relative errors of about a millionth are allowed if that is faster.
 
         Returns
         -------
         Moments
-            About its means, in its whitened units.
+            Sums about the means of the mixture, in its whitened units.
         """
 
     @abstractmethod
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        """Give a number, or a line of numbers, to each row.
+        """Return one or several numbers for each row.
 
         Parameters
         ----------
         mixture : WhitenedMixture
-            What the rows are scored by.
+            Mixture that scores the rows.
         want : {"log_density", "responsibilities", "labels", "scores"}
-            Which numbers.
+            Result to compute.
         log_prior : (n, k) array, optional
-            Added to the scores: what is known of each row beside its values.
+            Log prior of each row and component, which is added to the scores.
 
         Returns
         -------
         array
-            Log densities (n,), responsibilities (n, k), labels (n,), the first of equal scores, or scores (n, k),
-            log w_k N(x given k) plus the log prior. A row whose density is zero in double precision has log density
-            -inf and no responsibilities: all are 0.
+            Log densities (n,), responsibilities (n, k), labels (n,) (the first among equal scores), or scores (n, k),
+            which are log w_k N(x given k) plus the log prior. A row whose density is zero in double precision has log
+            density -inf and responsibilities 0.
         """
 
     @abstractmethod
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
-        """Draw rows of positive weight; all of them when they fit.
+        """Draw rows of positive weight; return all of them when they fit.
 
-        One is drawn from each of ``limit`` equal stretches of the rows, so the weights still stand for what they stood
-        for. With odds, stretches are equal in their sum of weights times odds, and weights are divided by the odds;
-        rows that are drawn more than once appear more than once.
+        One row is drawn from each of ``limit`` equal blocks of the rows, and keeps its weight. With odds, rows are
+        drawn with probability proportional to weight times odds, and get the weight 1 / odds; a row that is drawn more
+        than once appears more than once.
 
         Parameters
         ----------
         limit : int
-            The most rows.
+            Maximum number of rows.
         rng : Generator or RandomState
-            Where they are drawn from.
+            Source of random numbers.
         odds : (n,) array, optional
-            Positive.
+            Relative sampling probabilities per unit of weight, positive.
 
         Returns
         -------

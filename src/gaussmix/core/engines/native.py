@@ -1,4 +1,4 @@
-"""The fast pass: rows in memory, read as they are by the compiled code (cpp/pass/pass.hpp)."""
+"""The engine for rows in memory, with compiled passes (cpp/pass/pass.hpp)."""
 
 import os
 import time
@@ -17,26 +17,26 @@ from gaussmix.core.typing import FloatArray, Random, Rows, Want
 from gaussmix.core.whitened import CommonBasis, WhitenedMixture
 
 _CONVERTED_BYTES = 8 << 20  # other layouts are copied to float64 in pieces of this size
-_COLUMN_ROWS = 4096  # rows that are turned into columns at a time
-_FEW_ROWS = 500  # a call for so few is quick whatever they are
-_ROUGH_ROWS = 10_000  # with fewer, a pass costs less than what is around it
-_ROUGH_REACH = 1e4  # single precision then still knows a row to less than a thousandth of a standard deviation
-FLOPS_PER_CALL = 1e10  # between two calls Python can act on Ctrl-C: at first well under a second of work
-QUICK_CALL = 0.25  # seconds: calls that take less are followed by larger ones, for each has its costs
+_COLUMN_ROWS = 4096  # rows that are transposed at a time
+_FEW_ROWS = 500  # up to these, one call is fast for any number of components and features
+_ROUGH_ROWS = 10_000  # with fewer, a pass is not most of the cost
+_ROUGH_REACH = 1e4  # single precision then resolves less than a thousandth of a standard deviation
+FLOPS_PER_CALL = 1e10  # of the first call, well under a second; Python handles Ctrl-C between calls
+QUICK_CALL = 0.25  # seconds: after faster calls, the pieces get larger to reduce the overhead per call
 
-# Where rows that are turned once, about the center of the means, are sooner scored and summed than by one triangle per
-# component (benchmarks/shared_axes.py). To sum them takes as long either way, and the sums are turned back.
+# Sizes for which transforming the rows once, about the center of the means, is faster than one triangle per component
+# (benchmarks/shared_axes.py). The summation takes the same time either way, and the sums are transformed back.
 _LEAST_TURNED, _LEAST_TURNED_PAIRS = (3, 5), 32  # components and features, and their product
 _LEAST_SUMMED, _MOST_SUMMED, _MOST_SUMS = (8, 16), 96, 300_000  # components and features; features; k d^2
 _LEAST_ROWS = 256  # for each feature
-_MOST_APART = 1e3  # standard deviations: a mean so far from the center costs three digits of what is near it
+_MOST_APART = 1e3  # standard deviations: means farther from the center would cost more than three digits
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
 
 
 def _use_instruction_set_of_environment() -> None:
-    """GAUSSMIX_ISA is obeyed or refused: other kernels than those asked for would make a measurement lie."""
+    """Select the instruction set of GAUSSMIX_ISA; raise an ImportError if it is not available."""
     wanted = os.environ.get("GAUSSMIX_ISA")
     if not wanted:
         return
@@ -44,7 +44,7 @@ def _use_instruction_set_of_environment() -> None:
     if wanted not in available:
         raise ImportError(
             f"GAUSSMIX_ISA={wanted} is not an instruction set that this processor has and gaussmix was compiled for: "
-            f"choose one of {', '.join(available)}, or unset it for the best"
+            f"choose one of {', '.join(available)}, or unset it to use the fastest"
         )
     _native.select_instruction_set(wanted)
 
@@ -53,18 +53,18 @@ _use_instruction_set_of_environment()
 
 
 class NativeEngine(AbstractEngine):
-    """Rows in memory.
+    """Rows in memory, with compiled passes.
 
     C-contiguous rows of float64, float32, uint8 or uint16 are read in place; any other array is converted piece by
-    piece. Sums are in float64. The pieces end at the engine's own blocks, so the results are the same to the last
-    bit for every layout and every number of threads.
+    piece. Sums are in float64. Pieces end at block boundaries, so the results are bit-identical for every layout and
+    every number of threads.
 
     Parameters
     ----------
     rows : (n, d) array of numbers
         Finite numbers.
     row_weights : (n,) array, optional
-        How many rows each row counts as.
+        Nonnegative weights; a weight of 2 counts as two equal rows.
     """
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
@@ -77,7 +77,7 @@ class NativeEngine(AbstractEngine):
 
     @classmethod
     def of(cls, rows: WeightedRows) -> Self:
-        """Return the engine of rows with weights.
+        """Return an engine for rows with weights.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class NativeEngine(AbstractEngine):
         Returns
         -------
         NativeEngine
-            The rows are not copied.
+            The engine; it does not copy the rows.
         """
         return cls(rows.values, rows.weights)
 
@@ -143,7 +143,7 @@ class NativeEngine(AbstractEngine):
         return draw_rows(self._rows, limit, rng, odds)
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
-        """What the factors have in common, if rows that are turned once are as good and sooner done."""
+        """Return the common basis of the factors if using it is accurate and faster, else None."""
         common = mixture.common
         if common is None or not turning_is_quicker(self.n_rows, *mixture.means.shape, sums=sums):
             return None
@@ -153,7 +153,7 @@ class NativeEngine(AbstractEngine):
 
     @cached_property
     def _greatest(self) -> FloatArray:
-        """(d,) the greatest absolute value of each feature, by columns: NumPy is slow across short rows."""
+        """The greatest absolute value (d,) of each feature, by columns, because NumPy is slow across short rows."""
         values = self._rows.values
         if values.dtype.kind == "u":
             return np.full(self.n_features, float(np.iinfo(values.dtype).max))
@@ -164,9 +164,9 @@ class NativeEngine(AbstractEngine):
         return greatest.astype(np.float64)
 
     def _pieces(self, form: str, n_components: int) -> Iterator[tuple[slice, Rows]]:
-        """The rows in order, in pieces that the compiled code can read and that end at its blocks.
+        """Yield the rows in order, in pieces that the compiled code can read and that end at block boundaries.
 
-        Pieces grow while the caller is quick: the sums are the same for any pieces.
+        Pieces grow while calls are fast; the sums do not depend on the pieces.
         """
         if self._in_place and self.n_rows <= _FEW_ROWS:
             yield slice(None), self._rows.values
@@ -188,7 +188,7 @@ class NativeEngine(AbstractEngine):
 
 
 def turning_is_quicker(n: int, k: int, d: int, *, sums: bool) -> bool:
-    """Whether a pass over (n, d) rows that are turned once is faster than one with a triangle for each component."""
+    """Return whether a pass over (n, d) rows that are transformed once is faster than a triangle per component."""
     if k < _LEAST_TURNED[0] or d < _LEAST_TURNED[1] or k * d < _LEAST_TURNED_PAIRS:
         return False
     if not sums:
@@ -200,15 +200,15 @@ def turning_is_quicker(n: int, k: int, d: int, *, sums: bool) -> bool:
 def _lowered(
     mixture: WhitenedMixture, common: CommonBasis | None
 ) -> tuple[str, FloatArray, FloatArray, FloatArray, FloatArray | None]:
-    """Form, offsets, means, factors and basis of the compiled pass."""
+    """Return form, offsets, means, factors and basis for the compiled pass."""
     if common is None:
         return mixture.form, mixture.offsets, mixture.means, mixture.factors, None
     return common.form, mixture.offsets, mixture.means, common.scales, common.basis
 
 
 def _reach(greatest: FloatArray, mixture: WhitenedMixture, common: CommonBasis | None) -> float:
-    """A bound on the terms that are added up to a whitened row, over all rows and components."""
-    if common is not None:  # rows are turned about a center among the means
+    """Return a bound on the terms of the sums that form whitened rows, over all rows and components."""
+    if common is not None:  # rows are transformed about the center of the means
         turned = (greatest + np.abs(mixture.means).max(axis=0)) @ np.abs(common.basis)
         return float((turned * common.scales.max(axis=0)).max())
     reach = greatest + np.abs(mixture.means)
@@ -229,7 +229,7 @@ def _piece_of(log_prior: FloatArray | None, part: slice) -> FloatArray | None:
 
 
 def _scatter_of_overlap(mixture: WhitenedMixture, overlap: FloatArray) -> FloatArray:
-    """Sum over k, l of overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)', nu the whitened means (cpp/kernels/form_tied.hpp)."""
+    """Return ``sum_kl overlap[k, l] (nu_k - nu_l)(nu_k - nu_l)'``, nu whitened means (cpp/kernels/form_tied.hpp)."""
     whitened = (mixture.means - mixture.means.mean(axis=0)) @ mixture.factors
     scatter = np.zeros(mixture.factors.shape)
     for component in np.flatnonzero(overlap.any(axis=1)):

@@ -1,4 +1,4 @@
-"""The readable pass, in NumPy. Every other engine is tested against it.
+"""The reference engine, in NumPy, against which the other engines are tested.
 
 Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (2006), section 9.2.
 """
@@ -16,14 +16,14 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 class ReferenceEngine(AbstractEngine):
-    """Rows in memory, all at once: for learning and for tests, not for speed.
+    """Rows in memory, with passes in NumPy for reading and tests.
 
     Parameters
     ----------
     rows : (n, d) array of numbers
         Finite numbers.
     row_weights : (n,) array, optional
-        How many rows each row counts as.
+        Nonnegative weights; a weight of 2 counts as two equal rows.
     """
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
@@ -72,13 +72,13 @@ class ReferenceEngine(AbstractEngine):
         return FORMS[mixture.form].whiten(difference, mixture.factors, component)
 
     def _scores(self, mixture: WhitenedMixture, log_prior: FloatArray | None) -> FloatArray:
-        """(n, k) log w_k N(x | k)."""
+        """Return the scores (n, k), log w_k N(x | k) plus the log prior."""
         distances = [(self._whiten(mixture, k) ** 2).sum(axis=1) for k in range(mixture.n_components)]
         scores: FloatArray = mixture.offsets - 0.5 * np.stack(distances, axis=1)
         return scores if log_prior is None else scores + log_prior
 
 
 def _responsibilities(scores: FloatArray, log_density: FloatArray) -> FloatArray:
-    """(n, k) equation (9.13); zero for every component where the density itself is zero."""
+    """Return responsibilities (n, k), equation (9.13); all are zero in rows whose density is zero."""
     reference = np.where(np.isfinite(log_density), log_density, np.inf)
     return np.exp(scores - reference[:, None])

@@ -1,4 +1,4 @@
-"""Several mixtures that pass over the same rows together."""
+"""The stacked engine: passes for several mixtures over the same rows."""
 
 import math
 
@@ -12,23 +12,23 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 class StackedEngine(AbstractEngine):
-    """The rows of an engine, once for each of several mixtures of as many components.
+    """An engine that makes each pass for several mixtures with the same number of components.
 
-    A stack of R mixtures is one mixture of R k components, each with the R-th part of its weight. What is not the pass,
-    such as the M-step, is then done for all R at once, which on few rows is most of the time. Components of different
-    mixtures must have nothing in common: only structures without an E in their letters can be stacked.
+    A stack of R mixtures is one mixture of R k components whose weights are divided by R. The M-step and other work
+    besides the pass, which takes most of the time on few rows, is then done for all R at once. Components of different
+    mixtures must not share parameters, so only structures without an E in their letters can be stacked.
 
     Parameters
     ----------
     engine : AbstractEngine
-        The rows.
+        Engine with the rows.
     n_mixtures : int
-        R, how many mixtures are stacked.
+        Number R of mixtures.
 
     Attributes
     ----------
     passes : list of tuple of Moments
-        What each pass gave each mixture.
+        Sums of each mixture, for each pass.
     """
 
     def __init__(self, engine: AbstractEngine, n_mixtures: int) -> None:
@@ -53,7 +53,7 @@ class StackedEngine(AbstractEngine):
         )
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
-        """(R n, ...) one mixture after the other."""
+        """Return the results (R n, ...) of one mixture after the other."""
         return np.concatenate([self._engine.score_rows(part, want, log_prior) for part in self._parts(mixture)])
 
     def sample_rows(self, limit: int, rng: Random, odds: FloatArray | None = None) -> WeightedRows:
@@ -61,7 +61,7 @@ class StackedEngine(AbstractEngine):
 
     def _parts(self, mixture: WhitenedMixture) -> list[WhitenedMixture]:
         if mixture.form == "tied" or mixture.common is not None:
-            raise ValueError("mixtures whose components have a covariance or axes in common cannot be stacked")
+            raise ValueError("mixtures whose components share a covariance or axes cannot be stacked")
         k = mixture.n_components // self._n_mixtures
         offsets = mixture.offsets + math.log(self._n_mixtures)
         slices = [slice(start, start + k) for start in range(0, mixture.n_components, k)]

@@ -1,7 +1,7 @@
 """The layout of factors and scatter, and the algebra that depends on it.
 
-Roots, factors and scatter of one form have the same shape. `Moments` and the covariance structures leave to the form
-what depends on that shape. Forms hold nothing: arrays are passed in.
+Roots, factors and scatter of one form have the same shape. `Moments` and the covariance structures call the form for
+everything that depends on that shape. Forms have no state.
 """
 
 from abc import ABC, abstractmethod
@@ -14,85 +14,85 @@ from gaussmix.core.typing import FloatArray, Form, IntArray
 
 
 class AbstractForm(ABC):
-    """One form: a triangle for each component, one for all, a row for each, or a number for each."""
+    """A form: a triangle per component, one shared triangle, a vector per component, or a number per component."""
 
     name: ClassVar[Form]
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """The shape of roots, factors and scatter."""
+        """Return the shape of roots, factors and scatter."""
 
     @abstractmethod
     def take(self, array: FloatArray, components: IntArray) -> FloatArray:
-        """The roots, factors or scatter of some components."""
+        """Return the roots, factors or scatter of some components."""
 
     @abstractmethod
     def dense(self, array: FloatArray, n_components: int, n_features: int) -> FloatArray:
-        """(k, d, d) roots or factors as triangles, one for each component."""
+        """Return roots or factors as triangles (k, d, d), one for each component."""
 
     @abstractmethod
     def from_dense(self, triangles: FloatArray) -> FloatArray:
-        """Roots or factors from triangles (k, d, d) that have this form: the way back from `dense`."""
+        """Return roots or factors from triangles (k, d, d) of this form; the inverse of `dense`."""
 
     @abstractmethod
     def whiten(self, rows: FloatArray, factors: FloatArray, component: int) -> FloatArray:
-        """(n, d) rows times the factor of a component."""
+        """Multiply rows (n, d) by the factor of a component."""
 
     @abstractmethod
     def components_per_scatter(self, n_components: int) -> int:
-        """How many components one covariance is divided among: k where they share it, else 1."""
+        """Return the number of components that share one covariance: k for the tied form, else 1."""
 
     @abstractmethod
     def features_per_variance(self, n_features: int) -> int:
-        """How many features have one variance in common: d for spheres, else 1."""
+        """Return the number of features that share one variance: d for the spherical form, else 1."""
 
     @abstractmethod
     def scatter_of(self, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
-        """The scatter of one component.
+        """Return the scatter of one component.
 
         Parameters
         ----------
         rows : (n, d) array
-            About the mean of the component, whitened.
+            Whitened rows about the mean of the component.
         responsibilities : (n,) array
-            Times the weights of the rows.
+            Responsibilities times row weights.
         """
 
     @abstractmethod
     def total(self, scatters: Sequence[FloatArray]) -> FloatArray:
-        """The scatter of a mixture, from `scatter_of` each component."""
+        """Return the scatter of a mixture from the results of `scatter_of` for each component."""
 
     @abstractmethod
     def trace(self, scatter: FloatArray) -> float:
-        """The sum of ``r |y|^2`` over rows and components."""
+        """Return the sum of ``r |y|^2`` over rows and components."""
 
     @abstractmethod
     def products(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """The scatter ``first second'`` of one vector for each component, both (k, d)."""
+        """Return the scatter ``first second'`` of one vector for each component, both (k, d)."""
 
     @abstractmethod
     def expected_scatter(self, counts: FloatArray, n_features: int) -> FloatArray:
-        """The expected scatter of standard normal rows, (k,) of them."""
+        """Return the expected scatter of standard normal rows, for counts (k,)."""
 
     @abstractmethod
     def fisher_scales(self, counts: FloatArray, n_features: int) -> FloatArray:
-        """One over the standard deviations of the entries of the scatter of so many standard normal rows, flat.
+        """Return inverse standard deviations of the entries of the scatter of standard normal rows, as a vector.
 
-        Both triangles of a symmetric matrix have their entries, so that those off the diagonal count half.
+        A symmetric matrix contains each off-diagonal entry twice, so these have half the weight.
         """
 
     @abstractmethod
     def greatest_length(self, lengths: FloatArray, scatter: FloatArray, counts: FloatArray) -> float:
-        """The greatest squared length per row of a component, or of the covariance that components share.
+        """Return the greatest squared length per row over components, or of the covariance that components share.
 
         Parameters
         ----------
         lengths : (k,) array
-            Squared lengths of what each component has of its own.
+            Squared lengths of the changes of each component except the scatter.
         scatter : array
-            Squared entries of a change of the scatter, flat.
+            Squared entries of a change of the scatter, as a vector.
         counts : (k,) array
-            Rows of each component.
+            Number of rows of each component.
         """
 
     @abstractmethod
@@ -105,7 +105,7 @@ class AbstractForm(ABC):
         factors: FloatArray,
         centers: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
-        """Shifts and scatter about other means and in other whitened units.
+        """Return shifts and scatter about other means and in other whitened units.
 
         With ``y`` in the old units and ``z`` in the new ones, ``z = A y + c`` where ``A = W' L``:
         ``sum r z = A b + a c`` and ``sum r z z' = A C A' + A b c' + c b' A' + a c c'``.
@@ -123,44 +123,44 @@ class AbstractForm(ABC):
         factors : array
             W of the new units.
         centers : (k, d) array
-            c, the old means about the new ones, in the new units.
+            c, the old means minus the new ones, in the new units.
         """
 
     @abstractmethod
     def is_definite(self, scatter: FloatArray) -> bool:
-        """Whether every covariance that follows from the scatter is positive-definite."""
+        """Return whether every covariance computed from the scatter is positive-definite."""
 
     @abstractmethod
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
-        """Pseudo-rows behind a covariance in the prior of Fraley and Raftery (2007), table 2, with d + 2 degrees."""
+        """Return the pseudo-rows per covariance in the prior of Fraley and Raftery (2007), table 2, d + 2 degrees."""
 
     @abstractmethod
     def squares(self, rows: FloatArray) -> FloatArray:
-        """(..., q) what the scatter of cells of rows (..., d) sums, flat: products, squares, or their sum."""
+        """Return the terms (..., q) of the scatter of rows (..., d): products, squares, or the sum of squares."""
 
     @abstractmethod
     def classification_loss(
         self, counts: FloatArray, scatter: FloatArray, pseudo: float, n_features: int
     ) -> FloatArray:
-        """(...) minus the classification log-likelihood of cells, without constants.
+        """Return the negative classification log-likelihood (...) of cells, without constants.
 
         Banfield and Raftery, Biometrics 49 (1993), 803-821, with a pseudo-row in every cell.
 
         Parameters
         ----------
         counts : (...) array
-            Rows of each cell.
+            Number of rows of each cell.
         scatter : (..., q) array
-            About the mean of the cell, in terms of `squares`.
+            Scatter about the mean of the cell, as a sum of `squares`.
         pseudo : float
-            The variance of the pseudo-row.
+            Variance of the pseudo-row.
         n_features : int
             d.
         """
 
 
 class AbstractSeparateForm(AbstractForm):
-    """A form with an entry for each component: nothing is shared."""
+    """A form with a separate entry for each component."""
 
     def take(self, array: FloatArray, components: IntArray) -> FloatArray:
         return array[components]
@@ -176,7 +176,7 @@ class AbstractSeparateForm(AbstractForm):
 
 
 def is_positive_definite(matrices: FloatArray) -> bool:
-    """Whether all matrices (..., d, d) are."""
+    """Return whether all matrices (..., d, d) are positive-definite."""
     try:
         np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""A row of numbers for each component."""
+"""The diagonal form: a vector for each component."""
 
 import math
 

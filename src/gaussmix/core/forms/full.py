@@ -1,4 +1,4 @@
-"""A triangle for each component."""
+"""The full form: a triangle for each component."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A number for each component."""
+"""The spherical form: a number for each component."""
 
 import math
 

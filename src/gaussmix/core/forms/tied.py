@@ -1,4 +1,4 @@
-"""One triangle for all components."""
+"""The tied form: one triangle for all components."""
 
 import math
 from collections.abc import Sequence
@@ -83,5 +83,5 @@ class TiedForm(AbstractForm):
     def classification_loss(
         self, counts: FloatArray, scatter: FloatArray, pseudo: float, n_features: int
     ) -> FloatArray:
-        """Ward's criterion: the units are those of the covariance that all share."""
+        """Return Ward's criterion, in units of the shared covariance."""
         return np.asarray(scatter.sum(axis=-1))

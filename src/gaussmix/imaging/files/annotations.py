@@ -6,37 +6,41 @@ import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray
 from gaussmix.imaging.files.nifti import have_same_positions
-from gaussmix.imaging.files.reading import read_picture
+from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
+from gaussmix.imaging.files.reading import read_for
 from gaussmix.imaging.images.colors import LUMA
 from gaussmix.imaging.images.picture import Picture
 
 _SOFT_EDGE = 0.01  # share of the painted pixels below which a color is the soft edge of a brush
-_UNPAINTED = 0.5  # least share of pixels equal to those of the picture, if annotations were painted over it
+_UNPAINTED = 0.5  # smallest share of pixels equal to the picture from which annotations count as painted over it
 
 
-def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
-    """Read a mask: the pixels that are not transparent and not 0 in all channels.
+def read_mask(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> BoolArray:
+    """Read a mask: the pixels that are neither transparent nor 0 in all channels.
 
-    In a JPEG, whose compression changes 0, they are the pixels brighter than half of the brightest.
+    In a JPEG, whose compression changes zeros, they are the pixels brighter than half of the maximum. In a TIFF of
+    black and white the stored number counts, not whether 0 is shown as black.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
+    max_bytes : int, default=16_000_000_000
+        Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns
     -------
     array of bool
-        Of the shape of the picture or of its pages.
+        Mask of the shape of the picture or of its pages.
 
     Raises
     ------
     ValueError
-        If the mask has another shape than the picture or its pages, another position in space (NIfTI), or is empty.
+        If the mask differs from the picture and its pages in shape, or in position in space (NIfTI), or is empty.
     """
-    found = _read_beside(path, picture)
+    found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="mask", max_bytes=max_bytes))
     values = found.pixels.max(axis=-1)
     least = values.max() / 2 if str(path).lower().endswith((".jpg", ".jpeg")) else 0
     mask = np.abs(values) > least if found.pixels.dtype.kind in "if" else values > least
@@ -47,37 +51,40 @@ def read_mask(path: str | PathLike[str], picture: Picture) -> BoolArray:
     return np.asarray(mask)
 
 
-def read_labels(path: str | PathLike[str], picture: Picture) -> IntArray:
+def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int = MAX_BYTES) -> IntArray:
     """Read annotations of a picture: the known classes of some of its pixels.
 
-    Numbers (one channel) are classes. Pixels are unknown if they are negative, NaN, transparent, or the greatest number
-    of their type (255 of uint8, 65535 of uint16), as in files of `write_labels`. If no pixel is unknown in this sense,
-    0 is unknown and classes are counted from 1, as in annotation programs.
+    In a file of one channel or with a palette, the numbers are the classes. Pixels are unknown if they are negative,
+    NaN, transparent, "no data" (TIFF), or the greatest number of their type (255 of uint8, 65535 of uint16), as in
+    files of `write_labels`. If only pixels of 0 are unknown by these rules, or no pixel is and the file names no number
+    for unknown pixels, 0 is unknown and classes are counted from 1, as in annotation programs.
 
-    Colors are classes too, the darkest is class 0. Transparent pixels are unknown. In a file without transparent
-    pixels, those equal to the picture are unknown; if it was not painted over the picture, those of the most frequent
-    color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
+    In a file of colors, each color is a class, and the darkest is class 0. Transparent pixels are unknown. In a file
+    without transparent pixels, those equal to the picture are unknown; if it was not painted over the picture, those of
+    the most frequent color. Colors of less than 1 % of the painted pixels are soft edges of a brush, and unknown.
 
     Parameters
     ----------
     path : str or path
-        A picture of the same shape.
+        File of a picture of the same shape.
     picture : Picture
-        The picture to which it belongs.
+        The annotated picture.
+    max_bytes : int, default=16_000_000_000
+        Greatest size of the decoded pixels, as for `read_picture`.
 
     Returns
     -------
     (shape) array of int64
-        Classes from 0; -1 where unknown. Annotations of a single page hold for all pages of a stack.
+        Classes from 0; -1 where unknown. Annotations of a single page apply to all pages of a stack.
 
     Raises
     ------
     ValueError
-        If the file is a JPEG, has another shape than the picture or its pages, or has no known pixel.
+        If the file is a JPEG, differs from the picture and its pages in shape, or has no known pixel.
     """
     if str(path).lower().endswith((".jpg", ".jpeg")):
-        raise ValueError(f"{path} is a JPEG, in which colors run into each other; save the scribbles as PNG")
-    found = _read_beside(path, picture)
+        raise ValueError(f"{path} is a JPEG, whose compression blurs colors; save the scribbles as PNG")
+    found = _read_beside(path, picture, ReadOptions(picture.n_axes == 3, purpose="labels", max_bytes=max_bytes))
     if found.pixels.shape[-1] == 1:
         labels = _numbered(path, found)
     elif found.pixels.shape[-1] == 3:
@@ -96,9 +103,14 @@ def _numbered(path: str | PathLike[str], found: Picture) -> IntArray:
         unknown |= values == np.iinfo(values.dtype).max
     labels = np.where(unknown, 0, values).astype(np.int64)
     if (labels != np.where(unknown, 0, values)).any():
-        raise ValueError(f"{path} has values that are no whole numbers; labels are 0, 1, ...")
+        raise ValueError(f"{path} has values that are not whole numbers; labels must be 0, 1, ...")
+    known = ~unknown
+    if found.nodata is not None:
+        from_one = found.nodata == 0
+    else:
+        from_one = not values[unknown].any() and bool(known.all() or values[known].all())
     labels[unknown] = -1
-    return labels if unknown.any() else labels - 1
+    return np.where(known, labels - 1, -1) if from_one else labels
 
 
 def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> IntArray:
@@ -107,7 +119,8 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
     if found.visible is not None:
         painted = found.visible
     else:
-        under = np.broadcast_to(picture.shown()[..., :3], (*picture.shape, 3))
+        as_stored = (0, 255) if picture.pixels.dtype == np.uint8 else None
+        under = np.broadcast_to(picture.shown(as_stored)[..., :3], (*picture.shape, 3))
         painted = (
             (found.pixels != under).any(axis=-1)
             if found.shape == picture.shape and found.pixels.dtype == np.uint8
@@ -129,16 +142,13 @@ def _colored(path: str | PathLike[str], found: Picture, picture: Picture) -> Int
     return labels
 
 
-def _read_beside(path: str | PathLike[str], picture: Picture) -> Picture:
+def _read_beside(path: str | PathLike[str], picture: Picture, options: ReadOptions) -> Picture:
     """Read a file of the same shape and position as a picture."""
-    found = read_picture(path, volume=picture.n_axes == 3)
+    found = read_for(path, options)
     pages = picture.shape[1:] if picture.stacked else picture.shape
     if found.shape not in (picture.shape, pages):
         raise ValueError(f"{path} has the shape {found.shape}, the picture {picture.shape}; they must be equal")
-    if (
-        found.suffix.startswith(".nii")
-        and picture.suffix.startswith(".nii")
-        and not have_same_positions(picture, found)
-    ):
-        raise ValueError(f"{path} lies elsewhere in space than the picture (their affines differ); resample it")
+    are_volumes = found.suffix.startswith(".nii") and picture.suffix.startswith(".nii")
+    if are_volumes and picture.geometry is not None and not have_same_positions(picture, found):
+        raise ValueError(f"{path} has another position in space than the picture (their affines differ); resample it")
     return found

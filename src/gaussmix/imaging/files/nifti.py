@@ -1,6 +1,6 @@
-"""NIfTI volumes, by nibabel."""
+"""NIfTI volumes, read and written with nibabel."""
 
-import zlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,28 +8,43 @@ import numpy as np
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
+from gaussmix.imaging.files.opacity import split_opacity
+from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.picture import Picture, narrow
 
+_DEFLATED = 1032  # times smaller than its content a gzip file is at most
 
-def read_nifti(path: Path) -> Picture:
-    """Read a volume in its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
 
-    `Picture.geometry` is the header, which has both transformations from voxels to space.
+def read_nifti(path: Path, options: ReadOptions) -> Picture:
+    """Read a volume with its own axes (x, y, z), scaled by its header; a fourth axis is the channels.
+
+    `Picture.geometry` is the header, with both transformations from voxels to space.
     """
     nibabel = _import_nibabel()
-    try:
-        image = nibabel.load(path)
+    with named_damage(path, "NIfTI volume"):
+        try:
+            image = nibabel.load(path)
+        except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+            raise UnreadableError(f"{path} is not a NIfTI volume: {' '.join(str(error).split())}") from error
+        if not isinstance(image, nibabel.Nifti1Pair):
+            raise UnreadableError(f"{path} is not a NIfTI volume but {type(image).__name__}; convert it to NIfTI")
+        _check_sizes(path, image, options.max_bytes)
         values = np.asanyarray(image.dataobj)
-    except FileNotFoundError:
-        raise
-    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
-        raise ValueError(f"{path} is not a NIfTI volume: {error}") from error
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise ValueError(f"{path} is a damaged NIfTI volume: {' '.join(str(error).split())}") from error
-    if not isinstance(image, nibabel.Nifti1Pair):
-        raise ValueError(f"{path} is no NIfTI volume, but {type(image).__name__}; convert it to NIfTI")
+        return _as_picture(path, image, values, options)
+
+
+def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
+    """Compare the sizes in the header with the file and with the limit."""
+    shape, stored = image.shape, image.get_data_dtype()
+    scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
+    packed = _DEFLATED if path.name.lower().endswith(".gz") else 1
+    needed = math.prod(shape) * stored.itemsize / packed
+    held = path.stat().st_size - (0 if packed > 1 else image.dataobj.offset)
+    check_header(path, shape, 8 if scaled else stored.itemsize, max_bytes, needed=needed, held=held)
+
+
+def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> Picture:
     if values.dtype.names:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
     if values.ndim == 5 and values.shape[3] == 1:
@@ -39,27 +54,34 @@ def read_nifti(path: Path) -> Picture:
     if values.ndim == 3:
         values = values[..., None]
     if values.ndim != 4:
-        raise ValueError(f"{path} has the shape {values.shape}; a volume has 3 axes, and a fourth for channels")
+        raise UnreadableError(f"{path} has the shape {values.shape}; a volume has 3 axes, or 4 with channels")
     if values.dtype == np.float64 and image.get_data_dtype() != np.float64:
         values = values.astype(np.float32)  # scaled integers, or float32
+    values, alpha = split_opacity(path, values, False, options)
     try:
         pixels = narrow(values)
     except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
+        raise UnreadableError(f"{path} {error}") from None
     spacing = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])
     known = len(spacing) == 3 and all(0 < zoom < np.inf for zoom in spacing)
     suffix = ".nii" if path.name.lower().endswith(".nii") else ".nii.gz"
-    return Picture(pixels, spacing=spacing if known else None, suffix=suffix, geometry=image.header.copy())
+    return Picture(pixels, alpha, spacing=spacing if known else None, suffix=suffix, geometry=image.header.copy())
 
 
-def write_nifti(path: Path, picture: Picture, values: Rows, *, labels: bool = False) -> None:
-    """Write values (x, y, z) or (x, y, z, maps) with the header of the file that the picture was read from."""
+def write_nifti(path: Path, picture: Picture, values: Rows, *, background: int | None = None) -> None:
+    """Write values (x, y, z) or (x, y, z, maps) with the header of the file that the picture was read from.
+
+    Labels have a background, the number of voxels without a class, which the name of the intent states.
+    """
     nibabel = _import_nibabel()
     header = _plain_header(nibabel, picture) if picture.geometry is None else picture.geometry.copy()
     header.set_data_dtype(values.dtype)
     header.set_slope_inter(1, 0)
     header["cal_min"] = header["cal_max"] = 0  # display range of the old values
-    header.set_intent("label" if labels else "none")
+    if background is None:
+        header.set_intent("none")
+    else:
+        header.set_intent("label", name=f"{background}: no class")
     header.extensions.clear()
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     nibabel.save(kind(values, None, header), path)

@@ -1,46 +1,42 @@
-"""PNG, JPEG and other pictures, by pillow, and by imagecodecs for channels that pillow would cut to 8 bits."""
+"""PNG, JPEG and other pictures, read with pillow; PNG with several 16-bit channels with imagecodecs."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
+from gaussmix.imaging.files.converters import converter_for, refuse_raw
+from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
+from gaussmix.imaging.files.opacity import split_opacity
+from gaussmix.imaging.files.options import ReadOptions
+from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT, upright
 from gaussmix.imaging.images.picture import Picture, narrow
 
-_MAX_PIXELS = 1 << 30
 _PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_PACKED = {"raw": 1, "zip": 1032, "gif": 4096, "jpeg": 4096, "packbits": 128, "tga_rle": 256}
+_MODE_BYTES = {"1": 1, "L": 1, "P": 1, "LA": 2, "La": 2, "PA": 2, "I;16": 2, "I;16B": 2, "RGB": 3, "YCbCr": 3, "LAB": 3}
+_PROGRAMS = ("EPS",)  # a drawing, which pillow would have Ghostscript run
+_SUB_BYTE = ("1", "L", "P")  # modes of pictures that may be stored with 1 bit a pixel
 
 
-def read_raster(path: Path) -> Picture:
+def read_raster(path: Path, options: ReadOptions) -> Picture:
     """Read a picture in any format of pillow, upright; the first frame if it has several."""
-    deep = _read_deep_png(path)
-    if deep is not None:
-        return deep
-    pillow = _import_pillow()
-    try:
-        with _large_pictures(pillow), pillow.Image.open(path) as opened:
+    refuse_raw(path)
+    with named_damage(path, "picture"):
+        deep = _read_deep_png(path, options)
+        if deep is not None:
+            return deep
+        pillow = _import_pillow()
+        with path.open("rb") as file:
+            opened = _open(pillow, file, path)
+            _check_sizes(path, opened, options.max_bytes)
             image = pillow.ImageOps.exif_transpose(opened)
             image.load()
-    except pillow.UnidentifiedImageError:
-        raise ValueError(f"{path} is not a picture that pillow can read") from None
-    except pillow.Image.DecompressionBombError:
-        raise ValueError(f"{path} has too many pixels to be read safely; save it as TIFF or .npy") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise ValueError(f"{path} is a damaged picture: {error}") from error
-    if image.mode[0] in "IF":
-        return Picture(narrow(np.array(image)[:, :, None]))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
-    else:
-        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return split_alpha(np.array(image), image.mode in ("LA", "RGBA"))
+        return _as_picture(path, image, options)
 
 
 def write_raster(path: Path, pixels: Rows) -> None:
@@ -48,24 +44,82 @@ def write_raster(path: Path, pixels: Rows) -> None:
     _import_pillow().Image.fromarray(pixels).save(path)
 
 
-def split_alpha(array: Rows, has_alpha: bool) -> Picture:
-    """Return a picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
+def write_indexed(path: Path, numbers: Rows, colors: npt.NDArray[np.uint8], transparent: int) -> None:
+    """Write bytes (height, width) with a color (256, 3) for each number, one of which is shown as transparent."""
+    image = _import_pillow().Image.fromarray(numbers)
+    image.putpalette(colors.tobytes())
+    image.save(path, transparency=transparent)
+
+
+def _open(pillow: Any, file: IO[bytes], path: Path) -> Any:
+    """Open a picture as ``Image.open`` does, but without its limit of pixels, which holds for the whole process."""
+    start = file.read(16)
+    for load_formats in (pillow.Image.preinit, pillow.Image.init):
+        load_formats()
+        for name in pillow.Image.ID:
+            factory, accept = pillow.Image.OPEN[name]
+            accepted = accept is None or accept(start)
+            if not accepted or isinstance(accepted, str) or name in _PROGRAMS:
+                continue
+            file.seek(0)
+            try:
+                image = factory(file, str(path))
+            except (SyntaxError, IndexError, TypeError, struct.error):
+                continue  # not of this format
+            if not isinstance(image, pillow.ImageFile.StubImageFile):  # one that pillow only identifies
+                return image
+    advice = converter_for(path)
+    raise UnreadableError(f"{path} is {advice}" if advice else f"{path} is not a picture that pillow can read")
+
+
+def _check_sizes(path: Path, image: Any, max_bytes: int) -> None:
+    """Compare the size in the header with the file and with the limit."""
+    shape = (image.height, image.width)
+    decoder, needed = image.tile[0][0] if image.tile else None, 0.0
+    if decoder in _MOST_PACKED:
+        least = 1 / 8 if image.mode in _SUB_BYTE else len(image.getbands()) / 2
+        needed = image.height * image.width * least / _MOST_PACKED[decoder]
+    pixel_bytes = _MODE_BYTES.get(image.mode, 4)
+    check_header(path, shape, pixel_bytes, max_bytes, needed=needed, held=path.stat().st_size)
+
+
+def _as_picture(path: Path, image: Any, options: ReadOptions) -> Picture:
+    if image.mode[0] in "IF":
+        return Picture(narrow(np.array(image)[:, :, None]))
+    if options.purpose == "labels" and image.mode in ("1", "P"):
+        return _as_numbers(image)
+    clear = "transparency" in image.info and options.alpha is not False
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or clear:
+        image = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
+    else:
+        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return _with_opacity(path, np.array(image), image.mode in ("LA", "RGBA"), options)
+
+
+def _as_numbers(image: Any) -> Picture:
+    """Return the numbers of a picture of 1 bit or with a palette; those that a palette shows as transparent are so."""
+    numbers, transparent = np.array(image, dtype=np.uint8), image.info.get("transparency")
+    if transparent is None:
+        return Picture(numbers[:, :, None])
+    opacity = np.full(256, 255, dtype=np.uint8)
+    if isinstance(transparent, bytes):
+        opacity[: len(transparent)] = np.frombuffer(transparent, dtype=np.uint8)
+    else:
+        opacity[transparent] = 0
+    return Picture(
+        numbers[:, :, None], opacity[numbers], nodata=None if isinstance(transparent, bytes) else transparent
+    )
+
+
+def _with_opacity(path: Path, array: Rows, declared: bool, options: ReadOptions) -> Picture:
+    """Return the picture of gray levels (height, width) or channels (height, width, c); the last may be opacity."""
     channels = array if array.ndim > 2 else array[:, :, None]
-    if not has_alpha:
-        return Picture(narrow(channels))
-    return Picture(narrow(channels[..., :-1]), to_opacity(channels[..., -1]))
+    channels, alpha = split_opacity(path, channels, declared, options, doubtful=False)
+    return Picture(narrow(channels), alpha)
 
 
-def to_opacity(alpha: Rows) -> Rows:
-    """Convert opacity of any type to 8 bits; only 0 becomes 0."""
-    if alpha.dtype == np.uint8:
-        return np.ascontiguousarray(alpha)
-    most = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "ui" else 1
-    return np.ceil(np.clip(alpha / most, 0, 1) * 255).astype(np.uint8)
-
-
-def _read_deep_png(path: Path) -> Picture | None:
-    """Read a PNG of several 16-bit channels, which pillow would cut to 8 bits; return None for other files."""
+def _read_deep_png(path: Path, options: ReadOptions) -> Picture | None:
+    """Read a PNG of several 16-bit channels, which pillow reduces to 8 bits; return None for other files."""
     with path.open("rb") as file:
         head = file.read(26)
     if len(head) < 26 or head[:8] != _PNG or head[24] != 16 or head[25] == 0:
@@ -74,29 +128,22 @@ def _read_deep_png(path: Path) -> Picture | None:
         import imagecodecs
     except ImportError as error:
         raise MissingDependencyError("imagecodecs", "images", "Reading PNG with 16-bit channels") from error
-    try:
-        array = imagecodecs.png_decode(path.read_bytes())
-    except imagecodecs.PngError as error:
-        raise ValueError(f"{path} is a damaged picture: {error}") from error
-    return split_alpha(array, head[25] in (4, 6))
-
-
-@contextmanager
-def _large_pictures(pillow: Any) -> Iterator[None]:
-    """Raise the limit of pillow, 179 megapixels, which a slide scanner exceeds."""
-    before, pillow.Image.MAX_IMAGE_PIXELS = pillow.Image.MAX_IMAGE_PIXELS, _MAX_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.Image.DecompressionBombWarning)
-            yield
-    finally:
-        pillow.Image.MAX_IMAGE_PIXELS = before
+    width, height = struct.unpack(">II", head[16:24])
+    shape = (height, width, {2: 3, 4: 2, 6: 4}.get(head[25], 1))
+    needed = 2 * height * width * shape[2] / _MOST_PACKED["zip"]
+    check_header(path, shape, 2, options.max_bytes, needed=needed, held=path.stat().st_size)
+    array = imagecodecs.png_decode(path.read_bytes())
+    with path.open("rb") as file:
+        exif = _open(_import_pillow(), file, path).getexif()
+    array = np.ascontiguousarray(upright(array, int(exif.get(ORIENTATION, UPRIGHT)), (0, 1)))
+    return _with_opacity(path, array, head[25] in (4, 6), options)
 
 
 def _import_pillow() -> Any:
     try:
         import PIL
         import PIL.Image
+        import PIL.ImageFile
         import PIL.ImageOps
     except ImportError as error:
         raise MissingDependencyError("pillow", "images", "Reading and writing pictures") from error

@@ -1,44 +1,74 @@
-"""Reading of pictures, stacks and volumes, by the suffix of the file."""
+"""Reading of pictures, stacks and volumes; the suffix of a file determines its format."""
 
+import errno
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
+from gaussmix.imaging.files.arrays import read_array
+from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.nifti import read_nifti
-from gaussmix.imaging.files.raster import read_raster, split_alpha
+from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
+from gaussmix.imaging.files.raster import read_raster
 from gaussmix.imaging.files.tiff import read_tiff
-from gaussmix.imaging.images.picture import Picture, narrow
+from gaussmix.imaging.images.nodata import lacks_data
+from gaussmix.imaging.images.picture import Picture
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
     ".nii", ".nii.gz", ".npy",
 )  # fmt: skip
-"""Suffixes of the files that are read from a folder."""
+"""Suffixes of the files read from a folder."""
 
 
-def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
+def read_picture(
+    path: str | PathLike[str],
+    *,
+    volume: bool = False,
+    channels: bool = False,
+    nodata: float | None = None,
+    alpha: bool | str = "auto",
+    max_bytes: int = MAX_BYTES,
+) -> Picture:
     """Read a picture, a stack or a volume; the suffix of the file determines the format.
+
+    Pixels are transparent where the file says so: by opacity, in TIFF also by GDAL's number for "no data" (if all
+    channels have it) and by pages that are masks.
 
     Parameters
     ----------
     path : path
         ``.tif`` and ``.tiff``: axes as named by ImageJ and OME; Z is spatial, time and unnamed pages are a stack.
-        ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``: (height, width), (height, width, 3 or 4) of
-        uint8 or uint16, (depth, height, width) or (depth, height, width, channels). All others are read by pillow.
+        ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``: (height, width), (height, width, channels) with
+        at most four channels, (depth, height, width) or (depth, height, width, channels). All others are read by
+        pillow.
     volume : bool, default=False
-        Whether the unnamed pages of a TIFF are the slices of a volume.
+        Whether the unnamed pages of a TIFF are the slices of a volume, and three axes of .npy a volume whatever the
+        last.
+    channels : bool, default=False
+        Whether the unnamed pages of a TIFF, or the last of three axes of .npy, are channels.
+    nodata : float, optional
+        Pixels that have this number, or NaN, in all channels are transparent too.
+    alpha : bool or "auto", default="auto"
+        Whether the last channel is opacity. "auto": as the file says; in .npy if there are four of uint8.
+    max_bytes : int, default=16_000_000_000
+        Greatest size of the decoded pixels. A file whose header says more is refused before anything is decoded.
 
     Returns
     -------
     Picture
-        16-bit and floating-point values keep their type; other integers become the narrowest type that holds them. The
-        fourth channel of colors is opacity.
+        Upright. 16-bit and floating-point values keep their type; other integers become the narrowest type that holds
+        them.
 
     Raises
     ------
     ValueError, OSError
-        If the file cannot be read; the message says why.
+        If the file cannot be read; the message says why, and for formats of other programs what converts them.
+
+    Warns
+    -----
+    UserWarning
+        With ``alpha="auto"``, if opacity in TIFF or .npy has many values and is hardly ever 255; if only the first of
+        several images in a file is read.
 
     Examples
     --------
@@ -51,32 +81,32 @@ def read_picture(path: str | PathLike[str], *, volume: bool = False) -> Picture:
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
+    return read_for(path, ReadOptions(volume, channels, nodata, alpha, "picture", max_bytes))
+
+
+def read_for(path: str | PathLike[str], options: ReadOptions) -> Picture:
+    """Read a picture, a mask or labels, as `read_picture` does."""
     source = Path(path)
     if source.is_dir():
-        raise ValueError(f"{source} is a folder, not a picture")
+        raise ValueError(f"{source} is {converter_for(source) or 'a folder, not a picture'}")
+    if not source.exists():
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
     name = source.name.lower()
-    if name.endswith((".nii", ".nii.gz")):
-        picture = read_nifti(source)
-    elif name.endswith((".tif", ".tiff")):
-        picture = read_tiff(source, volume=volume)
+    if name.endswith((".tif", ".tiff")):
+        picture = read_tiff(source, options)
+    elif name.endswith((".nii", ".nii.gz")):
+        picture = _without_nodata(read_nifti(source, options), options)
     elif name.endswith(".npy"):
-        picture = _read_array(source)
+        picture = _without_nodata(read_array(source, options), options)
     else:
-        picture = read_raster(source)
+        picture = _without_nodata(read_raster(source, options), options)
     if picture.pixels.size == 0:
         raise ValueError(f"{source} has no pixels: its shape is {picture.shape}")
     return picture
 
 
-def _read_array(path: Path) -> Picture:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a whole .npy file of numbers: {error}") from error
-    try:
-        if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16):
-            colors = split_alpha(array, array.shape[2] == 4)
-            return Picture(colors.pixels, colors.alpha, suffix=".npy")
-        return Picture(narrow(array if array.ndim == 4 else array[..., None]), suffix=".npy")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+def _without_nodata(picture: Picture, options: ReadOptions) -> Picture:
+    """Return the picture with pixels transparent that have the number for "no data"."""
+    if options.nodata is None:
+        return picture
+    return picture.with_transparent(lacks_data(picture.pixels, options.nodata))

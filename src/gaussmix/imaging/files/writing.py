@@ -1,14 +1,16 @@
-"""Writing of pictures, and of labels and maps with the geometry of a picture."""
+"""Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from gaussmix.core.display import UNLABELED
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_raster
+from gaussmix.imaging.files.raster import write_indexed, write_raster
 from gaussmix.imaging.files.tiff import write_tiff
+from gaussmix.imaging.images.class_colors import class_colors
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -18,7 +20,7 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     Parameters
     ----------
     path : str or path
-        The file; its suffix names the format.
+        File to write; its suffix determines the format.
     pixels : (height, width) or (height, width, 3 or 4) array
         Gray levels of 8 or 16 bits, or colors of 8 bits.
 
@@ -36,21 +38,30 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     write_raster(Path(path), pixels)
 
 
-def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows) -> None:
+def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, background: int = UNLABELED) -> None:
     """Write labels with the geometry of a picture.
+
+    Bytes in PNG and TIFF have a color for each number, for programs that show them; the numbers are kept. The number of
+    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data".
 
     Parameters
     ----------
     path : str or path
-        The file; its name ends with `Picture.suffix`.
+        File to write; its name ends with `Picture.suffix`.
     picture : Picture
-        The labeled picture, whose geometry is written too.
+        The labeled picture, which provides the geometry.
     labels : (shape) array of uint8 or uint16
         The class of each pixel.
+    background : int, default=255
+        The number of pixels without a class.
     """
     target = Path(path)
     if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, labels, labels=True)
+        write_nifti(target, picture, labels, background=background)
+    elif picture.suffix == ".tif":
+        write_tiff(target, picture, labels, background=background)
+    elif picture.suffix == ".png" and labels.dtype == np.uint8:
+        write_indexed(target, labels, class_colors(), background)
     else:
         write_maps(target, picture, labels)
 
@@ -61,9 +72,9 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     Parameters
     ----------
     path : str or path
-        The file; its name ends with `Picture.suffix`.
+        File to write; its name ends with `Picture.suffix`.
     picture : Picture
-        The picture of the maps, whose geometry is written too.
+        The picture of the maps, which provides the geometry.
     values : (shape) or (shape, maps) array
         One number for each pixel or, except in PNG, several.
     """

@@ -1,4 +1,4 @@
-"""Order of classes, so that their numbers are the same in every run and for every image."""
+"""Order of classes, which makes their numbers the same in every run and for every image."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from gaussmix.imaging.images.colors import LUMA
 
 
 def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int) -> IntArray:
-    """Return the components in a stated order, (k,).
+    """Return the components in a given order, (k,).
 
     Parameters
     ----------
     mixture : Mixture
-        Its first features are channels.
+        Mixture whose first features are the channels.
     order : "brightness", "weight", int or (k, channels) array-like
-        Brightness: the brightest last. Weight: the greatest first. A channel: the greatest mean last. Means: the
-        components matched to the given means, with the least sum of squared distances.
+        "brightness": brightest last. "weight": greatest first. A channel number: greatest mean last. Means: matched to
+        the components with the least sum of squared distances.
     color_space : {"rgb", "gray", "lab"}
         Color space of the channels.
     n_channels : int
@@ -28,12 +28,12 @@ def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int)
     Returns
     -------
     (k,) array of int
-        For each class, the number of its component.
+        Number of the component of each class.
 
     Raises
     ------
     ValueError
-        If there is no such order or channel, or the means have another shape.
+        If the order or the channel does not exist, or the means have another shape.
     """
     means = mixture.means[:, :n_channels]
     if isinstance(order, str):
@@ -44,11 +44,11 @@ def class_order(mixture: Mixture, order: Any, color_space: str, n_channels: int)
         raise ValueError(f'order must be "brightness", "weight", a channel or an array of means; got {order!r}')
     if isinstance(order, int | np.integer):
         if not -n_channels <= order < n_channels:
-            raise ValueError(f"order names channel {order}; there are {n_channels}")
+            raise ValueError(f"order={order} is not a channel; the number of channels is {n_channels}")
         return np.argsort(means[:, order], kind="stable")
     wanted = np.asarray(order, dtype=np.float64)
     if wanted.shape != means.shape:
-        raise ValueError(f"order must be means of the shape {means.shape}, (classes, channels); got {wanted.shape}")
+        raise ValueError(f"order must have the shape (classes, channels), {means.shape}; got {wanted.shape}")
     distances = ((wanted[:, None] - means) ** 2).sum(axis=2)
     return linear_sum_assignment(distances)[1].astype(np.int64)
 

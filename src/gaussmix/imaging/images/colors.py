@@ -16,10 +16,11 @@ _THOUSANDTHS = np.array([299, 587, 114], dtype=np.uint32)
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
-_BLOCK = 1 << 16  # pixels that are converted at a time
+_BLOCK = 1 << 16  # pixels converted at a time
+_OUTSIDE = 1e-3  # by which floats may lie outside 0 to 1
 
 
-def to_color_space(values: Rows, color_space: str) -> Rows:
+def to_color_space(values: Rows, color_space: str, *, is_bounded: bool = True) -> Rows:
     """Convert pixels to a color space.
 
     Parameters
@@ -31,6 +32,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
         "rgb" returns any number of channels unchanged. "gray" is luma (ITU-R BT.601) in the type of the colors, rounded
         if they are integers. "lab" is CIE 1976 L*a*b* (L* from 0 to 100), in which equal distances look about equal, as
         float32.
+    is_bounded : bool, default=True
+        Whether floats outside 0 to 1 are refused for "lab".
 
     Returns
     -------
@@ -40,7 +43,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
     Raises
     ------
     ValueError
-        If the color space is not one of these, or needs colors that the pixels do not have.
+        If the color space is not one of these, or needs colors that the pixels do not have; for "lab" also if floats
+        are not from 0 to 1.
 
     References
     ----------
@@ -69,6 +73,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
         converted = np.empty((len(rows), 1), dtype=values.dtype)
         convert = _luma
     else:
+        if is_bounded:
+            _require_shares(rows)
         converted = np.empty((len(rows), 3), dtype=np.float32)
         convert = _Lab(values.dtype)
     for start in range(0, len(rows), _BLOCK):
@@ -83,6 +89,17 @@ def _luma(rows: Rows) -> Rows:
     return np.asarray(luma)[:, None]
 
 
+def _require_shares(rows: Rows) -> None:
+    """ValueError that names the first color that is not from 0 to 1, if colors are floats."""
+    if rows.dtype.kind != "f" or rows.size == 0 or (rows.min() >= -_OUTSIDE and rows.max() <= 1 + _OUTSIDE):
+        return
+    found = rows[(rows < -_OUTSIDE) | (rows > 1 + _OUTSIDE)][0]
+    raise ValueError(
+        f'color_space="lab" takes floats from 0 (black) to 1 (white); got {found:g}: divide the image by its white, '
+        'such as 255, or give uint8 or uint16. With bias_field=True use "rgb"'
+    )
+
+
 class _Lab:
     """Converts rows of sRGB to L*a*b*."""
 
@@ -95,7 +112,7 @@ class _Lab:
 
     def __call__(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Return L*a*b*, (n, 3)."""
-        # no matrix products: the threads of BLAS would cost more than they save
+        # no matrix product: the threads of BLAS would cost more than they save
         linear = _to_linear(rows) if self._linear is None else self._linear.take(rows)
         red, green, blue = np.ascontiguousarray(linear.T, dtype=np.float32)
         x, y, z = (_root(red * row[0] + green * row[1] + blue * row[2]) for row in self._primaries)

@@ -1,4 +1,4 @@
-"""Pictures and volumes in memory: pixels, and what a file says of them."""
+"""Pictures and volumes in memory: pixels, and the information of their file."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,30 +8,36 @@ import numpy as np
 
 from gaussmix.core.display import display_range, to_bytes
 from gaussmix.core.typing import BoolArray, Rows
-from gaussmix.imaging.images.pixels import Pixels, both_visible, finite_pixels
+from gaussmix.imaging.images.masks import as_mask, hidden_entries
+from gaussmix.imaging.images.pixels import LARGEST_INTEGER, Pixels, both_visible, finite_pixels
 
 _MAX_SAMPLED = 1 << 20  # values from which the display range is estimated
+_TYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "int16", "float32", "float64"))
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels as they are in a file, with the information that results need to match the file.
+    """Pixels of a file, with the information needed to write results that match the file.
 
     Attributes
     ----------
     pixels : (..., channels) array of uint8, uint16, int16, float32 or float64
-        Two spatial axes, or three of a volume; if `stacked`, after an axis of pages.
+        Pixels with two spatial axes, or three in a volume; if `stacked`, after an axis of pages. Other numbers are
+        converted to the narrowest of these types that holds them exactly. Pixels that a masked array of NumPy masks
+        become transparent.
     alpha : array of uint8 of the shape of the axes, or None
-        Opacity; pixels with 0 are not visible. None: all are opaque.
+        Opacity; pixels of opacity 0 are not visible. None: all pixels are opaque.
     stacked : bool
-        Whether the first axis is pages that are not neighbors.
+        Whether the first axis is pages without spatial relation.
     spacing : tuple of float, or None
         Distance between neighbors along each spatial axis, all in the same unit. None: unknown.
     suffix : str
-        Suffix of the files in which results keep the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
+        Suffix of result files, whose format keeps the geometry: ".png", ".tif", ".nii", ".nii.gz" or ".npy". By default
         ".png" for a flat picture and ".npy" for stacks and volumes.
     geometry : object
-        Data of the module that read the file, from which it writes files with the same geometry.
+        Geometry of the file, in the form of the module that reads and writes its format.
+    nodata : int, float or None
+        Number that stands for "no data" in the file. Pixels that had it are transparent.
     """
 
     pixels: Rows
@@ -40,11 +46,19 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     suffix: str = ""
     geometry: Any = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
+        if np.ma.isMaskedArray(self.pixels):
+            self._unmask()
+        if self.pixels.dtype not in _TYPES:
+            try:
+                object.__setattr__(self, "pixels", narrow(self.pixels))
+            except ValueError as error:
+                raise ValueError(f"pixels {error}") from None
         if self.n_axes not in (2, 3):
             raise ValueError(
-                f"A picture has 2 spatial axes, a volume 3, and channels are the last axis; got the shape "
+                f"pixels must have 2 spatial axes (picture) or 3 (volume), then an axis of channels; got the shape "
                 f"{self.pixels.shape}{', stacked' if self.stacked else ''}"
             )
         if not self.suffix:
@@ -54,16 +68,24 @@ class Picture:
         if self.spacing is not None and len(self.spacing) != self.n_axes:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
 
+    def _unmask(self) -> None:
+        """Make the pixels transparent that a masked array masks in any channel."""
+        hidden, pixels = hidden_entries(self.pixels), np.ma.getdata(self.pixels)
+        object.__setattr__(self, "pixels", pixels)
+        if hidden is not None:
+            opacity = np.uint8(255) if self.alpha is None else self.alpha
+            object.__setattr__(self, "alpha", np.where(hidden.any(axis=-1), np.uint8(0), opacity))
+
     @cached_property
     def _content(self) -> Pixels:
-        """The pixels, and those that are neither transparent nor NaN or infinite in any channel."""
+        """Pixels, of which those that are opaque and finite in all channels are visible."""
         opaque = None if self.alpha is None else self.alpha > 0
         visible = both_visible(opaque, finite_pixels(self.pixels))
         return Pixels(self.pixels, None if visible is None or visible.all() else visible)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of all axes but the channels."""
+        """Lengths of all axes except the channels."""
         return self.pixels.shape[:-1]
 
     @property
@@ -84,7 +106,7 @@ class Picture:
 
     @property
     def visible(self) -> BoolArray | None:
-        """Pixels that are neither transparent nor NaN or infinite in any channel; None if all are visible."""
+        """Pixels that are not transparent, and finite in all channels; None if all are visible."""
         return self._content.visible
 
     @property
@@ -103,26 +125,43 @@ class Picture:
         Parameters
         ----------
         mask : array of bool
-            Of the shape of the picture or of its pages.
+            Mask of the shape of the picture or of its pages.
 
         Returns
         -------
         Picture
-            With the same pixels and another opacity.
+            The same pixels with another opacity.
 
         Raises
         ------
         ValueError
-            If the mask has neither the picture's shape nor that of its pages, or leaves no pixel.
+            If the mask has neither the shape of the picture nor that of its pages, or leaves no visible pixel.
         """
         pages = self.shape[1:] if self.stacked else self.shape
         if mask.shape not in (self.shape, pages):
             raise ValueError(f"the mask has the shape {mask.shape}, the picture {self.shape}; they must be equal")
-        alpha = np.where(mask, np.uint8(255) if self.alpha is None else self.alpha, np.uint8(0))
+        alpha = np.where(as_mask(mask, mask.shape), np.uint8(255) if self.alpha is None else self.alpha, np.uint8(0))
         masked = replace(self, alpha=np.ascontiguousarray(np.broadcast_to(alpha, self.shape)))
         if masked.n_visible == 0:
-            raise ValueError("the mask leaves no pixel of the picture")
+            raise ValueError("the mask leaves no visible pixel")
         return masked
+
+    def with_transparent(self, pixels: BoolArray) -> Self:
+        """Return the picture with some pixels transparent too; none may be left.
+
+        Parameters
+        ----------
+        pixels : array of bool of the picture's shape
+            Pixels that become transparent.
+
+        Returns
+        -------
+        Picture
+            The same picture if there are no such pixels.
+        """
+        if not pixels.any():
+            return self
+        return replace(self, alpha=np.where(pixels, np.uint8(0), np.uint8(255) if self.alpha is None else self.alpha))
 
     def placed(self, values: Rows, elsewhere: float) -> Rows:
         """Return an array of the picture's shape from values of the visible pixels.
@@ -137,7 +176,7 @@ class Picture:
         Returns
         -------
         (shape, ...) array
-            Of the type of the values.
+            Array of the type of the values.
         """
         return self._content.placed(values, elsewhere)
 
@@ -154,7 +193,7 @@ class Picture:
         Returns
         -------
         Picture
-            With two axes.
+            Picture with two spatial axes.
         """
         picture = self[page] if self.stacked else self
         if picture.n_axes == 2:
@@ -173,7 +212,7 @@ class Picture:
 
     @property
     def slice_axis(self) -> int:
-        """Axis across the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
+        """Axis of the slices of a volume: the last in NIfTI, whose axes are x, y, z; else the first."""
         return 2 if self.suffix.startswith(".nii") else 0
 
     def __getitem__(self, page: int) -> Self:
@@ -182,24 +221,25 @@ class Picture:
         return replace(self, pixels=self.pixels[page], alpha=alpha, stacked=False)
 
     def shown(self, limits: tuple[float, float] | None = None) -> Rows:
-        """Return the picture as colors for a screen.
+        """Return the picture in display colors.
 
-        Bytes are shown as they are; other values from black to white between the limits. The mean is shown of two
-        channels or more than three.
+        Bytes are unchanged unless `limits` scales them; other values are scaled from black to white between the limits.
+        Two channels, or more than three, are shown as their mean.
 
         Parameters
         ----------
         limits : tuple of two floats, optional
-            Values of black and white; `Picture.limits` if not given.
+            Values shown as black and as white; by default `Picture.limits`.
 
         Returns
         -------
         (shape, 3 or 4) array of uint8
             Red, green, blue and, unless all pixels are visible, opacity.
         """
-        pixels = self.pixels if self.pixels.shape[-1] in (1, 3) else self.pixels.mean(axis=-1, keepdims=True)
-        if pixels.dtype != np.uint8:
-            black, white = limits or self.limits
+        several = self.pixels.shape[-1] not in (1, 3)
+        pixels = self.pixels.mean(axis=-1, keepdims=True) if several else self.pixels
+        black, white = limits or self.limits
+        if pixels.dtype != np.uint8 or (black, white) != (0, 255):
             pixels = pixels.astype(np.float32)
             pixels = to_bytes(np.where(np.isnan(pixels), np.float32(black), pixels), black, white)
         colors = np.broadcast_to(pixels, (*self.shape, 3))
@@ -212,9 +252,14 @@ class Picture:
 
     @cached_property
     def limits(self) -> tuple[float, float]:
-        """Values shown as black and as white: 0 and 255 of bytes, else the percentiles 0.1 and 99.9."""
-        values = self.rows.reshape(-1)
-        return display_range(values[:: -(-values.size // _MAX_SAMPLED) or 1])
+        """Values shown as black and as white: of bytes 0 and 255, else the percentiles 0.1 and 99.9.
+
+        White is the greatest byte of volumes, and of pictures with bytes below 64 only, unless they are in color.
+        """
+        rows = self.rows
+        if self.pixels.dtype == np.uint8 and self.pixels.shape[-1] != 3 and self.n_axes == 3 and rows.any():
+            return 0.0, float(rows.max())
+        return display_range(rows[:: -(-rows.size // _MAX_SAMPLED) or 1])
 
 
 def narrow(values: Rows) -> Rows:
@@ -243,7 +288,7 @@ def narrow(values: Rows) -> Rows:
             target = np.int16
         else:
             target = np.float32 if max(-least, greatest) <= 1 << 24 else np.float64
-            if max(-least, greatest) > 1 << 53:
+            if max(-least, greatest) > LARGEST_INTEGER:
                 raise ValueError("has integers above 2^53, which cannot be held exactly; divide them")
     elif target == np.int8:
         target = np.int16

@@ -1,10 +1,13 @@
-"""Pixels of an image, and which of them count."""
+"""Pixels of an image, with the visible ones and the seeds."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, IntArray, Rows
+
+LARGEST_INTEGER = 1 << 53
+"""The integers up to this are held exactly as float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,11 +17,11 @@ class Pixels:
     Attributes
     ----------
     values : (shape, channels) array
-        Numbers of any type; `as_pixels` returns float64, float32, uint8 or uint16.
+        Values of any numeric type; `as_pixels` returns float64, float32, uint8 or uint16.
     visible : (shape) array of bool, or None
-        Pixels that count; None: all.
+        Pixels that are used; None: all.
     seeds : (shape) array of int, or None
-        Class of the seeds, -1 at all other pixels; None: there are no seeds.
+        Class of each seed, -1 at other pixels; None: no seeds.
     """
 
     values: Rows
@@ -27,7 +30,7 @@ class Pixels:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of all axes but the channels."""
+        """Lengths of all axes except the channels."""
         return self.values.shape[:-1]
 
     @property
@@ -73,7 +76,7 @@ def finite_pixels(values: Rows) -> BoolArray | None:
 
 
 def both_visible(visible: BoolArray | None, other: BoolArray | None) -> BoolArray | None:
-    """Return the pixels that are visible in both masks, of which None is all pixels."""
+    """Return the pixels that are visible in both masks; a mask of None is all pixels."""
     if visible is None or other is None:
         return other if visible is None else visible
     return visible & other

@@ -1,4 +1,4 @@
-"""Smooth multiplicative bias fields: the same tissue is brighter on one side of an image than on the other."""
+"""Smooth multiplicative bias fields, which make a tissue brighter on one side of an image than on the other."""
 
 import itertools
 
@@ -9,12 +9,12 @@ from gaussmix.core.typing import BoolArray, FloatArray, Rows
 
 _DEGREE = 4
 _DEVIATION = 0.1  # prior standard deviation of a coefficient of degree one; of degree p, 1 / p^2 of it
-_CELLS = 12  # along an axis; within a cell these polynomials are almost constant
+_CELLS = 12  # along an axis; the polynomials are almost constant within a cell
 _PIECE = 1 << 18
 
 
 class BiasFieldModel:
-    """Bias fields of an image: their logarithm is a polynomial of the coordinates, of mean zero over visible pixels.
+    """Bias fields of an image, whose logarithm is a polynomial of the coordinates with mean zero over visible pixels.
 
     The terms are products of Legendre polynomials along the axes of the bounding box of the visible pixels, of total
     degree 1 to 4: 34 in three dimensions, 14 in two. The bias field of a channel is a column of coefficients.
@@ -24,7 +24,7 @@ class BiasFieldModel:
     shape : tuple of int
         Shape of the image without channels.
     visible : (n,) array of bool
-        Pixels in C order of the shape; at least one is True.
+        Visible pixels in C order of the shape; at least one is True.
     """
 
     def __init__(self, shape: tuple[int, ...], visible: BoolArray) -> None:
@@ -51,7 +51,7 @@ class BiasFieldModel:
 
     @property
     def n_terms(self) -> int:
-        """Number of coefficients of a channel."""
+        """Number of coefficients for each channel."""
         return len(self._degrees)
 
     def log_bias_field(self, coefficients: FloatArray) -> Rows:
@@ -79,10 +79,10 @@ class BiasFieldModel:
         """Return the coefficients after one step of least squares for ``rows = bias * (fractions' means) + noise``.
 
         The bias field is the exponential of a polynomial, so this is a Gauss-Newton step. The noise of a channel has
-        one variance on the scale of the rows, not of their logarithms, which a dark noisy pixel may not have. Van
+        one variance on the scale of the rows, not of their logarithms, which may not exist for a dark noisy pixel. Van
         Leemput and others, IEEE Transactions on Medical Imaging 18 (1999), 885-896, alternate similar steps with EM.
         Coefficients have a normal prior, narrow for high degrees, as in Ashburner and Friston, NeuroImage 26 (2005),
-        839-851. It matters where few pixels distinguish a bias field from the arrangement of the classes.
+        839-851. The prior matters where few pixels distinguish a bias field from the arrangement of the classes.
 
         Parameters
         ----------
@@ -97,12 +97,12 @@ class BiasFieldModel:
         variances : (channels,) array
             Variances of the noise.
         counted : (n,) array of bool
-            Pixels that enter the estimate.
+            Pixels used for the estimate.
 
         Returns
         -------
         (terms, channels) array
-            Better coefficients.
+            Updated coefficients.
         """
         n_cells = len(self._basis)
         gradient, curvature = np.zeros((2, n_cells, rows.shape[1]))
@@ -126,7 +126,7 @@ class BiasFieldModel:
             slope = self._basis.T @ gradient[:, channel]
             products[1:, 1:] += np.diag(precisions)
             slope[1:] -= precisions * coefficients[:, channel]
-            # the first entry is a constant factor, which the means absorb; without any pixel it is zero
+            # the means absorb the constant factor (first entry), which is zero without pixels
             better[:, channel] += np.linalg.lstsq(products, slope, rcond=1e-12)[0][1:]
         return better
 

@@ -1,4 +1,4 @@
-"""Fractions of classes and the bias field of an image, from the labels of its pixels."""
+"""Estimates of the fractions of classes and the bias field of an image, from the labels of its pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +12,22 @@ from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.partial_volume.fractions import FractionGrid, fit_partial_volume
 
-_NOISE_SHARE = 0.5  # of the covariance within classes, where EM starts: classes hold mixed pixels too
+_NOISE_SHARE = 0.5  # share of the covariance within classes that is the initial noise: classes also have mixed pixels
 _MAX_ITER = 30
-_SAMPLE = 100_000  # pixels, about, from which the start is made
+_SAMPLE = 100_000  # approximate number of pixels used for the initialization
 _PIECE = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
 class FractionEstimate:
-    """Fractions and bias field of one image.
+    """Estimated fractions and bias field of one image.
 
     Attributes
     ----------
     fractions : (shape, k) array of float32
         Expected fraction of each class in each pixel; 0 where a pixel is not visible.
     bias_field : (shape, channels) array of float32, or None
-        By what the image is divided.
+        Estimated bias field, by which the image is divided.
     """
 
     fractions: npt.NDArray[np.float32]
@@ -45,28 +45,28 @@ def estimate_fractions(
 ) -> FractionEstimate:
     """Fit the partial-volume model to an image, starting from the means of the pixels of each label.
 
-    Channels are mixed as they are, whatever the color space of the labels: light is additive, L*a*b* is not. A class
-    that no pixel has gets no fraction.
+    The original channels are used, whatever the color space of the labels: light is additive, L*a*b* is not. A class
+    without pixels has fraction 0.
 
     Parameters
     ----------
     pixels : Pixels
         One image or one stack.
     labels : (shape) array of int
-        Values other than 0 to k - 1 are ignored.
+        Class of each pixel; values other than 0 to k - 1 are ignored.
     n_classes : int
         Number of classes, k.
     spacing : sequence of float, optional
-        Distance of neighboring pixels along the axes of one image.
+        Distance between neighboring pixels along the axes of one image.
     stack : bool, default=False
-        Whether the first axis numbers images.
+        Whether the first axis is the images of a stack.
     bias_field : bool, default=False
         Whether to estimate a bias field.
 
     Returns
     -------
     FractionEstimate
-        Of the shape of the image.
+        Arrays of the shape of the image.
     """
     with one_blas_thread(int(np.prod(pixels.shape)), pixels.n_channels):
         return _estimate_fractions(pixels, labels, n_classes, spacing, stack, bias_field)
@@ -87,7 +87,7 @@ def _estimate_fractions(
     present = np.flatnonzero(counts)
     distances = np.ones(len(shape) - stack) if spacing is None else np.asarray(spacing, dtype=np.float64)
     axis_weights = np.concatenate([np.zeros(int(stack)), distances.min() / distances])
-    # float32 has enough digits for values about the mean; a bias field is a factor, which needs the true zero
+    # float32 is precise enough for centered values; a bias field is a factor and requires uncentered ones
     center = np.zeros(means.shape[1]) if bias_field else counts @ means / counts.sum()
     rows = np.empty((n, means.shape[1]), dtype=np.float32)
     np.subtract(values, center, out=rows, casting="unsafe")
@@ -120,10 +120,10 @@ def _counts_and_means(values: Rows, labels: Rows, visible: BoolArray, n_classes:
 
 
 def _refine_means(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Move means (k, d) by k-means in units of each channel's deviation; return them and the covariance within (d, d).
+    """Refine means (k, d) by k-means on standardized channels; return them and the covariance within classes (d, d).
 
-    A mixture may have one class for the pure pixels of two tissues and another for their mixed pixels. With one
-    covariance of the noise for all classes there is no such class. The moved means are matched to the given ones,
+    A mixture may use one class for the pure pixels of two tissues and another for their mixed pixels. With one
+    noise covariance for all classes this cannot occur. The refined means are matched to the given ones,
     because k-means may exchange classes.
     """
     rows = rows.astype(np.float64)
@@ -131,7 +131,7 @@ def _refine_means(rows: Rows, means: FloatArray) -> tuple[FloatArray, FloatArray
     deviations[deviations == 0] = 1.0
     rows, means = rows / deviations, means / deviations
     given = means
-    # `fitting.kmeans.k_means` draws its seeds and moves empty centers; these centers start from classes and stay
+    # `fitting.kmeans.k_means` draws its seeds and moves empty centers, which is not wanted here
     for _ in range(_MAX_ITER):
         nearest = ((means**2).sum(axis=1) - 2.0 * rows @ means.T).argmin(axis=1)
         counts, moved = _counts_and_means(rows, nearest, np.ones(len(rows), dtype=bool), len(means))

@@ -1,4 +1,4 @@
-"""EM of the partial-volume model: mean-field sweeps over the fractions, M-steps, and steps of the bias field."""
+"""EM for the partial-volume model: mean-field sweeps over the fractions, M-steps, and bias field updates."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from gaussmix.imaging.partial_volume.bias_field import BiasFieldModel
 from gaussmix.imaging.partial_volume.model import FractionSums, PartialVolumeModel, whitening
 
 _MAX_ITER = 16
-_TOLERANCE = 0.01  # of the means, in units of the noise; ten times as much of the smoothing
-_SCALE_PIXELS = 100_000  # visible pixels, about, from which the scale of the channels is estimated
+_TOLERANCE = 0.01  # change of the means in units of the noise; ten times as much for the smoothing
+_SCALE_PIXELS = 100_000  # approximate number of visible pixels used to estimate the scale of the channels
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class FractionGrid:
     rows : (n, d) array of float32
         Channels of all pixels.
     visible : (n,) array of bool
-        Pixels that count.
+        Visible pixels.
     axis_weights : (axes,) array
-        Weight of the neighbors along each axis; 0 if there are none along it.
+        Weight of the neighbors along each axis; 0 on an axis without neighbors.
     """
 
     shape: tuple[int, ...]
@@ -37,9 +37,9 @@ class FractionGrid:
     axis_weights: FloatArray
 
     def counted(self) -> BoolArray:
-        """Return the pixels that enter the estimates, (n,): those not at the edge of the visible ones.
+        """Return the pixels used for the estimates, (n,): those not at the edge of the visible ones.
 
-        Pixels at the edge are mixed with what is not visible. If fewer than a quarter of the visible pixels are not at
+        Pixels at the edge are mixed with invisible ones. If fewer than a quarter of the visible pixels are not at
         the edge, all visible pixels are returned.
         """
         around = np.ones([3 if weight else 1 for weight in self.axis_weights], dtype=bool)
@@ -54,11 +54,11 @@ class PartialVolumeFit:
     Attributes
     ----------
     model : PartialVolumeModel
-        The fitted model, classes in the order of the starting means.
+        Fitted model, with the classes in the order of the initial means.
     fractions : (k, n) array of float32
         Expected fractions of the classes in each pixel; 0 where a pixel is not visible.
     bias_field : (n, d) array of float32, or None
-        By what the rows are divided.
+        Estimated bias field, by which the rows are divided.
     """
 
     model: PartialVolumeModel
@@ -69,23 +69,23 @@ class PartialVolumeFit:
 def fit_partial_volume(
     grid: FractionGrid, means: FloatArray, noise: FloatArray, *, bias_field: bool = False
 ) -> PartialVolumeFit:
-    """Estimate the model by EM. The E-step is one mean-field sweep over all pixels.
+    """Fit the model by EM, with one mean-field sweep over all pixels as the E-step.
 
     Parameters
     ----------
     grid : FractionGrid
         Pixels with their neighbors.
     means : (k, d) array
-        Starting means, such as those of a mixture.
+        Initial means, such as those of a mixture.
     noise : (d, d) array
-        Starting covariance: more than that of the noise, less than the covariance within classes.
+        Initial covariance of the noise, between its true value and the covariance within classes.
     bias_field : bool, default=False
-        Whether the image is multiplied by a smooth bias field, to be estimated and divided out.
+        Whether to estimate a smooth bias field and divide the image by it.
 
     Returns
     -------
     PartialVolumeFit
-        After the means, the smoothing and the bias field have settled, or after 16 iterations.
+        Fit after convergence of the means, the smoothing and the bias field, or after 16 iterations.
     """
     origin, scatter = _mean_and_variance(grid)
     floor = np.diag(np.where(scatter > 0, 1e-6 * scatter, 1.0))
@@ -105,7 +105,7 @@ def fit_partial_volume(
 
 
 class _Estimate:
-    """Expected fractions of the pixels under a changing model, and the bias field."""
+    """Current expected fractions of the pixels, and the bias field."""
 
     def __init__(self, grid: FractionGrid, n_classes: int, *, bias_field: bool) -> None:
         self._grid, self._rows = grid, grid.rows
@@ -117,7 +117,7 @@ class _Estimate:
         self._coefficients = np.zeros((n_terms, grid.rows.shape[1]))
 
     def sweep(self, model: PartialVolumeModel, origin: FloatArray, smoothing: FloatArray) -> FractionSums:
-        """Update the fractions of all pixels, and return the sums over the counted ones."""
+        """Update the fractions of all pixels and return the sums over the counted ones."""
         n_states, d = len(model.fractions), len(origin)
         factor = whitening(model.noise)
         sums = np.zeros(FractionSums.size(n_states, d))
@@ -151,7 +151,7 @@ class _Estimate:
         return change
 
     def bias_field(self) -> Rows | None:
-        """Return by what the rows are divided, (n, d) of float32."""
+        """Return the bias field, (n, d) of float32."""
         return None if self._bias_model is None else np.exp(self._bias_model.log_bias_field(self._coefficients))
 
 

@@ -1,4 +1,4 @@
-"""Partial-volume model: pixels are mixtures of at most two classes, in noise."""
+"""Partial-volume model: each pixel is a mixture of at most two classes, plus noise."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 
 from gaussmix.core.typing import FloatArray
 
-_BETWEEN = 5  # mixed states of a pair of classes, in sixths
+_BETWEEN = 5  # number of mixed states of a pair of classes, in steps of a sixth
 _LEAST_LOG_WEIGHT = -20.0
 
 
@@ -22,9 +22,9 @@ class FractionSums:
     n : float
         Number of counted pixels.
     gradient, curvature : (2,) and (2, 2) arrays
-        Derivatives of the log pseudo-likelihood in the smoothing; the second derivatives with a minus sign.
+        First derivatives, and minus the second derivatives, of the log pseudo-likelihood in the smoothing.
     counts, expected : (s,) arrays
-        Number of pixels in each state, by their posterior and by their prior probabilities.
+        Expected number of pixels in each state, by posterior and by prior probabilities.
     rows : (s, d) array
         Sum of the rows in each state.
     squares : (d, d) array
@@ -41,12 +41,12 @@ class FractionSums:
 
     @staticmethod
     def size(n_states: int, d: int) -> int:
-        """Return the length of the list that the compiled sweep adds to."""
+        """Return the length of the array of sums of the compiled sweep."""
         return 7 + 2 * n_states + n_states * d + d * d
 
     @classmethod
     def read(cls, sums: FloatArray, n_states: int, d: int) -> Self:
-        """Return the sums in the list of the compiled sweep (cpp/imaging/fraction_kernels.hpp)."""
+        """Return the sums from the array of the compiled sweep (cpp/imaging/fraction_kernels.hpp)."""
         counts, expected, rows, squares = np.split(sums[7:], np.cumsum([n_states, n_states, n_states * d]))
         curvature = sums[[4, 5, 5, 6]].reshape(2, 2)
         return cls(
@@ -58,10 +58,11 @@ class FractionSums:
 class PartialVolumeModel:
     """Model ``row = fractions' means + noise`` of the pixels of an image.
 
-    The fractions of a pixel are those of one of a list of states: one class alone, or two in sixths (Santago and Gage,
-    IEEE Transactions on Medical Imaging 12 (1993), 566-574, with a list instead of their integral). With h the sums of
-    the expected fractions of the nearest neighbors of a pixel along the axes and g those of the second neighbors, a
-    state with the fractions f has the prior probability ``~ weight exp(f (smoothing[0] h + smoothing[1] g))``.
+    Each pixel is in one of a list of states: a single class, or two classes in steps of a sixth (Santago and Gage, IEEE
+    Transactions on Medical Imaging 12 (1993), 566-574, with a list instead of their integral). Let h be the sums of the
+    expected fractions of the nearest neighbors of a pixel along the axes, and g those of the second neighbors. The
+    prior probability of a state with the fractions f is proportional to ``weight exp(f (smoothing[0] h + smoothing[1]
+    g))``.
 
     Attributes
     ----------
@@ -74,8 +75,8 @@ class PartialVolumeModel:
     log_weights : (s,) array
         Log weights of the states.
     smoothing : (2,) array
-        Weights of the nearest and of the second neighbors. The second is usually negative, because nearest and second
-        neighbors carry the same information.
+        Interaction strengths of nearest and second neighbors. The second is usually negative, because both kinds of
+        neighbors have information in common.
     """
 
     means: FloatArray
@@ -86,17 +87,17 @@ class PartialVolumeModel:
 
     @classmethod
     def start(cls, means: FloatArray, noise: FloatArray) -> Self:
-        """Return the model from which EM starts: pure states have a weight of 0.6 together, and neighbors are alike."""
+        """Return the initial model: pure states have a total weight of 0.6, and neighbors tend to be equal."""
         fractions = mixing_states(means, noise)
         weights = np.full(len(fractions), 0.4 / max(len(fractions) - len(means), 1))
         weights[: len(means)] = 0.6 / len(means)
         return cls(means, noise, fractions, np.log(weights), np.array([2.0, -1.0]))
 
     def maximize(self, sums: FractionSums, origin: FloatArray, floor: FloatArray) -> Self:
-        """Return the model after the M-step: means and noise in closed form, a step for weights and smoothing.
+        """Return the model after the M-step: means and noise in closed form, one step for weights and smoothing.
 
-        Weights and smoothing give the prior of each pixel given its neighbors: multinomial logistic regression. The
-        smoothing takes Newton's step, the weights take the step of iterative scaling.
+        The prior of a pixel given its neighbors is a multinomial logistic regression on weights and smoothing. The
+        smoothing takes a Newton step, the weights a step of iterative scaling.
 
         Parameters
         ----------
@@ -105,12 +106,12 @@ class PartialVolumeModel:
         origin : (d,) array
             Origin of the sums.
         floor : (d, d) array
-            Added to the covariance of the noise.
+            Matrix added to the covariance of the noise.
 
         Returns
         -------
         PartialVolumeModel
-            With the same states.
+            Model with the same states.
         """
         root = np.linalg.cholesky(self.noise)
         means = (self.means - origin) @ whitening(self.noise)
@@ -136,7 +137,7 @@ def mixing_states(means: FloatArray, noise: FloatArray) -> FloatArray:
     """Return the fractions of the states, (s, k): single classes, then pairs of classes with no class between them.
 
     A class is between two others if its mean is in the ball whose diameter is the line between their means (Gabriel and
-    Sokal, Systematic Zoology 18 (1969), 259-278), in units of the noise: a mixture of those two could not be
+    Sokal, Systematic Zoology 18 (1969), 259-278), in units of the noise. A mixture of those two could not be
     distinguished from it.
     """
     k = len(means)
@@ -154,6 +155,6 @@ def mixing_states(means: FloatArray, noise: FloatArray) -> FloatArray:
 
 
 def whitening(noise: FloatArray) -> FloatArray:
-    """Return the factor (d, d) with which ``(row - origin) @ factor`` is in units of the noise."""
+    """Return the factor (d, d) such that ``(row - origin) @ factor`` is in units of the noise."""
     inverse = solve_triangular(np.linalg.cholesky(noise), np.eye(len(noise)), lower=True)
     return np.ascontiguousarray(inverse.T)

@@ -1,1 +1,1 @@
-"""Hidden Potts random field: classes of pixels that depend on their neighbors (README.md has the model)."""
+"""Hidden Potts random field: class probabilities of pixels depend on their neighbors (model in README.md)."""

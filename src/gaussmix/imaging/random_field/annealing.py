@@ -1,7 +1,7 @@
 """Deterministic annealing of a random field on a pyramid of grids, from coarse to fine.
 
-A mean field with strong neighbors has many optima, and sweeps alone stay near their start. Annealing begins on coarse
-grids, where a sweep reaches far.
+With strong interaction a mean field has many optima, and sweeps alone stay near their start. Annealing begins on coarse
+grids, where one sweep reaches distant pixels.
 """
 
 import itertools
@@ -20,7 +20,7 @@ _SWEEPS = 2  # at each temperature
 
 
 def grid_pyramid(grid: Grid) -> list[Level]:
-    """Return the levels of a grid whose pairs of neighbors have edges, the finest first."""
+    """Return the levels of a grid that has edge weights, the finest first."""
     assert grid.edges is not None
     ones = (1,) * len(grid.shape)
     return build_pyramid(Level(grid.shape, grid.neighborhood, grid.edges, grid.visible, ones))
@@ -29,7 +29,7 @@ def grid_pyramid(grid: Grid) -> list[Level]:
 def anneal(grid: Grid, levels: list[Level], classes: Classes, smoothing: float) -> RandomField:
     """Return the random field of the finest grid after annealing.
 
-    At a temperature T scores and smoothing are divided by T. The first temperature of a grid is three times its
+    At temperature T, scores and smoothing are divided by T. The first temperature of a grid is three times its
     smoothing. A grid starts from the probabilities of the next coarser one.
 
     Parameters
@@ -41,12 +41,12 @@ def anneal(grid: Grid, levels: list[Level], classes: Classes, smoothing: float) 
     classes : Classes
         Fixed classes.
     smoothing : float
-        Weight of the neighbors on the finest grid.
+        Interaction strength on the finest grid.
 
     Returns
     -------
     RandomField
-        Swept at temperature 1, with the seeds in their own classes.
+        Random field after sweeps at temperature 1, with the seeds fixed in their classes.
     """
     tables = _level_scores(grid, levels, classes, smoothing)
     start: npt.NDArray[np.float32] | None = None
@@ -69,9 +69,9 @@ def anneal(grid: Grid, levels: list[Level], classes: Classes, smoothing: float) 
 
 
 def _level_scores(grid: Grid, levels: list[Level], classes: Classes, smoothing: float) -> list[npt.NDArray[np.float32]]:
-    """Return the scores (n, c) on each grid, up to a constant of each pixel.
+    """Return the scores (n, c) on each grid, up to a constant for each pixel.
 
-    On coarse grids a seed weighs as much as all its neighbors together; on the finest it has its own class only.
+    On coarse grids a seed has the weight of all its neighbors together; on the finest its class is fixed.
     """
     table = np.zeros((int(np.prod(grid.shape)), classes.n_classes), dtype=np.float32)
     for piece, scores in grid.scores(classes):

@@ -1,4 +1,4 @@
-"""Classes of pixels: one or several components of a mixture each."""
+"""Classes of pixels, each of one or several components of a mixture."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
 OUTLIERS = 0.2
-"""Share of the rows of a class that are outliers, if the class has outliers."""
+"""Share of outliers in a class, if it has an outlier density."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +21,12 @@ class Classes:
     Attributes
     ----------
     mixture : Mixture
-        Components ordered by class. In an image with neighbors, the weight of a class is its preference ``exp(a[c])``,
-        normalized: its prior probability apart from the neighbors.
+        Components ordered by class. In a random field, the weight of a class is its preference ``exp(a[c])``,
+        normalized: its prior probability without the influence of neighbors.
     per_class : int
         Number of components of each class.
     outliers : Mixture, optional
-        Density of a share of `OUTLIERS` of the rows of any class. These rows do not affect the components of the class.
+        Density of the share `OUTLIERS` of the rows of each class. These rows do not affect the components of the class.
     """
 
     mixture: Mixture
@@ -44,7 +44,7 @@ class Classes:
         return self.mixture.weights.reshape(-1, self.per_class).sum(axis=1)
 
     def with_weights(self, weights: FloatArray) -> "Classes":
-        """Return the classes with other weights (c,); components keep their shares within a class."""
+        """Return the classes with new weights (c,); the shares of components within a class are kept."""
         found = self.mixture.weights.reshape(-1, self.per_class)
         totals = found.sum(axis=1, keepdims=True)
         shares = np.where(totals > 0, found / np.where(totals > 0, totals, 1.0), 1 / self.per_class)
@@ -56,7 +56,7 @@ class Classes:
         return replace(self, mixture=self.mixture.reordered(components.tolist()))
 
     def scores(self, rows: Rows) -> FloatArray:
-        """Return the log of weight times density of each class, (n, c), summed over components and outliers."""
+        """Return the log of weight times density of each class, (n, c), with the density summed over components."""
         engine, whitened = NativeEngine(rows), self.mixture.whitened()
         if self.per_class == 1:
             scores = engine.score_rows(whitened, "scores")
@@ -73,7 +73,7 @@ class Classes:
         return np.logaddexp(np.log1p(-OUTLIERS) + scores, outlier_scores)
 
     def labels(self, rows: Rows) -> IntArray:
-        """Return the class of greatest score of each row, (n,)."""
+        """Return the class with the greatest score for each row, (n,)."""
         if self.per_class == 1 and self.outliers is None:
             return NativeEngine(rows).score_rows(self.mixture.whitened(), "labels")
         return self.scores(rows).argmax(axis=1)
@@ -81,8 +81,8 @@ class Classes:
     def moments(self, rows: Rows, scores: FloatArray, probabilities: npt.NDArray[np.floating]) -> Moments:
         """Return the moments of rows (n, d) whose classes have the probabilities (n, c).
 
-        A log prior of ``log q - scores`` for the components of a class gives the class the responsibility q, of which
-        its outliers take their share. Within a class, components share q in proportion to their densities.
+        The log prior ``log q - scores`` of the components of a class gives the class the responsibility q, of which
+        outliers have their share. Within a class, q is divided among components in proportion to their densities.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_prior = np.log(probabilities.astype(np.float64)) - scores

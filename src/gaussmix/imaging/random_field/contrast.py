@@ -1,4 +1,4 @@
-"""Contrast-sensitive weights: neighbors that differ in color count less."""
+"""Contrast-sensitive weights: lower for neighbors that differ in color."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,9 @@ from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 BLOCK_VALUES = 1 << 20
-"""Numbers in a block of lines."""
+"""Number of values in a block of lines."""
 
-_MAX_BLOCKS = 32  # from which a mean is estimated
+_MAX_BLOCKS = 32  # used to estimate a mean
 
 
 def contrast_scale(images: Sequence[Pixels], color_space: str, neighborhood: Neighborhood) -> float:
@@ -37,7 +37,7 @@ def contrast_edges(pixels: Pixels, color_space: str, neighborhood: Neighborhood,
     pixels : Pixels
         One image.
     color_space : {"rgb", "gray", "lab"}
-        Color space of the differences.
+        Color space in which differences are taken.
     neighborhood : Neighborhood
         Pairs of pixels.
     scale : float
@@ -46,7 +46,7 @@ def contrast_edges(pixels: Pixels, color_space: str, neighborhood: Neighborhood,
     Returns
     -------
     (m, shape) array of uint8
-        For each offset, the factor between a pixel and the one at that offset; 0 if either is not visible or is outside
+        Factor between each pixel and the one at each offset; 0 if either is not visible or is outside
         the image.
 
     References
@@ -62,12 +62,12 @@ def contrast_edges(pixels: Pixels, color_space: str, neighborhood: Neighborhood,
 def _pairs(
     pixels: Pixels, color_space: str, offsets: IntArray, max_blocks: int | None = None
 ) -> Iterator[tuple[int, tuple[slice, ...], FloatArray, BoolArray]]:
-    """Yield, for blocks of lines and each offset: its number, the pixels, squared differences, and visibility."""
+    """Yield number, pixels, squared differences and visibility of each offset, in blocks of lines."""
     line = int(np.prod(pixels.values.shape[1:]))
     step = max(1, BLOCK_VALUES // line)
     starts = range(0, pixels.shape[0], step)
     for start in starts if max_blocks is None else starts[:: -(-len(starts) // max_blocks)]:
-        part = pixels.part(slice(start, start + step + 1))  # one line more: offsets step down by at most one
+        part = pixels.part(slice(start, start + step + 1))  # one more line: offsets reach at most one line down
         colors = to_color_space(part.values, color_space).astype(np.float64)
         visible = np.ones(part.shape, dtype=bool) if part.visible is None else part.visible
         colors[~visible] = 0.0

@@ -1,4 +1,4 @@
-"""Class probabilities of pixels given their neighbors: a hidden Potts field in compiled code (cpp/imaging)."""
+"""Hidden Potts random field, computed by compiled code (cpp/imaging)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,23 +11,26 @@ from gaussmix.core.display import UNLABELED
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
-_PIECE = 1 << 18  # pixels for which numbers in float64 are held at a time
+_PIECE = 1 << 18  # pixels whose float64 values are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
 class PseudoLikelihood:
-    """Pseudo-likelihood of the parameters of a random field, whose pixels have the neighbor sums ``s[i, c]``.
+    """Pseudo-likelihood (Besag 1975) of the parameters of a random field.
+
+    ``s[i, c] = sum_j w_ij q[j, c]`` is the weighted number of neighbors of pixel i in class c.
 
     Attributes
     ----------
     responsibilities : (n, c) array of float32
-        ``r[i, c] ~ exp(scores[i, c] + smoothing s[i, c])``.
+        ``r[i, c]``, proportional to ``exp(scores[i, c] + smoothing s[i, c])``; their sum over c is one.
     log_likelihood : float
-        ``sum_i log sum_c p(c | s_i) p(x_i | c)`` with ``p(c | s) ~ exp(a[c] + smoothing s[c])``, in nats.
+        ``sum_i log sum_c p(c | s_i) p(x_i | c)`` in nats, with ``p(c | s)`` proportional to
+        ``exp(a[c] + smoothing s[c])``.
     gradient : (c + 1,) array
-        Gradient of ``sum_ic r[i, c] log p(c | s_i)`` in the preferences and the smoothing.
+        Gradient of ``sum_ic r[i, c] log p(c | s_i)`` with respect to the preferences ``a`` and the smoothing.
     curvature : (c + 1, c + 1) array
-        Minus its second derivatives.
+        Negative Hessian of the same sum.
     """
 
     responsibilities: npt.NDArray[np.float32]
@@ -39,28 +42,30 @@ class PseudoLikelihood:
 class RandomField:
     """Class probabilities of the pixels of an image, or of a stack of images of one size.
 
-    The classes z have the prior probability ``p(z) ~ exp(sum_i a[z_i] + smoothing sum_ij w_ij [z_i = z_j])``, where the
-    second sum is over pairs of neighbors: a Potts field. ``scores`` are ``a[c] + log p(x_i | c)``. The distribution of
-    the classes given the image is approximated by independent pixels (mean field; Zhang, Modestino and Langan, IEEE
-    Transactions on Image Processing 3 (1994), 405-420). Pixels are updated one at a time, so the free energy never
-    falls:
+    The prior of the classes z is the Potts model: p(z) is proportional to
+    ``exp(sum_i a[z_i] + smoothing sum_ij w_ij [z_i = z_j])``. The second sum is over pairs of neighbors, and the
+    preferences ``a`` are the external field. ``scores`` are ``a[c] + log p(x_i | c)``. The distribution of the classes
+    given the image is approximated by independent pixels (mean field; Zhang, Modestino and Langan, IEEE Transactions on
+    Image Processing 3 (1994), 405-420). A sweep updates the class probabilities q of one pixel after another,
 
-        q[i, c] ~ exp(scores[i, c] + smoothing sum_j w_ij q[j, c])
+        q[i, c] proportional to exp(scores[i, c] + smoothing sum_j w_ij q[j, c]),
 
-    Pixels are rows n = 0, 1, ... in C order of the shape. Results have the same bits for any number of threads.
+    so `free_energy` never decreases. Pixels are numbered 0, 1, ... in C order. Results are bitwise equal for any number
+    of threads.
 
     Parameters
     ----------
     shape : tuple of int
         Shape of the image; one to four axes.
     n_classes : int
-        1 to 255.
+        Number of classes, 1 to 255.
     neighborhood : Neighborhood
-        Neighbors on as many axes as the shape has.
+        Neighbors and their weights, on as many axes as the shape has.
     visible : array of bool of that shape, optional
-        Pixels that have a class; others have probability 0 of every class. By default all.
+        Pixels that have a class, by default all; the others have probability 0 for every class.
     edges : (m, shape) array of uint8, optional
-        For each offset, 255 times the factor of the weight between a pixel and the one at that offset. By default 255.
+        For each of the m offsets and each pixel, the factor of the weight between the pixel and its neighbor at the
+        offset, from 0 to 255 for 0 to 1; by default 255.
     """
 
     def __init__(
@@ -88,19 +93,19 @@ class RandomField:
         Parameters
         ----------
         scores : (n, c) array
-            -inf excludes a class from a pixel.
+            Scores; -inf excludes a class from a pixel.
         first : int, default=0
             Number of the first of these pixels.
         keep : bool, default=False
-            Keep the probabilities. By default they are set from the scores alone.
+            Whether to keep the current probabilities. Otherwise they are computed from the scores, without neighbors.
         """
         self._native.load(first, np.ascontiguousarray(scores, dtype=np.float64), keep)
 
     def pool(self) -> None:
-        """Give the pixels of each block, two along each axis, the probabilities of their summed scores.
+        """Set the probabilities of the pixels of each block of two pixels along each axis from their summed scores.
 
-        In noise, sweeps that start from pooled probabilities reach a better optimum, and sooner, than sweeps that start
-        from single pixels.
+        In a noisy image, sweeps that start from these probabilities converge faster and to a better optimum than sweeps
+        that start from those of single pixels.
         """
         self._native.pool()
 
@@ -109,15 +114,19 @@ class RandomField:
         self._native.sweep(smoothing, times)
 
     def draw(self, smoothing: float, seed: int) -> None:
-        """Draw the class of every pixel given its neighbors (a Gibbs sweep): probabilities become 0 and 1."""
+        """Draw the class of every pixel given its neighbors (Gibbs sweep), so that probabilities are 0 or 1."""
         self._native.draw(smoothing, seed)
 
     def free_energy(self, smoothing: float) -> float:
-        """Return ``sum q (scores - log q) + smoothing / 2 sum_ij w_ij sum_c q[i, c] q[j, c]``, in nats."""
+        """Return ``sum q (scores - log q) + smoothing / 2 sum_ij w_ij sum_c q[i, c] q[j, c]``, in nats.
+
+        Higher is better: minus the log partition function of the prior, it is a lower bound of the log-likelihood.
+        (Physics defines the free energy with the opposite sign.)
+        """
         return self._native.free_energy(smoothing)
 
     def probabilities(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.float32]:
-        """Return the class probabilities (n, c) of the pixels from first to last, exclusively."""
+        """Return the class probabilities (n, c) of the pixels from ``first`` to ``last``, exclusive."""
         table = np.empty(((self.n_pixels if last is None else last) - first, self.n_classes), dtype=np.float32)
         self._native.probabilities(first, table)
         return table
@@ -128,14 +137,14 @@ class RandomField:
         Parameters
         ----------
         smoothing : float
-            Weight of the neighbors.
+            Interaction strength of neighboring pixels.
         preferences : (c,) array
-            The ``a`` that the scores include.
+            The external field ``a`` that is included in the scores.
 
         Returns
         -------
         PseudoLikelihood
-            At the current probabilities of the neighbors.
+            Pseudo-likelihood for the current probabilities of the neighbors.
         """
         k = self.n_classes
         table = np.empty((self.n_pixels, k), dtype=np.float32)
@@ -153,6 +162,6 @@ class RandomField:
 
 
 def split_pixels(n_pixels: int) -> Iterator[slice]:
-    """Yield the pixels 0 to n in pieces of bounded size."""
+    """Yield consecutive slices of bounded size that cover the pixels 0 to ``n_pixels - 1``."""
     for first in range(0, n_pixels, _PIECE):
         yield slice(first, min(first + _PIECE, n_pixels))

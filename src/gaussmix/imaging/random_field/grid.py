@@ -27,7 +27,7 @@ class Grid:
     neighborhood : Neighborhood
         Neighbors on as many axes as the shape has.
     visible : (shape) array of bool, or None
-        Pixels that count; None: all.
+        Pixels that are used; None: all.
     seeds : (shape) array of int, or None
         Class of the seeds, -1 at all other pixels.
     edges : (m, shape) array of uint8, or None
@@ -50,7 +50,7 @@ class Grid:
         return RandomField(self.shape, n_classes, self.neighborhood, self.visible, self.edges)
 
     def scores(self, classes: Classes) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield the scores of the classes (n, c) piece by piece; 0 where a pixel is not visible."""
+        """Yield pieces of the scores of the classes (n, c); 0 where a pixel is not visible."""
         for piece, rows, visible in self._pieces():
             scores = classes.scores(rows)
             if visible is not None:
@@ -62,7 +62,7 @@ class Grid:
     def load(
         self, field: RandomField, classes: Classes, *, keep: bool = False, excluded: BoolArray | None = None
     ) -> None:
-        """Set the scores of a random field. Seeds have their own class only; excluded (n, c) classes are impossible."""
+        """Set the scores of a random field; rule out excluded (n, c) classes, and for seeds all other classes."""
         for piece, scores in self.scores(classes):
             if self.seeds is not None:
                 seeds = self.seeds.reshape(-1)[piece]
@@ -78,13 +78,13 @@ class Grid:
         return self.seeds.reshape(-1) if self.visible is None else self.seeds[self.visible]
 
     def probabilities(self, field: RandomField) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
-        """Yield the rows and their class probabilities in the random field, piece by piece."""
+        """Yield pieces of the rows and their class probabilities in the random field."""
         for piece, rows, visible in self._pieces():
             probabilities = field.probabilities(piece.start, piece.stop)
             yield rows, probabilities if visible is None else probabilities[visible]
 
     def split_rows(self, table: npt.NDArray[np.float32]) -> Iterator[tuple[Rows, npt.NDArray[np.float32]]]:
-        """Yield the rows and their lines of a table (n, c) of all pixels, piece by piece."""
+        """Yield pieces of the rows and of their values in a table (n, c) of all pixels."""
         for piece, rows, visible in self._pieces():
             yield rows, table[piece] if visible is None else table[piece][visible]
 

@@ -1,4 +1,4 @@
-"""Labels and probabilities of an image's pixels by fitted classes, in slabs of bounded memory."""
+"""Labels and probabilities of pixels by fitted classes, in slabs of bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
 SLAB_NUMBERS = 1 << 25
-"""Probabilities that are held at a time, and as many scores: 128 MB each."""
+"""Number of probabilities, and of scores, in memory at a time: 128 MB each."""
 
 BLOCK_ROWS = 1 << 18
-"""Rows whose scores are held at a time."""
+"""Number of rows whose scores are in memory at a time."""
 
 _SWEEPS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Labeler:
-    """Labels pixels by fitted classes.
+    """Labeler of pixels by fitted classes.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Labeler:
     classes : Classes
         The fitted classes.
     neighborhood : Neighborhood or None
-        None: each pixel on its own.
+        Neighbors of a pixel; None: pixels are labeled one by one.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     contrast : float or None
-        `contrast_scale` of the fitted images; None: neighbors that differ count fully.
+        `contrast_scale` of the fitted images; None: weights do not depend on color.
     """
 
     features: Features
@@ -70,7 +70,7 @@ class Labeler:
     def _slabs(self, pixels: Pixels, neighborhood: Neighborhood) -> Iterator[tuple[slice, slice, RandomField]]:
         """Yield slabs of the image: position in the image, position in the random field, and the random field.
 
-        A random field is wider than its slab by the number of lines that its sweeps reach, so slabs leave no trace.
+        A random field exceeds its slab by the number of lines that its sweeps reach, so results do not depend on slabs.
         """
         height = pixels.shape[0]
         halo = (2 * _SWEEPS + 2) * bool(neighborhood.offsets[:, 0].any())
@@ -92,7 +92,7 @@ class Labeler:
             yield slice(start, stop), slice(start - first, stop - first), field
 
     def _without_neighbors(self, pixels: Pixels, *, labels: bool) -> Rows:
-        """Return labels (n,) or probabilities (n, c) of the visible pixels, from a table of all colors if it is short.
+        """Return labels (n,) or probabilities (n, c) of the visible pixels, by a table of all colors if they are few.
 
         The table has one row for each value of a single channel of integers.
         """

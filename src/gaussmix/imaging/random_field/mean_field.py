@@ -1,4 +1,4 @@
-"""EM for classes with neighbors: mean-field sweeps replace the E-step."""
+"""EM for classes in a random field: mean-field sweeps replace the E-step."""
 
 from dataclasses import dataclass, replace
 
@@ -16,16 +16,16 @@ _LEAST_GAIN = 1e-5  # nats per pixel
 
 @dataclass(frozen=True, eq=False)
 class MeanFieldFit:
-    """Result of EM with neighbors.
+    """Result of EM in a random field.
 
     Attributes
     ----------
     classes : Classes
         The fitted classes.
     free_energies : tuple of float
-        Free energy after each iteration, log prior included; it never falls.
+        Free energy (`RandomField.free_energy`) plus the log prior after each iteration, in nats; it never decreases.
     last_step : Step or None
-        The last M-step, with what it had to repair.
+        The last M-step, with its repairs.
     """
 
     classes: Classes
@@ -33,13 +33,13 @@ class MeanFieldFit:
     last_step: Step | None
 
     def degenerate_classes(self) -> tuple[DegenerateComponentWarning, ...]:
-        """Return warnings of classes that their neighbors left without pixels or without variance."""
+        """Return warnings about classes left without pixels or variance by their neighbors."""
         if self.last_step is None:
             return ()
         found = []
         for which, trouble in (
-            (self.last_step.empty, "left without pixels by their neighbors: use a smaller smoothing or n_components."),
-            (self.last_step.collapsed, "collapsed among their neighbors: use a smaller smoothing or n_components."),
+            (self.last_step.empty, "ended without pixels: use a smaller smoothing or n_components."),
+            (self.last_step.collapsed, "ended without variance: use a smaller smoothing or n_components."),
         ):
             numbers = np.flatnonzero(which.reshape(-1, self.classes.per_class).all(axis=1))
             if numbers.size:
@@ -48,9 +48,9 @@ class MeanFieldFit:
 
 
 def fit_mean_field(grids: list[Grid], classes: Classes, smoothing: float, update: AbstractUpdate) -> MeanFieldFit:
-    """Fit means and covariances to the pixels and their neighbors; the weights of the classes stay fixed.
+    """Fit means and covariances in a random field; the weights of the classes stay fixed.
 
-    Each iteration raises the free energy twice: sweeps raise it in the probabilities, the M-step in the parameters.
+    Sweeps raise the free energy over the probabilities, and the M-step raises it over the parameters.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def fit_mean_field(grids: list[Grid], classes: Classes, smoothing: float, update
     classes : Classes
         Initial classes.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     update : AbstractUpdate
         The M-step.
 

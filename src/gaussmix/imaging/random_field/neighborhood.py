@@ -11,7 +11,7 @@ import numpy as np
 from gaussmix.core.typing import FloatArray, IntArray
 
 _SQUARED_REACH = {1: {2: 1}, 2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
-"""For each number of axes, the possible numbers of neighbors, and along how many axes those differ."""
+"""Possible numbers of neighbors by number of axes, each with the number of axes along which neighbors differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +21,9 @@ class Neighborhood:
     Attributes
     ----------
     offsets : (m, axes) array of int
-        One of each pair of opposite offsets, in steps of -1, 0 or 1.
+        One of each pair of opposite offsets, with steps of -1, 0 or 1.
     weights : (m,) array
-        1 for the nearest neighbors; for others the distance of the nearest divided by their distance.
+        Weights: 1 for the nearest neighbors, for others the distance of the nearest divided by their distance.
     """
 
     offsets: IntArray
@@ -36,21 +36,21 @@ class Neighborhood:
         Parameters
         ----------
         n_axes : int
-            1 to 3.
+            Number of axes, 1 to 3.
         n_neighbors : int, optional
-            4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest.
+            Number of neighbors: 4 or 8 in two dimensions, 6, 18 or 26 in three; by default the fewest.
         spacing : sequence of float, optional
-            Distance of neighbors along each axis, in any unit; by default the same for all.
+            Distance between neighbors along each axis, in any unit; by default equal.
 
         Returns
         -------
         Neighborhood
-            Offsets in ascending order.
+            Neighborhood with offsets in ascending order.
 
         Raises
         ------
         ValueError
-            If the number of neighbors does not exist on that many axes, or the spacing is not positive.
+            If the number of neighbors is not possible with that many axes, or the spacing is not positive.
 
         Examples
         --------
@@ -61,7 +61,7 @@ class Neighborhood:
         if n_neighbors is None:
             n_neighbors = min(choices)
         if n_neighbors not in choices:
-            raise ValueError(f"n_neighbors must be one of {tuple(choices)} on {n_axes} axes; got {n_neighbors}")
+            raise ValueError(f"n_neighbors must be one of {tuple(choices)} for {n_axes} axes; got {n_neighbors}")
         scale = np.ones(n_axes) if spacing is None else np.asarray(spacing, dtype=np.float64)
         if scale.shape != (n_axes,) or not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError(
@@ -81,5 +81,5 @@ class Neighborhood:
         return cls(np.empty((0, n_axes), dtype=np.int64), np.empty(0))
 
     def stacked(self) -> "Neighborhood":
-        """Return the same neighbors within each image of a stack: no neighbors along a new first axis."""
+        """Return the same neighbors with a new first axis, along which there are none."""
         return Neighborhood(np.pad(self.offsets, ((0, 0), (1, 0))), self.weights)

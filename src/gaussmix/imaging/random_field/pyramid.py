@@ -11,15 +11,15 @@ from gaussmix.core.typing import BoolArray, Rows
 from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
-_SHORTEST = 40  # pixels along a side that is still halved
+_SHORTEST = 40  # shortest side that is still halved, in pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
     """A grid of pixels or of blocks of pixels.
 
-    The free energy of a level is that of the finest level if all pixels of a block have the same class: the scores of a
-    block are the sums over its pixels, and the weight between two blocks is the sum over pairs of pixels, one in each.
+    The free energy of a level is that of the finest level with one class for all pixels of a block: the scores of a
+    block are sums over its pixels, and the weight between two blocks is a sum over pairs of pixels, one from each.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Level:
     edges : (m, shape) array of uint8
         255 times the factor of each pair of neighbors; 0 where a pixel is not visible.
     visible : (shape) array of bool, or None
-        Pixels that count; None: all.
+        Pixels that are used; None: all.
     factors : tuple of int
         Number of pixels of the next finer level in a block, along each axis.
     """
@@ -69,7 +69,7 @@ class Level:
                     else (offsets.index(tuple(-move for move in step)), step)
                 )
                 weights[number] += weight
-                # a pair with a pixel outside of the image has weight zero
+                # a pair with a pixel outside the image has weight zero
                 here = tuple(
                     slice(max(0, -move), min(length, size - move))
                     for move, length, size in zip(shift, part.shape, shape, strict=True)

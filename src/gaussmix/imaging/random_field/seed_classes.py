@@ -12,10 +12,10 @@ from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
 from gaussmix.imaging.random_field.classes import Classes
 
-_MAX_ROWS = 4096  # of a class, for k-means
-_MAX_ITER = 20  # of k-means
+_MAX_ROWS = 4096  # rows of a class used by k-means
+_MAX_ITER = 20  # iterations of k-means
 _EM_STEPS = 5  # without neighbors
-_WORST = 0.5  # share of the other pixels from which a class without seeds starts
+_WORST = 0.5  # share of the other pixels used to initialize a class without seeds
 
 
 def initial_classes(
@@ -27,17 +27,17 @@ def initial_classes(
     update: AbstractUpdate,
     rng: Random,
 ) -> Classes:
-    """Return a mixture for each class, fitted to its seeds.
+    """Fit a mixture to the seeds of each class.
 
-    Classes without seeds start from that half of the other pixels to which the classes with seeds give the lowest
-    density; several such classes divide it by k-means.
+    A class without seeds is initialized with the half of the other pixels that has the lowest density under the classes
+    with seeds; several such classes divide it by k-means.
 
     Parameters
     ----------
     rows : (n, d) array
         Features of the pixels.
     seeds : (n,) array of int
-        Class of the seeds, -1 for other pixels. There is at least one seed.
+        Class of each seed, -1 for other pixels; at least one is a seed.
     n_classes, per_class : int
         Number of classes, and of components of each.
     outliers : Mixture
@@ -45,12 +45,12 @@ def initial_classes(
     update : AbstractUpdate
         The M-step.
     rng : numpy RandomState or Generator
-        For k-means.
+        Generator for k-means.
 
     Returns
     -------
     Classes
-        With outliers.
+        Classes with the outlier density.
     """
     seeded = np.unique(seeds[seeds >= 0])
     missing = np.setdiff1d(np.arange(n_classes), seeded)
@@ -97,7 +97,7 @@ def _fit(
 
 
 def _repeated(whole: Mixture, n_components: int) -> Mixture:
-    """Return a mixture of equal components, each like the one of the mixture."""
+    """Return a mixture of equal copies of the single component of a mixture."""
     repeated = whole.take([0] * n_components)
     return Mixture.from_parameters(
         np.full(n_components, 1 / n_components),
@@ -108,7 +108,7 @@ def _repeated(whole: Mixture, n_components: int) -> Mixture:
 
 
 def _cluster(rows: Rows, n_clusters: int, rng: Random) -> IntArray:
-    """Return the cluster of each row (n,), by k-means of at most 4,096 rows."""
+    """Return the cluster of each row (n,), by k-means on at most 4,096 rows."""
     if n_clusters == 1 or not len(rows):
         return np.zeros(len(rows), dtype=np.int64)
     sample = rows if len(rows) <= _MAX_ROWS else rows[rng.permutation(len(rows))[:_MAX_ROWS]]

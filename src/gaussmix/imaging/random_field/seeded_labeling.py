@@ -1,4 +1,4 @@
-"""Labels and probabilities of an image's pixels by classes fitted with seeds: one annealed field of the whole image."""
+"""Labels and probabilities of pixels by classes fitted with seeds, from an annealed random field of the whole image."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from gaussmix.imaging.random_field.field import RandomField
 from gaussmix.imaging.random_field.grid import Grid
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
 
-_RECONNECTION_SWEEPS = 10  # after regions have been taken from a class
+_RECONNECTION_SWEEPS = 10  # after unconnected regions are removed from a class
 
 
 @dataclass(frozen=True, eq=False)
 class SeededLabeler:
-    """Labels pixels by fitted classes and by the seeds of the image.
+    """Labeler of pixels by fitted classes and by the seeds of the image.
 
     Attributes
     ----------
@@ -30,11 +30,11 @@ class SeededLabeler:
     classes : Classes
         The fitted classes.
     neighborhood : Neighborhood
-        Neighbors on the axes of the image.
+        Neighbors along the axes of the image.
     smoothing : float
-        Weight of the neighbors.
+        Interaction strength of neighboring pixels.
     contrast : bool
-        Whether neighbors count less the more they differ in color.
+        Whether neighbors that differ in color get lower weights.
     connected : bool
         Whether a class with seeds is restricted to regions connected to one of them.
     """
@@ -72,7 +72,7 @@ def seeded_grid(pixels: Pixels, features: Features, neighborhood: Neighborhood, 
 
 
 def _unconnected_classes(field: RandomField, seeds: IntArray, neighborhood: Neighborhood) -> BoolArray:
-    """Return where a pixel has a class that has seeds but no seed in the pixel's region, (n, c)."""
+    """Return, for each pixel, whether its class has seeds but none in the region of the pixel, (n, c)."""
     labels = field.labels()
     structure = np.zeros((3,) * seeds.ndim, dtype=bool)
     for offset in (*neighborhood.offsets, np.zeros(seeds.ndim, dtype=np.int64), *-neighborhood.offsets):

@@ -1,4 +1,4 @@
-"""Estimation of the smoothing together with the classes, by simulated fields."""
+"""Joint estimation of the smoothing and the classes by simulated fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,20 +15,20 @@ from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.grid import Grid
 
 SMOOTHING_PIXELS = 1 << 16
-"""Greatest number of pixels, about, from which smoothing is estimated; 16,384 give a standard error of 0.01 to 0.04."""
+"""Approximate greatest number of pixels used to estimate smoothing; 16,384 give a standard error of 0.01 to 0.04."""
 
 COMPONENT_PIXELS = 1 << 18
-"""Greatest number of pixels, about, from which means and covariances are estimated given the smoothing."""
+"""Approximate greatest number of pixels used to estimate means and covariances given the smoothing."""
 
-_WINDOW = 20  # iterations that are averaged
+_WINDOW = 20  # number of averaged iterations
 _MAX_WINDOWS = 20
-_DRIFT = 0.01  # between settled windows: of the smoothing relative to its size, of the means in standard deviations
-_RACE = 30  # iterations before starts are compared
-_MARGIN = 0.012  # nats per pixel by which the fit of a field with too much smoothing is overestimated
-_SETTLE = 20  # draws before a field follows its parameters
+_DRIFT = 0.01  # change between converged windows: smoothing relative to its size, means in standard deviations
+_RACE = 30  # iterations before the comparison of starts
+_MARGIN = 0.012  # nats per pixel by which excessive smoothing overestimates the fit
+_SETTLE = 20  # draws until a field is in equilibrium with its parameters
 
-_FIRST_TOTAL = 4.0  # nats of all neighbors of a pixel together: at the start
-_MAX_TOTAL = 12.0  # at most; then a pixel that disagrees with all its neighbors is changed with certainty
+_FIRST_TOTAL = 4.0  # nats of all neighbors of a pixel together, at the start
+_MAX_TOTAL = 12.0  # upper bound, at which a pixel almost surely takes the class of its neighbors
 _MAX_STEP = 0.5
 
 
@@ -39,9 +39,9 @@ class SmoothingEstimate:
     Attributes
     ----------
     classes : Classes
-        Their weights are ``exp(a[c])``, normalized: prior probabilities apart from the neighbors.
+        Classes with the weights ``exp(a[c])``, normalized: prior probabilities without the influence of neighbors.
     smoothing : float
-        By how many nats each neighbor of a class makes the class more probable.
+        Interaction strength: nats that each neighbor of a class adds to the log-probability of the class.
     """
 
     classes: Classes
@@ -51,34 +51,35 @@ class SmoothingEstimate:
 def estimate_smoothing(
     grids: list[Grid], component_grids: list[Grid], starts: Sequence[Classes], update: AbstractUpdate, seed: int
 ) -> SmoothingEstimate:
-    """Estimate the smoothing, the preferences of the classes, their means and their covariances.
+    """Estimate the smoothing and the preferences (external field), means and covariances of the classes.
 
-    The class of every pixel is drawn given its neighbors. Given the neighbors that were drawn, pixels have
-    responsibilities ``r[i, c] ~ p(c | s_i) p(x_i | c)`` with ``p(c | s_i) ~ exp(a[c] + smoothing s[i, c])``, where s
-    are the weights of the neighbors of each class. Components have their M-step; preferences and smoothing move to the
-    maximum of ``sum_ic r[i, c] log p(c | s_i)`` by Newton's method. Averages over many draws are returned: the
-    simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the true parameters the
-    expectation of that gradient is zero. With a mean field it is not, and the smoothing diverges in noise.
+    The class of every pixel is drawn given its neighbors. Given the drawn neighbors, the responsibilities ``r[i, c]``
+    are proportional to ``p(c | s_i) p(x_i | c)``, and ``p(c | s_i)`` to ``exp(a[c] + smoothing s[i, c])``, where
+    ``s[i, c]`` is the total weight of the neighbors in class c. The M-step updates the components; Newton's method
+    moves preferences and smoothing to the maximum of ``sum_ic r[i, c] log p(c | s_i)``. Averages over many draws are
+    returned: the simulated field of Celeux, Forbes and Peyrard, Pattern Recognition 36 (2003), 131-144. At the true
+    parameters, the expectation of the gradient of this sum is zero. With mean-field probabilities instead of draws it
+    is not, and the estimate of the smoothing diverges for noisy images.
 
     Parameters
     ----------
     grids : list of Grid
-        At most about `SMOOTHING_PIXELS` pixels, for the smoothing and the preferences.
+        Grids of about `SMOOTHING_PIXELS` pixels at most, for the smoothing and the preferences.
     component_grids : list of Grid
-        At most about `COMPONENT_PIXELS` pixels, for means and covariances; may be the same list.
+        Grids of about `COMPONENT_PIXELS` pixels at most, for means and covariances; may be the same list.
     starts : sequence of Classes
-        The last start is chosen unless an earlier one has a clearly better fit after 30 iterations. The fit is
+        Starts, of which the last is chosen unless an earlier one fits clearly better after 30 iterations. The fit is
         ``sum_i log sum_c p(c | s_i) p(x_i | c)`` (Forbes and Peyrard, IEEE Transactions on Pattern Analysis and Machine
         Intelligence 25 (2003), 1089-1101).
     update : AbstractUpdate
         The M-step.
     seed : int
-        For the draws.
+        Seed of the draws.
 
     Returns
     -------
     SmoothingEstimate
-        Averages of the last windows of iterations.
+        Averages over the last windows of iterations.
     """
     weight = _mean_weight(grids)
     simulations = []
@@ -105,10 +106,10 @@ def estimate_smoothing(
 
 
 def k_means_classes(grids: list[Grid], classes: Classes, update: AbstractUpdate, seed: int) -> Classes:
-    """Return the clusters of k-means as another start.
+    """Return the clusters of k-means as an alternative start.
 
     In strong noise the best mixture of single pixels is often far from the classes. k-means divides the pixels into
-    equal parts, from which simulated fields reach the classes.
+    similar parts, from which simulated fields reach the classes.
     """
     assert classes.per_class == 1
     rows = np.concatenate([grid.rows for grid in grids])
@@ -118,7 +119,7 @@ def k_means_classes(grids: list[Grid], classes: Classes, update: AbstractUpdate,
 
 
 class _Simulation:
-    """Random fields that are drawn repeatedly, and parameters that follow the draws."""
+    """Random fields that are drawn repeatedly, and the parameters updated from the draws."""
 
     def __init__(self, grids: list[Grid], classes: Classes, smoothing: float, max_smoothing: float, seed: int) -> None:
         self._grids, self._max_smoothing = grids, max_smoothing
@@ -131,7 +132,7 @@ class _Simulation:
         self.classes, self.smoothing = classes, smoothing
 
     def settle(self) -> None:
-        """Draw repeatedly with fixed parameters."""
+        """Draw repeatedly with fixed parameters, until the fields are in equilibrium."""
         for grid, field in zip(self._grids, self._fields, strict=True):
             grid.load(field, self.classes, keep=True)
             for _ in range(_SETTLE):
@@ -140,7 +141,7 @@ class _Simulation:
     def average(
         self, update: AbstractUpdate, times: int = _WINDOW, *, components_only: bool = False
     ) -> tuple[Classes, float]:
-        """Return the averages of some iterations."""
+        """Iterate and return the averages."""
         classes, smoothings = [], []
         for _ in range(times):
             self.iterate(update, components_only=components_only)
@@ -149,7 +150,7 @@ class _Simulation:
         return _average(classes), float(np.mean(smoothings))
 
     def iterate(self, update: AbstractUpdate, *, components_only: bool = False) -> float:
-        """Draw all pixels and update all parameters or those of the components; return the fit per pixel."""
+        """Draw all pixels, update all parameters or those of the components, and return the fit per pixel."""
         n = self.classes.n_classes
         moments: Moments | None = None
         fit, gradient, curvature = 0.0, np.zeros(n + 1), np.zeros((n + 1, n + 1))
@@ -175,10 +176,10 @@ class _Simulation:
         return fit / self._n_rows
 
     def _newton_step(self, gradient: FloatArray, curvature: FloatArray) -> FloatArray:
-        """Return Newton's step in the log weights and the smoothing, (c + 1,), of bounded length.
+        """Return a Newton step of bounded length in the log weights and the smoothing, (c + 1,).
 
         One pixel of unknown class without neighbors is added, so a class without pixels keeps some weight. Log weights
-        are determined up to a constant: their mean stays the same.
+        are determined up to a constant; their mean is kept.
         """
         weights = self.classes.weights
         n = len(weights)

@@ -1,0 +1,25 @@
+"""Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
+
+from gaussmix.cli.tables.libraries import import_pandas
+from gaussmix.cli.tables.table_files import (
+    READ_SUFFIXES,
+    SUFFIXES,
+    Table,
+    column_names,
+    read_table,
+    require_table_suffix,
+    table_as_csv,
+    write_table,
+)
+
+__all__ = [
+    "READ_SUFFIXES",
+    "SUFFIXES",
+    "Table",
+    "column_names",
+    "import_pandas",
+    "read_table",
+    "require_table_suffix",
+    "table_as_csv",
+    "write_table",
+]

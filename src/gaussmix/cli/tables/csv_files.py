@@ -1,0 +1,252 @@
+"""CSV files: their separator, header, comments and decimal sign."""
+
+import csv
+import gzip
+import itertools
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+import numpy as np
+
+from gaussmix.cli.tables.libraries import import_pandas
+
+_SPACES = " "
+_LOOKED_AT = 50  # lines
+_YEARS = range(1800, 2200)
+_DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file, and how it is to be read.
+
+    Attributes
+    ----------
+    path : Path
+        The file; .gz files are decompressed.
+    separator : str
+        A comma, semicolon, tab, or space; a space stands for any number of spaces.
+    skipped : int
+        Number of lines before the header, or before the first row if there is no header.
+    header : bool
+        Whether a line with the names of the columns precedes the rows.
+    names : tuple of str
+        Names of the columns; an unnamed column has "", and in a file without names all have "0", "1", ...
+    named : bool
+        Whether the file has names. Names can also be in a comment above the rows, as `numpy.savetxt` writes them.
+    """
+
+    path: Path
+    separator: str
+    skipped: int
+    header: bool
+    names: tuple[str, ...]
+    named: bool
+
+    @classmethod
+    def open(cls, path: Path, header: bool | None = None) -> Self:
+        """Find out how a file is to be read.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        header : bool, optional
+            Whether its first line has the names of the columns. By default it has if a cell is not a number.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows, if two names are equal, or if it is doubtful whether the first line is a header.
+        """
+        comments, lines = _first_lines(path)
+        if not lines:
+            raise ValueError(f"{path} {'has no rows' if comments else 'is empty'}")
+        separator = _separator_of(lines[:2])
+        records = _records(lines, separator)
+        cells = records[0]
+        skipped = len(comments)
+        in_comment = _names_in_comment(comments, cells, separator)
+        if header is None:
+            header = not _all_numbers(cells, separator)
+            if not header and not in_comment and _may_be_header(lines, records, separator):
+                raise ValueError(
+                    f"{path}: the first line, {lines[0].strip()[:60]}, may be a header; "
+                    "use --header if it is one, --no-header if it is a row"
+                )
+        if header:
+            return cls(path, separator, skipped, True, _unequal(path, cells), True)
+        if in_comment:
+            return cls(path, separator, skipped, False, _unequal(path, in_comment), True)
+        return cls(path, separator, skipped, False, tuple(map(str, range(len(cells)))), False)
+
+    def frame(self, positions: Sequence[int]) -> Any:
+        """Return all columns as a data frame, by position, with decimal commas read where semicolons separate.
+
+        Parameters
+        ----------
+        positions : sequence of int
+            The columns that will be used; decimal points beside decimal commas are an error in these only.
+        """
+        version = tuple(map(int, import_pandas().__version__.split(".")[:2]))
+        precision = {"float_precision": "round_trip"} if version < (3, 1) else {}  # the default from 3.1
+        frame = self._read(**precision)
+        if self.separator != ";":
+            return frame
+        kinds = enumerate(frame.dtypes)
+        pointed = {at: _with_decimal_points(frame[at]) for at, kind in kinds if kind.kind not in "biuf"}
+        pointed = {at: column for at, column in pointed.items() if column is not None}
+        floats = [at for at in positions if frame.dtypes.iloc[at].kind == "f"] if pointed else []
+        if floats:
+            cells = self._read(dtype=str)
+            for at in floats:
+                rows = np.flatnonzero(cells[at].str.contains(".", regex=False, na=False))
+                if rows.size:
+                    raise ValueError(
+                        f"{self.path} has decimal commas but has decimal points in column {self.names[at]!r} "
+                        f"({cells[at].iloc[rows[0]]} in row {rows[0]}{self.line(rows[0])}); use one decimal sign"
+                    )
+        for at, column in pointed.items():
+            frame[at] = column
+        return frame
+
+    def line(self, row: int) -> str:
+        """Return the line on which a row ends, in the form " (line 3)"."""
+        with _text(self.path) as file:
+            for _ in range(self.skipped):
+                next(file)
+            reader = csv.reader(file, delimiter=self.separator)
+            ends = (reader.line_num for cells in reader if cells)
+            return f" (line {self.skipped + next(itertools.islice(ends, row + self.header, None))})"
+
+    def _read(self, **options: Any) -> Any:
+        pandas = import_pandas()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pandas.errors.ParserWarning)
+                return pandas.read_csv(
+                    self.path,
+                    sep=r"\s+" if self.separator == _SPACES else self.separator,
+                    skiprows=self.skipped,
+                    header=0 if self.header else None,
+                    names=range(len(self.names)),
+                    encoding="utf-8-sig",
+                    index_col=False,
+                    skipinitialspace=True,
+                    low_memory=False,
+                    **options,
+                )
+        except pandas.errors.EmptyDataError:
+            raise ValueError(f"{self.path} has no rows") from None
+        except UnicodeDecodeError:
+            raise ValueError(
+                f"{self.path} is not a CSV table in UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            ) from None
+        except pandas.errors.ParserWarning:
+            raise ValueError(f"{self.path} is not a CSV table: its rows have more cells than its header") from None
+        except pandas.errors.ParserError as error:
+            reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+            raise ValueError(f"{self.path} is not a CSV table: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def _text(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
+    return path.open(encoding="utf-8-sig", errors="replace")
+
+
+def _first_lines(path: Path) -> tuple[list[str], list[str]]:
+    """Return the comments and empty lines at the top of a file, and some lines below them, without empty ones."""
+    try:
+        with _text(path) as file:
+            lines = list(itertools.islice(file, _LOOKED_AT))
+            top = list(itertools.takewhile(lambda line: not line.strip() or line.lstrip().startswith("#"), lines))
+            while len(top) == len(lines) and (line := file.readline()):
+                lines.append(line)
+                if not line.strip() or line.lstrip().startswith("#"):
+                    top.append(line)
+            lines += itertools.islice(file, max(0, _LOOKED_AT - len(lines) + len(top)))
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"{path} is not a file compressed by gzip, or it is damaged") from error
+    return top, [line for line in lines[len(top) :] if line.strip()]
+
+
+def _separator_of(lines: Sequence[str]) -> str:
+    """Return semicolon, tab or spaces if they occur equally often in the lines, else comma."""
+    plain = [re.sub('"[^"]*"', "x", line) for line in lines]
+    for separator in ";\t":
+        counts = {line.count(separator) for line in plain}
+        if len(counts) == 1 and counts != {0}:
+            return separator
+    words = {len(line.split()) for line in plain}
+    return _SPACES if len(words) == 1 and words != {1} and not any("," in line for line in plain) else ","
+
+
+def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
+    if separator == _SPACES:
+        lines = [" ".join(line.split()) for line in lines]
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    return [[cell.strip() for cell in record] for record in reader]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _all_numbers(cells: Sequence[str], separator: str) -> bool:
+    return all(_is_number(cell.replace(",", ".") if separator == ";" else cell) for cell in cells)
+
+
+def _may_be_header(lines: Sequence[str], records: Sequence[Sequence[str]], separator: str) -> bool:
+    """Return whether a first line of numbers looks like a header.
+
+    It does if its numbers are in quotes and those of the second line are not; if they are 0, 1, 2, ..., or 1, 2, 3, ...
+    with at least three, or consecutive years; or if they are whole and all numbers below have a decimal sign.
+    """
+    first, below = records[0], records[1:]
+    if not below:
+        return False
+    if lines[0].lstrip().startswith('"') and not lines[1].lstrip().startswith('"'):
+        return True
+    if not all(re.fullmatch(r"\d+", cell) for cell in first):
+        return False
+    numbers = [int(cell) for cell in first]
+    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        from_one = numbers[0] == 1 and len(numbers) > 2
+        if numbers[0] == 0 or from_one or (numbers[0] in _YEARS and numbers[-1] in _YEARS):
+            return True
+    decimal = "[.,eE]" if separator == ";" else "[.eE]"
+    return len(below) > 2 and all(re.search(decimal, cell) for record in below for cell in record)
+
+
+def _names_in_comment(comments: Sequence[str], cells: Sequence[str], separator: str) -> list[str]:
+    """Return the names of the columns in the last comment; none if it has numbers or another number of cells."""
+    if not comments or not _all_numbers(cells, separator):
+        return []
+    text = comments[-1].strip().lstrip("#").strip()
+    names = _records([text], separator)[0] if text else []
+    found = len(names) == len(cells) and not any(_is_number(name) or not name for name in names)
+    return names if found else []
+
+
+def _unequal(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    for position, name in enumerate(names):
+        if names.index(name) < position:
+            raise ValueError(f"{path} has two columns named {name!r}; rename one of them")
+    return tuple(names)
+
+
+def _with_decimal_points(column: Any) -> Any:
+    """Convert a text column to numbers if all are whole or have a decimal comma, else return None."""
+    text = column[column.notna()].astype(str)
+    if not text.str.fullmatch(_DECIMAL_COMMA).all():
+        return None
+    return column.astype(str).where(column.notna()).str.replace(",", ".").astype(np.float64)

@@ -1,0 +1,23 @@
+"""Optional libraries that read and write tables."""
+
+from typing import Any
+
+from gaussmix.core.errors import MissingDependencyError
+
+
+def import_pandas() -> Any:
+    """Return pandas; raise MissingDependencyError if it is not installed."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingDependencyError("pandas", "tables", "Reading and writing CSV and Parquet tables") from error
+    return pandas
+
+
+def import_pyarrow() -> Any:
+    """Return pyarrow; raise MissingDependencyError if it is not installed."""
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingDependencyError("pyarrow", "tables", "Reading and writing Parquet tables") from error
+    return pyarrow
