@@ -24,6 +24,7 @@ inline constexpr int kMostFeatures = kMostNarrow;  // of a batch; above it, thre
 
 // Stopping rule.
 inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative to it
+inline constexpr int kStill = 10;                   // iterations without a gain above rounding that end a run
 inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step only to estimate the distance
 
 // Acceleration: when it begins.
@@ -67,6 +68,7 @@ inline constexpr NamedConstant kEmConstants[] = {
     {"most_sweeps", kMostSweeps},
     {"most_features", kMostFeatures},
     {"rounding", kRounding},
+    {"still", kStill},
     {"far_ahead", kFarAhead},
     {"plain", kPlain},
     {"few_steps_left", kFewStepsLeft},

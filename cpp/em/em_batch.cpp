@@ -58,6 +58,7 @@ class EmRun : private Dimensions {
     extrapolation_.clear();
     double last_gain = kInfinity;
     bool near = false, slow = false;
+    int still = 0;
     while (std::isfinite(objective_) && n_passes_ < m_.max_iter) {
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and without constraints.
@@ -76,13 +77,23 @@ class EmRun : private Dimensions {
         slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kFewStepsLeft));
         last_gain = gain;
       }
-      if (proposes) {
-        if (take_proposal()) continue;
+      const double objective = objective_, log_likelihood = log_likelihood_;
+      const double rounding = kRounding * std::abs(objective);
+      if (!proposes || !take_proposal()) {
         if (n_passes_ >= m_.max_iter) break;
         if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
+        std::swap(now_, next_);
+        pass();
       }
-      std::swap(now_, next_);
-      pass();
+      if (m_.ridge > 0) continue;  // a ridge may cost likelihood
+      // No step lowers the objective by more than rounding.
+      if (std::isfinite(objective_) && objective_ < objective - rounding) {
+        std::swap(now_, next_);
+        objective_ = objective, log_likelihood_ = log_likelihood;
+        break;
+      }
+      still = objective_ > objective + rounding ? 0 : still + 1;
+      if (still == kStill) break;
     }
     if (!std::isfinite(objective_)) fail();
   }

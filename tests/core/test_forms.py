@@ -106,15 +106,27 @@ def test_fisher_scales_are_one_over_the_deviations_of_the_sums_of_normal_rows(na
 
 
 @forms
-def test_sums_are_definite_until_a_direction_is_left_without_scatter(name):
-    counts, shifts = np.full(K, 10.0), np.zeros((K, D))
-    shifts[:, 0] = 3.0  # the scatter about the mean is 10 - 9 / 10 in that direction
-    for size, expected in ((1.0, True), (0.0, False)):
-        matrices = 10.0 * np.tile(np.eye(D), (K, 1, 1))
-        matrices[:, 0, 0] = size * 10.0
-        scatter = seen(name, matrices if name != "spherical" else size * matrices)
-        moments = Moments(name, counts, shifts, scatter, 0.0, 0.0, 30.0)
-        assert moments.is_definite() is expected
+def test_a_floor_raises_what_lies_below_it_but_not_above_what_was(name):
+    mixture, *_ = some_sums(name)
+    covariance, counts = mixture.covariance, np.array([10.0, 20.0, 30.0])
+    thin = np.tile(np.diag([1.0, *np.full(D - 1, 0.0)]), (K, 1, 1)) * counts[:, None, None]
+    scatter = seen(name, thin)
+    for size, expected in ((1e-6, 1e-6), (1e6, 1.0)):  # of the floor beside the covariance; what variances shrink by
+        root = np.sqrt(size) * mixture.covariance.dense_roots()[0]
+        whitened = covariance.take([0]).whitened_scatter(root)
+        least = whitened if name == "tied" else np.repeat(whitened, K, axis=0)
+        which = np.array([True, False, True])
+        raised = FORMS[name].raised(scatter, counts, least, which, D)
+        sizes = [counts.sum()] if name == "tied" else counts
+        matrices = [raised] if name == "tied" else raised
+        for component, (matrix, count) in enumerate(zip(matrices, sizes, strict=True)):
+            if name == "spherical":
+                found = [matrix / (count * D)]
+                wanted = [max(1 / D, expected)] if which[component] else [1 / D]
+            else:
+                found = np.sort(np.linalg.eigvalsh(matrix) if matrix.ndim == 2 else matrix) / count
+                wanted = [*np.full(D - 1, expected if name == "tied" or which[component] else 0.0), 1.0]
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-15)
 
 
 @forms

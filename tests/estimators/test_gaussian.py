@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.fitting.em import Progress
+from gaussmix.fitting.initialization import Membership
 from gaussmix.fitting.kmeans import k_means
 
 ROWS, K = TABLES["blobs"]
@@ -217,7 +218,7 @@ def test_score_of_a_row_infinitely_far_away_is_minus_infinity():
     far = np.full((1, 3), 1e149)
     assert gm.score(far) == -np.inf
     assert gm.bic(far) == np.inf
-    np.testing.assert_array_equal(gm.predict_proba(far), 0.0)
+    np.testing.assert_array_equal(gm.predict_proba(far), 1.0)  # that of the only component
 
 
 @pytest.mark.parametrize("make", [lambda: GaussianMixture(2), lambda: GaussianMixtureIC([1, 2])])
@@ -349,3 +350,69 @@ def test_fit_leaves_its_input_alone():
     GaussianMixture(K, random_state=0).fit(rows, sample_weight=weights).predict(rows)
     np.testing.assert_array_equal(rows, before)
     np.testing.assert_array_equal(weights, 1.0)
+
+
+def quarter_of_zeros(seed, n_bands):
+    """Bands of a picture with a mask, of which a quarter is not covered."""
+    rng = np.random.default_rng(seed)
+    band = np.where(rng.random(2000) < 0.3, 170, 60) + rng.normal(0, 15, 2000)
+    bands = [band * (1 + 0.1 * at) + rng.normal(0, 5, 2000) for at in range(n_bands)]
+    rows = np.stack([*bands, np.ones(2000)], axis=1).round().clip(0)
+    rows[:500] = 0
+    return rows
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+@pytest.mark.parametrize("init_params", ["auto", "kmeans", "random_from_data"])
+@pytest.mark.parametrize("n_bands", [1, 2, 5, 8])
+def test_a_fit_that_loses_a_component_does_not_win(n_bands, init_params):
+    for seed in range(3):
+        rows = quarter_of_zeros(seed, n_bands)
+        gm = GaussianMixture(2, init_params=init_params, random_state=seed).fit(rows)
+        assert gm.weights_.min() > 0.2
+
+
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+@pytest.mark.parametrize("n_values", [2, 3, 4])
+def test_as_many_components_as_values_keep_their_rows(n_values):
+    for seed in range(4):
+        values = np.random.default_rng(seed).integers(0, n_values, (200, 1)).astype(float)
+        gm = GaussianMixture(n_values, order_by=0, random_state=seed).fit(values)
+        np.testing.assert_allclose(gm.weights_, np.bincount(values[:, 0].astype(int)) / 200, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_drawn_starts_that_lose_a_component_are_followed_by_others(monkeypatch):
+    rows = np.concatenate([np.random.default_rng(0).normal(size=(100, 2)) + 9 * at for at in range(3)])
+
+    def draw_nobody(engine, n_components, method, rng):
+        sample = engine.sample_rows(1000, rng)
+        return Membership(sample, n_components, labels=np.zeros(sample.n_rows, dtype=np.int64))
+
+    monkeypatch.setattr("gaussmix.estimators.gaussian.draw_membership", draw_nobody)
+    gm = GaussianMixture(3, init_params="kmeans", random_state=0).fit(rows)
+    assert len(gm.start_log_likelihoods_) == 3
+    np.testing.assert_allclose(gm.weights_, 1 / 3, atol=1e-6)
+    given = GaussianMixture(3, init_params=np.zeros(300, dtype=int)).fit(rows)
+    assert len(given.start_log_likelihoods_) == 1
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random_from_data"])
+def test_time_budget_is_checked_once_per_start(init_params):
+    rows = np.concatenate([np.random.default_rng(0).normal(size=(150, 2)) + 7 * at for at in range(2)])
+    for budget in (0.0, 0.02):
+        gm = GaussianMixture(2, init_params=init_params, n_init=10**9, time_budget=budget, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gm.fit(rows)
+        assert len(gm.start_log_likelihoods_) < 10_000
+
+
+def test_rows_without_a_density_belong_to_the_nearest_component():
+    rows = np.concatenate([np.random.default_rng(0).normal(size=(150, 2)) + 7 * at for at in range(2)]) * 1e-30
+    gm = GaussianMixture(2, order_by=0, random_state=0).fit(rows)
+    far = np.array([[1e125, 1e124], [-1e125, -1e125], [0.0, 0.0], [1e140, 1e140]])
+    shares = gm.predict_proba(far)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(shares.argmax(axis=1), gm.predict(far))
+    np.testing.assert_array_equal(gm.score_samples(far)[[0, 1, 3]], -np.inf)

@@ -10,7 +10,7 @@ from helpers.hard_data import CASES, what_is_wrong
 from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, GaussianMixture
-from gaussmix.core.errors import RidgeWarning
+from gaussmix.core.errors import NearRelationWarning, RidgeWarning
 
 # scikit-learn's way; default fits are tested at the end of this file
 ONE_START = {"init_params": "kmeans", "tol": 1e-3, "max_iter": 100, "acceleration": "none"}
@@ -176,7 +176,7 @@ def test_default_fit_is_sound(name, covariance_type):
         gm.fit(case.rows, sample_weight=case.weights)
     assert what_is_wrong(gm, case.rows) == []
     kinds = {warning.category for warning in caught}
-    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning}, [
+    assert kinds <= {DegenerateComponentWarning, DegenerateDataWarning, NearRelationWarning, ConvergenceWarning}, [
         str(warning.message) for warning in caught
     ]
     assert kinds or covariance_type not in case.must_warn, "degenerate data, and no warning"

@@ -6,7 +6,7 @@ import pytest
 from gaussmix import Mixture
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.core.engines import NativeEngine
-from gaussmix.fitting.degeneracy import examine, rounding_variances
+from gaussmix.fitting.degeneracy import examine, find_lost, rounding_variances
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.stopping import MeanChange
@@ -151,3 +151,32 @@ def test_a_component_on_rows_that_rounding_made_equal_has_collapsed():
         counts = np.array([360.0, 40.0])
         assert examine(mixture, counts, 400, rounding=rounding_variances(rows)).collapsed.tolist() == [False, collapsed]
         assert not examine(mixture, counts, 400).collapsed.any()
+
+
+def test_only_columns_with_a_common_step_were_rounded():
+    rng = np.random.default_rng(0)
+    steps = np.array([0.1, 1.0, 0.25, 2.54, 1e-3])
+    rounded = np.round(rng.normal(50, 20, (12, 5)) / steps) * steps
+    np.testing.assert_allclose(rounding_variances(rounded), steps**2 / 12, rtol=1e-6)
+    assert (rounding_variances(rng.normal(50, 20, (12, 5))) == 0).all()
+    assert (rounding_variances(rng.standard_cauchy(size=(500, 2))) == 0).all()
+    assert (rounding_variances(np.ones((5, 2))) == 0).all()
+
+
+def test_columns_that_follow_from_others_are_no_collapse_below_rounding():
+    # two measurements of one thing, in steps of 0.1: they differ by less than rounding in both components
+    thin = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-6]])
+    mixture = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [8.0, 8.0]], [thin, 2 * thin])
+    counts, rounding = np.array([50.0, 50.0]), np.full(2, 0.01 / 12)
+    assert not examine(mixture, counts, 100, rounding=rounding).unsound.any()
+    own = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [8.0, 8.0]], [thin, np.eye(2)])
+    assert examine(own, counts, 100, rounding=rounding).collapsed.tolist() == [True, False]
+
+
+def test_components_without_rows_and_repeated_ones_are_lost():
+    means = np.array([[0.0, 0.0], [5.0, 0.0], [5.0, 1e-6], [5.0, 0.0], [5.0, 0.1]])
+    covariances = np.tile(np.eye(2), (5, 1, 1))
+    covariances[3] = [[1.0, 0.5], [0.5, 1.0]]
+    mixture = Mixture.from_parameters([0.2] * 5, means, covariances)
+    assert find_lost(mixture, np.full(5, 20.0)).tolist() == [False, False, True, False, False]
+    assert find_lost(mixture, np.array([0.4, 20.0, 0.0, 20.0, 0.6])).tolist() == [True, False, True, False, False]

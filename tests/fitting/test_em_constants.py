@@ -11,6 +11,7 @@ TWINS = {
     "empty": (m_step, "_EMPTY"),
     "singular": (m_step, "_SINGULAR"),
     "rounding": (stopping, "ROUNDING"),
+    "still": (stopping, "STILL"),
     "most_features": (batch, "MOST_FEATURES"),
     "least_curvature": (acceleration, "_LEAST_CURVATURE"),
     "stiffer": (acceleration, "_STIFFER"),
@@ -87,6 +88,10 @@ PYTHON_ONLY = {
     (stopping, "_MARGIN"): "Runs of a batch do not race: none is given up.",
     (m_step, "_LEAST"): "Avoids a division by the count zero: a batch ends a run with an empty component.",
     (m_step, "_FLOOR"): "Repairs a collapsed component: a batch ends the run.",
+    (
+        m_step,
+        "_RESOLUTION",
+    ): "The Python M-step works in whitened units. A batch forms covariances, so a run ends earlier.",
     (m_step, "_EPSILON"): "The rounding of double precision.",
 }
 

@@ -117,3 +117,65 @@ def test_every_cell_has_its_steps():
     steps = []
     search_models(IRIS_ROWS, all_cells([1, 2], ["EII"]), random_state=0, step=steps.append)
     assert sorted(steps) == sorted(STEPS * [(1, "EII"), (2, "EII")])
+
+
+def of_hundred(seed, exceptions):
+    """Percentages in steps of 0.1 that sum to a hundred, but in some rows."""
+    rng = np.random.default_rng(seed)
+    shares = (rng.dirichlet([4, 3, 2], 150) * 100).round(1)
+    shares[:, 2] = (100 - shares[:, 0] - shares[:, 1]).round(1)
+    shares[exceptions, 2] += 0.1
+    return shares
+
+
+@pytest.mark.parametrize(("seed", "exceptions"), [(0, [5]), (1, [0, 7]), (2, [3, 4, 90])])
+def test_a_thin_direction_of_all_rows_is_no_collapse(seed, exceptions):
+    rows = of_hundred(seed, exceptions)
+    models = ("EEI", "EEE", "EVE", "VVE", "EVV", "VVV")
+    cells = search_models(WeightedRows(rows), all_cells(range(1, 4), models), random_state=0)
+    assert not cells[1, "EEE"].doubts()
+    covariance = np.cov(rows.T, bias=True)
+    closed_form = -0.5 * len(rows) * (3 * math.log(2 * math.pi) + np.linalg.slogdet(covariance)[1] + 3)
+    for (_, name), cell in cells.items():
+        assert cell.fit is not None, name
+        if name != "EEI":
+            assert cell.log_likelihood > closed_form - 1e-3, name
+    sound = {
+        spec: -2 * cell.log_likelihood + cell.n_parameters * math.log(150)
+        for spec, cell in cells.items()
+        if not cell.doubts()
+    }
+    assert min(sound.values()) <= sound[ModelSpec(1, "EEE")]
+    assert min(sound, key=sound.get).covariance_type != "EEI"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("digits", [None, 3])
+def test_two_measurements_of_one_thing_on_few_rows(seed, digits):
+    rng = np.random.default_rng(seed)
+    first = rng.normal(50, 10, 12)
+    rows = np.c_[first, first + rng.normal(0, 0.02, 12)]
+    rows = rows if digits is None else rows.round(digits)
+    cells = search_models(WeightedRows(rows), all_cells([1, 2], ("EEI", "EEE", "VVV")), random_state=0)
+    assert not cells[1, "VVV"].doubts()
+    assert cells[1, "VVV"].log_likelihood > cells[2, "EEI"].log_likelihood + 20
+
+
+def test_a_model_that_becomes_singular_from_every_start_is_that_of_a_special_case():
+    cells = search_models(WeightedRows(of_hundred(0, [5])), all_cells([1, 2], ("EEE", "VVV")), random_state=0)
+    assert cells[2, "VVV"].doubts()[0].startswith("no sound fit better than")
+    assert cells[2, "VVV"].log_likelihood >= cells[1, "EEE"].log_likelihood - 1e-3
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-8, 3e-9, 1e-9])
+def test_one_component_has_its_closed_form_however_thin(noise):
+    rng = np.random.default_rng(0)
+    plane, difference = rng.normal(size=(200, 2)), rng.normal(size=200)
+    rows = np.column_stack([plane, plane.sum(axis=1) + noise * difference])
+    exact = np.column_stack([plane, (rows[:, 2] - plane.sum(axis=1)) / noise])
+    covariance = np.cov(exact.T, bias=True)
+    closed_form = -100 * (3 * math.log(2 * math.pi) + np.linalg.slogdet(covariance)[1] + 3) - 200 * math.log(noise)
+    cells = search_models(WeightedRows(rows), all_cells([1], ("EEI", "EEE", "VVV")), random_state=0)
+    for name in ("EEE", "VVV"):
+        assert not cells[1, name].doubts()
+        assert cells[1, name].log_likelihood == pytest.approx(closed_form, abs=1e-4)

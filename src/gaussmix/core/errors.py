@@ -55,6 +55,23 @@ class DegenerateDataWarning(UserWarning):
         super().__init__(text)
 
 
+class NearRelationWarning(DegenerateDataWarning):
+    """A column follows from others in all rows but a few, or but for rounding; it stays in the fit.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        The column.
+    rows : tuple of int
+        The rows that do not follow.
+    """
+
+    def __init__(self, column: int, rows: Iterable[int], sentences: str) -> None:
+        self.columns = (int(column),)
+        self.rows = tuple(int(row) for row in rows)
+        UserWarning.__init__(self, f"Column {sentences}")
+
+
 class DoubtfulModelWarning(UserWarning):
     """None of the compared models is sound; the best of them was selected, and the message gives the reasons."""
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
@@ -181,14 +182,14 @@ class Mixture:
         Returns
         -------
         (n, k) array
-            Probabilities; each row sums to one.
+            Probabilities; each row sums to one. A row whose densities are all zero belongs to the nearest component.
 
         Raises
         ------
         ValueError
             As in `log_density`.
         """
-        return self._engine(X).score_rows(self.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
     def labels(self, X: npt.ArrayLike) -> IntArray:
         """Return the most probable component of each row.
@@ -208,7 +209,7 @@ class Mixture:
         ValueError
             As in `log_density`.
         """
-        return self._engine(X).score_rows(self.whitened(), "labels")
+        return assign_rows(self._engine(X), self.whitened(), "labels")
 
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.

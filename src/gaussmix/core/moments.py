@@ -169,13 +169,3 @@ class Moments:
         per_component = 1 / np.sqrt(counts)
         d = self.shifts.shape[1]
         return np.concatenate([per_component, np.repeat(per_component, d), FORMS[self.form].fisher_scales(counts, d)])
-
-    def is_definite(self) -> bool:
-        """Return whether every covariance computed from the sums is positive-definite.
-
-        Returns
-        -------
-        bool
-            False also if rounding makes it impossible to tell.
-        """
-        return FORMS[self.form].is_definite(self.scatter_about(self.shifts / self.counts[:, None]))

@@ -111,8 +111,8 @@ def trace_em(
     Warns
     -----
     DegenerateComponentWarning
-        If components collapse, their variances are raised to a millionth of those of the others. This is not the
-        maximum, so the bound may decrease. If components lose their rows, their weight remains 0. In both cases the
+        If components collapse, their variances are raised, at most to a millionth of those of the others, so the
+        M-step is not the maximum of the bound. If components lose their rows, their weight remains 0. In both cases the
         trace continues, and bound and divergence still add up to the log-likelihood.
 
     Examples
@@ -203,9 +203,8 @@ def _warn(steps: list[Step], start: Mixture) -> None:
         lost, fallen = step.empty & ~empty, step.collapsed & ~step.empty & ~collapsed
         if fallen.any():
             trouble = (
-                f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised to a "
-                "millionth of those of the other components, so the bound may decrease. Use another start, or fewer "
-                "components."
+                f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised, at "
+                "most to a millionth of those of the other components. Use another start, or fewer components."
             )
             warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
         if lost.any():

@@ -5,8 +5,13 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gaussmix.core.errors import DegenerateComponentWarning, RidgeWarning
+from gaussmix.core.errors import DegenerateComponentWarning, NearRelationWarning, RidgeWarning
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import default_names
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.near_relations import find_near_relation
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.stopping import Stop
 
 
@@ -32,8 +37,8 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
     for which, trouble in (
         (
             collapsed & ~empty,
-            "collapsed: the rows do not vary in some direction. The variances were raised to a millionth of those "
-            "of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
+            "collapsed: the rows do not vary in some direction. The variances were raised, at most to a millionth of "
+            "those of the other components. Use fewer components, a larger reg_covar or a simpler covariance_type, or "
             "leave out constant and duplicate columns.",
         ),
         (
@@ -61,3 +66,32 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning
             warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
+
+
+def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, mixture: Mixture) -> None:
+    """Warn about a column that follows from others in most rows; the warning points to the call of ``fit``.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        The rows with all columns.
+    columns : ColumnReduction or None
+        Columns that were left out of the fit.
+    mixture : Mixture
+        The fitted mixture. Without exceptions, a relation matters only if a component of it is nearly singular.
+    """
+    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
+    relation = find_near_relation(kept)
+    if relation is None or not (relation.exceptions.size or _is_nearly_singular(mixture)):
+        return
+    positions = np.arange(rows.n_features) if columns is None else columns.kept
+    known = default_names(rows.n_features) if rows.names is None else rows.names
+    said = relation.describe([known[at] for at in positions])
+    warnings.warn(NearRelationWarning(positions[relation.column], relation.exceptions, said), stacklevel=4)
+
+
+def _is_nearly_singular(mixture: Mixture) -> bool:
+    """Return whether squares cannot represent the covariance of a component."""
+    roots = mixture.covariance.dense_roots()
+    least = 4 * mixture.n_features * np.finfo(np.float64).eps * (roots**2).sum(axis=2)
+    return bool((roots.diagonal(axis1=1, axis2=2) ** 2 < least).any())

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
@@ -34,7 +35,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         (n,) array
             Numbers of components, from 0.
         """
-        return self._engine(X).score_rows(self.mixture_.whitened(), "labels")
+        return assign_rows(self._engine(X), self.mixture_.whitened(), "labels")
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability of each component for each row.
@@ -47,9 +48,10 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n, k) array
-            Responsibilities; every row sums to one.
+            Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
+            nearest component.
         """
-        return self._engine(X).score_rows(self.mixture_.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self.mixture_.whitened(), "responsibilities")
 
     def transform(self, X: Any) -> FloatArray:
         """Return the responsibilities as features for a pipeline.

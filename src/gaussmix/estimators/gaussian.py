@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
-from gaussmix.core.covariance import covariance_class
+from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -21,7 +22,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.validation import naming_columns
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
-from gaussmix.estimators.fit_warnings import warn_of_fit
+from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
@@ -256,7 +257,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             The most probable component of each row, from 0.
         """
         with restored_on_failure(self, "fit_result_"):
-            return NativeEngine.of(self._fit(X, sample_weight)).score_rows(self.mixture_.whitened(), "labels")
+            return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self.mixture_.whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
         check_gaussian_mixture(self)
@@ -267,13 +268,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         starts = self._given_starts(previous, rng)
-        result = fit_mixture(
-            rows,
-            self._settings(starts, previous),
-            rng,
-            starts=starts,
-            reduce_columns=isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None,
-        )
+        reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
+        result = fit_mixture(rows, self._settings(starts, previous), rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -284,12 +280,20 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             warnings.warn(
                 DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
             )
+        if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
+            warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         return rows
 
     @property
     def _has_parameters_init(self) -> bool:
         return any(value is not None for value in (self.weights_init, self.means_init, self.precisions_init))
+
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether a method draws the start or a part of it."""
+        given = (self.weights_init, self.means_init, self.precisions_init)
+        return isinstance(self.init_params, str) and any(parameter is None for parameter in given)
 
     def _previous_result(self, n_features: int) -> FitResult | None:
         """Return the result that a warm start continues from."""
@@ -314,12 +318,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
             return previous.mixture if previous else self._draw_start(rows, update, rng)
 
-        return GivenStarts(draw, previous.previous_log_likelihood if previous else -math.inf, self._print_end)
+        before = previous.previous_log_likelihood if previous else -math.inf
+        are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
+        return GivenStarts(draw, before, self._print_end, are_drawn)
 
     def _settings(self, starts: GivenStarts | None, previous: FitResult | None) -> FitSettings:
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        is_drawn = isinstance(self.init_params, str) and any(parameter is None for parameter in given)
-        n_init = self.n_init if previous is None and is_drawn else 1
+        n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
             n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
             tol=self.tol,

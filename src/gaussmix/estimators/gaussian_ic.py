@@ -19,6 +19,7 @@ from gaussmix.core.progress import progress_bar
 from gaussmix.core.typing import IntArray
 from gaussmix.core.validation import naming_columns
 from gaussmix.estimators.best_estimator import estimator_of_cell
+from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import require_integer, require_reg_covar, require_time_budget
 from gaussmix.estimators.rollback import restored_on_failure
@@ -378,6 +379,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         if rows.columns is not None:
             reasons = rows.columns.describe(rows.rows.names)
             warnings.warn(DegenerateDataWarning(rows.columns.dropped, reasons, rows.rows.shape), stacklevel=4)
+        warn_of_near_relation(rows.rows, rows.columns, self.mixture_)
         if not self.results_.is_sound.any():
             warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 

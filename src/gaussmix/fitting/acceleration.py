@@ -265,7 +265,7 @@ class Accelerator:
             return None
         assert self._anchor is not None
         moments, k = _moments_of(proposed, self._anchor), self._anchor.n_components
-        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all() or not moments.is_definite():
+        if not (moments.counts > _LEAST_SHARE * self._results[-1][:k]).all():
             return None
         step = self._update.maximize(self._anchor, moments)
         if step.collapsed.any():

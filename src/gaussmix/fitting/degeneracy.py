@@ -15,6 +15,10 @@ _COLLAPSED = 1e-9  # variance relative to the reference; rounding errors and pen
 _THIN = math.log(0.02)  # log variance per thin direction, relative to the reference
 _LARGE = 100.0  # ratio of standard deviations
 _BELOW_ROUNDING = 0.1  # variance relative to that of rounding
+_BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same direction
+_LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
+_LOST = 0.5  # rows
+_REPEATED = 1e-3  # standard deviations; closer components are the same
 _MANY = 5  # multiple of d + 2: components with more rows are not spurious
 _CHANCE = math.log(0.01)  # log of the expected number of such regions above which a component is spurious
 
@@ -108,7 +112,8 @@ def examine(
         the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
         Variance of each column that is due to rounding (`rounding_variances`). A component whose variance in some
-        direction is below a tenth of it counts as collapsed: its rows are equal because of rounding.
+        direction is far smaller, and far smaller than that of the reference, has collapsed on rows that rounding made
+        equal.
 
     Returns
     -------
@@ -123,8 +128,8 @@ def examine(
     if target_root is not None and (alike or not _is_plain(least, whiten, target_root)):
         least = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, 0]
     collapsed = least < _COLLAPSED
-    if rounding is not None and (rounding > 0).any():
-        collapsed = collapsed | _is_below_rounding(mixture, rounding)
+    if rounding is not None:
+        collapsed = collapsed | _is_below_rounding(mixture, rounding, target_root)
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(collapsed),
@@ -146,24 +151,62 @@ def examine(
     return soundness
 
 
+def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
+    """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
+    lost: BoolArray = counts < _LOST
+    deviations = np.sqrt(mixture.covariance.variances())
+    apart = np.abs(mixture.means[:, None] - mixture.means) / deviations
+    first, second = np.nonzero(np.triu((apart < _REPEATED).all(axis=2), 1))
+    if first.size:
+        dense = mixture.covariance.dense()
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            limits = _REPEATED * np.outer(deviations[one], deviations[one])
+            lost[other] |= bool((np.abs(dense[one] - dense[other]) < limits).all())
+    return lost
+
+
 def rounding_variances(rows: FloatArray) -> FloatArray:
     """Return the variance (d,) that rounding adds to each column: h^2 / 12 (Sheppard's correction).
 
-    h is the smallest difference between two distinct values of the column. It is near zero if values are not rounded.
+    h is the greatest step of which all differences of values are multiples. It is zero if there is none, because values
+    were not rounded, and for constant columns.
     """
-    steps = np.zeros(rows.shape[1])
-    for column, values in enumerate(rows.T):
-        gaps = np.diff(np.unique(values))
-        steps[column] = gaps.min(initial=np.inf)
-    steps[np.isinf(steps)] = 0.0
-    return steps**2 / 12
+    return np.array([_common_step(np.unique(values)) for values in rows.T]) ** 2 / 12
 
 
-def _is_below_rounding(mixture: Mixture, rounding: FloatArray) -> BoolArray:
-    """Return (k,) bools: whether the variance in some direction is below a tenth of the variance of rounding."""
-    deviations = np.sqrt(np.maximum(rounding, np.finfo(np.float64).tiny))
-    least = np.linalg.eigvalsh(mixture.covariance.dense() / deviations[:, None] / deviations)[:, 0]
-    return np.asarray(least < _BELOW_ROUNDING)
+def _common_step(values: FloatArray) -> float:
+    """Return the greatest step of which all differences of sorted values are multiples, by Euclid's algorithm, or 0."""
+    if len(values) < 2:
+        return 0.0
+    rest = np.diff(values)
+    rounding = 64 * _EPSILON * max(abs(values[0]), abs(values[-1]))
+    step = float(rest.min())
+    while step > _LEAST_STEP * (values[-1] - values[0]) + 100 * rounding:
+        rest = np.abs(rest - step * np.round(rest / step))
+        rest = rest[rest > rounding * np.maximum(1.0, 1e-3 * (values[-1] - values[0]) / step)]
+        if not rest.size:
+            return step
+        step = float(rest.min())
+    return 0.0
+
+
+def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: FloatArray | None) -> BoolArray:
+    """Return (k,) bools: whether a variance is far smaller than that of rounding and that of the reference.
+
+    If the reference is as thin in this direction, all components are: columns follow from others. A single component
+    is never compared.
+    """
+    k, rounded = mixture.n_components, rounding > 0
+    if k == 1 or not rounded.any():
+        return np.zeros(k, dtype=np.bool_)
+    dense = mixture.covariance.dense()
+    reference = np.tensordot(mixture.weights, dense, 1) if target_root is None else target_root @ target_root.T
+    some, deviations = np.flatnonzero(rounded), np.sqrt(rounding[rounded])
+    units = np.outer(deviations, deviations)
+    variances, axes = np.linalg.eigh(dense[:, some[:, None], some] / units)
+    beside = np.einsum("kij,il,klj->kj", axes, reference[some[:, None], some] / units, axes)
+    low = (variances < _BELOW_ROUNDING) & (variances < _BELOW_OTHERS * beside)
+    return np.asarray(low.any(axis=1))
 
 
 def _rows_needed(letters: str, n_features: int) -> int:

@@ -1,7 +1,7 @@
 """Fitting of a mixture to a table: redundant columns, repeated rows, search or given starts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.degeneracy import examine
+from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
@@ -20,6 +20,7 @@ from gaussmix.fitting.multistart import ALL_ROWS, SearchResult, find_optimum
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import FitSettings
+from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop
 
 
@@ -35,11 +36,14 @@ class GivenStarts:
         Mean log-likelihood one iteration before the start, if a fit is continued (`EMRun`).
     after_each : callable
         Callback that receives the `Fit` of each start.
+    are_drawn : bool
+        Whether a method draws the starts. Starts that the caller provides are the only ones that are tried.
     """
 
     draw: Callable[[WeightedRows, MaximumLikelihood], Mixture]
     previous_log_likelihood: float
     after_each: Callable[[Fit], None]
+    are_drawn: bool
 
 
 def fit_mixture(
@@ -98,34 +102,56 @@ def _search(engine: AbstractEngine, weight: float, settings: FitSettings, seed: 
 def _fit_from_starts(
     engine: AbstractEngine, rows: WeightedRows, settings: FitSettings, starts: GivenStarts
 ) -> SearchResult:
-    """Run EM to the end from each start, as scikit-learn does, and keep the best."""
+    """Run EM to the end from each start, as scikit-learn does, and keep the best.
+
+    A fit in which all components have rows is preferred. If there is none and starts are drawn, EM also runs from the
+    starts of `propose_refills`.
+    """
+    form, search = settings.structure.form, settings.search
+    sample: Sample | None = None
     if isinstance(settings.reg_covar, str):
-        form = settings.structure.form
         sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
         root = sample.root_within(settings.n_components, form, np.random.default_rng(0))
         update = settings.update_for(rows.total, sample, root)
     else:
         root, update = None, MaximumLikelihood(ridge=float(settings.reg_covar))
-    search = settings.search
-    fits: list[Fit] = []
     began = time.perf_counter()
-    for start in range(search.n_starts):
-        fit = fit_em(
-            engine,
-            update,
-            starts.draw(rows, update),
-            search.rule,
-            max_iter=search.max_iter,
-            accelerator=Accelerator(update) if search.accelerate else None,
-            run=EMRun(start, began, search.deadline, search.watch, starts.previous_log_likelihood),
-        )
-        fits.append(fit)
-        starts.after_each(fit)
-        if fit.stop.is_cut_short:
-            break
-    best = max(fits, key=lambda fit: fit.objective)
+    fits: list[Fit] = []
+
+    def run_all(mixtures: Iterable[Mixture]) -> None:
+        for mixture in mixtures:
+            fit = fit_em(
+                engine,
+                update,
+                mixture,
+                search.rule,
+                max_iter=search.max_iter,
+                accelerator=Accelerator(update) if search.accelerate else None,
+                run=EMRun(len(fits), began, search.deadline, search.watch, starts.previous_log_likelihood),
+            )
+            fits.append(fit)
+            starts.after_each(fit)
+            if is_over():
+                break
+
+    def is_over() -> bool:
+        return fits[-1].stop.is_cut_short or time.perf_counter() > search.deadline
+
+    run_all(starts.draw(rows, update) for _ in range(search.n_starts))
+    best = min(fits, key=_rank)
+    lost = find_lost(best.mixture, best.moments.counts)
+    if lost.any() and starts.are_drawn and search.max_iter > 0 and not is_over():
+        if sample is None:
+            sample = Sample.of(engine.sample_rows(ALL_ROWS, np.random.default_rng(0)), form)
+        run_all(propose_refills(sample, best.mixture, update, lost, np.random.default_rng(0)))
+        best = min(fits, key=_rank)
     if fits[-1].stop is Stop.INTERRUPTED:
         best = best.stopped_by(Stop.INTERRUPTED)
     optima = sorted((fit.moments.log_likelihood for fit in fits), reverse=True)
     soundness = examine(best.mixture, best.moments.counts, best.moments.weight, root)
     return SearchResult(best, update, soundness, tuple(optima))
+
+
+def _rank(fit: Fit) -> tuple[int, float]:
+    """Return the sort key, best first: the number of components without rows, then the objective."""
+    return int(find_lost(fit.mixture, fit.moments.counts).sum()), -fit.objective

@@ -139,7 +139,7 @@ def mixture_from_membership(
         weight=float(np.sum(counts)),
     )
     start = Mixture(np.full(n_components, 1.0 / n_components), np.stack(means), unit)
-    return update.maximize(start, moments).mixture
+    return update.begin(start, moments).mixture
 
 
 def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:

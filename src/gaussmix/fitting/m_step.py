@@ -1,10 +1,13 @@
 """The M-step: from the sums of a pass to the next parameters."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, structure_of
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -13,6 +16,7 @@ from gaussmix.fitting.prior import Prior
 _EPSILON = float(np.finfo(np.float64).eps)
 _EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
 _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
+_RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
 _LEAST = float(np.nextafter(0.0, 1.0))  # avoids 0 / 0
 _FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
@@ -28,7 +32,8 @@ class Step:
     empty : (k,) array of bool
         Components without rows; they keep their position with weight zero.
     collapsed : (k,) array of bool
-        Components whose covariance was singular up to rounding and was raised to a small share of the others'.
+        Components whose covariance was singular up to rounding. It was raised to a small share of the others', but not
+        above the covariance before the step, so that the objective does not fall.
     ridge : float
         Number that was added to every variance.
     """
@@ -55,6 +60,15 @@ class AbstractUpdate(ABC):
     @abstractmethod
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters that maximize the objective, given the moments of a pass with the mixture."""
+
+    def begin(self, mixture: Mixture, moments: Moments) -> Step:
+        """Return the parameters for sums that no pass gave: what is known of the mixture is its means and its units."""
+        return self.maximize(mixture, moments)
+
+    @property
+    def never_falls(self) -> bool:
+        """Whether no step lowers the objective by more than rounding."""
+        return True
 
     @abstractmethod
     def log_prior(self, mixture: Mixture) -> float:
@@ -96,7 +110,13 @@ class MaximumLikelihood(AbstractUpdate):
             self._latest[:] = [(mixture, self.prior.pseudo_moments(mixture))]
         return self._latest[0][1]
 
+    def begin(self, mixture: Mixture, moments: Moments) -> Step:
+        return self._maximize(mixture, moments, is_start=True)
+
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
+        return self._maximize(mixture, moments, is_start=False)
+
+    def _maximize(self, mixture: Mixture, moments: Moments, *, is_start: bool) -> Step:
         previous = mixture.covariance
         counts, shifts = moments.counts, moments.shifts
         empty: BoolArray = counts <= _EMPTY * moments.weight
@@ -109,16 +129,31 @@ class MaximumLikelihood(AbstractUpdate):
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
         centers = shifts / np.maximum(counts, _LEAST)[:, None]
         means = mixture.means + previous.color_each(centers)
-        covariance = previous.maximize(rows, about.scatter_about(centers), self.ridge)
+        scatter = about.scatter_about(centers)
+        covariance = previous.maximize(rows, scatter, self.ridge)
 
-        pivots, variances = covariance.pivots(), covariance.variances()
-        rounding = np.maximum(previous.n_features * _SINGULAR * variances, (_SINGULAR * means) ** 2)
-        collapsed = np.asarray((pivots <= rounding).any(axis=1))
+        variances = covariance.variances()
+        rounding = previous.n_features * _SINGULAR * variances
+        squares = isinstance(previous, AbstractConstrained) and previous.n_components > 1
+        if not is_start and not squares:  # whitened units resolve directions that have been thin before
+            before = np.maximum(previous.n_features * _SINGULAR * previous.pivots(), _RESOLUTION**2 * variances)
+            rounding = np.minimum(rounding, before)
+        rounding = np.maximum(rounding, (_SINGULAR * means) ** 2)
+        collapsed: BoolArray = np.logical_not((covariance.pivots() > rounding).all(axis=1))  # NaN included
         if collapsed.any():
             sound = np.where(collapsed, 0.0, weights)
-            scale = _scale(sound if sound.any() else weights, means, variances)
-            covariance = covariance.inflated(np.where(collapsed[:, None], _FLOOR * scale, 0.0))
+            free = structure_of(previous.form)(previous.roots, *means.shape).maximize(rows, scatter)
+            floor = _FLOOR * _scale(sound if sound.any() else weights, means, free.variances())
+            if is_start:
+                covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
+            else:
+                covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+
+    @property
+    def never_falls(self) -> bool:
+        """Whether there is no ridge, which is added after the step and may lower the objective."""
+        return self.ridge == 0
 
     def log_prior(self, mixture: Mixture) -> float:
         return 0.0 if self.prior is None else self.prior.log_density(mixture, self._pseudo_moments(mixture))
@@ -136,6 +171,37 @@ class MaximumLikelihood(AbstractUpdate):
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
+
+
+def _raised(
+    previous: AbstractCovariance,
+    rows: FloatArray,
+    scatter: FloatArray,
+    floor: FloatArray,
+    collapsed: BoolArray,
+    ridge: float,
+) -> AbstractCovariance:
+    """Return the covariance of the M-step, with the variances of collapsed components raised to a floor (d,).
+
+    A variance is not raised above the one before the step. The expected log-likelihood decreases monotonically between
+    its maximum and the covariance before the step, so the objective does not fall. With a constraint across components
+    this is checked, and also that no component becomes thinner than the floor. If either check fails, the covariance
+    before the step is kept.
+    """
+    form, root = FORMS[previous.form], np.diag(np.sqrt(floor))
+    least = previous.whitened_scatter(root)
+    covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
+    if not (covariance.pivots() > 0).all():  # the change was too great for double precision
+        return previous
+    if not isinstance(previous, AbstractConstrained):
+        return covariance
+    before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
+    if not (after >= np.minimum(1.0, before)).all():
+        return previous
+    nothing = np.zeros((previous.n_components, previous.n_features))
+    _, moved = form.moved(rows, nothing, scatter, previous.roots, covariance.factors(), nothing)
+    gain = rows @ (covariance.log_det() - previous.log_det()) + 0.5 * (form.trace(scatter) - form.trace(moved))
+    return covariance if 0 <= gain < math.inf else previous
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,11 +16,11 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness, examine
+from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
-from gaussmix.fitting.split_merge import propose_moves, propose_swaps
+from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
@@ -57,15 +58,19 @@ class Run:
     soundness: Soundness
     n_starts: int = 1
 
-    @property
-    def rank(self) -> tuple[int, float]:
-        """The sort key, best first: the number of unsound components, then the objective."""
-        return self.soundness.n_unsound, -self.fit.objective
+    @cached_property
+    def rank(self) -> tuple[int, int, float]:
+        """The sort key, best first: numbers of lost components and of unsound ones, then the objective."""
+        return (
+            int(find_lost(self.fit.mixture, self.fit.moments.counts).sum()),
+            self.soundness.n_unsound,
+            -self.fit.objective,
+        )
 
     def beats(self, other: "Run") -> bool:
-        """Return whether this run has fewer unsound components, or as many and an objective more than 0.001 higher."""
-        n_unsound, objective = other.rank
-        return self.rank < (n_unsound, objective - _SAME)
+        """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
+        *troubles, objective = other.rank
+        return self.rank < (*troubles, objective - _SAME)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +187,14 @@ class Multistart:
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
+    def refill(self, best: Run, rng: np.random.Generator) -> Run:
+        """Try new starts if the best run has components without rows; return the best run."""
+        lost = find_lost(best.fit.mixture, best.fit.moments.counts)
+        if not lost.any():
+            return best
+        proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)
+        return _ranked([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
+
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
@@ -220,7 +233,7 @@ class Multistart:
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
-        if polished.fit.stop is Stop.LIMIT:
+        if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
             polished = replace(polished, fit=polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
         return polished
@@ -248,7 +261,7 @@ class Multistart:
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
         left = self.settings.max_iter - run.fit.n_iter
-        if left <= 0 or (run.fit.stop is Stop.AT_OPTIMUM and rule is None):
+        if left <= 0 or (run.fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING) and rule is None):
             return run
         if rule is None:
             rule = self.near
@@ -356,7 +369,10 @@ def find_optimum(
             runs = [search.run(one, settings.max_iter)]
         else:
             runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
-        best = search.refine(runs[0], next(streams)) if n_components > 1 else runs[0]
+        best = runs[0]
+        if n_components > 1:
+            rng = next(streams)
+            best = search.refine(search.refill(best, rng), rng)
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
         else:

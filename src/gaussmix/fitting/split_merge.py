@@ -18,7 +18,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.sample import Sample, kurtosis_axes
+from gaussmix.fitting.sample import Sample, cluster, kurtosis_axes
 from gaussmix.fitting.starts import start_from_labels, start_from_responsibilities
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
@@ -88,6 +88,40 @@ def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> I
         means[gone] = data.rows.values[row]
         covariance = mixture.covariance.with_average(gone, mixture.weights)
         yield Mixture(weights / weights.sum(), means, covariance)
+
+
+def propose_refills(
+    data: Sample, mixture: Mixture, update: MaximumLikelihood, lost: BoolArray, rng: np.random.Generator
+) -> Iterator[Mixture]:
+    """Propose new starts for a mixture with components without rows: k-means, and splits of the other components.
+
+    Parameters
+    ----------
+    data : Sample
+    mixture : Mixture
+        Where EM ended on these rows.
+    update : MaximumLikelihood
+    lost : (k,) array of bool
+        Components without rows.
+    rng : Generator
+
+    Yields
+    ------
+    Mixture
+    """
+    structure = type(mixture.covariance)
+    labels = cluster(data.rows.values - data.center, data, mixture.n_components, rng)
+    yield start_from_labels(data, labels, structure, mixture.n_components)
+    shares = mixture.responsibilities(data.rows.values)
+    for component in np.flatnonzero(lost):
+        splits = [(at, _split(data, mixture, shares[:, at], update)) for at in np.flatnonzero(shares.any(axis=0))]
+        possible = [(*split, at) for at, split in splits if split is not None]
+        if not possible:
+            return
+        _, first, widest = max(possible, key=lambda split: split[0])
+        shares[:, component] = shares[:, widest] * first
+        shares[:, widest] -= shares[:, component]
+    yield start_from_responsibilities(data, shares, structure)
 
 
 def merge_costs(mixture: Mixture, counts: FloatArray) -> FloatArray:

@@ -12,6 +12,8 @@ from gaussmix.fitting.acceleration import Accelerator
 
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Rounding error of an objective, relative to it."""
+STILL = 10
+"""Number of iterations without a gain above rounding that ends a run."""
 _MARGIN = 10.0  # nats, and factor of the estimated remaining gain, which plateaus make too small
 
 
@@ -23,6 +25,7 @@ class Stop(Enum):
         "Converged after {n_iter} iterations: the mean log-likelihood changed by less than tol={tol:g} "
         "in one iteration."
     )
+    ROUNDING = "Converged after {n_iter} iterations: further changes of the log-likelihood are rounding errors."
     LIMIT = (
         "Stopped by max_iter after {n_iter} iterations without convergence: the last one changed the mean "
         "log-likelihood by {change:.3g}{wanted}."
@@ -39,7 +42,7 @@ class Stop(Enum):
     @property
     def is_converged(self) -> bool:
         """Whether the run converged."""
-        return self in (Stop.AT_OPTIMUM, Stop.CONVERGED)
+        return self in (Stop.AT_OPTIMUM, Stop.CONVERGED, Stop.ROUNDING)
 
     @property
     def is_cut_short(self) -> bool:
@@ -133,9 +136,13 @@ class StoppingRule(ABC):
     ----------
     takes_last_step : bool
         Whether the run makes one more iteration after the rule is met.
+    most_still : float
+        Number of iterations without a gain above rounding that ends a run. If it is positive, the run also ends before
+        a step that lowers the objective by more than rounding.
     """
 
     takes_last_step: ClassVar[bool] = False
+    most_still: ClassVar[float] = 0
 
     @abstractmethod
     def check(self, state: EMState) -> Check:
@@ -195,6 +202,7 @@ class RemainingGain(StoppingRule):
         Objective of another run, in nats; the run is abandoned if its estimated optimum is far below.
     """
 
+    most_still: ClassVar[float] = STILL
     nats: float = 1e-4
     to_beat: float = -math.inf
 
@@ -227,6 +235,7 @@ class ParameterDistance(StoppingRule):
         Estimated distance of the parameters from the optimum, in standard deviations of the components.
     """
 
+    most_still: ClassVar[float] = math.inf
     deviations: float = 1e-10
 
     def check(self, state: EMState) -> Check:

@@ -99,10 +99,19 @@ class FinalFits:
         self.seconds: dict[ModelSpec, float] = {}
         self.interrupted = False
 
-    def fit(self, spec: ModelSpec, optimum: LocalOptimum) -> None:
-        """Fit a model from an optimum; its special cases must have been fitted before."""
+    def fit(self, spec: ModelSpec, optimum: LocalOptimum | None) -> None:
+        """Fit a model from an optimum; its special cases must have been fitted before.
+
+        The optimum is None if covariances became singular from every start. The highest sound special case is then used
+        in its place.
+        """
         began = time.perf_counter()
         below = self._highest_special_case(spec)
+        if optimum is None:
+            if below is not None:
+                self.fits[spec] = self._unchanged(spec, below)
+                self.seconds[spec] = time.perf_counter() - began
+            return
         floor = -math.inf if below is None else below.log_likelihood
         final = self._examined(self._run(spec, optimum.mixture, _PLAIN), optimum.origin)
         if below is not None and final.log_likelihood < floor - TOLERANCE:
@@ -111,9 +120,13 @@ class FinalFits:
         if final.fit.stop is Stop.LIMIT and not final.soundness.n_unsound:
             final = self._examined(self._run(spec, final.fit.mixture, _MOST, final.fit), final.origin)
         if below is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
-            final = self._examined(self._run(spec, _as_model(below, spec), 0), as_origin(below.fit.mixture))
+            final = self._unchanged(spec, below)
         self.fits[spec] = final
         self.seconds[spec] = time.perf_counter() - began
+
+    def _unchanged(self, spec: ModelSpec, below: FinalFit) -> FinalFit:
+        """Return the fit of a special case as a fit of a richer model."""
+        return self._examined(self._run(spec, _as_model(below, spec), 0), as_origin(below.fit.mixture))
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
         """Run plain EM, or accelerated EM to continue an earlier run."""

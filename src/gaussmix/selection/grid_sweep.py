@@ -19,7 +19,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings
 from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.sequential_batch import batch_method
+from gaussmix.fitting.sequential_batch import batch_method, fit_em_one_by_one
 from gaussmix.selection.model_names import ModelSpec, as_origin
 from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest_submodels
 from gaussmix.selection.partitions import SearchData, Start
@@ -272,11 +272,13 @@ class GridSweep:
         optima.seconds += time.perf_counter() - began
 
     def _fit_batch(self, spec: ModelSpec, starts: list[Start], settings: BatchSettings) -> BatchFit:
-        """Run EM for a model from each start."""
-        rows, structure = self._data.rows, spec.structure
+        """Run EM for a model from each start; one component has a fit even where compiled runs find it singular."""
+        rows, structure, update = self._data.rows, spec.structure, self._data.update_for_batch(spec)
         tables = np.stack([table for _, table in starts])
-        fit_batch = batch_method(structure, rows.n_features)
-        return fit_batch(rows, structure, tables, self._data.update_for_batch(spec), settings)
+        fit = batch_method(structure, rows.n_features)(rows, structure, tables, update, settings)
+        if spec.n_components == 1 and not np.isfinite(fit.objectives).any():
+            fit = fit_em_one_by_one(rows, structure, tables[:1], update, settings)
+        return fit
 
 
 def _different(objectives: FloatArray, most: int) -> list[int]:

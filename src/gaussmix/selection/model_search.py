@@ -99,9 +99,10 @@ def search_models(
         except KeyboardInterrupt:
             interrupted = True
         final = FinalFits(engine, data, sweep, before, deadline)
-        for spec, optimum in sweep.select_optima().items():
-            if spec not in before:
-                final.fit(spec, optimum)
+        selected = sweep.select_optima()
+        for spec in sweep.models:
+            if spec in sweep.optima and spec not in before:
+                final.fit(spec, selected.get(spec))
                 if step:
                     step(spec)
     missing = "interrupted before it was fitted" if interrupted else "time_budget ended before it was fitted"

@@ -112,7 +112,7 @@ class Full(AbstractCovariance):
 
     @classmethod
     def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
-        return lower_root(covariance.dense())
+        return covariance.dense_roots()
 
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None
@@ -120,6 +120,9 @@ class Full(AbstractCovariance):
         if target_root is None:
             k, d, _ = self.roots.shape
             target_root = lower_root((weights @ self.dense().reshape(k, -1)).reshape(1, d, d))[0]
+            if not target_root.diagonal().all():  # rounding of squares hides a thin direction
+                tall = np.sqrt(weights)[:, None, None] * self.roots.transpose(0, 2, 1)
+                target_root = root_of_rows(tall.reshape(-1, d))
         return variances_beside(self.roots, target_root)
 
     def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:

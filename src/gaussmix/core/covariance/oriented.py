@@ -37,9 +37,13 @@ class VEE(AbstractConstrained):
         volumes = np.exp(-2 * (self.log_det() + np.log(pooled.diagonal()).sum()) / d)
         for _ in range(MOST_TURNS):
             common = lower_root(np.tensordot(counts / volumes, covariances, 1)[None])[0]
+            if not (common.diagonal() > 0).all():
+                return roots
             common /= np.exp(np.log(common.diagonal()).mean())
             inverse = inverse_transposed(common[None])[0]
             before, volumes = volumes, np.einsum("kij,ij->k", covariances, inverse @ inverse.T) / d
+            if not (volumes > 0).all():
+                return roots
             if np.abs(volumes / before - 1).max() < SETTLED:
                 break
         return np.sqrt(volumes)[:, None, None] * (pooled @ common)

@@ -102,7 +102,7 @@ class Tied(AbstractCovariance):
 
     @classmethod
     def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
-        return lower_root(covariance.dense()[:1])[0]
+        return covariance.dense_roots()[0]
 
     def relative_variances(
         self, weights: FloatArray, target_root: FloatArray | None = None

@@ -75,6 +75,11 @@ class NativeEngine(AbstractEngine):
         self._in_place = kept and rows.flags.c_contiguous
         self.rough_helps = kept and rows.dtype.itemsize < 8 and row_weights is None and len(rows) >= _ROUGH_ROWS
 
+    @property
+    def values(self) -> Rows:
+        """The rows, (n, d)."""
+        return self._rows.values
+
     @classmethod
     def of(cls, rows: WeightedRows) -> Self:
         """Return an engine for rows with weights.

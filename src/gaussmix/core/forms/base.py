@@ -10,7 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gaussmix.core.typing import FloatArray, Form, IntArray
+from gaussmix.core.typing import BoolArray, FloatArray, Form, IntArray
+
+LEAST_CHANGE = 1e-12
+"""Least factor of a variance in one step, if the covariance is singular."""
 
 
 class AbstractForm(ABC):
@@ -127,8 +130,24 @@ class AbstractForm(ABC):
         """
 
     @abstractmethod
-    def is_definite(self, scatter: FloatArray) -> bool:
-        """Return whether every covariance computed from the scatter is positive-definite."""
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        """Return the scatter with a lower bound for some components: a floor, or the expected scatter if that is less.
+
+        Parameters
+        ----------
+        scatter : array
+            In whitened units.
+        counts : (k,) array
+            Rows of each component.
+        least : array
+            Floor of one row, in the shape of the scatter.
+        which : (k,) array of bool
+            Components with a lower bound. If components share a covariance, one is enough.
+        n_features : int
+            Number of features.
+        """
 
     @abstractmethod
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
@@ -175,10 +194,12 @@ class AbstractSeparateForm(AbstractForm):
         return float(((lengths + scatter.reshape(len(counts), -1).sum(axis=1)) / counts).max())
 
 
-def is_positive_definite(matrices: FloatArray) -> bool:
-    """Return whether all matrices (..., d, d) are positive-definite."""
-    try:
-        np.linalg.cholesky(matrices)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+def raised_variances(change: FloatArray, least: FloatArray) -> FloatArray:
+    """Return a symmetric matrix (d, d) whose eigenvalues have a lower bound: the form ``least``, but at most 1.
+
+    The bound is at least `LEAST_CHANGE` of the greatest eigenvalue, because far smaller ones are rounding.
+    """
+    values, axes = np.linalg.eigh(change)
+    floor = np.einsum("ij,ik,kj->j", axes, least, axes)
+    values = np.maximum(values, np.clip(floor, min(1.0, LEAST_CHANGE * max(1.0, values[-1])), 1.0))
+    return np.asarray((axes * values) @ axes.T)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractSeparateForm
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.forms.base import LEAST_CHANGE, AbstractSeparateForm
+from gaussmix.core.typing import BoolArray, FloatArray
 
 
 class DiagonalForm(AbstractSeparateForm):
@@ -57,8 +57,11 @@ class DiagonalForm(AbstractSeparateForm):
         scatter = turn**2 * scatter + self.products(2 * turned + counts[:, None] * centers, centers)
         return turned + counts[:, None] * centers, scatter
 
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return bool((scatter > 0).all())
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        floor = counts[:, None] * np.clip(least, LEAST_CHANGE, 1.0)
+        return np.where(which[:, None], np.maximum(scatter, floor), scatter)
 
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
         return n_features + 5

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractSeparateForm, is_positive_definite
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.forms.base import AbstractSeparateForm, raised_variances
+from gaussmix.core.typing import BoolArray, FloatArray
 
 
 class FullForm(AbstractSeparateForm):
@@ -58,8 +58,14 @@ class FullForm(AbstractSeparateForm):
         scatter = turn @ scatter @ turn.transpose(0, 2, 1) + cross + cross.transpose(0, 2, 1)
         return turned + counts[:, None] * centers, scatter
 
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return is_positive_definite(scatter)
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        scatter = scatter.copy()
+        for component in np.flatnonzero(which & (counts > 0)):
+            change = scatter[component] / counts[component]
+            scatter[component] = counts[component] * raised_variances(change, least[component])
+        return scatter
 
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
         return 2 * n_features + 4

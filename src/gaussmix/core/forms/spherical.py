@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractSeparateForm
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.forms.base import LEAST_CHANGE, AbstractSeparateForm
+from gaussmix.core.typing import BoolArray, FloatArray
 
 
 class SphericalForm(AbstractSeparateForm):
@@ -57,8 +57,11 @@ class SphericalForm(AbstractSeparateForm):
         scatter = turn**2 * scatter + self.products(2 * turned + counts[:, None] * centers, centers)
         return turned + counts[:, None] * centers, scatter
 
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return bool((scatter > 0).all())
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        floor = counts * n_features * np.clip(least / n_features, LEAST_CHANGE, 1.0)
+        return np.where(which, np.maximum(scatter, floor), scatter)
 
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
         return 2 + 4 / n_features

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gaussmix.core.forms.base import AbstractForm, is_positive_definite
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.forms.base import AbstractForm, raised_variances
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 
 class TiedForm(AbstractForm):
@@ -71,8 +71,10 @@ class TiedForm(AbstractForm):
         scatter = turn @ scatter @ turn.T + cross + cross.T
         return turned + counts[:, None] * centers, scatter
 
-    def is_definite(self, scatter: FloatArray) -> bool:
-        return is_positive_definite(scatter)
+    def raised(
+        self, scatter: FloatArray, counts: FloatArray, least: FloatArray, which: BoolArray, n_features: int
+    ) -> FloatArray:
+        return counts.sum() * raised_variances(scatter / counts.sum(), least) if which.any() else scatter
 
     def inverse_wishart_rows(self, n_components: int, n_features: int) -> float:
         return 2 * n_features + 3 + n_components

@@ -1,0 +1,68 @@
+"""Assignment of rows whose squared distance from every component overflows to the nearest component."""
+
+from typing import Literal
+
+import numpy as np
+
+from gaussmix.core.engines.native import NativeEngine
+from gaussmix.core.forms import FORMS
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.validation import LARGEST
+from gaussmix.core.whitened import WhitenedMixture
+
+_FARTHEST = 1e152  # standard deviations; sums of squares of shorter distances do not overflow
+
+
+def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
+    """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
+
+    The density of a row is zero in double precision if its squared distance overflows. At such distances weights and
+    sizes of components do not matter: the row belongs to the nearest component, in standard deviations.
+
+    Parameters
+    ----------
+    engine : NativeEngine
+        The rows.
+    mixture : WhitenedMixture
+        The components.
+    want : {"labels", "responsibilities"}
+        Result.
+
+    Returns
+    -------
+    array
+        As of `NativeEngine.score_rows` for all other rows.
+    """
+    result = engine.score_rows(mixture, want)
+    if not _may_overflow(engine.values, mixture):
+        return result
+    far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
+    if far.size:
+        nearest = _nearest(engine.values[far].astype(np.float64), mixture)
+        if want == "labels":
+            result[far] = nearest
+        else:
+            result[far] = np.eye(len(mixture.means))[nearest]
+    return result
+
+
+def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
+    greatest, size = float(np.abs(mixture.factors).max()), float(np.abs(mixture.means).max())
+    for_one = _FARTHEST / rows.shape[1]
+    if greatest < for_one / (LARGEST + size):  # whatever the rows are
+        return False
+    reach = max(abs(float(rows.max(initial=0))), abs(float(rows.min(initial=0)))) + size
+    return reach > 0 and not greatest < for_one / reach
+
+
+def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
+    """Return the nearest component with positive weight (m,), from distances scaled by powers of two."""
+    size = np.frexp(max(np.abs(rows).max(), np.abs(mixture.means).max()))[1] + 1
+    rows, means = np.ldexp(rows, -size), np.ldexp(mixture.means, -size)
+    factors = FORMS[mixture.form].dense(mixture.factors, *means.shape)
+    factors = np.ldexp(factors, -np.frexp(np.abs(factors).max())[1])
+    distances = np.stack(
+        [(((rows - mean) @ factor) ** 2).sum(axis=1) for mean, factor in zip(means, factors, strict=True)], axis=1
+    )
+    distances[:, np.isneginf(mixture.offsets)] = np.inf
+    return np.asarray(distances.argmin(axis=1))

@@ -1,0 +1,170 @@
+"""Columns that follow from others in most rows, or in all rows up to a difference near rounding.
+
+A fit keeps such columns; `ColumnReduction` removes redundant columns only. But components of rows in which a column
+follows from others exactly are singular. Often the other rows are errors in the data.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import join_words
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+
+_EPSILON = float(np.finfo(np.float64).eps)
+_SAMPLE = 20_000  # rows of the first test
+_THIN = 1e-3  # least eigenvalue of the correlations that is not searched
+_MOST = 0.7  # share of the rows that must follow
+_ROUNDING = 8  # times half the epsilon of each term
+_STEPS = 20  # of concentration
+_NEGLIGIBLE = 1e-6  # a coefficient, in deviations
+
+
+@dataclass(frozen=True, eq=False)
+class NearRelation:
+    """A column that follows from others in most rows.
+
+    Attributes
+    ----------
+    column : int
+        The column.
+    others : tuple of int
+        The columns it is a linear function of.
+    exceptions : (m,) array of int
+        The rows that do not follow; none if the relation is not exact in any.
+    residual : float
+        Standard deviation of the residual in rows that follow, relative to that of the column.
+    """
+
+    column: int
+    others: tuple[int, ...]
+    exceptions: IntArray
+    residual: float
+
+    def describe(self, names: Sequence[str]) -> str:
+        """Describe the relation and its exceptions.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of all columns.
+
+        Returns
+        -------
+        str
+            Two sentences.
+        """
+        name, others = names[self.column], join_words((names[other] for other in self.others), 10)
+        count = len(self.exceptions)
+        if not count:
+            return (
+                f"{name} is a linear function of {others}, but for {self.residual:.0e} of its standard deviation. "
+                f"Rounding limits the fit: leave {name} out of X, or put the difference in its place."
+            )
+        rows = f"row {self.exceptions[0]}" if count == 1 else f"{count} rows: {join_words(self.exceptions, 10)}"
+        return (
+            f"{name} is a linear function of {others} in all rows but {rows}. Components without such rows are "
+            f"singular: check the rows, or leave {name} out of X."
+        )
+
+
+def find_near_relation(rows: WeightedRows) -> NearRelation | None:
+    """Find a column that follows from others in at least 70 percent of the rows.
+
+    The plane of these rows is found by the concentration steps of least trimmed squares (Rousseeuw and Van Driessen,
+    Data Mining and Knowledge Discovery 12 (2006), 29-45): each plane is fitted to the rows nearest to the previous one.
+    A row follows if rounding of the terms explains its residual.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Finite numbers, whose columns are not redundant (`ColumnReduction`). Rows of weight zero do not count.
+
+    Returns
+    -------
+    NearRelation or None
+        None if there is no such column. None also for rows of type uint8 or uint16, in which relations occur by chance.
+    """
+    values, d = rows.values, rows.n_features
+    counted = np.arange(rows.n_rows) if rows.weights is None else np.flatnonzero(rows.weights > 0)
+    if d < 2 or len(counted) < 4 * d or values.dtype.kind == "u":
+        return None
+    step = max(1, len(counted) // _SAMPLE)
+    some = _standardized(values[counted[::step]])[0]
+    if some is None or np.linalg.eigvalsh(some.T @ some)[0] > _THIN * len(some):
+        return None
+    standard, scales = _standardized(values[counted])
+    if standard is None:
+        return None
+    near = _concentrate(standard, step)
+    column = int(np.abs(_normal(standard[near])).argmax())
+    others = np.delete(np.arange(d), column)
+    centers = np.abs(values[counted]).astype(np.float64) / scales
+    epsilon = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else _EPSILON
+    for _ in range(2):  # from the nearest rows to all that follow
+        coefficients, residuals = _function(standard, column, others, near)
+        terms = centers[:, column] + centers[:, others] @ np.abs(coefficients)
+        follows = residuals <= _ROUNDING * (0.5 * epsilon + d * _EPSILON) * np.maximum(terms, terms.mean())
+        if np.count_nonzero(follows) < _MOST * len(follows):
+            return _almost(column, others[np.abs(coefficients) > _NEGLIGIBLE], residuals, d)
+        near = follows
+    which = others[np.abs(coefficients) > _NEGLIGIBLE]
+    if follows.all() or not which.size:
+        return None
+    residual = float(np.sqrt((residuals[follows] ** 2).mean()))
+    return NearRelation(column, tuple(which.tolist()), counted[~follows], residual)
+
+
+def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> NearRelation | None:
+    """Return the relation of all rows, if the residual is too small for a covariance to represent."""
+    residual = float(np.sqrt((residuals**2).mean()))
+    if residual**2 > 4 * d * _EPSILON or not others.size:
+        return None
+    return NearRelation(column, tuple(others.tolist()), np.empty(0, dtype=np.int64), residual)
+
+
+def _standardized(values: FloatArray) -> tuple[FloatArray | None, FloatArray]:
+    """Return the standardized columns and their standard deviations; None for the columns if one is constant."""
+    values = values.astype(np.float64)
+    centered = values - values.mean(axis=0)
+    scales = np.sqrt((centered**2).mean(axis=0))
+    if not (scales > 0).all():
+        return None, scales
+    return centered / scales, scales
+
+
+def _normal(standard: FloatArray) -> FloatArray:
+    """Return the direction (d,) of least variance."""
+    centered = standard - standard.mean(axis=0)
+    return np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
+
+
+def _concentrate(standard: FloatArray, step: int) -> BoolArray:
+    """Return (n,) bools: the rows nearest to the plane that fits them best, found with every ``step``-th row."""
+    some = standard[::step]
+    near = np.ones(len(some), dtype=np.bool_)
+    for _ in range(_STEPS):
+        before, near = near, _nearest(some, some[near])
+        if np.array_equal(near, before):
+            break
+    return near if step == 1 else _nearest(standard, some[near])
+
+
+def _nearest(standard: FloatArray, fitted: FloatArray) -> BoolArray:
+    """Return (n,) bools: the share `_MOST` of the rows that is nearest to the plane of other rows."""
+    distances = np.abs((standard - fitted.mean(axis=0)) @ _normal(fitted))
+    near = np.zeros(len(standard), dtype=np.bool_)
+    size = math.ceil(_MOST * len(standard))
+    near[np.argpartition(distances, size - 1)[:size]] = True
+    return near
+
+
+def _function(standard: FloatArray, column: int, others: IntArray, near: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return the coefficients of a column as a function of others in some rows, and absolute residuals (n,) of all."""
+    center = standard[near].mean(axis=0)
+    centered = standard - center
+    coefficients = np.linalg.lstsq(centered[np.ix_(near, others)], centered[near, column], rcond=None)[0]
+    return coefficients, np.abs(centered[:, column] - centered[:, others] @ coefficients)
