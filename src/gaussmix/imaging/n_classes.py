@@ -16,7 +16,6 @@ from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.images.saturation import Saturation
-from gaussmix.imaging.images.variance_floor import variance_floor
 
 FEWEST, MOST = 2, 8
 """Smallest and greatest number of classes compared."""
@@ -41,9 +40,9 @@ def estimate_n_classes(
 
     The criterion is ``2 m (l - h) - p log m``, with l the mean log-likelihood, h the mean entropy of the
     responsibilities, p the number of parameters and m the number of pixels. Neighboring pixels are correlated, so m is
-    half the number of `independent_pixels` in the residuals of the mixture with the most components. Colors are blurred
-    by their rounding or, if there are three channels, by their `variance_floor`, so that all densities are finite.
-    Saturated values are moved beyond the end of the range.
+    half the number of `independent_pixels` in the residuals of the mixture with the most components. Noise of the width
+    of their rounding is added to the colors, so that all densities are finite. Saturated values are moved beyond the
+    end of the range.
 
     Parameters
     ----------
@@ -70,8 +69,7 @@ def estimate_n_classes(
     """
     rng = np.random.default_rng(0)
     saturation = Saturation.of(images)
-    floor = variance_floor(images, "rgb") if images[0].n_channels == 3 else None
-    grids = [_blurred(_thinned(pixels), saturation, floor, rng) for pixels in images]
+    grids = [_blurred(_thinned(pixels), saturation, rng) for pixels in images]
     features = replace(features, is_bounded=False)  # noise and tails are outside
     rows = [features.rows(grid) for grid in grids]
     sample = np.concatenate(rows).astype(np.float64)
@@ -139,19 +137,14 @@ def _thinned(pixels: Pixels) -> Pixels:
     return pixels.part(tuple(slice(None, None, step) for _ in pixels.shape))
 
 
-def _blurred(
-    pixels: Pixels, saturation: Saturation | None, floor: FloatArray | None, rng: np.random.Generator
-) -> Pixels:
-    """Return values with noise of a floor, or else with uniform noise; integers are scaled to the range 0 to 1.
+def _blurred(pixels: Pixels, saturation: Saturation | None, rng: np.random.Generator) -> Pixels:
+    """Add uniform noise of the width of their rounding to the values; integers are scaled to the range 0 to 1.
 
-    The uniform noise has the width of the rounding of integers, and of a hundredth of the standard deviation of floats.
+    Floats get noise of a hundredth of their standard deviation.
     """
     values = pixels.values
     shape, is_whole = values.shape, values.dtype.kind == "u"
-    if floor is not None:
-        noise = rng.normal(size=shape) @ np.linalg.cholesky(floor).T
-    else:
-        noise = (1.0 if is_whole else 0.01 * pixels.rows.std(axis=0)) * rng.uniform(-0.5, 0.5, shape)
+    noise = (1.0 if is_whole else 0.01 * pixels.rows.std(axis=0)) * rng.uniform(-0.5, 0.5, shape)
     scale = np.iinfo(values.dtype).max if is_whole else 1.0
     if saturation is not None:
         rows = values.reshape(-1, pixels.n_channels)
