@@ -126,7 +126,7 @@ def test_integers_that_floats_cannot_hold_are_refused(others):
 
 @pytest.mark.parametrize("values", [np.array(DAYS)[:, None], np.ma.masked_equal(np.eye(3), 1.0)])
 def test_arrays_of_dates_and_masked_arrays_are_refused(values):
-    with pytest.raises(ValueError, match="date|masked"):
+    with pytest.raises(ValueError, match=r"date|masked"):
         inspect_rows(values)
 
 
