@@ -27,12 +27,44 @@ def check_numbers(given: Any) -> Any:
         given = _as_array(given)
     if hasattr(given, "columns") and hasattr(given, "dtypes"):
         for column, name, values in _columns(given):
-            _check(values.reshape(-1, 1), column, repr(name))
+            check_columns(values.reshape(-1, 1), column, repr(name))
     elif hasattr(given, "__array__"):
         values = given if isinstance(given, np.ndarray) else np.asarray(given)
         require_unmasked(values, "X")
-        _check(values)
+        check_columns(values)
     return given
+
+
+def check_columns(values: Rows, first: int = 0, name: str = "") -> None:
+    """Raise a ValueError for values that float64 does not hold.
+
+    Parameters
+    ----------
+    values : (n, c) array
+        Columns of X.
+    first : int
+        Position of the first of them in X.
+    name : str
+        Name of a single column, as it is shown.
+    """
+    kind = values.dtype.kind
+    if kind in "mM":
+        raise _date_error(values.dtype, name)
+    if kind == "c":
+        raise _complex_error(name)
+    if kind in "US" and not name:
+        as_numbers(values, "X")
+    inexact = first_inexact(values)
+    if inexact is not None:
+        raise _integer_error(values[inexact], inexact, first, name)
+    if kind == "O":
+        for place, value in np.ndenumerate(values):
+            if isinstance(value, _DATES):
+                raise _date_error(type(value).__name__, name)
+            if isinstance(value, _COMPLEX):
+                raise _complex_error(name)
+            if isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_INTEGER:
+                raise _integer_error(value, place, first, name)
 
 
 def require_unmasked(values: Any, name: str) -> None:
@@ -80,28 +112,6 @@ def _columns(table: Any) -> Iterator[tuple[int, Any, Rows]]:
     for column, (name, dtype) in enumerate(zip(table.columns, table.dtypes, strict=True)):
         if not (isinstance(dtype, np.dtype) and dtype.kind in "fb"):
             yield column, name, np.asarray(table.iloc[:, column] if pandas else table[name])
-
-
-def _check(values: Rows, first: int = 0, name: str = "") -> None:
-    """Raise a ValueError for values of a type that float64 does not hold; ``first`` is the position of column 0."""
-    kind = values.dtype.kind
-    if kind in "mM":
-        raise _date_error(values.dtype, name)
-    if kind == "c":
-        raise _complex_error(name)
-    if kind in "US" and not name:
-        as_numbers(values, "X")
-    inexact = first_inexact(values)
-    if inexact is not None:
-        raise _integer_error(values[inexact], inexact, first, name)
-    if kind == "O":
-        for place, value in np.ndenumerate(values):
-            if isinstance(value, _DATES):
-                raise _date_error(type(value).__name__, name)
-            if isinstance(value, _COMPLEX):
-                raise _complex_error(name)
-            if isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_INTEGER:
-                raise _integer_error(value, place, first, name)
 
 
 def _date_error(dtype: Any, name: str) -> ValueError:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.number_checks import check_numbers
+from gaussmix.core.number_checks import check_columns, check_numbers
 from gaussmix.core.text import counted, default_names, join_words
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 
@@ -87,9 +87,10 @@ def _columns_of_numbers(
     numbers, kept = [], []
     for at, (name, label) in enumerate(zip(X.columns, names, strict=True)):
         column = X.iloc[:, at] if hasattr(X, "iloc") else X[name]
+        given = np.asarray(column)
         values = _as_numbers(column)
-        if np.asarray(column).dtype.kind in "iu":
-            check_numbers(X[[name]])
+        if given.dtype.kind == "c" or (values is not None and given.dtype.kind not in "fb"):
+            check_columns(given.reshape(-1, 1), at, repr(name))
         if values is None:
             facts["not_numbers"].append({"column": label, **_describe_other(column)})
         else:
@@ -100,7 +101,7 @@ def _columns_of_numbers(
 
 def _as_numbers(column: Any) -> FloatArray | None:
     """Return a column as numbers, with NaN for missing cells; None if it has words, dates or durations."""
-    if np.asarray(column).dtype.kind in "MmSU":
+    if np.asarray(column).dtype.kind in "MmSUc":
         return None
     try:
         return np.asarray(column, dtype=np.float64)
