@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
@@ -257,6 +258,38 @@ def test_verbose_prints_the_starts_and_iterations(capsys):
     assert printed.count("Initialization converged.") == 2
     assert "Iteration 1" in printed
     assert "gain" in printed
+
+
+@pytest.mark.parametrize("options", [{}, {"covariance_type": "diag"}, {"n_init": 3}, {"max_iter": 12}])
+def test_verbose_numbers_starts_one_by_one_and_shows_positive_gains(options, capsys):
+    rows = TABLES["overlapping"][0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        GaussianMixture(3, random_state=0, verbose=2, verbose_interval=1, **options).fit(rows)
+    lines = capsys.readouterr().out.splitlines()
+    starts = [int(line.split()[1]) for line in lines if line.startswith("Initialization")]
+    assert starts == list(range(len(starts)))
+    gains = [float(line.split("gain ")[1]) for line in lines if "gain" in line]
+    assert gains
+    assert all(0 < gain < np.inf for gain in gains)
+    last = None
+    for line in lines:
+        number = int(line.split()[1]) if line.startswith("  Iteration") else None
+        assert number is None or last is None or number == last + 1  # a continued run says so
+        last = number
+
+
+@pytest.mark.parametrize("transform", ["default", "pandas"])
+@pytest.mark.parametrize(
+    "estimator", [GaussianMixture(2, random_state=0), GaussianMixtureIC([2], covariance_types="full", random_state=0)]
+)
+def test_labels_are_arrays_with_any_output_of_transform(estimator, transform):
+    table = pd.DataFrame(ROWS, columns=list("abc"), index=np.arange(len(ROWS)) + 7)
+    fitted = clone(estimator).set_output(transform=transform)
+    labels = fitted.fit_predict(table)
+    assert type(labels) is type(fitted.predict(table)) is np.ndarray
+    np.testing.assert_array_equal(labels, fitted.predict(table))
+    assert isinstance(fitted.transform(table), pd.DataFrame if transform == "pandas" else np.ndarray)
 
 
 def test_bic_and_aic_follow_their_definitions(fitted):

@@ -91,11 +91,17 @@ def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> Keyboard
 
 
 @contextmanager
-def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
-    """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds."""
+def fit_progress(
+    console: Console, after: float = PROGRESS_AFTER, n_starts: int | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds.
+
+    The number of starts is shown if it is known; a search decides as it goes.
+    """
+    of = "" if n_starts is None else f" of {n_starts}"
     with progress_bar("Fitting", after=after, console=console) as update:
         yield lambda progress: update(
-            f"Start {progress.start + 1}, iteration {progress.n_iter}: "
+            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: "
             f"mean log-likelihood {progress.log_likelihood:.6g}"
         )
 

@@ -72,7 +72,7 @@ def fit(
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
-    with fit_progress(notes()) as callback:
+    with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,

@@ -30,6 +30,9 @@ def report(
             help="Numbers of components to compare with, such as 1:9; if not given, up to three more.",
         ),
     ] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Title of the page; by default the names of the files.")
+    ] = None,
     no_compare: Annotated[bool, flag("--no-compare", help="Do not compare with other models.")] = False,
     weights: WeightsOption = None,
     header: HeaderFlag = False,
@@ -57,7 +60,7 @@ def report(
                 rows,
                 sample_weight=row_weights,
                 n_components=numbers,
-                title=f"{model.name} on {table.name}",
+                title=title or f"{model.name} on {table.name}",
                 random_state=seed,
                 progress=True,
             )

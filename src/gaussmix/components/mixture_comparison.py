@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix.components.distances import (
@@ -19,7 +18,7 @@ from gaussmix.components.distances import (
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -205,8 +204,8 @@ def compare_mixtures(
     old: Mixture,
     new: Mixture,
     *,
-    rows_old: npt.ArrayLike | None = None,
-    rows_new: npt.ArrayLike | None = None,
+    rows_old: ArrayLike | None = None,
+    rows_new: ArrayLike | None = None,
     held_out: bool = False,
     names: Sequence[str] | None = None,
 ) -> MixtureComparison:

@@ -45,12 +45,13 @@ class DegenerateDataWarning(UserWarning):
         sentences: Iterable[str],
         shape: tuple[int, ...] | None = None,
         note: str = "",
+        noun: str = "column",
     ) -> None:
         self.columns = tuple(int(column) for column in columns)
         clauses, text = list(sentences), []
         if clauses:
-            said = join_clauses(clauses, 5)
-            text.append(f"Redundant columns were left out of the fit: {said}. Remove them from X.")
+            remedy = "Remove them from X." if noun == "column" else "They tell no classes apart."
+            text.append(f"Redundant {noun}s were left out of the fit: {join_clauses(clauses, 5)}. {remedy}")
         if shape is not None and shape[1] > shape[0]:
             text.append(f"X has {shape[1]} columns and {shape[0]} rows; if its columns are observations, pass X.T.")
         super().__init__(" ".join([*text, note] if note else text))

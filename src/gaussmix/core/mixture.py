@@ -7,16 +7,16 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
-from gaussmix.core.number_checks import as_numbers
+from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import FloatArray, IntArray, Seed
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
@@ -55,6 +55,9 @@ class Mixture:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
+    __repr__ = abbreviate_mixture
+    __str__ = format_mixture
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
         return type(self), (self.weights, self.means, self.covariance, self.feature_names)
@@ -62,9 +65,9 @@ class Mixture:
     @classmethod
     def from_parameters(
         cls,
-        weights: npt.ArrayLike,
-        means: npt.ArrayLike,
-        covariances: npt.ArrayLike,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
@@ -156,7 +159,7 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    def log_density(self, X: npt.ArrayLike) -> FloatArray:
+    def log_density(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
@@ -176,7 +179,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
-    def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
@@ -196,7 +199,7 @@ class Mixture:
         """
         return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
-    def labels(self, X: npt.ArrayLike) -> IntArray:
+    def labels(self, X: ArrayLike) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
@@ -416,7 +419,7 @@ class Mixture:
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
-    def _engine(self, X: npt.ArrayLike) -> NativeEngine:
+    def _engine(self, X: ArrayLike) -> NativeEngine:
         return NativeEngine(as_rows(X, self.n_features, self.feature_names))
 
     def _position(self, feature: int | str) -> int:
@@ -427,20 +430,6 @@ class Mixture:
         if not -self.n_features <= feature < self.n_features:
             raise ValueError(f"there is no feature {feature}: the mixture has {self.n_features}")
         return feature % self.n_features
-
-
-def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
-    """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
-    if weights.shape != (n_components,):
-        raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
-    if not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(
-            "The parameter 'weights' should be in the range [0, 1], but got "
-            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
-        )
-    if abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
-    return weights / weights.sum()
 
 
 def _numbers(values: Any, name: str) -> FloatArray:

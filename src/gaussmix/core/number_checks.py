@@ -31,11 +31,11 @@ def check_numbers(given: Any) -> Any:
             raise TypeError(f"X is {kind}, and dense data is required: pass X.{method}()")
     if column_names(given) is not None:
         for column, name, values in _columns(given):
-            _check(values.reshape(len(values), -1), column, repr(name))
+            check_columns(values.reshape(len(values), -1), column, repr(name))
     elif hasattr(given, "__array__"):
         values = np.asanyarray(given)
         require_unmasked(values, "X")
-        _check(values)
+        check_columns(values)
     return given
 
 
@@ -45,6 +45,41 @@ def column_names(table: Any) -> list[Any] | None:
     if hasattr(kind, "column_names"):  # PyArrow, whose columns are arrays
         return list(table.column_names)
     return list(table.columns) if not hasattr(kind, "collect") and hasattr(table, "columns") else None
+
+
+def check_columns(values: Rows, first: int = 0, name: str = "") -> None:
+    """Raise a ValueError for values that float64 does not hold.
+
+    Parameters
+    ----------
+    values : (n, c) array
+        Columns of X.
+    first : int
+        Position of the first of them in X.
+    name : str
+        Name of a single column, as it is shown.
+    """
+    kind = values.dtype.kind
+    if kind in "mM":
+        raise _date_error(values.dtype, name)
+    if kind == "c":
+        raise _complex_error(name)
+    if kind in "US" and not name:
+        as_numbers(values, "X")
+    if kind == "V":
+        what = f"column {name} of X" if name else "X"
+        raise ValueError(f"{what} holds records ({values.dtype}): pass an array with an axis for their fields")
+    inexact = first_inexact(values)
+    if inexact is not None:
+        raise _integer_error(values[inexact], inexact, first, name)
+    if kind == "O":
+        for place, value in np.ndenumerate(values):
+            if isinstance(value, _DATES):
+                raise _date_error(type(value).__name__, name)
+            if isinstance(value, _COMPLEX):
+                raise _complex_error(name)
+            if isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_INTEGER:
+                raise _integer_error(value, place, first, name)
 
 
 def require_unmasked(values: Any, name: str) -> None:
@@ -98,31 +133,6 @@ def _columns(table: Any) -> Iterator[tuple[int, Any, Rows]]:
             yield column, name, np.asarray(table.iloc[:, column] if hasattr(table, "iloc") else table[name])
 
 
-def _check(values: Rows, first: int = 0, name: str = "") -> None:
-    """Raise a ValueError for values of a type that float64 does not hold; ``first`` is the position of column 0."""
-    kind = values.dtype.kind
-    if kind in "mM":
-        raise _date_error(values.dtype, name)
-    if kind == "c":
-        raise _complex_error(name)
-    if kind in "US" and not name:
-        as_numbers(values, "X")
-    if kind == "V":
-        what = f"column {name} of X" if name else "X"
-        raise ValueError(f"{what} holds records ({values.dtype}): pass an array with an axis for their fields")
-    inexact = first_inexact(values)
-    if inexact is not None:
-        raise _integer_error(values[inexact], inexact, first, name)
-    if kind == "O":
-        for place, value in np.ndenumerate(values):
-            if isinstance(value, _DATES):
-                raise _date_error(type(value).__name__, name)
-            if isinstance(value, _COMPLEX):
-                raise _complex_error(name)
-            if isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_INTEGER:
-                raise _integer_error(value, place, first, name)
-
-
 def _date_error(dtype: Any, name: str) -> ValueError:
     what = f"column {name} of X" if name else "X"
     return ValueError(
@@ -150,3 +160,17 @@ def _place(place: tuple[int, ...]) -> str:
     if len(place) == 1:
         return f"at row {place[0]}"
     return f"at row {place[0]}, column {place[1]}" if len(place) == 2 else f"at {place}"
+
+
+def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
+    """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
+    if weights.shape != (n_components,):
+        raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
+    if not ((weights >= 0) & (weights <= 1)).all():
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
+        )
+    if abs(weights.sum() - 1.0) > 1e-6:
+        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
+    return weights / weights.sum()

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_softmax
 
 from gaussmix.core.engines import NativeEngine
@@ -13,7 +12,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.core.warning_values import warn
 from gaussmix.fitting.em import fit_em
@@ -76,9 +75,7 @@ class EMTrace:
 
 
 @underflow_to_zero
-def trace_em(
-    X: npt.ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: npt.ArrayLike | None = None
-) -> EMTrace:
+def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: ArrayLike | None = None) -> EMTrace:
     """Run plain EM from a mixture, and record the bound and the divergence at each step.
 
     EM maximizes the likelihood in the covariance structure of the start, without a prior and without acceleration, and

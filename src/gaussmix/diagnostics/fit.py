@@ -43,7 +43,8 @@ class FitRecord:
     start_log_likelihoods : (s,) array, or None
         Final log-likelihoods of the starts that were not abandoned, in nats, best first.
     history : dict of arrays, or None
-        ``"seconds"``: the time since the fit began, at the start and after each iteration.
+        ``"seconds"``: the time since the fit began, at the start and after each iteration; None for the model of a
+        search over models.
     columns : ColumnReduction, or None
         Reduction of the columns, if some were left out.
     reduced : Mixture, or None
@@ -79,7 +80,7 @@ class FitRecord:
             result.fit.n_iter,
             result.update,
             np.array(result.optima),
-            result.history(),
+            None if result.is_last_run else result.history(),
             result.columns,
             result.reduced,
         )

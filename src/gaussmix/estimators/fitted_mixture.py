@@ -34,7 +34,8 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n,) array
-            Numbers of components, from 0.
+            Numbers of components, from 0, in the order of the rows. It is an array also for a table, and with any
+            ``set_output``, as in scikit-learn.
         """
         return assign_rows(self._engine(X), self.mixture_.whitened(), "labels")
 

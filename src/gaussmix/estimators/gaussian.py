@@ -31,7 +31,8 @@ from gaussmix.estimators.parameter_checks import (
     with_given_parameters,
 )
 from gaussmix.estimators.rollback import restored_on_failure
-from gaussmix.fitting.em import Fit, Progress
+from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
@@ -87,7 +88,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     warm_start : bool, default=False
         Continue from the parameters of the previous fit.
     verbose : int, default=0
-        1 prints the starts and some iterations, 2 also gains.
+        1 prints the runs and some iterations, 2 also gains.
     verbose_interval : int, default=10
         Number of iterations between printed ones.
     callback : callable, optional
@@ -268,9 +269,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
-        starts = self._given_starts(previous, rng)
+        printer = VerbosePrinter(self.verbose, self.verbose_interval)
+        starts = self._given_starts(previous, rng, printer)
+        settings = self._settings(starts, previous, self._watcher(printer))
         reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
-        result = fit_mixture(rows, self._settings(starts, previous), rng, starts=starts, reduce_columns=reduces)
+        result = fit_mixture(rows, settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -307,7 +310,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             )
         return previous
 
-    def _given_starts(self, previous: FitResult | None, rng: Random) -> GivenStarts | None:
+    def _given_starts(self, previous: FitResult | None, rng: Random, printer: VerbosePrinter) -> GivenStarts | None:
         """Return how starts are made, or None for a search."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
         if is_auto and not self._has_parameters_init and previous is None:
@@ -318,9 +321,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
-        return GivenStarts(draw, before, self._print_end, are_drawn)
+        return GivenStarts(draw, before, printer.print_end, are_drawn)
 
-    def _settings(self, starts: GivenStarts | None, previous: FitResult | None) -> FitSettings:
+    def _settings(
+        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None]
+    ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
             n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
@@ -328,7 +333,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             max_iter=self.max_iter,
             acceleration=self.acceleration,
             deadline=math.inf if self.time_budget is None else time.perf_counter() + float(self.time_budget),
-            watch=self._watch,
+            watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
@@ -347,20 +352,13 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
-    def _print_end(self, fit: Fit) -> None:
-        if self.verbose:
-            print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
+    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None]:
+        def watch(progress: Progress) -> None:
+            if self.callback is not None:
+                self.callback(progress)
+            printer.watch(progress)
 
-    def _watch(self, progress: Progress) -> None:
-        if self.callback is not None:
-            self.callback(progress)
-        if not self.verbose:
-            return
-        if progress.n_iter == 0:
-            print(f"Initialization {progress.start}")
-        elif progress.n_iter % self.verbose_interval == 0:
-            gain = f"\t gain {progress.gain:.5g}" if self.verbose > 1 else ""
-            print(f"  Iteration {progress.n_iter}\t mean log-likelihood {progress.log_likelihood:.8g}{gain}")
+        return watch
 
     @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:

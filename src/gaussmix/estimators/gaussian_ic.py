@@ -18,10 +18,12 @@ from gaussmix.core.progress import progress_bar
 from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
+from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
+    refuse_unknown,
     require_flag,
     require_integer,
     require_n_jobs,
@@ -50,7 +52,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     Parameters
     ----------
     n_components : iterable of int or int, default=(1, 2, ..., 9)
-        Numbers of components, such as ``range(1, 10)``.
+        Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
         "sklearn" is "full", "tied", "diag" and "spherical". Or names from both.
@@ -119,6 +121,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     (272,)
     """
 
+    @refuse_unknown
     def __init__(
         self,
         n_components: Iterable[int] | int = tuple(range(1, 10)),
@@ -257,6 +260,24 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         """
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
+
+    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+        """Report on the fit of the chosen model, as `GaussianMixture.report` does.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table, optional
+            The rows of the fit.
+        sample_weight : (n,) array-like, optional
+            The weights of the fit.
+
+        Returns
+        -------
+        Report
+            ``str(report)`` is its text, ``report.facts`` its numbers.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.report(X, sample_weight)
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]

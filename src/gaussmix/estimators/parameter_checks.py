@@ -1,19 +1,25 @@
 """Validation of the parameters of estimators."""
 
 import math
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from gaussmix.components.matching import ORDERS
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.mixture import Mixture, check_weights
-from gaussmix.core.number_checks import as_numbers
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.settings import PENALTIES
+
+P = ParamSpec("P")
 
 
 def require_integer(name: str, value: Any, least: int) -> None:
@@ -108,6 +114,22 @@ def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int)
         raise ValueError(f"order_by must be one of {('auto', *ORDERS)}, a name or a position; got {order_by!r}")
     if not -n_features <= int(order_by) < n_features:
         raise ValueError(f"order_by must be a position below {n_features}, the number of features; got {order_by}")
+
+
+def refuse_unknown(init: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor refuse unknown parameters with a TypeError that names the one that was meant."""
+    known = signature(init).parameters
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        for name in kwargs:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else f": its parameters are {', '.join([*known][1:])}"
+                raise TypeError(f"{type(args[0]).__name__} has no parameter {name!r}{hint}")
+        init(*args, **kwargs)
+
+    return checked
 
 
 def with_given_parameters(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import COVARIANCES, is_model
+from gaussmix.core.covariance import COVARIANCES, display_name, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -169,7 +169,7 @@ def compare_with_search(
     return ModelComparison(
         search,
         rows.n_rows,
-        FitCriteria.of(f"{name} {k}", n_parameters, moments),
+        FitCriteria.of(f"{display_name(name, d)} {k}", n_parameters, moments),
         dropped,
         FitCriteria.from_table(table, same[0]) if has_refit else None,
         notes,

@@ -213,22 +213,36 @@ class Segmentation:
             Planes in the order of the pages or slices.
         """
         picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
-        if picture.stacked:
-            pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
-            places = [(int(page), 0.5, f"page {page}") for page in pages]
-        elif picture.n_axes == 3:
-            depth = picture.shape[picture.slice_axis]
-            slices = np.unique(np.linspace(0.25, 0.75, most) * depth // 1).astype(int)
-            places = [(0, (position + 0.5) / depth, f"slice {position}") for position in slices]
-        else:
-            places = [(0, 0.5, "")]
         views = []
-        for page, share, caption in places:
+        for page, share, caption in self.places(most):
             plane, plane_labels = picture.plane(page, share), labels.plane(page, share).pixels[..., 0]
             aspect = plane.spacing[0] / plane.spacing[1] if plane.spacing else 1.0
             segments = self._recolored(plane, plane_labels)
             views.append(View(caption, plane.shown(picture.limits), segments, aspect))
         return views
+
+    def places(self, most: int) -> list[tuple[int, float, str]]:
+        """Return the places of the planes of `views`.
+
+        Parameters
+        ----------
+        most : int
+            Greatest number of planes.
+
+        Returns
+        -------
+        list of (int, float, str)
+            Page and depth for `Picture.plane`, and the caption.
+        """
+        picture = self.picture
+        if picture.stacked:
+            pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
+            return [(int(page), 0.5, f"page {page}") for page in pages]
+        if picture.n_axes == 3:
+            depth = picture.shape[picture.slice_axis]
+            slices = np.unique(np.linspace(0.25, 0.75, most) * depth // 1).astype(int)
+            return [(0, (position + 0.5) / depth, f"slice {position}") for position in slices]
+        return [(0, 0.5, "")]
 
     @property
     def _image_and_mask(self) -> tuple[Rows, BoolArray | None]:

@@ -182,7 +182,6 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         estimator = GaussianMixture(
             self._choose_n_classes(sample, seeded=seeded),
             covariance_type=self.covariance_type,
-            reg_covar="auto" if seeded else sample.rounding_variance(),
             random_state=self.random_state,
         )
         if self.bias_field:

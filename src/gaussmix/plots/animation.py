@@ -11,10 +11,10 @@ from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.output_files import complete_file
+from gaussmix.core.typing import ArrayLike
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
     draw_center,
@@ -88,7 +88,7 @@ class EMAnimation:
     """
 
     @underflow_to_zero
-    def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
+    def __init__(self, trace: EMTrace, X: ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
             raise ValueError("the mixture has one feature; the animation requires at least two")

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
 
 if TYPE_CHECKING:
@@ -79,10 +78,10 @@ class CriterionDisplay:
     def __init__(
         self,
         *,
-        n_components: npt.ArrayLike,
+        n_components: ArrayLike,
         covariance_types: Sequence[str],
-        values: npt.ArrayLike,
-        is_sound: npt.ArrayLike,
+        values: ArrayLike,
+        is_sound: ArrayLike,
         criterion: str,
         best_n_components: int,
         best_covariance_type: str,

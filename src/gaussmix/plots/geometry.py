@@ -3,12 +3,11 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 
 
 @underflow_to_zero
@@ -42,7 +41,7 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
 
 
 @underflow_to_zero
-def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
+def ellipse(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
     """Return points at a Mahalanobis distance from the mean.
 
     Parameters
@@ -79,7 +78,7 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
 
 
 @underflow_to_zero
-def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0) -> FloatArray:
+def principal_axes(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) -> FloatArray:
     """Return the principal axes of an ellipse, longest first.
 
     Parameters
@@ -110,7 +109,7 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
 
 
 @underflow_to_zero
-def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
+def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
     """Return the densities at the edges of the highest density regions of given masses.
 
     A highest density region is the smallest region with its mass (Hyndman 1996, Computing and Graphing Highest Density
@@ -159,7 +158,7 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 <<
 
 
 @underflow_to_zero
-def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike) -> FloatArray:
+def marginal_densities(mixture: Mixture, feature: int | str, grid: ArrayLike) -> FloatArray:
     """Return the marginal densities of the components in a feature, times their weights.
 
     Parameters
@@ -183,7 +182,7 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
     return np.asarray(heights * np.exp(-0.5 * distances**2))
 
 
-def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
+def view_range(values: ArrayLike, margin: float = 0.06) -> tuple[float, float]:
     """Return the smallest and the greatest value, with a margin on both sides.
 
     Parameters

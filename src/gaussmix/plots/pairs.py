@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -104,7 +104,7 @@ class PairsDisplay:
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[int | str] | None = None,
         mass: float = 0.95,

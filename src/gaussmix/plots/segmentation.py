@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gaussmix.core.display import UNLABELED, display_range, to_bytes
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.typing import BoolArray, FloatArray, Rows
+from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, Rows
 from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ class SegmentationDisplay:
     def __init__(
         self,
         *,
-        picture: npt.ArrayLike,
-        labels: npt.ArrayLike,
-        probabilities: npt.ArrayLike,
-        colors: npt.ArrayLike,
-        shares: npt.ArrayLike,
+        picture: ArrayLike,
+        labels: ArrayLike,
+        probabilities: ArrayLike,
+        colors: ArrayLike,
+        shares: ArrayLike,
         plane: str = "",
         aspect: float = 1.0,
     ) -> None:
@@ -93,7 +93,7 @@ class SegmentationDisplay:
     @classmethod
     @underflow_to_zero
     def from_estimator(
-        cls, segmenter: Any, image: npt.ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
+        cls, segmenter: Any, image: ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
         """Draw the segmentation of an image; of a volume or a stack, the middle of the first axis.
 

@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.drawing import PALETTE, Inks, color_of, new_axes, quiet_axes
 
@@ -67,10 +66,10 @@ class TraceDisplay:
     def __init__(
         self,
         *,
-        log_likelihood: npt.ArrayLike,
-        bound: npt.ArrayLike | None = None,
-        divergence: npt.ArrayLike | None = None,
-        accelerated: npt.ArrayLike | None = None,
+        log_likelihood: ArrayLike,
+        bound: ArrayLike | None = None,
+        divergence: ArrayLike | None = None,
+        accelerated: ArrayLike | None = None,
     ) -> None:
         self.log_likelihood = np.asarray(log_likelihood, dtype=np.float64)
         self.bound = None if bound is None else np.asarray(bound, dtype=np.float64)

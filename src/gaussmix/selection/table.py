@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.covariance import display_name
 from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.selection import criteria
@@ -244,9 +245,24 @@ class SelectionTable:
         Returns
         -------
         str
-            Such as "VEV 2".
+            Such as "VEV 2" or "tied (EEE) 3".
         """
-        return f"{self.covariance_type[line]} {self.n_components[line]}"
+        return f"{self.structure_of(line)} {self.n_components[line]}"
+
+    def structure_of(self, line: int) -> str:
+        """Return the name of the covariance structure of a model in texts.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+
+        Returns
+        -------
+        str
+            Such as "VEV" or "tied (EEE)".
+        """
+        return display_name(str(self.covariance_type[line]), self.n_features)
 
     def spec_of(self, line: int) -> ModelSpec:
         """Return the model of a line.

@@ -3,14 +3,13 @@
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_responsibilities, check_sample_weight
 
 _DRAWS = 100_000
@@ -19,11 +18,11 @@ _DRAWS = 100_000
 @underflow_to_zero
 def merge_components(
     mixture: Mixture,
-    X: npt.ArrayLike | None = None,
+    X: ArrayLike | None = None,
     *,
     method: Method = "entropy",
-    responsibilities: npt.ArrayLike | None = None,
-    sample_weight: npt.ArrayLike | None = None,
+    responsibilities: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> MergeTree:
     """Merge the components of a mixture pair by pair, closest first.
 
@@ -90,9 +89,9 @@ def merge_components(
 
 def _soft_clusters(
     mixture: Mixture,
-    X: npt.ArrayLike | None,
-    responsibilities: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
+    X: ArrayLike | None,
+    responsibilities: ArrayLike | None,
+    sample_weight: ArrayLike | None,
 ) -> SoftClusters | None:
     """Return the responsibilities of the rows as clusters; None without rows."""
     if X is None and responsibilities is None:

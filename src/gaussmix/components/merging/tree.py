@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.components.merging.elbow import find_elbow
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 
 Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
 
@@ -67,7 +66,7 @@ class MergedMixture:
         return self.mixture.weights @ self._members()
 
     @underflow_to_zero
-    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each cluster given the row: the sum over its components.
 
         Parameters
@@ -83,7 +82,7 @@ class MergedMixture:
         return self.mixture.responsibilities(X) @ self._members()
 
     @underflow_to_zero
-    def predict(self, X: npt.ArrayLike) -> IntArray:
+    def predict(self, X: ArrayLike) -> IntArray:
         """Return the most probable cluster of each row, which may differ from that of its most probable component.
 
         Parameters
@@ -99,7 +98,7 @@ class MergedMixture:
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
     @underflow_to_zero
-    def score_samples(self, X: npt.ArrayLike) -> FloatArray:
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row under the mixture.
 
         Parameters
