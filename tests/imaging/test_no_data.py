@@ -213,6 +213,20 @@ def test_a_nifti_file_of_labels_names_the_number(tmp_path):
     assert nibabel.load(tmp_path / "labels.nii").header.get_intent() == ("label", (), "255: no class")
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".tif", ".png"])
+@pytest.mark.parametrize("background", [255, 0])
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_written_labels_are_read_as_they_were(suffix, background, is_complete, tmp_path):
+    shape = (6, 5, 4) if suffix.startswith(".nii") else (6, 5)
+    picture = Picture(RNG.integers(0, 99, (*shape, 1), dtype=np.uint8), suffix=suffix)
+    labels = RNG.integers(0, 2, shape, dtype=np.uint8)
+    labels[:2] = 0 if is_complete else 255
+    path = tmp_path / f"labels{suffix}"
+    write_labels(path, picture, labels if background else labels + np.uint8(1), background=background)
+    known = read_labels(path, picture)
+    np.testing.assert_array_equal(known, np.where(labels == 255, -1, labels.astype(int)))
+
+
 def test_masks_and_labels_with_a_number_for_no_data(tmp_path):
     picture = Picture(RNG.integers(0, 255, (40, 50, 3), dtype=np.uint8))
     numbers = np.repeat(np.arange(4, dtype=np.uint8), 10)[:, None].repeat(50, axis=1)

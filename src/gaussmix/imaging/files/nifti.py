@@ -11,8 +11,10 @@ from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
+from gaussmix.imaging.images.nodata import lacks_data
 from gaussmix.imaging.images.picture import Picture, narrow
 
+_NO_CLASS = ": no class"
 _DEFLATED = 1032  # times smaller than its content a gzip file is at most
 
 
@@ -68,10 +70,20 @@ def _as_picture(path: Path, image: Any, values: Rows, options: ReadOptions) -> P
         pixels = narrow(values)
     except ValueError as error:
         raise UnreadableError(f"{path} {error}") from None
-    spacing = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])
-    known = len(spacing) == 3 and all(0 < zoom < np.inf for zoom in spacing)
+    zooms = tuple(float(zoom) for zoom in image.header.get_zooms()[:3])
+    spacing = zooms if len(zooms) == 3 and all(0 < zoom < np.inf for zoom in zooms) else None
+    nodata = _background_of(image.header)
+    if nodata is not None:
+        alpha = np.where(lacks_data(pixels, nodata), np.uint8(0), np.uint8(255) if alpha is None else alpha)
     suffix = ".nii" if path.name.lower().endswith(".nii") else ".nii.gz"
-    return Picture(pixels, alpha, spacing=spacing if known else None, suffix=suffix, geometry=image.header.copy())
+    return Picture(pixels, alpha, spacing=spacing, suffix=suffix, geometry=image.header.copy(), nodata=nodata)
+
+
+def _background_of(header: Any) -> int | None:
+    """Return the number of voxels without a class, as `write_nifti` states it in the name of the intent."""
+    kind, _, name = header.get_intent()
+    number = name.removesuffix(_NO_CLASS)
+    return int(number) if kind == "label" and number != name and number.isdecimal() else None
 
 
 def write_nifti(path: Path, picture: Picture, values: Rows, *, background: int | None = None) -> None:
@@ -87,7 +99,7 @@ def write_nifti(path: Path, picture: Picture, values: Rows, *, background: int |
     if background is None:
         header.set_intent("none")
     else:
-        header.set_intent("label", name=f"{background}: no class")
+        header.set_intent("label", name=f"{background}{_NO_CLASS}")
     header.extensions.clear()
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
     nibabel.save(kind(values, None, header), path)
