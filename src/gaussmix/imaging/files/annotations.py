@@ -55,9 +55,10 @@ def read_labels(path: str | PathLike[str], picture: Picture, *, max_bytes: int =
     """Read annotations of a picture: the known classes of some of its pixels.
 
     In a file of one channel or with a palette, the numbers are the classes. Pixels are unknown if they are negative,
-    NaN, transparent, "no data" (TIFF), or the greatest number of their type (255 of uint8, 65535 of uint16), as in
-    files of `write_labels`. If only pixels of 0 are unknown by these rules, or no pixel is and the file names no number
-    for unknown pixels, 0 is unknown and classes are counted from 1, as in annotation programs.
+    NaN, transparent, "no data" (TIFF, and NIfTI of `write_labels`), or the greatest number of their type (255 of uint8,
+    65535 of uint16), as in files of `write_labels`. If only pixels of 0 are unknown by these rules, or no pixel is and
+    the file names no number for unknown pixels (as .npy), 0 is unknown and classes are counted from 1, as in annotation
+    programs.
 
     In a file of colors, each color is a class, and the darkest is class 0. Transparent pixels are unknown. In a file
     without transparent pixels, those equal to the picture are unknown; if it was not painted over the picture, those of
