@@ -149,3 +149,22 @@ def test_a_thin_direction_has_the_likelihood_of_the_difference(noise, covariance
     other = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(exact)
     assert gm.converged_
     assert gm.score(rows) == pytest.approx(other.score(exact) - np.log(noise), abs=1e-5)
+
+
+def with_one_far_row(n, d, far, seed=3):
+    rows = np.random.default_rng(seed).normal(size=(n, d))
+    rows[0] = far
+    return rows
+
+
+@pytest.mark.parametrize(("rows", "k", "covariance_type"), [
+    (with_one_far_row(10, 2, 1e8), 10, "full"),
+    (with_one_far_row(20, 2, 1e8), 19, "full"),
+    (np.exp(3 * np.random.default_rng(3).normal(size=(50, 1))), 20, "full"),
+    (np.random.default_rng(0).integers(0, 10, size=(200, 3)), 12, "diag"),
+    (np.random.default_rng(0).standard_cauchy(size=(60, 1)), 15, "spherical"),
+])  # fmt: skip
+def test_components_that_lose_their_rows_cause_no_overflow(rows, k, covariance_type):
+    gm = GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(rows)
+    assert gm.converged_
+    np.testing.assert_allclose(gm.predict_proba(rows).sum(axis=1), 1)

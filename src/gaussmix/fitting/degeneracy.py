@@ -155,8 +155,8 @@ def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
     """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
     lost: BoolArray = counts < _LOST
     deviations = np.sqrt(mixture.covariance.variances())
-    apart = np.abs(mixture.means[:, None] - mixture.means) / deviations
-    first, second = np.nonzero(np.triu((apart < _REPEATED).all(axis=2), 1))
+    apart = np.abs(mixture.means[:, None] - mixture.means)
+    first, second = np.nonzero(np.triu((apart < _REPEATED * deviations).all(axis=2), 1))
     if first.size:
         dense = mixture.covariance.dense()
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
