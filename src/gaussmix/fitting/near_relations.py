@@ -102,7 +102,9 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     if some is None:
         return None
     is_thin = bool(np.linalg.eigvalsh(some.T @ some)[0] <= _THIN * len(some))
-    standard, scales = _standardized(values[counted]) if is_thin or d <= _MOST_FEATURES else (None, None)
+    if not is_thin and d > _MOST_FEATURES:
+        return None
+    standard, scales = _standardized(values[counted])
     if standard is None:
         return None
     near = _concentrate(standard, step)

@@ -58,7 +58,7 @@ class CsvFile:
         path : Path
             The file.
         header : bool, optional
-            Whether its first line has the names of the columns. By default it has if a cell is not a number.
+            Whether its first line has the names of the columns. By default, it is found out (`headers.is_header`).
 
         Raises
         ------
