@@ -51,6 +51,7 @@ bench-segmentation: $(VENV)/.segmentation-bench
 	$(FAIR) $(BIN)/python benchmarks/segmentation/large.py --peers
 	$(BIN)/python benchmarks/segmentation/potts.py --peers
 	$(BIN)/python benchmarks/segmentation/photographs.py --data $(DATA) --evaluation $(EVALUATION)
+	$(BIN)/python benchmarks/segmentation/jpeg.py
 	$(BIN)/python benchmarks/segmentation/figure_ground.py --data $(DATA)
 	$(BIN)/python benchmarks/segmentation/phantom.py --data $(DATA) --evaluation $(EVALUATION)
 	$(BIN)/python benchmarks/segmentation/studies.py --data $(DATA) -o demo-output/studies

@@ -24,6 +24,7 @@
 #include "imaging/random_field.hpp"
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
+#include "released.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -121,7 +122,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized_or_null(overlap, k * k, "overlap"),
                       sized(totals, 2, "totals"),
                       totals.data() + 1};
-  nb::gil_scoped_release release;
+  const gaussmix::Released released;
   gaussmix::accumulate(table, mixture, max_threads(), rough, sums);
 }
 
@@ -135,7 +136,7 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
                             sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
                             sized_or_null(labels, table.n_rows, "labels"),
                             sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
-  nb::gil_scoped_release release;
+  const gaussmix::Released released;
   gaussmix::score_rows(table, mixture, max_threads(), to);
 }
 
@@ -157,12 +158,12 @@ class DistinctRows {
     if (rows.dtype() != type_) throw nb::type_error("rows and kept must be of the same type");
     if (weighted_ != row_weights.has_value()) throw nb::value_error("row_weights must be given always or never");
     const double* weights = sized_or_null(row_weights, rows.shape(0), "row_weights");
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     return rows_->add(static_cast<const unsigned char*>(rows.data()), rows.shape(0), weights);
   }
 
   std::size_t finish() {
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     return rows_->finish();
   }
 
@@ -196,34 +197,34 @@ class RandomField {
                                         offsets.data(), weights.data()};
     const std::uint8_t* seen = sized_or_null(visible, n, "visible");
     const std::uint8_t* between = sized_or_null(edges, n * n_offsets, "edges");
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_ = std::make_unique<gaussmix::RandomField>(neighbors, n_classes, seen, between);
   }
 
   void load(std::size_t first, const In& scores, bool keep) {
     const std::size_t count = count_of(scores, first);
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->load(first, count, scores.data(), keep, max_threads());
   }
   void pool() {
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->pool(max_threads());
   }
   void sweep(double smoothing, int times) {
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     for (int i = 0; i < times; ++i) field_->sweep(smoothing, max_threads());
   }
   void draw(double smoothing, std::uint64_t seed) {
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->draw(smoothing, seed, max_threads());
   }
   double free_energy(double smoothing) const {
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     return field_->free_energy(smoothing, max_threads());
   }
   void probabilities(std::size_t first, const OutFloats& to) const {
     const std::size_t count = count_of(to, first);
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->probabilities(first, count, to.data());
   }
   void condition(double smoothing, const In& preferences, const OutFloats& to, const Out& totals) const {
@@ -231,12 +232,12 @@ class RandomField {
     sized(preferences, k, "preferences");
     sized(to, field_->n_pixels() * k, "to");
     sized(totals, 2 + k + (k + 1) * (k + 2) / 2, "totals");
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->condition(smoothing, preferences.data(), to.data(), totals.data(), max_threads());
   }
   void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
     if (first + to.size() > field_->n_pixels()) throw nb::value_error("the pixels exceed the size of the field");
-    nb::gil_scoped_release release;
+    const gaussmix::Released released;
     field_->labels(first, to.size(), to.data(), static_cast<std::uint8_t>(elsewhere));
   }
 
@@ -281,7 +282,7 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
   const gaussmix::FractionGrid grid{
       static_cast<int>(n_axes), shape.data(), weights.data(), rows.data(), origin.data(), factor.data(), status.data(),
       fractions.data()};
-  nb::gil_scoped_release release;
+  const gaussmix::Released released;
   gaussmix::update_fractions(states, grid, max_threads(), sums.data());
 }
 
@@ -299,7 +300,7 @@ bool common_axes(const In& counts, const In& covariances, const Out& axes, bool 
   sized(covariances, k * d * d, "covariances");
   sized(counts, k, "counts");
   sized(axes, d * d, "axes");
-  nb::gil_scoped_release release;
+  const gaussmix::Released released;
   std::vector<double> variances(k * d);
   const gaussmix::AxesSearch search{false, kSweepsPerStep, gaussmix::kTightest};
   return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
@@ -337,7 +338,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
                                   sized(log_likelihoods, m, "log_likelihoods"),
                                   sized(n_passes, m, "n_passes"),
                                   sized_or_null(ended, m * n * k, "ended")};
-  nb::gil_scoped_release release;
+  const gaussmix::Released released;
   gaussmix::em_batch(problem, m, responsibilities.data(), max_threads(), results);
 }
 
@@ -350,6 +351,7 @@ nb::dict em_constants() {
 }  // namespace
 
 NB_MODULE(_native, module) {
+  nb::set_leak_warnings(false);  // what daemon threads hold when the process ends is no leak
   module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
@@ -426,7 +428,15 @@ NB_MODULE(_native, module) {
   module.def(
       "build_description", [] { return gaussmix::kBuild; },
       "Describe the compiler, the standard, OpenMP and the flags.");
-  module.def("after_fork", [] { forked = true; }, "Use one thread from now on, as in a forked child process.");
+  module.def(
+      "after_fork",
+      [] {
+        forked = true;
+        gaussmix::Released::after_fork();
+      },
+      "Use one thread from now on, as in a forked child process.");
+  module.def("before_exit", &gaussmix::Released::before_exit,
+             "Let threads of this process that are in the compiled code never return from it, but the calling thread.");
   module.def("max_threads", &max_threads,
              "Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
 }

@@ -5,6 +5,7 @@ import pytest
 from helpers.html_pages import named_eruptions
 from helpers.searches import TYPES
 
+import gaussmix.core.progress
 from gaussmix import GaussianMixture, GaussianMixtureIC
 from gaussmix.core import _native
 from gaussmix.datasets import load_old_faithful
@@ -13,6 +14,14 @@ from gaussmix.datasets import load_old_faithful
 @pytest.fixture(autouse=True)
 def _floating_point_errors_raise():
     with np.errstate(over="raise", divide="raise", invalid="raise"):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_lines_of_progress():
+    """A busy machine does not change what commands print."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gaussmix.core.progress, "LONG", 1e6)
         yield
 
 

@@ -1,6 +1,7 @@
 """The package as a whole: light to import, typed, one version."""
 
 import ast
+import pydoc
 import re
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import pytest
 
 import gaussmix
 import gaussmix.core.environment
+import gaussmix.imaging
+import gaussmix.inference
+import gaussmix.plots
 
 
 @pytest.mark.slow
@@ -26,6 +30,14 @@ def test_public_names_are_there():
         assert getattr(gaussmix, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'GaussianMixtures'"):
         gaussmix.GaussianMixtures  # noqa: B018
+
+
+@pytest.mark.parametrize("module", [gaussmix, gaussmix.plots, gaussmix.inference, gaussmix.imaging])
+def test_help_shows_short_types(module):
+    for public in filter(callable, (getattr(module, name) for name in module.__all__)):
+        text = pydoc.render_doc(public, renderer=pydoc.plaintext)
+        assert "_NestedSequence" not in text
+        assert "numpy.dtype[" not in text
 
 
 def test_version_is_that_of_the_metadata():

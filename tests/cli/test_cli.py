@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -78,6 +79,18 @@ def test_fit_prints_weights_means_likelihood_criteria_and_why_it_stopped(table, 
     assert f"BIC {expected.bic(rows):.3f} (lower is better)" in joined
     assert f"AIC {expected.aic(rows):.3f}" in joined
     assert f"iterations {expected.n_iter_} why it stopped {expected.stop_reason_}" in joined
+
+
+@pytest.mark.parametrize("k", [3, 60, 90, 119])
+def test_fit_with_unsound_components_says_so_above_the_criteria(k, table, rows):
+    joined = " ".join(succeeds("fit", table, "-k", k, "--columns", "length,width").stdout.split())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        n_unsound = GaussianMixture(k, random_state=0).fit(rows).fit_result_.soundness.n_unsound
+    assert (n_unsound > 0) == (k > 3)
+    said = f"doubtful {n_unsound} of {k} components: collapsed, empty, short of rows or spurious"
+    assert (said in joined) == (k > 3)
+    assert k == 3 or joined.index("doubtful") < joined.index("BIC")
 
 
 def test_fit_passes_every_option_on(table, rows, tmp_path):
@@ -373,7 +386,7 @@ def test_interrupt_ends_with_130_and_one_line(table, monkeypatch):
 @pytest.fixture
 def ctrl_c_in_the_search(monkeypatch):
     @contextmanager
-    def presses(console):
+    def presses(console, **_options):
         seen = []
 
         def press(progress):
@@ -442,7 +455,7 @@ def test_module_runs_as_a_command():
 
 @pytest.mark.slow
 def test_command_line_imports_no_heavy_library_before_it_is_needed():
-    heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL"}
+    heavy = {"sklearn", "matplotlib", "pandas", "pyarrow", "PIL", "scipy.stats", "scipy.optimize", "scipy.ndimage"}
     code = f"import sys, gaussmix.cli; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -33,6 +33,13 @@ def test_command_writes_the_page_that_python_writes(model_and_table, tmp_path):
     assert str(tmp_path) not in output.read_text()
 
 
+@pytest.mark.parametrize("title", ["Customers of 2025", "<b>", "a & b"])
+def test_title_is_that_of_the_option(title, model_and_table):
+    model, table, output = model_and_table
+    succeeds("report", model, table, "--no-compare", "--title", title, "-o", output)
+    assert assert_complete(output.read_text(encoding="utf-8")).texts["title"] == title
+
+
 def test_command_refuses_in_one_sentence(model_and_table, tmp_path):
     model, table, output = model_and_table
     assert "must end in .html" in fails("report", model, table, "-o", tmp_path / "r.txt")

@@ -8,7 +8,7 @@ from helpers.command_line import fails, run, succeeds
 from PIL import Image
 
 from gaussmix import Mixture
-from gaussmix.imaging import GaussianMixtureSegmenter
+from gaussmix.imaging import GaussianMixtureSegmenter, read_labels, read_picture
 
 COLORS = np.array([[200, 190, 60], [20, 40, 90], [120, 60, 50]])
 
@@ -154,6 +154,71 @@ def test_known_pixels_name_the_classes(picture, tmp_path):
     assert Mixture.load(tmp_path / "out" / "model.json").n_components == 10  # five of each class
 
 
+def test_table_names_the_painted_colors_and_the_figure_shows_them(picture, tmp_path):
+    labels = scribbles(tmp_path / "s.png")
+    out = succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out", "--labels", labels).stdout
+    lines = [line.split() for line in out.splitlines()]
+    assert next(line for line in lines if line[:1] == ["segment"])[1] == "painted"
+    assert [line[1] for line in lines if line[:1] in (["0"], ["1"], ["2"])] == ["#b40000", "#ffff00", "-"]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "figure.png" in names
+    assert "contact-sheet.png" not in names
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (1, 2)])
+def test_known_pixels_of_numbers_have_no_painted_colors(numbers, picture, tmp_path):
+    known = np.full((20, 30), 255, dtype=np.uint8)
+    known[8:12, 3:7], known[8:12, 13:17] = numbers
+    Image.fromarray(known).save(tmp_path / "n.png")
+    out = succeeds("segment", picture, "-o", tmp_path / "out", "--labels", tmp_path / "n.png", "--no-maps").stdout
+    assert "painted" not in out
+    assert (tmp_path / "out" / "figure.png").is_file()
+
+
+@pytest.mark.slow
+def test_options_of_photographs_are_those_of_python(picture, tmp_path):
+    options = ["--position", 1, "--neighbors", 8, "--contrast", "--smoothing", 0.5, "--no-maps"]
+    succeeds("segment", picture, "-k", 3, "-o", tmp_path / "out", *options)
+    pixels = np.asarray(Image.open(picture))
+    segmenter = GaussianMixtureSegmenter(3, position=1.0, n_neighbors=8, contrast=True, smoothing=0.5, random_state=0)
+    np.testing.assert_array_equal(labels_in(tmp_path / "out" / "labels.png"), segmenter.fit(pixels).predict(pixels))
+    assert Mixture.load(tmp_path / "out" / "model.json").n_features == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_components", [1, 2, 5])
+def test_options_of_known_pixels_are_those_of_python(n_components, picture, tmp_path):
+    labels = scribbles(tmp_path / "s.png")
+    options = ["--labels", labels, "--components-per-class", n_components, "--connected", "--no-contrast", "--no-maps"]
+    succeeds("segment", picture, "-o", tmp_path / "out", *options)
+    assert Mixture.load(tmp_path / "out" / "model.json").n_components == 2 * n_components
+    found = labels_in(tmp_path / "out" / "labels.png")
+    pixels = np.asarray(Image.open(picture))
+    known = read_labels(labels, read_picture(picture))
+    segmenter = GaussianMixtureSegmenter(
+        "auto", components_per_class=n_components, connected=True, contrast=False, random_state=0
+    )
+    np.testing.assert_array_equal(found, segmenter.fit(pixels, labels=known).predict(pixels, labels=known))
+
+
+@pytest.mark.parametrize("option", [["--connected"], ["--components-per-class", 2], ["--components-per-class", 1]])
+def test_options_of_known_pixels_are_refused_without_them(option, picture, tmp_path):
+    line = fails("segment", picture, "-k", 2, "-o", tmp_path / "out", *option)
+    assert line == f"Error: {option[0]} requires known pixels: give --labels, or omit it."
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--neighbors", 5], "n_neighbors must be"),
+        (["--neighbors", 26], "n_neighbors must be"),
+        (["--neighbors", 6], "n_neighbors must be"),
+    ],
+)
+def test_impossible_neighbors_are_refused(option, message, picture, tmp_path):
+    assert message in fails("segment", picture, "-k", 2, "-o", tmp_path / "out", *option)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
@@ -232,7 +297,8 @@ def test_masks_of_a_folder_go_by_name(folder, tmp_path):
 def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     (tmp_path / "labels").mkdir()
     scribbles(tmp_path / "labels" / "b.png", height=21)
-    succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels")
+    out = succeeds("segment", folder, "-o", tmp_path / "out", "--labels", tmp_path / "labels").stdout
+    assert "painted    0 #b40000, 1 #ffff00" in out
     for name in "abc":
         np.testing.assert_array_equal(labels_in(tmp_path / "out" / name / "labels.png")[9], np.repeat([0, 1, 1], 10))
     (tmp_path / "labels" / "b.png").rename(tmp_path / "labels" / "d.png")
@@ -419,5 +485,7 @@ def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatc
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("gaussmix.cli.segment_files.write_figure", no_room)
-    assert "no space left on device" in fails("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    result = run("segment", picture, "-k", 2, "-o", tmp_path / "out")
+    assert (result.exit_code, "pixels" in result.stdout) == (2, True)
+    assert result.stderr == f"Error: {tmp_path / 'out' / 'figure.png'}: no space left on device.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -40,7 +40,7 @@ def expected():
 def test_table_explanation_and_best_model_are_printed(table, two_columns, expected):
     out = succeeds("select", table, *FEW, *two_columns).stdout
     joined = " ".join(out.split())
-    assert "BIC relative to EEE 3, 2314.30 (lower is better)" in joined
+    assert "BIC relative to tied (EEE) 3, 2314.30 (lower is better)" in joined
     assert "K EEE full" in joined
     assert "3 0.0*" in joined
     assert " ".join(str(expected.why()).split()) in joined
@@ -134,7 +134,7 @@ def test_doubts_are_warnings_on_stderr(tmp_path):
     rng = np.random.default_rng(0)
     pd.DataFrame(rng.normal(size=(7, 2)), columns=["a", "b"]).to_csv(tmp_path / "few.csv", index=False)
     result = succeeds("select", tmp_path / "few.csv", "-k", 4, "--covariance-type", "VVV", "--json")
-    assert result.stderr.startswith("Warning: VVV with 4 components: BIC")
+    assert result.stderr.startswith("Warning: full (VVV) with 4 components: BIC")
     assert result.stderr.count("\n") == 1
     assert json.loads(result.stdout)["best"]["status"] == "doubtful"
 

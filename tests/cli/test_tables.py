@@ -275,6 +275,39 @@ def test_npy_that_is_not_a_table_of_numbers_is_refused_by_name(array, message, t
 
 
 @pytest.mark.parametrize(
+    "shape",
+    ["(100, 3)", "(999, 2)", "(100,2 ", "(1e5, 2)", "(-1, 2)", "(10**9,2)", "('a', 2)", "(50, 2)", "(100,)", "(("],
+)
+def test_npy_whose_header_promises_another_shape_is_refused_by_name(shape, tmp_path):
+    file = tmp_path / "table.npy"
+    np.save(file, np.arange(200.0).reshape(100, 2))
+    file.write_bytes(file.read_bytes().replace(b"(100, 2)", shape.ljust(8).encode()))
+    with pytest.raises(ValueError, match=r"table.npy is (not a .npy file of numbers, or is )?damaged"):
+        read_table(file)
+
+
+@pytest.mark.parametrize("n_bytes", [5, 60, 127, 1000])
+def test_npy_that_was_cut_off_is_refused_by_name(n_bytes, tmp_path):
+    file = tmp_path / "table.npy"
+    np.save(file, np.arange(200.0).reshape(100, 2))
+    file.write_bytes(file.read_bytes()[:n_bytes])
+    with pytest.raises(ValueError, match=r"table.npy is not a .npy file of numbers"):
+        read_table(file)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy"])
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**60), 2**63 - 1])
+def test_integers_that_float64_does_not_hold_are_refused_by_column_and_row(suffix, value, tmp_path):
+    file = tmp_path / f"table{suffix}"
+    write_table(file, {"a": np.arange(4), "b": np.array([5, 2**53, value, 7])})
+    where = {".csv": r"'b' has -?\d+ in row 2 \(line 4\)", ".npy": "'1' has"}.get(suffix, r"'b' has -?\d+ in row 2")
+    with pytest.raises(ValueError, match=rf"table{suffix}: column {where}.*beyond 2\*\*53"):
+        read_table(file)
+    name = "0" if suffix == ".npy" else "a"
+    np.testing.assert_array_equal(read_table(file, [name]).rows, np.arange(4)[:, None])
+
+
+@pytest.mark.parametrize(
     ("column", "message"),
     [
         (pd.to_datetime(["2020-01-01"]), "column 'a' has datetime64.* values, not numbers; choose columns"),

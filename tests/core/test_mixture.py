@@ -42,6 +42,25 @@ def test_log_density_and_responsibilities_are_scipys(covariance_type, n_componen
     np.testing.assert_array_equal(mixture.labels(rows), scores.argmax(axis=1))
 
 
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize(("n_components", "n_features"), [(1, 1), (3, 2), (15, 9)])
+def test_mixture_is_readable_when_printed(covariance_type, n_components, n_features):
+    mixture = random_mixture(covariance_class(covariance_type), n_components, n_features, np.random.default_rng(0))
+    name = mixture.covariance_type
+    assert repr(mixture) == (f"Mixture(n_components={n_components}, n_features={n_features}, covariance_type={name!r})")
+    text = str(mixture)
+    assert "array" not in text
+    assert max(map(len, text.splitlines())) < 100
+    for component in range(min(n_components, 12)):
+        _, rest = text.split(f"component {component}, weight {mixture.weights[component]:.4g}\n")
+        line = rest.splitlines()[1].split()
+        assert line[:2] == ["x0", f"{mixture.means[component, 0]:.5g}"]
+        is_shared = mixture.covariance.form == "tied" and n_components > 1
+        assert is_shared or line[2] == f"{mixture.covariance.variances()[component, 0]:.4g}"
+    assert ("... 3 more components" in text) == (n_components == 15)
+    assert ("... 3 more features\n" in text) == (n_features == 9)
+
+
 def test_float32_rows_stay_within_1e_5_of_float64():
     rng = np.random.default_rng(1)
     mixture = random_mixture(covariance_class("full"), 3, 4, rng)

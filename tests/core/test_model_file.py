@@ -81,6 +81,66 @@ def test_a_changed_file_is_refused_with_the_reason(document, change, message, tm
 
 
 @pytest.mark.parametrize(
+    ("covariance_type", "roots", "message"),
+    [
+        (
+            "full",
+            [[[1e-200, 0], [0, 1]], [[1, 0], [0, 1]]],
+            r"roots\[0\]\[0\]\[0\] is 1e-200: squares of numbers below 1e-154 underflow",
+        ),
+        (
+            "full",
+            [[[1, 0], [0, 1]], [[1e200, 0], [0, 1]]],
+            r"roots\[1\]\[0\]\[0\] is 1e\+200: squares of numbers from 1e\+153 on overflow",
+        ),
+        ("full", [[[1, 0], [1e308, 1]], [[1, 0], [0, 1]]], r"roots\[0\]\[1\]\[0\] is 1e\+308"),
+        (
+            "full",
+            [[[1e-150, 0], [1e150, 1e-150]], [[1, 0], [0, 1]]],
+            "roots has columns so unequal that their inverse overflows",
+        ),
+        ("tied", [[1, 0], [0, 5e-324]], r"roots\[1\]\[1\] is 5e-324"),
+        ("diag", [[1, 1e-170], [1, 1]], r"roots\[0\]\[1\] is 1e-170"),
+        ("diag", [[1, 1], [1e160, 1]], r"roots\[1\]\[0\] is 1e\+160"),
+        ("spherical", [1e-308, 1], r"roots\[0\] is 1e-308"),
+        ("VEV", [[[1e-180, 0], [0, 1e-180]]] * 2, r"roots\[0\]\[0\]\[0\] is 1e-180"),
+    ],
+)
+def test_roots_with_which_no_density_can_be_computed_are_refused(covariance_type, roots, message, tmp_path):
+    structure, path = covariance_class(covariance_type), tmp_path / "model.json"
+    random_mixture(structure, 2, 2, np.random.default_rng(0)).save(path)
+    with np.errstate(all="ignore"):
+        covariances = np.nan_to_num(structure(np.array(roots, dtype=float), 2, 2).covariances, posinf=1e308)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"roots": roots, "covariances": covariances.tolist()}))
+    with pytest.raises(ModelFileError, match=f"model.json is not a gaussmix model: {message}"):
+        Mixture.load(path)
+
+
+@pytest.mark.parametrize("mean", [1e308, -1e200, 1e150])
+def test_means_that_no_row_can_reach_are_refused(document, mean, tmp_path):
+    document["means"][2][1] = mean
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match=r"means\[2\]\[1\] is .*: squares of numbers from 1e\+150 on overflow"):
+        Mixture.load(tmp_path / "model.json")
+    with pytest.raises(ValueError, match=r"means must be below 1e\+150"):
+        Mixture.from_parameters([1.0], [[mean]], [1.0], covariance_type="spherical")
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1.0, 1e100, 1e149])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_models_in_small_and_large_units_are_saved_and_work(covariance_type, scale, tmp_path):
+    rng = np.random.default_rng(0)
+    before = random_mixture(covariance_class(covariance_type), 3, 2, rng)
+    before = Mixture(
+        before.weights, scale * before.means, type(before.covariance)(scale * before.covariance.roots, 3, 2)
+    )
+    before.save(tmp_path / "model.json")
+    after = Mixture.load(tmp_path / "model.json")
+    np.testing.assert_array_equal(after.log_density(before.means), before.log_density(before.means))
+    np.testing.assert_allclose(after.responsibilities(before.means).sum(axis=1), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "not JSON"),

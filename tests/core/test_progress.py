@@ -1,6 +1,8 @@
 """The progress bar: where it is seen, what it says, and that it goes."""
 
 import io
+import time
+from contextlib import suppress
 
 import pytest
 from rich.console import Console
@@ -34,6 +36,23 @@ def test_nothing_is_shown_otherwise(console, options):
     with progress_bar("first", 2, console=console, **options) as update:
         update("second")
     assert console.file.getvalue() == ""
+
+
+@pytest.mark.parametrize("total", [None, 2, 40])
+@pytest.mark.parametrize("fails", [False, True])
+def test_without_a_terminal_a_long_body_gets_two_lines(total, fails):
+    console = Console(file=io.StringIO(), width=100)
+    with suppress(ZeroDivisionError), progress_bar("Fitting [b]", total, line_after=0.0, console=console) as update:
+        update("second")
+        while "\n" not in console.file.getvalue():
+            time.sleep(0.01)
+        if fails:
+            1 / 0  # noqa: B018
+    first, second = console.file.getvalue().splitlines()
+    assert first.startswith("Fitting [b]: ")
+    assert first.endswith(" s, still running")
+    assert (f"of {total} done" in first) == (total is not None)
+    assert second.startswith("Fitting [b]: ended after ")
 
 
 def test_the_bar_goes_when_the_body_fails():

@@ -134,7 +134,7 @@ def test_names_are_those_of_the_features_or_of_the_columns():
         ([1.0, 1.0, np.inf], "row 2 has inf"),
         ([-1.0, 1.0, 1.0], "row 0 has -1"),
         ([0.0, 0.0, 0.0], "zero for every row"),
-        ([1e308, 1e308, 1e308], "a sum that overflows"),
+        ([1e308, 1e308, 1e308], "the sum inf.*divide the weights by their mean"),
         (np.ones((3, 1)), "1D array or scalar"),
         (["a", "b", "c"], "sample_weight must be numbers"),
     ],

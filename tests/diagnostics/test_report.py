@@ -133,7 +133,8 @@ def test_rows_without_weight_are_left_out():
 
 WRONG = [
     ({"X": [1.0, 2.0]}, r"X must have the shape \(n, d\)"),
-    ({"X": [[1.0], [np.nan]]}, "NaN at row 1, column 0"),
+    ({"X": [[np.nan], [np.inf]]}, "X has no finite number in x0"),
+    ({"X": [[1.0], [1e160]]}, "its square overflows"),
     ({"X": [["a"]]}, "X must be numbers"),
     ({"X": [[1.0], [2.0]], "sample_weight": [1.0]}, r"sample_weight.shape == \(1,\), expected \(2,\)"),
     ({"X": [[1.0], [2.0]], "sample_weight": [1.0, -1.0]}, "at least 0"),
@@ -280,6 +281,16 @@ def test_a_component_that_does_not_pay_for_itself():
     assert any("unpaid" in found["troubles"] for found in facts["components"])
     assert facts["components"][0]["own_parameters"] == 6
     assert facts["advice"][0] == "Use fewer components: n_components=2."
+
+
+@pytest.mark.parametrize(("k", "seed"), [(2, 0), (3, 0), (4, 0), (5, 1)])
+def test_of_several_components_that_do_not_pay_one_is_to_be_removed_first(k, seed):
+    rows = normal(300, 2, seed)
+    report = GaussianMixture(k, random_state=0).fit(rows).report(rows)
+    unpaid = [at for at, found in enumerate(report.facts["components"]) if found["troubles"] == ["unpaid"]]
+    texts = [entry.text for entry in report.entries() if "is not worth its parameters" in entry.text]
+    assert texts
+    assert all(("remove one and fit again" in text) == (len(unpaid) > 1) for text in texts)
 
 
 @pytest.mark.slow

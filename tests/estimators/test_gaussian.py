@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from gaussmix import DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
@@ -259,6 +260,38 @@ def test_verbose_prints_the_starts_and_iterations(capsys):
     assert "gain" in printed
 
 
+@pytest.mark.parametrize("options", [{}, {"covariance_type": "diag"}, {"n_init": 3}, {"max_iter": 12}])
+def test_verbose_numbers_starts_one_by_one_and_shows_positive_gains(options, capsys):
+    rows = TABLES["overlapping"][0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        GaussianMixture(3, random_state=0, verbose=2, verbose_interval=1, **options).fit(rows)
+    lines = capsys.readouterr().out.splitlines()
+    starts = [int(line.split()[1]) for line in lines if line.startswith("Initialization")]
+    assert starts == list(range(len(starts)))
+    gains = [float(line.split("gain ")[1]) for line in lines if "gain" in line]
+    assert gains
+    assert all(0 < gain < np.inf for gain in gains)
+    last = None
+    for line in lines:
+        number = int(line.split()[1]) if line.startswith("  Iteration") else None
+        assert number is None or last is None or number == last + 1  # a continued run says so
+        last = number
+
+
+@pytest.mark.parametrize("transform", ["default", "pandas"])
+@pytest.mark.parametrize(
+    "estimator", [GaussianMixture(2, random_state=0), GaussianMixtureIC([2], covariance_types="full", random_state=0)]
+)
+def test_labels_are_arrays_with_any_output_of_transform(estimator, transform):
+    table = pd.DataFrame(ROWS, columns=list("abc"), index=np.arange(len(ROWS)) + 7)
+    fitted = clone(estimator).set_output(transform=transform)
+    labels = fitted.fit_predict(table)
+    assert type(labels) is type(fitted.predict(table)) is np.ndarray
+    np.testing.assert_array_equal(labels, fitted.predict(table))
+    assert isinstance(fitted.transform(table), pd.DataFrame if transform == "pandas" else np.ndarray)
+
+
 def test_bic_and_aic_follow_their_definitions(fitted):
     total = fitted.score_samples(ROWS).sum()
     p = 2 + 3 * 3 + 3 * 6
@@ -290,6 +323,20 @@ def test_sample_uses_the_estimators_seed_or_its_own(fitted):
         ({"init_params": [0, 1, 2]}, r"got an array of shape \(3,\)"),
         ({"init_params": np.full(600, 7)}, "labels in init_params must be whole numbers from 0 to 0"),
         ({"init_params": np.full((600, 1), -1.0)}, "responsibilities in init_params must be nonnegative"),
+        ({"init_params": np.full((600, 1), "a")}, "responsibilities in init_params must be numbers"),
+        ({"init_params": ["setosa"] * 600}, "row 0 has setosa. For names, pass numpy.unique"),
+        (
+            {"init_params": np.array([0, None] * 300)},
+            "0 to 0, one for every row; row 1 has None. For names",
+        ),
+        ({"init_params": np.where(np.arange(600) == 4, -1, 0)}, "row 4 has -1; .* unknown .* pass responsibilities"),
+        ({"init_params": np.where(np.arange(600) == 4, np.nan, 0)}, "row 4 has nan"),
+        ({"init_params": np.where(np.arange(600) == 4, 0.5, 0)}, "row 4 has 0.5"),
+        ({"verbose": "a"}, "verbose must be a whole number, at least 0, or a truth value; got 'a'"),
+        ({"verbose": -1}, "verbose must be"),
+        ({"verbose": None}, "verbose must be"),
+        ({"verbose": 0.5}, "verbose must be"),
+        ({"warm_start": "no"}, "warm_start must be True or False; got 'no'"),
         ({"callback": 3}, "callback must be callable"),
         ({"means_init": [[np.nan, 0, 0]]}, "means_init must be finite"),
         ({"means_init": [[0, 0]]}, "'means' should have the shape of"),
@@ -313,7 +360,10 @@ def test_parameters_are_checked_at_fit(change, message):
         (np.ones((600, 2)), "1D array"),
         (np.zeros(600), "zero for every row"),
         (["a"] * 600, "sample_weight must be numbers"),
-        (np.full(600, 1e307), "sum that overflows"),
+        (np.full(600, 1e307), "the sum inf.*divide the weights by their mean"),
+        (np.full(600, 1e302), "the sum 6e\\+304"),
+        (np.full(600, 1 + 1j), "sample_weight must be numbers: got complex128"),
+        (np.ma.masked_equal(np.arange(600), 5), "sample_weight is masked at row 5"),
     ],
 )
 def test_sample_weight_is_checked(weights, message):

@@ -11,7 +11,7 @@ from scipy.special import entr
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import gaussmix.estimators.gaussian_ic
@@ -126,11 +126,37 @@ def test_samples_are_those_of_the_best_mixture(search):
 
 
 def test_best_goes_on_as_any_estimator(search, eruptions):
-    assert search.best_estimator_.stop_reason_.startswith("Found by a search over models, from ")
+    assert search.best_estimator_.stop_reason_.startswith("Chosen by a search over models. The best start")
     again = clone(search.best_estimator_).fit(eruptions)
     assert again.score(eruptions) == pytest.approx(search.score(eruptions), abs=1e-6)
     warm = pickle.loads(pickle.dumps(search.best_estimator_)).set_params(warm_start=True).fit(eruptions)
     assert warm.score(eruptions) == pytest.approx(search.score(eruptions), abs=1e-6)
+
+
+def test_report_is_that_of_the_best_estimator_and_names_the_search(search, eruptions):
+    report = search.report(eruptions)
+    assert report.facts == search.best_estimator_.report(eruptions).facts
+    stopped = next(entry.text for entry in report.entries() if entry.label == "why it stopped")
+    assert stopped.startswith("Chosen by a search over models. The best start of this model was ")
+    assert "no special case of it in the search has a higher likelihood" in stopped
+    assert "time" not in {entry.label for entry in report.entries()}  # that of the last run says nothing
+    assert not search.report().facts["components"][0]["count"]
+    with pytest.raises(NotFittedError):
+        GaussianMixtureIC().report(eruptions)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("covariance_type", "did you mean 'covariance_types'"),
+        ("n_component", "did you mean 'n_components'"),
+        ("fold", "did you mean 'n_folds'|its parameters are n_components, covariance_types"),
+        ("max_iter", "its parameters are n_components, covariance_types, criterion"),
+    ],
+)
+def test_unknown_parameters_are_refused_with_the_name_that_was_meant(name, message):
+    with pytest.raises(TypeError, match=f"GaussianMixtureIC has no parameter '{name}'.*({message})"):
+        GaussianMixtureIC(**{name: "full"})
 
 
 def test_copies_keep_everything(search, eruptions):
@@ -144,7 +170,7 @@ def test_names_of_the_same_model_tie_and_the_first_stands_for_all(eruptions):
     one = GaussianMixtureIC([1], covariance_types=["VVV", "EVE", "EEE"], random_state=0).fit(eruptions)
     assert np.ptp(one.results_.bic) < 1e-6
     assert one.best_covariance_type_ == "VVV"
-    assert "VVV, EVE and EEE are the same" in str(one.why())
+    assert "full (VVV), EVE and tied (EEE) are the same" in str(one.why())
     assert "runner-up" not in str(one.why())
 
 
@@ -280,7 +306,7 @@ def test_time_budget_ends_the_search_and_an_extension_goes_on(eruptions, monkeyp
         with pytest.warns(ConvergenceWarning, match="time_budget ended the search: 1 of 2 models were not fitted"):
             search.fit(eruptions)
     assert search.best_n_components_ == 1
-    assert "EEE 2: time_budget ended" in str(search.why())
+    assert "tied (EEE) 2: time_budget ended" in str(search.why())
     search.set_params(time_budget=None).extend(eruptions)
     assert search.results_.status.tolist() == ["sound", "sound"]
 
@@ -322,6 +348,9 @@ def test_one_column_has_two_models():
         ({"reg_covar": "wishart"}, "reg_covar must be"),
         ({"reg_covar": -1}, "reg_covar must be a finite number"),
         ({"time_budget": -1}, "time_budget must be"),
+        ({"n_jobs": "all"}, "n_jobs must be a number of threads"),
+        ({"n_jobs": 0}, "n_jobs must be a number of threads"),
+        ({"progress": "yes"}, "progress must be True or False"),
         ({"n_folds": 1}, "n_folds must be a whole number, at least 2"),
     ],
 )

@@ -3,11 +3,12 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
 from sklearn.exceptions import ConvergenceWarning
 
-from gaussmix import DegenerateDataWarning, GaussianMixture
+from gaussmix import DegenerateDataWarning, GaussianMixture, GaussianMixtureIC
 
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 BASE = TABLES["blobs"][0]
@@ -59,3 +60,38 @@ def test_more_columns_than_rows_are_fitted_in_the_range_of_the_rows(covariance_t
     assert gm.lower_bound_ == pytest.approx(gm.score(rows), rel=1e-12)
     assert any(w.category is DegenerateDataWarning for w in caught) == (covariance_type in ("full", "tied"))
     assert not any(w.category is ConvergenceWarning for w in caught)
+
+
+@types
+@pytest.mark.parametrize(("position", "scale"), [(2, 1e-160), (0, 1e-200), (1, 1e-310)])
+def test_columns_whose_squares_underflow_are_left_out_and_the_warning_says_multiply(covariance_type, position, scale):
+    rows = BASE * np.where(np.arange(3) == position, scale, 1.0)
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0)
+    if covariance_type == "spherical":  # one variance for all columns: nothing underflows
+        gm.fit(rows)
+    else:
+        said = rf"^The spread of x{position} is so small that its square underflows: multiply this column of X\.$"
+        with pytest.warns(DegenerateDataWarning, match=said):
+            gm.fit(rows)
+        others = np.delete(rows, position, axis=1)
+        alone = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(others)
+        np.testing.assert_array_equal(gm.predict(rows), alone.predict(others))
+    assert np.isfinite(gm.score_samples(rows)).all()
+
+
+@types
+@pytest.mark.parametrize("n_columns", [1, 2])
+@pytest.mark.parametrize("scale", [1e-160, 1e-200, 1e-310])
+def test_rows_whose_squares_all_underflow_are_refused(covariance_type, n_columns, scale):
+    for estimator in (GaussianMixture(2, covariance_type=covariance_type), GaussianMixtureIC([1])):
+        with pytest.raises(ValueError, match=r"spreads? of x0.* so small that .* underflows?: multiply th"):
+            estimator.fit(BASE[:, :n_columns] * scale)
+
+
+def test_a_warning_names_both_redundant_columns_and_those_that_underflow():
+    rows = pd.DataFrame(np.c_[BASE, BASE[:, 0], BASE[:, 1] * 1e-170, BASE[:, 2] * 1e-180], columns=list("abcdef"))
+    said = "d repeats a. Remove them from X. The spreads of e and f are .* their squares underflow: multiply"
+    for estimator in (GaussianMixture(2, random_state=0), GaussianMixtureIC([2], covariance_types=["EEE"])):
+        with pytest.warns(DegenerateDataWarning, match=said) as caught:
+            estimator.fit(rows)
+        assert caught[0].message.columns == (3, 4, 5)

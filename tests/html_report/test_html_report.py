@@ -64,8 +64,8 @@ def test_numbers_are_those_of_the_mixture(written):
     table = named_eruptions()
     gm = GaussianMixture(3, random_state=0).fit(table)
     reader = assert_complete(written(gm, table, n_components=()))
-    lines = reader.table("Mean ± standard deviation")
-    assert lines[0] == ["component", "weight", "rows", "eruptions", "waiting"]
+    lines = reader.table("Assigned rows: the rows of which")
+    assert lines[0] == ["component", "weight", "assigned rows", "eruptions", "waiting"]
     counts = np.bincount(gm.predict(table), minlength=3)
     for at, line in enumerate(lines[1:4]):
         assert line == [str(at), f"{gm.weights_[at]:.4f}", str(counts[at]), *format_means(gm.mixture_)[at]]
@@ -90,9 +90,11 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
     results = search.results_
     lines = reader.table("This model and the five best")
     gm = GaussianMixture(2, random_state=0).fit(table)
-    assert lines[1][:2] == ["this model", "full 2"]
-    assert lines[1][4:] == [f"{value:.2f}" for value in (gm.bic(table), gm.icl(table), gm.aic(table))]
-    for line, at in zip(lines[2:], results.ranked, strict=False):
+    [this] = [line for line in lines[1:] if line[0] == "this model"]
+    assert this[1] == "full (VVV) 2"
+    assert this[4:] == [f"{value:.2f}" for value in (gm.bic(table), gm.icl(table), gm.aic(table))]
+    assert len(lines) == 6
+    for line, at in zip(lines[1:], results.ranked, strict=False):
         assert line[1] == results.name_of(at)
         assert line[3:] == [
             str(results.n_parameters[at]), f"{results.bic[at]:.2f}", f"{results.icl[at]:.2f}", f"{results.aic[at]:.2f}"
@@ -102,6 +104,35 @@ def test_criteria_of_other_models_are_those_of_the_search(written):
     shown = np.array([[float(cell.strip("*?")) for cell in line[1:]] for line in cells[1:]])
     np.testing.assert_allclose(shown, results.difference.reshape(2, 4), atol=0.051)
     assert search.reason_ in reader.texts["main"]
+
+
+def test_a_model_that_the_search_did_not_find_is_listed_before_the_best(written):
+    table = named_eruptions()
+    for k, scale, place in ((2, 1.0, None), (2, 1.2, 1), (4, 1.3, 1)):
+        fitted = GaussianMixture(k, random_state=0).fit(table).mixture_
+        spread = fitted.covariance.covariances * scale
+        given = Mixture.from_parameters(fitted.weights, fitted.means, spread, feature_names=fitted.feature_names)
+        lines = assert_complete(written(given, table, n_components=(2, 3))).table("This model and the five best")
+        places = [at for at, line in enumerate(lines) if line[0] == "this model"]
+        assert len(places) == 1
+        assert place is None or places == [place]
+        assert len(lines) == (6 if place is None else 7)
+
+
+@pytest.mark.parametrize(
+    ("distance", "said"),
+    [
+        (2.4, "apart"),
+        (2.6, "apart"),
+        (9.0, None),
+        (1.0, "share"),
+    ],
+)
+def test_components_with_modes_of_their_own_may_overlap(distance, said, written):
+    mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [distance]], [[[1.0]], [[1.0]]])
+    text = assert_complete(written(mixture, mixture.sample(300, 0)[0], n_components=())).texts["main"]
+    assert ("the density has a maximum in each" in text) == (said == "apart")
+    assert ("Components that share a mode" in text) == (said == "share")
 
 
 @pytest.mark.slow
@@ -203,7 +234,7 @@ def test_weights_count_as_rows(written):
         assert_complete(written(gm.mixture_, rows, sample_weight=each, n_components=(2,)))
         for rows, each in ((table, weights), (repeated, None))
     )
-    for words in ("Mean ± standard deviation", "and its probability", "This model"):
+    for words in ("Assigned rows", "and its probability", "This model"):
         assert one.table(words) == other.table(words)
     assert "181 rows (total weight 271)" in one.texts["header"]
 
@@ -233,7 +264,7 @@ def test_names_with_markup_are_shown_and_do_nothing(written):
     table = pd.DataFrame(rows, columns=NASTY)
     mixture = GaussianMixture(2, random_state=0).fit(table).mixture_
     reader = assert_complete(written(mixture, table, title="<script>x</script>", n_components=()))
-    assert reader.table("Mean ± standard deviation")[0][3:] == NASTY
+    assert reader.table("Assigned rows")[0][3:] == NASTY
     assert reader.texts["title"] == reader.texts["h1"] == "<script>x</script>"
     assert "<script>alert(1)</script>" in " ".join(reader.attributes("alt"))
 

@@ -1,5 +1,7 @@
 """`compare`: its numbers are those of scikit-learn and SciPy, and it takes the images that it says it takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +46,18 @@ def test_k_means_is_that_of_scikit_learn(found):
     agreement = adjusted_rand_score(comparison.mixture.labels(rows), clusters.labels_)
     assert comparison.agreements[way] == pytest.approx(agreement, abs=5e-3)
     assert comparison.agreements[0] == 1
+
+
+@pytest.mark.parametrize("n_warned", [[0, 0, 0, 0], [0, 0, 0, 4], [1, 0, 0, 0], [4, 4, 4, 4]])
+def test_log_likelihoods_of_warned_fits_are_marked_as_not_comparable(n_warned, found):
+    comparison = replace(found[0], n_warned=np.array(n_warned))
+    lines = str(comparison).splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("Starts"))
+    marks = [line.count("?") for line in lines[start + 1 : start + 5]]
+    assert marks == ([3] * 4 if any(n_warned) else [0] * 4)
+    assert ("? higher is not better here: fits are warned" in str(comparison)) == any(n_warned)
+    assert "warned: fits with collapsed" in str(comparison)
+    assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.slow

@@ -147,6 +147,10 @@ def test_columns_that_were_left_out_come_back():
     [
         ({"kind": "jackknife"}, ValueError, "kind must be one of"),
         ({"n_draws": 1}, ValueError, "n_draws must be a whole number, at least 2"),
+        ({"n_jobs": "all"}, ValueError, "n_jobs must be a number of threads"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be a number of threads"),
+        ({"progress": "yes"}, ValueError, "progress must be True or False"),
+        ({"sample_weight": 1e200}, ValueError, "so many cannot be drawn"),
         ({"n_draws": 2.5}, ValueError, "n_draws must be a whole number"),
         ({"random_state": -1}, ValueError, "random_state must not be negative"),
         ({"sample_weight": np.full(len(ROWS), 1e-9)}, ValueError, "weights count rows"),

@@ -21,13 +21,15 @@ def with_table(search, **columns):
 def test_reason_names_winner_runner_up_and_what_the_difference_means(search):
     results = search.results_
     second = np.sort(results.bic)[1] - results.bic.min()
-    assert search.reason_.startswith(f"EEE with 3 components: BIC {search.best_score_:.2f}, the lowest of 16 sound")
+    assert search.reason_.startswith(
+        f"tied (EEE) with 3 components: BIC {search.best_score_:.2f}, the lowest of 16 sound"
+    )
     assert f"{second:.2f} below the next ({differences_in_words(second)} evidence)" in search.reason_
     text = " ".join(str(search.why()).split())
     assert f"odds of about {math.exp(second / 2):.3g} to 1" in text
     assert "Kass and Raftery 1995" in text
-    assert "by components EEE 1 +293.3" in text
-    assert "ICL VVV 2" in text or "ICL VEE 2" in text
+    assert "by components tied (EEE) 1 +293.3" in text
+    assert "ICL full (VVV) 2" in text or "ICL VEE 2" in text
     assert "components overlap" in text
     assert "at the edge" not in text
     assert "doubtful" not in text

@@ -28,7 +28,7 @@ def test_table_as_text_shows_differences_marks_and_a_legend(search):
             assert float(cell.strip("*")) == pytest.approx(difference[0], abs=0.0501)
     assert "* best" in text
     assert "? doubtful" in text
-    assert "x no fit" in text
+    assert "x no fit; two names: tied (EEE) and full (VVV)" in text
     assert max(len(line) for line in as_text(results, 24).splitlines()[2:-1]) <= 24
     assert as_text(results, 24).count("\n K ") == 2
 

@@ -21,7 +21,7 @@ def test_doubtful_models_do_not_win_while_a_sound_one_is_there(search):
     assert (table.n_components[table.best], table.covariance_type[table.best]) != best
     assert table.difference.min() < 0
     reason = explain(table)
-    assert f"{best[1]} with {best[0]} components has a BIC" in str(reason)
+    assert f"tied ({best[1]}) with {best[0]} components has a BIC" in str(reason)
     assert "spurious" in str(reason)
     assert any("is unsound" in text for text in reason.warnings)
 

@@ -8,7 +8,7 @@ import typer
 
 from gaussmix.cli.console import command, print_text
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
@@ -66,9 +66,9 @@ def score(
         Entry("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
         Entry("BIC", f"{bic:.3f} (lower is better)"),
     ]
+    print_apart(entry_grid(lines))
     if output is not None:
         _write({"log_density": log_density}, output)
-    print_apart(entry_grid(lines))
 
 
 @command
@@ -97,5 +97,4 @@ def _write(columns: dict[str, Rows], output: Path | None) -> None:
     if output is None:
         print_text(table_as_csv(columns))
         return
-    with complete_file(output) as partial:
-        write_table(partial, columns)
+    write_table(output, columns)

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gaussmix.cli.console import command, results
+from gaussmix.cli.console import command, notes, results
 from gaussmix.cli.options import Components, SeedOption
-from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.outputs import check_output_folder
+from gaussmix.core.output_files import complete_folder
+from gaussmix.core.progress import progress_bar
 from gaussmix.imaging import read_picture
 from gaussmix.plots import write_figure
 
@@ -31,10 +33,11 @@ def compare(
     from gaussmix.imaging import compare
 
     pixels = picture.pixels[..., 0] if picture.pixels.shape[-1] == 1 else picture.pixels
-    found = compare(pixels, components, mask=picture.visible, n_seeds=n_seeds, random_state=seed)
+    with progress_bar("Comparing", console=notes()):
+        found = compare(pixels, components, mask=picture.visible, n_seeds=n_seeds, random_state=seed)
     figure = found.figure(f"{image.name}: {components} classes of pixels, by method and by start")
+    results().print(Text(str(found)), soft_wrap=True)
     with complete_folder(output) as partial:
         (partial / "table.txt").write_text(f"{found}\n")
         write_figure(partial / "figure.png", figure)
-    results().print(Text(str(found)), soft_wrap=True)
     typer.echo(f"\nwritten  {output}: {', '.join(names)}")

@@ -1,7 +1,9 @@
 """Output of the commands: results on stdout; errors, warnings and progress on stderr."""
 
 import functools
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,7 +59,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with _warnings_as_notes():
+            with _ended_by_signals(), _warnings_as_notes():
                 function(*args, **kwargs)
         except BrokenPipeError:
             raise  # typer exits silently when a pipe is closed
@@ -89,13 +91,38 @@ def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> Keyboard
 
 
 @contextmanager
-def fit_progress(console: Console, after: float = PROGRESS_AFTER) -> Iterator[Callable[[Progress], None]]:
-    """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds."""
+def fit_progress(
+    console: Console, after: float = PROGRESS_AFTER, n_starts: int | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds.
+
+    The number of starts is shown if it is known; a search decides as it goes.
+    """
+    of = "" if n_starts is None else f" of {n_starts}"
     with progress_bar("Fitting", after=after, console=console) as update:
         yield lambda progress: update(
-            f"Start {progress.start + 1}, iteration {progress.n_iter}: "
+            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: "
             f"mean log-likelihood {progress.log_likelihood:.6g}"
         )
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End the command by an exception where a signal would end the process: temporary files are removed."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+    in_main = threading.current_thread() is threading.main_thread()
+    caught = [number for number in numbers if in_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

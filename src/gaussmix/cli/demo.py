@@ -13,9 +13,10 @@ import typer
 from rich.text import Text
 
 from gaussmix.cli.console import command, fit_progress, notes
-from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.outputs import check_output_folder
 from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart, segments_summary
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_folder
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import entry_grid
 from gaussmix.core.typing import FloatArray

@@ -24,7 +24,7 @@ from gaussmix.cli.options import (
     number_or_name,
     options_given,
 )
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import fit_summary, mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
 from gaussmix.core.text import Entry, counted, entry_grid
@@ -72,7 +72,7 @@ def fit(
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; {components} components need at least {least}")
     from gaussmix.estimators import GaussianMixture
 
-    with fit_progress(notes()) as callback:
+    with fit_progress(notes(), n_starts=None if init is None else n_init or 1) as callback:
         estimator = GaussianMixture(
             components,
             covariance_type=covariance_type.value,
@@ -90,11 +90,12 @@ def fit(
         interrupt = run_fit(estimator, lambda: estimator.fit(as_frame(rows), sample_weight=rows.weights))
     mixture = replace(estimator.mixture_, feature_names=rows.names)
     entries = fit_summary(estimator, rows)
-    if output is not None:
-        with complete_file(output) as partial:
-            mixture.save(partial)
-        entries.append(Entry("model", str(output)))
     reports = [inspect_fit(mixture, FitRecord.of(estimator.fit_result_), rows.values, rows.weights)] if report else []
-    print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
+    try:
+        if output is not None:
+            mixture.save(output)
+            entries.append(Entry("model", str(output)))
+    finally:  # the fit is done: it is shown even if it cannot be written
+        print_apart(mixture_summary(mixture), entry_grid(entries), *reports)
     if interrupt:
         raise interrupt

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gaussmix.core.typing import IntArray
+import numpy as np
+
+from gaussmix.core.typing import IntArray, Rows
 from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask
 from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.options import ReadOptions
@@ -57,6 +59,17 @@ class PictureInput:
         if self.labels is None:
             return None
         return read_labels(self.labels, picture, max_bytes=self.reading.max_bytes)
+
+    def painted_colors(self, picture: Picture, known: IntArray | None) -> Rows | None:
+        """Return the color in which each class was painted, ``(k, 3)``; None if the annotations are numbers."""
+        if self.labels is None or known is None:
+            return None
+        options = ReadOptions(picture.n_axes == 3, purpose="labels", max_bytes=self.reading.max_bytes)
+        found = read_for(self.labels, options)
+        if found.pixels.shape[-1] != 3:
+            return None
+        shown = np.broadcast_to(found.shown()[..., :3], (*known.shape, 3))
+        return np.array([shown[known == number][0] for number in range(known.max() + 1)], dtype=np.uint8)
 
 
 def find_pictures(

@@ -8,7 +8,7 @@ import typer
 
 from gaussmix.cli.console import command
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, flag, header_given
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.core.mixture import Mixture
@@ -41,8 +41,7 @@ def plot(
     rows = None if table is None else read_features(mixture, table, header=header_given(header, no_header))
     from gaussmix.plots import model_figure, write_figure
 
-    with complete_file(output) as partial:
-        write_figure(partial, model_figure(mixture, rows, features=shown, dark=dark))
+    write_figure(output, model_figure(mixture, rows, features=shown, dark=dark))
     print_apart(entry_grid([Entry("figure", str(output))]))
 
 

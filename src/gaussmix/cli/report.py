@@ -7,11 +7,12 @@ import typer
 
 from gaussmix.cli.console import command
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, SeedOption, TablePath, flag, header_given
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.select import numbers_in
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import WeightsOption, read_features, read_weights
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.text import Entry, entry_grid
 
 
@@ -28,6 +29,9 @@ def report(
             metavar="RANGE",
             help="Numbers of components to compare with, such as 1:9; if not given, up to three more.",
         ),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Title of the page; by default the names of the files.")
     ] = None,
     no_compare: Annotated[bool, flag("--no-compare", help="Do not compare with other models.")] = False,
     weights: WeightsOption = None,
@@ -56,7 +60,7 @@ def report(
                 rows,
                 sample_weight=row_weights,
                 n_components=numbers,
-                title=f"{model.name} on {table.name}",
+                title=title or f"{model.name} on {table.name}",
                 random_state=seed,
                 progress=True,
             )

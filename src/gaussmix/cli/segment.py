@@ -20,6 +20,17 @@ from gaussmix.cli.reading_options import (
     read_options,
 )
 from gaussmix.cli.segment_files import Settings, segment_one, segment_several
+from gaussmix.cli.segment_options import (
+    Connected,
+    Contrast,
+    Labels,
+    Mask,
+    Neighbors,
+    PerClass,
+    Position,
+    photograph_parameters,
+    seed_parameters,
+)
 from gaussmix.cli.summary import print_apart
 from gaussmix.imaging.files.options import MAX_BYTES
 
@@ -52,20 +63,13 @@ def segment(
         str,
         typer.Option(metavar="auto|NUMBER", help="Smoothness of the labels; 0: neighbors are ignored."),
     ] = "auto",
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Use only pixels that are not 0 in this picture, or in the picture of the same name in a folder.",
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Known classes of pixels: a picture with a number or color for each class, or a folder of them.",
-        ),
-    ] = None,
+    position: Position = None,
+    neighbors: Neighbors = None,
+    contrast: Contrast = None,
+    mask: Mask = None,
+    labels: Labels = None,
+    components_per_class: PerClass = None,
+    connected: Connected = False,
     fractions: Annotated[
         bool, flag("--fractions", help="Write the fraction of each class in each pixel (partial volume).")
     ] = False,
@@ -104,6 +108,8 @@ def segment(
             "covariance_type": covariance_type.value,
             "random_state": seed,
             **({"bias_field": True} if bias_field else {}),
+            **photograph_parameters(position, neighbors, contrast),
+            **seed_parameters(components_per_class, connected, has_labels=labels is not None),
         },
         each,
         len(given) == 1 if maps is None else maps,

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 
 from gaussmix.cli.console import notes
-from gaussmix.cli.outputs import check_output_folder, complete_folder
+from gaussmix.cli.outputs import check_output_folder
 from gaussmix.cli.picture_input import PictureInput
-from gaussmix.cli.summary import files_summary, segments_summary
+from gaussmix.cli.summary import files_summary, print_apart, segments_summary
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.output_files import complete_folder
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import Entry, counted, entry_grid, printable
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.imaging import (
     Picture,
     Segmentation,
@@ -28,7 +30,9 @@ from gaussmix.imaging import (
     write_segmentation,
 )
 from gaussmix.imaging.images.inputs import MAX_CLASSES
-from gaussmix.plots import contact_sheet, segmentation_figure, write_figure
+from gaussmix.imaging.seed_display import seed_colors, seeded_views
+from gaussmix.plots import contact_sheet, seeded_figure, segmentation_figure, write_figure
+from gaussmix.plots.seeded_figures import MOST_CUT_OUTS
 
 if TYPE_CHECKING:
     from gaussmix.imaging import GaussianMixtureSegmenter
@@ -40,6 +44,7 @@ _MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
+_STEPS = 3  # of the work on a file: fitting, labeling, writing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
 
 
@@ -74,7 +79,7 @@ class Settings:
 
         in_color = picture.pixels.shape[-1] == 3
         per_class = {"components_per_class": _PER_CLASS} if labeled and in_color else {}
-        return GaussianMixtureSegmenter(**(self.segmenter | per_class))
+        return GaussianMixtureSegmenter(**(per_class | self.segmenter))
 
     def write(self, folder: Path, segmentation: Segmentation) -> None:
         """Write the files of a segmentation to a folder."""
@@ -90,6 +95,7 @@ class _Done:
     shares: FloatArray
     colors: Rows
     views: list[View]
+    painted: Rows | None = None
 
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
@@ -97,18 +103,26 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     picture = given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
     check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with progress_bar("Fitting", console=notes()):
+    with progress_bar("Fitting", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
-    segmenter = segmentation.segmenter
-    with complete_folder(settings.output) as partial:
-        settings.write(partial, segmentation)
-        named_mixture(segmenter, picture).save(partial / _MODEL)
-        drawn = _draw(partial, given, segmentation)
-        written = sorted(path.name for path in partial.iterdir())
+        update("Labeling")
+        painted = given.painted_colors(picture, segmentation.known)
+        summary = segments_summary(segmentation, fractions=settings.fractions, painted=painted)
+        segmenter = segmentation.segmenter
+        entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
+        update("Writing")
+        try:
+            with complete_folder(settings.output) as partial:
+                settings.write(partial, segmentation)
+                named_mixture(segmenter, picture).save(partial / _MODEL)
+                drawn = _draw(partial, given, segmentation, painted)
+                written = sorted(path.name for path in partial.iterdir())
+        except OSError:  # the fit is done: it is shown even if it cannot be written
+            print_apart(summary, entry_grid(entries))
+            raise
     _warn_of_older(settings.output, written)
-    entries = [Entry("pixels", f"{picture.n_visible:,}"), _smoothing(segmenter)]
     entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
-    return [segments_summary(segmentation, fractions=settings.fractions), entry_grid(entries)]
+    return [summary, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
@@ -133,19 +147,24 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
             update()
     if not done:
         raise ValueError(f"None of the {len(given)} files could be segmented: {next(iter(wrong.values()))}")
-    with complete_folder(settings.output) as partial:
-        if shared is not None:
-            done[0].model.save(partial / _MODEL)
-        subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
-        write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
+    try:
+        with complete_folder(settings.output) as partial:
+            if shared is not None:
+                done[0].model.save(partial / _MODEL)
+            subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
+            write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
+    except OSError:
+        print_apart(table)
+        raise
     entries = [Entry("files", f"{len(done):,}")]
     if shared is not None:
         entries += [Entry("fitted to", fitted), _smoothing(shared)]
+    entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
     common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
-    table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     return [table, entry_grid(entries)], list(wrong.values())
 
 
@@ -202,21 +221,21 @@ def _segment_into(
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
             model.save(partial / _MODEL)
-    views = [_small(view) for view in segmentation.views(3 if n_files <= _FEW else 1)]
-    return _Done(given.name, model, segmentation.shares, segmentation.colors, views)
+    painted = given.painted_colors(picture, segmentation.known)
+    views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
+    return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
     """Segment a picture with its own model; errors and warnings name the file."""
     known = given.read_seeds(picture)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collected_warnings() as caught:
         try:
             segmentation = segment_picture(picture, settings.new_segmenter(picture, known is not None), known)
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
     for warning in caught:
-        warnings.warn(f"{given.path.name}: {warning.message}", stacklevel=2)
+        warnings.warn(f"{given.path.name}: {warning}", stacklevel=2)
     return segmentation
 
 
@@ -224,11 +243,29 @@ def _inputs(given: PictureInput) -> list[Path]:
     return [path for path in (given.path, given.mask, given.labels) if path is not None]
 
 
-def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
+def _views(segmentation: Segmentation, painted: Rows | None, most: int) -> list[View]:
+    """Return planes with their segments, or with known pixels and the classes that grew from them."""
+    if segmentation.known is None:
+        return segmentation.views(most)
+    return seeded_views(segmentation, seed_colors(segmentation.n_classes, painted), most)
+
+
+def _seeded_figure(segmentation: Segmentation, painted: Rows | None, title: str) -> Any:
+    [view] = _views(segmentation, painted, 1)
+    numbers = range(segmentation.n_classes)
+    cut_outs = [segmentation.cut_out(number) for number in numbers[:MOST_CUT_OUTS]]
+    names = [f"Segment {number}, {100 * segmentation.shares[number]:.0f} %" for number in numbers]
+    return seeded_figure(view.picture, view.segments, cut_outs, names, title=title)
+
+
+def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted: Rows | None) -> str:
     """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     picture, mixture = segmentation.picture, segmentation.mixture
     title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
+    if flat and segmentation.known is not None:
+        write_figure(folder / _FIGURE, _seeded_figure(segmentation, painted, title))
+        return _FIGURE
     if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
         figure = segmentation_figure(
             picture.shown(),
@@ -241,9 +278,10 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation) -> str:
         )
         write_figure(folder / _FIGURE, figure)
         return _FIGURE
-    views = segmentation.views(1 if flat else 6)
+    views = _views(segmentation, painted, 1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
-    write_figure(folder / _SHEET, _sheet([done], title, "Segments in their mean colors"))
+    subtitle = "Segments in their mean colors" if segmentation.known is None else "Known pixels, and the classes"
+    write_figure(folder / _SHEET, _sheet([done], title, subtitle))
     return _SHEET
 
 
@@ -267,6 +305,16 @@ def _sheet(done: Sequence[_Done], title: str, subtitle: str) -> Any:
 def _small(view: View) -> View:
     step = -(-max(view.picture.shape[:2]) // _SHOWN_PIXELS)
     return replace(view, picture=view.picture[::step, ::step].copy(), segments=view.segments[::step, ::step].copy())
+
+
+def _painted(done: Sequence[_Done]) -> list[Entry]:
+    """Return a line with the painted color of each class, if all annotated files have the same."""
+    palettes = {
+        tuple(f"{number} #{bytes(color).hex()}" for number, color in enumerate(item.painted))
+        for item in done
+        if item.painted is not None
+    }
+    return [Entry("painted", ", ".join(*palettes))] if len(palettes) == 1 else []
 
 
 def _smoothing(segmenter: "GaussianMixtureSegmenter") -> Entry:

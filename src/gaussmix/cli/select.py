@@ -22,9 +22,10 @@ from gaussmix.cli.options import (
     number_or_name,
     options_given,
 )
-from gaussmix.cli.outputs import check_output, complete_file
+from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import mixture_summary, print_apart
 from gaussmix.cli.table_input import ColumnsOption, WeightsOption, as_frame, read_rows
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.text import Entry, entry_grid
 
 _RANGE = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?")
@@ -92,19 +93,20 @@ def select(
     results, explanation = search.results_, search.why()
     content = results.to_json(reason=search.reason_, warnings=list(explanation.warnings))
     written = []
-    if output is not None:
-        with complete_file(output) as partial:
-            text = results.to_csv() if output.suffix.lower() == ".csv" else content
-            partial.write_text(text, encoding="utf-8")
-        written.append(Entry("models", str(output)))
-    if model is not None:
-        with complete_file(model) as partial:
-            mixture.save(partial)
-        written.append(Entry("model", str(model)))
-    if as_json:
-        print_text(content)
-    else:
-        print_apart(results, explanation, mixture_summary(mixture), *([entry_grid(written)] if written else []))
+    try:
+        if output is not None:
+            with complete_file(output) as partial:
+                text = results.to_csv() if output.suffix.lower() == ".csv" else content
+                partial.write_text(text, encoding="utf-8")
+            written.append(Entry("models", str(output)))
+        if model is not None:
+            mixture.save(model)
+            written.append(Entry("model", str(model)))
+    finally:  # the search is done: it is shown even if it cannot be written
+        if as_json:
+            print_text(content)
+        else:
+            print_apart(results, explanation, mixture_summary(mixture), *([entry_grid(written)] if written else []))
     if interrupt:
         raise interrupt
 

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from gaussmix.cli.console import results
 from gaussmix.cli.table_input import as_frame
+from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import Entry, printable
+from gaussmix.core.text import Entry, counted, printable
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _CELL = 18  # characters of a mean with its standard deviation
 _MOST_LINES = 60
-_COLOR = "mean color"  # not wrapped
+_COLOR, _PAINTED = "mean color", "painted"  # not wrapped
 
 
 def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableType:
@@ -58,9 +59,13 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
 def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]:
     """Return the likelihood, the criteria and the stop reason of a fit to these rows."""
     weight = "" if rows.weights is None else f" (total weight {rows.total:g})"
-    per_row = estimator.lower_bound_
+    per_row, mixture = estimator.lower_bound_, estimator.mixture_
+    n_unsound = estimator.fit_result_.soundness.n_unsound
+    doubt = f"{n_unsound} of {counted(mixture.n_components, 'component')}: collapsed, empty, short of rows or spurious"
     return [
+        *([Entry("doubtful", f"{doubt}; likelihood and criteria are not valid", flagged=True)] if n_unsound else []),
         Entry("rows", f"{rows.n_rows:,}{weight}"),
+        Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
         Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
@@ -69,10 +74,13 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
     ]
 
 
-def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> RenderableType:
+def segments_summary(
+    segmentation: Segmentation, *, fractions: bool = False, painted: Rows | None = None
+) -> RenderableType:
     """Return the pixel share and mean color of each class, and its volume for NIfTI files.
 
-    With fractions, shares and volumes are also computed from the sums of the fractions.
+    With fractions, shares and volumes are also computed from the sums of the fractions. ``painted`` has the colors in
+    which known pixels of the first classes were painted.
     """
     picture, counts = segmentation.picture, [("", segmentation.counts)]
     if fractions:
@@ -85,9 +93,10 @@ def segments_summary(segmentation: Segmentation, *, fractions: bool = False) -> 
     if picture.suffix.startswith(".nii") and picture.spacing is not None:
         voxel = math.prod(picture.spacing) / 1000
         columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
-    table = _new_table("segment", *columns, _COLOR)
+    table = _new_table("segment", *([] if painted is None else [_PAINTED]), *columns, _COLOR)
     for segment, color in enumerate(segmentation.colors):
-        table.add_row(str(segment), *(cells[segment] for cells in columns.values()), _swatch(color))
+        seeds = [] if painted is None else [_swatch(painted[segment]) if segment < len(painted) else Text("-")]
+        table.add_row(str(segment), *seeds, *(cells[segment] for cells in columns.values()), _swatch(color))
     return table
 
 
@@ -124,5 +133,7 @@ def print_apart(*parts: RenderableType) -> None:
 def _new_table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
-        table.add_column(Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name == _COLOR)
+        table.add_column(
+            Text(name), justify="right" if position else "left", overflow="fold", no_wrap=name in (_COLOR, _PAINTED)
+        )
     return table

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Random, Seed
 
@@ -58,6 +59,7 @@ class Transport:
     costs: FloatArray
 
 
+@underflow_to_zero
 def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
     """Return the Kullback-Leibler divergence D(p || q) of each component p of the first mixture and q of the second.
 
@@ -104,6 +106,7 @@ def kullback_leibler(first: Mixture, second: Mixture) -> FloatArray:
     return table
 
 
+@underflow_to_zero
 def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
     """Return the Jeffreys divergence ``D(p || q) + D(q || p)`` of each pair of components (Jeffreys 1946).
 
@@ -129,6 +132,7 @@ def jeffreys(first: Mixture, second: Mixture) -> FloatArray:
     return kullback_leibler(first, second) + kullback_leibler(second, first).T
 
 
+@underflow_to_zero
 def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
     """Return the Bhattacharyya distance of each pair of components, ``-log`` of `overlap`.
 
@@ -176,6 +180,7 @@ def bhattacharyya(first: Mixture, second: Mixture) -> FloatArray:
     return np.maximum(table, 0.0)  # rounding can make the distance of equal components negative
 
 
+@underflow_to_zero
 def overlap(first: Mixture, second: Mixture) -> FloatArray:
     """Return the overlap of each pair of components: the Bhattacharyya coefficient, the integral of sqrt(p q).
 
@@ -201,6 +206,7 @@ def overlap(first: Mixture, second: Mixture) -> FloatArray:
     return np.exp(-bhattacharyya(first, second))
 
 
+@underflow_to_zero
 def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
     """Return the squared 2-Wasserstein distance of each pair of components.
 
@@ -244,6 +250,7 @@ def squared_wasserstein(first: Mixture, second: Mixture) -> FloatArray:
     return table
 
 
+@underflow_to_zero
 def mixture_jeffreys(
     first: Mixture, second: Mixture, *, n_draws: int = 10_000, random_state: Seed = 0
 ) -> MixtureDistance:
@@ -285,6 +292,7 @@ def mixture_jeffreys(
     return _mean_of_both(first, second, lambda ratio: 2 * ratio * np.tanh(0.5 * ratio), n_draws, random_state)
 
 
+@underflow_to_zero
 def total_variation(
     first: Mixture, second: Mixture, *, n_draws: int = 10_000, random_state: Seed = 0
 ) -> MixtureDistance:
@@ -319,6 +327,7 @@ def total_variation(
     return _mean_of_both(first, second, lambda ratio: np.abs(np.tanh(0.5 * ratio)), n_draws, random_state)
 
 
+@underflow_to_zero
 def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     """Return the Wasserstein-type distance MW2 of two mixtures: transport of components at `squared_wasserstein` costs.
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix.components.distances import jeffreys
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 
@@ -39,6 +40,7 @@ class Matching:
     margin: float
 
 
+@underflow_to_zero
 def match_components(mixture: Mixture, reference: Mixture) -> Matching:
     """Match components at the lowest total cost (Hungarian method: Kuhn 1955; `scipy.optimize`).
 
@@ -95,6 +97,7 @@ def match_costs(costs: FloatArray, weights: FloatArray) -> Matching:
     return Matching(first, second, order, cost, float(margin))
 
 
+@underflow_to_zero
 def align(mixture: Mixture, reference: Mixture) -> Mixture:
     """Reorder the components of a mixture to match those of a reference (`match_components`).
 
@@ -123,6 +126,7 @@ def align(mixture: Mixture, reference: Mixture) -> Mixture:
     return mixture.reordered(match_components(mixture, reference).order)
 
 
+@underflow_to_zero
 def order_components(mixture: Mixture, by: int | str) -> IntArray:
     """Return an order of the components that depends on the mixture alone, for `Mixture.reordered`.
 

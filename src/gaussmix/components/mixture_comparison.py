@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix.components.distances import (
@@ -16,9 +15,10 @@ from gaussmix.components.distances import (
     require_comparable,
     total_variation,
 )
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -199,12 +199,13 @@ class MixtureComparison:
         return Group(table, *plain, last)
 
 
+@underflow_to_zero
 def compare_mixtures(
     old: Mixture,
     new: Mixture,
     *,
-    rows_old: npt.ArrayLike | None = None,
-    rows_new: npt.ArrayLike | None = None,
+    rows_old: ArrayLike | None = None,
+    rows_new: ArrayLike | None = None,
     held_out: bool = False,
     names: Sequence[str] | None = None,
 ) -> MixtureComparison:

@@ -146,5 +146,8 @@ def build_description() -> str:
 def after_fork() -> None:
     """Use one thread from now on: this is a forked child process."""
 
+def before_exit() -> None:
+    """Let threads of this process that are in the compiled code never return from it, but the calling thread."""
+
 def max_threads() -> int:
     """Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -91,7 +92,46 @@ def one_blas_thread(n_rows: int, n_features: int) -> Iterator[None]:
     if n_rows * n_features <= _SINGLE_NUMBERS and n_features <= _SINGLE_FEATURES:
         yield
         return
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    _blas_limit.enter()
+    try:
         yield
+    finally:
+        _blas_limit.leave()
+
+
+class _BlasLimit:
+    """The limit of one thread, which belongs to the process: the first thread to enter sets it, the last lifts it."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._limits: Any = None
+
+    def enter(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        with self._lock:
+            if self._n_inside == 0:
+                self._limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
+            self._n_inside += 1
+
+    def leave(self) -> None:
+        from threadpoolctl import OpenBLASController
+
+        # from some version on, threadpoolctl ignores all threads but the one that sets a limit first
+        let_any_thread_set = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+        with self._lock:
+            self._n_inside = max(0, self._n_inside - 1)  # 0 already in a child that was forked inside
+            if self._n_inside == 0 and self._limits is not None:
+                let_any_thread_set(force=True)
+                self._limits.restore_original_limits()
+                let_any_thread_set(force=True)
+                self._limits = None
+
+
+_blas_limit = _BlasLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_blas_limit.reset)  # the threads inside are gone

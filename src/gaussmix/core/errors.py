@@ -31,7 +31,7 @@ class FlatLikelihoodWarning(DegenerateComponentWarning):
 
 
 class DegenerateDataWarning(UserWarning):
-    """Columns are constant or determined by others; the fit left them out, but the model includes them.
+    """Columns are constant, depend on others or are too small; the fit left them out, but the model includes them.
 
     Attributes
     ----------
@@ -39,13 +39,22 @@ class DegenerateDataWarning(UserWarning):
         Positions of the columns.
     """
 
-    def __init__(self, columns: Iterable[int], sentences: Iterable[str], shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Iterable[int],
+        sentences: Iterable[str],
+        shape: tuple[int, ...] | None = None,
+        note: str = "",
+        noun: str = "column",
+    ) -> None:
         self.columns = tuple(int(column) for column in columns)
-        said = join_clauses(list(sentences), 5)
-        text = f"Redundant columns were left out of the fit: {said}. Remove them from X."
+        clauses, text = list(sentences), []
+        if clauses:
+            remedy = "Remove them from X." if noun == "column" else "They tell no classes apart."
+            text.append(f"Redundant {noun}s were left out of the fit: {join_clauses(clauses, 5)}. {remedy}")
         if shape is not None and shape[1] > shape[0]:
-            text += f" X has {shape[1]} columns and {shape[0]} rows; if its columns are observations, pass X.T."
-        super().__init__(text)
+            text.append(f"X has {shape[1]} columns and {shape[0]} rows; if its columns are observations, pass X.T.")
+        super().__init__(" ".join([*text, note] if note else text))
 
 
 class NearRelationWarning(DegenerateDataWarning):

@@ -7,15 +7,17 @@ from os import PathLike
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import FloatArray, IntArray, Random, Seed
-from gaussmix.core.validation import as_rows
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Random, Seed
+from gaussmix.core.validation import LARGEST, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -53,6 +55,9 @@ class Mixture:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
+    __repr__ = abbreviate_mixture
+    __str__ = format_mixture
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
         return type(self), (self.weights, self.means, self.covariance, self.feature_names)
@@ -60,9 +65,9 @@ class Mixture:
     @classmethod
     def from_parameters(
         cls,
-        weights: npt.ArrayLike,
-        means: npt.ArrayLike,
-        covariances: npt.ArrayLike,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
@@ -97,6 +102,8 @@ class Mixture:
         centers = _numbers(means, "means")
         if centers.ndim != 2 or 0 in centers.shape:
             raise ValueError(f"means must have the shape (n_components, n_features), got {centers.shape}")
+        if not np.abs(centers).max() < LARGEST:
+            raise ValueError(f"means must be below {LARGEST:g}, or squares overflow; got {np.abs(centers).max():g}")
         n_components, n_features = centers.shape
         shares = check_weights(_numbers(weights, "weights"), n_components)
         spread = _numbers(covariances, "covariances")
@@ -137,6 +144,7 @@ class Mixture:
         """The name of the covariance structure: "full", "tied", "diag", "spherical" or mclust's letters."""
         return self.covariance.name
 
+    @underflow_to_zero
     def whitened(self) -> WhitenedMixture:
         """Return the mixture in the form that engines read.
 
@@ -151,7 +159,7 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    def log_density(self, X: npt.ArrayLike) -> FloatArray:
+    def log_density(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
@@ -171,7 +179,7 @@ class Mixture:
         """
         return self._engine(X).score_rows(self.whitened(), "log_density")
 
-    def responsibilities(self, X: npt.ArrayLike) -> FloatArray:
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
@@ -191,7 +199,7 @@ class Mixture:
         """
         return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
-    def labels(self, X: npt.ArrayLike) -> IntArray:
+    def labels(self, X: ArrayLike) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
@@ -211,6 +219,7 @@ class Mixture:
         """
         return assign_rows(self._engine(X), self.whitened(), "labels")
 
+    @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.
 
@@ -410,7 +419,7 @@ class Mixture:
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
-    def _engine(self, X: npt.ArrayLike) -> NativeEngine:
+    def _engine(self, X: ArrayLike) -> NativeEngine:
         return NativeEngine(as_rows(X, self.n_features, self.feature_names))
 
     def _position(self, feature: int | str) -> int:
@@ -423,25 +432,8 @@ class Mixture:
         return feature % self.n_features
 
 
-def check_weights(weights: FloatArray, n_components: int) -> FloatArray:
-    """Return the weights divided by their sum; raise a ValueError unless they are k probabilities."""
-    if weights.shape != (n_components,):
-        raise ValueError(f"The parameter 'weights' should have the shape of ({n_components},), but got {weights.shape}")
-    if not ((weights >= 0) & (weights <= 1)).all():
-        raise ValueError(
-            "The parameter 'weights' should be in the range [0, 1], but got "
-            f"max value {weights.max():.5f}, min value {weights.min():.5f}"
-        )
-    if abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}")
-    return weights / weights.sum()
-
-
 def _numbers(values: Any, name: str) -> FloatArray:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numbers: {error}") from error
+    array = as_numbers(values, name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return array

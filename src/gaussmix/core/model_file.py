@@ -5,8 +5,6 @@ Syntax, types, shapes and numbers are checked when a file is read.
 """
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,10 +14,15 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, covariance_class
 from gaussmix.core.errors import ModelFileError
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.output_files import complete_file
+from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.core.validation import LARGEST
 
 FORMAT = "gaussmix mixture"
 VERSION = 1
+
+LEAST_ROOT, LARGEST_ROOT = 1e-154, 1e153
+"""Between them the square of a standard deviation and its inverse are finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +49,9 @@ def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
     }
-    target = Path(path)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, allow_nan=False, indent=1)
-            file.write("\n")
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, target)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    text = json.dumps(document, allow_nan=False, indent=1)
+    with complete_file(path) as partial:
+        partial.write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_model(path: str | PathLike[str]) -> StoredMixture:
@@ -69,7 +64,8 @@ def read_model(path: str | PathLike[str]) -> StoredMixture:
         If the file is invalid; the message gives the reason.
     """
     try:
-        return _model_of(_document_in(Path(path)))
+        with np.errstate(all="ignore"):  # what overflows or underflows is found by its result
+            return _model_of(_document_in(Path(path)))
     except ModelFileError as error:
         raise ModelFileError(f"{path} is not a gaussmix model: {error}") from error
 
@@ -106,13 +102,11 @@ def _model_of(document: dict[str, Any]) -> StoredMixture:
     if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
         raise ModelFileError("its weights are not nonnegative numbers with sum one")
     means = _numbers(document, "means", (n_components, n_features))
+    _refuse("means", means, np.abs(means) >= LARGEST, f"squares of numbers from {LARGEST:g} on overflow")
     covariance = structure(_numbers(document, "roots", shape), n_components, n_features)
     if structure.form in ("full", "tied") and np.triu(covariance.roots, 1).any():
         raise ModelFileError("its roots are not lower triangular")
-    roots = covariance.roots
-    diagonal = np.diagonal(roots, axis1=-2, axis2=-1) if structure.form in ("full", "tied") else roots
-    if (diagonal <= 0).any():
-        raise ModelFileError("its roots do not have a positive diagonal")
+    _require_usable(covariance)
     if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
         raise ModelFileError(f"its covariances do not obey the constraint of {covariance.name}")
     stated = _numbers(document, "covariances", shape)
@@ -120,6 +114,28 @@ def _model_of(document: dict[str, Any]) -> StoredMixture:
     if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):
         raise ModelFileError("its covariances do not agree with its roots")
     return StoredMixture(weights, means, covariance, _names(document, n_features))
+
+
+def _require_usable(covariance: AbstractCovariance) -> None:
+    """Raise a ModelFileError unless roots have positive diagonals, and all that follows from them is finite."""
+    roots = covariance.roots
+    on_diagonal = np.eye(roots.shape[-1], dtype=np.bool_) if covariance.form in ("full", "tied") else True
+    if (on_diagonal & (roots <= 0)).any():
+        raise ModelFileError("its roots do not have a positive diagonal")
+    _refuse("roots", roots, np.abs(roots) >= LARGEST_ROOT, f"squares of numbers from {LARGEST_ROOT:g} on overflow")
+    _refuse("roots", roots, on_diagonal & (roots < LEAST_ROOT), f"squares of numbers below {LEAST_ROOT:g} underflow")
+    if not (np.isfinite(covariance.factors()).all() and np.isfinite(covariance.log_det()).all()):
+        raise ModelFileError("roots has columns so unequal that their inverse overflows")
+    if not np.isfinite(covariance.covariances).all():
+        raise ModelFileError("roots has numbers whose products overflow")
+
+
+def _refuse(name: str, values: FloatArray, bad: BoolArray, reason: str) -> None:
+    """Raise a ModelFileError that names the first bad entry, if there is one."""
+    where = np.argwhere(bad)
+    if len(where):
+        place = "".join(f"[{position}]" for position in where[0])
+        raise ModelFileError(f"{name}{place} is {values[tuple(where[0])]}: {reason}")
 
 
 def _size(document: dict[str, Any], name: str) -> int:
@@ -159,9 +175,3 @@ def _names(document: dict[str, Any], n_features: int) -> tuple[str, ...] | None:
     if not isinstance(names, list) or len(names) != n_features or not all(isinstance(name, str) for name in names):
         raise ModelFileError(f"feature_names is not a list of {n_features} names")
     return tuple(names)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -1,5 +1,6 @@
-"""A progress bar in a terminal or a notebook."""
+"""A progress bar in a terminal or a notebook, and two lines elsewhere."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+LONG = 20.0
+"""Seconds after which a line is written where no bar can be shown."""
 
 
 class Update(Protocol):
@@ -22,9 +26,13 @@ def progress_bar(
     *,
     shown: bool = True,
     after: float = 0.0,
+    line_after: float | None = None,
     console: "Console | None" = None,
 ) -> Iterator[Update]:
-    """Show a progress bar on stderr while the body runs; outside a terminal or notebook show nothing.
+    """Show a progress bar on stderr while the body runs.
+
+    Outside a terminal or notebook, a line says that the body is running if it takes long, and another one that it has
+    ended.
 
     Parameters
     ----------
@@ -36,6 +44,8 @@ def progress_bar(
         Whether to show a bar.
     after : float
         Delay in seconds before the bar appears.
+    line_after : float, optional
+        The same for the line outside a terminal or notebook; by default `LONG`.
     console : Console, optional
         Console to draw on; by default one on stderr.
 
@@ -51,11 +61,14 @@ def progress_bar(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = console or Console(stderr=True)
+    if not (console.is_terminal or console.is_jupyter):
+        with _lines(description, total, LONG if line_after is None else line_after, console) as count:
+            yield count
+        return
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     if total is None:
         del columns[2]
-    disable = not (console.is_terminal or console.is_jupyter)
-    bar = Progress(*columns, console=console, transient=True, disable=disable)
+    bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task(description, total=total)
     began = time.monotonic()
 
@@ -70,6 +83,34 @@ def progress_bar(
         yield update
     finally:
         bar.stop()
+
+
+@contextmanager
+def _lines(description: str, total: int | None, line_after: float, console: "Console") -> Iterator[Update]:
+    """Write a line when the body has run for ``line_after`` seconds, and one at its end."""
+    began, done = time.monotonic(), 0
+
+    def update(description: str | None = None, advance: int = 1) -> None:
+        nonlocal done
+        done += advance
+
+    def say(text: str) -> None:
+        console.print(f"{description}: {text}", markup=False, soft_wrap=True)
+
+    def say_running() -> None:
+        share = "" if total is None else f"{done} of {total} done "
+        say(f"{share}after {time.monotonic() - began:.0f} s, still running")
+
+    timer = threading.Timer(line_after, say_running)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield update
+    finally:
+        timer.cancel()
+        if time.monotonic() - began >= line_after:
+            timer.join()
+            say(f"ended after {time.monotonic() - began:.0f} s")
 
 
 def _ignore(description: str | None = None, advance: int = 1) -> None:

@@ -1,14 +1,27 @@
-"""Types used in annotations."""
+"""Types used in annotations.
 
-from typing import Any, Literal
+At run time the arrays are plain ``numpy.ndarray`` and `ArrayLike` is a class of its own, because ``help`` would show
+NumPy's definitions in full.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-Rows = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from numpy.typing import ArrayLike as ArrayLike
+
+    FloatArray = npt.NDArray[np.float64]
+    IntArray = npt.NDArray[np.int64]
+    BoolArray = npt.NDArray[np.bool_]
+    Rows = npt.NDArray[Any]
+else:
+
+    class ArrayLike:
+        """Anything that `numpy.asarray` accepts: arrays, numbers, nested sequences of numbers."""
+
+    FloatArray = IntArray = BoolArray = Rows = np.ndarray
 
 Form = Literal["full", "tied", "diagonal", "spherical"]
 """Form of factors: a triangle per component, one shared triangle, a vector per component, or a number per component."""

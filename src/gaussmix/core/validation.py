@@ -1,6 +1,5 @@
 """Validation of user input: X and sample_weight."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -8,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.number_checks import as_numbers, check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 
 LARGEST = 1e150
 """Bound on absolute values: sums of squares of larger numbers may overflow."""
+
+LARGEST_TOTAL = 1e303
+"""Weights whose sum is as large overflow where they are multiplied by log densities and summed."""
 
 _BLOCK = 1 << 14  # rows checked at a time, so that they stay in cache
 
@@ -40,13 +43,12 @@ def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows
     """
     if names is not None:
         X = _columns_named(X, names)
-    rows = np.asarray(X)
+    rows = np.asarray(check_numbers(X))
     if rows.dtype.type not in KEPT_TYPES:
-        try:
-            with naming_columns(X):
-                rows = rows.astype(np.float64)
+        try:  # pandas has a missing value of its own
+            rows = X.to_numpy(np.float64, na_value=np.nan) if hasattr(X, "iloc") else rows.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"X must be numbers: {error}") from error
+            raise _column_error(X, error) or ValueError(f"X must be numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
     require_finite(rows, X)
@@ -70,29 +72,32 @@ def naming_columns(X: Any) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        if isinstance(X, str | PathLike):
-            raise ValueError(
-                f"X must be rows of numbers, got a path: read it first, pandas.read_csv({str(X)!r})"
-            ) from error
-        for name in getattr(X, "columns", ()):
-            try:
-                np.asarray(X[name], dtype=np.float64)
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"column {name!r} of X does not hold numbers ({error}): choose columns that do, such as "
-                    'X.select_dtypes("number") in pandas'
-                ) from error
-        raise
+        found = _column_error(X, error)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _column_error(X: Any, error: Exception) -> ValueError | None:
+    """What to say of a path, or of the first column that does not become numbers; None of anything else."""
+    if isinstance(X, str | PathLike):
+        return ValueError(f"X must be rows of numbers, got a path: read it first, pandas.read_csv({str(X)!r})")
+    for name in getattr(X, "columns", ()):
+        try:
+            np.asarray(X[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            return ValueError(
+                f"column {name!r} of X does not hold numbers ({error}): choose columns that do, such as "
+                'X.select_dtypes("number") in pandas'
+            )
+    return None
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     """Return sample weights as an (n,) array, nonnegative and not all zero; None stays None."""
     if sample_weight is None:
         return None
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must be numbers: {error}") from error
+    weights = as_numbers(sample_weight, "sample_weight")
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.ndim != 1:
@@ -106,8 +111,10 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
         )
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not math.isfinite(total):
-        raise ValueError("sample_weight has a sum that overflows: divide the weights by the largest")
+    if not total < LARGEST_TOTAL:
+        raise ValueError(
+            f"sample_weight has the sum {total:g}, with which sums over rows overflow: divide the weights by their mean"
+        )
     if not weights.any():
         raise ValueError("sample_weight is zero for every row: give some rows a positive weight")
     return weights

@@ -39,8 +39,9 @@ def advice_for_fit(facts: dict[str, Any]) -> list[str]:
 
 def _columns(rows: dict[str, Any]) -> list[str]:
     dropped = [*rows["constant"], *(found["column"] for found in rows["duplicates"])]
-    dropped = dropped or [found["column"] for found in rows["collinear"]]
-    dropped += rows["ordered"]
+    dropped = dropped or [found["column"] for kind in ("collinear", "products") for found in rows[kind]]
+    others = [found["column"] for found in rows.get("not_numbers", [])]
+    dropped = others + dropped + rows["ordered"]
     return [f"Leave out {join_words(dropped, _MOST_COLUMNS)}."] if dropped else []
 
 

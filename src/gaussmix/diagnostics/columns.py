@@ -6,14 +6,13 @@ import numpy as np
 
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.diagnostics.collinearity import condition_of, determined_columns, products
 from gaussmix.diagnostics.distributions import distribution_facts
 
 _REPEATS = 1e-10  # 1 - |correlation|; smaller values are rounding
-_COLLINEAR = 1e3  # variance inflation factor: the others explain all but a thousandth of the variance
 _ORDERED_ROWS = 20  # the probability that random values are ordered is 2 / 20!
 _STEPS_EQUAL, _ROUNDING = 1e-6, 4 * float(np.finfo(np.float64).eps)  # of a step, and of a value
 _MOST_FEATURES = 1_000  # for more, no correlation matrix is computed
-_SHARE = 0.05  # share of the greatest coefficient; columns with smaller ones are not named
 _FEW_VALUES, _COMMON = 20, 0.2
 
 
@@ -34,13 +33,18 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
     for at in varying:
         for kind, found in _values(rows[:, at]).items():
             facts[kind].append({"column": names[at], **found})
-    facts.update(duplicates=[], collinear=[], condition=None)
+    facts.update(duplicates=[], collinear=[], products=[], condition=None)
     if 2 <= len(varying) <= _MOST_FEATURES:
         standard = centered[:, varying] / deviations[varying]
         correlations = (standard * shares[:, None]).T @ standard
         kept = _duplicates(facts["duplicates"], rows, varying, correlations, names)
         some_names = tuple(names[at] for at in varying[kept])
-        _collinear(facts, correlations[np.ix_(kept, kept)], len(rows), some_names)
+        some_correlations = correlations[np.ix_(kept, kept)]
+        facts["condition"] = condition_of(some_correlations, len(rows))
+        facts["collinear"] = determined_columns(some_correlations, len(rows), some_names)
+        determined = {found["column"] for found in facts["collinear"]}
+        left = [at for at in varying[kept] if names[at] not in determined]
+        facts["products"] = products(rows[:, left], weights, tuple(names[at] for at in left))
     return facts
 
 
@@ -99,29 +103,3 @@ def _duplicates(
             how = "equal" if np.array_equal(first, again) else linear
             found.append({"column": names[varying[second]], "repeats": names[varying[alike[0]]], "how": how})
     return kept
-
-
-def _collinear(facts: dict[str, Any], correlations: FloatArray, n: int, names: tuple[str, ...]) -> None:
-    """Add the condition number of the correlations, and columns that the others nearly determine, the worst first.
-
-    With ``P = inverse(correlations)``, column c is predicted by ``-P[c, o] / P[c, c]`` times the others, with
-    ``1 - R^2 = 1 / P[c, c]``: Belsley, Kuh and Welsch, Regression Diagnostics (1980), chapter 3.
-    """
-    if len(correlations) < 2 or n <= len(correlations):
-        return
-    values = np.linalg.eigvalsh(correlations)
-    facts["condition"] = float(values[-1] / max(values[0], np.finfo(np.float64).eps))
-    left = np.arange(len(correlations))
-    while len(left) > 1:
-        rounding = 1e-14 * len(left) * np.eye(len(left))
-        precision = np.linalg.inv(correlations[np.ix_(left, left)] + rounding)
-        worst = int(np.diagonal(precision).argmax())
-        inflation = float(precision[worst, worst])
-        if inflation < _COLLINEAR:
-            return
-        coefficients = np.abs(np.delete(precision[worst], worst))
-        others = np.delete(left, worst)
-        named = np.argsort(-coefficients)[: int((coefficients > _SHARE * coefficients.max()).sum())]
-        of = [names[others[at]] for at in sorted(named)]
-        facts["collinear"].append({"column": names[left[worst]], "of": of, "unexplained": 1 / inflation})
-        left = others

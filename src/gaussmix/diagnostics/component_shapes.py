@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
@@ -66,7 +66,7 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     scores = NativeEngine.of(rows).score_rows(mixture.whitened(), "scores")
     highest = np.diagonal(NativeEngine.of(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))
     shares = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)) * rows.explicit_weights[:, None]
-    limit = chi2.ppf(_INSIDE, mixture.n_features)
+    limit = chdtri(mixture.n_features, 1 - _INSIDE)
     deviations = np.sqrt(mixture.covariance.variances())
     facts: list[dict[str, Any]] = []
     for component, counts in enumerate(shares.T):

@@ -1,20 +1,20 @@
 """Trace of EM: the bound, the divergence and the log-likelihood at each step."""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_softmax
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.errors import DegenerateComponentWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import as_weighted_rows
+from gaussmix.core.warning_values import warn
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
 from gaussmix.fitting.stopping import Stop
@@ -74,9 +74,8 @@ class EMTrace:
         return len(self.bound)
 
 
-def trace_em(
-    X: npt.ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: npt.ArrayLike | None = None
-) -> EMTrace:
+@underflow_to_zero
+def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: ArrayLike | None = None) -> EMTrace:
     """Run plain EM from a mixture, and record the bound and the divergence at each step.
 
     EM maximizes the likelihood in the covariance structure of the start, without a prior and without acceleration, and
@@ -206,8 +205,8 @@ def _warn(steps: list[Step], start: Mixture) -> None:
                 f"collapsed in pass {number}: the rows do not vary in some direction. The variances were raised, at "
                 "most to a millionth of those of the other components. Use another start, or fewer components."
             )
-            warnings.warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(fallen), trouble), stacklevel=4)
         if lost.any():
             trouble = f"left without rows in pass {number}: the weight remains 0. Use another start."
-            warnings.warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=3)
+            warn(DegenerateComponentWarning(np.flatnonzero(lost), trouble), stacklevel=4)
         empty, collapsed = empty | step.empty, collapsed | step.collapsed

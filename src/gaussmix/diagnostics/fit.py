@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
@@ -42,7 +43,8 @@ class FitRecord:
     start_log_likelihoods : (s,) array, or None
         Final log-likelihoods of the starts that were not abandoned, in nats, best first.
     history : dict of arrays, or None
-        ``"seconds"``: the time since the fit began, at the start and after each iteration.
+        ``"seconds"``: the time since the fit began, at the start and after each iteration; None for the model of a
+        search over models.
     columns : ColumnReduction, or None
         Reduction of the columns, if some were left out.
     reduced : Mixture, or None
@@ -78,12 +80,13 @@ class FitRecord:
             result.fit.n_iter,
             result.update,
             np.array(result.optima),
-            result.history(),
+            None if result.is_last_run else result.history(),
             result.columns,
             result.reduced,
         )
 
 
+@underflow_to_zero
 def inspect_fit(
     mixture: Mixture, record: FitRecord | None, rows: Rows | None = None, row_weights: FloatArray | None = None
 ) -> Report:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
+from gaussmix.diagnostics.tables import describe_columns
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -78,11 +79,14 @@ class Report:
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
     yield Entry("rows", _size(rows), flagged=too_few_rows(rows))
+    if "n_given" in rows:
+        yield from (Entry(label, text, flagged=True) for label, text in describe_columns(rows))
     clauses = {
         "constant": [join_words(rows["constant"], _SHOWN)] if rows["constant"] else [],
         "ordered": [f"{name} increases or decreases with every row, as a row number does" for name in rows["ordered"]],
         "repeated": [f"{found['column']} {_REPEATS[found['how']]} {found['repeats']}" for found in rows["duplicates"]],
         "collinear": [_collinear(found) for found in rows["collinear"]],
+        "products": [_product(found) for found in rows["products"]],
         "few values": [
             f"{found['column']} has {found['n_distinct']} distinct values; {found['share']:.0%} of the rows have "
             f"{found['commonest']:g}"
@@ -114,13 +118,23 @@ def _size(rows: dict[str, Any]) -> str:
     ratio = rows["rows_per_parameter"]
     per = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
     columns, parameters = counted(rows["n_features"], "column"), counted(rows["n_parameters"], "free parameter")
-    return f"{rows['n_rows']:,}{weight} with {columns}, {per} for each of {parameters}{examined}"
+    complete = "" if rows.get("n_given", rows["n_rows"]) == rows["n_rows"] else f" complete of {rows['n_given']:,}"
+    return f"{rows['n_rows']:,}{complete}{weight} with {columns}, {per} for each of {parameters}{examined}"
 
 
 def _collinear(found: dict[str, Any]) -> str:
     share = found["unexplained"]
     rest = "up to rounding" if share < 1e-11 else f"except for {share:.2g} of its variance"
     return f"{found['column']} is a linear function of {join_words(found['of'], _SHOWN)}, {rest}"
+
+
+def _product(found: dict[str, Any]) -> str:
+    share = found["unexplained"]
+    rest = "up to rounding" if share < 1e-11 else f"except for {share:.2g} of its variance"
+    return (
+        f"{found['column']} is a product or ratio of {join_words(found['of'], _SHOWN)}: its logarithm is a linear "
+        f"function of theirs, {rest}"
+    )
 
 
 def _skewed(found: dict[str, Any]) -> str:
@@ -177,12 +191,15 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
 def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     components = facts["components"]
     yield _counts(components)
+    several_unpaid = sum(found["troubles"] == ["unpaid"] for found in components) > 1
     grouped: dict[str, list[int]] = {}
     for number, found in enumerate(components):
         troubles = [
             _TROUBLES[name].format(loss=found["loss_without"], own=found.get("own_parameters"))
             for name in found["troubles"]
         ]
+        if several_unpaid and found["troubles"] == ["unpaid"]:
+            troubles.append("remove one and fit again, because the others may then be worth theirs")
         if troubles:
             grouped.setdefault("; ".join(troubles), []).append(number)
     for text, numbers in grouped.items():

@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines.distinct import estimated_distinct
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.row_sampling import Subsample, fixed_subsample
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.text import default_names, join_words
@@ -16,6 +17,7 @@ from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
 from gaussmix.diagnostics.columns import column_facts, is_ordered
 from gaussmix.diagnostics.report import Report
+from gaussmix.diagnostics.tables import numeric_part
 
 _FAR, _NEIGHBORS = 5.0, 3
 _COMPARED = 2_000  # rows with which a candidate is compared
@@ -23,13 +25,16 @@ _START_ROWS = 100_000
 _SHOWN, _FEW_DISTINCT = 5, 0.2
 
 
+@underflow_to_zero
 def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, covariance_type: str = "full") -> Report:
     """Report what may cause problems in a fit to these rows.
 
     Parameters
     ----------
     X : (n, d) array-like or table
-        The rows. If there are more than about 100,000, a subsample is examined, and the report says so.
+        The rows. If there are more than about 100,000, a subsample is examined, and the report says so. Columns of a
+        table may have words, dates or missing cells, and arrays NaN: the report has a line for each such column, and
+        the columns of numbers are examined in the rows that are complete.
     sample_weight : (n,) array-like, optional
         Nonnegative weights; a weight of 2 counts as two equal rows.
     n_components : int, default=1
@@ -45,7 +50,7 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     Raises
     ------
     ValueError
-        If a value is not a finite number; the message names its row and column.
+        If no column has numbers, if an array has words, or if the square of a number would overflow.
 
     Examples
     --------
@@ -55,18 +60,21 @@ def inspect_rows(X: Any, sample_weight: Any = None, *, n_components: int = 1, co
     >>> round(report.facts["rows"]["rows_per_parameter"], 1)
     24.7
     """
-    names = getattr(X, "columns", None)
-    given = np.asarray(X)
-    if given.ndim != 2 or given.shape[0] < 1 or given.shape[1] < 1:
-        raise ValueError(f"X must have the shape (n, d), got {given.shape}; a single column is X[:, None]")
-    values = as_rows(given, given.shape[1])
-    weights = check_sample_weight(sample_weight, len(values))
-    rows = WeightedRows(values, weights, None if names is None else tuple(map(str, names)))
+    part = numeric_part(X)
+    values = as_rows(part.values, part.values.shape[1])
+    weights = check_sample_weight(sample_weight, part.facts["n_given"])
+    if weights is not None and part.positions is not None:
+        weights = check_sample_weight(weights[part.positions], len(values))
+    rows = WeightedRows(values, weights, part.names)
     covariance_class(covariance_type)
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}")
     facts = row_facts(rows, n_components, covariance_type)
-    facts["memory"] = _memory(given, n_components, covariance_type)
+    facts["memory"] = _memory(part.values, n_components, covariance_type)
+    worst = facts["outliers"]["worst_row"]
+    if worst is not None and part.positions is not None:
+        facts["outliers"]["worst_row"] = int(part.positions[worst])
+    facts |= part.facts
     return Report({"rows": facts, "advice": advice_for_rows(facts)})
 
 

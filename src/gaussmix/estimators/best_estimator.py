@@ -1,5 +1,6 @@
 """Fitted estimator of the best model of a search."""
 
+from dataclasses import replace
 from typing import Any
 
 from gaussmix.core.rows import WeightedRows
@@ -40,8 +41,11 @@ def estimator_of_cell(
     assert cell.update is not None
     assert cell.soundness is not None
     search = SearchResult(cell.fit, cell.update, cell.soundness, (cell.fit.moments.log_likelihood,))
-    reason = f"Found by a search over models, from {cell.origin}. Last run: {cell.fit.reason}"
-    result = FitResult.of(search, rows, columns, reason)
+    reason = (
+        f"Chosen by a search over models. The best start of this model was {cell.origin}; no special case of it in the "
+        f"search has a higher likelihood. Last run: {cell.fit.reason}"
+    )
+    result = replace(FitResult.of(search, rows, columns, reason), is_last_run=True)
     estimator = GaussianMixture(
         cell.n_components,
         covariance_type=cell.covariance_type if columns is None else result.mixture.covariance_type,

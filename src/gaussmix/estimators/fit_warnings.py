@@ -1,7 +1,5 @@
 """Warnings about problems of a fit, with the components."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -9,6 +7,7 @@ from gaussmix.core.errors import DegenerateComponentWarning, NearRelationWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import default_names
+from gaussmix.core.warning_values import warn
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.near_relations import find_near_relation
 from gaussmix.fitting.redundant_columns import ColumnReduction
@@ -23,11 +22,7 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
             "Best performing initialization did not converge. Try different init parameters, or increase "
             "max_iter, tol, or check for degenerate data. "
         )
-        warnings.warn(
-            fit.reason if fit.stop.is_cut_short else remedy + fit.reason,
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        warn(ConvergenceWarning(fit.reason if fit.stop.is_cut_short else remedy + fit.reason), stacklevel=4)
     nobody = np.zeros(len(soundness.empty), dtype=np.bool_)
     collapsed, ridged, empty = nobody, nobody, soundness.empty
     if fit.last_step is not None:
@@ -65,7 +60,7 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
     ):
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning
-            warnings.warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
+            warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
 
 
 def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, mixture: Mixture) -> None:
@@ -87,7 +82,7 @@ def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, m
     positions = np.arange(rows.n_features) if columns is None else columns.kept
     known = default_names(rows.n_features) if rows.names is None else rows.names
     said = relation.describe([known[at] for at in positions])
-    warnings.warn(NearRelationWarning(positions[relation.column], relation.exceptions, said), stacklevel=4)
+    warn(NearRelationWarning(positions[relation.column], relation.exceptions, said), stacklevel=4)
 
 
 def _is_nearly_singular(mixture: Mixture) -> bool:

@@ -10,9 +10,10 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.core.validation import check_sample_weight, require_finite
+from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.selection.criteria import CRITERIA
 
 
@@ -33,7 +34,8 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         Returns
         -------
         (n,) array
-            Numbers of components, from 0.
+            Numbers of components, from 0, in the order of the rows. It is an array also for a table, and with any
+            ``set_output``, as in scikit-learn.
         """
         return assign_rows(self._engine(X), self.mixture_.whitened(), "labels")
 
@@ -91,7 +93,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         X : (n, d) array-like or table
             Rows with the columns of the fit.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: labels do not change the score.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -253,7 +255,9 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
     def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
         options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
-        values = validate_data(self, X, **options)
+        rows = check_numbers(X)
+        with naming_columns(X):
+            values = validate_data(self, rows, **options)
         require_finite(values, X)
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else tuple(map(str, names))

@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -15,11 +14,12 @@ from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
-from gaussmix.core.errors import DegenerateDataWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
-from gaussmix.core.validation import naming_columns
+from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
@@ -31,7 +31,8 @@ from gaussmix.estimators.parameter_checks import (
     with_given_parameters,
 )
 from gaussmix.estimators.rollback import restored_on_failure
-from gaussmix.fitting.em import Fit, Progress
+from gaussmix.estimators.verbose import VerbosePrinter
+from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
@@ -87,7 +88,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     warm_start : bool, default=False
         Continue from the parameters of the previous fit.
     verbose : int, default=0
-        1 prints the starts and some iterations, 2 also gains.
+        1 prints the runs and some iterations, 2 also gains.
     verbose_interval : int, default=10
         Number of iterations between printed ones.
     callback : callable, optional
@@ -210,7 +211,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             At least ``n_components`` rows of finite numbers. float64, float32, uint8 and uint16 are not copied, except
             for distinct rows if rows repeat three times or more on average.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -235,7 +237,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         DegenerateDataWarning
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
         return self
 
@@ -247,7 +249,8 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         X : (n, d) array-like or table
             Rows to fit and to label.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: a mixture is fitted without labels. Labels to start from are
+            ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -256,30 +259,28 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"):
+        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self.mixture_.whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
         check_gaussian_mixture(self)
-        with naming_columns(X):
-            rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
         require_enough_rows(rows, self.n_components)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
-        starts = self._given_starts(previous, rng)
+        printer = VerbosePrinter(self.verbose, self.verbose_interval)
+        starts = self._given_starts(previous, rng, printer)
+        settings = self._settings(starts, previous, self._watcher(printer))
         reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
-        result = fit_mixture(rows, self._settings(starts, previous), rng, starts=starts, reduce_columns=reduces)
+        result = fit_mixture(rows, settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         if result.columns is not None:
-            columns = result.columns
-            warnings.warn(
-                DegenerateDataWarning(columns.dropped, columns.describe(rows.names), rows.shape), stacklevel=3
-            )
+            warn(result.columns.warning(rows.names, rows.shape), stacklevel=3)
         if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
@@ -309,7 +310,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             )
         return previous
 
-    def _given_starts(self, previous: FitResult | None, rng: Random) -> GivenStarts | None:
+    def _given_starts(self, previous: FitResult | None, rng: Random, printer: VerbosePrinter) -> GivenStarts | None:
         """Return how starts are made, or None for a search."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
         if is_auto and not self._has_parameters_init and previous is None:
@@ -320,9 +321,11 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
-        return GivenStarts(draw, before, self._print_end, are_drawn)
+        return GivenStarts(draw, before, printer.print_end, are_drawn)
 
-    def _settings(self, starts: GivenStarts | None, previous: FitResult | None) -> FitSettings:
+    def _settings(
+        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None]
+    ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
             n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
@@ -330,7 +333,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             max_iter=self.max_iter,
             acceleration=self.acceleration,
             deadline=math.inf if self.time_budget is None else time.perf_counter() + float(self.time_budget),
-            watch=self._watch,
+            watch=watch,
         )
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
@@ -344,25 +347,20 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
                 membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
             else:
+                require_unmasked(self.init_params, "init_params")
                 membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
-    def _print_end(self, fit: Fit) -> None:
-        if self.verbose:
-            print(f"Initialization {'converged' if fit.stop is Stop.CONVERGED else 'did not converge'}.")
+    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None]:
+        def watch(progress: Progress) -> None:
+            if self.callback is not None:
+                self.callback(progress)
+            printer.watch(progress)
 
-    def _watch(self, progress: Progress) -> None:
-        if self.callback is not None:
-            self.callback(progress)
-        if not self.verbose:
-            return
-        if progress.n_iter == 0:
-            print(f"Initialization {progress.start}")
-        elif progress.n_iter % self.verbose_interval == 0:
-            gain = f"\t gain {progress.gain:.5g}" if self.verbose > 1 else ""
-            print(f"  Iteration {progress.n_iter}\t mean log-likelihood {progress.log_likelihood:.8g}{gain}")
+        return watch
 
+    @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 

@@ -2,26 +2,34 @@
 
 import math
 import time
-import warnings
 from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.environment import one_blas_thread
-from gaussmix.core.errors import DegenerateDataWarning, DoubtfulModelWarning
+from gaussmix.core.errors import DoubtfulModelWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
-from gaussmix.core.validation import naming_columns
+from gaussmix.core.warning_values import warn
+from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
-from gaussmix.estimators.parameter_checks import require_integer, require_reg_covar, require_time_budget
+from gaussmix.estimators.parameter_checks import (
+    refuse_unknown,
+    require_flag,
+    require_integer,
+    require_n_jobs,
+    require_reg_covar,
+    require_time_budget,
+)
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.fitting.refit import FitFailedError
 from gaussmix.selection.cells import Cell
@@ -44,7 +52,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     Parameters
     ----------
     n_components : iterable of int or int, default=(1, 2, ..., 9)
-        Numbers of components, such as ``range(1, 10)``.
+        Numbers of components, such as ``range(1, 10)``. A single int is the only number tried.
     covariance_types : "all", "sklearn", str or list of str, default="all"
         "all" is the fourteen models of Celeux and Govaert (1995), EII to VVV; for one column there are two, E and V.
         "sklearn" is "full", "tied", "diag" and "spherical". Or names from both.
@@ -113,6 +121,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     (272,)
     """
 
+    @refuse_unknown
     def __init__(
         self,
         n_components: Iterable[int] | int = tuple(range(1, 10)),
@@ -149,7 +158,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         X : (n, d) array-like or table
             At least two rows of finite numbers.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Numbers of rows: a weight of 2 counts as two equal rows, also in the ``n`` of the criteria.
 
@@ -176,7 +185,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             model covers them, with "full" covariances. If there are no more distinct rows than columns, only constant
             columns are left out, and models with correlations fail.
         """
-        with restored_on_failure(self, "results_"):
+        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, self.n_components, self.covariance_types, {})
         return self
 
@@ -214,7 +223,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         numbers = sorted({spec.n_components for spec in self.cells_}) if n_components is None else n_components
         types = self._types if covariance_types is None else covariance_types
         known = {spec: cell for spec, cell in self.cells_.items() if cell.fit is not None}
-        with restored_on_failure(self, "results_"):
+        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, numbers, types, known)
         return self
 
@@ -226,7 +235,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         X : (n, d) array-like or table
             Rows to fit and to label.
         y : ignored
-            Present for scikit-learn's pipelines.
+            Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -237,6 +246,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
+    @underflow_to_zero
     def why(self) -> Explanation:
         """Explain the choice; ``print(search.why())`` shows the text.
 
@@ -251,6 +261,24 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
 
+    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+        """Report on the fit of the chosen model, as `GaussianMixture.report` does.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table, optional
+            The rows of the fit.
+        sample_weight : (n,) array-like, optional
+            The weights of the fit.
+
+        Returns
+        -------
+        Report
+            ``str(report)`` is its text, ``report.facts`` its numbers.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.report(X, sample_weight)
+
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]
         """The mixture of the chosen model."""
@@ -260,9 +288,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         began = time.perf_counter()
         self._check_parameters()
         sizes = _numbers_of_components(numbers)
-        with naming_columns(X):
-            options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
-            rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
+        options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
+        rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:
             raise ValueError(
                 f"extend needs the rows and weights of the fit, in the same order, with shape {self._fingerprint[0]}; "
@@ -353,10 +380,10 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         missing = [spec for spec in sorted(candidates) if spec not in held_out]
         n_folds = min(self.n_folds, rows.rows.n_rows)
         seed = self.random_state if isinstance(self.random_state, int) else 0  # extensions use the folds of the fit
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_held_out)(candidates[spec], rows, n_folds, seed) for spec in missing
-        )
-        return held_out | dict(zip(missing, found, strict=True))
+        with mapped_in_threads(
+            lambda spec: _held_out(candidates[spec], rows, n_folds, seed), missing, self.n_jobs
+        ) as results:
+            return held_out | dict(zip(missing, results, strict=True))
 
     def _error_of_margin(self, results: SelectionTable) -> float:
         """Return the standard error of the difference between the held-out deviances of the best two models."""
@@ -371,17 +398,13 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
 
     def _warn(self, rows: SearchRows, n_missing: int, n_wanted: int) -> None:
         if n_missing:
-            warnings.warn(
-                f"time_budget ended the search: {n_missing} of {n_wanted} models were not fitted; extend(X) continues",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            missing = f"{n_missing} of {n_wanted} models were not fitted"
+            warn(ConvergenceWarning(f"time_budget ended the search: {missing}; extend(X) continues"), stacklevel=4)
         if rows.columns is not None:
-            reasons = rows.columns.describe(rows.rows.names)
-            warnings.warn(DegenerateDataWarning(rows.columns.dropped, reasons, rows.rows.shape), stacklevel=4)
+            warn(rows.columns.warning(rows.rows.names, rows.rows.shape), stacklevel=4)
         warn_of_near_relation(rows.rows, rows.columns, self.mixture_)
         if not self.results_.is_sound.any():
-            warnings.warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
+            warn(DoubtfulModelWarning(self.reason_), stacklevel=4)
 
     def _check_parameters(self) -> None:
         if self.criterion not in CRITERIA:
@@ -389,6 +412,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         require_reg_covar(self.reg_covar)
         require_time_budget(self.time_budget)
         require_integer("n_folds", self.n_folds, 2)
+        require_n_jobs(self.n_jobs)
+        require_flag("progress", self.progress)
 
 
 def _numbers_of_components(numbers: Any) -> tuple[int, ...]:

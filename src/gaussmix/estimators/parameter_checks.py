@@ -1,23 +1,48 @@
 """Validation of the parameters of estimators."""
 
 import math
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from inspect import signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from gaussmix.components.matching import ORDERS
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.mixture import Mixture, check_weights
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.settings import PENALTIES
 
+P = ParamSpec("P")
+
 
 def require_integer(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
+
+
+def require_verbose(verbose: Any) -> None:
+    """Raise a ValueError unless it is a truth value or a whole number, at least 0."""
+    if not isinstance(verbose, bool | np.bool_ | Integral) or verbose < 0:
+        raise ValueError(f"verbose must be a whole number, at least 0, or a truth value; got {verbose!r}")
+
+
+def require_flag(name: str, value: Any) -> None:
+    """Raise a ValueError unless it is True or False, or 1 or 0."""
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise ValueError(f"{name} must be True or False; got {value!r}")
+
+
+def require_n_jobs(n_jobs: Any) -> None:
+    """Raise a ValueError unless it is a number of threads as joblib counts, or None."""
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(f"n_jobs must be a number of threads, -1 for all processors, or None; got {n_jobs!r}")
 
 
 def require_nonnegative(name: str, value: Any) -> None:
@@ -56,6 +81,8 @@ def check_gaussian_mixture(estimator: Any) -> None:
     """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
     covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
+    require_verbose(estimator.verbose)
+    require_flag("warm_start", estimator.warm_start)
     require_integer("verbose_interval", estimator.verbose_interval, 1)
     if estimator.max_iter != "auto":
         require_integer("max_iter", estimator.max_iter, 0)
@@ -89,6 +116,22 @@ def require_order(order_by: Any, names: tuple[str, ...] | None, n_features: int)
         raise ValueError(f"order_by must be a position below {n_features}, the number of features; got {order_by}")
 
 
+def refuse_unknown(init: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor refuse unknown parameters with a TypeError that names the one that was meant."""
+    known = signature(init).parameters
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        for name in kwargs:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else f": its parameters are {', '.join([*known][1:])}"
+                raise TypeError(f"{type(args[0]).__name__} has no parameter {name!r}{hint}")
+        init(*args, **kwargs)
+
+    return checked
+
+
 def with_given_parameters(
     drawn: Mixture | None,
     structure: type[AbstractCovariance],
@@ -100,14 +143,14 @@ def with_given_parameters(
     """Return a start with the given parameters, and drawn values for those not given."""
     n_components, n_features = shape
     if weights is not None:
-        weights = check_weights(np.array(weights, dtype=np.float64), n_components)
+        weights = check_weights(as_numbers(weights, "weights_init"), n_components)
     if means is not None:
-        means = np.array(means, dtype=np.float64)
+        means = as_numbers(means, "means_init")
         _require_shape(means, shape, "means")
         if not np.isfinite(means).all():
             raise ValueError("means_init must be finite")
     if precisions is not None:
-        precisions = np.array(precisions, dtype=np.float64)
+        precisions = as_numbers(precisions, "precisions_init")
         _require_shape(precisions, structure.root_shape(*shape), f"{structure.name} precision")
         covariance = structure.from_precisions(precisions, n_components, n_features)
     if drawn is None:

@@ -12,6 +12,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, is_model
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -104,6 +105,7 @@ class BatchFit:
         return Mixture(self.weights[run], self.means[run], self.structure.from_dense_roots(self.roots[run]))
 
 
+@underflow_to_zero
 def fit_em_batch(
     rows: WeightedRows,
     structure: type[AbstractCovariance],

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gaussmix.core.engines import AbstractEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import IntArray
@@ -185,6 +186,7 @@ class Fit:
         )
 
 
+@underflow_to_zero
 def fit_em(
     engine: AbstractEngine,
     update: AbstractUpdate,

@@ -9,6 +9,7 @@ import numpy as np
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
 from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting.acceleration import Accelerator
@@ -22,6 +23,8 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop
+
+_HUGE_WEIGHT = 1e150  # weights of such a mean are divided by it: their products with squares overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,7 @@ class GivenStarts:
     are_drawn: bool
 
 
+@underflow_to_zero
 def fit_mixture(
     rows: WeightedRows,
     settings: FitSettings,
@@ -77,7 +81,8 @@ def fit_mixture(
     columns = ColumnReduction.of(rows, structure_of(settings.structure.form).name) if reduce_columns else None
     kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
     if rows.weights is not None:
-        kept = replace(kept, weights=rows.weights / min(1.0, rows.weights[rows.weights > 0].mean()))
+        mean = float(rows.weights[rows.weights > 0].mean())
+        kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
     distinct = distinct_rows(kept)
     engine = NativeEngine.of(kept if distinct is None else distinct)
     with one_blas_thread(*rows.shape):

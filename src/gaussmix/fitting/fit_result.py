@@ -37,6 +37,8 @@ class FitResult:
         Reduction of the columns, if redundant columns were left out.
     reason : str
         Reason for the end of the fit, as a sentence.
+    is_last_run : bool
+        Whether the run only completes a search over models, so that its time is not that of the fit.
     """
 
     mixture: Mixture
@@ -47,6 +49,7 @@ class FitResult:
     optima: tuple[float, ...]
     columns: ColumnReduction | None
     reason: str
+    is_last_run: bool = False
 
     @classmethod
     def of(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
@@ -142,15 +144,35 @@ def mixture_from_membership(
     return update.begin(start, moments).mixture
 
 
+def _labels_from_user(given: Rows, n_components: int) -> IntArray:
+    """(n,) the labels of a user; ValueError that names the first one that is no number of a component."""
+    expected = f"labels in init_params must be whole numbers from 0 to {n_components - 1}, one for every row"
+    if given.dtype.kind in "iub":
+        bad = (given < 0) | (given >= n_components)
+    elif given.dtype.kind == "f":
+        bad = ~((given >= 0) & (given < n_components) & (given == np.floor(given)))
+    else:
+        bad = np.array([not isinstance(label, Real) or label not in range(n_components) for label in given])
+    if not bad.any():
+        return given.astype(np.int64)
+    row = int(np.flatnonzero(bad)[0])
+    if isinstance(given[row], Real):
+        unknown = (
+            "; there is no label for an unknown component: leave such rows out, or pass responsibilities, with 1 / k "
+            "for all k components in these rows"
+        )
+        raise ValueError(f"{expected}; row {row} has {given[row]}{unknown if given[row] == -1 else ''}")
+    raise ValueError(
+        f"{expected}; row {row} has {given[row]!s:.40}. For names, pass numpy.unique(names, return_inverse=True)[1]"
+    )
+
+
 def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:
     """Return memberships of all rows from user input: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
     if given.shape == (rows.n_rows,):
-        labels = given.astype(np.int64)
-        if not (np.array_equal(labels, given) and (labels >= 0).all() and (labels < n_components).all()):
-            raise ValueError(f"labels in init_params must be whole numbers from 0 to {n_components - 1}")
-        return Membership(rows, n_components, labels=labels)
+        return Membership(rows, n_components, labels=_labels_from_user(given, n_components))
     if given.shape == (rows.n_rows, n_components):
-        shares = given.astype(float)
+        shares = as_numbers(given, "responsibilities in init_params")
         sums = shares.sum(axis=1, keepdims=True)
         if not (np.isfinite(shares).all() and (shares >= 0).all() and (sums > 0).all()):
             raise ValueError("responsibilities in init_params must be nonnegative with a positive sum in every row")

@@ -17,7 +17,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
 _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
 _RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
-_LEAST = float(np.nextafter(0.0, 1.0))  # avoids 0 / 0
+_LEAST = math.ulp(0.0)  # avoids 0 / 0
 _FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
 

@@ -20,6 +20,7 @@ from scipy.linalg import lapack, solve_triangular
 from gaussmix.core.covariance import covariance_class, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.errors import DegenerateDataWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import default_names, join_words
@@ -56,6 +57,8 @@ class ColumnReduction:
         Standard deviation of a dropped column about its function: the root of 1e-9 of its variance. For a constant
         column it is the root of 1e-9 of its squared value, and of 1e-9 if the value is zero. At least 1e-153, whose
         square has an inverse.
+    underflowing : tuple of int
+        Positions of columns that vary, but whose variance is no normal number; they count as constant.
     """
 
     covariance_type: str
@@ -65,6 +68,7 @@ class ColumnReduction:
     scales: FloatArray
     coefficients: FloatArray
     deviations: FloatArray
+    underflowing: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, rows: WeightedRows, covariance_type: str) -> Self | None:
@@ -91,6 +95,11 @@ class ColumnReduction:
         -------
         ColumnReduction or None
             None if no column is redundant.
+
+        Raises
+        ------
+        ValueError
+            When the variances of all columns that vary underflow.
         """
         if rows.weights is not None:  # sums of weights times squares neither overflow nor underflow
             rows = replace(rows, weights=np.ldexp(rows.weights, -np.frexp(rows.weights.max())[1]))
@@ -108,6 +117,9 @@ class ColumnReduction:
         columns, _ = _columns(engine, columns.means, scales, epsilon, correlated)
         constant = columns.constant
         varying = np.flatnonzero(~constant)
+        underflowing = tuple(np.flatnonzero(columns.underflowing).tolist())
+        if underflowing and not varying.size:
+            raise ValueError(_about_underflow(underflowing, rows.names or default_names(len(constant))))
         kept = varying
         coefficients, limits = np.zeros((len(kept), len(constant))), np.zeros(len(constant))
         if not varying.size:
@@ -133,6 +145,7 @@ class ColumnReduction:
             columns.scales,
             coefficients[:, dropped],
             np.maximum(deviations, _LEAST_DEVIATION)[dropped],
+            underflowing,
         )
 
     def reduce(self, rows: Rows) -> Rows:
@@ -199,8 +212,27 @@ class ColumnReduction:
         lifted[:, self.dropped, self.dropped] = self.deviations
         return root_of_some(lifted, range(n_features)) if np.triu(lifted, 1).any() else lifted
 
+    def warning(self, names: Sequence[str] | None, shape: tuple[int, ...]) -> DegenerateDataWarning:
+        """Return the warning that names the columns.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Of all columns; by default ``x0, x1, ...``.
+        shape : tuple of int
+            Of the rows.
+
+        Returns
+        -------
+        DegenerateDataWarning
+            The warning.
+        """
+        known = default_names(shape[1]) if names is None else names
+        small = _about_underflow(self.underflowing, known) if self.underflowing else ""
+        return DegenerateDataWarning(self.dropped, self.describe(names), shape, small)
+
     def describe(self, names: Sequence[str] | None = None) -> list[str]:
-        """Return the reason for leaving out each column.
+        """Return the reason for leaving out each column, except for those that underflow.
 
         Parameters
         ----------
@@ -213,7 +245,11 @@ class ColumnReduction:
             A clause for each column.
         """
         known = default_names(len(self.kept) + len(self.dropped)) if names is None else names
-        return [self._describe(place, column, known) for place, column in enumerate(self.dropped.tolist())]
+        return [
+            self._describe(place, column, known)
+            for place, column in enumerate(self.dropped.tolist())
+            if column not in self.underflowing
+        ]
 
     def _describe(self, place: int, column: int, names: Sequence[str]) -> str:
         factors = self.coefficients[:, place]
@@ -227,6 +263,14 @@ class ColumnReduction:
             if slope * self.scales[column] == self.scales[other] and gap <= near:
                 return f"{names[column]} repeats {names[other]}"
         return f"{names[column]} is a linear function of {join_words((names[other] for other in others), 10)}"
+
+
+def _about_underflow(columns: Sequence[int], names: Sequence[str]) -> str:
+    """Say which columns of X are too small, and what to do."""
+    if len(columns) == 1:
+        return f"The spread of {names[columns[0]]} is so small that its square underflows: multiply this column of X."
+    named = join_words((names[column] for column in columns), 10)
+    return f"The spreads of {named} are so small that their squares underflow: multiply these columns of X."
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,9 +296,16 @@ class _Columns:
 
     @property
     def constant(self) -> BoolArray:
+        return self._rounded | (self.deviations < _LEAST_DEVIATION / self.scales)
+
+    @property
+    def underflowing(self) -> BoolArray:
+        return self.constant & ~self._rounded
+
+    @property
+    def _rounded(self) -> BoolArray:
         size = np.hypot(self.means / self.scales, self.deviations)
-        rounding = max(self.epsilon, 4 * _EPSILON) * size
-        return (self.deviations <= rounding) | (self.deviations < _LEAST_DEVIATION / self.scales)
+        return self.deviations <= max(self.epsilon, 4 * _EPSILON) * size
 
     def may_be_dependent(self, which: IntArray | None = None) -> bool:
         """Return whether columns (some or all) may depend on others: a pivot of the correlations is near rounding."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Seed
@@ -41,6 +42,7 @@ class Refit:
     log_likelihood: float
 
 
+@underflow_to_zero
 def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refit:
     """Run EM from a start to convergence.
 

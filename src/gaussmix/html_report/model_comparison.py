@@ -1,18 +1,18 @@
 """Comparison of a model with other numbers of components and covariance structures on the same rows."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from gaussmix.core.covariance import COVARIANCES, is_model
+from gaussmix.core.covariance import COVARIANCES, display_name, is_model
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.selection import criteria
 from gaussmix.selection.model_names import code_of
@@ -134,15 +134,14 @@ def compare_models(
         progress=progress,
     )
     interrupt = None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collected_warnings() as caught:
         try:
             search.fit(rows.values, sample_weight=rows.weights)
         except KeyboardInterrupt as pressed:
             if not hasattr(search, "results_"):
                 raise
             interrupt = pressed
-    notes = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
+    notes = tuple(dict.fromkeys(" ".join(str(warning).split()) for warning in caught))
     return compare_with_search(mixture, search, rows, notes), interrupt
 
 
@@ -170,7 +169,7 @@ def compare_with_search(
     return ModelComparison(
         search,
         rows.n_rows,
-        FitCriteria.of(f"{name} {k}", n_parameters, moments),
+        FitCriteria.of(f"{display_name(name, d)} {k}", n_parameters, moments),
         dropped,
         FitCriteria.from_table(table, same[0]) if has_refit else None,
         notes,

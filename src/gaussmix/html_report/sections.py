@@ -1,11 +1,13 @@
 """Sections of the report as markup."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
 
 from gaussmix.components.merging import merge_components
+from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
@@ -33,6 +35,8 @@ _MOST_FEATURES = 100
 _MOST_NOTES = 8
 _FAR, _CHANCE = 2.0, 0.05  # standard deviations of one feature; probability of as great a Mahalanobis distance
 _LONG = 1e12
+_TOLERANCE = 0.01  # nats between runs that end at the same optimum
+_OVERLAP = 0.05
 _SHADES = (0.5, 1.25)  # standard deviations of a feature from which a mean is shaded lightly, and darkly
 _MARKS = {BEST: "best", DOUBTFUL: "doubtful", FAILED: "failed"}
 _LETTERS = {
@@ -51,8 +55,7 @@ def describe_structure(mixture: Mixture) -> str:
         words.append(_LETTERS["shape"][shape])
         if shape != "I":
             words.append(_LETTERS["orientation"][orientation])
-    name = structure.name if structure.name == structure.letters else f"{structure.name} ({structure.letters})"
-    return f"{name}: {', '.join(words)}"
+    return f"{display_name(structure.name, mixture.n_features)}: {', '.join(words)}"
 
 
 def lead(data: ModelAndRows, scores: RowScores) -> Markup:
@@ -94,6 +97,7 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
     texts, shades = format_means(mixture), _shades(data.standardized_means)
     cells = [list(zip(*lines, strict=True)) for lines in zip(texts, shades, strict=True)]
     caption = (
+        "Assigned rows: the rows of which the component is the most probable one (the diagnostics sum probabilities). "
         "Mean ± standard deviation. Shaded cells: the mean is above (orange) or below (blue) that of the mixture by "
         f"more than {_SHADES[0]:g} or {_SHADES[1]:g} standard deviations of the mixture. "
     )
@@ -107,14 +111,14 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
         if k > 1:
             caption += explained
             lines.append([between, "", "", *(f"{100 * share:.0f} %" for share in separation)])
-        return data_table(caption, ["component", "weight", "rows", *data.names], lines)
+        return data_table(caption, ["component", "weight", "assigned rows", *data.names], lines)
     shown = data.separating_features(_MOST_FEATURES)
     tables = []
     caption += explained
     for part in parts(k, _MOST_MEANS):
         lines = [
             ["weight", "", *(f"{mixture.weights[at]:.4f}" for at in part)],
-            ["rows", "", *(_count(scores.counts[at]) for at in part)],
+            ["assigned rows", "", *(_count(scores.counts[at]) for at in part)],
         ]
         lines += [
             [data.names[feature], f"{100 * separation[feature]:.0f} %", *(cells[at][feature] for at in part)]
@@ -251,16 +255,27 @@ def overlap(data: ModelAndRows, report: Report) -> Markup:
     groups = [held[clusters == cluster].tolist() for cluster in range(int(clusters.max()) + 1)]
     merged = [group for group in groups if len(group) > 1]
     if not merged:
-        return joined([pairs, paragraph("No two components share a mode.")])
+        return joined([pairs, paragraph(_separate_modes(facts["pairs"]))])
     shared = note(
         paragraph(
             f"Components that share a mode: {'; '.join(map(join_words, merged))}. They may describe one cluster that "
             f"is not normal in shape: {counted(len(groups), 'cluster')} instead of {mixture.n_components} components. ",
             element("code", "gaussmix.merge_components"),
-            " merges them and does not change the density.",
+            element("code", '(method="ridgeline-unimodal")'),
+            " merges them and does not change the density. Other methods may give other clusters.",
         )
     )
     return joined([pairs, shared])
+
+
+def _separate_modes(pairs: Sequence[dict[str, Any]]) -> str:
+    """Say that each component has a mode of its own, which overlap does not exclude."""
+    if not pairs or pairs[0]["overlap"] < _OVERLAP:
+        return "No two components share a mode."
+    return (
+        "No two components share a mode: the density has a maximum in each. Components that overlap are still taken "
+        "for each other where the table says so."
+    )
 
 
 def other_models(comparison: ModelComparison, names: Sequence[str], n_rows: int) -> Markup:
@@ -271,8 +286,10 @@ def other_models(comparison: ModelComparison, names: Sequence[str], n_rows: int)
         text = f"Compared on {comparison.n_rows:,} of the {n_rows:,} rows, drawn at random."
         content.append(paragraph(text, quiet=True))
     best = [FitCriteria.from_table(table, int(line)) for line in table.ranked[:5]]
-    lines: list[list[object]] = [[(cell, "this") for cell in _criteria_line("this model", comparison.model)]]
-    lines += [_criteria_line("", each) for each in best]
+    this = [(cell, "this") for cell in _criteria_line("this model", comparison.model)]
+    lines = [this if _is_same_fit(each, comparison.model) else _criteria_line("", each) for each in best]
+    if this not in lines:
+        lines.insert(0, this)
     content.append(
         data_table(
             "This model and the five best models of the search; lower is better, except for the log-likelihood",
@@ -283,7 +300,7 @@ def other_models(comparison: ModelComparison, names: Sequence[str], n_rows: int)
     )
     if comparison.refit is not None:
         behind = comparison.refit.log_likelihood - comparison.model.log_likelihood
-        if behind > max(0.01, 1e-9 * abs(comparison.refit.log_likelihood)):
+        if behind > max(_TOLERANCE, 1e-9 * abs(comparison.refit.log_likelihood)):
             text = (
                 f"{comparison.refit.name} fitted to these rows has a log-likelihood {behind:.4g} nats higher than this "
                 "model, which may have been fitted to other rows or with a stronger reg_covar, or may have ended at a "
@@ -297,6 +314,12 @@ def other_models(comparison: ModelComparison, names: Sequence[str], n_rows: int)
         content.append(paragraph(text, quiet=True))
     content += [paragraph(warning, quiet=True) for warning in comparison.notes]
     return joined(content)
+
+
+def _is_same_fit(one: FitCriteria, other: FitCriteria) -> bool:
+    """Return whether two fits of a model have the same log-likelihood, up to the tolerance of EM."""
+    gap = abs(one.log_likelihood - other.log_likelihood)
+    return one.name == other.name and gap <= max(_TOLERANCE, 1e-9 * abs(one.log_likelihood))
 
 
 def _criterion_tables(comparison: ModelComparison) -> Iterable[Markup]:

@@ -3,13 +3,14 @@
 import platform
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.output_files import complete_file, require_possible_output
 from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
 from gaussmix.estimators import GaussianMixtureIC
@@ -27,6 +28,7 @@ from gaussmix.html_report.model_comparison import (
 from gaussmix.html_report.row_scores import score_rows
 
 
+@underflow_to_zero
 def write_report(
     path: str | PathLike[str],
     model: Any,
@@ -80,8 +82,7 @@ def write_report(
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> from tempfile import TemporaryDirectory
+    >>>     >>> from tempfile import TemporaryDirectory
     >>> from gaussmix import GaussianMixture
     >>> from gaussmix.datasets import load_old_faithful
     >>> from gaussmix.html_report import write_report
@@ -90,6 +91,7 @@ def write_report(
     >>> with TemporaryDirectory() as folder:
     ...     write_report(Path(folder, "report.html"), gm, eruptions, n_components=range(1, 4))
     """
+    require_possible_output(path)
     data = ModelAndRows.of(model, X, sample_weight)
     mixture, rows = data.mixture, data.rows
     scores = score_rows(mixture, rows)
@@ -112,7 +114,8 @@ def write_report(
         parts.append(("models", "Other models", joined([figures.criterion_figure(comparison.search), compared])))
     heading = title or f"A mixture of {counted(mixture.n_components, 'component')}"
     text = page(heading, sections.lead(data, scores), parts, _provenance())
-    Path(path).write_text(text, encoding="utf-8")
+    with complete_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     if interrupt is not None:
         raise interrupt
 

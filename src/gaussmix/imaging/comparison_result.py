@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, IntArray, Rows
@@ -14,7 +15,11 @@ _NOTES = """\
 distance: root mean squared distance of a pixel to the mean color of its class
 log-likelihood: nats per pixel; for methods, of the mixture of one Gaussian for each class
 labels that change: relative to the first seed; in order: with classes sorted by brightness
-warned: fits with degenerate components or without convergence"""
+warned: fits with collapsed, empty or spurious components, or without convergence"""
+
+_INCOMPARABLE = """\
+? higher is not better here: fits are warned, and a component that collapsed on one color, such as black, raises the
+  log-likelihood by an amount that only its least variance limits, which is not the same for all starts"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +90,10 @@ class Comparison:
     pictures: tuple[tuple[str, Rows], ...]
 
     def __str__(self) -> str:
-        return "\n\n".join([self._heading(), self._ways_table(), self._starts_table(), self._soft_table(), _NOTES])
+        notes = f"{_NOTES}\n{_INCOMPARABLE}" if self.n_warned.any() else _NOTES
+        return "\n\n".join([self._heading(), self._ways_table(), self._starts_table(), self._soft_table(), notes])
 
+    @underflow_to_zero
     def figure(self, title: str | None = None) -> Any:
         """Draw the classes of each method, histograms with component densities, and the fits of each start.
 
@@ -141,11 +148,12 @@ class Comparison:
         lines = [
             ["Starts", "passes", "most", "log-likelihood", "worst", "best", "labels that change", "in order", "warned"]
         ]
+        mark = "?" if self.n_warned.any() else ""
         for method, name in enumerate(self.starts):
             passes, values = self.passes[method], self.start_log_likelihoods[method]
             lines.append(
                 [name, f"{passes.mean():.1f}", str(passes.max())]
-                + [f"{value:.4f}" for value in (values.mean(), values.min(), values.max())]
+                + [f"{value:.4f}{mark}" for value in (values.mean(), values.min(), values.max())]
                 + [f"{100 * shares[method].mean():.1f} %" for shares in (self.changed, self.changed_in_order)]
                 + [f"{self.n_warned[method]} of {passes.size}"]
             )

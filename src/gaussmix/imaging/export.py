@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gaussmix.core.display import UNLABELED
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files import write_labels, write_maps, write_picture
 from gaussmix.imaging.images.picture import Picture
@@ -42,6 +43,7 @@ def segmentation_files(picture: Picture, n_classes: int, *, maps: bool = True, f
     return names
 
 
+@underflow_to_zero
 def write_segmentation(
     folder: str | PathLike[str],
     segmentation: Segmentation,

@@ -1,6 +1,5 @@
 """Comparison of several methods and starts on one image."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,9 +10,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.parameter_checks import require_integer
 from gaussmix.fitting.em import Progress
@@ -42,6 +43,7 @@ _SKLEARN_SETTINGS: dict[str, Any] = {
 }
 
 
+@underflow_to_zero
 def compare(
     image: Any, n_components: int = 3, *, mask: Any = None, n_seeds: int = 10, random_state: Any = None
 ) -> Comparison:
@@ -164,8 +166,7 @@ class _Runs:
         for seed in seeds:
             steps: list[Progress] = []
             estimator = GaussianMixture(n_components, random_state=seed, callback=steps.append, **settings)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+            with collected_warnings() as caught:
                 estimator.fit(sample.colors.values, sample_weight=sample.colors.weights)
             self.mixtures.append(estimator.mixture_)
             self.orders.append(class_order(estimator.mixture_, "brightness", "rgb", sample.colors.n_features))

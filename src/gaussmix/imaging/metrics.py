@@ -13,6 +13,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import KDTree
 
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 TOLERANCE: Final = 0.0075
@@ -23,6 +25,7 @@ _UNMATCHED_COST = 100.0  # of a boundary pixel, in units of the greatest cost of
 _MAX_COUNTED = 1 << 22  # label pairs; above this number the pairs that occur are found by sorting
 
 
+@underflow_to_zero
 def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatArray:
     """Return the overlap of each class, ``2 |A and B| / (|A| + |B|)`` (Dice 1945).
 
@@ -50,6 +53,7 @@ def dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> FloatAr
     return np.divide(2 * both, sizes, out=np.full(k, np.nan), where=sizes > 0)
 
 
+@underflow_to_zero
 def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> float:
     """Return the mean of `dice` over the classes in either image.
 
@@ -68,6 +72,7 @@ def mean_dice(labels: Rows, truth: Rows, visible: BoolArray | None = None) -> fl
     return float(np.nanmean(dice(labels, truth, visible)))
 
 
+@underflow_to_zero
 def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return the covering of a truth by regions: the best intersection over union of each, weighted by area.
 
@@ -95,6 +100,7 @@ def covering(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | N
     return _mean(_covering, labels, truths, visible)
 
 
+@underflow_to_zero
 def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return the share of pixel pairs that are in one region in both a segmentation and a truth, or in neither.
 
@@ -122,6 +128,7 @@ def probabilistic_rand_index(labels: Rows, truths: Rows | Sequence[Rows], visibl
     return _mean(_rand_index, labels, truths, visible)
 
 
+@underflow_to_zero
 def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None) -> float:
     """Return H(labels | truth) + H(truth | labels) in bits, 0 for equal partitions (Meila 2007, equation 16).
 
@@ -155,6 +162,7 @@ def variation_of_information(labels: Rows, truths: Rows | Sequence[Rows], visibl
     return float(np.mean([measure(*_pairs(labels, truth, visible)).sum() for truth in _several(labels, truths)]))
 
 
+@underflow_to_zero
 def boundary_f(
     labels: Rows, truths: Rows | Sequence[Rows], visible: BoolArray | None = None, *, tolerance: float | None = None
 ) -> float:
@@ -186,6 +194,7 @@ def boundary_f(
     MissingDependencyError
         If scikit-image, which thins boundaries, is not installed.
     """
+    require_unmasked(labels, "labels")
     image = np.asarray(labels)
     limit = TOLERANCE * float(np.linalg.norm(image.shape)) if tolerance is None else tolerance
     several = _several(image, truths)
@@ -214,6 +223,7 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
         raise ValueError(f"the label images have the shapes {labels.shape} and {truth.shape}; they must be equal")
     compared = (labels >= 0) & (truth >= 0)
     if visible is not None:
+        require_unmasked(visible, "visible")
         if np.shape(visible) != labels.shape:
             raise ValueError(
                 f"visible has the shape {np.shape(visible)}, the labels {labels.shape}; they must be equal"
@@ -226,6 +236,8 @@ def _compared(labels: Rows, truth: Rows, visible: BoolArray | None) -> BoolArray
 
 def _pairs(labels: Rows, truth: Rows, visible: BoolArray | None) -> tuple[IntArray, IntArray]:
     """Return the labels of the compared pixels, (n,) each."""
+    require_unmasked(labels, "labels")
+    require_unmasked(truth, "truth")
     first, second = np.asarray(labels), np.asarray(truth)
     compared = _compared(first, second, visible)
     return first[compared].astype(np.int64), second[compared].astype(np.int64)
@@ -252,6 +264,7 @@ def _mean(
 
 
 def _several(labels: Rows, truths: Rows | Sequence[Rows]) -> list[Rows]:
+    require_unmasked(truths, "truths")
     stack = np.asarray(truths)
     return [stack] if stack.ndim == np.ndim(labels) else list(stack)
 

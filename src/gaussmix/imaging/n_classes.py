@@ -1,19 +1,22 @@
 """Choice of the number of classes by a criterion that allows for the correlation of neighboring pixels."""
 
 import math
-import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.fft
 from scipy.special import entr
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.images.saturation import Saturation
 
 FEWEST, MOST = 2, 8
 """Smallest and greatest number of classes compared."""
@@ -31,6 +34,7 @@ N_STARTS = 4
 _MEAN_SHARE = 0.5
 
 
+@underflow_to_zero
 def estimate_n_classes(
     images: Sequence[Pixels], features: Features, *, covariance_type: str = "full", random_state: Any = None
 ) -> int:
@@ -39,7 +43,8 @@ def estimate_n_classes(
     The criterion is ``2 m (l - h) - p log m``, with l the mean log-likelihood, h the mean entropy of the
     responsibilities, p the number of parameters and m the number of pixels. Neighboring pixels are correlated, so m is
     half the number of `independent_pixels` in the residuals of the mixture with the most components. Noise of the width
-    of their rounding is added to the colors, so that all densities are finite.
+    of their rounding is added to the colors, so that all densities are finite. Saturated values are moved beyond the
+    end of the range.
 
     Parameters
     ----------
@@ -65,7 +70,9 @@ def estimate_n_classes(
     67-118: a likelihood divided by its overdispersion, which is estimated from the model with the most parameters.
     """
     rng = np.random.default_rng(0)
-    grids = [_blurred(_thinned(pixels), rng) for pixels in images]
+    saturation = Saturation.of(images)
+    grids = [_blurred(_thinned(pixels), saturation, rng) for pixels in images]
+    features = replace(features, is_bounded=False)  # noise and tails are outside
     rows = [features.rows(grid) for grid in grids]
     sample = np.concatenate(rows).astype(np.float64)
     if len(sample) > SAMPLE_PIXELS:
@@ -84,6 +91,7 @@ def estimate_n_classes(
     return FEWEST + int(np.argmax(values))
 
 
+@underflow_to_zero
 def independent_pixels(image: FloatArray) -> float:
     """Return the number of independent pixels that determine a variance as precisely as an image does.
 
@@ -132,23 +140,24 @@ def _thinned(pixels: Pixels) -> Pixels:
     return pixels.part(tuple(slice(None, None, step) for _ in pixels.shape))
 
 
-def _blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+def _blurred(pixels: Pixels, saturation: Saturation | None, rng: np.random.Generator) -> Pixels:
     """Add uniform noise of the width of their rounding to the values; integers are scaled to the range 0 to 1.
 
     Floats get noise of a hundredth of their standard deviation.
     """
     values = pixels.values
-    if values.dtype.kind == "u":
-        blurred = (values + rng.uniform(-0.5, 0.5, values.shape)) / np.iinfo(values.dtype).max
-    else:
-        blurred = values + 0.01 * pixels.rows.std(axis=0) * rng.uniform(-0.5, 0.5, values.shape)
-    return Pixels(blurred, pixels.visible)
+    shape, is_whole = values.shape, values.dtype.kind == "u"
+    noise = (1.0 if is_whole else 0.01 * pixels.rows.std(axis=0)) * rng.uniform(-0.5, 0.5, shape)
+    scale = np.iinfo(values.dtype).max if is_whole else 1.0
+    if saturation is not None:
+        rows = values.reshape(-1, pixels.n_channels)
+        values = saturation.extended(rows, rng.random(len(rows))).reshape(shape)
+    return Pixels((values + noise) / scale, pixels.visible)
 
 
 def _fit_mixture(sample: FloatArray, k: int, covariance_type: str, random_state: Any) -> Mixture:
     estimator = GaussianMixture(k, covariance_type=covariance_type, n_init=N_STARTS, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with collected_warnings():
         return estimator.fit(sample).mixture_
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gaussmix.estimators.parameter_checks import require_integer, require_nonnegative
+from gaussmix.estimators.parameter_checks import require_flag, require_integer, require_nonnegative
 from gaussmix.imaging.images.colors import COLOR_SPACES
 from gaussmix.imaging.images.inputs import MAX_CLASSES
 
@@ -36,6 +36,8 @@ def check_parameters(segmenter: Any, *, seeded: bool) -> None:
     if segmenter.contrast not in ("auto", True, False):
         raise ValueError(f'contrast must be "auto", True or False; got {segmenter.contrast!r}')
     require_integer("components_per_class", segmenter.components_per_class, 1)
+    for name in ("stack", "connected", "bias_field"):
+        require_flag(name, getattr(segmenter, name))
     if segmenter.bias_field and segmenter.stack:
         raise ValueError("bias_field=True estimates one field for each image: give a list of images instead of a stack")
     if not isinstance(segmenter.smoothing, str):

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from gaussmix.core.display import central_range
 from gaussmix.core.engines import distinct_rows
 from gaussmix.core.engines.distinct import LEAST_ROWS
+from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import Rows
+from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.images.saturation import Saturation
+from gaussmix.imaging.images.variance_floor import variance_floor
 from gaussmix.imaging.partial_volume.estimate import divide_by_bias_field
 from gaussmix.imaging.random_field.contrast import contrast_edges, contrast_scale
 from gaussmix.imaging.random_field.grid import Grid
@@ -22,11 +25,46 @@ from gaussmix.imaging.random_field.seeded_labeling import seeded_grid
 MAX_PIXELS = 1 << 20
 """Approximate greatest number of pixels to which a random field is fitted; larger images are sampled in blocks."""
 
-_MAX_SAMPLED = 1 << 16  # pixels used to estimate the range and the most frequent color of an image
-_FREQUENT = 0.01  # share from which a color may be a class
+UNITLESS = ("full", "tied", "diag")
+"""Covariances that adapt to the units of features."""
+
+_TAIL = 16  # values that stand for a saturated one
+_ROWS = 1 << 16  # whose units are changed at a time
 _BLOCK = {2: 32, 3: 16}  # pixels along each axis
 _CANDIDATES = 16  # drawn blocks for each chosen one, so that every brightness is represented
 _BRIGHTNESS_STEP = 7  # distance between the pixels used to estimate the brightness of a block
+
+
+@dataclass(frozen=True, eq=False)
+class FittingUnits:
+    """Units of features, and the variance that is added to every variance of a mixture in these units.
+
+    Attributes
+    ----------
+    reg_covar : float or "auto"
+        For `GaussianMixture`.
+    root : (d, d) array or None
+        A row in these units is ``solve(root, row)``, lower triangular; None: units of the features.
+    """
+
+    reg_covar: float | str
+    root: FloatArray | None = None
+
+    def rows(self, features: Rows) -> Rows:
+        """Return features (n, d) in these units."""
+        if self.root is None:
+            return features
+        rows = np.empty(features.shape, dtype=np.float64 if features.dtype == np.float64 else np.float32)
+        inverse = np.linalg.inv(self.root)
+        for start in range(0, len(rows), _ROWS):
+            rows[start : start + _ROWS] = features[start : start + _ROWS] @ inverse.T
+        return rows
+
+    def lift(self, mixture: Mixture) -> Mixture:
+        """Return a mixture in these units as one of features."""
+        if self.root is None:
+            return mixture
+        return replace(mixture, means=mixture.means @ self.root.T, covariance=mixture.covariance.rescale(self.root))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +79,17 @@ class SampledImages:
         Features of a pixel.
     stack : bool
         Whether the first axis of each image is the images of a stack.
+    units : FittingUnits
+        Units of the rows.
+    saturation : Saturation, optional
+        Saturated values are moved beyond the end of the range.
     """
 
     images: Sequence[Pixels]
     features: Features
     stack: bool
+    units: FittingUnits = FittingUnits("auto")
+    saturation: Saturation | None = None
 
     @cached_property
     def colors(self) -> WeightedRows:
@@ -72,30 +116,38 @@ class SampledImages:
                 f"image has {n_colors} distinct colors, fewer than n_components={n_classes}: use fewer classes"
             )
 
-    def rounding_variance(self) -> float | str:
-        """Return the variance of rounding, if one color may be a class, like a black background.
+    @property
+    def n_coordinates(self) -> int:
+        """Number of features that are coordinates."""
+        return len(self.images[0].shape) if self.features.position else 0
 
-        Rounding is the variance of such a class, which is otherwise singular. It is 1/12 of the
-        squared unit (Sheppard, Proceedings of the London Mathematical Society 29 (1898), 353-380). Floats are treated
-        as numbers of 12 bits over their range without 0.1 % on both sides; L*a*b* as numbers of 8 bits from 0 to 100.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        n_channels = 1 if self.features.color_space == "gray" else self.images[0].n_channels
+        channels = [f"channel {channel}" for channel in range(n_channels)]
+        return (*channels, *(f"coordinate {axis}" for axis in range(self.n_coordinates)))
 
-        Returns
-        -------
-        float or "auto"
-            For `GaussianMixture.reg_covar`. "auto" if no color has a share of 1 % of the pixels, or if coordinates,
-            which have other units, are features too.
+    def fitting_units(self, covariance_type: str) -> FittingUnits:
+        """Return the units in which a mixture with covariances of a type is fitted, and its ``reg_covar``.
+
+        In these units the `variance_floor` is the same in all directions. Coordinates are rounded to whole pixels.
+        Covariances other than full, tied and diagonal ones are not the same in other units: these keep the units of the
+        features. Theirs and diagonal ones have the least variance of the floor in all colors.
         """
-        if self.features.position or max(map(_greatest_share, self.images)) < _FREQUENT:
-            return "auto"
-        first = self.images[0]
-        if self.features.color_space == "lab" and first.n_channels == 3:
-            unit = 100 / 255
-        elif first.values.dtype.kind == "u":
-            unit = 1.0
-        else:
-            low, high = central_range(np.concatenate([_thinned_rows(pixels) for pixels in self.images]))
-            unit = (high - low) / 4095
-        return unit**2 / 12 if unit > 0 else "auto"
+        floor = variance_floor(self.images, self.features.color_space)
+        if floor is None:
+            return FittingUnits("auto")
+        least = float(np.linalg.eigvalsh(floor)[0])
+        if covariance_type not in UNITLESS:
+            return FittingUnits("auto" if self.n_coordinates else least)
+        if covariance_type == "diag":
+            floor = least * np.eye(len(floor))
+        if not self.n_coordinates and (floor == least * np.eye(len(floor))).all():
+            return FittingUnits(least)
+        pixel = self.features.position / max(max(pixels.shape) for pixels in self.images)
+        coordinates = pixel / 12**0.5 * np.eye(self.n_coordinates)
+        return FittingUnits(1.0, block_diag(np.linalg.cholesky(floor), coordinates))
 
     def divide_by(self, bias_fields: Sequence[Rows]) -> "SampledImages":
         """Return the images divided by their bias fields (shape, channels)."""
@@ -137,20 +189,41 @@ class SampledImages:
 
     def seeded_grids(self, neighborhood: Neighborhood, *, contrast: bool) -> list[Grid]:
         """Return grids of the whole images with their seeds, for neighbors on the axes of a whole image or stack."""
-        return [seeded_grid(pixels, self.features, neighborhood, contrast=contrast) for pixels in self.images]
+        grids = [seeded_grid(pixels, self.features, neighborhood, contrast=contrast) for pixels in self.images]
+        return [replace(grid, rows=self.units.rows(grid.rows)) for grid in grids]
 
     def _colors_of(self, pixels: Pixels) -> WeightedRows:
         distinct = None if self.features.position else distinct_rows(WeightedRows(pixels.rows))
         if distinct is None:
-            return WeightedRows(self.features.rows(pixels))
-        return distinct.with_values(self.features.from_colors(distinct.values))
+            return WeightedRows(self._rows(pixels))
+        if self.saturation is not None:
+            distinct = _with_tails(distinct, self.saturation)
+        return distinct.with_values(self.units.rows(self._convert(distinct.values)))
+
+    def _rows(self, pixels: Pixels, start: tuple[int, ...] = (), whole: tuple[int, ...] | None = None) -> Rows:
+        """Return the features of the visible pixels of an image or of a part of one, (n, d), in the units."""
+        rows = self.features.rows(pixels, start, whole)
+        if self.saturation is not None:
+            where = self.saturation.is_saturated(pixels.rows).nonzero()[0]
+            shares = np.random.default_rng(0).random(len(where))
+            colors = self._convert(self.saturation.extended(pixels.rows[where], shares))
+            rows = rows.astype(np.float64 if rows.dtype == np.float64 else np.float32)
+            rows[where, : colors.shape[1]] = colors
+        return self.units.rows(rows)
+
+    def _convert(self, colors: Rows) -> Rows:
+        """Return the features of colors; those of floats may be beyond the range of the pixels."""
+        dtype = self.images[0].values.dtype
+        features = replace(self.features, is_bounded=self.saturation is None)
+        is_scaled = self.features.color_space == "lab" and dtype.kind == "u" and colors.dtype.kind == "f"
+        return features.from_colors(colors / np.iinfo(dtype).max if is_scaled else colors)
 
     def _whole_grid(self, pixels: Pixels, neighborhood: Neighborhood, contrast: float | None) -> Grid:
         neighbors = neighborhood.stacked() if self.stack else neighborhood
         edges = None
         if contrast is not None:
             edges = contrast_edges(pixels, self.features.color_space, neighbors, contrast)
-        return Grid(self.features.rows(pixels), pixels.shape, neighbors, pixels.visible, edges=edges)
+        return Grid(self._rows(pixels), pixels.shape, neighbors, pixels.visible, edges=edges)
 
     def _block_grid(
         self,
@@ -178,7 +251,7 @@ class SampledImages:
         found.sort(key=lambda block: block[:2])
         ranks = (np.arange(min(wanted, len(found))) + 0.5) * len(found) / min(wanted, len(found))
         chosen = [found[int(rank)] for rank in ranks]
-        rows = np.concatenate([self.features.rows(part, corner, pixels.shape) for _, corner, part in chosen])
+        rows = np.concatenate([self._rows(part, corner, pixels.shape) for _, corner, part in chosen])
         visible = np.stack(
             [np.ones(part.shape, bool) if part.visible is None else part.visible for _, _, part in chosen]
         )
@@ -191,14 +264,13 @@ class SampledImages:
         return Grid(rows, shape, neighborhood.stacked(), None if visible.all() else visible.reshape(shape), edges=edges)
 
 
-def _thinned_rows(pixels: Pixels) -> Rows:
-    """Return some of the visible pixels, evenly spaced."""
-    return pixels.rows[:: max(1, pixels.n_visible // _MAX_SAMPLED)]
-
-
-def _greatest_share(pixels: Pixels) -> float:
-    """Return the share of the most frequent color, estimated from some of the pixels."""
-    rows = _thinned_rows(pixels)
-    distinct = distinct_rows(WeightedRows(rows))
-    counts = np.unique(rows, axis=0, return_counts=True)[1] if distinct is None else distinct.explicit_weights
-    return float(counts.max()) / len(rows)
+def _with_tails(distinct: WeightedRows, saturation: Saturation) -> WeightedRows:
+    """Return distinct colors with counts, those with saturated values spread beyond the end of the range."""
+    is_saturated = saturation.is_saturated(distinct.values)
+    cut, inside = distinct.take(is_saturated), distinct.take(~is_saturated)
+    shares = np.tile((np.arange(_TAIL) + 0.5) / _TAIL, cut.n_rows)
+    tails = saturation.extended(cut.values.repeat(_TAIL, axis=0), shares)
+    return WeightedRows(
+        np.concatenate([inside.values.astype(np.float64), tails]),
+        np.concatenate([inside.explicit_weights, cut.explicit_weights.repeat(_TAIL) / _TAIL]),
+    )

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import Random
 from gaussmix.estimators import GaussianMixture
+from gaussmix.imaging.fit_warnings import fit_estimator
 from gaussmix.imaging.random_field.annealing import anneal, grid_pyramid
 from gaussmix.imaging.random_field.mean_field import MeanFieldFit
 from gaussmix.imaging.random_field.neighborhood import Neighborhood
@@ -59,11 +61,15 @@ def fit_seeded(
         If all pixels have the same color.
     """
     n_classes = estimator.n_components
-    grids = sample.seeded_grids(neighborhood, contrast=contrast)
+    units = sample.fitting_units(estimator.covariance_type)
+    grids = replace(sample, units=units).seeded_grids(neighborhood, contrast=contrast)
     rows = np.concatenate([grid.rows for grid in grids])
     if (rows == rows[0]).all():
         raise ValueError("image has only one color: there are no classes to distinguish")
-    result = estimator.set_params(n_components=1).fit(rows).fit_result_
+    warnings = fit_estimator(
+        estimator.set_params(n_components=1, reg_covar=units.reg_covar), WeightedRows(rows), sample.names
+    )
+    result = estimator.fit_result_
     whole, outliers, columns, update = result.mixture, result.reduced, result.columns, result.update
     if columns is not None:
         rows = columns.reduce(rows)
@@ -86,5 +92,7 @@ def fit_seeded(
         classes = replace(classes, mixture=step.mixture).with_weights(classes.weights)
     if columns is not None:
         classes = replace(classes, mixture=columns.lift(classes.mixture), outliers=whole)
+    assert classes.outliers is not None
+    classes = replace(classes, mixture=units.lift(classes.mixture), outliers=units.lift(classes.outliers))
     fit = MeanFieldFit(classes, tuple(energies), step)
-    return SegmentationFit(classes, smoothing, fit.free_energies, fit.degenerate_classes(), seeded=True)
+    return SegmentationFit(classes, smoothing, fit.free_energies, warnings + fit.degenerate_classes(), seeded=True)

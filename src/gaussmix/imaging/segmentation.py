@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 
 from gaussmix.core.display import UNLABELED
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 from gaussmix.imaging.images.colors import to_color_space
@@ -106,6 +107,7 @@ class Segmentation:
         return np.asarray(self.counts / self.counts.sum())
 
     @cached_property
+    @underflow_to_zero
     def colors(self) -> Rows:
         """Mean displayed color of the pixels of each class, ``(k, 3)``; black for a class without pixels."""
         labels = self.labels.reshape(-1)
@@ -128,6 +130,7 @@ class Segmentation:
         return np.asarray(self.segmenter.predict_fractions(*self._image_and_mask))
 
     @property
+    @underflow_to_zero
     def uncertainty(self) -> Rows:
         """Entropy of the probabilities divided by log k, float32: 0 for certainty, 1 for equal probabilities."""
         rows = self.probabilities.reshape(-1, self.n_classes)
@@ -137,6 +140,7 @@ class Segmentation:
         scale = np.float32(np.log(max(self.n_classes, 2)))
         return np.clip(np.abs(entropy) / scale, 0, 1).reshape(self.labels.shape)
 
+    @underflow_to_zero
     def recolored(self) -> Rows:
         """Return each pixel in the mean color of its class.
 
@@ -147,6 +151,7 @@ class Segmentation:
         """
         return self._recolored(self.picture, self.labels)
 
+    @underflow_to_zero
     def cut_out(self, segment: int) -> Rows:
         """Return the picture with all pixels outside one class transparent.
 
@@ -176,6 +181,7 @@ class Segmentation:
         """Mixture with the shares of the classes as weights, and with named features."""
         return replace(named_mixture(self.segmenter, self.picture), weights=self.shares)
 
+    @underflow_to_zero
     def features(self, most: int = 1 << 20) -> Rows:
         """Return the colors of visible pixels in the segmenter's color space.
 
@@ -192,6 +198,7 @@ class Segmentation:
         rows = self.picture.rows
         return to_color_space(rows[:: -(-len(rows) // most)], self.segmenter.color_space)
 
+    @underflow_to_zero
     def views(self, most: int = 3) -> list[View]:
         """Return planes for display: the picture, pages of a stack, or slices of a volume.
 
@@ -206,22 +213,36 @@ class Segmentation:
             Planes in the order of the pages or slices.
         """
         picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
-        if picture.stacked:
-            pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
-            places = [(int(page), 0.5, f"page {page}") for page in pages]
-        elif picture.n_axes == 3:
-            depth = picture.shape[picture.slice_axis]
-            slices = np.unique(np.linspace(0.25, 0.75, most) * depth // 1).astype(int)
-            places = [(0, (position + 0.5) / depth, f"slice {position}") for position in slices]
-        else:
-            places = [(0, 0.5, "")]
         views = []
-        for page, share, caption in places:
+        for page, share, caption in self.places(most):
             plane, plane_labels = picture.plane(page, share), labels.plane(page, share).pixels[..., 0]
             aspect = plane.spacing[0] / plane.spacing[1] if plane.spacing else 1.0
             segments = self._recolored(plane, plane_labels)
             views.append(View(caption, plane.shown(picture.limits), segments, aspect))
         return views
+
+    def places(self, most: int) -> list[tuple[int, float, str]]:
+        """Return the places of the planes of `views`.
+
+        Parameters
+        ----------
+        most : int
+            Greatest number of planes.
+
+        Returns
+        -------
+        list of (int, float, str)
+            Page and depth for `Picture.plane`, and the caption.
+        """
+        picture = self.picture
+        if picture.stacked:
+            pages = np.unique(np.linspace(0, len(picture.pixels) - 1, most).astype(int))
+            return [(int(page), 0.5, f"page {page}") for page in pages]
+        if picture.n_axes == 3:
+            depth = picture.shape[picture.slice_axis]
+            slices = np.unique(np.linspace(0.25, 0.75, most) * depth // 1).astype(int)
+            return [(0, (position + 0.5) / depth, f"slice {position}") for position in slices]
+        return [(0, 0.5, "")]
 
     @property
     def _image_and_mask(self) -> tuple[Rows, BoolArray | None]:

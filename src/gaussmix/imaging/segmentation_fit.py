@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.typing import IntArray
+from gaussmix.core.warning_values import warn
 from gaussmix.imaging.random_field.classes import Classes
 
 
@@ -32,9 +33,14 @@ class SegmentationFit:
     classes: Classes
     smoothing: float
     free_energies: tuple[float, ...] = ()
-    warnings: tuple[Warning | str, ...] = ()
+    warnings: tuple[Warning, ...] = ()
     contrast: float | None = None
     seeded: bool = False
+
+    def warn(self, stacklevel: int) -> None:
+        """Issue the warnings; ``stacklevel`` is that of ``warnings.warn`` for the caller."""
+        for warning in self.warnings:
+            warn(warning, stacklevel + 1)
 
     def reordered(self, order: IntArray) -> "SegmentationFit":
         """Return the fit with the classes, and the components in warnings, in another order."""

@@ -1,6 +1,5 @@
 """`GaussianMixtureSegmenter`, which validates images, calls the algorithms and stores their results."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -9,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.imaging.images.class_order import class_order
@@ -146,6 +146,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.alpha = alpha
         self.random_state = random_state
 
+    @underflow_to_zero
     def fit(self, image: Any, mask: Any = None, labels: Any = None) -> Self:
         """Fit the classes to one or several images.
 
@@ -181,7 +182,6 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         estimator = GaussianMixture(
             self._choose_n_classes(sample, seeded=seeded),
             covariance_type=self.covariance_type,
-            reg_covar="auto" if seeded else sample.rounding_variance(),
             random_state=self.random_state,
         )
         if self.bias_field:
@@ -197,8 +197,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         self.n_components_ = fit.classes.n_classes
         self.smoothing_ = fit.smoothing
         self.free_energies_ = fit.free_energies
-        for message in fit.warnings:
-            warnings.warn(message, stacklevel=2)
+        fit.warn(stacklevel=3)
         return self
 
     def predict(self, image: Any, mask: Any = None, labels: Any = None) -> Any:
@@ -380,6 +379,7 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     def _labeler_without_neighbors(self) -> Labeler:
         return Labeler(self._features, self._fit_result.classes, None, 0.0)
 
+    @underflow_to_zero
     def _predict_each(
         self, image: Any, mask: Any, labels: Any, predict: Callable[[Labeler | SeededLabeler, Pixels], Rows]
     ) -> Any:

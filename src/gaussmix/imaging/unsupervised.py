@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
-from gaussmix.core.errors import RidgeWarning
 from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
+from gaussmix.imaging.fit_warnings import fit_estimator
 from gaussmix.imaging.images.pixels import Pixels
+from gaussmix.imaging.images.saturation import Saturation
 from gaussmix.imaging.partial_volume.estimate import estimate_fractions
 from gaussmix.imaging.random_field.classes import Classes
 from gaussmix.imaging.random_field.grid import Grid
@@ -60,9 +60,26 @@ def fit_unsupervised(
     ValueError
         If there are fewer colors than components.
     """
+    units = sample.fitting_units(estimator.covariance_type)
+    sample = replace(sample, units=units, saturation=Saturation.of(sample.images))
     warnings = _fit_colors(sample, estimator)
     if smoothing == 0:
-        return SegmentationFit(Classes(estimator.mixture_), 0.0, (), warnings, contrast)
+        fit = SegmentationFit(Classes(estimator.mixture_), 0.0, (), warnings, contrast)
+    else:
+        fit = _fit_neighbors(sample, estimator, neighborhood, smoothing, seed, contrast)
+        fit = replace(fit, warnings=warnings + fit.warnings)
+    return replace(fit, classes=Classes(units.lift(fit.classes.mixture)))
+
+
+def _fit_neighbors(
+    sample: SampledImages,
+    estimator: GaussianMixture,
+    neighborhood: Neighborhood,
+    smoothing: float | str,
+    seed: int,
+    contrast: float | None,
+) -> SegmentationFit:
+    """Fit the classes of a fitted estimator to the pixels with their neighbors."""
     result = estimator.fit_result_
     columns, update, start = result.columns, result.update, Classes(result.reduced)
 
@@ -75,10 +92,10 @@ def fit_unsupervised(
         smoothing_grids = component_grids if n_pixels <= SMOOTHING_PIXELS else grids(SMOOTHING_PIXELS)
         starts = (start, k_means_classes(smoothing_grids, start, update, seed))
         estimate = estimate_smoothing(smoothing_grids, component_grids, starts, update, seed)
-        fit = SegmentationFit(estimate.classes, estimate.smoothing, (), warnings, contrast)
+        fit = SegmentationFit(estimate.classes, estimate.smoothing, contrast=contrast)
     else:
         found = fit_mean_field(grids(), start, float(smoothing), update)
-        warnings += found.degenerate_classes()
+        warnings = found.degenerate_classes()
         fit = SegmentationFit(found.classes, float(smoothing), found.free_energies, warnings, contrast)
     return fit if columns is None else replace(fit, classes=Classes(columns.lift(fit.classes.mixture)))
 
@@ -100,8 +117,9 @@ def estimate_bias_fields(sample: SampledImages, estimator: GaussianMixture, spac
     list of arrays of float32
         Bias fields with geometric mean one over the visible pixels.
     """
-    _fit_colors(sample, estimator)  # warnings are left to the later fit to the divided images
-    labeler = Labeler(sample.features, Classes(estimator.mixture_), None, 0.0)
+    units = sample.fitting_units(estimator.covariance_type)
+    _fit_colors(replace(sample, units=units), estimator)  # warnings are left to the later fit
+    labeler = Labeler(sample.features, Classes(units.lift(estimator.mixture_)), None, 0.0)
     return [estimate_bias_field(pixels, labeler, spacing, stack=sample.stack) for pixels in sample.images]
 
 
@@ -114,11 +132,8 @@ def estimate_bias_field(pixels: Pixels, labeler: Labeler, spacing: Any, *, stack
     return estimate.bias_field
 
 
-def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning | str, ...]:
-    """Fit a mixture to the colors of all pixels; return its warnings except those about a class of one color."""
+def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning, ...]:
+    """Fit a mixture to the colors of all pixels; return its warnings."""
     sample.require_colors(estimator.n_components)
-    colors = sample.colors
-    with catch_warnings(record=True) as caught:
-        simplefilter("always")
-        estimator.fit(colors.values, sample_weight=colors.weights)
-    return tuple(warning.message for warning in caught if not issubclass(warning.category, RidgeWarning))
+    estimator.set_params(reg_covar=sample.units.reg_covar)
+    return fit_estimator(estimator, sample.colors, sample.names)

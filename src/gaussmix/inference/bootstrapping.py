@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from gaussmix.components.matching import align
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, seed_of, stream
@@ -61,10 +62,12 @@ class Bootstrap:
         return Parameters(self.mixture.weights, self.mixture.means, self.mixture.covariance.dense())
 
     @cached_property
+    @underflow_to_zero
     def standard_errors(self) -> Parameters:
         """Standard deviation of each parameter over the draws."""
         return Parameters(*(np.std(values, axis=0, ddof=1) for values in self._values()))
 
+    @underflow_to_zero
     def interval(
         self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile"
     ) -> tuple[Parameters, Parameters]:
@@ -109,6 +112,7 @@ class Bootstrap:
             Parameters(*(value + half for value, half in pairs)),
         )
 
+    @underflow_to_zero
     def summary(self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile") -> str:
         """Return a table of each weight, mean and variance with its standard error and interval.
 
@@ -143,6 +147,7 @@ class Bootstrap:
         return self.weights, self.means, self.covariances
 
 
+@underflow_to_zero
 def bootstrap(
     model: Any,
     X: Any,

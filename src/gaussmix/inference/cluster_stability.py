@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, Seed
@@ -56,6 +57,7 @@ class Stability:
         return self.summary()
 
 
+@underflow_to_zero
 def stability(
     model: Any,
     X: Any,

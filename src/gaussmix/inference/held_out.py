@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, Literal
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Seed
 from gaussmix.core.validation import as_rows
 from gaussmix.fitting.refit import seed_of
@@ -10,6 +11,7 @@ from gaussmix.inference.refitting import Fitted
 from gaussmix.selection.cross_validation import HeldOut, hold_out
 
 
+@underflow_to_zero
 def cross_validated_log_likelihood(
     model: Any,
     X: Any,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
@@ -85,6 +86,7 @@ class SequentialTest:
         return "\n".join([*lines, f"{number}{open_end} at the level {self.level:g}"])
 
 
+@underflow_to_zero
 def likelihood_ratio_test(
     X: Any,
     null: int | GaussianMixture | Mixture,
@@ -191,6 +193,7 @@ def _log_likelihood(fitted: Fitted, mixture: Mixture) -> float:
     return NativeEngine.of(fitted.rows).accumulate(mixture.whitened()).log_likelihood
 
 
+@underflow_to_zero
 def choose_n_components(
     X: Any,
     *,

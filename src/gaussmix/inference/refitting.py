@@ -1,6 +1,6 @@
 """Repeated refits of a fitted mixture, in several threads."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -11,8 +11,10 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
+from gaussmix.estimators.parameter_checks import require_flag, require_n_jobs
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError, default_update
@@ -83,6 +85,11 @@ class Fitted:
                 f"sample_weight sums to {total:g}, but weights count rows, and at least two are needed: divide the "
                 "weights by their mean"
             )
+        if total > 2**53:
+            raise ValueError(
+                f"sample_weight sums to {total:g}: weights count rows here, and so many cannot be drawn (divide them "
+                "by their mean)"
+            )
         return round(total)
 
     def lift(self, mixture: Mixture) -> Mixture:
@@ -144,6 +151,8 @@ def draw_each(
     """
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:
         raise ValueError(f"n_draws must be a whole number, at least 2; got {n_draws!r}")
+    require_n_jobs(n_jobs)
+    require_flag("progress", progress)
 
     def attempt(draw: int) -> Drawn | FitFailedError:
         try:
@@ -151,19 +160,15 @@ def draw_each(
         except FitFailedError as error:
             return error
 
-    with one_blas_thread(*shape):
-        if n_jobs in (None, 1):
-            results: Iterable[Drawn | FitFailedError] = map(attempt, range(n_draws))
-        else:
-            from joblib import Parallel, delayed
-
-            threads = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-            results = threads(delayed(attempt)(draw) for draw in range(n_draws))
-        with progress_bar(title, n_draws, shown=progress) as update:
-            drawn = []
-            for result in results:
-                drawn.append(result)
-                update()
+    drawn = []
+    with (
+        one_blas_thread(*shape),
+        mapped_in_threads(attempt, range(n_draws), n_jobs) as results,
+        progress_bar(title, n_draws, shown=progress) as update,
+    ):
+        for result in results:
+            drawn.append(result)
+            update()
     failed = sorted({str(result) for result in drawn if isinstance(result, FitFailedError)})
     if sum(not isinstance(result, FitFailedError) for result in drawn) < 2:
         raise ValueError(

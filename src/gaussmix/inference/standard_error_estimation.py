@@ -1,7 +1,6 @@
 """Standard errors of the parameters of a fit, from the curvature of its log-likelihood."""
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,9 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.warning_values import warn
 from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
 from gaussmix.inference.jacobian import Derivative, derivatives
@@ -65,6 +66,7 @@ class StandardErrors:
     _derivatives: tuple[Derivative, ...] = field(repr=False)
     _spread: AsymptoticCovariance = field(repr=False)
 
+    @underflow_to_zero
     def interval(self, level: float = 0.95) -> tuple[Parameters, Parameters]:
         """Return the lower and upper ends of confidence intervals for each parameter.
 
@@ -117,6 +119,7 @@ class StandardErrors:
         roots[np.isnan(errors)] = np.nan
         return np.asarray(roots @ roots.T)
 
+    @underflow_to_zero
     def summary(self, level: float = 0.95) -> str:
         """Return a table of each weight, mean and variance with its standard error and interval.
 
@@ -146,6 +149,7 @@ class StandardErrors:
         return self.summary()
 
 
+@underflow_to_zero
 def standard_errors(
     model: Any,
     X: Any,
@@ -260,14 +264,13 @@ def _warn(
             f"{join_words(kinds)}, and parameters that change along it have no standard error (NaN). Use fewer "
             "components, a simpler covariance_type, or the bootstrap."
         )
-        warnings.warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=3)
+        warn(FlatLikelihoodWarning(components[named.any(axis=0)], trouble), stacklevel=4)
     elif (shift := math.sqrt(2 * spread.ahead)) > _SHIFT:
-        warnings.warn(
+        text = (
             f"The maximum of the log-likelihood is {spread.ahead:.2g} nats higher, up to {shift:.2g} standard errors "
-            "away from the parameters: pass the rows and weights of the fit, or fit with a smaller tol or reg_covar",
-            ConvergenceWarning,
-            stacklevel=3,
+            "away from the parameters: pass the rows and weights of the fit, or fit with a smaller tol or reg_covar"
         )
+        warn(ConvergenceWarning(text), stacklevel=4)
 
 
 def _loads(parametrization: Parametrization, directions: FloatArray) -> FloatArray:

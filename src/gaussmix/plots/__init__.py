@@ -18,6 +18,7 @@ from gaussmix.plots.model_figures import model_figure, scatter_figure
 from gaussmix.plots.output import write_figure
 from gaussmix.plots.pairs import PairsDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
+from gaussmix.plots.seeded_figures import seeded_figure
 from gaussmix.plots.segmentation import SegmentationDisplay
 from gaussmix.plots.segmentation_figures import segmentation_figure
 from gaussmix.plots.trace import TraceDisplay
@@ -43,6 +44,7 @@ __all__ = [
     "principal_axes",
     "radius_holding",
     "scatter_figure",
+    "seeded_figure",
     "segmentation_figure",
     "view_range",
     "write_figure",

@@ -11,8 +11,10 @@ from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.output_files import complete_file
+from gaussmix.core.typing import ArrayLike
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.components import (
     draw_center,
@@ -85,7 +87,8 @@ class EMAnimation:
     'Pass 3, M-step: log-likelihood -4.326'
     """
 
-    def __init__(self, trace: EMTrace, X: npt.ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
+    @underflow_to_zero
+    def __init__(self, trace: EMTrace, X: ArrayLike, *, features: Sequence[int | str] = (0, 1)) -> None:
         start = trace.mixtures[0]
         if start.n_features == 1:
             raise ValueError("the mixture has one feature; the animation requires at least two")
@@ -118,6 +121,7 @@ class EMAnimation:
         step = f"Pass {(frame + 1) // 2}, {'E' if frame % 2 else 'M'}-step" if frame else "Start"
         return f"{step}: log-likelihood {self.trace.log_likelihood[frame // 2]:.3f}"
 
+    @underflow_to_zero
     def draw(self, frame: int, ax: "Axes | None" = None) -> "Axes":
         """Draw a frame.
 
@@ -158,6 +162,7 @@ class EMAnimation:
             draw_center(ax, component, mixture.means[component], inks)
         return ax
 
+    @underflow_to_zero
     def save(self, path: str | PathLike[str]) -> None:
         """Write the animation to a file.
 
@@ -168,10 +173,12 @@ class EMAnimation:
         """
         kind = Path(path).suffix.lower()
         if kind == ".gif":
-            self._write_gif(fspath(path))
+            with complete_file(path) as partial:
+                self._write_gif(fspath(partial))
         elif kind == ".html":
             page = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>EM</title></head><body>\n'
-            Path(path).write_text(f"{page}{self._repr_html_()}</body></html>\n", encoding="utf-8")
+            with complete_file(path) as partial:
+                partial.write_text(f"{page}{self._repr_html_()}</body></html>\n", encoding="utf-8")
         else:
             raise ValueError(f"path must end in .gif or .html, got {fspath(path)!r}")
 

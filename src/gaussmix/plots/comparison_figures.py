@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import Rows
 from gaussmix.plots.drawing import (
@@ -34,6 +35,7 @@ _MOST_IN_LINE, _TALLEST = 5, 4.0  # pictures; inches
 _STRIPS = 2.1  # inches
 
 
+@underflow_to_zero
 def comparison_figure(
     pictures: Sequence[tuple[str, Rows]],
     histograms: Sequence[tuple[Mixture, Rows]],

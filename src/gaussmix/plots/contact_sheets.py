@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.plots.drawing import GAP, HEAD, LABEL, MARGIN, WIDTH, name_axes, new_figure, show_picture, write_title
 
@@ -20,6 +21,7 @@ _SHAPE = 0.9  # intended height of a sheet divided by its width
 _MOST_COLUMNS = 4
 
 
+@underflow_to_zero
 def contact_sheet(
     names: Sequence[str],
     pictures: Sequence[Rows],

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ class CriterionDisplay:
     def __init__(
         self,
         *,
-        n_components: npt.ArrayLike,
+        n_components: ArrayLike,
         covariance_types: Sequence[str],
-        values: npt.ArrayLike,
-        is_sound: npt.ArrayLike,
+        values: ArrayLike,
+        is_sound: ArrayLike,
         criterion: str,
         best_n_components: int,
         best_covariance_type: str,
@@ -95,6 +95,7 @@ class CriterionDisplay:
         self.best_covariance_type = str(best_covariance_type)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls, search: Any, *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -126,6 +127,7 @@ class CriterionDisplay:
         return cls.from_table(search.results_, criterion=criterion, ax=ax, **shown)
 
     @classmethod
+    @underflow_to_zero
     def from_table(
         cls, table: "SelectionTable", *, criterion: str | None = None, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
@@ -179,6 +181,7 @@ class CriterionDisplay:
         """Differences from the best model, (s, m); negative for doubtful models with a lower criterion."""
         return self.values - self.best_value
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the lines.
 

@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 
 
+@underflow_to_zero
 def radius_holding(probability: float, n_features: int = 2) -> float:
     """Return the Mahalanobis radius within which a normal distribution has a given probability.
 
@@ -39,7 +40,8 @@ def radius_holding(probability: float, n_features: int = 2) -> float:
     return math.sqrt(2 * gammaincinv(n_features / 2, probability))
 
 
-def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
+@underflow_to_zero
+def ellipse(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0, n_points: int = 181) -> FloatArray:
     """Return points at a Mahalanobis distance from the mean.
 
     Parameters
@@ -75,7 +77,8 @@ def ellipse(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0,
     return np.asarray(np.asarray(mean, dtype=np.float64) + circle @ root)
 
 
-def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float = 1.0) -> FloatArray:
+@underflow_to_zero
+def principal_axes(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) -> FloatArray:
     """Return the principal axes of an ellipse, longest first.
 
     Parameters
@@ -105,7 +108,8 @@ def principal_axes(mean: npt.ArrayLike, covariance: npt.ArrayLike, radius: float
     return np.asarray(np.asarray(mean, dtype=np.float64) + np.stack([-halves, halves], axis=1))
 
 
-def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
+@underflow_to_zero
+def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
     """Return the densities at the edges of the highest density regions of given masses.
 
     A highest density region is the smallest region with its mass (Hyndman 1996, Computing and Graphing Highest Density
@@ -153,7 +157,8 @@ def mass_levels(mixture: Mixture, masses: npt.ArrayLike, *, n_points: int = 1 <<
     return np.interp(wanted, np.cumsum(share) - 0.5 * share, log_density[order])
 
 
-def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike) -> FloatArray:
+@underflow_to_zero
+def marginal_densities(mixture: Mixture, feature: int | str, grid: ArrayLike) -> FloatArray:
     """Return the marginal densities of the components in a feature, times their weights.
 
     Parameters
@@ -177,7 +182,7 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: npt.ArrayLike
     return np.asarray(heights * np.exp(-0.5 * distances**2))
 
 
-def view_range(values: npt.ArrayLike, margin: float = 0.06) -> tuple[float, float]:
+def view_range(values: ArrayLike, margin: float = 0.06) -> tuple[float, float]:
     """Return the smallest and the greatest value, with a margin on both sides.
 
     Parameters

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.plots.components import Range, drawn_components, views_of
 from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import as_written, color_of, draw_densities, new_axes, quiet_axes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _FEWEST_BARS, _MOST_BARS, _POINTS = 10, 64, 512
+_NARROW, _SPIKE_POINTS = 0.5, 41  # grid steps below which a standard deviation is that of a spike; its points
 _EVERY_HALF = 2.0**52  # float64 has half-integers below this
 
 
@@ -45,6 +46,9 @@ class HistogramDisplay:
         Values of the feature.
     densities : (k, m) array
         Density of each component times its weight, per unit of the feature.
+    spikes : (s,) array of int
+        Components too narrow for the grid, such as collapsed ones. Each is drawn as a line at its mean, over the whole
+        height; the sum does not contain it.
 
     Attributes
     ----------
@@ -74,14 +78,16 @@ class HistogramDisplay:
     heights: FloatArray
     grid: FloatArray
     densities: FloatArray
+    spikes: IntArray
     ax_: "Axes" = field(init=False, repr=False)
     figure_: "Figure | SubFigure" = field(init=False, repr=False)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         feature: int | str = 0,
         ax: "Axes | None" = None,
@@ -112,6 +118,7 @@ class HistogramDisplay:
         given = None if X is None else rows_of(whole, X)
         return histogram_of(whole, given, position).plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(
         self, ax: "Axes | None" = None, *, upright: bool = False, root: bool = False, numbers: bool = True
     ) -> Self:
@@ -142,22 +149,39 @@ class HistogramDisplay:
                 self.heights, self.edges, fill=True, color=inks.bars, zorder=1,
                 orientation="horizontal" if upright else "vertical",
             )  # fmt: skip
-        draw_densities(ax, self.grid, self.densities, upright)
-        total = self.densities.sum(axis=0)
-        if len(self.densities) > 1:
+        shown = self.densities.copy()
+        shown[self.spikes] = 0.0
+        if shown.any():
+            draw_densities(ax, self.grid, shown, upright)
+        total = shown.sum(axis=0)
+        if len(self.densities) > 1 and shown.any():
             sum_line = (total, self.grid) if upright else (self.grid, total)
             ax.plot(*sum_line, color=inks.ink, linewidth=1.0, linestyle=(0, (4, 2)), zorder=4)
-        self._set_limits(ax, upright, max(total.max(), self.heights.max(initial=0)))
+        highest = max(total.max(), self.heights.max(initial=0)) or 1.0
+        self._set_limits(ax, upright, highest)
+        curves = self._curves(shown, highest)
+        for component in self.spikes:
+            line = curves[component][:, ::-1] if upright else curves[component]
+            ax.plot(*line.T, color=color_of(component, inks), linewidth=1.7, zorder=3)
         (ax.set_ylabel if upright else ax.set_xlabel)(as_written(self.name), color=inks.ink)
         if numbers and len(self.densities) > 1:
             labels = CurveLabels(ax)
             for component in drawn_components(self.mixture):
-                density = self.densities[component]
-                top = np.argsort(-density)[: np.count_nonzero(density > 0.8 * density.max())]
-                curve = np.column_stack([self.grid[top], density[top]])
+                curve = curves[component]
                 labels.write(str(component), curve[:, ::-1] if upright else curve, color_of(component, inks), 9, 0.06)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _curves(self, shown: FloatArray, highest: float) -> list[FloatArray]:
+        """Return the points (p, 2) where the label of each component may be: near its top, or on its spike."""
+        curves = []
+        for density in shown:
+            top = np.argsort(-density)[: np.count_nonzero(density > 0.8 * density.max())]
+            curves.append(np.column_stack([self.grid[top], density[top]]))
+        for component in self.spikes:
+            heights = highest * np.linspace(1.06, 0.0, _SPIKE_POINTS)
+            curves[component] = np.column_stack([np.full(_SPIKE_POINTS, self.mixture.means[component, 0]), heights])
+        return curves
 
     def _set_limits(self, ax: "Axes", upright: bool, highest: float) -> None:
         """Set the limits; the density begins at 0 and has no ticks."""
@@ -184,6 +208,7 @@ def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisp
     bytes_ = values.dtype == np.uint8
     view = (-0.5, 255.5) if bytes_ else views_of(mixture, edges[:, None])[0]
     grid = np.linspace(*view, _POINTS)
+    narrow = np.sqrt(mixture.covariance.variances()[:, 0]) < _NARROW * (grid[1] - grid[0])
     return HistogramDisplay(
         mixture=mixture,
         name=feature_names(whole, [position])[0],
@@ -192,6 +217,7 @@ def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisp
         heights=heights,
         grid=grid,
         densities=marginal_densities(mixture, 0, grid),
+        spikes=np.array([component for component in drawn_components(mixture) if narrow[component]], dtype=np.int64),
     )
 
 

@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
 MOST_POINTS = 5_000
@@ -66,7 +65,7 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
     return rows
 
 
-def feature_names(mixture: Mixture, positions: npt.ArrayLike | None = None) -> list[str]:
+def feature_names(mixture: Mixture, positions: ArrayLike | None = None) -> list[str]:
     """Return the names of all features, or of those at the positions."""
     names = mixture.names
     return [names[position] for position in (range(len(names)) if positions is None else np.asarray(positions))]

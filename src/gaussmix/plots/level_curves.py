@@ -9,10 +9,10 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, IntArray
 
 _STEPS = 8  # of Newton's method; three suffice unless a curve turns within a cell
 _HALVINGS = 30  # of a segment, to find where a third component becomes more probable
@@ -22,9 +22,8 @@ Field = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Function of points (m, 2) that returns values (m,) and gradients (m, 2)."""
 
 
-def density_contours(
-    mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike, levels: npt.ArrayLike
-) -> list[list[FloatArray]]:
+@underflow_to_zero
+def density_contours(mixture: Mixture, x: ArrayLike, y: ArrayLike, levels: ArrayLike) -> list[list[FloatArray]]:
     """Return the contours of the density of a mixture.
 
     Parameters
@@ -62,7 +61,8 @@ def density_contours(
     ]
 
 
-def decision_boundaries(mixture: Mixture, x: npt.ArrayLike, y: npt.ArrayLike) -> list[FloatArray]:
+@underflow_to_zero
+def decision_boundaries(mixture: Mixture, x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
     """Return the boundaries between regions in which different components are most probable.
 
     The boundary between two components is where their scores are equal: a line if they have the same covariance, else
@@ -155,7 +155,7 @@ class _Scores:
         return scores, lambda: (-(across * first + skew * second), -along * second)
 
 
-def _grid(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _grid(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -120,10 +120,11 @@ class MixtureDisplay:
     figure_: "Figure | SubFigure" = field(init=False, repr=False)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[int | str] | None = None,
         masses: Sequence[float] = (0.5, 0.95),
@@ -190,6 +191,7 @@ class MixtureDisplay:
         )
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(
         self,
         ax: "Axes | None" = None,

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
+from gaussmix.core.typing import ArrayLike
 from gaussmix.plots.drawing import DARK, LIGHT, Inks, as_written, new_figure, write_title
 from gaussmix.plots.histogram import HistogramDisplay
 from gaussmix.plots.mixture import MixtureDisplay
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 _TITLED = 1.0  # inches for the title above the axes
 
 
+@underflow_to_zero
 def model_figure(
     mixture: Mixture,
-    X: npt.ArrayLike | None = None,
+    X: ArrayLike | None = None,
     *,
     features: Sequence[int | str] | None = None,
     title: str | None = None,
@@ -67,9 +69,10 @@ def model_figure(
     return figure
 
 
+@underflow_to_zero
 def scatter_figure(
     mixture: Mixture,
-    X: npt.ArrayLike | None = None,
+    X: ArrayLike | None = None,
     *,
     features: Sequence[int | str] = (0, 1),
     title: str | None = None,
@@ -128,6 +131,6 @@ def _paper(width: float, height: float, dark: bool) -> "Figure":
     return figure
 
 
-def _default_title(mixture: Mixture, X: npt.ArrayLike | None) -> str:
+def _default_title(mixture: Mixture, X: ArrayLike | None) -> str:
     rows = [] if X is None else [counted(len(np.asarray(X)), "row")]
     return ", ".join([counted(mixture.n_components, "component"), *rows])

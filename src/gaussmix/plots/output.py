@@ -5,12 +5,15 @@ from collections.abc import Callable
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.output_files import complete_file
 from gaussmix.plots.drawing import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@underflow_to_zero
 def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     """Write a figure in the format of the path's suffix, with 150 dots per inch.
 
@@ -21,7 +24,8 @@ def write_figure(path: str | PathLike[str], figure: "Figure") -> None:
     figure : matplotlib.figure.Figure
         Figure to write.
     """
-    figure.savefig(path, dpi=150)
+    with complete_file(path) as partial:
+        figure.savefig(partial, dpi=150)
 
 
 def png_of(draw: "Callable[[Figure], object]", width: float, height: float, dpi: float = 192) -> bytes:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
     Range,
@@ -99,10 +100,11 @@ class PairsDisplay:
     figure_: "Figure" = field(init=False, repr=False)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike | None = None,
+        X: ArrayLike | None = None,
         *,
         features: Sequence[int | str] | None = None,
         mass: float = 0.95,
@@ -148,6 +150,7 @@ class PairsDisplay:
         )
         return display.plot(figure, **shown)
 
+    @underflow_to_zero
     def plot(self, figure: "Figure | None" = None, *, density: bool = True) -> Self:
         """Draw the display.
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes, words_on
 from gaussmix.plots.inputs import mixture_of, rows_of
 
@@ -71,11 +72,11 @@ class ResponsibilityDisplay:
     def __init__(
         self,
         *,
-        bands: npt.ArrayLike,
-        edges: npt.ArrayLike,
-        counts: npt.ArrayLike,
-        doubtful: npt.ArrayLike,
-        doubtful_counts: npt.ArrayLike,
+        bands: ArrayLike,
+        edges: ArrayLike,
+        counts: ArrayLike,
+        doubtful: ArrayLike,
+        doubtful_counts: ArrayLike,
         threshold: float,
     ) -> None:
         self.bands: FloatArray = np.asarray(bands, dtype=np.float64)
@@ -86,8 +87,9 @@ class ResponsibilityDisplay:
         self.threshold = float(threshold)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
-        cls, model: Any, X: npt.ArrayLike, *, threshold: float = 0.8, ax: "Axes | None" = None, **shown: Any
+        cls, model: Any, X: ArrayLike, *, threshold: float = 0.8, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
         """Draw the responsibilities of all rows.
 
@@ -148,6 +150,7 @@ class ResponsibilityDisplay:
         """Number of doubtful rows."""
         return len(self.doubtful)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the bands.
 

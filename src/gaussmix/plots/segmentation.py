@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussmix.core.display import UNLABELED, display_range, to_bytes
-from gaussmix.core.typing import BoolArray, FloatArray, Rows
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.typing import ArrayLike, BoolArray, FloatArray, Rows
 from gaussmix.plots.drawing import INK, color_of, inks_of, new_axes, show_picture, shown_step
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ class SegmentationDisplay:
     def __init__(
         self,
         *,
-        picture: npt.ArrayLike,
-        labels: npt.ArrayLike,
-        probabilities: npt.ArrayLike,
-        colors: npt.ArrayLike,
-        shares: npt.ArrayLike,
+        picture: ArrayLike,
+        labels: ArrayLike,
+        probabilities: ArrayLike,
+        colors: ArrayLike,
+        shares: ArrayLike,
         plane: str = "",
         aspect: float = 1.0,
     ) -> None:
@@ -90,8 +91,9 @@ class SegmentationDisplay:
         self.aspect = float(aspect)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
-        cls, segmenter: Any, image: npt.ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
+        cls, segmenter: Any, image: ArrayLike, mask: Any = None, *, ax: "Axes | None" = None, **shown: Any
     ) -> Self:
         """Draw the segmentation of an image; of a volume or a stack, the middle of the first axis.
 
@@ -159,6 +161,7 @@ class SegmentationDisplay:
         """Number of classes of the segmenter, including those absent from this plane."""
         return len(self.shares)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None, *, show: str | int = "segments", outlines: bool = False) -> Self:
         """Draw one view of the picture.
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import Rows
 from gaussmix.plots.drawing import (
@@ -30,6 +31,7 @@ MOST_MAPS = 12
 """Greatest number of probability maps in a figure."""
 
 
+@underflow_to_zero
 def segmentation_figure(
     image: Rows,
     segments: Rows,

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.diagnostics.em_trace import EMTrace
 from gaussmix.plots.drawing import PALETTE, Inks, color_of, new_axes, quiet_axes
 
@@ -66,10 +66,10 @@ class TraceDisplay:
     def __init__(
         self,
         *,
-        log_likelihood: npt.ArrayLike,
-        bound: npt.ArrayLike | None = None,
-        divergence: npt.ArrayLike | None = None,
-        accelerated: npt.ArrayLike | None = None,
+        log_likelihood: ArrayLike,
+        bound: ArrayLike | None = None,
+        divergence: ArrayLike | None = None,
+        accelerated: ArrayLike | None = None,
     ) -> None:
         self.log_likelihood = np.asarray(log_likelihood, dtype=np.float64)
         self.bound = None if bound is None else np.asarray(bound, dtype=np.float64)
@@ -78,6 +78,7 @@ class TraceDisplay:
         self.accelerated = none if accelerated is None else np.asarray(accelerated, dtype=np.bool_)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(cls, model: Any, *, ax: "Axes | None" = None, **shown: Any) -> Self:
         """Draw the iterations of the run that gave the result of a fit.
 
@@ -121,6 +122,7 @@ class TraceDisplay:
         return cls(log_likelihood=history["log_likelihood"], accelerated=accelerated).plot(ax, **shown)
 
     @classmethod
+    @underflow_to_zero
     def from_trace(cls, trace: EMTrace, *, ax: "Axes | None" = None, **shown: Any) -> Self:
         """Draw the bound, the divergence and the log-likelihood of each step.
 
@@ -141,6 +143,7 @@ class TraceDisplay:
         display = cls(log_likelihood=trace.log_likelihood, bound=trace.bound, divergence=trace.divergence)
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None, *, distance: bool | None = None, passes: int | None = None) -> Self:
         """Draw the display.
 

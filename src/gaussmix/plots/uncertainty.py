@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
 from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
@@ -77,14 +77,14 @@ class UncertaintyDisplay:
     def __init__(
         self,
         *,
-        rows: npt.ArrayLike,
-        uncertainty: npt.ArrayLike,
-        labels: npt.ArrayLike,
+        rows: ArrayLike,
+        uncertainty: ArrayLike,
+        labels: ArrayLike,
         names: Sequence[str],
         n_rows: int | None = None,
-        x: npt.ArrayLike | None = None,
-        y: npt.ArrayLike | None = None,
-        surface: npt.ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        surface: ArrayLike | None = None,
     ) -> None:
         self.rows: FloatArray = np.asarray(rows, dtype=np.float64)
         self.uncertainty: FloatArray = np.asarray(uncertainty, dtype=np.float64)
@@ -96,10 +96,11 @@ class UncertaintyDisplay:
         self.surface = None if surface is None else np.asarray(surface, dtype=np.float64)
 
     @classmethod
+    @underflow_to_zero
     def from_estimator(
         cls,
         model: Any,
-        X: npt.ArrayLike,
+        X: ArrayLike,
         *,
         features: Sequence[int | str] | None = None,
         ax: "Axes | None" = None,
@@ -145,6 +146,7 @@ class UncertaintyDisplay:
         )
         return display.plot(ax, **shown)
 
+    @underflow_to_zero
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the background and the points.
 

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import entr
 
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.number_checks import as_numbers
+from gaussmix.core.typing import ArrayLike, FloatArray
 
 _STEPS = (2.0, 6.0, 10.0)
 WORDS = ("weak", "positive", "strong", "decisive")
 """Words of `differences_in_words`, in the order of increasing differences."""
 
 
-def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
+def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n: ArrayLike) -> Any:
     """Return the Bayesian information criterion (Schwarz, Annals of Statistics 6 (1978), 461-464).
 
     ``-2 log_likelihood + n_parameters log n``; mclust's BIC has the opposite sign.
@@ -45,7 +46,7 @@ def bic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
     return -2.0 * np.asarray(log_likelihood) + np.asarray(n_parameters) * np.log(_counted(n))
 
 
-def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike, entropy: npt.ArrayLike) -> Any:
+def icl(log_likelihood: ArrayLike, n_parameters: ArrayLike, n: ArrayLike, entropy: ArrayLike) -> Any:
     """Return the integrated completed likelihood, approximated by BIC.
 
     ``bic + 2 entropy`` (McLachlan and Peel, Finite Mixture Models (2000), section 6.10.3, ICL-BIC) penalizes overlap
@@ -77,7 +78,7 @@ def icl(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
     return bic(log_likelihood, n_parameters, n) + 2.0 * np.asarray(entropy)
 
 
-def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike | None = None) -> Any:
+def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n: ArrayLike | None = None) -> Any:
     """Return Akaike's information criterion (IEEE Transactions on Automatic Control 19 (1974), 716-723).
 
     ``-2 log_likelihood + 2 n_parameters``.
@@ -104,7 +105,7 @@ def aic(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Array
     return -2.0 * np.asarray(log_likelihood) + 2.0 * np.asarray(n_parameters)
 
 
-def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.ArrayLike) -> Any:
+def aicc(log_likelihood: ArrayLike, n_parameters: ArrayLike, n: ArrayLike) -> Any:
     """Return AIC corrected for few rows (Hurvich and Tsai, Biometrika 76 (1989), 297-307).
 
     ``aic + 2 p (p + 1) / (n - p - 1)`` with ``p = n_parameters``; infinite if there are at most p + 1 rows.
@@ -134,7 +135,8 @@ def aicc(log_likelihood: npt.ArrayLike, n_parameters: npt.ArrayLike, n: npt.Arra
     return aic(log_likelihood, n_parameters) + correction
 
 
-def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None = None) -> float:
+@underflow_to_zero
+def entropy(responsibilities: ArrayLike, row_weights: ArrayLike | None = None) -> float:
     """Return the entropy ``-sum r log r`` of responsibilities, summed over rows and components.
 
     Parameters
@@ -154,8 +156,8 @@ def entropy(responsibilities: npt.ArrayLike, row_weights: npt.ArrayLike | None =
     >>> round(entropy([[1.0, 0.0], [0.5, 0.5]]), 3)
     0.693
     """
-    rows = entr(np.asarray(responsibilities, dtype=np.float64)).sum(axis=1)
-    return float(rows.sum() if row_weights is None else np.asarray(row_weights, dtype=np.float64) @ rows)
+    rows = entr(as_numbers(responsibilities, "responsibilities")).sum(axis=1)
+    return float(rows.sum() if row_weights is None else as_numbers(row_weights, "row_weights") @ rows)
 
 
 CRITERIA: dict[str, Callable[..., Any]] = {
@@ -167,7 +169,8 @@ CRITERIA: dict[str, Callable[..., Any]] = {
 """Criteria by name, as functions of log_likelihood, n_parameters, n and entropy."""
 
 
-def differences_in_words(differences: npt.ArrayLike) -> Any:
+@underflow_to_zero
+def differences_in_words(differences: ArrayLike) -> Any:
     """Describe differences of BIC from the best model as strength of evidence.
 
     "weak" below 2, "positive" below 6, "strong" up to 10, "decisive" above: the categories of Kass and Raftery (Journal
@@ -207,7 +210,7 @@ def differences_in_words(differences: npt.ArrayLike) -> Any:
     return str(words) if values.ndim == 0 else words
 
 
-def _counted(n: npt.ArrayLike) -> FloatArray:
+def _counted(n: ArrayLike) -> FloatArray:
     counts = np.asarray(n, dtype=np.float64)
     if not (counts > 0).all():
         raise ValueError(f"n must be positive, the number of rows or the sum of their weights; got {n!r}")

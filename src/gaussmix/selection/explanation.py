@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.model_names import family_of
@@ -43,6 +44,7 @@ class Explanation:
         return entry_grid(self.entries)
 
 
+@underflow_to_zero
 def explain(
     table: SelectionTable, margin_error: float = math.nan, weight: float = math.nan, n_rows: int = 0
 ) -> Explanation:
@@ -136,7 +138,7 @@ def _same(table: SelectionTable) -> str:
     same = [line for line in range(len(table)) if families[line] == families[table.best]]
     if len(same) < 2:
         return ""
-    return f"with one component, {join_words(table.covariance_type[same])} are the same model."
+    return f"with one component, {join_words(map(table.structure_of, same))} are the same model."
 
 
 def _near(table: SelectionTable) -> str:
@@ -190,7 +192,8 @@ def _overlap(table: SelectionTable) -> str:
     return (
         f"ICL, which favors separated clusters, chooses {_describe(table, line)}: some of the "
         f"{table.n_components[table.best]} components overlap and describe one cluster together. To find clusters, use "
-        "`merge_components(search.mixture_, X)` or `gaussmix report`; merging does not change the mixture."
+        "`merge_components(search.mixture_, X)`, which merges by entropy; `gaussmix report` merges components that "
+        'share a mode (method="ridgeline-unimodal"). Other methods may give other clusters; none changes the mixture.'
     )
 
 
@@ -258,10 +261,10 @@ def _weights(weight: float, n_rows: int) -> str:
 
 def _describe(table: SelectionTable, line: int) -> str:
     k = int(table.n_components[line])
-    name = str(table.covariance_type[line])
+    name = table.structure_of(line)
     if k == 1:
-        name = {"XII": "a sphere", "XXI": "a normal distribution without correlations"}.get(
-            family_of(name, 1, table.n_features), "a normal distribution"
+        shape = {"XII": "a sphere", "XXI": "a normal distribution without correlations"}.get(
+            family_of(str(table.covariance_type[line]), 1, table.n_features), "a normal distribution"
         )
-        return f"{table.covariance_type[line]} with 1 component ({name})"
+        return f"{name} with 1 component ({shape})"
     return f"{name} with {counted(k, 'component')}"

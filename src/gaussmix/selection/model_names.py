@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, covariance_class
+from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, covariance_class, display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 
@@ -88,4 +88,6 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
 
 def as_origin(mixture: Mixture) -> str:
     """Describe a mixture as the origin of a start."""
-    return f"{counted(mixture.n_components, 'component')} of {mixture.covariance.letters}"
+    return (
+        f"{counted(mixture.n_components, 'component')} of {display_name(mixture.covariance_type, mixture.n_features)}"
+    )

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import NativeEngine, distinct_rows
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.coreset import draw_sample
@@ -30,6 +31,7 @@ SEARCHED_ROWS = 5_000
 """Number of rows above which a sample is searched."""
 
 
+@underflow_to_zero
 def search_models(
     rows: WeightedRows,
     models: set[ModelSpec],

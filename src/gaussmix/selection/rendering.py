@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussmix.core.covariance import display_name
+from gaussmix.core.text import join_words
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -103,7 +106,15 @@ def legend(table: "SelectionTable") -> str:
         marks.append(f"{DOUBTFUL} doubtful (not chosen if there is a sound model)")
     if (table.status == "failed").any():
         marks.append(f"{FAILED} no fit")
-    return "K components; " + ", ".join(marks)
+    return "; ".join(["K components", ", ".join(marks), *_other_names(table)])
+
+
+def _other_names(table: "SelectionTable") -> list[str]:
+    """Return the second names of models in the table that have two, as one text."""
+    shown = dict.fromkeys(str(name) for name in table.covariance_type)
+    second = {name: display_name(name, table.n_features) for name in shown}
+    texts = [full for name, full in second.items() if full != name]
+    return [f"two names: {join_words(texts)}"] if texts else []
 
 
 def grid(table: "SelectionTable") -> tuple[list[int], list[str], list[list[tuple[str, str]]]]:

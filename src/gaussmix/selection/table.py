@@ -7,11 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gaussmix.core.covariance import display_name
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.selection import criteria
 from gaussmix.selection.cells import Cell
@@ -244,9 +245,24 @@ class SelectionTable:
         Returns
         -------
         str
-            Such as "VEV 2".
+            Such as "VEV 2" or "tied (EEE) 3".
         """
-        return f"{self.covariance_type[line]} {self.n_components[line]}"
+        return f"{self.structure_of(line)} {self.n_components[line]}"
+
+    def structure_of(self, line: int) -> str:
+        """Return the name of the covariance structure of a model in texts.
+
+        Parameters
+        ----------
+        line : int
+            Line of the table, from 0.
+
+        Returns
+        -------
+        str
+            Such as "VEV" or "tied (EEE)".
+        """
+        return display_name(str(self.covariance_type[line]), self.n_features)
 
     def spec_of(self, line: int) -> ModelSpec:
         """Return the model of a line.
@@ -365,7 +381,8 @@ def _plain(value: Any) -> Any:
 
 def _written(text: str, path: str | PathLike[str] | None) -> str:
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        with complete_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     return text
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from gaussmix.cli.tables.csv_files import CsvFile
 from gaussmix.cli.tables.libraries import import_pandas, import_pyarrow
+from gaussmix.core.number_checks import first_inexact
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
@@ -134,6 +136,8 @@ def read_table(
         case _:
             array = _npy_array(source)
             positions = [names.index(name) for name in chosen]
+            for position in positions:
+                _require_exact(source, names[position], array[:, position], None)
             whole = positions == list(range(array.shape[1]))
             return _checked(source, Table(array if whole else array[:, positions], chosen, named), None)
     kind = np.result_type(*arrays)
@@ -145,8 +149,13 @@ def read_table(
 
 def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
     """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no column names."""
-    target = Path(path)
-    match require_table_suffix(target):
+    suffix = require_table_suffix(Path(path))
+    with complete_file(path) as target:
+        _write_table(target, suffix, columns)
+
+
+def _write_table(target: Path, suffix: str, columns: Mapping[str, Rows]) -> None:
+    match suffix:
         case ".csv":
             target.write_text(table_as_csv(columns), encoding="utf-8", newline="")
         case ".parquet":
@@ -238,10 +247,15 @@ def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
 def _npy_array(path: Path) -> Rows:
     """Return the array (n, d), mapped into memory."""
     array: Rows
+    size = path.stat().st_size
     try:
-        array = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size else None)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a .npy file of numbers") from error
+        array = np.load(path, allow_pickle=False, mmap_mode="r" if size else None)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python: it may raise nearly anything
+        raise ValueError(f"{path} is not a .npy file of numbers, or is damaged") from error
+    if isinstance(array, np.memmap) and array.size and array.offset + array.nbytes != size:
+        raise ValueError(f"{path} is damaged: its header says {array.shape}, and the file holds more numbers")
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{path} is not a .npy file of numbers")
     if array.ndim == 1:
@@ -251,11 +265,23 @@ def _npy_array(path: Path) -> Rows:
     return array
 
 
+def _require_exact(path: Path, name: str, values: Rows, file: CsvFile | None) -> Rows:
+    """Return the values of a column; ValueError if float64 does not hold one of them."""
+    place = first_inexact(values)
+    if place is None:
+        return values
+    line = "" if file is None else file.line(place[0])
+    raise ValueError(
+        f"{path}: column {name!r} has {values[place]} in row {place[0]}{line}: float64 does not hold every integer "
+        "beyond 2**53; subtract an offset from the column, or leave it out"
+    )
+
+
 def _numbers(path: Path, name: str, column: Any, advice: str, file: CsvFile | None) -> Rows:
     """Convert a column of a data frame to numbers; empty cells are NaN."""
     kind = column.dtype.kind
     if kind in "biuf":
-        return np.asarray(column.to_numpy())
+        return _require_exact(path, name, np.asarray(column.to_numpy()), file)
     if kind != "O":
         raise ValueError(f"{path}: column {name!r} has {column.dtype} values, not numbers; {advice}")
     numbers = import_pandas().to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)

@@ -3,25 +3,27 @@
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import ArrayLike, FloatArray
 from gaussmix.core.validation import check_sample_weight
 
 _DRAWS = 100_000
 
 
+@underflow_to_zero
 def merge_components(
     mixture: Mixture,
-    X: npt.ArrayLike | None = None,
+    X: ArrayLike | None = None,
     *,
     method: Method = "entropy",
-    responsibilities: npt.ArrayLike | None = None,
-    sample_weight: npt.ArrayLike | None = None,
+    responsibilities: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> MergeTree:
     """Merge the components of a mixture pair by pair, closest first.
 
@@ -88,9 +90,9 @@ def merge_components(
 
 def _soft_clusters(
     mixture: Mixture,
-    X: npt.ArrayLike | None,
-    responsibilities: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
+    X: ArrayLike | None,
+    responsibilities: ArrayLike | None,
+    sample_weight: ArrayLike | None,
 ) -> SoftClusters | None:
     """Return the responsibilities of the rows as clusters; None without rows."""
     if X is None and responsibilities is None:
@@ -106,8 +108,8 @@ def _soft_clusters(
     return SoftClusters(WeightedRows(shares, check_sample_weight(sample_weight, len(shares))))
 
 
-def _check_responsibilities(values: npt.ArrayLike, n_components: int) -> FloatArray:
-    shares = np.asarray(values, dtype=np.float64)
+def _check_responsibilities(values: ArrayLike, n_components: int) -> FloatArray:
+    shares = as_numbers(values, "responsibilities")
     if shares.ndim != 2 or shares.shape[1] != n_components:
         raise ValueError(f"responsibilities must have the shape (n, {n_components}), got {shares.shape}")
     wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) < 1e-6))

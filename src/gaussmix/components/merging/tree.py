@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from gaussmix.components.merging.elbow import find_elbow
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 
 Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
 
@@ -65,7 +65,8 @@ class MergedMixture:
         """Weights (c,) of the clusters."""
         return self.mixture.weights @ self._members()
 
-    def predict_proba(self, X: npt.ArrayLike) -> FloatArray:
+    @underflow_to_zero
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each cluster given the row: the sum over its components.
 
         Parameters
@@ -80,7 +81,8 @@ class MergedMixture:
         """
         return self.mixture.responsibilities(X) @ self._members()
 
-    def predict(self, X: npt.ArrayLike) -> IntArray:
+    @underflow_to_zero
+    def predict(self, X: ArrayLike) -> IntArray:
         """Return the most probable cluster of each row, which may differ from that of its most probable component.
 
         Parameters
@@ -95,7 +97,8 @@ class MergedMixture:
         """
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
-    def score_samples(self, X: npt.ArrayLike) -> FloatArray:
+    @underflow_to_zero
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row under the mixture.
 
         Parameters

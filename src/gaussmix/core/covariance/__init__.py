@@ -85,6 +85,27 @@ def covariance_class(covariance_type: str) -> type[AbstractCovariance]:
         raise ValueError(f"covariance_type must be one of {names}, got {covariance_type!r}") from None
 
 
+def display_name(covariance_type: str, n_features: int) -> str:
+    """Return the name of a structure in texts: scikit-learn's name with mclust's letters, if it has both.
+
+    Parameters
+    ----------
+    covariance_type : str
+        A key of `STRUCTURES`.
+    n_features : int
+        Number of features; for one feature there are two structures, "tied (E)" and "full (V)".
+
+    Returns
+    -------
+    str
+        Such as "tied (EEE)", "full (VVV)" or "VEV", for any of the names of the structure.
+    """
+    structure = covariance_class(covariance_type)
+    if n_features == 1 and is_model(structure):
+        return "tied (E)" if structure.letters[0] == "E" else "full (V)"
+    return structure.name if structure.name == structure.letters else f"{structure.name} ({structure.letters})"
+
+
 def is_model(structure: type[AbstractCovariance]) -> bool:
     """Return whether a structure is one of `MODELS`.
 

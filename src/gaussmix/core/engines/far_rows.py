@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from gaussmix.core.engines.native import NativeEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import LARGEST
@@ -13,6 +14,7 @@ from gaussmix.core.whitened import WhitenedMixture
 _FARTHEST = 1e152  # standard deviations; sums of squares of shorter distances do not overflow
 
 
+@underflow_to_zero
 def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
     """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
 

@@ -1,5 +1,6 @@
 """The engine for rows in memory, with compiled passes (cpp/pass/pass.hpp)."""
 
+import atexit
 import os
 import time
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ _MOST_APART = 1e3  # standard deviations: means farther from the center would co
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
+atexit.register(_native.before_exit)
 
 
 def _use_instruction_set_of_environment() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import logsumexp, xlogy
 
 from gaussmix.core.engines.base import AbstractEngine
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import draw_rows
@@ -30,6 +31,7 @@ class ReferenceEngine(AbstractEngine):
         self._rows = WeightedRows(rows, row_weights)
         self.n_rows, self.n_features = rows.shape
 
+    @underflow_to_zero
     def accumulate(
         self, mixture: WhitenedMixture, log_prior: FloatArray | None = None, *, rough: bool = False
     ) -> Moments:
@@ -52,6 +54,7 @@ class ReferenceEngine(AbstractEngine):
             weight=float(weights.sum()),
         )
 
+    @underflow_to_zero
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         scores = self._scores(mixture, log_prior)
         match want:

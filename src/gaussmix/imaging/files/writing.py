@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gaussmix.core.display import UNLABELED
+from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.nifti import write_nifti
 from gaussmix.imaging.files.raster import write_indexed, write_raster
@@ -35,7 +36,8 @@ def write_picture(path: str | PathLike[str], pixels: Rows) -> None:
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
-    write_raster(Path(path), pixels)
+    with complete_file(path) as partial:
+        write_raster(partial, pixels)
 
 
 def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, background: int = UNLABELED) -> None:
@@ -55,15 +57,15 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
     background : int, default=255
         The number of pixels without a class.
     """
-    target = Path(path)
-    if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, labels, background=background)
-    elif picture.suffix == ".tif":
-        write_tiff(target, picture, labels, background=background)
-    elif picture.suffix == ".png" and labels.dtype == np.uint8:
-        write_indexed(target, labels, class_colors(), background)
-    else:
-        write_maps(target, picture, labels)
+    with complete_file(path) as partial:
+        if picture.suffix.startswith(".nii"):
+            write_nifti(partial, picture, labels, background=background)
+        elif picture.suffix == ".tif":
+            write_tiff(partial, picture, labels, background=background)
+        elif picture.suffix == ".png" and labels.dtype == np.uint8:
+            write_indexed(partial, labels, class_colors(), background)
+        else:
+            _write_maps(partial, picture, labels)
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -78,7 +80,11 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     values : (shape) or (shape, maps) array
         One number for each pixel or, except in PNG, several.
     """
-    target = Path(path)
+    with complete_file(path) as partial:
+        _write_maps(partial, picture, values)
+
+
+def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, values)
     elif picture.suffix == ".tif":

@@ -20,7 +20,7 @@ _BLOCK = 1 << 16  # pixels converted at a time
 _OUTSIDE = 1e-3  # by which floats may lie outside 0 to 1
 
 
-def to_color_space(values: Rows, color_space: str) -> Rows:
+def to_color_space(values: Rows, color_space: str, *, is_bounded: bool = True) -> Rows:
     """Convert pixels to a color space.
 
     Parameters
@@ -32,6 +32,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
         "rgb" returns any number of channels unchanged. "gray" is luma (ITU-R BT.601) in the type of the colors, rounded
         if they are integers. "lab" is CIE 1976 L*a*b* (L* from 0 to 100), in which equal distances look about equal, as
         float32.
+    is_bounded : bool, default=True
+        Whether floats outside 0 to 1 are refused for "lab".
 
     Returns
     -------
@@ -71,7 +73,8 @@ def to_color_space(values: Rows, color_space: str) -> Rows:
         converted = np.empty((len(rows), 1), dtype=values.dtype)
         convert = _luma
     else:
-        _require_shares(rows)
+        if is_bounded:
+            _require_shares(rows)
         converted = np.empty((len(rows), 3), dtype=np.float32)
         convert = _Lab(values.dtype)
     for start in range(0, len(rows), _BLOCK):

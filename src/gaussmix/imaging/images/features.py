@@ -19,10 +19,13 @@ class Features:
         Color space of the first features.
     position : float
         If not zero, coordinates are appended, from 0 to this value along the longer side of the image.
+    is_bounded : bool
+        Whether floats outside 0 to 1 are refused for "lab".
     """
 
     color_space: str = "rgb"
     position: float = 0.0
+    is_bounded: bool = True
 
     def rows(self, pixels: Pixels, start: tuple[int, ...] = (), whole: tuple[int, ...] | None = None) -> Rows:
         """Return the features of the visible pixels, (n, d).
@@ -41,7 +44,7 @@ class Features:
         (n, d) array
             Features: colors, then coordinates.
         """
-        colors = to_color_space(pixels.rows, self.color_space)
+        colors = to_color_space(pixels.rows, self.color_space, is_bounded=self.is_bounded)
         if not self.position:
             return colors
         whole = pixels.shape if whole is None else whole
@@ -51,7 +54,7 @@ class Features:
 
     def from_colors(self, colors: Rows) -> Rows:
         """Return the features (n, d) of colors (n, channels) without coordinates."""
-        return to_color_space(colors, self.color_space)
+        return to_color_space(colors, self.color_space, is_bounded=self.is_bounded)
 
     def all_colors(self, pixels: Pixels) -> Rows | None:
         """Return every possible value 0, 1, ... of a pixel, (n, 1), if it has one channel of integers; else None."""

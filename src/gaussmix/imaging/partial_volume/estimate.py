@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from gaussmix.core.environment import one_blas_thread
+from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.imaging.images.pixels import Pixels
 from gaussmix.imaging.partial_volume.fractions import FractionGrid, fit_partial_volume
@@ -34,6 +35,7 @@ class FractionEstimate:
     bias_field: Rows | None
 
 
+@underflow_to_zero
 def estimate_fractions(
     pixels: Pixels,
     labels: Rows,

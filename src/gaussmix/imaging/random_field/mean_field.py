@@ -66,12 +66,13 @@ def fit_mean_field(grids: list[Grid], classes: Classes, smoothing: float, update
     Returns
     -------
     MeanFieldFit
-        Fit after an iteration that gained less than 1e-5 nats of free energy per pixel, or after 100 iterations.
+        After the free energy has gained less than 1e-5 nats per pixel in an iteration, or after 100 iterations. A ridge
+        is not part of it, so an M-step near the end may lower it; that step is undone.
     """
     fields = [grid.random_field(classes.n_classes) for grid in grids]
     n_rows = sum(len(grid.rows) for grid in grids)
     energies: list[float] = []
-    step = None
+    step, previous = None, classes
     for iteration in range(_MAX_ITER):
         moments = None
         for grid, field in zip(grids, fields, strict=True):
@@ -82,10 +83,15 @@ def fit_mean_field(grids: list[Grid], classes: Classes, smoothing: float, update
             for rows, probabilities in grid.probabilities(field):
                 more = classes.moments(rows, classes.scores(rows), probabilities)
                 moments = more if moments is None else moments + more
-        energies.append(sum(field.free_energy(smoothing) for field in fields) + update.log_prior(classes.mixture))
+        energy = sum(field.free_energy(smoothing) for field in fields) + update.log_prior(classes.mixture)
+        if iteration and energy < energies[-1]:
+            classes = previous
+            break
+        energies.append(energy)
         if iteration and energies[-1] - energies[-2] < _LEAST_GAIN * n_rows:
             break
         assert moments is not None
+        previous = classes
         step = update.maximize(classes.mixture, moments)
         classes = replace(classes, mixture=step.mixture).with_weights(classes.weights)
     return MeanFieldFit(classes, tuple(energies), step)

@@ -1,0 +1,50 @@
+// Lets go of the interpreter, and never takes it back once the interpreter ends.
+//
+// CPython before 3.14 ends a daemon thread that asks for the interpreter during finalization by unwinding its stack,
+// which std::terminate answers: the frames of nanobind are noexcept. Such a thread sleeps here until the process ends.
+#pragma once
+
+#include <Python.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace gaussmix {
+
+// The interpreter is released as long as this object lives.
+class Released {
+ public:
+  Released() : state_(PyEval_SaveThread()) {}
+  ~Released() {
+    ++returning_;
+    if (ending_ && std::this_thread::get_id() != last_) {
+      --returning_;
+      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+    PyEval_RestoreThread(state_);
+    --returning_;
+  }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+
+  // Python calls it before finalization begins. Threads that are already waiting for the interpreter get it first.
+  static void before_exit() {
+    last_ = std::this_thread::get_id();
+    ending_ = true;
+    PyThreadState* state = PyEval_SaveThread();
+    while (returning_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    PyEval_RestoreThread(state);
+  }
+
+  // The threads of the parent are gone from a forked child, wherever they were.
+  static void after_fork() { returning_ = 0; }
+
+ private:
+  PyThreadState* state_;
+  static inline std::atomic<int> returning_{0};
+  static inline std::atomic<bool> ending_{false};
+  static inline std::thread::id last_;
+};
+
+}  // namespace gaussmix
