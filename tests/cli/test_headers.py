@@ -50,6 +50,7 @@ def test_a_first_line_of_numbers_that_may_be_a_header_is_asked_about(content, tm
         "1990,1995\n1991,2001\n1992,1999\n",
         "1,1\n0.5,0.25\n0.25,0.5\n0.125,0.5\n",
         "5,1\n0,2\n0,3\n0,1\n",
+        "1e308,-1e308\n-1e308,1e308\n1,2\n3,4\n",
     ],
 )
 def test_a_first_row_of_numbers_is_a_row(content, tmp_path):

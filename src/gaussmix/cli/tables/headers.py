@@ -62,6 +62,7 @@ def is_header(lines: Sequence[str], records: Sequence[Sequence[str]], separator:
     return None if quoted or _may_be_header(first, below, separator) else False
 
 
+@np.errstate(over="ignore", invalid="ignore")  # differences of numbers near 1e308
 def _may_be_header(first: Sequence[str], below: Sequence[Sequence[str]], separator: str) -> bool:
     numbers = _numbers(first, separator)
     if len(set(numbers)) < len(numbers):
