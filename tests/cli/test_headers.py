@@ -58,6 +58,7 @@ def test_a_first_row_of_numbers_is_a_row(content, tmp_path):
     assert read_table(tmp_path / "table.csv").rows.shape == (content.count("\n"), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_rows_of_many_kinds_are_rows(seed, tmp_path):
     rng = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ def beside_clusters(n_equal, n, d, value=-2.0, seed=0):
     return rows[order], labels[order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 @pytest.mark.parametrize(("n_equal", "n", "d", "scale", "offset"), [
     (600, 700, 1, 1, 0), (30, 150, 1, 1e-8, 0), (30, 150, 2, 1e8, 1e8), (20, 400, 3, 1, 1e4), (300, 150, 6, 1e-3, 0),
