@@ -44,6 +44,8 @@ NOISE = np.random.default_rng(2).standard_normal(400)
 TROUBLES = {
     "constant": (frame(e=np.full(400, 7.0)), "constant", "e", "Leave out e."),
     "identifiers": (frame(e=np.cumsum(with_values([1, 2, 3]))), "ordered", "e increases or decreases", "Leave out e."),
+    "times": (frame(e=3 + np.arange(400) / 3), "ordered", "e increases or decreases", "Leave out e."),
+    "times downward": (frame(e=1e6 - 0.1 * np.arange(400)), "ordered", "e increases or decreases", "Leave out e."),
     "identifiers downward": (frame(e=-np.arange(400)), "ordered", "e increases or decreases", "Leave out e."),
     "equal columns": (frame(e=B), "repeated", "e is equal to b", "Leave out e."),
     "scaled columns": (frame(e=2 * B - 5), "repeated", "e is a linear function of b", "e"),
@@ -81,6 +83,11 @@ def test_sound_rows_are_called_nothing_unusual_once():
         "rows": "400 with 4 columns, 29 for each of 14 free parameters",
         "unusual": "nothing",
     }
+
+
+@pytest.mark.parametrize("e", [np.sort(NOISE), np.cumsum(np.abs(NOISE)), 1.6e9 + np.cumsum(0.1 + np.abs(NOISE))])
+def test_sorted_measurements_are_no_identifiers(e):
+    assert "ordered" not in lines_of(inspect_rows(frame(e=e)))
 
 
 def test_a_collinear_column_is_explained_by_the_right_ones():

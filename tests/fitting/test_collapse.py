@@ -149,3 +149,40 @@ def test_a_thin_direction_has_the_likelihood_of_the_difference(noise, covariance
     other = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(exact)
     assert gm.converged_
     assert gm.score(rows) == pytest.approx(other.score(exact) - np.log(noise), abs=1e-5)
+
+
+def with_one_far_row(n, d, far, seed=3):
+    rows = np.random.default_rng(seed).normal(size=(n, d))
+    rows[0] = far
+    return rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "k", "covariance_type"), [
+    (with_one_far_row(10, 2, 1e8), 10, "full"),
+    (with_one_far_row(20, 2, 1e8), 19, "full"),
+    (np.exp(3 * np.random.default_rng(3).normal(size=(50, 1))), 20, "full"),
+    (np.random.default_rng(0).integers(0, 10, size=(200, 3)), 12, "diag"),
+    (np.random.default_rng(0).standard_cauchy(size=(60, 1)), 15, "spherical"),
+])  # fmt: skip
+def test_components_that_lose_their_rows_cause_no_overflow(rows, k, covariance_type):
+    gm = GaussianMixture(k, covariance_type=covariance_type, random_state=0).fit(rows)
+    assert gm.converged_
+    np.testing.assert_allclose(gm.predict_proba(rows).sum(axis=1), 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance_type", ["EVE", "VVE", "VEE", "EEV", "VEV", "EVV"])
+@pytest.mark.parametrize(("n", "d", "n_off", "step", "seed"), [
+    (200, 2, 20, 1e-4, 1), (150, 4, 30, 1e-2, 1), (150, 4, 30, 1e-2, 2), (200, 2, 20, 1e-4, 0),
+])  # fmt: skip
+def test_structures_that_form_squares_do_not_fall(covariance_type, n, d, n_off, step, seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, d - 1))
+    rows[: n // 2] += 5 * (seed % 2)
+    rows = np.c_[rows, rows @ rng.normal(size=d - 1)]
+    rows[rng.choice(n, n_off, replace=False), -1] += step * rng.normal(size=n_off)
+    gm = GaussianMixture(
+        2 + seed % 2, covariance_type=covariance_type, reg_covar=0.0, init_params="kmeans", random_state=seed
+    )
+    assert greatest_fall(gm.set_params(tol=1e-9, max_iter=100).fit(rows)) < 1e-8

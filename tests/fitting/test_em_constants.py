@@ -87,6 +87,7 @@ PYTHON_ONLY = {
     (em, "_ROUGH_GAIN"): "A batch has no rough passes.",
     (stopping, "_MARGIN"): "Runs of a batch do not race: none is given up.",
     (m_step, "_LEAST"): "Avoids a division by the count zero: a batch ends a run with an empty component.",
+    (m_step, "_LOSS"): "A batch ends a run that falls, and the final fit of a search is Python's.",
     (m_step, "_FLOOR"): "Repairs a collapsed component: a batch ends the run.",
     (
         m_step,

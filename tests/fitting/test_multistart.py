@@ -7,7 +7,9 @@ import time
 import numpy as np
 import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs, read_only
+from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 
 from gaussmix import GaussianMixture
 from gaussmix.core.covariance import covariance_class
@@ -115,6 +117,44 @@ def test_the_best_optimum_known_is_found_from_any_seed(name):
         np.testing.assert_allclose(gm.means_, fits[0].means_, rtol=0, atol=1e-8 * rows.std())
         np.testing.assert_allclose(gm.covariances_, fits[0].covariances_, rtol=0, atol=1e-8 * rows.var())
         assert gm.start_log_likelihoods_[0] == gm.start_log_likelihoods_.max()
+
+
+def in_one_column(n, d, k, distance, seed=0):
+    """Clusters that differ in the first of many columns, and their labels."""
+    labels = np.arange(n) % k
+    rows = np.random.default_rng(seed).normal(size=(n, d))
+    rows[:, 0] += distance * labels
+    return rows, labels
+
+
+def along_the_diagonal(n, d, k, distance, seed=0):
+    """Clusters that differ by the same amount in every column, and their labels."""
+    labels = np.arange(n) % k
+    return np.random.default_rng(seed).normal(size=(n, d)) + distance * labels[:, None], labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+@pytest.mark.parametrize(("rows", "labels"), [
+    along_the_diagonal(1000, 12, 5, 5),
+    in_one_column(1000, 12, 5, 8),
+    in_one_column(600, 60, 2, 8),
+    in_one_column(300, 20, 3, 10),
+    in_one_column(1000, 50, 3, 10),
+    make_blobs(300, n_features=30, centers=4, random_state=0),
+    make_blobs(500, n_features=50, centers=5, random_state=0),
+])  # fmt: skip
+def test_clusters_apart_in_a_few_directions_are_found(rows, labels, covariance_type):
+    for seed in range(3):
+        gm = GaussianMixture(len(set(labels)), covariance_type=covariance_type, random_state=seed).fit(rows)
+        assert adjusted_rand_score(labels, gm.predict(rows)) > 0.99
+
+
+def test_clusters_in_columns_of_small_units_are_found():
+    rows, labels = in_one_column(300, 15, 3, 10)
+    for units in (np.ones(15), np.geomspace(1e-4, 1e4, 15), np.geomspace(1e4, 1e-4, 15)):
+        gm = GaussianMixture(3, random_state=0).fit(rows * units)
+        assert adjusted_rand_score(labels, gm.predict(rows * units)) > 0.99
 
 
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")

@@ -24,6 +24,7 @@ def related(n, d, n_off, step, seed=0, random=False):
 @pytest.mark.parametrize("random", [False, True])
 @pytest.mark.parametrize(("n", "d", "n_off", "step"), [
     (100, 3, 3, 1e-2), (100, 3, 28, 1e-4), (300, 5, 30, 1e-3), (50, 2, 1, 1e-2), (1000, 4, 280, 1e-2),
+    (100, 3, 3, 1.0), (200, 4, 40, 1.0), (300, 6, 20, 30.0), (80, 2, 8, 2.0), (400, 12, 20, 2.0),
 ])  # fmt: skip
 def test_rows_that_do_not_follow_are_found(n, d, n_off, step, random):
     rows, off = related(n, d, n_off, step, random=random)
@@ -56,6 +57,15 @@ def test_a_difference_near_rounding_is_told(noise):
     assert "a is a linear function of b, but for" in relation.describe(NAMES) or "b is a" in relation.describe(NAMES)
 
 
+@pytest.mark.parametrize(("d", "noise", "offset"), [(6, 3e-9, 1e5), (2, 1e-9, 3e4), (3, 3e-8, 1e6), (4, 1e-9, 1e5)])
+def test_rows_with_the_greatest_differences_are_no_exceptions(d, noise, offset):
+    rng = np.random.default_rng(57)
+    others = rng.normal(size=(300, d - 1))
+    rows = np.c_[others, others.sum(axis=1) + noise * rng.normal(size=300)] + offset
+    relation = find_near_relation(WeightedRows(rows))
+    assert relation is None or relation.exceptions.size == 0
+
+
 def test_honest_columns_are_left_alone():
     rng = np.random.default_rng(0)
     first = rng.normal(size=300)
@@ -65,6 +75,10 @@ def test_honest_columns_are_left_alone():
         np.c_[first, first + np.where(np.arange(300) < 120, 1e-3, 0.0)],  # two parallel lines, 40 % on the second
         np.where(rng.random((300, 3)) < 0.8, 0.0, rng.normal(size=(300, 3))),
         rng.integers(0, 3, (300, 2)).astype(float),
+        rng.integers(0, 2, 300)[:, None] ^ (rng.random((300, 2)) < 0.1),  # equal in 82 % of the rows
+        rng.normal(size=(4, 3))[rng.choice(4, 300, p=[0.3, 0.3, 0.3, 0.1])],  # three points are in a plane
+        np.where(rng.random((300, 1)) < 0.8, 0.0, rng.normal(size=(300, 3))),
+        np.c_[first, np.where(np.arange(300) < 180, first, -first)],  # two lines, 40 % on the second
         rng.integers(0, 255, (300, 3)).astype(np.uint8),
         rng.normal(size=(5, 3)),
         np.ones((50, 2)),

@@ -11,6 +11,7 @@ from gaussmix.diagnostics.distributions import distribution_facts
 
 _REPEATS = 1e-10  # 1 - |correlation|; smaller values are rounding
 _ORDERED_ROWS = 20  # the probability that random values are ordered is 2 / 20!
+_STEPS_EQUAL, _ROUNDING = 1e-6, 4 * float(np.finfo(np.float64).eps)  # of a step, and of a value
 _MOST_FEATURES = 1_000  # for more, no correlation matrix is computed
 _FEW_VALUES, _COMMON = 20, 0.2
 
@@ -56,10 +57,15 @@ def _values(column: FloatArray) -> dict[str, dict[str, Any]]:
 
 
 def is_ordered(values: FloatArray) -> bool:
-    """Return whether the values are integers that increase, or decrease, with every row, as identifiers do."""
+    """Return whether the values increase, or decrease, with every row, and are integers or equally spaced.
+
+    Identifiers, dates and times of regular measurements are.
+    """
     steps = np.diff(values)
-    monotone = len(values) >= _ORDERED_ROWS and bool((steps > 0).all() or (steps < 0).all())
-    return monotone and bool((values == np.floor(values)).all())
+    if len(values) < _ORDERED_ROWS or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    rounding = _ROUNDING * np.abs(values).max()
+    return bool((values == np.floor(values)).all() or np.ptp(steps) <= rounding + _STEPS_EQUAL * np.abs(steps).max())
 
 
 def _spreads(deviations: FloatArray, varying: IntArray, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -240,7 +240,8 @@ class Accelerator:
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
         parts = step**2
         moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
-        return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
+        with np.errstate(over="ignore"):  # any move of a component with hardly any rows is infinitely far
+            return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
 
     def _square(self) -> FloatArray | None:
         """Return the SQUAREM step (Varadhan and Roland 2008, equation 8, length S3), if two EM steps precede it."""

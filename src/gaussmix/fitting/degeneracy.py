@@ -19,6 +19,8 @@ _BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same d
 _LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
 _LOST = 0.5  # rows
 _REPEATED = 1e-3  # standard deviations; closer components are the same
+_FAR = 3.0  # Mahalanobis distance beyond sqrt(d)
+_GROUP, _GROUP_PER_FEATURE = 10, 2  # rows, and multiple of d + 2, of a group of its own
 _MANY = 5  # multiple of d + 2: components with more rows are not spurious
 _CHANCE = math.log(0.01)  # log of the expected number of such regions above which a component is spurious
 
@@ -38,12 +40,16 @@ class Soundness:
         2 for a volume.
     spurious : (k,) array of bool
         Thin components with so few rows that such a group of rows can occur by chance.
+    apart : (k,) array of bool
+        Collapsed components that are groups of their own: at least 10 and ``2 (d + 2)`` equal rows, whose Mahalanobis
+        distance from every other component is more than ``sqrt(d) + 3``.
     """
 
     empty: BoolArray
     collapsed: BoolArray
     few: BoolArray
     spurious: BoolArray
+    apart: BoolArray
 
     @property
     def unsound(self) -> BoolArray:
@@ -63,7 +69,8 @@ class Soundness:
         Soundness
             The components in that order.
         """
-        return Soundness(self.empty[order], self.collapsed[order], self.few[order], self.spurious[order])
+        kinds = (self.empty, self.collapsed, self.few, self.spurious, self.apart)
+        return Soundness(*(kind[order] for kind in kinds))
 
     @property
     def n_unsound(self) -> int:
@@ -135,7 +142,10 @@ def examine(
         collapsed=np.asarray(collapsed),
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
+        apart=np.zeros(k, dtype=np.bool_),
     )
+    if target_root is not None and collapsed.any():
+        soundness.apart[:] = collapsed & _apart(mixture, counts, target_root)
     if volume == "E" and shape != "V":  # no component is denser than the others
         return soundness
     if not whiten.any():  # the pooled covariance is singular
@@ -155,8 +165,8 @@ def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
     """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
     lost: BoolArray = counts < _LOST
     deviations = np.sqrt(mixture.covariance.variances())
-    apart = np.abs(mixture.means[:, None] - mixture.means) / deviations
-    first, second = np.nonzero(np.triu((apart < _REPEATED).all(axis=2), 1))
+    apart = np.abs(mixture.means[:, None] - mixture.means)
+    first, second = np.nonzero(np.triu((apart < _REPEATED * deviations).all(axis=2), 1))
     if first.size:
         dense = mixture.covariance.dense()
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
@@ -207,6 +217,19 @@ def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: Floa
     beside = np.einsum("kij,il,klj->kj", axes, reference[some[:, None], some] / units, axes)
     low = (variances < _BELOW_ROUNDING) & (variances < _BELOW_OTHERS * beside)
     return np.asarray(low.any(axis=1))
+
+
+def _apart(mixture: Mixture, counts: FloatArray, target_root: FloatArray) -> BoolArray:
+    """Return (k,) bools: which components are equal rows far from all others (`Soundness`)."""
+    k, d = mixture.means.shape
+    greatest = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, -1]
+    apart: BoolArray = (greatest < _COLLAPSED) & (counts >= max(_GROUP, _GROUP_PER_FEATURE * (d + 2)))
+    for component in apart.nonzero()[0]:
+        others = (counts >= _LOST) & (np.arange(k) != component)
+        moved = np.where(others[:, None], mixture.means[component] - mixture.means, 0.0)
+        distances = np.sqrt((mixture.covariance.whiten_each(moved) ** 2).sum(axis=1))
+        apart[component] = (distances[others] > math.sqrt(d) + _FAR).all()
+    return apart
 
 
 def _rows_needed(letters: str, n_features: int) -> int:

@@ -18,6 +18,7 @@ _EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
 _SINGULAR = 4 * _EPSILON  # pivots this small relative to the variance or the mean are rounding
 _RESOLUTION = 4096 * _EPSILON  # least standard deviation of a direction relative to that of a feature
 _LEAST = math.ulp(0.0)  # avoids 0 / 0
+_LOSS = 1e-9  # nats per row and feature; a covariance that loses more is rounding error
 _FLOOR = 1e-6  # variance given to a collapsed component, as a share of the variance within components
 
 
@@ -148,6 +149,9 @@ class MaximumLikelihood(AbstractUpdate):
                 covariance = covariance.inflated(np.where(collapsed[:, None], floor, 0.0))
             else:
                 covariance = _raised(previous, rows, scatter, floor, collapsed, self.ridge)
+        elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
+            least = -_LOSS * float(rows.sum()) * previous.n_features
+            covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
         return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
 
     @property
@@ -198,10 +202,17 @@ def _raised(
     before, after = (one.relative_variances(rows, root)[0][:, 0] for one in (previous, covariance))
     if not (after >= np.minimum(1.0, before)).all():
         return previous
+    return covariance if 0 <= _covariance_gain(previous, covariance, rows, scatter) < math.inf else previous
+
+
+def _covariance_gain(
+    previous: AbstractCovariance, covariance: AbstractCovariance, rows: FloatArray, scatter: FloatArray
+) -> float:
+    """Return the gain of the expected complete-data objective, in nats, from a covariance in place of another one."""
+    form = FORMS[previous.form]
     nothing = np.zeros((previous.n_components, previous.n_features))
     _, moved = form.moved(rows, nothing, scatter, previous.roots, covariance.factors(), nothing)
-    gain = rows @ (covariance.log_det() - previous.log_det()) + 0.5 * (form.trace(scatter) - form.trace(moved))
-    return covariance if 0 <= gain < math.inf else previous
+    return float(rows @ (covariance.log_det() - previous.log_det()) + 0.5 * (form.trace(scatter) - form.trace(moved)))
 
 
 def _scale(weights: FloatArray, means: FloatArray, variances: FloatArray) -> FloatArray:

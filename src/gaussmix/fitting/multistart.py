@@ -60,12 +60,13 @@ class Run:
 
     @cached_property
     def rank(self) -> tuple[int, int, float]:
-        """The sort key, best first: numbers of lost components and of unsound ones, then the objective."""
-        return (
-            int(find_lost(self.fit.mixture, self.fit.moments.counts).sum()),
-            self.soundness.n_unsound,
-            -self.fit.objective,
-        )
+        """The sort key, best first: numbers of lost components and of unsound ones, then the objective.
+
+        Collapsed components that are groups of their own do not count as unsound.
+        """
+        lost = find_lost(self.fit.mixture, self.fit.moments.counts)
+        unsound = self.soundness.unsound & ~self.soundness.apart
+        return int(lost.sum()), int(unsound.sum()), -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""

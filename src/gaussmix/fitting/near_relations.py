@@ -15,9 +15,12 @@ from gaussmix.core.text import join_words
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_SAMPLE = 20_000  # rows of the first test
-_THIN = 1e-3  # least eigenvalue of the correlations that is not searched
+_SAMPLE = 20_000  # rows of the first test and of the concentration steps
+_THIN = 1e-3  # least eigenvalue of the correlations of columns that are not nearly collinear
+_MOST_FEATURES = 100  # with more, only columns that are nearly collinear are searched
 _MOST = 0.7  # share of the rows that must follow
+_VALUES = 30  # distinct values in the rows that follow; of fewer, relations occur by chance
+_APART = 8.0  # residual of an exception, in standard deviations of the residuals of the other rows
 _ROUNDING = 8  # times half the epsilon of each term
 _STEPS = 20  # of concentration
 _NEGLIGIBLE = 1e-6  # a coefficient, in deviations
@@ -76,7 +79,9 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
 
     The plane of these rows is found by the concentration steps of least trimmed squares (Rousseeuw and Van Driessen,
     Data Mining and Knowledge Discovery 12 (2006), 29-45): each plane is fitted to the rows nearest to the previous one.
-    A row follows if rounding of the terms explains its residual.
+    A row follows if rounding of the terms explains its residual. An exception is far from the residuals of the other
+    rows. Unless the columns are nearly collinear, the column needs 30 and ``2 d`` distinct values in the rows that
+    follow, and at most 100 columns are searched.
 
     Parameters
     ----------
@@ -94,7 +99,10 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
         return None
     step = max(1, len(counted) // _SAMPLE)
     some = _standardized(values[counted[::step]])[0]
-    if some is None or np.linalg.eigvalsh(some.T @ some)[0] > _THIN * len(some):
+    if some is None:
+        return None
+    is_thin = bool(np.linalg.eigvalsh(some.T @ some)[0] <= _THIN * len(some))
+    if not is_thin and d > _MOST_FEATURES:
         return None
     standard, scales = _standardized(values[counted])
     if standard is None:
@@ -114,8 +122,13 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     which = others[np.abs(coefficients) > _NEGLIGIBLE]
     if follows.all() or not which.size:
         return None
+    if not is_thin and len(np.unique(values[counted[follows], column])) < max(_VALUES, 2 * d):
+        return None
     residual = float(np.sqrt((residuals[follows] ** 2).mean()))
-    return NearRelation(column, tuple(which.tolist()), counted[~follows], residual)
+    apart = residuals > _APART * residual
+    if not apart[~follows].any():
+        return _almost(column, which, residuals, d)
+    return NearRelation(column, tuple(which.tolist()), counted[apart & ~follows], residual)
 
 
 def _almost(column: int, others: IntArray, residuals: FloatArray, d: int) -> NearRelation | None:

@@ -1,4 +1,4 @@
-"""Starts of a search: different partitions of the whitened rows.
+"""Starts of a search: different partitions of the rows, most of them of the whitened rows.
 
 Whitening makes the starts equivariant under the affine maps that the covariance structure allows: all of them for full
 and tied covariances, scalings of each feature for diagonal ones, rotations and a common scaling for spherical ones.
@@ -20,6 +20,7 @@ from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
 
 _PSEUDO_ROWS = 1.0  # of each covariance of a start
+_MANY_FEATURES, _TRIES = 5, 3
 
 
 def draw_starts(
@@ -29,7 +30,7 @@ def draw_starts(
     n_starts: int,
     streams: Iterator[np.random.Generator],
 ) -> Iterator[Mixture]:
-    """Yield starts, cycling through eight kinds, each with its own random stream.
+    """Yield starts, cycling through eight kinds, each with its own random stream, and three more for many columns.
 
     0. k-means along the invariant coordinate of least kurtosis;
     1. k-means in whitened units;
@@ -39,6 +40,10 @@ def draw_starts(
     5. Voronoi cells of randomly chosen rows (each row belongs to the nearest of them);
     6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
+
+    In eight or more starts of five or more columns, three follow: k-means in the units of the data, in units of the
+    standard deviation of each column, and in the column of least kurtosis. Whitened directions of noise have the same
+    size as those that separate clusters, and with many columns, few rows find the difference.
 
     From the ninth start on, the kinds repeat. Kind 5 replaces a kind that would repeat an earlier start: agglomeration
     after the first cycle, and other coordinates in one dimension. No kind finds every optimum.
@@ -83,6 +88,31 @@ def draw_starts(
                 chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
                 labels = nearest(data.whitened, data.whitened[chosen])
         yield start_from_labels(data, labels, structure, n_components)
+    if data.rows.n_features >= _MANY_FEATURES and n_starts >= len(_KINDS):
+        for coordinates in _in_own_units(data):
+            labels = _most_compact(coordinates, data, n_components, next(streams))
+            yield start_from_labels(data, labels, structure, n_components)
+
+
+def _in_own_units(data: Sample) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the rows about the center, the standardized rows, and the standardized column of least kurtosis."""
+    centered = data.rows.values - data.center
+    standard = centered / np.sqrt(np.average(centered**2, axis=0, weights=data.rows.weights))
+    least = int(np.average(standard**4, axis=0, weights=data.rows.weights).argmin())
+    return centered, standard, standard[:, least : least + 1]
+
+
+def _most_compact(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    """Return the labels of the best of some runs of k-means, by the sum of squares within clusters."""
+    runs = [cluster(coordinates, data, n_components, rng) for _ in range(_TRIES)]
+    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
+
+
+def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
+    counts = np.bincount(labels, weights)
+    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
+    between = sums**2 / np.where(counts > 0, counts, 1.0)
+    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
 
 
 _KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "random", "high kurtosis", "within")

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import re
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any, Self, TextIO
 
 import numpy as np
 
+from gaussmix.cli.tables.headers import all_numbers, is_header, is_number
 from gaussmix.cli.tables.libraries import import_pandas
 
 _SPACES = " "
+_DAMAGED = "{} is not a file compressed by gzip, or it is damaged"
 _LOOKED_AT = 50  # lines
-_YEARS = range(1800, 2200)
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
@@ -56,7 +58,7 @@ class CsvFile:
         path : Path
             The file.
         header : bool, optional
-            Whether its first line has the names of the columns. By default it has if a cell is not a number.
+            Whether its first line has the names of the columns. By default, it is found out (`headers.is_header`).
 
         Raises
         ------
@@ -67,13 +69,16 @@ class CsvFile:
         if not lines:
             raise ValueError(f"{path} {'has no rows' if comments else 'is empty'}")
         separator = _separator_of(lines[:2])
-        records = _records(lines, separator)
+        try:
+            records = _records(lines, separator)
+        except csv.Error as error:
+            raise ValueError(f"{path} is not a CSV table: {error}") from None
         cells = records[0]
         skipped = len(comments)
         in_comment = _names_in_comment(comments, cells, separator)
         if header is None:
-            header = not _all_numbers(cells, separator)
-            if not header and not in_comment and _may_be_header(lines, records, separator):
+            header = False if in_comment else is_header(lines, records, separator)
+            if header is None:
                 raise ValueError(
                     f"{path}: the first line, {lines[0].strip()[:60]}, may be a header; "
                     "use --header if it is one, --no-header if it is a row"
@@ -115,13 +120,22 @@ class CsvFile:
         return frame
 
     def line(self, row: int) -> str:
-        """Return the line on which a row ends, in the form " (line 3)"."""
+        """Return the line on which a row ends, in the form " (line 3)"; nothing if a cell is too long to be counted."""
         with _text(self.path) as file:
             for _ in range(self.skipped):
                 next(file)
             reader = csv.reader(file, delimiter=self.separator)
-            ends = (reader.line_num for cells in reader if cells)
-            return f" (line {self.skipped + next(itertools.islice(ends, row + self.header, None))})"
+            ends = (reader.line_num for cells in reader if self._is_row(cells))
+            try:
+                return f" (line {self.skipped + next(itertools.islice(ends, row + self.header, None))})"
+            except csv.Error:
+                return ""
+
+    def _is_row(self, cells: Sequence[str]) -> bool:
+        """Return whether cells are those of a row, not of an empty line."""
+        if self.separator == _SPACES:
+            return any(cells)
+        return len(cells) > 1 or (len(cells) == 1 and not cells[0].isspace())
 
     def _read(self, **options: Any) -> Any:
         pandas = import_pandas()
@@ -147,10 +161,17 @@ class CsvFile:
                 f"{self.path} is not a CSV table in UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8)"
             ) from None
         except pandas.errors.ParserWarning:
-            raise ValueError(f"{self.path} is not a CSV table: its rows have more cells than its header") from None
+            raise ValueError(
+                f"{self.path} is not a CSV table: its rows have more cells than its header, "
+                f"{self.separator.join(self.names)[:60]}; delete lines above the header, name every column, and leave "
+                "out the names of the rows (in R: row.names = FALSE)"
+            ) from None
         except pandas.errors.ParserError as error:
             reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+            reason = "a quotation mark is not closed" if reason.startswith("EOF inside string") else reason
             raise ValueError(f"{self.path} is not a CSV table: {reason[:1].lower()}{reason[1:]}") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(_DAMAGED.format(self.path)) from error
 
 
 def _text(path: Path) -> TextIO:
@@ -164,26 +185,34 @@ def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     try:
         with _text(path) as file:
             lines = list(itertools.islice(file, _LOOKED_AT))
-            top = list(itertools.takewhile(lambda line: not line.strip() or line.lstrip().startswith("#"), lines))
+            top = list(itertools.takewhile(_is_comment, lines))
             while len(top) == len(lines) and (line := file.readline()):
                 lines.append(line)
-                if not line.strip() or line.lstrip().startswith("#"):
+                if _is_comment(line):
                     top.append(line)
             lines += itertools.islice(file, max(0, _LOOKED_AT - len(lines) + len(top)))
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(f"{path} is not a file compressed by gzip, or it is damaged") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(_DAMAGED.format(path)) from error
     return top, [line for line in lines[len(top) :] if line.strip()]
 
 
+def _is_comment(line: str) -> bool:
+    """Return whether a line is empty, begins with #, or states the separator, as for spreadsheets (sep=;)."""
+    return re.fullmatch(r'\s*(#.*|"?sep=.?"?\s*)?', line, re.DOTALL | re.IGNORECASE) is not None
+
+
 def _separator_of(lines: Sequence[str]) -> str:
-    """Return semicolon, tab or spaces if they occur equally often in the lines, else comma."""
+    """Return semicolon, tab or spaces if they occur equally often in the lines, else comma.
+
+    They may occur once less in the first line, whose header then lacks a name for the names of the rows.
+    """
     plain = [re.sub('"[^"]*"', "x", line) for line in lines]
     for separator in ";\t":
-        counts = {line.count(separator) for line in plain}
-        if len(counts) == 1 and counts != {0}:
+        first, last = (line.count(separator) for line in (plain[0], plain[-1]))
+        if last and first in (last, last - 1):
             return separator
-    words = {len(line.split()) for line in plain}
-    return _SPACES if len(words) == 1 and words != {1} and not any("," in line for line in plain) else ","
+    first, last = (len(line.split()) for line in (plain[0], plain[-1]))
+    return _SPACES if first > 1 and first in (last, last - 1) and not any("," in line for line in plain) else ","
 
 
 def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
@@ -193,47 +222,13 @@ def _records(lines: Sequence[str], separator: str) -> list[list[str]]:
     return [[cell.strip() for cell in record] for record in reader]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _all_numbers(cells: Sequence[str], separator: str) -> bool:
-    return all(_is_number(cell.replace(",", ".") if separator == ";" else cell) for cell in cells)
-
-
-def _may_be_header(lines: Sequence[str], records: Sequence[Sequence[str]], separator: str) -> bool:
-    """Return whether a first line of numbers looks like a header.
-
-    It does if its numbers are in quotes and those of the second line are not; if they are 0, 1, 2, ..., or 1, 2, 3, ...
-    with at least three, or consecutive years; or if they are whole and all numbers below have a decimal sign.
-    """
-    first, below = records[0], records[1:]
-    if not below:
-        return False
-    if lines[0].lstrip().startswith('"') and not lines[1].lstrip().startswith('"'):
-        return True
-    if not all(re.fullmatch(r"\d+", cell) for cell in first):
-        return False
-    numbers = [int(cell) for cell in first]
-    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-        from_one = numbers[0] == 1 and len(numbers) > 2
-        if numbers[0] == 0 or from_one or (numbers[0] in _YEARS and numbers[-1] in _YEARS):
-            return True
-    decimal = "[.,eE]" if separator == ";" else "[.eE]"
-    return len(below) > 2 and all(re.search(decimal, cell) for record in below for cell in record)
-
-
 def _names_in_comment(comments: Sequence[str], cells: Sequence[str], separator: str) -> list[str]:
     """Return the names of the columns in the last comment; none if it has numbers or another number of cells."""
-    if not comments or not _all_numbers(cells, separator):
+    if not comments or not comments[-1].lstrip().startswith("#") or not all_numbers(cells, separator):
         return []
     text = comments[-1].strip().lstrip("#").strip()
     names = _records([text], separator)[0] if text else []
-    found = len(names) == len(cells) and not any(_is_number(name) or not name for name in names)
+    found = len(names) == len(cells) and not any(is_number(name) or not name for name in names)
     return names if found else []
 
 

@@ -323,5 +323,5 @@ def _listed(names: Sequence[str]) -> str:
 def _as_typed(names: Sequence[str]) -> str:
     """Return the names as the value of an option, preceded by a space, if they can be typed as one."""
     text = ",".join(names)
-    can_be_typed = text and len(text) <= 100 and text.count(",") == len(names) - 1 and not re.search(r'["$`\\!]', text)
+    can_be_typed = 0 < len(text) <= 100 and text.count(",") == len(names) - 1 and not re.search(r'["$`\\!]|\n', text)
     return f' "{text}"' if can_be_typed else ""
