@@ -29,6 +29,7 @@ UNITLESS = ("full", "tied", "diag")
 """Covariances that adapt to the units of features."""
 
 _TAIL = 16  # values that stand for a saturated one
+_TOL = 1e-5  # nats per pixel in one iteration
 _ROWS = 1 << 16  # whose units are changed at a time
 _BLOCK = {2: 32, 3: 16}  # pixels along each axis
 _CANDIDATES = 16  # drawn blocks for each chosen one, so that every brightness is represented
@@ -49,6 +50,11 @@ class FittingUnits:
 
     reg_covar: float | str
     root: FloatArray | None = None
+
+    @property
+    def tol(self) -> float | str:
+        """``tol`` of `GaussianMixture`: with an added variance, EM takes many small last steps that move no labels."""
+        return "auto" if isinstance(self.reg_covar, str) else _TOL
 
     def rows(self, features: Rows) -> Rows:
         """Return features (n, d) in these units."""

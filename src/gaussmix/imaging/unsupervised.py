@@ -135,5 +135,5 @@ def estimate_bias_field(pixels: Pixels, labeler: Labeler, spacing: Any, *, stack
 def _fit_colors(sample: SampledImages, estimator: GaussianMixture) -> tuple[Warning, ...]:
     """Fit a mixture to the colors of all pixels; return its warnings."""
     sample.require_colors(estimator.n_components)
-    estimator.set_params(reg_covar=sample.units.reg_covar)
+    estimator.set_params(reg_covar=sample.units.reg_covar, tol=sample.units.tol)
     return fit_estimator(estimator, sample.colors, sample.names)
