@@ -82,7 +82,8 @@ def write_report(
 
     Examples
     --------
-    >>>     >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
     >>> from gaussmix import GaussianMixture
     >>> from gaussmix.datasets import load_old_faithful
     >>> from gaussmix.html_report import write_report
