@@ -69,9 +69,8 @@ class NearRelationWarning(DegenerateDataWarning):
     """
 
     def __init__(self, column: int, rows: Iterable[int], sentences: str) -> None:
-        self.columns = (int(column),)
         self.rows = tuple(int(row) for row in rows)
-        UserWarning.__init__(self, f"Column {sentences}")
+        super().__init__((column,), (), note=f"Column {sentences}")
 
 
 class DoubtfulModelWarning(UserWarning):

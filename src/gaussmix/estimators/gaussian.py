@@ -69,9 +69,9 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        Number of starts. "auto" is 8 (16 for more than 12 components), or 1 if ``init_params`` names a method. With a
-        method, each start is drawn from ``random_state`` and runs to convergence; the fit with the greatest likelihood
-        is kept.
+        Number of starts. "auto" is 8 (16 for more than 12 components), or 1 if ``init_params`` names a method. A search
+        of 8 or more starts adds 3 in the units of the data if there are 5 or more features. With a method, each start
+        is drawn from ``random_state`` and runs to convergence; the fit with the greatest likelihood is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
         "auto" is a search: several kinds of starts are compared, and components are merged and split where this finds a
         better optimum; if there are many rows, a sample is searched (docs/starting-and-stopping.md). Or one method:
