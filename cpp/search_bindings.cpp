@@ -68,7 +68,7 @@ class EmSearch {
 
   // Returns whether an interrupt ended it.
   void run(const Out& states, std::int64_t max_iter, bool all_steps, double nats, bool accelerate, double target,
-           double hope, double seconds, bool is_interruptible, int n_threads, const Labels& ends,
+           double hope, double distance, double seconds, bool is_interruptible, int n_threads, const Labels& ends,
            const Labels& n_passes, const Labels& n_lines, const Out& trace) const {
     const std::size_t m = ends.size();
     sized(states, m * state_size(), "states");
@@ -84,7 +84,7 @@ class EmSearch {
         ask = [&] { return is_interrupted = released.has_interrupt(); };
       }
       gaussmix::Watch watch(seconds, ask);
-      search_.run(m, states.data(), {max_iter, target, hope, nats, accelerate, all_steps},
+      search_.run(m, states.data(), {max_iter, target, hope, nats, accelerate, all_steps, distance},
                   std::min(n_threads, available_threads()), watch, outcome);
     }
     if (is_interrupted) throw nb::python_error();
@@ -171,7 +171,7 @@ void bind_search(nb::module_& module, int (*max_threads)()) {
       .def_prop_ro("state_size", &EmSearch::state_size, "The size of a state.")
       .def("start", &EmSearch::start, "labels"_a.noconvert(), "state"_a.noconvert(), "Fill the state of a partition.")
       .def("run", &EmSearch::run, "states"_a.noconvert(), "max_iter"_a, "all_steps"_a, "nats"_a, "accelerate"_a,
-           "target"_a, "hope"_a, "seconds"_a, "is_interruptible"_a, "n_threads"_a, "ends"_a.noconvert(),
+           "target"_a, "hope"_a, "distance"_a, "seconds"_a, "is_interruptible"_a, "n_threads"_a, "ends"_a.noconvert(),
            "n_passes"_a.noconvert(), "n_lines"_a.noconvert(), "trace"_a.noconvert(), "Run EM from states, in place.")
       .def("split", &EmSearch::split, "state"_a.noconvert(), "n_threads"_a, "gains"_a.noconvert(),
            "halves"_a.noconvert(), "Split every component.")

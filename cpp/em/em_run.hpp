@@ -33,6 +33,7 @@ struct Limits {
   double target, hope;  // a run ends if its objective and `hope` times the estimated gain are below the target
   double nats;
   bool accelerate, all_steps;
+  double distance = 0.0;  // if positive, a run ends only when its point is estimated to be nearer to the optimum
 };
 
 // The log-likelihood of an iteration, and a lower bound on the gain of the next one (NaN if it is unknown).
@@ -98,7 +99,8 @@ class EmRun : private Dimensions {
     trace_.clear();
     extrapolation_.clear();
     double last_gain = kInfinity, gain = kNaN;
-    bool near = false, slow = false;
+    const bool by_distance = limits.distance > 0, by_gain = !limits.all_steps && !by_distance;
+    bool near = false, slow = by_distance;
     int still = 0;
     End end = End::limit;
     for (int step = 1; std::isfinite(objective_) && n_passes_ < limits.most_passes; ++step) {
@@ -109,12 +111,16 @@ class EmRun : private Dimensions {
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and without constraints.
       const double about = proposes ? 0.5 * extrapolation_.residual_square() : kInfinity;
-      const bool is_far = proposes && about * extrapolation_.stretch() > kFarAhead * limits.nats;
+      const bool is_far = proposes && (by_distance || about * extrapolation_.stretch() > kFarAhead * limits.nats);
+      if (by_distance && std::sqrt(extrapolation_.residual_square()) * extrapolation_.stretch() < limits.distance) {
+        end = End::optimum;
+        break;
+      }
       if (is_far) {
         near = false, gain = about, ahead_ = about * extrapolation_.stretch();
       } else {
         if (!m_step_.maximize(now_, moments_, now_.axes, next_)) return fail();
-        if (!limits.all_steps) {
+        if (by_gain) {
           gain = m_step_.gain(now_, moments_, next_);
           const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
           const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
@@ -129,7 +135,7 @@ class EmRun : private Dimensions {
           last_gain = gain;
         }
       }
-      if (!limits.all_steps && objective_ + limits.hope * ahead_ < limits.target) {
+      if (by_gain && objective_ + limits.hope * ahead_ < limits.target) {
         end = End::abandoned;
         break;
       }
@@ -157,7 +163,7 @@ class EmRun : private Dimensions {
       }
       trace_.push_back({log_likelihood, gain});
       still = objective_ > objective + rounding ? 0 : still + 1;
-      if (is_exact && still == kStill) {
+      if (is_exact && by_gain && still == kStill) {
         end = End::rounding;
         break;
       }

@@ -320,7 +320,7 @@ def test_an_interrupt_keeps_the_best_so_far(settings, when):
 def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatch):
     rows = blobs(6000, 3, 4, seed=5)
     whole = GaussianMixture(4, covariance_type=covariance_type, random_state=0).fit(rows)
-    monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
+    monkeypatch.setattr("gaussmix.fitting.search.ALL_ROWS", 1500)
     monkeypatch.setattr("gaussmix.fitting.coreset.LEAST_ROWS", 800)
     seen = []
     gm = GaussianMixture(4, covariance_type=covariance_type, random_state=0, callback=seen.append).fit(rows)
@@ -333,7 +333,7 @@ def test_a_search_of_a_part_ends_at_the_same_optimum(covariance_type, monkeypatc
 
 @pytest.mark.parametrize("call", [20, 200])
 def test_an_interrupt_while_a_part_is_searched_keeps_a_model_of_all_rows(call, monkeypatch):
-    monkeypatch.setattr("gaussmix.fitting.multistart.ALL_ROWS", 1500)
+    monkeypatch.setattr("gaussmix.fitting.search.ALL_ROWS", 1500)
     monkeypatch.setattr("gaussmix.fitting.coreset.LEAST_ROWS", 800)
     rows = blobs(6000, 3, 4, seed=5)
     total = n_calls(rows, 4)

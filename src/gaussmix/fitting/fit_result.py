@@ -11,8 +11,8 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import SearchResult
 from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.search import SearchResult
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Multistart search: several starts, split-and-merge moves from the best one, and a final run on all rows."""
+"""Runs of a search: the race of several starts, and split-and-merge moves from the best one."""
 
 import itertools
 import math
@@ -9,30 +9,26 @@ from functools import cached_property
 
 import numpy as np
 
-from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines import AbstractEngine, NativeEngine, StackedEngine
+from gaussmix.core.engines import AbstractEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
-from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
-from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
-ALL_ROWS = 20_000
-"""Maximum number of rows that are searched directly; for more rows, a sample is searched."""
+Start = Mixture | FloatArray
+"""A mixture, or a state of compiled code (`CompiledRows`)."""
 
-_SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
-_POLISHING = 50  # iterations at most, after convergence
+SHORT, LONGER, LAST = 4, 10, 500
+"""Iterations in the three rounds of a race, the last at most."""
+POLISHING = 50  # iterations at most, after convergence
 _FINISHERS = 2  # starts that run to convergence
 _SAME = 1e-3  # nats: closer optima count as the same
-_NEAR = RemainingGain(1e-3)  # enough to tell optima apart
-_NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
 _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that end the moves
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
@@ -59,57 +55,23 @@ class Run:
     n_starts: int = 1
 
     @cached_property
+    def n_lost(self) -> int:
+        """The number of components without rows, or that repeat another one."""
+        return int(find_lost(self.fit.mixture, self.fit.moments.counts).sum())
+
+    @cached_property
     def rank(self) -> tuple[int, int, float]:
         """The sort key, best first: numbers of lost components and of unsound ones, then the objective.
 
         Collapsed components that are groups of their own do not count as unsound.
         """
-        lost = find_lost(self.fit.mixture, self.fit.moments.counts)
         unsound = self.soundness.unsound & ~self.soundness.apart
-        return int(lost.sum()), int(unsound.sum()), -self.fit.objective
+        return self.n_lost, int(unsound.sum()), -self.fit.objective
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
         *troubles, objective = other.rank
         return self.rank < (*troubles, objective - _SAME)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """Result of a search.
-
-    Attributes
-    ----------
-    fit : Fit
-        Best fit.
-    update : MaximumLikelihood
-        M-step of the fit.
-    soundness : Soundness
-        Soundness of the components.
-    optima : tuple of float
-        Final log-likelihoods, in nats, of the starts that were not abandoned, on the rows that were searched; greatest
-        first.
-    """
-
-    fit: Fit
-    update: MaximumLikelihood
-    soundness: Soundness
-    optima: tuple[float, ...]
-
-    def reordered(self, order: IntArray) -> "SearchResult":
-        """Return the same result with the components in another order.
-
-        Parameters
-        ----------
-        order : (k,) array of int
-            Current positions of the components, in the new order.
-
-        Returns
-        -------
-        SearchResult
-            The components in that order.
-        """
-        return replace(self, fit=self.fit.reordered(order), soundness=self.soundness.reordered(order))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +100,10 @@ class SearchSettings:
     accelerate: bool = True
     deadline: float = math.inf
     watch: Callable[[Progress], object] | None = None
+
+
+class SingularRunsError(Exception):
+    """Runs without repair met singular covariances, and no other run has a sound result."""
 
 
 @dataclass(eq=False)
@@ -176,25 +142,25 @@ class Multistart:
     best: Run | None = None
     n_runs: int = 0
 
-    def race(self, starts: Iterable[Mixture]) -> list[Run]:
+    def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
         Returns the last two, best first.
         """
-        runs = _ranked(self.short_runs(self._in_time(starts)))
-        runs = runs[: math.ceil(len(runs) / 3)]
-        longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
-        runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
-        first = self.go_on(runs[0], _LAST)
-        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        runs = ranked(self.short_runs(self._in_time(starts)))
+        if not runs:
+            raise SingularRunsError
+        runs = ranked(self.longer_runs(runs[: math.ceil(len(runs) / 3)], LONGER))
+        first = self.go_on(runs[0], LAST)
+        return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
-        lost = find_lost(best.fit.mixture, best.fit.moments.counts)
-        if not lost.any():
+        if best.n_lost == 0:
             return best
+        lost = find_lost(best.fit.mixture, best.fit.moments.counts)
         proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)
-        return _ranked([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
+        return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
@@ -207,41 +173,41 @@ class Multistart:
         k = best.fit.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
-            best = self._improve(best, self._moves, _SHORT, max(_FAILURES, more))
+            best = self._improve(best, self.moves, SHORT, max(_FAILURES, more))
+        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, max(_SWAP_FAILURES, more))
 
-        def swaps(run: Run) -> Iterator[Mixture]:
-            return propose_swaps(self.data, run.fit.mixture, rng)
-
-        return self._improve(best, swaps, _SWAP_SHORT, max(_SWAP_FAILURES, more))
-
-    def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Mixture]], n_iter: int, patience: int) -> Run:
+    def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
         failures = 0
         moves = self._in_time(moves_from(best))
         while failures < patience:
-            tried = _ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
+            tried = ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
-            run = self.go_on(tried[0], _LAST, to_beat=best)
+            run = self.go_on(tried[0], LAST, to_beat=best)
             if run.beats(best):
                 best, failures, moves = run, 0, self._in_time(moves_from(run))
             else:
                 failures += 1
         return best
 
+    def finish(self, run: Run) -> Run:
+        """Continue the best run by the rule of the settings, and then until the parameters are those of the optimum."""
+        return self.polish(self.go_on(run, self.settings.max_iter, rule=self.settings.rule))
+
     def polish(self, run: Run) -> Run:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
-        polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
+        polished = self.go_on(run, POLISHING, rule=ParameterDistance())
         if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
             polished = replace(polished, fit=polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
         return polished
 
-    def short_runs(self, starts: Iterable[Mixture], n_iter: int = _SHORT) -> list[Run]:
+    def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
-        mixtures = list(starts)
+        mixtures = [start for start in starts if isinstance(start, Mixture)]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
         if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or "E" in mixtures[0].covariance.letters:
             runs = []
@@ -253,6 +219,11 @@ class Multistart:
         fit = self._fit(engine, Mixture.concatenate(mixtures), n_iter, None)
         self.n_runs += len(mixtures)
         return [self._record(part) for part in _unstack(fit, engine.passes, self.update)]
+
+    def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
+        """Run more iterations of plain EM from the results of short runs."""
+        longer = self.short_runs([run.fit.mixture for run in runs], n_iter)
+        return [replace(after, n_starts=run.n_starts) for run, after in zip(runs, longer, strict=True)]
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
         """Run EM from a mixture until a stopping rule is met, by default ``near``."""
@@ -303,100 +274,20 @@ class Multistart:
             raise KeyboardInterrupt
         return run
 
-    def _moves(self, run: Run) -> Iterator[Mixture]:
+    def moves(self, run: Run) -> Iterator[Start]:
+        """Yield starts after split-and-merge moves from a run."""
         return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
 
-    def _in_time(self, mixtures: Iterable[Mixture]) -> Iterator[Mixture]:
-        """Yield mixtures until the deadline, and at least one."""
-        for mixture in mixtures:
-            yield mixture
+    def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
+        """Yield starts after random swaps from a run."""
+        return propose_swaps(self.data, run.fit.mixture, rng)
+
+    def _in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
+        """Yield starts until the deadline, and at least one."""
+        for start in starts:
+            yield start
             if time.perf_counter() > self.settings.deadline:
                 break
-
-
-def find_optimum(
-    engine: AbstractEngine,
-    structure: type[AbstractCovariance],
-    n_components: int,
-    update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
-    settings: SearchSettings,
-    seed: int,
-) -> SearchResult:
-    """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
-
-    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
-
-    Parameters
-    ----------
-    engine : AbstractEngine
-        Engine with the rows.
-    structure : subclass of AbstractCovariance
-        Covariance structure.
-    n_components : int
-        Number of components.
-    update_for : callable
-        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
-    settings : SearchSettings
-        Settings of all runs.
-    seed : int
-        Seed; start i draws from its own counter-based stream, keyed by the seed and i.
-
-    Returns
-    -------
-    SearchResult
-        The result, with components in order of descending weight.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If interrupted before there is a model. After that, the best model so far is returned.
-    FloatingPointError
-        If a row is so far from all components that its density is zero.
-    """
-    streams = (
-        np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
-    )
-    data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
-    target_root = data.root_within(n_components, structure.form, next(streams))
-    update = update_for(data, target_root)
-    search_engine = engine if all_rows else NativeEngine.of(data.rows)
-    near = _NEAR if all_rows else _NEAR_IN_SAMPLE
-    search = Multistart(search_engine, data, update, target_root, settings, near)
-    last = search
-    runs: list[Run] = []
-    try:
-        if n_components == 1:
-            one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
-            runs = [search.run(one, settings.max_iter)]
-        else:
-            runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
-        best = runs[0]
-        if n_components > 1:
-            rng = next(streams)
-            best = search.refine(search.refill(best, rng), rng)
-        if all_rows:
-            best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
-        else:
-            last = replace(search, engine=engine, best=None)
-            found = best
-            best = last.run(found.fit.mixture, settings.max_iter, rule=settings.rule)
-            second = next((run for run in runs if found.beats(run)), None)
-            if second is not None:
-                short = last.run(second.fit.mixture, _SHORT)
-                if short.beats(best):
-                    best = last.go_on(short, settings.max_iter, rule=settings.rule)
-    except KeyboardInterrupt:
-        if search.best is None:
-            raise
-        if not all_rows and last is search:
-            last = replace(search, engine=engine, best=None)
-        if last.best is None:  # one pass over all rows
-            last.run(search.best.fit.mixture, 0)
-        assert last.best is not None
-        best = replace(last.best, fit=last.best.fit.stopped_by(Stop.INTERRUPTED))
-    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    best = _ordered(best)
-    return SearchResult(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
 
 
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:
@@ -421,13 +312,7 @@ def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelih
         )
 
 
-def _ordered(run: Run) -> Run:
-    """Order the components by descending weight, so that the order does not depend on the start."""
-    order = np.argsort(-run.fit.mixture.weights, kind="stable")
-    return replace(run, fit=run.fit.reordered(order), soundness=run.soundness.reordered(order))
-
-
-def _ranked(runs: Iterable[Run]) -> list[Run]:
+def ranked(runs: Iterable[Run]) -> list[Run]:
     """Sort runs, best first, and merge those with the same optimum."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):

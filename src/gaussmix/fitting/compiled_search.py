@@ -1,0 +1,193 @@
+"""The search in compiled code: the runs of `Multistart` by `CompiledRows`, for small tables.
+
+A compiled run fails at a singular covariance. If that leaves no sound result, `SingularRunsError` is raised, and
+`Multistart` repeats the search, with repairs.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
+from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
+from gaussmix.fitting.em import Fit, Record
+from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, SingularRunsError, Start
+from gaussmix.fitting.split_merge import merge_costs, ranked_moves
+from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
+
+_STOPS = {
+    "limit": Stop.LIMIT,
+    "optimum": Stop.AT_OPTIMUM,
+    "rounding": Stop.ROUNDING,
+    "abandoned": Stop.ABANDONED,
+    "stopped": Stop.TIME,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledRun(Run):
+    """A run whose result compiled code can continue.
+
+    Attributes
+    ----------
+    state : (size,) array
+        State of `CompiledRows`.
+    """
+
+    state: FloatArray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(eq=False)
+class CompiledSearch(Multistart):
+    """A search whose runs, splits, moves and swaps are compiled.
+
+    Attributes
+    ----------
+    rows : CompiledRows
+        The rows of ``data``.
+    n_failed : int
+        Number of runs that met a singular covariance.
+    """
+
+    rows: CompiledRows = field(kw_only=True)
+    n_failed: int = 0
+
+    def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
+        states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
+        self.n_runs += len(states)
+        return [run for run in self._runs(states, self._limits(n_iter)) if run is not None]
+
+    def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
+        longer = self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
+        return [_failed(run) if after is None else after for run, after in zip(runs, longer, strict=True)]
+
+    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
+        if rule is None:
+            self.n_runs += 1
+            limits = self._near(min(max_iter, self.settings.max_iter), self.near)
+            run = self._runs([self.rows.state_of(mixture)], limits)[0]
+            if run is not None:
+                return run
+        return super().run(mixture, max_iter, rule=rule)
+
+    def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
+        if rule is not None:
+            return super().go_on(run, max_iter, rule=rule, to_beat=to_beat)
+        left = self.settings.max_iter - run.fit.n_iter
+        if left <= 0 or run.fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING):
+            return run
+        limits = self._near(min(max_iter, left), self.near)
+        if to_beat is not None and not to_beat.soundness.n_unsound:
+            limits = replace(limits, target=to_beat.fit.objective - MARGIN, hope=MARGIN)
+        return self._runs([self._state(run)], limits, [run])[0] or _failed(run)
+
+    def finish(self, run: Run) -> Run:
+        """Continue the best run until its parameters do not depend on the start, and then by `fit_em`."""
+        rule, left = self.settings.rule, self.settings.max_iter - run.fit.n_iter
+        if not (isinstance(rule, RemainingGain) and self.settings.accelerate and left > POLISHING):
+            return super().finish(run)
+        near = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
+        if near is None or near.fit.stop is not Stop.AT_OPTIMUM:
+            return super().finish(run)
+        distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
+        limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
+        polished = self._runs([self._state(near)], limits, [near])[0]
+        if polished is None or polished.fit.stop is not Stop.AT_OPTIMUM:
+            return super().finish(near)
+        return super().go_on(polished, self.settings.max_iter, rule=rule)
+
+    def refine(self, best: Run, rng: np.random.Generator) -> Run:
+        best = super().refine(best, rng)
+        if self.n_failed and best.soundness.n_unsound:
+            raise SingularRunsError
+        return best
+
+    def moves(self, run: Run) -> Iterator[Start]:
+        state = self._state(run)
+        gains, halves = self.rows.split(state)
+        unsound = run.soundness.unsound
+        splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
+        for *pair, component in ranked_moves(merge_costs(run.fit.mixture, run.fit.moments.counts), splits, unsound):
+            moved = self.rows.moved(state, halves, (pair[0], pair[1]), component)
+            if moved is not None:
+                yield moved
+
+    def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
+        state = self._state(run)
+        by_weight = np.argsort(-run.fit.mixture.weights, kind="stable")
+        while True:
+            gone, row = int(by_weight[rng.integers(len(by_weight))]), int(rng.integers(self.data.rows.n_rows))
+            swapped = self.rows.swapped(state, gone, row)
+            if swapped is not None:
+                yield swapped
+
+    def _state(self, run: Run) -> FloatArray:
+        return run.state if isinstance(run, CompiledRun) else self.rows.state_of(run.fit.mixture)
+
+    def _limits(self, max_iter: int) -> Limits:
+        return Limits(min(max_iter, self.settings.max_iter), seconds=self._seconds_left())
+
+    def _near(self, max_iter: int, rule: RemainingGain) -> Limits:
+        return Limits(max_iter, rule.nats, self.settings.accelerate, seconds=self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        deadline = self.settings.deadline
+        return math.inf if deadline == math.inf else deadline - time.perf_counter()
+
+    def _runs(self, states: list[FloatArray], limits: Limits, before: list[Run] | None = None) -> list[Run | None]:
+        """Run EM from states, the results of earlier runs if there are any; None for runs that fail."""
+        if not states:
+            return []
+        runs: list[Run | None] = []
+        for at, outcome in enumerate(self.rows.run(states, limits)):
+            run = None if outcome.end == "failed" else self._run_of(outcome, before[at] if before else None)
+            runs.append(run)
+            if run is None:
+                self.n_failed += 1
+            elif self.best is None or run.rank < self.best.rank:
+                self.best = run
+        return runs
+
+    def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
+        state, rows = outcome.state, self.rows
+        mixture, moments = rows.mixture_of(state), rows.moments_of(state)
+        now = time.perf_counter() - self.began
+        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
+        history = tuple(map(Record, means, outcome.trace[:, 1].tolist(), [now] * len(means)))
+        if before is not None:
+            history = before.fit.history[:-1] + history
+        change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
+        gain = history[-1].gain
+        stop = _STOPS[outcome.end]
+        fit = Fit(
+            mixture,
+            moments,
+            rows.objective_of(state),
+            history,
+            outcome.n_passes + (before.fit.n_passes if before else 0),
+            change,
+            stop,
+            stop.sentence(len(history) - 1, change=change, remaining=gain),
+            None,
+        )
+        pooled, target, may_repeat = rows.bound_variances(state, REPEATED)
+        if is_clearly_sound(rows.structure, rows.n_features, moments.counts, pooled, target):
+            soundness = Soundness.none(rows.n_components)
+        else:
+            soundness = examine(mixture, moments.counts, moments.weight, self.target_root)
+            may_repeat = True
+        run = CompiledRun(fit, soundness, before.n_starts if before else 1, state)
+        if not may_repeat:
+            vars(run)["n_lost"] = 0
+        return run
+
+
+def _failed(run: Run) -> Run:
+    """Return a run that ranks behind all others, because going on from it meets a singular covariance."""
+    k = run.fit.mixture.n_components
+    return replace(run, soundness=replace(Soundness.none(k), collapsed=np.ones(k, dtype=np.bool_)))
