@@ -8,7 +8,7 @@ import gaussmix.core._native as _native
 from gaussmix.core.forms import FORMS
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.kmeans import draw_seeds, k_means_labels, nearest
+from gaussmix.fitting.kmeans import k_means_labels, seed_labels
 from gaussmix.fitting.sample import LLOYD_ITERATIONS
 
 _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small enough to lie within one cluster
@@ -23,7 +23,7 @@ def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.rando
     n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, rows.n_rows // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:
         return k_means_labels(rows, n_components, rng, max_iter=LLOYD_ITERATIONS)
-    cells = nearest(rows.values, rows.values[draw_seeds(rows, n_cells, rng)])
+    cells = seed_labels(rows, n_cells, rng)
     _native.merge_cells(
         np.ascontiguousarray(rows.values), rows.weights, form, n_cells, n_components, n_components ** (-2 / d), cells
     )

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -31,15 +32,66 @@ _STOPS = {
 
 @dataclass(frozen=True, eq=False)
 class CompiledRun(Run):
-    """A run whose result compiled code can continue.
+    """A compiled run.
 
     Attributes
     ----------
-    state : (size,) array
-        State of `CompiledRows`.
+    rows : CompiledRows
+        The rows of the search.
+    outcome : Outcome
+        End of the run.
+    seconds : float
+        Time at the end of the run, since the search began.
+    before : Run or None
+        The run that was continued.
     """
 
-    state: FloatArray = field(default_factory=lambda: np.empty(0))
+    rows: CompiledRows
+    outcome: Outcome
+    seconds: float
+    before: Run | None
+
+    @property
+    def objective(self) -> float:
+        return self.rows.objective_of(self.outcome.state)
+
+    @cached_property
+    def fit(self) -> Fit:
+        rows, outcome, stop = self.rows, self.outcome, self.stop
+        earlier = self.before.fit if self.before else None
+        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
+        gains = outcome.trace[:, 1].tolist()
+        history = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
+        if earlier is not None:
+            history = [*earlier.history[:-1], *history]
+        change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
+        return Fit(
+            self.mixture,
+            rows.moments_of(outcome.state),
+            self.objective,
+            tuple(history),
+            outcome.n_passes + (earlier.n_passes if earlier else 0),
+            change,
+            stop,
+            stop.sentence(len(history) - 1, change=change, remaining=history[-1].gain),
+            None,
+        )
+
+    @property
+    def counts(self) -> FloatArray:
+        return self.rows.counts_of(self.outcome.state)
+
+    @property
+    def n_iter(self) -> int:
+        return len(self.outcome.trace) - 1 + (self.before.n_iter if self.before else 0)
+
+    @property
+    def stop(self) -> Stop:
+        return _STOPS[self.outcome.end]
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        return self.rows.mixture_of(self.outcome.state)
 
 
 @dataclass(eq=False)
@@ -78,26 +130,26 @@ class CompiledSearch(Multistart):
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         if rule is not None:
             return super().go_on(run, max_iter, rule=rule, to_beat=to_beat)
-        left = self.settings.max_iter - run.fit.n_iter
-        if left <= 0 or run.fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING):
+        left = self.settings.max_iter - run.n_iter
+        if left <= 0 or run.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING):
             return run
         limits = self._near(min(max_iter, left), self.near)
         if to_beat is not None and not to_beat.soundness.n_unsound:
-            limits = replace(limits, target=to_beat.fit.objective - MARGIN, hope=MARGIN)
+            limits = replace(limits, target=to_beat.objective - MARGIN, hope=MARGIN)
         return self._runs([self._state(run)], limits, [run])[0] or _failed(run)
 
     def finish(self, run: Run) -> Run:
         """Continue the best run until its parameters do not depend on the start, and then by `fit_em`."""
-        rule, left = self.settings.rule, self.settings.max_iter - run.fit.n_iter
+        rule, left = self.settings.rule, self.settings.max_iter - run.n_iter
         if not (isinstance(rule, RemainingGain) and self.settings.accelerate and left > POLISHING):
             return super().finish(run)
         near = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
-        if near is None or near.fit.stop is not Stop.AT_OPTIMUM:
+        if near is None or near.stop is not Stop.AT_OPTIMUM:
             return super().finish(run)
         distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
         limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
         polished = self._runs([self._state(near)], limits, [near])[0]
-        if polished is None or polished.fit.stop is not Stop.AT_OPTIMUM:
+        if polished is None or polished.stop is not Stop.AT_OPTIMUM:
             return super().finish(near)
         return super().go_on(polished, self.settings.max_iter, rule=rule)
 
@@ -112,14 +164,14 @@ class CompiledSearch(Multistart):
         gains, halves = self.rows.split(state)
         unsound = run.soundness.unsound
         splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
-        for *pair, component in ranked_moves(merge_costs(run.fit.mixture, run.fit.moments.counts), splits, unsound):
+        for *pair, component in ranked_moves(merge_costs(run.mixture, run.counts), splits, unsound):
             moved = self.rows.moved(state, halves, (pair[0], pair[1]), component)
             if moved is not None:
                 yield moved
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         state = self._state(run)
-        by_weight = np.argsort(-run.fit.mixture.weights, kind="stable")
+        by_weight = np.argsort(-run.mixture.weights, kind="stable")
         while True:
             gone, row = int(by_weight[rng.integers(len(by_weight))]), int(rng.integers(self.data.rows.n_rows))
             swapped = self.rows.swapped(state, gone, row)
@@ -127,7 +179,7 @@ class CompiledSearch(Multistart):
                 yield swapped
 
     def _state(self, run: Run) -> FloatArray:
-        return run.state if isinstance(run, CompiledRun) else self.rows.state_of(run.fit.mixture)
+        return run.outcome.state if isinstance(run, CompiledRun) else self.rows.state_of(run.mixture)
 
     def _limits(self, max_iter: int) -> Limits:
         return Limits(min(max_iter, self.settings.max_iter), seconds=self._seconds_left())
@@ -154,34 +206,15 @@ class CompiledSearch(Multistart):
         return runs
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
-        state, rows = outcome.state, self.rows
-        mixture, moments = rows.mixture_of(state), rows.moments_of(state)
-        now = time.perf_counter() - self.began
-        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
-        history = tuple(map(Record, means, outcome.trace[:, 1].tolist(), [now] * len(means)))
+        rows, now = self.rows, time.perf_counter() - self.began
+        run = CompiledRun(Soundness.none(rows.n_components), rows, outcome, now, before)
+        counts = run.counts
+        pooled, target, may_repeat = rows.bound_variances(outcome.state, REPEATED)
+        if not is_clearly_sound(rows.structure, rows.n_features, counts, pooled, target):
+            soundness = examine(run.mixture, counts, rows.weight, self.target_root)
+            run, may_repeat = replace(run, soundness=soundness), True
         if before is not None:
-            history = before.fit.history[:-1] + history
-        change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
-        gain = history[-1].gain
-        stop = _STOPS[outcome.end]
-        fit = Fit(
-            mixture,
-            moments,
-            rows.objective_of(state),
-            history,
-            outcome.n_passes + (before.fit.n_passes if before else 0),
-            change,
-            stop,
-            stop.sentence(len(history) - 1, change=change, remaining=gain),
-            None,
-        )
-        pooled, target, may_repeat = rows.bound_variances(state, REPEATED)
-        if is_clearly_sound(rows.structure, rows.n_features, moments.counts, pooled, target):
-            soundness = Soundness.none(rows.n_components)
-        else:
-            soundness = examine(mixture, moments.counts, moments.weight, self.target_root)
-            may_repeat = True
-        run = CompiledRun(fit, soundness, before.n_starts if before else 1, state)
+            run = replace(run, n_starts=before.n_starts)
         if not may_repeat:
             vars(run)["n_lost"] = 0
         return run
@@ -189,5 +222,5 @@ class CompiledSearch(Multistart):
 
 def _failed(run: Run) -> Run:
     """Return a run that ranks behind all others, because going on from it meets a singular covariance."""
-    k = run.fit.mixture.n_components
+    k = run.mixture.n_components
     return replace(run, soundness=replace(Soundness.none(k), collapsed=np.ones(k, dtype=np.bool_)))

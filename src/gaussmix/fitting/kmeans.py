@@ -11,6 +11,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
+_LEAST_ROWS, _ROWS_PER_CLUSTER = 1000, 50  # that are enough for a start of EM
 _TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
 
@@ -40,9 +41,25 @@ def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int
     return min(runs, key=lambda run: run[2])[0]
 
 
-def k_means_labels(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int) -> IntArray:
-    """Return the labels (n,) of one run of `k_means`: the nearest center of each row."""
-    return _run(rows, n_components, rng, max_iter)[1]
+def k_means_labels(rows: WeightedRows, n_components: int, rng: np.random.Generator, *, max_iter: int) -> IntArray:
+    """Return the labels (n,) of one run of `k_means` on some of the rows: the nearest center of each row."""
+    some = _some_rows(rows, n_components, rng)
+    centers, labels, _ = _run(some, n_components, rng, max_iter)
+    return labels if some is rows else nearest(_values(rows), centers)
+
+
+def seed_labels(rows: WeightedRows, n_seeds: int, rng: np.random.Generator) -> IntArray:
+    """Return the nearest (n,) of seeds that are drawn by `draw_seeds` from some of the rows."""
+    some = _some_rows(rows, n_seeds, rng)
+    return nearest(_values(rows), some.values[draw_seeds(some, n_seeds, rng)])
+
+
+def _some_rows(rows: WeightedRows, n_clusters: int, rng: np.random.Generator) -> WeightedRows:
+    """Return so many rows that more of them would hardly change the clusters; all if there are few."""
+    limit = max(_LEAST_ROWS, _ROWS_PER_CLUSTER * n_clusters)
+    if rows.n_rows <= limit:
+        return rows
+    return rows.take(rng.choice(rows.n_rows, limit, replace=False, shuffle=False))
 
 
 def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:

@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,27 +38,54 @@ _AGREED = 3  # starts with the same optimum, after which a better one is very ra
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(ABC):
     """A run of EM and the soundness of its components.
 
     Attributes
     ----------
-    fit : Fit
-        Result of the run.
     soundness : Soundness
         Degenerate components of the result.
     n_starts : int
         Number of starts that reached this optimum.
     """
 
-    fit: Fit
     soundness: Soundness
-    n_starts: int = 1
+    n_starts: int = field(default=1, kw_only=True)
+
+    @property
+    @abstractmethod
+    def fit(self) -> Fit:
+        """The result of the run."""
+
+    @property
+    def objective(self) -> float:
+        """The log-likelihood plus log prior, in nats."""
+        return self.fit.objective
+
+    @property
+    def mixture(self) -> Mixture:
+        """The final mixture."""
+        return self.fit.mixture
+
+    @property
+    def counts(self) -> FloatArray:
+        """The sums (k,) of the weighted responsibilities."""
+        return self.fit.moments.counts
+
+    @property
+    def n_iter(self) -> int:
+        """The number of iterations."""
+        return self.fit.n_iter
+
+    @property
+    def stop(self) -> Stop:
+        """The reason for the end of the run."""
+        return self.fit.stop
 
     @cached_property
     def n_lost(self) -> int:
         """The number of components without rows, or that repeat another one."""
-        return int(find_lost(self.fit.mixture, self.fit.moments.counts).sum())
+        return int(find_lost(self.mixture, self.counts).sum())
 
     @cached_property
     def rank(self) -> tuple[int, int, float]:
@@ -66,12 +94,29 @@ class Run:
         Collapsed components that are groups of their own do not count as unsound.
         """
         unsound = self.soundness.unsound & ~self.soundness.apart
-        return self.n_lost, int(unsound.sum()), -self.fit.objective
+        return self.n_lost, int(unsound.sum()), -self.objective
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
         *troubles, objective = other.rank
         return self.rank < (*troubles, objective - _SAME)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRun(Run):
+    """A run of `fit_em`.
+
+    Attributes
+    ----------
+    result : Fit
+        Result of the run.
+    """
+
+    result: Fit
+
+    @property
+    def fit(self) -> Fit:
+        return self.result
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +203,8 @@ class Multistart:
         """Try new starts if the best run has components without rows; return the best run."""
         if best.n_lost == 0:
             return best
-        lost = find_lost(best.fit.mixture, best.fit.moments.counts)
-        proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)
+        lost = find_lost(best.mixture, best.counts)
+        proposals = propose_refills(self.data, best.mixture, self.update, lost, rng)
         return ranked([best, *(self.run(mixture, LAST) for mixture in proposals)])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
@@ -170,7 +215,7 @@ class Multistart:
         agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
         if agreed or time.perf_counter() > self.settings.deadline:
             return best
-        k = best.fit.mixture.n_components
+        k = best.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
             best = self._improve(best, self.moves, SHORT, max(_FAILURES, more))
@@ -197,12 +242,12 @@ class Multistart:
 
     def polish(self, run: Run) -> Run:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
-        if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
+        if run.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
         polished = self.go_on(run, POLISHING, rule=ParameterDistance())
-        if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
+        if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
-            polished = replace(polished, fit=polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
+            polished = with_fit(polished, polished.fit.stopped_by(Stop.AT_OPTIMUM, remaining))
         return polished
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
@@ -222,7 +267,7 @@ class Multistart:
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
         """Run more iterations of plain EM from the results of short runs."""
-        longer = self.short_runs([run.fit.mixture for run in runs], n_iter)
+        longer = self.short_runs([run.mixture for run in runs], n_iter)
         return [replace(after, n_starts=run.n_starts) for run, after in zip(runs, longer, strict=True)]
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
@@ -232,14 +277,14 @@ class Multistart:
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
-        left = self.settings.max_iter - run.fit.n_iter
-        if left <= 0 or (run.fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING) and rule is None):
+        left = self.settings.max_iter - run.n_iter
+        if left <= 0 or (run.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING) and rule is None):
             return run
         if rule is None:
             rule = self.near
             if to_beat is not None and not to_beat.soundness.n_unsound:
-                rule = replace(self.near, to_beat=to_beat.fit.objective)
-        longer = self._run(run.fit.mixture, min(max_iter, left), rule, run.fit)
+                rule = replace(self.near, to_beat=to_beat.objective)
+        longer = self._run(run.mixture, min(max_iter, left), rule, run.fit)
         return replace(longer, n_starts=run.n_starts)
 
     def _run(self, mixture: Mixture, max_iter: int, rule: StoppingRule | None, earlier: Fit | None = None) -> Run:
@@ -267,7 +312,7 @@ class Multistart:
     def _record(self, fit: Fit) -> Run:
         """Keep the run if it is the best; raise KeyboardInterrupt if it was interrupted."""
         counts, weight = fit.moments.counts, fit.moments.weight
-        run = Run(fit, examine(fit.mixture, counts, weight, self.target_root))
+        run = FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
         if self.best is None or run.rank < self.best.rank:
             self.best = run
         if fit.stop is Stop.INTERRUPTED:
@@ -276,11 +321,11 @@ class Multistart:
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""
-        return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
+        return propose_moves(self.data, run.mixture, run.fit.moments, self.update, run.soundness.unsound)
 
     def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
         """Yield starts after random swaps from a run."""
-        return propose_swaps(self.data, run.fit.mixture, rng)
+        return propose_swaps(self.data, run.mixture, rng)
 
     def _in_time(self, starts: Iterable[Start]) -> Iterator[Start]:
         """Yield starts until the deadline, and at least one."""
@@ -312,11 +357,16 @@ def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelih
         )
 
 
+def with_fit(run: Run, fit: Fit) -> FittedRun:
+    """Return a run with another result, of the same soundness."""
+    return FittedRun(run.soundness, fit, n_starts=run.n_starts)
+
+
 def ranked(runs: Iterable[Run]) -> list[Run]:
     """Sort runs, best first, and merge those with the same optimum."""
     kept: list[Run] = []
     for run in sorted(runs, key=lambda run: run.rank):
-        same = [at for at, other in enumerate(kept) if abs(run.fit.objective - other.fit.objective) <= _SAME]
+        same = [at for at, other in enumerate(kept) if abs(run.objective - other.objective) <= _SAME]
         if same:
             kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
         else:

@@ -15,7 +15,15 @@ from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import SHORT, Multistart, Run, SearchSettings, SingularRunsError
+from gaussmix.fitting.multistart import (
+    SHORT,
+    FittedRun,
+    Multistart,
+    Run,
+    SearchSettings,
+    SingularRunsError,
+    with_fit,
+)
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
@@ -127,9 +135,9 @@ def find_optimum(
         if search.best is None:
             raise
         if last.best is None:  # one pass over all rows
-            last.run(search.best.fit.mixture, 0)
+            last.run(search.best.mixture, 0)
         assert last.best is not None
-        best = replace(last.best, fit=last.best.fit.stopped_by(Stop.INTERRUPTED))
+        best = with_fit(last.best, last.best.fit.stopped_by(Stop.INTERRUPTED))
     optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
     best = _ordered(best)
     return SearchResult(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
@@ -171,15 +179,15 @@ def _explore(
 def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:
     """Run EM on all rows from the best optimum of a sample, and from the second one if it promises more."""
     settings = last.settings
-    best = last.run(found.fit.mixture, settings.max_iter, rule=settings.rule)
+    best = last.run(found.mixture, settings.max_iter, rule=settings.rule)
     second = next((run for run in runs if found.beats(run)), None)
     if second is None:
         return best
-    short = last.run(second.fit.mixture, SHORT)
+    short = last.run(second.mixture, SHORT)
     return last.go_on(short, settings.max_iter, rule=settings.rule) if short.beats(best) else best
 
 
-def _ordered(run: Run) -> Run:
+def _ordered(run: Run) -> FittedRun:
     """Order the components by descending weight, so that the order does not depend on the start."""
-    order = np.argsort(-run.fit.mixture.weights, kind="stable")
-    return replace(run, fit=run.fit.reordered(order), soundness=run.soundness.reordered(order))
+    order = np.argsort(-run.mixture.weights, kind="stable")
+    return FittedRun(run.soundness.reordered(order), run.fit.reordered(order))
