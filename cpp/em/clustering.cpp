@@ -319,8 +319,9 @@ class Cells {
 void draw_seeds(const Points& p, int k, int n_tries, const double* uniforms, std::int64_t* seeds) {
   const std::size_t n = p.n_rows;
   const int d = p.n_features;
-  std::vector<double> sums(n), nearest(n, kInfinity), tried(n * n_tries);
-  std::vector<double> turned(static_cast<std::size_t>(d) * n_tries), apart(n_tries), totals(n_tries);
+  std::vector<double> sums(n), nearest(n, kInfinity), tried(n * n_tries), chosen(static_cast<std::size_t>(d) * n_tries);
+  std::vector<double> totals(n_tries);
+  Centers seeds_tried(n_tries, d);
   const auto add_up = [&](bool by_distance) {
     double sum = 0.0;
     for (std::size_t i = 0; i < n; ++i) sums[i] = sum += weight_of(p, i) * (by_distance ? nearest[i] : 1.0);
@@ -334,18 +335,12 @@ void draw_seeds(const Points& p, int k, int n_tries, const double* uniforms, std
     if (!(sums.back() > 0)) add_up(false);
     for (int t = 0; t < n_tries; ++t) {
       some[t] = draw(sums, *uniforms++);
-      for (int j = 0; j < d; ++j) turned[j * n_tries + t] = p.rows[some[t] * d + j];
+      std::copy(p.rows + some[t] * d, p.rows + (some[t] + 1) * d, chosen.begin() + t * d);
     }
+    seeds_tried.set(chosen.data());
     std::fill(totals.begin(), totals.end(), 0.0);
     for (std::size_t i = 0; i < n; ++i) {
-      const double* row = p.rows + i * d;
-      std::fill(apart.begin(), apart.end(), 0.0);
-      for (int j = 0; j < d; ++j) {
-        for (int t = 0; t < n_tries; ++t) {
-          const double difference = row[j] - turned[j * n_tries + t];
-          apart[t] += difference * difference;
-        }
-      }
+      const double* apart = seeds_tried.from(p.rows + i * d);
       for (int t = 0; t < n_tries; ++t) {
         tried[i * n_tries + t] = std::min(nearest[i], apart[t]);
         totals[t] += weight_of(p, i) * tried[i * n_tries + t];

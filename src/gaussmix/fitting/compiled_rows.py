@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -172,8 +173,8 @@ class CompiledRows:
         state = np.full(self.native.state_size, np.nan)
         means = np.ldexp(mixture.means - self.center, -self.exponent)
         roots = np.ldexp(mixture.covariance.roots, -self.exponent)
-        parts = np.concatenate([mixture.weights, means.ravel(), roots.ravel()])
-        state[_NUMBERS : _NUMBERS + len(parts)] = parts
+        for place, part in zip(self._places, (mixture.weights, means.ravel(), roots.ravel()), strict=False):
+            state[place] = part
         return state
 
     def mixture_of(self, state: FloatArray) -> Mixture:
@@ -197,7 +198,7 @@ class CompiledRows:
 
     def counts_of(self, state: FloatArray) -> FloatArray:
         """Return the counts (k,) of the last pass of a state."""
-        return self._parts(state)[3]
+        return state[self._places[3]]
 
     def objective_of(self, state: FloatArray) -> float:
         """Return the objective of a state, in nats."""
@@ -280,20 +281,24 @@ class CompiledRows:
         pooled, target = np.empty(self.n_components), np.empty(self.n_components)
         return pooled, target, self.native.bound_variances(state, repeated, pooled, target)
 
-    @property
+    @cached_property
     def _log_unit(self) -> float:
         return self.exponent * math.log(2.0) * self.n_features
 
-    @property
+    @cached_property
     def _log_units_of_objective(self) -> float:
         return (self.weight + self.pseudo_rows) * self._log_unit
 
     def _parts(self, state: FloatArray) -> list[FloatArray]:
+        return [state[place] for place in self._places]
+
+    @cached_property
+    def _places(self) -> list[slice]:
+        """Where weights, means, roots, counts, shifts and scatter are in a state."""
         k, d = self.n_components, self.n_features
         size = (self.native.state_size - _NUMBERS) // 2 - k * (1 + d)
-        sizes = (k, k * d, size, k, k * d, size)
-        ends = np.cumsum((_NUMBERS, *sizes)).tolist()
-        return [state[begin:end] for begin, end in itertools.pairwise(ends)]
+        ends = itertools.accumulate((k, k * d, size, k, k * d, size), initial=_NUMBERS)
+        return list(itertools.starmap(slice, itertools.pairwise(ends)))
 
     def _threads(self, n_passes: int) -> int:
         """Return the number of threads for so many passes."""

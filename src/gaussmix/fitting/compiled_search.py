@@ -51,7 +51,7 @@ class CompiledRun(Run):
     seconds: float
     before: Run | None
 
-    @property
+    @cached_property
     def objective(self) -> float:
         return self.rows.objective_of(self.outcome.state)
 
@@ -77,7 +77,7 @@ class CompiledRun(Run):
             None,
         )
 
-    @property
+    @cached_property
     def counts(self) -> FloatArray:
         return self.rows.counts_of(self.outcome.state)
 

@@ -11,6 +11,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
+_SEEDS_PER_CLUSTER = 6  # if there are many
 _LEAST_ROWS, _ROWS_PER_CLUSTER = 1000, 50  # that are enough for a start of EM
 _TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
@@ -49,9 +50,9 @@ def k_means_labels(rows: WeightedRows, n_components: int, rng: np.random.Generat
 
 
 def seed_labels(rows: WeightedRows, n_seeds: int, rng: np.random.Generator) -> IntArray:
-    """Return the nearest (n,) of seeds that are drawn by `draw_seeds` from some of the rows."""
-    some = _some_rows(rows, n_seeds, rng)
-    return nearest(_values(rows), some.values[draw_seeds(some, n_seeds, rng)])
+    """Return the nearest (n,) of many seeds that are drawn by plain k-means++ from some of the rows."""
+    some = _some_rows(rows, n_seeds // _SEEDS_PER_CLUSTER, rng)
+    return nearest(_values(rows), some.values[draw_seeds(some, n_seeds, rng, greedy=False)])
 
 
 def _some_rows(rows: WeightedRows, n_clusters: int, rng: np.random.Generator) -> WeightedRows:
@@ -68,14 +69,14 @@ def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
     return NativeEngine(rows).score_rows(spheres, "labels")
 
 
-def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random) -> IntArray:
-    """Return the positions (n_seeds,) of seeds among the rows, by greedy k-means++.
+def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random, *, greedy: bool = True) -> IntArray:
+    """Return the positions (n_seeds,) of seeds among the rows, by k-means++.
 
-    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of their
-    section 4. The validation in scikit-learn takes half a millisecond, which is too slow for many starts on small
+    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of section
+    4, unless ``greedy`` is false. The validation in scikit-learn takes half a millisecond, which is too slow for many starts on small
     tables.
     """
-    n_tries = 2 + int(math.log(n_seeds))
+    n_tries = 2 + int(math.log(n_seeds)) if greedy else 1
     seeds = np.empty(n_seeds, dtype=np.int64)
     _native.draw_seeds(_values(rows), rows.weights, n_tries, rng.uniform(size=1 + (n_seeds - 1) * n_tries), seeds)
     return seeds
