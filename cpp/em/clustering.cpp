@@ -314,6 +314,20 @@ class Cells {
   std::vector<double> scatter_, root_;
 };
 
+// The mean of the variances of the columns, without weights.
+double mean_variance(const Points& p) {
+  const int d = p.n_features;
+  const double n = static_cast<double>(p.n_rows);
+  std::vector<double> sums(d), squares(d);
+  for (std::size_t i = 0; i < p.n_rows; ++i) {
+    for (int j = 0; j < d; ++j) sums[j] += p.rows[i * d + j];
+  }
+  for (std::size_t i = 0; i < p.n_rows; ++i) {
+    for (int j = 0; j < d; ++j) squares[j] += std::pow(p.rows[i * d + j] - sums[j] / n, 2);
+  }
+  return std::accumulate(squares.begin(), squares.end(), 0.0) / (n * d);
+}
+
 }  // namespace
 
 void draw_seeds(const Points& p, int k, int n_tries, const double* uniforms, std::int64_t* seeds) {
@@ -355,6 +369,7 @@ void draw_seeds(const Points& p, int k, int n_tries, const double* uniforms, std
 double k_means(const Points& points, int k, int max_iter, double tolerance, double* centers, std::int64_t* labels) {
   Lloyd lloyd(points, k, centers, labels);
   double distances = 0.0;
+  tolerance *= mean_variance(points);
   for (int iteration = 0; iteration < max_iter; ++iteration) {
     distances = lloyd.distances();
     const double shift = lloyd.move();

@@ -23,10 +23,10 @@ struct Points {
 // each other one.
 void draw_seeds(const Points& points, int k, int n_tries, const double* uniforms, std::int64_t* seeds);
 
-// Lloyd's algorithm from `centers` (k, d), which are moved, until the squares of their moves sum to `tolerance` or
-// less, and for `max_iter` iterations at most. A center without rows moves to a row that is far from all centers.
-// Returns the sum of the squared distances in the last iteration, before its moves. Writes the nearest centers to
-// `labels`.
+// Lloyd's algorithm from `centers` (k, d), which are moved, until the squares of their moves sum to `tolerance` times
+// the mean variance of the columns or less, and for `max_iter` iterations at most. A center without rows moves to a row
+// that is far from all centers. Returns the sum of the squared distances in the last iteration, before its moves.
+// Writes the nearest centers to `labels`.
 //
 // Bounds on the distances to the nearest and the second nearest center tell which rows may change (Hamerly, SDM 2010).
 double k_means(const Points& points, int k, int max_iter, double tolerance, double* centers, std::int64_t* labels);

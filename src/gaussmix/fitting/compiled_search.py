@@ -149,7 +149,7 @@ class CompiledSearch(Multistart):
         distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
         limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
         polished = self._runs([self._state(near)], limits, [near])[0]
-        if polished is None or polished.stop is not Stop.AT_OPTIMUM:
+        if polished is None or polished.stop is Stop.TIME:
             return super().finish(near)
         return super().go_on(polished, self.settings.max_iter, rule=rule)
 

@@ -12,7 +12,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
 _SEEDS_PER_CLUSTER = 6  # if there are many
-_LEAST_ROWS, _ROWS_PER_CLUSTER = 1000, 50  # that are enough for a start of EM
+_LEAST_ROWS, _ROWS_PER_CLUSTER = 800, 50  # that are enough for a start of EM
 _TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
 
@@ -73,8 +73,8 @@ def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random, *, greedy: bool = 
     """Return the positions (n_seeds,) of seeds among the rows, by k-means++.
 
     Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of section
-    4, unless ``greedy`` is false. The validation in scikit-learn takes half a millisecond, which is too slow for many starts on small
-    tables.
+    4, unless ``greedy`` is false. The validation in scikit-learn takes half a millisecond, which is too slow for many
+    starts on small tables.
     """
     n_tries = 2 + int(math.log(n_seeds)) if greedy else 1
     seeds = np.empty(n_seeds, dtype=np.int64)
@@ -87,8 +87,7 @@ def _run(rows: WeightedRows, n_components: int, rng: Random, max_iter: int) -> t
     values = _values(rows)
     centers = values[draw_seeds(rows, n_components, rng)]
     labels = np.empty(len(values), dtype=np.int64)
-    tol = _TOL * float(values.var(axis=0).mean())
-    distances = _native.k_means(values, rows.weights, max_iter, tol, centers, labels)
+    distances = _native.k_means(values, rows.weights, max_iter, _TOL, centers, labels)
     return centers, labels, distances
 
 

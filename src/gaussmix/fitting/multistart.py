@@ -25,6 +25,7 @@ from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, St
 Start = Mixture | FloatArray
 """A mixture, or a state of compiled code (`CompiledRows`)."""
 
+FIRST = 4
 SHORT, LONGER, LAST = 4, 10, 500
 """Iterations in the three rounds of a race, the last at most."""
 POLISHING = 50  # iterations at most, after convergence
@@ -192,10 +193,21 @@ class Multistart:
 
         Returns the last two, best first.
         """
-        runs = ranked(self.short_runs(self._in_time(starts)))
-        if not runs:
+        starts = self._in_time(starts)
+        short = self.short_runs(itertools.islice(starts, FIRST))
+        some = ranked(short)[:_AGREED]
+        longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
+        early = ranked(longer.values())
+        if early and early[0].n_starts >= _AGREED and not early[0].soundness.n_unsound:
+            return [self.go_on(early[0], LAST)]
+        short += self.short_runs(starts)
+        if not short:
             raise SingularRunsError
-        runs = ranked(self.longer_runs(runs[: math.ceil(len(runs) / 3)], LONGER))
+        runs = ranked(short)
+        runs = runs[: math.ceil(len(runs) / 3)]
+        others = [run for run in runs if id(run) not in longer]
+        longer |= zip(map(id, others), self.longer_runs(others, LONGER), strict=True)
+        runs = ranked(longer[id(run)] for run in runs)
         first = self.go_on(runs[0], LAST)
         return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
