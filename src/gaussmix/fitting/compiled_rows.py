@@ -191,7 +191,7 @@ class CompiledRows:
         counts, shifts, scatter = self._parts(state)[3:]
         scatter = scatter.reshape(self.structure.root_shape(k, d))
         if self.structure.form in ("full", "tied"):
-            scatter = scatter + np.tril(scatter, -1).swapaxes(-1, -2)
+            scatter = np.tril(scatter) + np.tril(scatter, -1).swapaxes(-1, -2)
         log_likelihood = float(state[1]) - self.weight * self._log_unit
         shifts = shifts.reshape(k, d)
         return Moments(self.structure.form, counts, shifts, scatter, log_likelihood, float(state[2]), self.weight)
