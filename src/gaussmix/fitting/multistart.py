@@ -29,7 +29,7 @@ ALL_ROWS = 20_000
 
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
-_FINISHERS = 2  # starts that run to convergence
+_FINISHERS, _MOST_FINISHERS = 2, 6  # starts that run to convergence, and as long as no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
@@ -59,14 +59,14 @@ class Run:
     n_starts: int = 1
 
     @cached_property
-    def rank(self) -> tuple[int, int, float]:
-        """The sort key, best first: numbers of lost components and of unsound ones, then the objective.
+    def rank(self) -> tuple[int, bool, float]:
+        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
 
-        Collapsed components that are groups of their own do not count as unsound.
+        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
         """
         lost = find_lost(self.fit.mixture, self.fit.moments.counts)
-        unsound = self.soundness.unsound & ~self.soundness.apart
-        return int(lost.sum()), int(unsound.sum()), -self.fit.objective
+        fair = self.fit.objective - float(self.soundness.surplus.sum())
+        return int(lost.sum()), self.soundness.is_doubtful, -fair
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
@@ -179,14 +179,19 @@ class Multistart:
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        Returns the last two, best first.
+        If no result is sound, up to four more starts run to convergence: a component is sound until it has collapsed.
+        Returns the optima, best first.
         """
         runs = _ranked(self.short_runs(self._in_time(starts)))
-        runs = runs[: math.ceil(len(runs) / 3)]
-        longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
-        runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
-        first = self.go_on(runs[0], _LAST)
-        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        n_longer = math.ceil(len(runs) / 3)
+        longer = self.short_runs((run.fit.mixture for run in runs[:n_longer]), _LONGER)
+        longer = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=False))
+        finished = [self.go_on(longer[0], _LAST)]
+        for run in self._in_time([*longer[1:], *runs[n_longer:]][: _MOST_FINISHERS - 1]):
+            if len(finished) >= _FINISHERS and not all(one.soundness.n_unsound for one in finished):
+                break
+            finished.append(self.go_on(run, _LAST, to_beat=finished[0]))
+        return _ranked(finished)
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
