@@ -127,3 +127,28 @@ def test_as_many_values_as_components_are_one_component_each(k, seed):
     for rows in (values[:, None] * 1.0, np.c_[values, values**2 % 3]):
         gm = GaussianMixture(k, order_by=0, random_state=seed).fit(rows)
         np.testing.assert_allclose(gm.weights_, np.bincount(values) / 200, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n_equal", "d", "value"), [(600, 1, 0.0), (200, 2, -2.5), (100, 3, 1e4)])
+def test_the_warning_names_the_value_and_the_component(n_equal, d, value):
+    rows, _ = beside_clusters(n_equal, 300, d, value)
+    with pytest.warns(DegenerateComponentWarning, match=rf"Component \d collapsed: .*\(x0 = {value:.6g}") as caught:
+        gm = GaussianMixture(3, random_state=0).fit(rows)
+    (component,) = caught[0].message.components
+    np.testing.assert_allclose(gm.means_[component], value, atol=1e-9)
+    assert gm.start_log_likelihoods_[0] == pytest.approx(len(rows) * gm.score(rows), abs=1)
+
+
+@pytest.mark.parametrize(("n_equal", "n", "d", "value"), [(100, 300, 1, 3.0), (100, 400, 1, 3.0), (60, 300, 1, 3.0)])
+def test_a_higher_optimum_on_equal_rows_that_is_passed_over_is_said(n_equal, n, d, value):
+    rows, _ = beside_clusters(n_equal, n, d, value)
+    labels = np.where(rows[:, 0] == value, 2, rows[:, 0] > 8.5)
+    found = GaussianMixture(3, random_state=0).fit(rows)
+    other = GaussianMixture(3, init_params=labels).fit(rows)
+    passed_over = found.report().facts["fit"]["passed_over"]
+    if passed_over is None:
+        assert found.score(rows) >= other.score(rows) - 0.5
+    else:
+        assert passed_over["excess"] == pytest.approx(len(rows) * (other.score(rows) - found.score(rows)), rel=0.1)
+        assert {"x0": value} in [component["values"] for component in passed_over["components"]]
+    assert found.start_log_likelihoods_[0] <= len(rows) * found.score(rows) + 1e-2

@@ -74,8 +74,14 @@ class Soundness:
         Soundness
             The components in that order.
         """
-        kinds = (self.empty, self.collapsed, self.few, self.spurious, self.groups)
-        return Soundness(*(kind[order] for kind in kinds), self.surplus[order])
+        return Soundness(
+            self.empty[order],
+            self.collapsed[order],
+            self.few[order],
+            self.spurious[order],
+            self.groups[order],
+            self.surplus[order],
+        )
 
     @property
     def is_doubtful(self) -> bool:
