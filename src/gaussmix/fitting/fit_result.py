@@ -104,7 +104,13 @@ class FitResult:
         )
 
     def names_of_reduced(self) -> list[str]:
-        """Return the names of the columns that the run used."""
+        """Return the names of the columns that the run used.
+
+        Returns
+        -------
+        list of str
+            One name for each column.
+        """
         names = self.mixture.names
         return list(names) if self.columns is None else [names[at] for at in self.columns.kept]
 

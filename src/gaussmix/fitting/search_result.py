@@ -76,8 +76,12 @@ class SearchResult:
 
         Parameters
         ----------
-        fit, update, soundness
-            The result, on all rows.
+        fit : Fit
+            The result on all rows.
+        update : MaximumLikelihood
+            M-step of the fit.
+        soundness : Soundness
+            Soundness of the components.
         reached : list of float
             Final log-likelihoods of the starts that were not abandoned.
         found : Fit
