@@ -1,6 +1,6 @@
 """The search in compiled code: the runs of `Multistart` by `CompiledRows`, for small tables.
 
-A compiled run fails at a singular covariance. If that leaves no sound result, `SingularRunsError` is raised, and
+A compiled run fails at a singular covariance or an empty component. Then `SingularRunsError` is raised, and
 `Multistart` repeats the search, with repairs.
 """
 
@@ -17,7 +17,7 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
 from gaussmix.fitting.em import Fit, Record
-from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, SingularRunsError, Start
+from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, Start
 from gaussmix.fitting.split_merge import merge_costs, ranked_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
 
@@ -28,6 +28,10 @@ _STOPS = {
     "abandoned": Stop.ABANDONED,
     "stopped": Stop.TIME,
 }
+
+
+class SingularRunsError(Exception):
+    """A compiled run met a singular covariance or an empty component."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,30 +106,24 @@ class CompiledSearch(Multistart):
     ----------
     rows : CompiledRows
         The rows of ``data``.
-    n_failed : int
-        Number of runs that met a singular covariance.
     """
 
     rows: CompiledRows = field(kw_only=True)
-    n_failed: int = 0
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
         self.n_runs += len(states)
-        return [run for run in self._runs(states, self._limits(n_iter)) if run is not None]
+        return self._runs(states, self._limits(n_iter))
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
-        longer = self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
-        return [_failed(run) if after is None else after for run, after in zip(runs, longer, strict=True)]
+        return self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
 
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
-        if rule is None:
-            self.n_runs += 1
-            limits = self._near(min(max_iter, self.settings.max_iter), self.near)
-            run = self._runs([self.rows.state_of(mixture)], limits)[0]
-            if run is not None:
-                return run
-        return super().run(mixture, max_iter, rule=rule)
+        if rule is not None:
+            return super().run(mixture, max_iter, rule=rule)
+        self.n_runs += 1
+        limits = self._near(min(max_iter, self.settings.max_iter), self.near)
+        return self._runs([self.rows.state_of(mixture)], limits)[0]
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         if rule is not None:
@@ -136,28 +134,19 @@ class CompiledSearch(Multistart):
         limits = self._near(min(max_iter, left), self.near)
         if to_beat is not None and not to_beat.soundness.n_unsound:
             limits = replace(limits, target=to_beat.objective - MARGIN, hope=MARGIN)
-        return self._runs([self._state(run)], limits, [run])[0] or _failed(run)
+        return self._runs([self._state(run)], limits, [run])[0]
 
     def finish(self, run: Run) -> Run:
         """Continue the best run until its parameters do not depend on the start, and then by `fit_em`."""
         rule, left = self.settings.rule, self.settings.max_iter - run.n_iter
         if not (isinstance(rule, RemainingGain) and self.settings.accelerate and left > POLISHING):
             return super().finish(run)
-        near = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
-        if near is None or near.stop is not Stop.AT_OPTIMUM:
-            return super().finish(run)
-        distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
-        limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
-        polished = self._runs([self._state(near)], limits, [near])[0]
-        if polished is None or polished.stop is Stop.TIME:
-            return super().finish(near)
-        return super().go_on(polished, self.settings.max_iter, rule=rule)
-
-    def refine(self, best: Run, rng: np.random.Generator) -> Run:
-        best = super().refine(best, rng)
-        if self.n_failed and best.soundness.n_unsound:
-            raise SingularRunsError
-        return best
+        run = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
+        if run.stop is Stop.AT_OPTIMUM:
+            distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
+            limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
+            run = self._runs([self._state(run)], limits, [run])[0]
+        return super().go_on(run, self.settings.max_iter, rule=rule)
 
     def moves(self, run: Run) -> Iterator[Start]:
         state = self._state(run)
@@ -191,18 +180,17 @@ class CompiledSearch(Multistart):
         deadline = self.settings.deadline
         return math.inf if deadline == math.inf else deadline - time.perf_counter()
 
-    def _runs(self, states: list[FloatArray], limits: Limits, before: list[Run] | None = None) -> list[Run | None]:
-        """Run EM from states, the results of earlier runs if there are any; None for runs that fail."""
+    def _runs(self, states: list[FloatArray], limits: Limits, before: list[Run] | None = None) -> list[Run]:
+        """Run EM from states, the results of earlier runs if there are any."""
         if not states:
             return []
-        runs: list[Run | None] = []
-        for at, outcome in enumerate(self.rows.run(states, limits)):
-            run = None if outcome.end == "failed" else self._run_of(outcome, before[at] if before else None)
-            runs.append(run)
-            if run is None:
-                self.n_failed += 1
-            elif self.best is None or run.rank < self.best.rank:
-                self.best = run
+        outcomes = self.rows.run(states, limits)
+        if any(outcome.end == "failed" for outcome in outcomes):
+            raise SingularRunsError
+        runs: list[Run] = []
+        for at, outcome in enumerate(outcomes):
+            runs.append(self._run_of(outcome, before[at] if before else None))
+            self.keep(runs[-1])
         return runs
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
@@ -218,9 +206,3 @@ class CompiledSearch(Multistart):
         if not may_repeat:
             vars(run)["n_lost"] = 0
         return run
-
-
-def _failed(run: Run) -> Run:
-    """Return a run that ranks behind all others, because going on from it meets a singular covariance."""
-    k = run.mixture.n_components
-    return replace(run, soundness=replace(Soundness.none(k), collapsed=np.ones(k, dtype=np.bool_)))

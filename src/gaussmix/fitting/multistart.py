@@ -25,11 +25,12 @@ from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, St
 Start = Mixture | FloatArray
 """A mixture, or a state of compiled code (`CompiledRows`)."""
 
-FIRST = 4
 SHORT, LONGER, LAST = 4, 10, 500
 """Iterations in the three rounds of a race, the last at most."""
-POLISHING = 50  # iterations at most, after convergence
-_FINISHERS = 2  # starts that run to convergence
+POLISHING = 50
+"""Maximum number of iterations after convergence."""
+_FIRST = 4  # starts after which a race ends if they agree
+_FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
 _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that end the moves
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
@@ -89,13 +90,18 @@ class Run(ABC):
         return int(find_lost(self.mixture, self.counts).sum())
 
     @cached_property
-    def rank(self) -> tuple[int, int, float]:
-        """The sort key, best first: numbers of lost components and of unsound ones, then the objective.
+    def rank(self) -> tuple[int, bool, float]:
+        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
 
-        Collapsed components that are groups of their own do not count as unsound.
+        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
         """
-        unsound = self.soundness.unsound & ~self.soundness.apart
-        return self.n_lost, int(unsound.sum()), -self.objective
+        fair = self.objective - float(self.soundness.surplus.sum())
+        return self.n_lost, self.soundness.is_doubtful, -fair
+
+    @property
+    def has_agreement(self) -> bool:
+        """Whether so many starts reached this sound optimum that a better one is very rare."""
+        return self.n_starts >= _AGREED and not self.soundness.n_unsound
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
@@ -148,10 +154,6 @@ class SearchSettings:
     watch: Callable[[Progress], object] | None = None
 
 
-class SingularRunsError(Exception):
-    """Runs without repair met singular covariances, and no other run has a sound result."""
-
-
 @dataclass(eq=False)
 class Multistart:
     """State that all runs of a search share.
@@ -174,6 +176,8 @@ class Multistart:
         Time at which the search began.
     best : Run or None
         The best run so far, for interruptions.
+    highest : Run or None
+        The unsound run with the highest objective so far.
     n_runs : int
         Number of runs so far.
     """
@@ -186,30 +190,36 @@ class Multistart:
     near: RemainingGain
     began: float = field(default_factory=time.perf_counter)
     best: Run | None = None
+    highest: Run | None = None
     n_runs: int = 0
 
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        Returns the last two, best first.
+        If three of the first four starts reach the same sound optimum, the others do not run. If no result is sound, up
+        to four more starts run to convergence: a component is sound until it has collapsed.
+        Returns the optima, best first.
         """
         starts = self._in_time(starts)
-        short = self.short_runs(itertools.islice(starts, FIRST))
+        short = self.short_runs(itertools.islice(starts, _FIRST))
         some = ranked(short)[:_AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
-        if early and early[0].n_starts >= _AGREED and not early[0].soundness.n_unsound:
+        if early[0].has_agreement:
             return [self.go_on(early[0], LAST)]
-        short += self.short_runs(starts)
-        if not short:
-            raise SingularRunsError
-        runs = ranked(short)
-        runs = runs[: math.ceil(len(runs) / 3)]
-        others = [run for run in runs if id(run) not in longer]
+        runs = ranked([*short, *self.short_runs(starts)])
+        n_longer = math.ceil(len(runs) / 3)
+        others = [run for run in runs[:n_longer] if id(run) not in longer]
         longer |= zip(map(id, others), self.longer_runs(others, LONGER), strict=True)
-        runs = ranked(longer[id(run)] for run in runs)
-        first = self.go_on(runs[0], LAST)
-        return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        best = ranked(longer[id(run)] for run in runs[:n_longer])
+        first = self.go_on(best[0], LAST)
+        finished = [first, *(self.go_on(run, LAST, to_beat=first) for run in best[1:_FINISHERS])]
+        for run in [*best[_FINISHERS:], *runs[n_longer:]][:_MORE_FINISHERS]:
+            is_sound = any(not one.soundness.n_unsound for one in finished)
+            if is_sound or time.perf_counter() > self.settings.deadline:
+                break
+            finished.append(self.go_on(run, LAST))
+        return ranked(finished)
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
@@ -224,8 +234,7 @@ class Multistart:
 
         If several starts reached the same sound optimum, no move is tried (benchmarks/optima.py).
         """
-        agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
-        if agreed or time.perf_counter() > self.settings.deadline:
+        if best.has_agreement or time.perf_counter() > self.settings.deadline:
             return best
         k = best.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
@@ -322,14 +331,20 @@ class Multistart:
         )
 
     def _record(self, fit: Fit) -> Run:
-        """Keep the run if it is the best; raise KeyboardInterrupt if it was interrupted."""
+        """Keep the run if it is the best or highest; raise KeyboardInterrupt if it was interrupted."""
         counts, weight = fit.moments.counts, fit.moments.weight
         run = FittedRun(examine(fit.mixture, counts, weight, self.target_root), fit)
-        if self.best is None or run.rank < self.best.rank:
-            self.best = run
+        self.keep(run)
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         return run
+
+    def keep(self, run: Run) -> None:
+        """Keep the run if it is the best, or unsound and the highest."""
+        if self.best is None or run.rank < self.best.rank:
+            self.best = run
+        if run.soundness.n_unsound and (self.highest is None or run.objective > self.highest.objective):
+            self.highest = run
 
     def moves(self, run: Run) -> Iterator[Start]:
         """Yield starts after split-and-merge moves from a run."""

@@ -2,18 +2,16 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.compiled_rows import CompiledRows
-from gaussmix.fitting.compiled_search import CompiledSearch
+from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import (
     SHORT,
@@ -21,10 +19,10 @@ from gaussmix.fitting.multistart import (
     Multistart,
     Run,
     SearchSettings,
-    SingularRunsError,
     with_fit,
 )
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
@@ -35,44 +33,6 @@ _MOST_PAIRS = 100_000  # rows times components that compiled code searches
 _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """Result of a search.
-
-    Attributes
-    ----------
-    fit : Fit
-        Best fit.
-    update : MaximumLikelihood
-        M-step of the fit.
-    soundness : Soundness
-        Soundness of the components.
-    optima : tuple of float
-        Final log-likelihoods, in nats, of the starts that were not abandoned, on the rows that were searched; greatest
-        first.
-    """
-
-    fit: Fit
-    update: MaximumLikelihood
-    soundness: Soundness
-    optima: tuple[float, ...]
-
-    def reordered(self, order: IntArray) -> "SearchResult":
-        """Return the same result with the components in another order.
-
-        Parameters
-        ----------
-        order : (k,) array of int
-            Current positions of the components, in the new order.
-
-        Returns
-        -------
-        SearchResult
-            The components in that order.
-        """
-        return replace(self, fit=self.fit.reordered(order), soundness=self.soundness.reordered(order))
 
 
 def find_optimum(
@@ -124,13 +84,15 @@ def find_optimum(
     search = _compiled(reference, structure, n_components) or reference
     last = reference if all_rows else replace(reference, engine=engine)
     runs: list[Run] = []
+    found: Run | None = None
     try:
         try:
-            runs, best = _explore(search, structure, n_components, seed)
+            runs, found = _explore(search, structure, n_components, seed)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
         except SingularRunsError:
             search = replace(reference, best=search.best)
-            runs, best = _explore(search, structure, n_components, seed)
-        best = search.finish(best) if all_rows else _finish_on_all_rows(last, best, runs)
+            runs, found = _explore(search, structure, n_components, seed)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
     except KeyboardInterrupt:
         if search.best is None:
             raise
@@ -138,9 +100,10 @@ def find_optimum(
             last.run(search.best.mixture, 0)
         assert last.best is not None
         best = with_fit(last.best, last.best.fit.stopped_by(Stop.INTERRUPTED))
-    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    best = _ordered(best)
-    return SearchResult(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
+    best, found = _ordered(best), found or best
+    highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
+    reached = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    return SearchResult.of(best.fit, update, best.soundness, reached, found.fit, highest)
 
 
 def _streams(seed: int) -> Iterator[np.random.Generator]:
