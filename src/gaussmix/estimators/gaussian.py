@@ -329,6 +329,7 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
             n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
+            all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
             acceleration=self.acceleration,

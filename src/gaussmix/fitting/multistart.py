@@ -144,6 +144,8 @@ class SearchSettings:
         Time at which to stop, by ``time.perf_counter()``.
     watch : callable, optional
         Callback that receives a `Progress` at every start and after every iteration of every run.
+    all_starts : bool
+        Whether all starts run, even if the first ones agree.
     """
 
     n_starts: int
@@ -152,6 +154,7 @@ class SearchSettings:
     accelerate: bool = True
     deadline: float = math.inf
     watch: Callable[[Progress], object] | None = None
+    all_starts: bool = False
 
 
 @dataclass(eq=False)
@@ -196,7 +199,7 @@ class Multistart:
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        If three of the first four starts reach the same sound optimum, the others do not run. If no result is sound, up
+        If three of the first four starts reach the same sound optimum, the others need not run. If no result is sound, up
         to four more starts run to convergence: a component is sound until it has collapsed.
         Returns the optima, best first.
         """
@@ -205,7 +208,7 @@ class Multistart:
         some = ranked(short)[:_AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
-        if early[0].has_agreement:
+        if early[0].has_agreement and not self.settings.all_starts:
             return [self.go_on(early[0], LAST)]
         runs = ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
