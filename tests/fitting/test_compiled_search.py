@@ -176,7 +176,7 @@ def with_equal_rows(seed):
     return read_only(np.concatenate([rng.normal(size=(60, 2)), np.repeat([[3.0, 3.0], [9.0, 1.0]], 15, axis=0)]))
 
 
-@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning", "ignore::gaussmix.DegenerateDataWarning")
 @pytest.mark.parametrize("reg_covar", ["auto", 0.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_singular_components_are_left_to_python(reg_covar, seed):

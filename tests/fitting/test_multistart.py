@@ -225,7 +225,7 @@ def test_a_bad_optimum_is_left_by_refinement():
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("k", [2, 3, 5])  # one component starts at the optimum
 def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
     rows = TABLES["blobs"][0]
     gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=0, random_state=0)
@@ -238,7 +238,7 @@ def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
     assert np.isfinite(gm.score_samples(rows)).all()
 
 
-@pytest.mark.parametrize(("callback", "ticks"), [(None, (3, 12, 16, 20)), (lambda progress: None, (3, 30, 60, 100))])
+@pytest.mark.parametrize(("callback", "ticks"), [(None, (3, 8, 12, 16)), (lambda progress: None, (3, 30, 60, 100))])
 def test_time_runs_out_during_the_search(callback, ticks, monkeypatch):
     rows, k, covariance_type, _ = OPTIMA["grid full"]
     reached = []

@@ -24,7 +24,7 @@ from gaussmix.fitting.sample import Sample
 MOST_FEATURES = 96
 """Maximum number of features in compiled EM."""
 _NUMBERS = 3  # objective, log-likelihood and entropy, at the beginning of a state
-_WORK_OF_THREAD = 1e6  # floating-point operations of one thread that pay for waking it
+_WORK_OF_THREAD = 1e7  # floating-point operations of one thread that pay for waking it
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,18 @@ class Soundness:
 
     @classmethod
     def none(cls, n_components: int) -> Self:
-        """Return the object of a mixture without degenerate components."""
+        """Return the object of a mixture without degenerate components.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        Soundness
+            All components are sound.
+        """
         nothing = np.zeros(n_components, dtype=np.bool_)
         return cls(nothing, nothing, nothing, nothing, nothing, np.zeros(n_components))
 

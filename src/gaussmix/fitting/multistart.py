@@ -199,8 +199,8 @@ class Multistart:
     def race(self, starts: Iterable[Start]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        If three of the first four starts reach the same sound optimum, the others need not run. If no result is sound, up
-        to four more starts run to convergence: a component is sound until it has collapsed.
+        If three of the first four starts reach the same sound optimum, the others need not run. If no result is sound,
+        up to four more starts run to convergence: a component is sound until it has collapsed.
         Returns the optima, best first.
         """
         starts = self._in_time(starts)
