@@ -16,7 +16,7 @@ class Turned final : public FormKernel {
         mixture_(m),
         d_(m.n_features),
         packed_(packed),
-        components_(packed + padded(m.n_components) + m.n_features + panels_size<false>(m.n_features)),
+        components_(packed ? packed + padded(m.n_components) + d_ + panels_size<false>(d_) : nullptr),
         survivors_(tile.size, arena),
         sums_(d_, m.n_components, tile.size, sums, arena) {
     const std::size_t size = static_cast<std::size_t>(d_) * tile.size;

@@ -32,7 +32,7 @@ constexpr std::size_t kMostKernel = 512;  // bytes of an object of any form
 
 template <class Class>
 FormKernel* make(void* place, const Mixture& m, const Real* packed, Arena& arena, bool sums) {
-  static_assert(sizeof(Class) <= kMostKernel);
+  static_assert(sizeof(Class) <= kMostKernel && alignof(Class) <= 8);
   return new (place) Class(m, packed, arena, sums);
 }
 template <class Class>
