@@ -14,6 +14,7 @@ from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import (
+    LAST,
     SHORT,
     FittedRun,
     Multistart,
@@ -115,8 +116,8 @@ def _streams(seed: int) -> Iterator[np.random.Generator]:
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
-    n_pairs = data.rows.n_rows * n_components
-    if n_pairs > _MOST_PAIRS or settings.watch or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    is_small = data.rows.n_rows * n_components <= _MOST_PAIRS and settings.max_iter >= LAST
+    if not is_small or settings.watch or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(
