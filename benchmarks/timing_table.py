@@ -124,7 +124,7 @@ def judge(model: Any, rows: Any) -> tuple[float, int]:
     from scipy.linalg import solve_triangular
     from scipy.special import logsumexp, softmax
 
-    n, d = rows.shape
+    d = rows.shape[1]
     center = rows[0]
     scores = []
     least = []
@@ -206,15 +206,12 @@ def main() -> None:
         results, missed = compare(at, options.rounds, options.against)
         ratio = results["gaussmix"]["seconds"] / results["scikit-learn 10"]["seconds"]
         limit = MEGABYTES + COPIES * results["gaussmix"]["data"] / 1e6
-        print(
-            f"{table.name}: {ratio:.2f} times scikit-learn's 10 starts; {'misses ' + ', '.join(missed) if missed else 'ok'}"
-        )
+        verdict = f"misses {', '.join(missed)}" if missed else "ok"
+        print(f"{at:2} {table.name}: {ratio:.2f} times scikit-learn's 10 starts; {verdict}")
         for name, one in results.items():
-            print(
-                f"    {name:16}{one['seconds']:9.2f} s {one['nats']:12.4f} ({one['unsound']:.0f}) {one['peak'] / 1e6:8.0f} MB"
-                + (f" of {limit:.0f}" if name == "gaussmix" else ""),
-                flush=True,
-            )
+            memory = f"{one['peak'] / 1e6:8.0f} MB" + (f" of {limit:.0f}" if name == "gaussmix" else "")
+            nats = f"{one['nats']:12.4f} ({one['unsound']:.0f})"
+            print(f"    {name:16}{one['seconds']:9.2f} s {nats} {memory}", flush=True)
         everything[table.name] = results | {"missed": missed}
         failures += bool(missed)
     machine = describe_machine()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -114,9 +115,9 @@ def examine(
         Sums of the weighted responsibilities.
     n : float
         Sum of the row weights.
-    target_root : (d, d) array, optional
-        Lower root of the reference covariance for collapsed components. The default, also used for thin components, is
-        the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
+    target_root : (d, d) or (d,) array, optional
+        Lower root of the reference for collapsed components, or its diagonal. The default, also used for thin
+        components, is the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
         Variance of each column that is due to rounding (`rounding_variances`). A component whose variance in some
         direction is far smaller, and far smaller than that of the reference, has collapsed on rows that rounding made
@@ -210,7 +211,8 @@ def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: Floa
     if k == 1 or not rounded.any():
         return np.zeros(k, dtype=np.bool_)
     dense = mixture.covariance.dense()
-    reference = np.tensordot(mixture.weights, dense, 1) if target_root is None else target_root @ target_root.T
+    root = None if target_root is None else dense_root(target_root)
+    reference = np.tensordot(mixture.weights, dense, 1) if root is None else root @ root.T
     some, deviations = np.flatnonzero(rounded), np.sqrt(rounding[rounded])
     units = np.outer(deviations, deviations)
     variances, axes = np.linalg.eigh(dense[:, some[:, None], some] / units)
@@ -242,7 +244,7 @@ def _rows_needed(letters: str, n_features: int) -> int:
 def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
     """Return whether no component can be collapsed relative to the pooled covariance or the target."""
     own = whiten if whiten.ndim == 1 else whiten.diagonal()
-    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * target_root.diagonal()).max() < _LARGE)
+    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * diagonal_of(target_root)).max() < _LARGE)
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:

@@ -152,7 +152,7 @@ class Multistart:
         The rows of the engine.
     update : MaximumLikelihood
         The M-step of all runs.
-    target_root : (d, d) array
+    target_root : (d, d) or (d,) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
         Settings of all runs.
@@ -335,7 +335,7 @@ def find_optimum(
     n_components : int
         Number of components.
     update_for : callable
-        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
+        Function that returns the M-step for a `Sample` and the lower root of the covariance within clusters.
     settings : SearchSettings
         Settings of all runs.
     seed : int

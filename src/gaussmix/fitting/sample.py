@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
@@ -17,6 +17,7 @@ LLOYD_ITERATIONS = 10
 """Iterations of k-means; EM refines the result."""
 
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
+_MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
 _OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
 
@@ -30,9 +31,9 @@ class Sample:
         Rows whose weights have mean one.
     center : (d,) array
         Weighted mean of the rows.
-    root : (d, d) array
-        Lower root of their covariance, restricted to the form: diagonal for the diagonal form, a multiple of the
-        identity for the spherical form.
+    root : (d, d) or (d,) array
+        Lower root of their covariance, restricted to the form: its diagonal (d,) for the diagonal form and the
+        spherical form, for which all numbers are equal.
     whitened : (n, d) array
         Rows about the center, in units of the root.
     """
@@ -50,12 +51,18 @@ class Sample:
 
     @cached_property
     def whitened(self) -> FloatArray:
-        return (self.rows.values - self.center) @ inverse_transposed(self.root[None])[0]
+        return whiten_by(self.rows.values - self.center, self.root)
 
     @cached_property
     def engine(self) -> NativeEngine:
         """The engine of the whitened rows."""
         return NativeEngine.of(self.rows.with_values(self.whitened))
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there are so many columns that fourth moments of all pairs tell nothing or cost too much."""
+        n, d = self.rows.shape
+        return d > _MOST_AXES or n < _LEAST_ROWS_PER_AXIS * d
 
     @cached_property
     def invariant(self) -> FloatArray:
@@ -63,14 +70,16 @@ class Sample:
 
         They are invariant, up to signs, under affine maps. Directions of low kurtosis separate clusters of similar
         size: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B 71 (2009), 549-592,
-        section 5.
+        section 5. If the sample is wide, they are the standardized columns, by ascending kurtosis.
         """
         centered = self.rows.with_values(self.rows.values - self.center)
-        whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
+        if self.is_wide:
+            return _by_kurtosis(centered)
+        whitened = whiten_by(centered.values, _root_about(centered, "full"))
         return whitened @ kurtosis_axes(centered.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
-        """Return the lower root (d, d) of the covariance within k-means clusters, an estimate of that of components."""
+        """Return the lower root of the covariance within k-means clusters, an estimate of that of components."""
         return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
 
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
@@ -78,7 +87,8 @@ class Sample:
         within = _about_means(self, labels) / math.sqrt(len(labels))
         if self.rows.weights is not None:
             within *= np.sqrt(self.rows.weights)[:, None]
-        return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
+        others = _OF_ALL_ROWS * (dense_root(self.root).T if form in ("full", "tied") else diagonal_of(self.root)[None])
+        return _regular_root(np.concatenate([within, others]), form)
 
 
 def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
@@ -91,6 +101,13 @@ def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
     if whitened.weights is not None:
         lengths = lengths * whitened.weights
     return np.asarray(np.linalg.eigh((values * lengths[:, None]).T @ values)[1])
+
+
+def _by_kurtosis(centered: WeightedRows) -> FloatArray:
+    """Return the standardized columns of centered rows, by ascending kurtosis; the cost is linear in their number."""
+    standard = centered.values / _root_about(centered, "diagonal")
+    kurtosis = np.average(standard**4, axis=0, weights=centered.weights)
+    return np.asarray(standard[:, np.argsort(kurtosis, kind="stable")])
 
 
 def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
@@ -108,8 +125,12 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 
 
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
-    """Return a regular lower root of ``rows' rows``, restricted to the form."""
+    """Return a regular lower root of ``rows' rows``, restricted to the form: (d, d), or its diagonal (d,)."""
     deviations = np.sqrt((rows**2).sum(axis=0))
+    if form == "spherical":
+        deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
+    if form in ("diagonal", "spherical"):
+        return np.where(deviations > 0, deviations, 1.0)
     root = structure_of(form).root_of_rows(rows)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
     root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)

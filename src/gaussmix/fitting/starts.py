@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
-from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.agglomeration import merge_cells
@@ -151,7 +151,8 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     are applied in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.n_features
-    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
+    unit = np.ones(d) if data.root.ndim == 1 else np.eye(d)
+    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * unit, 0.0, np.zeros(d))
     free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
@@ -162,15 +163,19 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
         covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
     else:
         covariance = structure(roots, k, d)
-    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
+    return Mixture(mixture.weights, data.center + color_by(mixture.means, data.root), covariance)
 
 
 def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     """Return the coordinates (n, n_axes) of the rows along Fisher's linear discriminants (Bishop 2006, section 4.1.6).
 
-    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters.
+    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters, or
+    of its diagonal if the sample is wide. If all axes are wanted, they are not turned.
     """
-    units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
-    means = (means_of_clusters(data, labels) - data.center) @ units
-    between = (means * np.bincount(labels, data.rows.weights)[:, None]).T @ means
-    return (data.rows.values - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
+    root = data.root_within_clusters(labels, "diagonal" if data.is_wide else "full")
+    whitened = whiten_by(data.rows.values - data.center, root)
+    if n_axes == data.rows.n_features:
+        return whitened
+    means = whiten_by(means_of_clusters(data, labels) - data.center, root)
+    between = np.sqrt(np.bincount(labels, data.rows.weights))[:, None] * means
+    return np.asarray(whitened @ np.linalg.svd(between, full_matrices=False)[2][:n_axes].T)
