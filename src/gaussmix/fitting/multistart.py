@@ -15,6 +15,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
@@ -23,6 +24,7 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
+from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
@@ -30,6 +32,7 @@ ALL_ROWS = 20_000
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
 _FINISHERS = 2  # starts that run to convergence
+_SAME_MEANS = 1e-9  # relative rounding error of the means of a start
 _SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
@@ -185,6 +188,23 @@ class Multistart:
         runs = runs[: math.ceil(len(runs) / 3)]
         longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
         runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
+        first = self.go_on(runs[0], _LAST)
+        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+
+    def race_in_order(self, starts: Iterable[Mixture]) -> list[Run]:
+        """Run one start after the other for a few iterations until some agree, and the best two to convergence.
+
+        Each pass over a wide table takes long. Starts from the same partition of the rows run once. Returns the last
+        two, best first.
+        """
+        runs: list[Run] = []
+        tried: list[tuple[Mixture, Run]] = []
+        for start in self._in_time(starts):
+            same = [run for other, run in tried if _is_same(start, other)]
+            tried.append((start, same[0] if same else self.run(start, _SHORT, rule=self.near)))
+            runs = _ranked([run for _, run in tried])
+            if runs[0].n_starts >= _AGREED and not runs[0].soundness.n_unsound:
+                break
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
@@ -356,6 +376,7 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
+    is_slow = engine.n_features > MOST_FEATURES
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
@@ -369,7 +390,8 @@ def find_optimum(
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
             runs = [search.run(one, settings.max_iter)]
         else:
-            runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
+            draw, race = (draw_wide_starts, search.race_in_order) if is_slow else (draw_starts, search.race)
+            runs = race(draw(data, structure, n_components, settings.n_starts, streams))
         best = runs[0]
         if n_components > 1:
             rng = next(streams)
@@ -419,6 +441,18 @@ def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelih
             ),
             last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
         )
+
+
+def _is_same(mixture: Mixture, other: Mixture) -> bool:
+    """Return whether two mixtures have the same weights and means up to the order of components, and rounding."""
+    apart = np.abs(mixture.means[:, None, :] - other.means).max(axis=2)
+    nearest = apart.argmin(axis=1)
+    scale = np.abs(other.means - other.means.mean(axis=0)).max()
+    return (
+        len(set(nearest.tolist())) == len(nearest)
+        and bool(apart.min(axis=1).max() <= _SAME_MEANS * scale)
+        and np.allclose(mixture.weights, other.weights[nearest], rtol=_SAME_MEANS)
+    )
 
 
 def _ordered(run: Run) -> Run:

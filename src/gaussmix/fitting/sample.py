@@ -58,6 +58,12 @@ class Sample:
         """The engine of the whitened rows."""
         return NativeEngine.of(self.rows.with_values(self.whitened))
 
+    @cached_property
+    def standardized(self) -> FloatArray:
+        """The rows about the center (n, d), in units of the standard deviation of each column."""
+        centered = self.rows.with_values(self.rows.values - self.center)
+        return centered.values / _root_about(centered, "diagonal")
+
     @property
     def is_wide(self) -> bool:
         """Whether there are so many columns that fourth moments of all pairs tell nothing or cost too much."""
@@ -72,9 +78,10 @@ class Sample:
         size: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B 71 (2009), 549-592,
         section 5. If the sample is wide, they are the standardized columns, by ascending kurtosis.
         """
-        centered = self.rows.with_values(self.rows.values - self.center)
         if self.is_wide:
-            return _by_kurtosis(centered)
+            kurtosis = np.average(self.standardized**4, axis=0, weights=self.rows.weights)
+            return np.asarray(self.standardized[:, np.argsort(kurtosis, kind="stable")])
+        centered = self.rows.with_values(self.rows.values - self.center)
         whitened = whiten_by(centered.values, _root_about(centered, "full"))
         return whitened @ kurtosis_axes(centered.with_values(whitened))
 
@@ -103,17 +110,25 @@ def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
     return np.asarray(np.linalg.eigh((values * lengths[:, None]).T @ values)[1])
 
 
-def _by_kurtosis(centered: WeightedRows) -> FloatArray:
-    """Return the standardized columns of centered rows, by ascending kurtosis; the cost is linear in their number."""
-    standard = centered.values / _root_about(centered, "diagonal")
-    kurtosis = np.average(standard**4, axis=0, weights=centered.weights)
-    return np.asarray(standard[:, np.argsort(kurtosis, kind="stable")])
-
-
 def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
     """Return labels (n,) of the rows of a sample, from k-means in ``coordinates`` (n, any)."""
     rows = data.rows.with_values(np.ascontiguousarray(coordinates))
     return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
+
+
+def most_compact(
+    coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator, tries: int
+) -> IntArray:
+    """Return the labels of the best of some runs of `cluster`, by the sum of squares within clusters."""
+    runs = [cluster(coordinates, data, n_components, rng) for _ in range(tries)]
+    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
+
+
+def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
+    counts = np.bincount(labels, weights)
+    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
+    between = sums**2 / np.where(counts > 0, counts, 1.0)
+    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
 
 
 def _root_about(centered: WeightedRows, form: Form) -> FloatArray:

@@ -17,7 +17,7 @@ from gaussmix.fitting.agglomeration import merge_cells
 from gaussmix.fitting.kmeans import nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
+from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
 
 _PSEUDO_ROWS = 1.0  # of each covariance of a start
 _MANY_FEATURES, _TRIES = 5, 3
@@ -90,29 +90,15 @@ def draw_starts(
         yield start_from_labels(data, labels, structure, n_components)
     if data.rows.n_features >= _MANY_FEATURES and n_starts >= len(_KINDS):
         for coordinates in _in_own_units(data):
-            labels = _most_compact(coordinates, data, n_components, next(streams))
+            labels = most_compact(coordinates, data, n_components, next(streams), _TRIES)
             yield start_from_labels(data, labels, structure, n_components)
 
 
 def _in_own_units(data: Sample) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the rows about the center, the standardized rows, and the standardized column of least kurtosis."""
-    centered = data.rows.values - data.center
-    standard = centered / np.sqrt(np.average(centered**2, axis=0, weights=data.rows.weights))
+    centered, standard = data.rows.values - data.center, data.standardized
     least = int(np.average(standard**4, axis=0, weights=data.rows.weights).argmin())
     return centered, standard, standard[:, least : least + 1]
-
-
-def _most_compact(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """Return the labels of the best of some runs of k-means, by the sum of squares within clusters."""
-    runs = [cluster(coordinates, data, n_components, rng) for _ in range(_TRIES)]
-    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
-
-
-def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
-    counts = np.bincount(labels, weights)
-    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
-    between = sums**2 / np.where(counts > 0, counts, 1.0)
-    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
 
 
 _KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "random", "high kurtosis", "within")

@@ -1,0 +1,96 @@
+"""Starts of a search on a table with many columns, where each step of EM takes long and whitening hides clusters."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.fitting.agglomeration import merge_cells
+from gaussmix.fitting.kmeans import nearest
+from gaussmix.fitting.sample import Sample, cluster, most_compact
+from gaussmix.fitting.starts import start_from_labels
+
+_TRIES = 3  # runs of k-means, of which the best is a start
+_POWER_ITERATIONS = 4
+_KINDS = ("own units", "standardized", "principal axes", "merged", "lengths", "low kurtosis", "whitened", "random")
+
+
+def draw_wide_starts(
+    data: Sample,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    n_starts: int,
+    streams: Iterator[np.random.Generator],
+) -> Iterator[Mixture]:
+    """Yield starts whose cost is linear in the number of columns, cycling through eight kinds.
+
+    0. k-means in the units of the data;
+    1. k-means of the standardized columns;
+    2. k-means along the principal axes of the standardized columns, k - 1 of them;
+    3. hierarchical agglomeration of small cells of the standardized rows by Ward's criterion;
+    4. k-means of the logarithm of the lengths of the standardized rows, for clusters that differ in spread;
+    5. k-means in the columns of least kurtosis, k - 1 of them;
+    6. k-means in whitened units;
+    7. Voronoi cells of randomly chosen rows in standardized units.
+
+    Parameters
+    ----------
+    data : Sample
+        Rows of the search.
+    structure : subclass of AbstractCovariance
+        Covariance structure.
+    n_components : int
+        Number of components.
+    n_starts : int
+        Number of starts.
+    streams : iterator of Generator
+        Random stream of each start.
+
+    Yields
+    ------
+    Mixture
+        Start in the units of the data.
+    """
+    few = max(1, min(n_components - 1, data.rows.n_features))
+    for start in range(n_starts):
+        rng = next(streams)
+        labels = _labels(data, _KINDS[start % len(_KINDS)], few, n_components, rng)
+        yield start_from_labels(data, labels, structure, n_components)
+
+
+def _labels(data: Sample, kind: str, few: int, n_components: int, rng: np.random.Generator) -> IntArray:
+    standard = data.standardized
+    match kind:
+        case "own units":
+            return most_compact(data.rows.values - data.center, data, n_components, rng, _TRIES)
+        case "standardized":
+            return most_compact(standard, data, n_components, rng, _TRIES)
+        case "principal axes":
+            axes = _principal_axes(standard, data.rows.weights, few, rng)
+            return most_compact(standard @ axes, data, n_components, rng, _TRIES)
+        case "merged":
+            return merge_cells(data.rows.with_values(standard), "tied", n_components, rng)
+        case "lengths":
+            lengths = (standard**2).sum(axis=1, keepdims=True)
+            return cluster(0.5 * np.log(np.maximum(lengths, np.finfo(np.float64).tiny)), data, n_components, rng)
+        case "low kurtosis":
+            return cluster(data.invariant[:, :few], data, n_components, rng)
+        case "whitened":
+            return cluster(data.whitened, data, n_components, rng)
+        case _:
+            chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
+            return nearest(standard, standard[chosen])
+
+
+def _principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rng: np.random.Generator) -> FloatArray:
+    """Return approximate principal axes (d, n_axes) of centered rows, by subspace iteration.
+
+    Halko, Martinsson and Tropp, SIAM Review 53 (2011), 217-288, algorithm 4.4.
+    """
+    weighted = rows if weights is None else rows * weights[:, None]
+    axes = rng.standard_normal((rows.shape[1], n_axes))
+    for _ in range(_POWER_ITERATIONS):
+        axes = np.linalg.qr(weighted.T @ (rows @ axes))[0]
+    return np.asarray(axes)
