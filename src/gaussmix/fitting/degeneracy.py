@@ -141,7 +141,7 @@ def examine(
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(collapsed),
-        few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
+        few=np.asarray(counts < rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
         apart=np.zeros(k, dtype=np.bool_),
     )
@@ -234,7 +234,8 @@ def _apart(mixture: Mixture, counts: FloatArray, target_root: FloatArray) -> Boo
     return apart
 
 
-def _rows_needed(letters: str, n_features: int) -> int:
+def rows_needed(letters: str, n_features: int) -> int:
+    """Return how many rows the own covariance parameters of a component need (`Soundness.few`)."""
     volume, shape, orientation = tuple(letters)
     if orientation == "V":
         return n_features + 1

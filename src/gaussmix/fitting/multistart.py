@@ -17,14 +17,14 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
+from gaussmix.fitting.degeneracy import Soundness, examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
-from gaussmix.fitting.wide_starts import draw_wide_starts
+from gaussmix.fitting.wide_starts import draw_wide_starts, is_same_start
 
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
@@ -32,7 +32,6 @@ ALL_ROWS = 20_000
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
 _FINISHERS = 2  # starts that run to convergence
-_SAME_MEANS = 1e-9  # relative rounding error of the means of a start
 _SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
@@ -191,19 +190,18 @@ class Multistart:
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
-    def race_in_order(self, starts: Iterable[Mixture]) -> list[Run]:
+    def race_in_order(self, starts: Iterable[Mixture], *, must_be_sound: bool) -> list[Run]:
         """Run one start after the other for a few iterations until some agree, and the best two to convergence.
 
-        Each pass over a wide table takes long. Starts from the same partition of the rows run once. Returns the last
-        two, best first.
+        Starts from the same partition run once. Starts need to agree on a sound fit if ``must_be_sound``.
         """
         runs: list[Run] = []
         tried: list[tuple[Mixture, Run]] = []
         for start in self._in_time(starts):
-            same = [run for other, run in tried if _is_same(start, other)]
+            same = [run for other, run in tried if is_same_start(start, other)]
             tried.append((start, same[0] if same else self.run(start, _SHORT, rule=self.near)))
             runs = _ranked([run for _, run in tried])
-            if runs[0].n_starts >= _AGREED and not runs[0].soundness.n_unsound:
+            if runs[0].n_starts >= _AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
                 break
         first = self.go_on(runs[0], _LAST)
         return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
@@ -253,6 +251,8 @@ class Multistart:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
+        if self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound:
+            return run  # the variances of a collapsed component shrink for a long time
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
         if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
@@ -376,8 +376,9 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
-    is_slow = engine.n_features > MOST_FEATURES
+    is_wide = engine.n_features > MOST_FEATURES
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    can_be_sound = data.rows.total >= n_components * rows_needed(structure.letters, engine.n_features)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine.of(data.rows)
@@ -390,12 +391,15 @@ def find_optimum(
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
             runs = [search.run(one, settings.max_iter)]
         else:
-            draw, race = (draw_wide_starts, search.race_in_order) if is_slow else (draw_starts, search.race)
-            runs = race(draw(data, structure, n_components, settings.n_starts, streams))
+            draw = draw_wide_starts if is_wide else draw_starts
+            starts = draw(data, structure, n_components, settings.n_starts, streams)
+            runs = search.race_in_order(starts, must_be_sound=can_be_sound) if is_wide else search.race(starts)
         best = runs[0]
         if n_components > 1:
             rng = next(streams)
-            best = search.refine(search.refill(best, rng), rng)
+            best = search.refill(best, rng)
+            if can_be_sound or not is_wide:
+                best = search.refine(best, rng)
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
         else:
@@ -441,18 +445,6 @@ def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelih
             ),
             last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
         )
-
-
-def _is_same(mixture: Mixture, other: Mixture) -> bool:
-    """Return whether two mixtures have the same weights and means up to the order of components, and rounding."""
-    apart = np.abs(mixture.means[:, None, :] - other.means).max(axis=2)
-    nearest = apart.argmin(axis=1)
-    scale = np.abs(other.means - other.means.mean(axis=0)).max()
-    return (
-        len(set(nearest.tolist())) == len(nearest)
-        and bool(apart.min(axis=1).max() <= _SAME_MEANS * scale)
-        and np.allclose(mixture.weights, other.weights[nearest], rtol=_SAME_MEANS)
-    )
 
 
 def _ordered(run: Run) -> Run:

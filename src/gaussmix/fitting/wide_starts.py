@@ -14,6 +14,7 @@ from gaussmix.fitting.starts import start_from_labels
 
 _TRIES = 3  # runs of k-means, of which the best is a start
 _POWER_ITERATIONS = 4
+_ROUNDING = 1e-9  # relative, of the means and weights of a start
 _KINDS = ("own units", "standardized", "principal axes", "merged", "lengths", "low kurtosis", "whitened", "random")
 
 
@@ -94,3 +95,15 @@ def _principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, r
     for _ in range(_POWER_ITERATIONS):
         axes = np.linalg.qr(weighted.T @ (rows @ axes))[0]
     return np.asarray(axes)
+
+
+def is_same_start(mixture: Mixture, other: Mixture) -> bool:
+    """Return whether two mixtures have the same weights and means up to the order of components, and rounding."""
+    apart = np.abs(mixture.means[:, None, :] - other.means).max(axis=2)
+    nearest = apart.argmin(axis=1)
+    scale = np.abs(other.means - other.means.mean(axis=0)).max()
+    return (
+        len(set(nearest.tolist())) == len(nearest)
+        and bool(apart.min(axis=1).max() <= _ROUNDING * scale)
+        and np.allclose(mixture.weights, other.weights[nearest], rtol=_ROUNDING)
+    )
