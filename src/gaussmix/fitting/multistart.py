@@ -222,8 +222,11 @@ class Multistart:
         agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
         if agreed or time.perf_counter() > self.settings.deadline:
             return best
+
         k = best.fit.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
+        if self.engine.n_features > MOST_FEATURES:  # moves take long, and hardly any row is near a random one
+            return self._improve(best, self._moves, _SHORT, 1) if k > 2 else best
         if k > 2:
             best = self._improve(best, self._moves, _SHORT, max(_FAILURES, more))
 

@@ -79,7 +79,7 @@ class Sample:
         section 5. If the sample is wide, they are the standardized columns, by ascending kurtosis.
         """
         if self.is_wide:
-            kurtosis = np.average(self.standardized**4, axis=0, weights=self.rows.weights)
+            kurtosis = np.average((self.standardized**2) ** 2, axis=0, weights=self.rows.weights)
             return np.asarray(self.standardized[:, np.argsort(kurtosis, kind="stable")])
         centered = self.rows.with_values(self.rows.values - self.center)
         whitened = whiten_by(centered.values, _root_about(centered, "full"))

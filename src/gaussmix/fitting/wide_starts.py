@@ -8,11 +8,15 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.agglomeration import merge_cells
+from gaussmix.fitting.degeneracy import rows_needed
 from gaussmix.fitting.kmeans import nearest
 from gaussmix.fitting.sample import Sample, cluster, most_compact
 from gaussmix.fitting.starts import start_from_labels
 
 _TRIES = 3  # runs of k-means, of which the best is a start
+_SCREENED, _GROUPS = 10, 30  # runs of k-means, and small groups, that are compared without EM
+_LEAST_VARIANCE = 1e-9  # of a cluster in a standardized column
+_PASSES = 30  # of k-means in all starts, about
 _POWER_ITERATIONS = 4
 _ROUNDING = 1e-9  # relative, of the means and weights of a start
 _KINDS = ("own units", "standardized", "principal axes", "merged", "lengths", "low kurtosis", "whitened", "random")
@@ -34,7 +38,8 @@ def draw_wide_starts(
     4. k-means of the logarithm of the lengths of the standardized rows, for clusters that differ in spread;
     5. k-means in the columns of least kurtosis, k - 1 of them;
     6. k-means in whitened units;
-    7. Voronoi cells of randomly chosen rows in standardized units.
+    7. Voronoi cells of randomly chosen rows in standardized units; for diagonal and spherical covariances the best of
+       many partitions by their classification likelihood.
 
     Parameters
     ----------
@@ -55,17 +60,32 @@ def draw_wide_starts(
         Start in the units of the data.
     """
     few = max(1, min(n_components - 1, data.rows.n_features))
+    own, standard = data.rows.values - data.center, data.standardized
+    if data.rows.n_rows < min(data.rows.n_features, _PASSES * n_components):
+        own, standard = _turned(own), _turned(standard)
     for start in range(n_starts):
         rng = next(streams)
-        labels = _labels(data, _KINDS[start % len(_KINDS)], few, n_components, rng)
+        kind = _KINDS[start % len(_KINDS)]
+        if kind == "random" and structure.form in ("diagonal", "spherical"):
+            labels = _most_likely(own, data, structure, n_components, rng)
+        else:
+            labels = _labels(data, own, standard, kind, few, n_components, rng)
         yield start_from_labels(data, labels, structure, n_components)
 
 
-def _labels(data: Sample, kind: str, few: int, n_components: int, rng: np.random.Generator) -> IntArray:
-    standard = data.standardized
+def _labels(
+    data: Sample,
+    own: FloatArray,
+    standard: FloatArray,
+    kind: str,
+    few: int,
+    n_components: int,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Return the labels of a kind of start; all that counts of ``own`` and ``standard`` rows is their distances."""
     match kind:
         case "own units":
-            return most_compact(data.rows.values - data.center, data, n_components, rng, _TRIES)
+            return most_compact(own, data, n_components, rng, _TRIES)
         case "standardized":
             return most_compact(standard, data, n_components, rng, _TRIES)
         case "principal axes":
@@ -83,6 +103,45 @@ def _labels(data: Sample, kind: str, few: int, n_components: int, rng: np.random
         case _:
             chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
             return nearest(standard, standard[chosen])
+
+
+def _most_likely(
+    own: FloatArray, data: Sample, structure: type[AbstractCovariance], n_components: int, rng: np.random.Generator
+) -> IntArray:
+    """Return the labels of the best of many partitions, by the classification likelihood of their clusters.
+
+    Some are from k-means. The others have one small group: the rows nearest to a random row. Clusters with fewer rows
+    than their covariance needs count as worse.
+    """
+    least = rows_needed(structure.letters, data.rows.n_features)
+    weights = data.rows.explicit_weights
+
+    def loss(labels: IntArray) -> tuple[int, float]:
+        troubles, lost = 0, 0.0
+        for label in range(n_components):
+            rows, w = data.standardized[labels == label], weights[labels == label]
+            count = max(float(w.sum()), np.finfo(np.float64).tiny)
+            variances = w @ (rows - w @ rows / count) ** 2 / count
+            if structure.form == "spherical":
+                variances = np.full_like(variances, variances.mean())
+            troubles += len(rows) < least or bool((variances < _LEAST_VARIANCE).any())
+            lost += 0.5 * count * float(np.log(np.maximum(variances, _LEAST_VARIANCE)).sum())
+        return troubles, lost
+
+    partitions = [cluster(own, data, n_components, rng) for _ in range(_SCREENED)]
+    rest = cluster(own, data, n_components - 1, rng) if n_components > 2 else np.zeros(len(own), dtype=np.int64)
+    for center in rng.choice(len(own), min(_GROUPS, len(own)), replace=False):
+        distances = ((own - own[center]) ** 2).sum(axis=1)
+        group = np.argpartition(distances, least)[: least + 1]
+        partitions.append(rest.copy())
+        partitions[-1][group] = n_components - 1
+    return min(partitions, key=loss)
+
+
+def _turned(rows: FloatArray) -> FloatArray:
+    """Return n coordinates (n, n) of centered rows with the same distances and lengths."""
+    squares, axes = np.linalg.eigh(rows @ rows.T)
+    return np.asarray(axes * np.sqrt(np.maximum(squares, 0.0)))
 
 
 def _principal_axes(rows: FloatArray, weights: FloatArray | None, n_axes: int, rng: np.random.Generator) -> FloatArray:
