@@ -259,18 +259,40 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
         fixing = np.ones(d)
         log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
     beyond = np.maximum(count - fixing, 1.0)
-    expected = _expected_rows(mixture, counts, component, whiten)
+    near = _near(mixture, component, math.log(n) + float(log_places.max()) - _CHANCE)
+    expected = _expected_rows(mixture, counts, component, near, whiten)
     with np.errstate(divide="ignore"):  # no rows expected: log 0 = -inf
         there = beyond + expected
         return log_places + there * np.log(expected) - expected - gammaln(there + 1)
 
 
-def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, whiten: FloatArray) -> float:
-    """Return mu, the expected number of rows of the other components in the region of this one.
+def _near(mixture: Mixture, component: int, least: float) -> IntArray:
+    """Return the other components whose rows may be expected in the region of one component, by a cheap bound.
+
+    For the mean b and the covariance B of another component, the log of the ratio of integrals in `examine` is at most
+
+        1/2 [1/2 log det A - 1/2 log det B - |a - b|^4 / (a - b)' (A + B) (a - b)]
+
+    because log det is concave, and by the inequality of Cauchy and Schwarz. Components below ``-least`` are left out.
+    """
+    covariance, k = mixture.covariance, mixture.n_components
+    others = np.delete(np.arange(k), component)
+    if covariance.form != "full" or others.size == 0:
+        return others
+    shifts = mixture.means[others] - mixture.means[component]
+    both = ((shifts[:, None, :] @ covariance.roots[others])[:, 0] ** 2).sum(axis=1)
+    both += ((shifts @ covariance.roots[component]) ** 2).sum(axis=1)
+    distances = (shifts**2).sum(axis=1) ** 2 / np.maximum(both, np.finfo(np.float64).tiny)
+    log_det = -2 * covariance.log_det()
+    bounds = 0.5 * (0.5 * (log_det[component] - log_det[others]) - distances)
+    return np.asarray(others[bounds > -least])
+
+
+def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others: IntArray, whiten: FloatArray) -> float:
+    """Return mu, the expected number of rows of some other components in the region of this one.
 
     The integrals are ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
     """
-    others = np.delete(np.arange(mixture.n_components), component)
     if others.size == 0:
         return 0.0
     if whiten.ndim == 1:
