@@ -39,6 +39,7 @@ _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _STACKED_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
+_ENOUGH = 5  # times the rows that the parameters of a component need
 _AGREED = 3  # starts with the same optimum, after which a better one is very rare
 
 
@@ -381,7 +382,7 @@ def find_optimum(
     )
     is_wide = engine.n_features > MOST_FEATURES
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
-    can_be_sound = data.rows.total >= n_components * rows_needed(structure.letters, engine.n_features)
+    rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, engine.n_features)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine.of(data.rows)
@@ -396,12 +397,12 @@ def find_optimum(
         else:
             draw = draw_wide_starts if is_wide else draw_starts
             starts = draw(data, structure, n_components, settings.n_starts, streams)
-            runs = search.race_in_order(starts, must_be_sound=can_be_sound) if is_wide else search.race(starts)
+            runs = search.race_in_order(starts, must_be_sound=rows_each >= needed) if is_wide else search.race(starts)
         best = runs[0]
         if n_components > 1:
             rng = next(streams)
             best = search.refill(best, rng)
-            if can_be_sound or not is_wide:
+            if not is_wide or rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
                 best = search.refine(best, rng)
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
