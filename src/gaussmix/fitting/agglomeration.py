@@ -13,7 +13,7 @@ from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 from gaussmix.fitting.sample import LLOYD_ITERATIONS
 
 _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small enough to lie within one cluster
-_NUMBERS = 2**20  # of the scatter of pairs that are compared at a time: 8 MB
+_NUMBERS = 2**18  # of the scatter of pairs that are compared at a time: 2 MB
 
 
 def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.random.Generator) -> IntArray:

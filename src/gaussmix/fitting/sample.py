@@ -18,6 +18,7 @@ LLOYD_ITERATIONS = 10
 
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
 _MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
+_ROWS_AT_A_TIME = 1024
 _OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
 
@@ -58,11 +59,20 @@ class Sample:
         """The engine of the whitened rows."""
         return NativeEngine.of(self.rows.with_values(self.whitened))
 
-    @cached_property
+    @property
     def standardized(self) -> FloatArray:
-        """The rows about the center (n, d), in units of the standard deviation of each column."""
+        """The rows about the center (n, d), in units of the standard deviation of each column; computed each time."""
         centered = self.rows.with_values(self.rows.values - self.center)
         return centered.values / _root_about(centered, "diagonal")
+
+    def columns_by_kurtosis(self, n_columns: int) -> FloatArray:
+        """Return the standardized columns (n, n_columns) of least kurtosis, in ascending order."""
+        standard = self.standardized
+        weights, kurtosis = self.rows.explicit_weights, np.zeros(self.rows.n_features)
+        for start in range(0, len(standard), _ROWS_AT_A_TIME):
+            part = slice(start, start + _ROWS_AT_A_TIME)
+            kurtosis += weights[part] @ (standard[part] ** 2) ** 2
+        return np.asarray(standard[:, np.argsort(kurtosis, kind="stable")[:n_columns]])
 
     @property
     def is_wide(self) -> bool:
@@ -79,8 +89,7 @@ class Sample:
         section 5. If the sample is wide, they are the standardized columns, by ascending kurtosis.
         """
         if self.is_wide:
-            kurtosis = np.average((self.standardized**2) ** 2, axis=0, weights=self.rows.weights)
-            return np.asarray(self.standardized[:, np.argsort(kurtosis, kind="stable")])
+            return self.columns_by_kurtosis(self.rows.n_features)
         centered = self.rows.with_values(self.rows.values - self.center)
         whitened = whiten_by(centered.values, _root_about(centered, "full"))
         return whitened @ kurtosis_axes(centered.with_values(whitened))

@@ -208,10 +208,10 @@ def _split(
 
 def _sides(data: Sample, one: Mixture) -> list[BoolArray]:
     """Return on which side of the mean of one component its rows lie, along the directions of `_split`."""
-    centered = data.rows.values - one.means[0]
     if data.is_wide:
-        whitened = whiten_by(centered, data.root)
+        whitened = data.whitened - whiten_by(one.means[:1] - data.center, data.root)
         return [side_of_mean(whitened, _widest(whitened, data.rows.explicit_weights))]
+    centered = data.rows.values - one.means[0]
     if data.root.ndim == 1:
         root = np.sqrt(one.covariance.variances()[0])
         sides = [centered[:, (root / data.root).argmax()] > 0]

@@ -59,33 +59,39 @@ def draw_wide_starts(
     Mixture
         Start in the units of the data.
     """
-    few = max(1, min(n_components - 1, data.rows.n_features))
-    own, standard = data.rows.values - data.center, data.standardized
+    turned = None
     if data.rows.n_rows < min(data.rows.n_features, _PASSES * n_components):
-        own, standard = _turned(own), _turned(standard)
+        turned = _turned(data.rows.values - data.center), _turned(data.standardized)
     for start in range(n_starts):
         rng = next(streams)
         kind = _KINDS[start % len(_KINDS)]
         if kind == "random" and structure.form in ("diagonal", "spherical"):
-            labels = _most_likely(own, data, structure, n_components, rng)
-        else:
-            labels = _labels(data, own, standard, kind, few, n_components, rng)
+            kind = "most likely"
+        labels = _labels(data, turned, kind, structure, n_components, rng)
         yield start_from_labels(data, labels, structure, n_components)
 
 
 def _labels(
     data: Sample,
-    own: FloatArray,
-    standard: FloatArray,
+    turned: tuple[FloatArray, FloatArray] | None,
     kind: str,
-    few: int,
+    structure: type[AbstractCovariance],
     n_components: int,
     rng: np.random.Generator,
 ) -> IntArray:
-    """Return the labels of a kind of start; all that counts of ``own`` and ``standard`` rows is their distances."""
+    """Return the labels of a kind of start; ``turned`` replaces centered and standardized rows if distances suffice."""
+    few = max(1, min(n_components - 1, data.rows.n_features))
+    if kind in ("own units", "most likely"):
+        own = turned[0] if turned else data.rows.values - data.center
+        if kind == "most likely":
+            return _most_likely(own, data, structure, n_components, rng)
+        return most_compact(own, data, n_components, rng, _TRIES)
+    if kind == "whitened":
+        return cluster(data.whitened, data, n_components, rng)
+    if kind == "low kurtosis":
+        return cluster(data.columns_by_kurtosis(few), data, n_components, rng)
+    standard = turned[1] if turned else data.standardized
     match kind:
-        case "own units":
-            return most_compact(own, data, n_components, rng, _TRIES)
         case "standardized":
             return most_compact(standard, data, n_components, rng, _TRIES)
         case "principal axes":
@@ -95,11 +101,7 @@ def _labels(
             return merge_cells(data.rows.with_values(standard), "tied", n_components, rng)
         case "lengths":
             lengths = (standard**2).sum(axis=1, keepdims=True)
-            return cluster(0.5 * np.log(np.maximum(lengths, np.finfo(np.float64).tiny)), data, n_components, rng)
-        case "low kurtosis":
-            return cluster(data.invariant[:, :few], data, n_components, rng)
-        case "whitened":
-            return cluster(data.whitened, data, n_components, rng)
+            return cluster(0.5 * np.log(np.maximum(lengths, _LEAST_VARIANCE)), data, n_components, rng)
         case _:
             chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
             return nearest(standard, standard[chosen])
@@ -114,12 +116,12 @@ def _most_likely(
     than their covariance needs count as worse.
     """
     least = rows_needed(structure.letters, data.rows.n_features)
-    weights = data.rows.explicit_weights
+    weights, standard = data.rows.explicit_weights, data.standardized
 
     def loss(labels: IntArray) -> tuple[int, float]:
         troubles, lost = 0, 0.0
         for label in range(n_components):
-            rows, w = data.standardized[labels == label], weights[labels == label]
+            rows, w = standard[labels == label], weights[labels == label]
             count = max(float(w.sum()), np.finfo(np.float64).tiny)
             variances = w @ (rows - w @ rows / count) ** 2 / count
             if structure.form == "spherical":
