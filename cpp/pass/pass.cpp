@@ -2,15 +2,12 @@
 #include "pass/pass.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "kernels/kernels.hpp"
 #include "pass/in_order.hpp"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "threads.hpp"
 
 namespace gaussmix {
 
@@ -30,13 +27,7 @@ class Buffers {
     for (const auto& buffer : buffers_) pointers.push_back(buffer->data());
     return pointers;
   }
-  double* mine() {
-#ifdef _OPENMP
-    return buffers_[omp_get_thread_num()]->data();
-#else
-    return buffers_[0]->data();
-#endif
-  }
+  double* of(int thread) { return buffers_[thread]->data(); }
 
  private:
   std::vector<std::unique_ptr<Buffer>> buffers_;
@@ -125,13 +116,12 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
                                 total.data());
   } else {
     InOrder in_order(total, layout.partial, n_threads);
-    std::atomic<std::int64_t> next{0};  // blocks are handed out in order, or a thread could wait for itself
-#pragma omp parallel num_threads(n_threads)
-    for (std::int64_t b = next++; b < n_blocks; b = next++) {
+    // Blocks are begun in order, or a thread could wait for itself.
+    parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-      kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
+      kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.of(thread), in_order.claim(b));
       in_order.submit(b);
-    }
+    });
   }
   for_each_sum(mixture, kernels.pad, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
   mirror_lower_triangles(mixture, sums);
@@ -148,11 +138,10 @@ void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const S
   Buffer packed(layout.packed);
   kernels.pack(mixture, packed.data());
   Buffers scratch(n_threads, layout.scratch);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
+  parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
     const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-    kernels.score(rows, mixture, packed.data(), begin, end, scratch.mine(), scores);
-  }
+    kernels.score(rows, mixture, packed.data(), begin, end, scratch.of(thread), scores);
+  });
 }
 
 }  // namespace gaussmix
