@@ -1,4 +1,5 @@
-// A pool of threads. A worker that has had no work for some microseconds sleeps on a condition variable.
+// A pool of threads. A worker that has had no work for some microseconds sleeps on a condition variable. A caller that
+// had to wait for a worker without a processor works alone for a while.
 #include "threads.hpp"
 
 #include <algorithm>
@@ -17,18 +18,40 @@
 #ifdef __linux__
 #include <sched.h>
 #endif
+#ifndef _WIN32
+#include <ctime>
+#endif
 
 namespace gaussmix {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // About the time that it takes to wake a thread. A longer wait would occupy a processor that others need.
 constexpr std::chrono::microseconds kSpin(5);
+
+// On a busy machine a worker may lose its processor for milliseconds, in the middle of an item that takes microseconds.
+// If a caller waited for one so long that it would have been faster alone, by more than kLoss, no workers are called
+// for kPause times the loss.
+constexpr std::chrono::microseconds kLoss(200);
+constexpr int kPause = 20;
+
+// The processor time of this thread, or the time where it is not known.
+Clock::duration processor_time() {
+#ifdef _WIN32
+  return Clock::now().time_since_epoch();
+#else
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+#endif
+}
 
 // Waits until done() or for kSpin; returns done().
 template <class Done>
 bool spin_until(Done done) {
-  const auto end = std::chrono::steady_clock::now() + kSpin;
+  const auto end = Clock::now() + kSpin;
   do {
     for (int i = 0; i < 16; ++i) {
       if (done()) return true;
@@ -36,7 +59,7 @@ bool spin_until(Done done) {
       __builtin_ia32_pause();
 #endif
     }
-  } while (std::chrono::steady_clock::now() < end);
+  } while (Clock::now() < end);
   return done();
 }
 
@@ -49,11 +72,15 @@ struct Region {
   std::atomic<int> n_inside{0};  // workers; the fields from here on change under the mutex of the pool only
   int n_wanted;                  // workers that may still come
   int n_came = 0;
+  Clock::duration lost{0};  // the longest time without a processor of a worker inside
   std::exception_ptr error = nullptr;
   std::condition_variable left = {};
 
-  void call_items(int thread) {
-    for (std::int64_t item = next++; item < n_items; item = next++) function(work, item, thread);
+  // Returns how many it called.
+  std::int64_t call_items(int thread) {
+    std::int64_t n_called = 0;
+    for (std::int64_t item = next++; item < n_items; item = next++, ++n_called) function(work, item, thread);
+    return n_called;
   }
 };
 
@@ -63,13 +90,19 @@ class Pool {
  public:
   void run(Region& region, int n_threads) {
     const Caller caller(*this);
+    const Clock::time_point began = Clock::now();
     {
       const std::lock_guard lock(mutex_);
-      region.n_wanted = std::min(region.n_wanted, n_threads - n_callers_ - n_helping_);
+      region.n_wanted = began.time_since_epoch().count() < alone_until_
+                            ? 0
+                            : std::min(region.n_wanted, n_threads - n_callers_ - n_helping_);
       if (region.n_wanted > 0) open(region);
     }
-    help(region, 0);
-    close(region);
+    const std::int64_t n_called = help(region, 0);
+    const Clock::duration worked = Clock::now() - began;
+    const Clock::duration waited = close(region);
+    const Clock::duration saved = n_called ? worked * (region.n_items - n_called) / n_called : waited;
+    if (waited > saved + kLoss) alone_until_ = (began + worked + kPause * (waited - saved)).time_since_epoch().count();
     if (region.error) std::rethrow_exception(region.error);
   }
 
@@ -108,16 +141,18 @@ class Pool {
     for (int i = 0; i < region.n_wanted; ++i) opened_.notify_one();
   }
 
-  // Returns when no worker is in the region, and none will be.
-  void close(Region& region) {
+  // Returns when no worker is in the region, and none will be: the time that it waited for one without a processor.
+  Clock::duration close(Region& region) {
     {
       const std::lock_guard lock(mutex_);
       drop(region);
-      if (!region.n_inside) return;
+      if (!region.n_inside) return Clock::duration(0);
     }
+    const Clock::time_point began = Clock::now();
     spin_until([&] { return !region.n_inside; });
     std::unique_lock lock(mutex_);
     region.left.wait(lock, [&] { return !region.n_inside; });
+    return std::min(Clock::now() - began, region.lost);
   }
 
   void drop(Region& region) {
@@ -125,13 +160,14 @@ class Pool {
     n_open_ = static_cast<int>(open_.size());
   }
 
-  void help(Region& region, int thread) {
+  std::int64_t help(Region& region, int thread) {
     try {
-      region.call_items(thread);
+      return region.call_items(thread);
     } catch (...) {
       region.next = region.n_items;
       const std::lock_guard lock(mutex_);
       if (!region.error) region.error = std::current_exception();
+      return 0;
     }
   }
 
@@ -152,17 +188,22 @@ class Pool {
       ++region.n_inside;
       ++n_helping_;
       lock.unlock();
+      const Clock::time_point came = Clock::now();
+      const Clock::duration used = processor_time();
       help(region, thread);
+      const Clock::duration lost = (Clock::now() - came) - (processor_time() - used);
       lock.lock();
+      region.lost = std::max(region.lost, lost);
       --n_helping_;
       if (--region.n_inside == 0) region.left.notify_one();
     }
   }
 
   std::atomic<int> n_callers_{0}, n_open_{0};
+  std::atomic<Clock::rep> alone_until_{0};  // no workers are called before
   std::mutex mutex_;
   std::condition_variable opened_;
-  std::vector<Region*> open_;  // regions that want workers
+  std::vector<Region*> open_;          // regions that want workers
   int n_workers_ = 0, n_helping_ = 0;  // all, and those inside a region
 };
 

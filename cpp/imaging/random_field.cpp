@@ -160,8 +160,7 @@ void RandomField::visit_lines(int n_threads, bool by_color, Visit visit) const {
     return;
   }
   for (const auto& lines : lines_by_color_) {
-    parallel_for(lines.size(), n_threads,
-                 [&](std::int64_t i, int thread) { visit(lines[i], scratch[thread].data()); });
+    parallel_for(lines.size(), n_threads, [&](std::int64_t i, int thread) { visit(lines[i], scratch[thread].data()); });
   }
 }
 

@@ -274,9 +274,8 @@ inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* pack
     const int n_chunks = (count + Wide::kChunk - 1) / Wide::kChunk;
     load_weights(rows, first, count, wide.tile);
     for (int n = n_chunks * Wide::kChunk; n < kWideRows; ++n) wide.tile.normal[n] = 0.0;
-    parallel_for(n_chunks, n_threads, [&](std::int64_t c, int) {
-      wide.load_chunk(rows, first, count, static_cast<int>(c) * Wide::kChunk);
-    });
+    parallel_for(n_chunks, n_threads,
+                 [&](std::int64_t c, int) { wide.load_chunk(rows, first, count, static_cast<int>(c) * Wide::kChunk); });
     parallel_for(k_count * n_chunks, n_threads, [&](std::int64_t item, int thread) {
       const int k = static_cast<int>(item) / n_chunks, c = static_cast<int>(item) % n_chunks;
       Arena own(scratch[thread]);
