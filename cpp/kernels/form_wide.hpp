@@ -1,6 +1,6 @@
 // Full covariances in more than 96 dimensions: factors and scatters do not fit in cache, so many rows are multiplied by
-// one panel at a time, and the threads share the components of one block of rows. Each sum is made by one thread, row
-// by row, so nothing is added between threads.
+// one panel at a time. If a block needs little memory, each thread has blocks of its own (pass.cpp). Otherwise the
+// threads share the components of one block. Each sum is made by one thread, row by row.
 #pragma once
 
 #include "kernels/softmax.hpp"
@@ -260,7 +260,7 @@ class Wide {
   Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 
-// Adds the sums of all rows to a partial, block after block; all threads share each block.
+// Adds the sums of all rows to a partial, block after block; `n_threads` threads share each block.
 inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* packed, double* shared,
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
