@@ -3,7 +3,7 @@
 // threads share the components of one block. Each sum is made by one thread, row by row.
 #pragma once
 
-#include "kernels/softmax.hpp"
+#include "kernels/form.hpp"
 #include "kernels/whiten.hpp"
 #include "threads.hpp"
 
@@ -13,14 +13,14 @@ inline constexpr int kPanel = kAcross * kLanes;  // columns of a panel of W
 
 // Numbers in the panels of an upper triangular factor: for each panel its rows down to the diagonal, kPanel numbers
 // each.
-inline std::size_t wide_panels_size(int d) {
+GAUSSMIX_ONCE std::size_t wide_panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kPanel) size += static_cast<std::size_t>(smaller(d, first + kPanel)) * kPanel;
   return size;
 }
 
 // Interleaves kHigh rows minus the mean: (dp, kHigh).
-inline void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
+GAUSSMIX_ONCE void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
   for (int i = 0; i < dp; i += kLanes) {
     const Pack center = fetch(mean + i);
     for (int r = 0; r < kHigh; r += kLanes) {
@@ -84,7 +84,7 @@ GAUSSMIX_INLINE void outer_wide_panel(const Real* left, const Real* right, int c
   }
 }
 
-class Wide {
+class Wide final : public FormKernel {
  public:
   static constexpr int kChunk = 64;  // rows that are multiplied by one panel after the other
 
@@ -96,11 +96,11 @@ class Wide {
   // To sum over blocks of `size` rows. Whitened rows are kept until their responsibilities are known. If they are too
   // many, the rows that have a share are whitened again.
   Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
-      : d_(m.n_features),
+      : FormKernel(size, m.n_components, arena),
+        d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
         n_components_(m.n_components),
-        packed_(packed),
-        tile(size, m.n_components, arena) {
+        packed_(packed) {
     const std::size_t area = static_cast<std::size_t>(size) * dp_;
     rows_ = arena.take(area);
     keeps_ = sums && area * n_components_ <= kMostKept;
@@ -129,7 +129,7 @@ class Wide {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
+  void load(const Rows& rows, std::size_t first, int count) override {
     loaded_ = (count + kChunk - 1) / kChunk * kChunk;
     load_rows(rows, first, count, loaded_, rows_);
   }
@@ -139,11 +139,12 @@ class Wide {
               rows_ + static_cast<std::size_t>(begin) * dp_);
   }
 
-  void score() {
+  void score() override {
     for (int k = 0; k < n_components_; ++k) {
       for (int n = 0; n < loaded_; n += kChunk) score_chunk(k, n, scratch_);
     }
   }
+  void add(const Partial&) override {}  // accumulate_wide does
   void score_chunk(int k, int begin, Real* interleaved) {
     const Real* rows[kChunk];
     for (int n = 0; n < kChunk; ++n) rows[n] = rows_ + static_cast<std::size_t>(begin + n) * dp_;
@@ -167,7 +168,7 @@ class Wide {
   };
 
   // Adds one of `n_parts` parts of the scatter of a component. The first part adds the counts and shifts too.
-  void add_part(int k, int part, int n_parts, Thread& thread, const Partial& partial) {
+  GAUSSMIX_ONCE void add_part(int k, int part, int n_parts, Thread& thread, const Partial& partial) {
     Survivors& survivors = thread.survivors;
     const double total = survivors.find(tile, k);
     if (!survivors.count) return;
@@ -207,7 +208,8 @@ class Wide {
   Real* whitened(int k) const { return whitened_ + static_cast<std::size_t>(k) * tile.size * dp_; }
 
   // y = (x - mean) W for kChunk rows, as packs of columns, and the squared lengths.
-  void whiten_chunk(int k, const Real* const rows[kChunk], Real* interleaved, Real* y, Real* squared_length) {
+  GAUSSMIX_ONCE void whiten_chunk(int k, const Real* const rows[kChunk], Real* interleaved, Real* y,
+                                  Real* squared_length) {
     const Real* mean = packed_ + padded(n_components_) + k * (dp_ + wide_panels_size(d_));
     const Real* panel = mean + dp_;
     const std::size_t step = static_cast<std::size_t>(tile.size) * kLanes;
@@ -250,11 +252,6 @@ class Wide {
 
   int d_, dp_, n_components_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   bool keeps_;
   int loaded_ = 0;
   Real *rows_, *whitened_, *scratch_ = nullptr;
