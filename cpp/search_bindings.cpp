@@ -4,13 +4,12 @@
 #include "em/clustering.hpp"
 #include "em/search.hpp"
 #include "released.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace {
-
-int (*available_threads)() = nullptr;
 
 gaussmix::Points points_of(const In& rows, const std::optional<In>& row_weights) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
@@ -85,7 +84,7 @@ class EmSearch {
       }
       gaussmix::Watch watch(seconds, ask);
       search_.run(m, states.data(), {max_iter, target, hope, nats, accelerate, all_steps, distance},
-                  std::min(n_threads, available_threads()), watch, outcome);
+                  std::min(n_threads, gaussmix::max_threads()), watch, outcome);
     }
     if (is_interrupted) throw nb::python_error();
   }
@@ -94,7 +93,7 @@ class EmSearch {
     sized(state, state_size(), "state");
     sized(halves, sized_k(gains) * search_.half_size(), "halves");
     const gaussmix::Released released;
-    search_.split(state.data(), std::min(n_threads, available_threads()), gains.data(), halves.data());
+    search_.split(state.data(), std::min(n_threads, gaussmix::max_threads()), gains.data(), halves.data());
   }
 
   bool move(const Out& state, const Out& halves, int first, int second, int component, const Out& moved) const {
@@ -154,8 +153,7 @@ class EmSearch {
 
 }  // namespace
 
-void bind_search(nb::module_& module, int (*max_threads)()) {
-  available_threads = max_threads;
+void bind_search(nb::module_& module) {
   module.def("draw_seeds", &draw_seeds, "rows"_a, "row_weights"_a.none(), "n_tries"_a, "uniforms"_a,
              "seeds"_a.noconvert(), "Fill the positions of the seeds of k-means++ (cpp/em/clustering.hpp).");
   module.def("k_means", &k_means, "rows"_a, "row_weights"_a.none(), "max_iter"_a, "tolerance"_a,

@@ -3,4 +3,4 @@
 
 #include <nanobind/nanobind.h>
 
-void bind_search(nanobind::module_& module, int (*max_threads)());
+void bind_search(nanobind::module_& module);

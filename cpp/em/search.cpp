@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "em/dense.hpp"
+#include "threads.hpp"
 
 namespace gaussmix {
 
@@ -36,8 +37,7 @@ Parameters sized_parameters(const Dimensions& is) {
 template <class Work>
 void for_each(std::size_t n, int n_threads, Work work) {
   n_threads = static_cast<int>(std::clamp<std::size_t>(n, 1, n_threads));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads) if (n_threads > 1)
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(n); ++i) work(i);
+  parallel_for(static_cast<std::int64_t>(n), n_threads, [&](std::int64_t i, int) { work(i); });
 }
 
 }  // namespace

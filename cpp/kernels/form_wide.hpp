@@ -1,14 +1,11 @@
 // Full covariances in more than 96 dimensions: factors and scatters do not fit in cache, so many rows are multiplied by
-// one panel at a time, and the threads share the components of one block of rows. Each sum is made by one thread, row
-// by row, so nothing is added between threads.
+// one panel at a time. If a block needs little memory, each thread has blocks of its own (pass.cpp). Otherwise the
+// threads share the components of one block. Each sum is made by one thread, row by row.
 #pragma once
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "kernels/form.hpp"
 #include "kernels/whiten.hpp"
+#include "threads.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -260,44 +257,37 @@ class Wide final : public FormKernel {
   Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 
-// Adds the sums of all rows to a partial, block after block; all threads share each block.
+// Adds the sums of all rows to a partial, block after block; `n_threads` threads share each block.
 inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* packed, double* shared,
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
   Wide wide(m, packed, arena, kWideRows, true);
   const Partial partial(m, sums);
-  const int k_count = m.n_components, n_parts = (n_threads + k_count - 1) / k_count;
+  // Two items for each thread at least, and the same number for each: 3 components would keep one of 2 threads waiting.
+  const int k_count = m.n_components, n_parts = n_threads == 1 ? 1 : (2 * n_threads + k_count - 1) / k_count;
   double likelihood[kWideRows / Wide::kChunk], entropy[kWideRows / Wide::kChunk];
   for (std::size_t first = 0; first < rows.n_rows; first += kWideRows) {
     const int count = static_cast<int>(rows.n_rows - first < kWideRows ? rows.n_rows - first : kWideRows);
     const int n_chunks = (count + Wide::kChunk - 1) / Wide::kChunk;
     load_weights(rows, first, count, wide.tile);
     for (int n = n_chunks * Wide::kChunk; n < kWideRows; ++n) wide.tile.normal[n] = 0.0;
-#pragma omp parallel num_threads(n_threads)
-    {
-#ifdef _OPENMP
-      Arena own(scratch[omp_get_thread_num()]);
-#else
-      Arena own(scratch[0]);
-#endif
-      Wide::Thread thread(wide, own);
-#pragma omp for schedule(dynamic)
-      for (int c = 0; c < n_chunks; ++c) wide.load_chunk(rows, first, count, c * Wide::kChunk);
-#pragma omp for schedule(dynamic)
-      for (int item = 0; item < k_count * n_chunks; ++item) {
-        wide.score_chunk(item / n_chunks, item % n_chunks * Wide::kChunk, thread.interleaved);
-      }
-#pragma omp single
-      add_log_prior(rows, first, count, wide.tile);
-#pragma omp for schedule(dynamic)
-      for (int c = 0; c < n_chunks; ++c) {
-        normalize(wide.tile, c * Wide::kChunk, (c + 1) * Wide::kChunk, likelihood[c], entropy[c]);
-      }
-#pragma omp for schedule(dynamic)
-      for (int item = 0; item < k_count * n_parts; ++item) {
-        wide.add_part(item / n_parts, item % n_parts, n_parts, thread, partial);
-      }
-    }
+    parallel_for(n_chunks, n_threads,
+                 [&](std::int64_t c, int) { wide.load_chunk(rows, first, count, static_cast<int>(c) * Wide::kChunk); });
+    parallel_for(k_count * n_chunks, n_threads, [&](std::int64_t item, int thread) {
+      const int k = static_cast<int>(item) / n_chunks, c = static_cast<int>(item) % n_chunks;
+      Arena own(scratch[thread]);
+      wide.score_chunk(k, c * Wide::kChunk, Wide::Thread(wide, own).interleaved);
+    });
+    add_log_prior(rows, first, count, wide.tile);
+    parallel_for(n_chunks, n_threads, [&](std::int64_t c, int) {
+      const int begin = static_cast<int>(c) * Wide::kChunk;
+      normalize(wide.tile, begin, begin + Wide::kChunk, likelihood[c], entropy[c]);
+    });
+    parallel_for(k_count * n_parts, n_threads, [&](std::int64_t item, int thread) {
+      Arena own(scratch[thread]);
+      Wide::Thread buffers(wide, own);
+      wide.add_part(static_cast<int>(item) / n_parts, static_cast<int>(item) % n_parts, n_parts, buffers, partial);
+    });
     for (int c = 0; c < n_chunks; ++c) {
       *partial.log_likelihood += likelihood[c];
       *partial.entropy += entropy[c];

@@ -15,14 +15,14 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, is_model
+from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample
 
-MOST_FEATURES = 96
-"""Maximum number of features in compiled EM."""
+_MOST_FEATURES = int(_native.em_constants()["most_features"])
 _NUMBERS = 3  # objective, log-likelihood and entropy, at the beginning of a state
 _WORK_OF_THREAD = 1e7  # floating-point operations of one thread that pay for waking it
 
@@ -117,7 +117,7 @@ class CompiledRows:
     def can_hold(structure: type[AbstractCovariance], n_features: int, update: MaximumLikelihood) -> bool:
         """Return whether there is compiled code for a structure, a number of features and an M-step."""
         has_means = update.prior is not None and update.prior.mean_strength > 0
-        return is_model(structure) and n_features <= MOST_FEATURES and not has_means
+        return is_model(structure) and n_features <= _MOST_FEATURES and not has_means
 
     @classmethod
     def of(
@@ -147,7 +147,7 @@ class CompiledRows:
         d = data.rows.n_features
         prior, strength = np.zeros((d, d)), 0.0
         if update.prior is not None:
-            root = np.ldexp(update.prior.root, -exponent)
+            root = np.ldexp(dense_root(update.prior.root), -exponent)
             prior, strength = root @ root.T, update.prior.strength
         native = _native.EmSearch(
             scaled,
@@ -157,8 +157,8 @@ class CompiledRows:
             prior,
             strength,
             math.ldexp(update.ridge, -2 * exponent),
-            np.ldexp(data.root, -exponent),
-            np.ldexp(target_root, -exponent),
+            np.ldexp(dense_root(data.root), -exponent),
+            np.ldexp(dense_root(target_root), -exponent),
         )
         total = strength if structure.form == "tied" else n_components * strength
         return cls(structure, n_components, d, data.rows.total, data.center, exponent, total, native)

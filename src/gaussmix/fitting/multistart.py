@@ -15,12 +15,14 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
+from gaussmix.fitting.wide_starts import is_same_start
 
 Start = Mixture | FloatArray
 """A mixture, or a state of compiled code (`CompiledRows`)."""
@@ -169,7 +171,7 @@ class Multistart:
         The rows of the engine.
     update : MaximumLikelihood
         The M-step of all runs.
-    target_root : (d, d) array
+    target_root : (d, d) or (d,) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
         Settings of all runs.
@@ -224,6 +226,23 @@ class Multistart:
             finished.append(self.go_on(run, LAST))
         return ranked(finished)
 
+    def race_in_order(self, starts: Iterable[Mixture], *, must_be_sound: bool) -> list[Run]:
+        """Run one start after the other for a few iterations until some agree, and the best two to convergence.
+
+        Starts from the same partition run once. Starts need to agree on a sound fit if ``must_be_sound``.
+        """
+        runs: list[Run] = []
+        tried: list[tuple[Mixture, Run]] = []
+        for start in self._in_time(starts):
+            assert isinstance(start, Mixture)
+            same = [run for other, run in tried if is_same_start(start, other)]
+            tried.append((start, same[0] if same else self.run(start, SHORT, rule=self.near)))
+            runs = ranked([run for _, run in tried])
+            if runs[0].n_starts >= _AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
+                break
+        first = self.go_on(runs[0], LAST)
+        return ranked([first, *(self.go_on(run, LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
         if best.n_lost == 0:
@@ -241,6 +260,8 @@ class Multistart:
             return best
         k = best.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
+        if self.engine.n_features > MOST_FEATURES:  # moves take long, and hardly any row is near a random one
+            return self._improve(best, self.moves, SHORT, 1) if k > 2 else best
         if k > 2:
             best = self._improve(best, self.moves, SHORT, max(_FAILURES, more))
         return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, max(_SWAP_FAILURES, more))
@@ -268,6 +289,8 @@ class Multistart:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
+        if self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound:
+            return run  # the variances of a collapsed component shrink for a long time
         polished = self.go_on(run, POLISHING, rule=ParameterDistance())
         if polished.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain

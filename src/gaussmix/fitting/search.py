@@ -9,9 +9,11 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
+from gaussmix.fitting.degeneracy import rows_needed
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import (
     LAST,
@@ -26,11 +28,13 @@ from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
+from gaussmix.fitting.wide_starts import draw_wide_starts
 
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
 _MOST_PAIRS = 100_000  # rows times components that compiled code searches
+_ENOUGH = 5  # times the rows that the parameters of a component need
 _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
@@ -130,14 +134,22 @@ def _explore(
 ) -> tuple[list[Run], Run]:
     """Return the last runs of the race of all starts, and the best run after refinement."""
     data, settings = search.data, search.settings
+    n_features = data.rows.n_features
     if n_components == 1:
         one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
         runs = [search.run(one, settings.max_iter)]
         return runs, runs[0]
     streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
-    runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
+    rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
+    is_wide = n_features > MOST_FEATURES
+    draw = draw_wide_starts if is_wide else draw_starts
+    starts = draw(data, structure, n_components, settings.n_starts, streams)
+    runs = search.race_in_order(starts, must_be_sound=rows_each >= needed) if is_wide else search.race(starts)
     rng = next(streams)
-    return runs, search.refine(search.refill(runs[0], rng), rng)
+    best = search.refill(runs[0], rng)
+    if is_wide and rows_each < _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+        return runs, best
+    return runs, search.refine(best, rng)
 
 
 def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:
