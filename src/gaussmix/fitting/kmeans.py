@@ -12,7 +12,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
 _SEEDS_PER_CLUSTER = 6  # if there are many
-_LEAST_ROWS, _ROWS_PER_CLUSTER = 800, 50  # that are enough for a start of EM
+_LEAST_ROWS, _ROWS_PER_CLUSTER, _ROWS_PER_FEATURE = 800, 50, 20  # that are enough for a start of EM
 _TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
 
@@ -57,7 +57,7 @@ def seed_labels(rows: WeightedRows, n_seeds: int, rng: np.random.Generator) -> I
 
 def _some_rows(rows: WeightedRows, n_clusters: int, rng: np.random.Generator) -> WeightedRows:
     """Return so many rows that more of them would hardly change the clusters; all if there are few."""
-    limit = max(_LEAST_ROWS, _ROWS_PER_CLUSTER * n_clusters)
+    limit = max(_LEAST_ROWS, _ROWS_PER_CLUSTER * n_clusters, _ROWS_PER_FEATURE * rows.n_features)
     if rows.n_rows <= limit:
         return rows
     return rows.take(rng.choice(rows.n_rows, limit, replace=False, shuffle=False))
