@@ -33,7 +33,9 @@ from gaussmix.fitting.wide_starts import draw_wide_starts
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
-_MOST_PAIRS = 100_000  # rows times components that compiled code searches
+MOST_PAIRS = 100_000
+"""Maximum number of rows times components that are searched in compiled code."""
+
 _ENOUGH = 5  # times the rows that the parameters of a component need
 _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
@@ -120,8 +122,8 @@ def _streams(seed: int) -> Iterator[np.random.Generator]:
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
-    is_small = data.rows.n_rows * n_components <= _MOST_PAIRS and settings.max_iter >= LAST
-    if not is_small or settings.watch or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
+    if not is_small or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(
