@@ -103,14 +103,14 @@ def find_optimum(
     except KeyboardInterrupt:
         if search.best is None:
             raise
-        if last.best is None:  # one pass over all rows
-            last.run(search.best.mixture, 0)
-        assert last.best is not None
-        best = with_fit(last.best, last.best.fit.stopped_by(Stop.INTERRUPTED))
+        reached = last.best
+        if reached is None:  # one pass over all rows
+            reached = replace(last, settings=replace(settings, watch=None)).run(search.best.mixture, 0)
+        best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
     best, found = _ordered(best), found or best
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
-    reached = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    return SearchResult.of(best.fit, update, best.soundness, reached, found.fit, highest)
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
 
 
 def _streams(seed: int) -> Iterator[np.random.Generator]:
