@@ -28,7 +28,7 @@ def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.rando
     if n_cells <= n_components:
         return k_means_labels(rows, n_components, rng, max_iter=LLOYD_ITERATIONS)
     cells = seed_labels(rows, n_cells, rng)
-    if form == "full" and rows.n_rows < n_cells * d:
+    if not FORMS[form].is_diagonal and rows.n_rows < n_cells * d:
         form = "tied"
     _native.merge_cells(
         np.ascontiguousarray(rows.values), rows.weights, form, n_cells, n_components, n_components ** (-2 / d), cells
@@ -129,13 +129,7 @@ class _Cells:
 def _squares_of_cells(rows: WeightedRows, form: Form, cells: IntArray, n_cells: int) -> FloatArray:
     """Return the sum of `Form.squares` over the rows of each cell, without those of all rows at once."""
     weights = rows.explicit_weights
-    if form != "full":
-        features = FORMS[form].squares(rows.values)
-        return np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
     order = np.argsort(cells, kind="stable")
     ends = np.cumsum(np.bincount(cells, minlength=n_cells))
-    squares = np.empty((n_cells, rows.n_features**2))
-    for cell, chosen in enumerate(np.split(order, ends[:-1])):
-        own = rows.values[chosen]
-        squares[cell] = ((weights[chosen, None] * own).T @ own).ravel()
-    return squares
+    some = np.split(order, ends[:-1])
+    return np.stack([FORMS[form].sum_of_squares(rows.values[chosen], weights[chosen]) for chosen in some])

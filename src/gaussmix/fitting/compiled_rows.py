@@ -16,6 +16,7 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, is_model
 from gaussmix.core.covariance.deviations import dense_root
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray, IntArray
@@ -160,7 +161,7 @@ class CompiledRows:
             np.ldexp(dense_root(data.root), -exponent),
             np.ldexp(dense_root(target_root), -exponent),
         )
-        total = strength if structure.form == "tied" else n_components * strength
+        total = strength * (n_components // FORMS[structure.form].components_per_scatter(n_components))
         return cls(structure, n_components, d, data.rows.total, data.center, exponent, total, native)
 
     def start(self, labels: IntArray) -> FloatArray | None:
@@ -190,7 +191,7 @@ class CompiledRows:
         k, d = self.n_components, self.n_features
         counts, shifts, scatter = self._parts(state)[3:]
         scatter = scatter.reshape(self.structure.root_shape(k, d))
-        if self.structure.form in ("full", "tied"):
+        if not FORMS[self.structure.form].is_diagonal:
             scatter = np.tril(scatter) + np.tril(scatter, -1).swapaxes(-1, -2)
         log_likelihood = float(state[1]) - self.weight * self._log_unit
         shifts = shifts.reshape(k, d)

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
@@ -323,7 +324,7 @@ def _apart(mixture: Mixture, soundness: Soundness, counts: FloatArray, target_ro
 def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
     """Return (k,) what each unsound component gains over its reference covariance, in nats per row (`examine`)."""
     sound, weights = ~soundness.unsound, mixture.weights
-    is_diagonal = mixture.covariance.form in ("diagonal", "spherical")
+    is_diagonal = FORMS[mixture.covariance.form].is_diagonal
     dense = mixture.covariance.variances() if is_diagonal else mixture.covariance.dense()
     about = np.sqrt(weights)[:, None] * (mixture.means - weights @ mixture.means)
     between = (about**2).sum(axis=0) if is_diagonal else about.T @ about
@@ -384,7 +385,7 @@ def _near(mixture: Mixture, component: int, least: float) -> IntArray:
     """
     covariance, k = mixture.covariance, mixture.n_components
     others = np.delete(np.arange(k), component)
-    if covariance.form != "full" or others.size == 0:
+    if covariance.roots.ndim != 3 or others.size == 0:
         return others
     shifts = mixture.means[others] - mixture.means[component]
     both = ((shifts[:, None, :] @ covariance.roots[others])[:, 0] ** 2).sum(axis=1)
