@@ -173,7 +173,7 @@ def test_more_starts_do_not_change_the_others(covariance_type):
     rows, k = TABLES["blobs"]
     structure = covariance_class(covariance_type)
     data = Sample.of(WeightedRows(rows), structure.form)
-    few, more = (list(draw_starts(data, structure, k, n, streams(7))) for n in (3, 19))
+    few, more = (list(draw_starts(data, structure, k, range(n), streams(7))) for n in (3, 19))
     assert (len(few), len(more)) == (3, 19)
     for one, other in zip(few, more, strict=False):
         np.testing.assert_array_equal(one.means, other.means)
@@ -196,7 +196,7 @@ def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
     structure = covariance_class(covariance_type)
     for seed in range(3):
         search = search_for(rows, structure)
-        starts = list(draw_starts(search.data, structure, k, 8, streams(seed)))
+        starts = list(draw_starts(search.data, structure, k, range(8), streams(seed)))
         short = search.short_runs(starts)
         runs = search.race(starts)
         assert [run.rank for run in runs] == sorted(run.rank for run in runs)
@@ -241,7 +241,7 @@ def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
 def test_time_runs_out_during_the_search(monkeypatch):
     rows, k, covariance_type, _ = OPTIMA["grid full"]
     reached = []
-    for passes in (3, 30, 100, 200):
+    for passes in (3, 20, 50, 100):
         ticks = itertools.count()
         monkeypatch.setattr("time.perf_counter", lambda ticks=ticks: float(next(ticks)))
         gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=passes, random_state=0)
@@ -252,7 +252,7 @@ def test_time_runs_out_during_the_search(monkeypatch):
         reached.append(log_likelihood(gm, rows))
         assert reached[-1] == pytest.approx(gm.score(rows) * len(rows), rel=1e-12)
     assert reached == sorted(reached)
-    assert reached[-1] > reached[0] + 1
+    assert reached[-1] > reached[0] + 0.1
 
 
 def test_enough_time_changes_nothing():

@@ -13,7 +13,7 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
@@ -21,7 +21,7 @@ from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
-from gaussmix.fitting.starts import draw_starts, start_from_labels
+from gaussmix.fitting.starts import WAVE, draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
 
 ALL_ROWS = 20_000
@@ -179,14 +179,49 @@ class Multistart:
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        Returns the last two, best first.
+        Starts are drawn in waves, and no more are drawn after several have reached the same sound optimum. The first
+        start always runs on until it has converged or cannot become the best. Returns the last runs, best first.
         """
-        runs = _ranked(self.short_runs(self._in_time(starts)))
-        runs = runs[: math.ceil(len(runs) / 3)]
-        longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
-        runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
-        first = self.go_on(runs[0], _LAST)
-        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        left, short = self._in_time(starts), list[Run]()
+        kept: Run | None = None
+        while wave := self.short_runs(itertools.islice(left, WAVE)):
+            kept = kept or wave[0]
+            short = _ranked([*short, *wave])
+            if _agree(short[0]):
+                break
+        assert kept is not None
+        short, at = _with(kept, short[: math.ceil(len(short) / 3)])
+        longer = self.short_runs((run.fit.mixture for run in short), _LONGER)
+        longer = [replace(run, n_starts=before.n_starts) for run, before in zip(longer, short, strict=True)]
+        last, _ = _with(longer[at], _ranked(longer)[:_FINISHERS])
+        first = self.go_on(last[0], _LAST)
+        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in last[1:])])
+
+    def rounds(
+        self,
+        structure: type[AbstractCovariance],
+        n_components: int,
+        streams: Iterator[np.random.Generator],
+        first: Random | None,
+    ) -> tuple[list[Run], Run]:
+        """Race the starts in rounds of the usual number; refine the best of a round if it is better than those before.
+
+        A round does not depend on those after it, so more starts never lead to a worse optimum. Returns the last runs
+        of all races, best first, and the best run after refinement.
+        """
+        runs, best = list[Run](), None
+        numbers, size = range(self.settings.n_starts), usual_starts(n_components)
+        for at in numbers[::size]:
+            starts = draw_starts(self.data, structure, n_components, numbers[at : at + size], streams, first)
+            raced = self.race(starts)
+            rng = next(streams)
+            if best is None or raced[0].beats(best):
+                best = self.refine(self.refill(raced[0], rng), rng)
+            runs += raced
+            if time.perf_counter() > self.settings.deadline:
+                break
+        assert best is not None
+        return _ranked(runs), best
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
@@ -201,8 +236,7 @@ class Multistart:
 
         If several starts reached the same sound optimum, no move is tried (benchmarks/optima.py).
         """
-        agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
-        if agreed or time.perf_counter() > self.settings.deadline:
+        if _agree(best) or time.perf_counter() > self.settings.deadline:
             return best
         k = best.fit.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
@@ -321,6 +355,7 @@ def find_optimum(
     update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
     settings: SearchSettings,
     seed: int,
+    first: Random | None = None,
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
@@ -340,6 +375,8 @@ def find_optimum(
         Settings of all runs.
     seed : int
         Seed; start i draws from its own counter-based stream, keyed by the seed and i.
+    first : RandomState, optional
+        Source of random numbers of the first start, in place of its stream.
 
     Returns
     -------
@@ -367,13 +404,10 @@ def find_optimum(
     try:
         if n_components == 1:
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
-            runs = [search.run(one, settings.max_iter)]
+            best = search.run(one, settings.max_iter)
+            runs = [best]
         else:
-            runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
-        best = runs[0]
-        if n_components > 1:
-            rng = next(streams)
-            best = search.refine(search.refill(best, rng), rng)
+            runs, best = search.rounds(structure, n_components, streams, first)
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
         else:
@@ -425,6 +459,19 @@ def _ordered(run: Run) -> Run:
     """Order the components by descending weight, so that the order does not depend on the start."""
     order = np.argsort(-run.fit.mixture.weights, kind="stable")
     return replace(run, fit=run.fit.reordered(order), soundness=run.soundness.reordered(order))
+
+
+def _agree(run: Run) -> bool:
+    """Return whether several starts have reached the optimum of a run, and it is sound."""
+    return run.n_starts >= _AGREED and not run.soundness.n_unsound
+
+
+def _with(run: Run, others: list[Run]) -> tuple[list[Run], int]:
+    """Return runs that include a given one, or one with the same objective, and the position of that."""
+    for at, other in enumerate(others):
+        if abs(run.fit.objective - other.fit.objective) <= _SAME:
+            return others, at
+    return [*others, run], len(others)
 
 
 def _ranked(runs: Iterable[Run]) -> list[Run]:
