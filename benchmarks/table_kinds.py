@@ -299,7 +299,7 @@ KINDS = (
     Kind("rounded", 4, "full", changed(scattered(800, 3, 4, 7.0), lambda rows, _: np.round(rows)), False),
     Kind("100 columns, diag", 5, "diag", scattered(1500, 100, 5, 1.2)),
     Kind("waves of 100 samples", 5, "spherical", waves(1000, 100, 5, 1.5)),
-    Kind("waves of 40 samples", 5, "full", waves(1500, 40, 5, 0.7)),
+    Kind("waves of 25 samples", 5, "full", waves(2000, 25, 5, 0.6)),
     Kind("50 rows", 2, "full", scattered(50, 2, 2, 6.0)),
     Kind("50 rows of a column", 3, "full", ladder(50, 1, 3, 7.0)),
     Kind("100,000 rows", 8, "full", scattered(100_000, 2, 8, 18.0), is_big=True),
