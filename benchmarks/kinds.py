@@ -159,8 +159,8 @@ def measure(known: Known, seeds: int, *, ours_only: bool) -> list[Outcome]:
         value, is_sound = judge.value(run.mixture), judge.is_sound(run.mixture)
         if is_sound:
             known.improve(table, value)
-        peer = None if ours_only else fit_peer(rows, kind, seed)
         key = f"{table} {seed}"
+        peer = None if ours_only else fit_peer(rows, kind, seed)
         if peer is not None and key not in known.peer:
             optimum = judge.polish(peer.mixture, [])
             known.peer[key] = optimum.value if optimum.sound else None
