@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -14,15 +13,18 @@ from gaussmix.core.engines import AbstractEngine, NativeEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Random
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
+from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em, unstack
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
+from gaussmix.fitting.search_run import AGREED, Run, have_agreed, including, rank_runs
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import WAVE, draw_starts, start_from_labels, usual_starts
-from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
+from gaussmix.fitting.stopping import MeanChange, ParameterDistance, RemainingGain, Stop, StoppingRule
+from gaussmix.fitting.wide_starts import draw_wide_starts, is_same_start
 
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
@@ -30,48 +32,14 @@ ALL_ROWS = 20_000
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
-_SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
 _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that end the moves
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _STACKED_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
-_AGREED = 3  # starts with the same optimum, after which a better one is very rare
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A run of EM and the soundness of its components.
-
-    Attributes
-    ----------
-    fit : Fit
-        Result of the run.
-    soundness : Soundness
-        Degenerate components of the result.
-    n_starts : int
-        Number of starts that reached this optimum.
-    """
-
-    fit: Fit
-    soundness: Soundness
-    n_starts: int = 1
-
-    @cached_property
-    def rank(self) -> tuple[int, bool, float]:
-        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
-
-        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
-        """
-        lost = find_lost(self.fit.mixture, self.fit.moments.counts)
-        fair = self.fit.objective - float(self.soundness.surplus.sum())
-        return int(lost.sum()), self.soundness.is_doubtful, -fair
-
-    def beats(self, other: "Run") -> bool:
-        """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
-        *troubles, objective = other.rank
-        return self.rank < (*troubles, objective - _SAME)
+_ENOUGH = 5  # times the rows that the parameters of a component need
+_PLAIN, _AS_SCIKIT_LEARN = 100, MeanChange(1e-3)  # iterations of the first start at most, and their stopping rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +82,7 @@ class Multistart:
         The rows of the engine.
     update : MaximumLikelihood
         The M-step of all runs.
-    target_root : (d, d) array
+    target_root : (d, d) or (d,) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
         Settings of all runs.
@@ -152,27 +120,28 @@ class Multistart:
         kept: Run | None = None
         while wave := self.short_runs(itertools.islice(left, WAVE)):
             kept = kept or wave[0]
-            short = _ranked([*short, *wave])
-            if _agree(short[0]):
+            short = rank_runs([*short, *wave])
+            if have_agreed(short[0]):
                 break
         assert kept is not None
         n_longer = math.ceil(len(short) / 3)
-        chosen, at = _with(kept, short[:n_longer])
+        chosen, at = including(kept, short[:n_longer])
         longer = self.short_runs((run.fit.mixture for run in chosen), _LONGER)
         longer = [replace(run, n_starts=before.n_starts) for run, before in zip(longer, chosen, strict=True)]
-        ranked = _ranked(longer)
+        ranked = rank_runs(longer)
         last = ranked[:_FINISHERS]
         first = self.go_on(last[0], _LAST)
         finished = [first, *(self.go_on(run, _LAST, to_beat=first) for run in last[1:])]
-        if _with(longer[at], last)[1] == len(last):
-            finished.append(replace(self.go_on(longer[at], _LAST), n_starts=0))  # not a sign of agreement
+        if including(longer[at], last)[1] == len(last):  # accelerated steps could lead to another optimum
+            plain = self._run(longer[at].fit.mixture, _PLAIN, _AS_SCIKIT_LEARN, longer[at].fit, accelerate=False)
+            finished.append(replace(self.go_on(plain, _LAST, to_beat=first), n_starts=0))  # not a sign of agreement
         others = [run for run in (*ranked[_FINISHERS:], *short[n_longer:]) if run is not kept]
         for run in others[:_MORE_FINISHERS]:
             is_sound = any(not one.soundness.n_unsound for one in finished)
             if is_sound or time.perf_counter() > self.settings.deadline:
                 break
             finished.append(self.go_on(run, _LAST))
-        return _ranked(finished)
+        return rank_runs(finished)
 
     def rounds(
         self,
@@ -198,7 +167,23 @@ class Multistart:
             if time.perf_counter() > self.settings.deadline:
                 break
         assert best is not None
-        return _ranked(runs), best
+        return rank_runs(runs), best
+
+    def race_in_order(self, starts: Iterable[Mixture], *, must_be_sound: bool) -> list[Run]:
+        """Run one start after the other for a few iterations until some agree, and the best two to convergence.
+
+        Starts from the same partition run once. Starts need to agree on a sound fit if ``must_be_sound``.
+        """
+        runs: list[Run] = []
+        tried: list[tuple[Mixture, Run]] = []
+        for start in self._in_time(starts):
+            same = [run for other, run in tried if is_same_start(start, other)]
+            tried.append((start, same[0] if same else self.run(start, _SHORT, rule=self.near)))
+            runs = rank_runs([run for _, run in tried])
+            if runs[0].n_starts >= AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
+                break
+        first = self.go_on(runs[0], _LAST)
+        return rank_runs([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
@@ -206,17 +191,20 @@ class Multistart:
         if not lost.any():
             return best
         proposals = propose_refills(self.data, best.fit.mixture, self.update, lost, rng)
-        return _ranked([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
+        return rank_runs([best, *(self.run(mixture, _LAST) for mixture in self._in_time(proposals))])[0]
 
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
         If several starts reached the same sound optimum, no move is tried (benchmarks/optima.py).
         """
-        if _agree(best) or time.perf_counter() > self.settings.deadline:
+        if have_agreed(best) or time.perf_counter() > self.settings.deadline:
             return best
+
         k = best.fit.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
+        if self.engine.n_features > MOST_FEATURES:  # moves take long, and hardly any row is near a random one
+            return self._improve(best, self._moves, _SHORT, 1) if k > 2 else best
         if k > 2:
             best = self._improve(best, self._moves, _SHORT, max(_FAILURES, more))
 
@@ -230,7 +218,7 @@ class Multistart:
         failures = 0
         moves = self._in_time(moves_from(best))
         while failures < patience:
-            tried = _ranked(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
+            tried = rank_runs(self.short_runs(itertools.islice(moves, _PROPOSALS), n_iter))
             if not tried:
                 break
             run = self.go_on(tried[0], _LAST, to_beat=best)
@@ -244,6 +232,8 @@ class Multistart:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
+        if self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound:
+            return run  # the variances of a collapsed component shrink for a long time
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
         if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
@@ -282,8 +272,16 @@ class Multistart:
         longer = self._run(run.fit.mixture, min(max_iter, left), rule, run.fit)
         return replace(longer, n_starts=run.n_starts)
 
-    def _run(self, mixture: Mixture, max_iter: int, rule: StoppingRule | None, earlier: Fit | None = None) -> Run:
-        return self._record(self._fit(self.engine, mixture, max_iter, rule, earlier))
+    def _run(
+        self,
+        mixture: Mixture,
+        max_iter: int,
+        rule: StoppingRule | None,
+        earlier: Fit | None = None,
+        *,
+        accelerate: bool = True,
+    ) -> Run:
+        return self._record(self._fit(self.engine, mixture, max_iter, rule, earlier, accelerate=accelerate))
 
     def _fit(
         self,
@@ -292,6 +290,8 @@ class Multistart:
         max_iter: int,
         rule: StoppingRule | None,
         earlier: Fit | None = None,
+        *,
+        accelerate: bool = True,
     ) -> Fit:
         return fit_em(
             engine,
@@ -299,7 +299,7 @@ class Multistart:
             mixture,
             rule,
             max_iter=min(max_iter, self.settings.max_iter),
-            accelerator=Accelerator(self.update) if rule and self.settings.accelerate else None,
+            accelerator=Accelerator(self.update) if rule and accelerate and self.settings.accelerate else None,
             earlier=earlier,
             run=EMRun(max(self.n_runs - 1, 0), self.began, self.settings.deadline, self.settings.watch),
         )
@@ -353,7 +353,7 @@ def find_optimum(
     n_components : int
         Number of components.
     update_for : callable
-        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
+        Function that returns the M-step for a `Sample` and the lower root of the covariance within clusters.
     settings : SearchSettings
         Settings of all runs.
     seed : int
@@ -376,7 +376,9 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
+    is_wide = engine.n_features > MOST_FEATURES
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, engine.n_features)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine.of(data.rows)
@@ -390,6 +392,13 @@ def find_optimum(
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
             best = search.run(one, settings.max_iter)
             runs = [best]
+        elif is_wide:
+            starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+            runs = search.race_in_order(starts, must_be_sound=rows_each >= needed)
+            rng = next(streams)
+            best = search.refill(runs[0], rng)
+            if rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+                best = search.refine(best, rng)
         else:
             runs, best = search.rounds(structure, n_components, streams, first)
         found = best
@@ -422,28 +431,3 @@ def _ordered(run: Run) -> Run:
     """Order the components by descending weight, so that the order does not depend on the start."""
     order = np.argsort(-run.fit.mixture.weights, kind="stable")
     return replace(run, fit=run.fit.reordered(order), soundness=run.soundness.reordered(order))
-
-
-def _agree(run: Run) -> bool:
-    """Return whether several starts have reached the optimum of a run, and it is sound."""
-    return run.n_starts >= _AGREED and not run.soundness.n_unsound
-
-
-def _with(run: Run, others: list[Run]) -> tuple[list[Run], int]:
-    """Return runs that include a given one, or one with the same objective, and the position of that."""
-    for at, other in enumerate(others):
-        if abs(run.fit.objective - other.fit.objective) <= _SAME:
-            return others, at
-    return [*others, run], len(others)
-
-
-def _ranked(runs: Iterable[Run]) -> list[Run]:
-    """Sort runs, best first, and merge those with the same optimum."""
-    kept: list[Run] = []
-    for run in sorted(runs, key=lambda run: run.rank):
-        same = [at for at, other in enumerate(kept) if abs(run.fit.objective - other.fit.objective) <= _SAME]
-        if same:
-            kept[same[0]] = replace(kept[same[0]], n_starts=kept[same[0]].n_starts + run.n_starts)
-        else:
-            kept.append(run)
-    return kept

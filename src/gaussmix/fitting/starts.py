@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
-from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray, Random
 from gaussmix.fitting.agglomeration import merge_cells
@@ -21,7 +21,7 @@ from gaussmix.fitting.clustered_columns import find_clustered
 from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
+from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
 
 WAVE = 4
 """Number of starts that are compared at once; the first ones are as different as possible."""
@@ -131,7 +131,7 @@ class _Partitions:
                 self.merged = merge_cells(data.rows.with_values(data.whitened), self.form, k, rng)
                 return self.merged
             case "clustered columns":
-                return _most_compact(self._clustered, data, k, rng)
+                return most_compact(self._clustered, data, k, rng, _TRIES)
             case "whitened":  # for spherical covariances, these are the units of the data
                 same = self.form == "spherical"
                 return cluster(data.invariant[:, :few] if same else data.whitened, data, k, rng)
@@ -153,8 +153,7 @@ class _Partitions:
 
     @property
     def _clustered(self) -> FloatArray:
-        columns = self.data.rows.values - self.data.center
-        columns /= np.sqrt(np.average(columns**2, axis=0, weights=self.data.rows.weights))
+        columns = self.data.standardized
         clustered = find_clustered(columns)
         if not clustered.any():
             clustered[np.average(columns**4, axis=0, weights=self.data.rows.weights).argmin()] = True
@@ -164,19 +163,6 @@ class _Partitions:
 def _in_power_of_two(centered: FloatArray) -> FloatArray:
     """Return the rows in a unit that is a power of two, so that distances keep their digits and do not overflow."""
     return np.ldexp(centered, -np.frexp(np.abs(centered).max())[1])
-
-
-def _most_compact(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """Return the labels of the best of some runs of k-means, by the sum of squares within clusters."""
-    runs = [cluster(coordinates, data, n_components, rng) for _ in range(_TRIES)]
-    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
-
-
-def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
-    counts = np.bincount(labels, weights)
-    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
-    between = sums**2 / np.where(counts > 0, counts, 1.0)
-    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
 
 
 def start_from_labels(
@@ -203,7 +189,8 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     are applied in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.n_features
-    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
+    unit = np.ones(d) if data.root.ndim == 1 else np.eye(d)
+    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * unit, 0.0, np.zeros(d))
     free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
@@ -214,15 +201,19 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
         covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
     else:
         covariance = structure(roots, k, d)
-    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
+    return Mixture(mixture.weights, data.center + color_by(mixture.means, data.root), covariance)
 
 
 def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     """Return the coordinates (n, n_axes) of the rows along Fisher's linear discriminants (Bishop 2006, section 4.1.6).
 
-    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters.
+    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters, or
+    of its diagonal if the sample is wide. If all axes are wanted, they are not turned.
     """
-    units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
-    means = (means_of_clusters(data, labels) - data.center) @ units
-    between = (means * np.bincount(labels, data.rows.weights)[:, None]).T @ means
-    return (data.rows.values - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
+    root = data.root_within_clusters(labels, "diagonal" if data.is_wide else "full")
+    whitened = whiten_by(data.rows.values - data.center, root)
+    if n_axes == data.rows.n_features:
+        return whitened
+    means = whiten_by(means_of_clusters(data, labels) - data.center, root)
+    between = np.sqrt(np.bincount(labels, data.rows.weights))[:, None] * means
+    return np.asarray(whitened @ np.linalg.svd(between, full_matrices=False)[2][:n_axes].T)
