@@ -1,10 +1,11 @@
-"""Clear clusters are found in tables of many kinds, and no fit ends below scikit-learn's start."""
+"""Clear clusters are found in tables of many kinds, and no fit is below that of scikit-learn."""
 
 import numpy as np
 import pytest
 from scipy.stats import special_ortho_group
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture as SklearnMixture
 
 from gaussmix import GaussianMixture
 
@@ -77,13 +78,11 @@ def test_more_starts_never_lead_to_a_worse_optimum(load, k, covariance_type):
 @pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("shape", [(600, 2, 4), (500, 5, 4), (400, 8, 3)])
-def test_no_fit_ends_below_the_start_of_scikit_learn(covariance_type, shape):
+def test_no_fit_is_below_that_of_scikit_learn(covariance_type, shape):
     n, d, k = shape
     for seed in range(3):
         rng = np.random.default_rng(seed)
         rows = rng.standard_t(6, (n, d)) + 4 * rng.normal(size=(k, d))[np.arange(n) % k]
-        ours, start = (
-            GaussianMixture(k, covariance_type=covariance_type, random_state=seed, **options).fit(rows)
-            for options in ({}, {"init_params": "kmeans", "acceleration": "none"})
-        )
-        assert ours.lower_bound_ * n >= start.lower_bound_ * n - 1e-3
+        ours = GaussianMixture(k, covariance_type=covariance_type, random_state=seed).fit(rows)
+        theirs = SklearnMixture(k, covariance_type=covariance_type, random_state=seed).fit(rows)
+        assert ours.score(rows) * n >= theirs.score(rows) * n - 1e-3

@@ -134,7 +134,7 @@ class Multistart:
         finished = [first, *(self.go_on(run, _LAST, to_beat=first) for run in last[1:])]
         if including(longer[at], last)[1] == len(last):  # accelerated steps could lead to another optimum
             plain = self._run(longer[at].fit.mixture, _PLAIN, _AS_SCIKIT_LEARN, longer[at].fit, accelerate=False)
-            finished.append(replace(self.go_on(plain, _LAST, to_beat=first), n_starts=0))  # not a sign of agreement
+            finished.append(replace(self.go_on(plain, _LAST), n_starts=0))  # not a sign of agreement
         others = [run for run in (*ranked[_FINISHERS:], *short[n_longer:]) if run is not kept]
         for run in others[:_MORE_FINISHERS]:
             is_sound = any(not one.soundness.n_unsound for one in finished)
