@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gaussmix.core.engines import AbstractEngine
@@ -299,28 +299,6 @@ def fit_em(
         stop.sentence(len(history) - 1, tol=tol, change=change, remaining=check.remaining),
         point.step,
     )
-
-
-def unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: AbstractUpdate) -> Iterator[Fit]:
-    """Split the fit of concatenated mixtures, which ran at the same time, into the fit of each mixture."""
-    n_mixtures = len(passes[0])
-    k = fit.mixture.n_components // n_mixtures
-    for at in range(n_mixtures):
-        part = slice(at * k, (at + 1) * k)
-        mixture = fit.mixture.take(range(at * k, (at + 1) * k), n_mixtures * fit.mixture.weights[part])
-        step = fit.last_step
-        moments = passes[fit.n_iter][at]
-        yield replace(
-            fit,
-            mixture=mixture,
-            moments=moments,
-            objective=moments.log_likelihood + update.log_prior(mixture),
-            history=tuple(
-                replace(record, log_likelihood=each[at].mean_log_likelihood)
-                for record, each in zip(fit.history, passes, strict=False)
-            ),
-            last_step=step and Step(mixture, step.empty[part], step.collapsed[part], step.ridge),
-        )
 
 
 @dataclass(frozen=True, eq=False)

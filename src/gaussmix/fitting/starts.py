@@ -18,13 +18,11 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray, Random
 from gaussmix.fitting.agglomeration import merge_cells
 from gaussmix.fitting.clustered_columns import find_clustered
+from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
-
-WAVE = 4
-"""Number of starts that are compared at once; the first ones are as different as possible."""
 
 _KINDS = (
     "own units",
@@ -169,6 +167,17 @@ def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
     """Return a start from the clusters of ``labels`` (n,)."""
+    plain = MaximumLikelihood()
+    if CompiledRows.can_hold(structure, data.rows.n_features, plain):
+        compiled = CompiledRows.of(data, structure, n_components, plain, data.root)
+        state = compiled.start(labels)
+        if state is not None:
+            return compiled.mixture_of(state)
+    return reference_start(data, labels, structure, n_components)
+
+
+def reference_start(data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int) -> Mixture:
+    """Return the start of `start_from_labels` without compiled code; clusters may be empty."""
     log_shares = np.full((len(labels), n_components), -np.inf)
     log_shares[np.arange(len(labels)), labels] = 0.0
     return _start_from(data, log_shares, structure)
