@@ -166,8 +166,8 @@ def classification_energy(rows, w, form, pseudo):
 @weights
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
     cells = []
-    kept = agglomeration.nearest
-    monkeypatch.setattr(agglomeration, "nearest", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
+    kept = agglomeration.seed_labels
+    monkeypatch.setattr(agglomeration, "seed_labels", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
     for seed in range(4):
         rows = np.random.default_rng(seed).standard_normal((36, 2))
         given, k = weights_of(rows, weighted), 2
