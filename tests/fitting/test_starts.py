@@ -167,7 +167,7 @@ def classification_energy(rows, w, form, pseudo):
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
     cells = []
     kept = agglomeration.seed_labels
-    monkeypatch.setattr(agglomeration, "seed_labels", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
+    monkeypatch.setattr(agglomeration, "seed_labels", lambda *given: (cells.append(kept(*given)), cells[-1].copy())[1])
     for seed in range(4):
         rows = np.random.default_rng(seed).standard_normal((36, 2))
         given, k = weights_of(rows, weighted), 2
