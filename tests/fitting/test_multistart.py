@@ -174,7 +174,7 @@ def test_more_starts_do_not_change_the_others(covariance_type):
     rows, k = TABLES["blobs"]
     structure = covariance_class(covariance_type)
     data = Sample.of(WeightedRows(rows), structure.form)
-    few, more = (list(draw_starts(data, structure, k, n, streams(7))) for n in (3, 19))
+    few, more = (list(draw_starts(data, structure, k, range(n), streams(7))) for n in (3, 19))
     assert (len(few), len(more)) == (3, 19)
     for one, other in zip(few, more, strict=False):
         np.testing.assert_array_equal(one.means, other.means)
@@ -197,7 +197,7 @@ def test_race_and_refinement_end_no_lower_than_where_they_were(covariance_type):
     structure = covariance_class(covariance_type)
     for seed in range(3):
         search = search_for(rows, structure)
-        starts = list(draw_starts(search.data, structure, k, 8, streams(seed)))
+        starts = list(draw_starts(search.data, structure, k, range(8), streams(seed)))
         short = search.short_runs(starts)
         runs = search.race(starts)
         assert [run.rank for run in runs] == sorted(run.rank for run in runs)

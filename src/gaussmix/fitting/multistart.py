@@ -29,6 +29,7 @@ Start = Mixture | FloatArray
 
 SHORT, LONGER, LAST = 4, 10, 500
 """Iterations in the three rounds of a race, the last at most."""
+_PLAIN = 30  # iterations of plain EM from the first start
 POLISHING = 50
 """Maximum number of iterations after convergence."""
 _FIRST = 4  # starts after which a race ends if they agree
@@ -202,16 +203,17 @@ class Multistart:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
         If three of the first four starts reach the same sound optimum, the others need not run. If no result is sound,
-        up to four more starts run to convergence: a component is sound until it has collapsed.
-        Returns the optima, best first.
+        up to four more starts run to convergence: a component is sound until it has collapsed. The first start always
+        runs to convergence, because it is that of scikit-learn. Returns the optima, best first.
         """
         starts = self._in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
+        kept = short[0]
         some = ranked(short)[:_AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
-            return [self.go_on(early[0], LAST)]
+            return ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
         runs = ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
         others = [run for run in runs[:n_longer] if id(run) not in longer]
@@ -224,7 +226,17 @@ class Multistart:
             if is_sound or time.perf_counter() > self.settings.deadline:
                 break
             finished.append(self.go_on(run, LAST))
-        return ranked(finished)
+        return ranked([*finished, *self._carry(kept, [*best[:_FINISHERS], *finished])])
+
+    def _carry(self, run: Run, others: list[Run]) -> list[Run]:
+        """Run a start to convergence if no other run has its objective; it does not count as a sign of agreement.
+
+        The first iterations are those of plain EM, because accelerated ones could lead to another optimum.
+        """
+        (plain,) = self.longer_runs([run], _PLAIN)
+        if any(abs(plain.objective - other.objective) <= _SAME for other in others):
+            return []
+        return [replace(self.go_on(plain, LAST), n_starts=0)]
 
     def race_in_order(self, starts: Iterable[Mixture], *, must_be_sound: bool) -> list[Run]:
         """Run one start after the other for a few iterations until some agree, and the best two to convergence.

@@ -1,8 +1,10 @@
 """Search for the best optimum: several starts, moves from the best one, and a final run on all rows."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +24,12 @@ from gaussmix.fitting.multistart import (
     Multistart,
     Run,
     SearchSettings,
+    ranked,
     with_fit,
 )
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search_result import SearchResult
-from gaussmix.fitting.starts import draw_starts, start_from_labels
+from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.fitting.wide_starts import draw_wide_starts
 
@@ -49,6 +52,7 @@ def find_optimum(
     update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
     settings: SearchSettings,
     seed: int,
+    first: np.random.RandomState | None = None,
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
@@ -68,6 +72,8 @@ def find_optimum(
         Settings of all runs.
     seed : int
         Seed; start i draws from its own counter-based stream, keyed by the seed and i.
+    first : RandomState, optional
+        Source of random numbers of the first start, in place of its stream.
 
     Returns
     -------
@@ -94,11 +100,11 @@ def find_optimum(
     found: Run | None = None
     try:
         try:
-            runs, found = _explore(search, structure, n_components, seed)
+            runs, found = _explore(search, structure, n_components, seed, first)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
         except SingularRunsError:
             search = replace(reference, best=search.best)
-            runs, found = _explore(search, structure, n_components, seed)
+            runs, found = _explore(search, structure, n_components, seed, first)
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
     except KeyboardInterrupt:
         if search.best is None:
@@ -109,7 +115,7 @@ def find_optimum(
         best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
     best, found = _ordered(best), found or best
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
-    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
     return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
 
 
@@ -132,9 +138,17 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
 
 
 def _explore(
-    search: Multistart, structure: type[AbstractCovariance], n_components: int, seed: int
+    search: Multistart,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    seed: int,
+    first: np.random.RandomState | None,
 ) -> tuple[list[Run], Run]:
-    """Return the last runs of the race of all starts, and the best run after refinement."""
+    """Return the last runs of the race of all starts, and the best run after refinement.
+
+    Starts race in rounds of the usual number, and the best of a round is refined if it is better than those before. A
+    round does not depend on later ones, so more starts never lead to a worse optimum.
+    """
     data, settings = search.data, search.settings
     n_features = data.rows.n_features
     if n_components == 1:
@@ -143,15 +157,37 @@ def _explore(
         return runs, runs[0]
     streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
     rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
-    is_wide = n_features > MOST_FEATURES
-    draw = draw_wide_starts if is_wide else draw_starts
-    starts = draw(data, structure, n_components, settings.n_starts, streams)
-    runs = search.race_in_order(starts, must_be_sound=rows_each >= needed) if is_wide else search.race(starts)
-    rng = next(streams)
-    best = search.refill(runs[0], rng)
-    if is_wide and rows_each < _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+    if n_features > MOST_FEATURES:
+        starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        runs = search.race_in_order(starts, must_be_sound=rows_each >= needed)
+        rng = next(streams)
+        best = search.refill(runs[0], rng)
+        if rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+            best = search.refine(best, rng)
         return runs, best
-    return runs, search.refine(best, rng)
+    state = None if first is None else first.get_state()
+    numbers, size = range(settings.n_starts), usual_starts(n_components)
+    runs, found = [], None
+    for at in numbers[::size]:
+        starts = draw_starts(data, structure, n_components, numbers[at : at + size], streams, _copied(state))
+        raced = search.race(starts)
+        rng = next(streams)
+        if found is None or raced[0].beats(found):
+            found = search.refine(search.refill(raced[0], rng), rng)
+        runs += raced
+        if time.perf_counter() > settings.deadline:
+            break
+    assert found is not None
+    return ranked(runs), found
+
+
+def _copied(state: Any) -> np.random.RandomState | None:
+    """Return a RandomState in a state, since a search may be repeated."""
+    copy = np.random.RandomState()
+    if state is None:
+        return None
+    copy.set_state(state)
+    return copy
 
 
 def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:

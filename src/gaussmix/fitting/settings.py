@@ -11,12 +11,9 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.starts import usual_starts
 from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
-MANY = 12
-"""Number of components above which a search has twice as many starts."""
-N_STARTS = 8
-"""Number of starts of a search."""
 MAX_ITER = 10_000
 """Maximum number of iterations, far more than fits that converge need."""
 PENALTIES = ("chen-tan", "inverse-wishart")
@@ -100,7 +97,7 @@ def n_starts_for(n_components: int, n_init: int | str, *, search: bool) -> int:
         return int(n_init)
     if not search:
         return 1
-    return N_STARTS if n_components <= MANY else 2 * N_STARTS
+    return usual_starts(n_components)
 
 
 def regularized_update(
