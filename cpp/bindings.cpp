@@ -350,6 +350,8 @@ nb::dict em_constants() {
 
 }  // namespace
 
+void bind_search(nb::module_& module);  // bindings_search.cpp
+
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // what daemon threads hold when the process ends is no leak
   module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
@@ -399,6 +401,7 @@ NB_MODULE(_native, module) {
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
              "ended"_a.none().noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
+  bind_search(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

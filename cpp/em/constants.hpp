@@ -14,6 +14,7 @@ inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 // M-step.
 inline constexpr double kEmpty = 10 * kEpsilon;    // share of all rows: a component with fewer is empty
+inline constexpr double kNoShare = 1e-14;          // of a row: smaller ones are left out of a start
 inline constexpr double kSingular = 4 * kEpsilon;  // ratio to variance or mean at which a pivot is rounding
 inline constexpr double kInner = 1e-10;            // relative change of volumes that ends an inner iteration
 inline constexpr int kMostIterations = 500;        // of inner iterations
@@ -62,6 +63,7 @@ struct NamedConstant {
 
 inline constexpr NamedConstant kEmConstants[] = {
     {"empty", kEmpty},
+    {"no_share", kNoShare},
     {"singular", kSingular},
     {"inner", kInner},
     {"most_iterations", kMostIterations},

@@ -63,6 +63,8 @@ Form form_of(Model model) {
   return model == Model::EEE ? Form::tied : Form::full;
 }
 
+const char* letters_of(Model model) { return kNames[static_cast<int>(model)]; }
+
 bool has_common_axes(Model model) { return model == Model::EVE || model == Model::VVE; }
 
 Structure::Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps)

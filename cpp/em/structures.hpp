@@ -19,6 +19,7 @@ enum class Model { EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, E
 // False if no model has that name.
 bool find_model(const char* name, Model& model);
 Form form_of(Model model);
+const char* letters_of(Model model);  // volume, shape, orientation
 bool has_common_axes(Model model);
 
 // Iterations begin at the result of the previous call.

@@ -1,6 +1,6 @@
 """Data shared by all models of a search: rows, units, initial partitions and penalties."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -66,7 +66,6 @@ class SearchData:
         self._update_for = update_for
         self._rng = rng
         self._trees = self._agglomerate() if self._sizes else {}
-        self._partitions: dict[int, list[Start]] = {}
         self._clusters: dict[int, list[tuple[str, IntArray]]] = {}
         self._roots: dict[tuple[int, Form], FloatArray] = {}
         self._updates: dict[ModelSpec, MaximumLikelihood] = {}
@@ -100,11 +99,18 @@ class SearchData:
             self._clusters[size] += [(name, tree[size]) for name, tree in self._trees.items()]
         return self._clusters[size]
 
-    def partitions(self, size: int) -> list[Start]:
+    def partitions(self, size: int) -> Iterator[Start]:
         """Return the partitions as responsibilities."""
-        if size not in self._partitions:
-            self._partitions[size] = [(name, np.eye(size)[labels]) for name, labels in self.clusters(size)]
-        return self._partitions[size]
+        for name, labels in self.clusters(size):
+            yield name, np.eye(size)[labels]
+
+    def labels(self, size: int) -> IntArray:
+        """Return the labels (m, n) of all partitions."""
+        return np.stack([labels for _, labels in self.clusters(size)])
+
+    def partition_names(self, size: int) -> list[str]:
+        """Return the names of the partitions."""
+        return [name for name, _ in self.clusters(size)]
 
     def responsibilities(self, mixture: Mixture) -> FloatArray:
         """Return the responsibilities of the rows, (n, k)."""

@@ -1,0 +1,233 @@
+// Python module, the search over models: optima, and rows of cells (em/cell_search.hpp).
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "em/cell_search.hpp"
+#include "em/dense.hpp"
+#include "released.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+using gaussmix::CellTask;
+using gaussmix::Form;
+using gaussmix::Optimum;
+using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OptimumPointer = std::shared_ptr<Optimum>;
+
+constexpr auto kPoll = std::chrono::milliseconds(50);  // between questions to Python
+
+template <class Array>
+auto sized(const Array& array, std::size_t size, const char* name) {
+  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
+  return array.data();
+}
+
+gaussmix::Dimensions dimensions_of(const Optimum& o) { return {gaussmix::form_of(o.model), o.k, o.d}; }
+
+OptimumPointer make_optimum(const std::string& model, const In& weights, const In& means, const In& roots) {
+  auto made = std::make_shared<Optimum>();
+  if (!gaussmix::find_model(model.c_str(), made->model)) throw nb::value_error(("no model " + model).c_str());
+  if (means.ndim() != 2) throw nb::value_error("means must have two axes");
+  made->k = static_cast<int>(means.shape(0)), made->d = static_cast<int>(means.shape(1));
+  const gaussmix::Dimensions at = dimensions_of(*made);
+  gaussmix::Parameters& p = made->state.now;
+  const double* w = sized(weights, made->k, "weights");
+  const double* r = sized(roots, at.size(), "roots");
+  p.weights.assign(w, w + made->k);
+  p.means.assign(means.data(), means.data() + means.size());
+  p.roots.assign(r, r + at.size());
+  gaussmix::complete(at, p);
+  return made;
+}
+
+void read_optimum(const Optimum& o, const Out& weights, const Out& means, const Out& roots, const Out& counts,
+                  const Out& shifts, const Out& scatter) {
+  const auto copy = [](const std::vector<double>& from, const Out& to, const char* name) {
+    std::copy(from.begin(), from.end(), sized(to, from.size(), name));
+  };
+  copy(o.state.now.weights, weights, "weights");
+  copy(o.state.now.means, means, "means");
+  copy(o.state.now.roots, roots, "roots");
+  copy(o.state.moments.counts, counts, "counts");
+  copy(o.state.moments.shifts, shifts, "shifts");
+  copy(o.state.moments.scatter, scatter, "scatter");
+  const gaussmix::Dimensions at = dimensions_of(o);
+  if (!at.is_triangular()) return;
+  for (int c = 0; c < at.n_roots(); ++c) {
+    double* own = scatter.data() + c * at.each();
+    for (int i = 0; i < o.d; ++i) {
+      for (int j = 0; j < i; ++j) own[j * o.d + i] = own[i * o.d + j];
+    }
+  }
+}
+
+// A model to search: its M-step, and where it may start.
+struct Request {
+  gaussmix::Model model;
+  std::vector<double> pseudo_scatter, root;
+  double pseudo_rows, ridge;
+  std::vector<OptimumPointer> same;
+  OptimumPointer fewer, more;
+  double share, highest_sound, highest;
+
+  Request(const std::string& name, const In& pseudo_scatter, double pseudo_rows, double ridge, const In& root,
+          std::vector<OptimumPointer> same, std::optional<OptimumPointer> fewer, std::optional<OptimumPointer> more,
+          double share, double highest_sound, double highest)
+      : pseudo_scatter(pseudo_scatter.data(), pseudo_scatter.data() + pseudo_scatter.size()),
+        root(root.data(), root.data() + root.size()),
+        pseudo_rows(pseudo_rows),
+        ridge(ridge),
+        same(std::move(same)),
+        fewer(fewer.value_or(nullptr)),
+        more(more.value_or(nullptr)),
+        share(share),
+        highest_sound(highest_sound),
+        highest(highest) {
+    if (!gaussmix::find_model(name.c_str(), model)) throw nb::value_error(("no model " + name).c_str());
+  }
+};
+
+// The rows of a search.
+class Search {
+ public:
+  Search(const In& rows, const std::optional<In>& row_weights, const In& rounding, double total)
+      : rows_(rows), row_weights_(row_weights), rounding_(rounding), total_(total) {
+    if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
+    n_ = rows.shape(0), d_ = static_cast<int>(rows.shape(1));
+    if (d_ > gaussmix::kMostFeatures) throw nb::value_error("a search supports at most 96 features");
+    if (row_weights) sized(*row_weights, n_, "row_weights");
+    sized(rounding, d_, "rounding");
+  }
+
+  // For each request: whether it was searched, the seconds, and what was found: the optimum, the kind of its start, and
+  // the position of the start among those of the kind.
+  using Finds = std::vector<std::tuple<OptimumPointer, int, int>>;
+  std::vector<std::tuple<bool, double, Finds>> search(int k, const Labels& partitions,
+                                                      const std::vector<const Request*>& requests, int max_iter,
+                                                      double nats, double seconds, bool asks, int n_threads) const {
+    if (partitions.shape(0) > 0 && partitions.shape(1) != n_) throw nb::value_error("partitions has the wrong size");
+    std::vector<CellTask> tasks;
+    for (const Request* request : requests) {
+      check(*request, k);
+      CellTask task{problem_of(*request, k, max_iter, nats), reference_of(*request)};
+      task.partitions = partitions.data(), task.n_partitions = static_cast<int>(partitions.shape(0));
+      task.same.assign(request->same.begin(), request->same.end());
+      task.fewer = request->fewer, task.more = request->more, task.share = request->share;
+      task.highest_sound = request->highest_sound, task.highest = request->highest;
+      tasks.push_back(std::move(task));
+    }
+    bool interrupted = false;
+    {
+      const gaussmix::Released released;
+      using Clock = std::chrono::steady_clock;
+      const auto began = Clock::now();
+      auto asked = began;
+      gaussmix::search_cells(tasks, n_threads, [&] {
+        const auto now = Clock::now();
+        if (now - asked > kPoll && asks && !interrupted) {
+          asked = now;
+          const nb::gil_scoped_acquire held;
+          interrupted = PyErr_CheckSignals() != 0;
+        }
+        return interrupted || std::chrono::duration<double>(now - began).count() > seconds;
+      });
+    }
+    if (interrupted) throw nb::python_error();
+    std::vector<std::tuple<bool, double, Finds>> results;
+    for (const CellTask& task : tasks) {
+      Finds finds;
+      for (const gaussmix::Found& found : task.found) {
+        finds.emplace_back(std::const_pointer_cast<Optimum>(found.optimum), static_cast<int>(found.kind),
+                           found.position);
+      }
+      results.emplace_back(task.is_done, task.seconds, std::move(finds));
+    }
+    return results;
+  }
+
+  OptimumPointer refine(const Request& request, const Optimum& optimum, int max_iter, double nats) const {
+    check(request, optimum.k);
+    const gaussmix::Released released;
+    return std::const_pointer_cast<Optimum>(
+        gaussmix::refine(problem_of(request, optimum.k, max_iter, nats), reference_of(request), optimum));
+  }
+
+ private:
+  void check(const Request& request, int k) const {
+    const std::size_t size = static_cast<std::size_t>(d_) * d_;
+    bool fits = request.pseudo_scatter.size() == size && request.root.size() == size;
+    for (const OptimumPointer& one : request.same) fits = fits && one->k == k && one->d == d_;
+    if (request.fewer) fits = fits && request.fewer->k == k - 1 && request.fewer->d == d_;
+    if (request.more) fits = fits && request.more->k == k + 1 && request.more->d == d_;
+    if (!fits) throw nb::value_error("a request has the wrong size");
+  }
+  gaussmix::Problem problem_of(const Request& request, int k, int max_iter, double nats) const {
+    return {rows_.data(),
+            row_weights_ ? row_weights_->data() : nullptr,
+            n_,
+            d_,
+            k,
+            request.model,
+            request.pseudo_scatter.data(),
+            request.pseudo_rows,
+            request.ridge,
+            max_iter,
+            nats,
+            true};
+  }
+  gaussmix::SoundnessReference reference_of(const Request& request) const {
+    return {request.root.data(), rounding_.data(), total_};
+  }
+
+  In rows_;
+  std::optional<In> row_weights_;
+  In rounding_;
+  double total_;
+  std::size_t n_;
+  int d_;
+};
+
+}  // namespace
+
+void bind_search(nb::module_& module) {
+  nb::class_<Optimum>(module, "Optimum", "An optimum of a model (cpp/em/warm_starts.hpp).")
+      .def_static("make", &make_optimum, "model"_a, "weights"_a, "means"_a, "roots"_a,
+                  "Make an optimum without moments.")
+      .def_prop_ro("objective", [](const Optimum& o) { return o.state.objective; })
+      .def_prop_ro("log_likelihood", [](const Optimum& o) { return o.state.log_likelihood; })
+      .def_prop_ro("entropy", [](const Optimum& o) { return o.state.entropy; })
+      .def_prop_ro("ahead", [](const Optimum& o) { return o.state.ahead; })
+      .def_prop_ro("n_passes", [](const Optimum& o) { return o.state.n_passes; })
+      .def_prop_ro("is_sound", [](const Optimum& o) { return o.is_sound; })
+      .def("read", &read_optimum, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
+           "counts"_a.noconvert(), "shifts"_a.noconvert(), "scatter"_a.noconvert(), "Fill the arrays.");
+  nb::class_<Request>(module, "CellRequest", "A model to search (cpp/em/cell_search.hpp).")
+      .def(nb::init<const std::string&, const In&, double, double, const In&, std::vector<OptimumPointer>,
+                    std::optional<OptimumPointer>, std::optional<OptimumPointer>, double, double, double>(),
+           "model"_a, "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "root"_a, "same"_a, "fewer"_a.none(),
+           "more"_a.none(), "share"_a, "highest_sound"_a, "highest"_a);
+  nb::class_<Search>(module, "CellSearch", "The rows of a search over models (cpp/em/cell_search.hpp).")
+      .def(nb::init<const In&, const std::optional<In>&, const In&, double>(), "rows"_a.noconvert(),
+           "row_weights"_a.none(), "rounding"_a, "total"_a)
+      .def("search", &Search::search, "n_components"_a, "partitions"_a, "requests"_a, "max_iter"_a, "nats"_a,
+           "seconds"_a, "asks"_a, "n_threads"_a, "Search several models with as many components.")
+      .def("refine", &Search::refine, "request"_a, "optimum"_a, "max_iter"_a, "nats"_a,
+           "Continue a run from an optimum.");
+}
