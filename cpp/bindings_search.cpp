@@ -7,6 +7,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -15,7 +16,7 @@
 #include <vector>
 
 #include "em/cell_search.hpp"
-#include "em/dense.hpp"
+#include "em/partitions.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
@@ -123,11 +124,14 @@ class Search {
                                                       const std::vector<const Request*>& requests, int max_iter,
                                                       double nats, double seconds, bool asks, int n_threads) const {
     if (partitions.shape(0) > 0 && partitions.shape(1) != n_) throw nb::value_error("partitions has the wrong size");
+    std::vector<gaussmix::ClusterSums> starts;
+    if (!requests.empty()) starts = sums_of(problem_of(*requests[0], k, max_iter, nats), partitions);
     std::vector<CellTask> tasks;
     for (const Request* request : requests) {
       check(*request, k);
-      CellTask task{problem_of(*request, k, max_iter, nats), reference_of(*request)};
-      task.partitions = partitions.data(), task.n_partitions = static_cast<int>(partitions.shape(0));
+      CellTask task;
+      task.problem = problem_of(*request, k, max_iter, nats), task.reference = reference_of(*request);
+      task.partitions = &starts;
       task.same.assign(request->same.begin(), request->same.end());
       task.fewer = request->fewer, task.more = request->more, task.share = request->share;
       task.highest_sound = request->highest_sound, task.highest = request->highest;
@@ -154,19 +158,23 @@ class Search {
     for (const CellTask& task : tasks) {
       Finds finds;
       for (const gaussmix::Found& found : task.found) {
-        finds.emplace_back(std::const_pointer_cast<Optimum>(found.optimum), static_cast<int>(found.kind),
-                           found.position);
+        finds.emplace_back(found.optimum, static_cast<int>(found.kind), found.position);
       }
       results.emplace_back(task.is_done, task.seconds, std::move(finds));
     }
     return results;
   }
 
+  // Completes an optimum that was not found by a search.
+  void complete(const Request& request, Optimum& optimum) const {
+    check(request, optimum.k);
+    optimum.sums = gaussmix::sums_at(problem_of(request, optimum.k, 1, 1.0), optimum);
+  }
+
   OptimumPointer refine(const Request& request, const Optimum& optimum, int max_iter, double nats) const {
     check(request, optimum.k);
     const gaussmix::Released released;
-    return std::const_pointer_cast<Optimum>(
-        gaussmix::refine(problem_of(request, optimum.k, max_iter, nats), reference_of(request), optimum));
+    return gaussmix::refine(problem_of(request, optimum.k, max_iter, nats), reference_of(request), optimum);
   }
 
  private:
@@ -177,6 +185,16 @@ class Search {
     if (request.fewer) fits = fits && request.fewer->k == k - 1 && request.fewer->d == d_;
     if (request.more) fits = fits && request.more->k == k + 1 && request.more->d == d_;
     if (!fits) throw nb::value_error("a request has the wrong size");
+  }
+  // Sums of the clusters of each partition; none for one that is equal to an earlier one.
+  static std::vector<gaussmix::ClusterSums> sums_of(const gaussmix::Problem& problem, const Labels& partitions) {
+    std::vector<gaussmix::ClusterSums> all;
+    for (std::size_t i = 0; i < partitions.shape(0); ++i) {
+      gaussmix::ClusterSums sums = gaussmix::sums_of_partition(problem, partitions.data() + i * problem.n_rows);
+      const bool is_new = std::none_of(all.begin(), all.end(), [&](const auto& one) { return are_equal(one, sums); });
+      all.push_back(is_new ? std::move(sums) : gaussmix::ClusterSums{});
+    }
+    return all;
   }
   gaussmix::Problem problem_of(const Request& request, int k, int max_iter, double nats) const {
     return {rows_.data(),
@@ -204,9 +222,52 @@ class Search {
   int d_;
 };
 
+using Sizes = nb::ndarray<const int, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using LabelsOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+gaussmix::Points points_of(const In& rows, const std::optional<In>& weights) {
+  if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
+  const std::size_t n = rows.shape(0);
+  return {rows.data(), weights ? sized(*weights, n, "row_weights") : nullptr, n, static_cast<int>(rows.shape(1))};
+}
+
+void k_means(const In& rows, const std::optional<In>& weights, int k, int iterations, const In& uniform,
+             const LabelsOut& labels) {
+  const gaussmix::Points points = points_of(rows, weights);
+  const std::size_t m = labels.shape(0);
+  if (labels.shape(1) != points.n) throw nb::value_error("labels has the wrong size");
+  const std::size_t each = 1 + static_cast<std::size_t>(k - 1) * gaussmix::tries_of(k);
+  sized(uniform, m * each, "uniform");
+  const gaussmix::Released released;
+  for (std::size_t i = 0; i < m; ++i) {
+    gaussmix::k_means(points, k, iterations, uniform.data() + i * each, labels.data() + i * points.n);
+  }
+}
+
+void merge_tree(const In& rows, const std::optional<In>& weights, bool free, double pseudo, const Labels& cells,
+                const Sizes& sizes, const LabelsOut& labels) {
+  const gaussmix::Points points = points_of(rows, weights);
+  if (cells.size() != points.n || labels.shape(0) != sizes.shape(0) || labels.shape(1) != points.n) {
+    throw nb::value_error("labels have the wrong size");
+  }
+  int n_cells = 0;
+  for (std::size_t n = 0; n < points.n; ++n) {
+    if (cells.data()[n] < 0) throw nb::value_error("cells must not be negative");
+    n_cells = std::max(n_cells, static_cast<int>(cells.data()[n]) + 1);
+  }
+  const gaussmix::Released released;
+  gaussmix::merge_tree(points, free, pseudo, cells.data(), n_cells, sizes.data(), static_cast<int>(sizes.shape(0)),
+                       labels.data());
+}
+
 }  // namespace
 
 void bind_search(nb::module_& module) {
+  module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
+  module.def("k_means", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
+             "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");
+  module.def("merge_tree", &merge_tree, "rows"_a.noconvert(), "row_weights"_a.none(), "free"_a, "pseudo"_a, "cells"_a,
+             "sizes"_a, "labels"_a.noconvert(), "Fill the labels of clusters of several sizes, merged from cells.");
   nb::class_<Optimum>(module, "Optimum", "An optimum of a model (cpp/em/warm_starts.hpp).")
       .def_static("make", &make_optimum, "model"_a, "weights"_a, "means"_a, "roots"_a,
                   "Make an optimum without moments.")
@@ -228,6 +289,7 @@ void bind_search(nb::module_& module) {
            "row_weights"_a.none(), "rounding"_a, "total"_a)
       .def("search", &Search::search, "n_components"_a, "partitions"_a, "requests"_a, "max_iter"_a, "nats"_a,
            "seconds"_a, "asks"_a, "n_threads"_a, "Search several models with as many components.")
+      .def("complete", &Search::complete, "request"_a, "optimum"_a, "Add what other models start from.")
       .def("refine", &Search::refine, "request"_a, "optimum"_a, "max_iter"_a, "nats"_a,
            "Continue a run from an optimum.");
 }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kSame = 1e-2;  // nats: closer optima count as equal
 constexpr int kSplits = 8, kMerges = 6;
-constexpr int kAfterOne = 10, kShort = 3, kAfterShort = 5;  // starts that go on after one pass, and after three
+constexpr std::size_t kContenders = 10;  // starts that go on after the first pass
+constexpr int kShort = 3;                // passes after which contenders that have met count once
 
 struct Entrant {
   StartKind kind;
@@ -24,7 +25,7 @@ struct Entrant {
 class CellSearch {
  public:
   CellSearch(CellTask& task, const std::function<bool()>& stops)
-      : task_(task), m_(task.problem), stops_(stops), run_(m_), starts_(m_), table_(m_.n_rows * m_.n_components) {}
+      : task_(task), m_(task.problem), run_(m_), stops_(stops) {}
 
   void search() {
     begin_all();
@@ -32,7 +33,7 @@ class CellSearch {
       if (stops_()) return;
       climb(entrant, kShort, -kInfinity);
     }
-    keep_best(kAfterShort);
+    keep_different();
     for (Entrant& entrant : entrants_) entrant.is_sound = examine(entrant);
     std::stable_partition(entrants_.begin(), entrants_.end(), [](const Entrant& e) { return e.is_sound; });
     finish();
@@ -40,6 +41,8 @@ class CellSearch {
   }
 
  private:
+  static bool is_higher(const Entrant& a, const Entrant& b) { return a.state.objective > b.state.objective; }
+
   bool examine(const Entrant& entrant) const {
     return is_sound(m_.model, m_.n_components, m_.n_features, entrant.state.now, task_.reference);
   }
@@ -51,59 +54,44 @@ class CellSearch {
   }
 
   void begin_all() {
-    for (int i = 0; i < static_cast<int>(task_.same.size()); ++i) {
-      starts_.same(*task_.same[i], table_.data());
-      begin(StartKind::same, i);
-    }
-    if (task_.fewer) {
-      const std::vector<int> components = WarmStarts::splits(*task_.fewer, kSplits);
-      for (int i = 0; i < static_cast<int>(components.size()); ++i) {
-        starts_.split(*task_.fewer, components[i], task_.share, table_.data());
-        begin(StartKind::split, i);
-      }
-    }
-    if (task_.more) {
-      const std::vector<std::pair<int, int>> pairs = starts_.merges(*task_.more, kMerges);
-      for (int i = 0; i < static_cast<int>(pairs.size()); ++i) {
-        starts_.merge(*task_.more, pairs[i].first, pairs[i].second, table_.data());
-        begin(StartKind::merge, i);
-      }
-    }
-    for (int i = 0; i < task_.n_partitions; ++i) {
-      starts_.partition(task_.partitions + i * m_.n_rows, table_.data());
-      begin(StartKind::partition, i);
-    }
+    for (std::size_t i = 0; i < task_.same.size(); ++i) begin(task_.same[i]->sums, StartKind::same, i);
+    if (task_.fewer) begin_each(split(m_, *task_.fewer, task_.share, kSplits), StartKind::split);
+    if (task_.more) begin_each(merge(*task_.more, kMerges), StartKind::merge);
+    if (task_.partitions) begin_each(*task_.partitions, StartKind::partition);
+  }
+  void begin_each(const std::vector<ClusterSums>& starts, StartKind kind) {
+    for (std::size_t i = 0; i < starts.size(); ++i) begin(starts[i], kind, i);
   }
 
-  // Makes the first pass from the table; keeps the run if it is one of the best.
-  void begin(StartKind kind, int position) {
-    if (stops_()) return;
-    run_.begin(table_.data());
+  // Makes the first pass; keeps the run if it is one of the best.
+  void begin(const ClusterSums& start, StartKind kind, std::size_t position) {
+    if (stops_() || start.counts.empty()) return;
+    run_.begin(start);
     const double objective = run_.objective();
     if (!std::isfinite(objective)) return;
     auto place = entrants_.begin();
     for (; place != entrants_.end() && place->state.objective >= objective; ++place) {
       if (place->state.objective - objective <= 1e-9 * std::abs(objective)) return;  // the same start
     }
-    if (place == entrants_.end() && entrants_.size() >= kAfterOne) return;
-    place = entrants_.insert(place, Entrant{kind, position, {}, false});
+    if (place == entrants_.end() && entrants_.size() >= kContenders) return;
+    place = entrants_.insert(place, Entrant{kind, static_cast<int>(position), {}, false});
     run_.save(place->state);
-    if (entrants_.size() > kAfterOne) entrants_.pop_back();
+    if (entrants_.size() > kContenders) entrants_.pop_back();
   }
 
-  // Sorts by objective, and keeps the best of those that differ.
-  void keep_best(std::size_t most) {
-    std::stable_sort(entrants_.begin(), entrants_.end(),
-                     [](const Entrant& a, const Entrant& b) { return a.state.objective > b.state.objective; });
+  // Sorts by objective, and keeps those that differ.
+  void keep_different() {
+    std::stable_sort(entrants_.begin(), entrants_.end(), is_higher);
     std::vector<Entrant> kept;
     for (Entrant& entrant : entrants_) {
-      if (kept.size() == most || !std::isfinite(entrant.state.objective)) break;
+      if (!std::isfinite(entrant.state.objective)) break;
       if (!kept.empty() && kept.back().state.objective - entrant.state.objective <= kSame) continue;
       kept.push_back(std::move(entrant));
     }
     entrants_ = std::move(kept);
   }
 
+  // Runs each to convergence, as long as it may pass the best sound optimum.
   void finish() {
     double sound = task_.highest_sound, highest = task_.highest;
     Found best_sound{}, best{};
@@ -114,21 +102,20 @@ class CellSearch {
       if (!std::isfinite(objective) || !(objective > sound + kSame)) continue;
       entrant.is_sound = examine(entrant);
       if (!entrant.is_sound && !(objective > highest + kSame)) continue;
-      const Optimum optimum{m_.model, m_.n_components, m_.n_features, std::move(entrant.state), entrant.is_sound};
-      const Found found{std::make_shared<const Optimum>(std::move(optimum)), entrant.kind, entrant.position};
+      Optimum optimum{m_.model, m_.n_components, m_.n_features, std::move(entrant.state), {}, entrant.is_sound};
+      const Found found{std::make_shared<Optimum>(std::move(optimum)), entrant.kind, entrant.position};
       if (objective > highest + kSame) highest = objective, best = found;
       if (entrant.is_sound) sound = objective, best_sound = found;
     }
     if (best.optimum) task_.found.push_back(best);
     if (best_sound.optimum && best_sound.optimum != best.optimum) task_.found.push_back(best_sound);
+    for (Found& found : task_.found) found.optimum->sums = sums_at(m_, *found.optimum);
   }
 
   CellTask& task_;
   const Problem& m_;
-  const std::function<bool()>& stops_;
   EmRun run_;
-  WarmStarts starts_;
-  std::vector<double> table_;
+  const std::function<bool()>& stops_;
   std::vector<Entrant> entrants_;  // the highest first
 };
 
@@ -156,8 +143,7 @@ void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::functi
   }
 }
 
-std::shared_ptr<const Optimum> refine(const Problem& problem, const SoundnessReference& reference,
-                                      const Optimum& optimum) {
+std::shared_ptr<Optimum> refine(const Problem& problem, const SoundnessReference& reference, const Optimum& optimum) {
   EmRun run(problem);
   auto refined = std::make_shared<Optimum>(optimum);
   run.load(optimum.state);

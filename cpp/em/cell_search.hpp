@@ -22,7 +22,7 @@ enum class StartKind { partition, same, split, merge };
 
 // A better optimum than those known, and the start that led to it: its kind, and its position among those of the kind.
 struct Found {
-  std::shared_ptr<const Optimum> optimum;
+  std::shared_ptr<Optimum> optimum;
   StartKind kind;
   int position;
 };
@@ -30,13 +30,12 @@ struct Found {
 struct CellTask {
   Problem problem;
   SoundnessReference reference;
-  const std::int64_t* partitions;  // (n_partitions, n) labels
-  int n_partitions;
-  std::vector<std::shared_ptr<const Optimum>> same;  // of other models with as many components
-  std::shared_ptr<const Optimum> fewer, more;        // with one component less or more, or null
-  double share;                                      // of a row that goes to its half in a split (WarmStarts)
-  double highest_sound, highest;                     // objectives of known optima, or -infinity
-  std::vector<Found> found;                          // the highest optimum, if it is not sound; the highest sound one
+  const std::vector<ClusterSums>* partitions = nullptr;
+  std::vector<std::shared_ptr<const Optimum>> same;         // of other models with as many components
+  std::shared_ptr<const Optimum> fewer, more;               // with one component less or more, or null
+  double share = 1.0;                                       // of a row that goes to its half in a split (WarmStarts)
+  double highest_sound = -kInfinity, highest = -kInfinity;  // objectives of known optima, or -infinity
+  std::vector<Found> found;  // the highest optimum, if it is not sound; the highest sound one
   double seconds = 0.0;
   bool is_done = false;
 };
@@ -45,7 +44,6 @@ struct CellTask {
 void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::function<bool()>& stops);
 
 // Continues a run from an optimum with another tolerance in nats.
-std::shared_ptr<const Optimum> refine(const Problem& problem, const SoundnessReference& reference,
-                                      const Optimum& optimum);
+std::shared_ptr<Optimum> refine(const Problem& problem, const SoundnessReference& reference, const Optimum& optimum);
 
 }  // namespace gaussmix

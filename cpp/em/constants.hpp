@@ -28,7 +28,8 @@ inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative
 inline constexpr int kStill = 10;                   // iterations without a gain above rounding that end a run
 inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step only to estimate the distance
 
-inline constexpr double kHope = 3.0;  // times the estimated remaining gain: what a run may still gain
+inline constexpr int kLap = 3;             // passes between two looks at the gain
+inline constexpr double kPatience = 20.0;  // times the gain of a lap: a run that lacks more to its target is given up
 
 // Acceleration: when it begins.
 inline constexpr int kPlain = 3;             // first passes without extrapolation
@@ -74,7 +75,8 @@ inline constexpr NamedConstant kEmConstants[] = {
     {"rounding", kRounding},
     {"still", kStill},
     {"far_ahead", kFarAhead},
-    {"hope", kHope},
+    {"lap", kLap},
+    {"patience", kPatience},
     {"plain", kPlain},
     {"few_steps_left", kFewStepsLeft},
     {"memory", kMemory},

@@ -64,26 +64,33 @@ class EmRun : private Dimensions {
     climb(m_.max_iter, -kInfinity);
   }
 
-  // The M-step from the table, and the pass at its result.
-  void begin(const double* responsibilities) {
+  // The M-step from a table of responsibilities or from sums of clusters, and the pass at its result.
+  template <class Start>
+  void begin(const Start& start) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity, ahead_ = kInfinity;
-    m_step_.begin(responsibilities, now_, moments_);
+    m_step_.begin(start, now_, moments_);
     if (m_step_.maximize(now_, moments_, now_.axes, now_)) pass();
     if (!std::isfinite(objective_)) fail();
   }
 
   // Iterates until the estimated remaining gain is below the tolerance, or up to this number of passes since the start.
-  // A run whose optimum is estimated below the target, in units of the objective, ends early.
+  // A run that needs much more than the gain of the last passes to reach the target ends early.
   void climb(std::int64_t most_passes, double target) {
     extrapolation_.clear();
     double last_gain = kInfinity;
     bool near = false, slow = false;
+    double earlier[kLap];
+    std::fill(earlier, earlier + kLap, -kInfinity);
+    const std::int64_t since = n_passes_;
     int still = 0;
     while (std::isfinite(objective_) && n_passes_ < most_passes) {
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and without constraints.
       const bool is_far =
           proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
+      double& before = earlier[n_passes_ % kLap];
+      if (n_passes_ >= since + kLap && target - objective_ > kPatience * (objective_ - before)) break;
+      before = objective_;
       if (is_far) {
         near = false;
       } else {
@@ -92,17 +99,16 @@ class EmRun : private Dimensions {
         const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
         const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
         const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+        ahead_ = ahead;
         if (is_rounding || (ahead < m_.nats && near)) break;
         near = ahead < m_.nats;
-        ahead_ = ahead;
-        if (objective_ + kHope * ahead < target) break;
         slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kFewStepsLeft));
         last_gain = gain;
       }
       const double objective = objective_, log_likelihood = log_likelihood_, entropy = entropy_;
       const double rounding = kRounding * std::abs(objective);
       if (!proposes || !take_proposal()) {
-        if (n_passes_ >= m_.max_iter) break;
+        if (n_passes_ >= most_passes) break;
         if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
         std::swap(now_, next_);
         pass();
@@ -112,6 +118,7 @@ class EmRun : private Dimensions {
       if (std::isfinite(objective_) && objective_ < objective - rounding) {
         std::swap(now_, next_);
         objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
+        ahead_ = kInfinity;  // the moments are those of the refused step
         break;
       }
       still = objective_ > objective + rounding ? 0 : still + 1;

@@ -85,6 +85,31 @@ class MStep : private Dimensions {
     }
   }
 
+  // The same from sums of clusters.
+  void begin(const ClusterSums& clusters, Parameters& at, Moments& sums) {
+    structure_.forget();
+    at.axes.clear();
+    at.means = clusters.means, sums.counts = clusters.counts;
+    std::fill(at.roots.begin(), at.roots.end(), 0.0);
+    std::fill(sums.shifts.begin(), sums.shifts.end(), 0.0);
+    std::fill(sums.scatter.begin(), sums.scatter.end(), 0.0);
+    for (int c = 0; c < n_roots(); ++c) {
+      double* root = at.roots.data() + c * each();
+      for (int j = 0; j < d_; ++j) root[diagonal(j)] = 1.0;
+    }
+    for (int c = 0; c < k_; ++c) {
+      const double* own = clusters.scatter.data() + static_cast<std::size_t>(c) * d_ * d_;
+      double* scatter = sums.scatter.data() + place_of(c);
+      for (int i = 0; i < d_; ++i) {
+        if (is_triangular()) {
+          for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += own[i * d_ + j];
+        } else {
+          scatter[diagonal(i)] += own[i * d_ + i];
+        }
+      }
+    }
+  }
+
   double weight_of(std::size_t n) const { return m_.row_weights ? m_.row_weights[n] : 1.0; }
 
   // The M-step: from sums about the means and in the whitened units of `at` to the next parameters. `to` may be `at`.

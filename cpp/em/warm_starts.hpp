@@ -11,44 +11,32 @@
 
 namespace gaussmix {
 
-// An optimum of a model on the rows of a search.
+// An optimum of a model on the rows of a search, and the sums over its soft clusters, from which other models start.
 struct Optimum {
   Model model;
   int k, d;
   RunState state;
+  ClusterSums sums;
   bool is_sound = false;
 };
 
 // Sets factors, determinants and offsets from weights and roots.
 void complete(const Dimensions& dimensions, Parameters& p);
 
-// Makes tables (n, k) of the responsibilities of the rows of a problem.
-class WarmStarts {
- public:
-  explicit WarmStarts(const Problem& problem) : m_(problem) {}
+// The sums over the soft clusters at the parameters of an optimum.
+ClusterSums sums_at(const Problem& problem, const Optimum& optimum);
 
-  // The responsibilities at an optimum with as many components.
-  void same(const Optimum& optimum, double* table) const;
-  // One row per label.
-  void partition(const std::int64_t* labels, double* table) const;
-  // The components of an optimum with one component less, the one at `component` split at its mean, across the
-  // direction of its greatest variance. With a small share the halves are almost equal.
-  void split(const Optimum& fewer, int component, double share, double* table);
-  // The components of an optimum with one component more, two of them merged.
-  void merge(const Optimum& more, int first, int second, double* table);
+// The sums over the clusters of a partition of the rows into k clusters, and whether two are equal.
+ClusterSums sums_of_partition(const Problem& problem, const std::int64_t* labels);
+bool are_equal(const ClusterSums& a, const ClusterSums& b);
 
-  // The components to split: the heaviest first.
-  static std::vector<int> splits(const Optimum& fewer, int most);
-  // The pairs to merge: those that cost the least log-likelihood first (Python: AbstractCovariance.merge_costs).
-  std::vector<std::pair<int, int>> merges(const Optimum& more, int most) const;
+// Starts in which one component of an optimum is split in two, at its mean and across the direction of its greatest
+// variance: the heaviest components, one after the other. With a small share of each row that goes to its own half, the
+// halves are almost equal.
+std::vector<ClusterSums> split(const Problem& problem, const Optimum& fewer, double share, int most);
 
- private:
-  void score(const Optimum& optimum, double* table) const;
-  double weight_of(std::size_t n) const { return m_.row_weights ? m_.row_weights[n] : 1.0; }
-
-  const Problem& m_;
-  std::vector<double> other_;        // a table with another number of components
-  const Optimum* scored_ = nullptr;  // whose responsibilities it has
-};
+// Starts in which two components of an optimum are merged: the pairs that cost the least log-likelihood first (Python:
+// AbstractCovariance.merge_costs).
+std::vector<ClusterSums> merge(const Optimum& more, int most);
 
 }  // namespace gaussmix

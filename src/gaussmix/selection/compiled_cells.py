@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,6 +100,28 @@ class CompiledPoint:
         return Moments(form, counts, shifts, scatter, log_likelihood, self.compiled.entropy, weight)
 
 
+class _Step(NamedTuple):
+    """The M-step of a model in the units of the search.
+
+    Attributes
+    ----------
+    scatter : (d, d) array
+        Pseudo-scatter of each component.
+    pseudo_rows, ridge : float
+        Pseudo-rows of each component, and the ridge.
+    root : (d, d) array
+        Lower root of the covariance within clusters.
+    log_volume : float
+        Difference of an objective in these units and in those of the data.
+    """
+
+    scatter: FloatArray
+    pseudo_rows: float
+    ridge: float
+    root: FloatArray
+    log_volume: float
+
+
 class CompiledCells:
     """Searches models in compiled code.
 
@@ -110,6 +133,7 @@ class CompiledCells:
 
     def __init__(self, data: SearchData) -> None:
         self._data, rows = data, data.rows
+        self._steps: dict[ModelSpec, _Step] = {}
         center, exponent = center_and_scale(rows.values)
         self._units = Units(center, exponent)
         self._centered = np.ascontiguousarray(np.ldexp(rows.values - center, -exponent))
@@ -156,6 +180,7 @@ class CompiledCells:
             np.ldexp(mixture.means - self._units.center, -exponent),
             np.ldexp(mixture.covariance.roots, -exponent),
         )
+        self._search.complete(self._compiled(Request(spec, LocalOptima())), compiled)
         point = CompiledPoint(spec, compiled, self._units)
         return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
 
@@ -190,31 +215,39 @@ class CompiledCells:
         return fit
 
     def _optimum(self, spec: ModelSpec, compiled: _native.Optimum, origin: str) -> LocalOptimum:
-        point, total = CompiledPoint(spec, compiled, self._units), self._data.rows.total
-        pseudo = pseudo_moments(self._data.update_for_batch(spec), spec.structure, spec.n_components, len(self._units.center))[1]
-        log_volume = self._units.log_volume
-        objective = compiled.objective - (total + spec.n_components * pseudo) * log_volume
-        log_likelihood = compiled.log_likelihood - total * log_volume
+        objective = compiled.objective - self._step(spec).log_volume
+        log_likelihood = compiled.log_likelihood - self._data.rows.total * self._units.log_volume
+        point = CompiledPoint(spec, compiled, self._units)
         return LocalOptimum(point, objective, log_likelihood, compiled.is_sound, origin)
 
+    def _step(self, spec: ModelSpec) -> "_Step":
+        if spec not in self._steps:
+            update, exponent = self._data.update_for_batch(spec), self._units.exponent
+            scatter, pseudo_rows = pseudo_moments(update, spec.structure, spec.n_components, len(self._units.center))
+            self._steps[spec] = _Step(
+                np.ldexp(scatter, -2 * exponent),
+                pseudo_rows,
+                math.ldexp(update.ridge, -2 * exponent),
+                np.ldexp(self._data.root_within(spec.n_components, spec.structure.form), -exponent),
+                (self._data.rows.total + spec.n_components * pseudo_rows) * self._units.log_volume,
+            )
+        return self._steps[spec]
+
     def _compiled(self, request: Request) -> _native.CellRequest:
-        spec, exponent = request.spec, self._units.exponent
-        update, d = self._data.update_for_batch(spec), len(self._units.center)
-        scatter, pseudo_rows = pseudo_moments(update, spec.structure, spec.n_components, d)
-        log_volume = (self._data.rows.total + spec.n_components * pseudo_rows) * self._units.log_volume
+        step = self._step(request.spec)
         highest, sound = request.optima.highest, request.optima.highest_sound
         return _native.CellRequest(
-            spec.structure.letters,
-            np.ldexp(scatter, -2 * exponent),
-            pseudo_rows,
-            math.ldexp(update.ridge, -2 * exponent),
-            np.ldexp(self._data.root_within(spec.n_components, spec.structure.form), -exponent),
+            request.spec.structure.letters,
+            step.scatter,
+            step.pseudo_rows,
+            step.ridge,
+            step.root,
             [optimum.point.compiled for optimum in request.same],
             request.fewer and request.fewer.point.compiled,
             request.more and request.more.point.compiled,
             request.share,
-            -math.inf if sound is None else sound.objective + log_volume,
-            -math.inf if highest is None else highest.objective + log_volume,
+            -math.inf if sound is None else sound.objective + step.log_volume,
+            -math.inf if highest is None else highest.objective + step.log_volume,
         )
 
     def _origin(self, request: Request, kind: int, position: int) -> str:

@@ -51,6 +51,7 @@ class GridSweep:
     ) -> None:
         self._searcher, self._deadline, self._step = searcher, deadline, step
         self._known = known
+        self._special_cases: dict[ModelSpec, list[ModelSpec]] = {}
         names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
         structures = from_simple_to_rich(names)
         self._names = [names[structure] for structure in structures]
@@ -105,12 +106,14 @@ class GridSweep:
 
     def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
         """Return all special cases of a model, with as many components or fewer."""
-        submodels = self._submodels[spec.covariance_type]
-        return [
-            other
-            for other in self.models
-            if other != spec and other.n_components <= spec.n_components and other.covariance_type in submodels
-        ]
+        if spec not in self._special_cases:
+            submodels = self._submodels[spec.covariance_type]
+            self._special_cases[spec] = [
+                other
+                for other in self.models
+                if other.covariance_type in submodels and other.n_components <= spec.n_components and other != spec
+            ]
+        return self._special_cases[spec]
 
     def _fit_from_special_cases(self, spec: ModelSpec, selected: Mapping[ModelSpec, LocalOptimum]) -> None:
         size, name = spec
@@ -129,11 +132,13 @@ class GridSweep:
 
     def _from_more(self, spec: ModelSpec) -> Request:
         more = self._preferred(ModelSpec(spec.n_components + 1, spec.covariance_type))
-        return Request(spec, self._optima_of(spec), self._others(spec), more=more)
+        return Request(spec, self._optima_of(spec), more=more)
 
     def _others(self, spec: ModelSpec) -> list[LocalOptimum]:
-        """Return the preferred optima of the other models with as many components."""
-        others = [name for name in self._names if name != spec.covariance_type]
+        """Return the preferred optima of the nearest special cases, and of models of which this one is the nearest."""
+        name = spec.covariance_type
+        richer = [other for other in self._names if name in self._nearest_submodels[other]]
+        others = [*self._nearest_submodels[name], *richer]
         optima = [self._preferred(ModelSpec(spec.n_components, name)) for name in others]
         return [optimum for optimum in optima if optimum is not None]
 
