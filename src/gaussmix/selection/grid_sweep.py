@@ -16,6 +16,8 @@ from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest
 from gaussmix.selection.optima import CellSearcher, LocalOptima, LocalOptimum, Request
 from gaussmix.selection.warm_starts import NUDGE
 
+_ROUNDS = 3  # of starts from models with as many components
+
 
 class GridSweep:
     """Search for the optima of all models of a table.
@@ -51,6 +53,7 @@ class GridSweep:
     ) -> None:
         self._searcher, self._deadline, self._step = searcher, deadline, step
         self._known = known
+        self._tried: dict[ModelSpec, set[LocalOptimum]] = {}
         self._special_cases: dict[ModelSpec, list[ModelSpec]] = {}
         names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
         structures = from_simple_to_rich(names)
@@ -69,19 +72,17 @@ class GridSweep:
     def run(self) -> None:
         """Sweep from few components to many, and back."""
         sizes = sorted({spec.n_components for spec in self._wanted})
+        rows = {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
         for size in sizes:
-            row = [spec for spec in self._wanted if spec.n_components == size]
-            started = [self._from_fewer(spec) for spec in row]
-            if not self._search(started):
+            if not self._search([self._from_fewer(spec) for spec in rows[size]]):
                 return
-            if size > 1:
-                self._search([self._from_others(spec) for spec in row])
-            self._report(row)
+            self._share(rows[size])
+            self._report(rows[size])
         for size in reversed(sizes):
-            row = [spec for spec in self._wanted if spec.n_components == size]
-            if size > 1 and not self._search([self._from_more(spec) for spec in row]):
+            if not self._search([request for spec in rows[size] if (request := self._from_more(spec)).more]):
                 return
-            self._report(row)
+            self._share(rows[size])
+            self._report(rows[size])
 
     def select_optima(self) -> dict[ModelSpec, LocalOptimum]:
         """Select an optimum for each searched model.
@@ -127,20 +128,27 @@ class GridSweep:
         fewer = self._preferred(ModelSpec(spec.n_components - 1, spec.covariance_type))
         return Request(spec, self._optima_of(spec), fewer=fewer, uses_partitions=True)
 
-    def _from_others(self, spec: ModelSpec) -> Request:
-        return Request(spec, self._optima_of(spec), self._others(spec))
+    def _share(self, row: list[ModelSpec]) -> None:
+        """Start models with as many components from each other, as long as there are optima that were not tried."""
+        for _ in range(_ROUNDS if row[0].n_components > 1 else 0):
+            requests = [Request(spec, self._optima_of(spec), self._untried(spec)) for spec in row]
+            requests = [request for request in requests if request.same]
+            if not requests or not self._search(requests):
+                return
 
     def _from_more(self, spec: ModelSpec) -> Request:
         more = self._preferred(ModelSpec(spec.n_components + 1, spec.covariance_type))
         return Request(spec, self._optima_of(spec), more=more)
 
-    def _others(self, spec: ModelSpec) -> list[LocalOptimum]:
-        """Return the preferred optima of the nearest special cases, and of models of which this one is the nearest."""
-        name = spec.covariance_type
+    def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
+        """Return optima of the nearest special cases, and of models of which this one is the nearest special case."""
+        size, name = spec
         richer = [other for other in self._names if name in self._nearest_submodels[other]]
-        others = [*self._nearest_submodels[name], *richer]
-        optima = [self._preferred(ModelSpec(spec.n_components, name)) for name in others]
-        return [optimum for optimum in optima if optimum is not None]
+        optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]
+        tried = self._tried.setdefault(spec, set())
+        untried = [optimum for optimum in optima if optimum is not None and optimum not in tried]
+        tried.update(untried)
+        return untried
 
     def _optima_of(self, spec: ModelSpec) -> LocalOptima:
         return self.optima.get(spec, LocalOptima())
@@ -152,6 +160,8 @@ class GridSweep:
         """Search models; return False if the deadline has passed."""
         if time.perf_counter() > self._deadline:
             return False
+        if not requests:
+            return True
         done = self._searcher.search(requests, self._deadline)
         for request, is_done in zip(requests, done, strict=True):
             if is_done or request.optima.preferred is not None:
