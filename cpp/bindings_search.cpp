@@ -260,9 +260,21 @@ void merge_tree(const In& rows, const std::optional<In>& weights, bool free, dou
                        labels.data());
 }
 
+bool common_volumes(const In& counts, const In& covariances, double tolerance, const Out& volumes) {
+  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
+  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
+  sized(covariances, k * d * d, "covariances"), sized(counts, k, "counts"), sized(volumes, k, "volumes");
+  const gaussmix::Released released;
+  std::vector<double> room(3 * d * d);
+  return gaussmix::find_volumes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(), tolerance,
+                                volumes.data(), room.data());
+}
+
 }  // namespace
 
 void bind_search(nb::module_& module) {
+  module.def("common_volumes", &common_volumes, "counts"_a, "covariances"_a, "tolerance"_a, "volumes"_a.noconvert(),
+             "Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp).");
   module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
   module.def("k_means", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
              "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");

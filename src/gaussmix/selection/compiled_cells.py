@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import center_and_scale, pseudo_moments
-from gaussmix.fitting.em import Fit, Record
+from gaussmix.fitting.em import Fit
 from gaussmix.fitting.stopping import Stop
 from gaussmix.selection.model_names import ModelSpec, as_origin
 from gaussmix.selection.optima import LocalOptima, LocalOptimum, Request
@@ -199,20 +199,8 @@ class CompiledCells:
         """Return an optimum as the result of a run."""
         point = optimum.point
         moments = point.moments(self._data.rows.total)
-        mean = moments.log_likelihood / moments.weight
-        n_passes, remaining = point.compiled.n_passes, point.compiled.ahead
-        fit = Fit(
-            point.mixture,
-            moments,
-            optimum.objective,
-            (Record(mean, math.nan, 0.0),),
-            n_passes,
-            math.nan,
-            Stop.AT_OPTIMUM,
-            Stop.AT_OPTIMUM.sentence(n_passes - 1, remaining=remaining),
-            None,
-        )
-        return fit
+        start = Fit.of_start(point.mixture, moments, optimum.objective)
+        return replace(start, n_passes=point.compiled.n_passes).stopped_by(Stop.AT_OPTIMUM, point.compiled.ahead)
 
     def _optimum(self, spec: ModelSpec, compiled: _native.Optimum, origin: str) -> LocalOptimum:
         objective = compiled.objective - self._step(spec).log_volume

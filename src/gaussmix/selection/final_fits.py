@@ -142,7 +142,11 @@ class FinalFits:
 
     def _unchanged(self, spec: ModelSpec, below: FinalFit) -> FinalFit:
         """Return the fit of a special case as a fit of a richer model."""
-        return self._examined(spec, self._run(spec, _as_model(below, spec), 0), below.name)
+        mixture = _as_model(below, spec)
+        moments = self._engine.accumulate(mixture.whitened())
+        objective = moments.log_likelihood + self._data.update(spec).log_prior(mixture)
+        fit = Fit.of_start(mixture, moments, objective)
+        return self._examined(spec, fit, below.name)
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
         """Run plain EM, or accelerated EM to continue an earlier run."""
