@@ -14,6 +14,8 @@ constexpr double kSame = 1e-2;  // nats: closer optima count as equal
 constexpr int kSplits = 8, kMerges = 6;
 constexpr std::size_t kContenders = 10;  // starts that go on after the first pass
 constexpr int kShort = 3;                // passes after which contenders that have met count once
+constexpr int kUnsound = 3;              // contenders with an unsound component that go on, if there is no sound optimum
+constexpr int kTrial = 30;               // passes within which they have to become sound
 
 struct Entrant {
   StartKind kind;
@@ -91,13 +93,19 @@ class CellSearch {
     entrants_ = std::move(kept);
   }
 
-  // Runs each to convergence, as long as it may pass the best sound optimum.
+  // Runs each to convergence, as long as it may pass the best sound optimum. Sound contenders come first.
   void finish() {
     double sound = task_.highest_sound, highest = task_.highest;
     Found best_sound{}, best{};
+    int unsound = 0;
     for (Entrant& entrant : entrants_) {
       if (stops_()) break;
-      climb(entrant, m_.max_iter, sound + kSame);
+      if (!entrant.is_sound) {
+        if (++unsound > kUnsound) break;
+        climb(entrant, kTrial, sound + kSame);
+        entrant.is_sound = std::isfinite(entrant.state.objective) && examine(entrant);
+      }
+      if (entrant.is_sound) climb(entrant, m_.max_iter, sound + kSame);
       const double objective = entrant.state.objective;
       if (!std::isfinite(objective) || !(objective > sound + kSame)) continue;
       entrant.is_sound = examine(entrant);

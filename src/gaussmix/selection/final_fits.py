@@ -116,12 +116,12 @@ class FinalFits:
     def fit(self, spec: ModelSpec, optimum: LocalOptimum | None) -> None:
         """Fit a model from an optimum; its special cases must have been fitted before.
 
-        The optimum is None if covariances became singular from every start. The highest sound special case is then used
-        in its place.
+        The optimum is None if covariances became singular from every start. If there is none, or it is not sound, the
+        highest sound special case is used in its place.
         """
         began = time.perf_counter()
         below = self._highest_special_case(spec)
-        if optimum is None:
+        if optimum is None or (below is not None and not optimum.is_sound):
             if below is not None:
                 self.fits[spec] = self._unchanged(spec, below)
                 self.seconds[spec] = time.perf_counter() - began

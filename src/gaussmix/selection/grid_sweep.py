@@ -141,12 +141,12 @@ class GridSweep:
         return Request(spec, self._optima_of(spec), more=more)
 
     def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
-        """Return optima of the nearest special cases, and of models of which this one is the nearest special case."""
+        """Return new sound optima of the nearest special cases, and of models whose nearest special case this one is."""
         size, name = spec
         richer = [other for other in self._names if name in self._nearest_submodels[other]]
         optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]
         tried = self._tried.setdefault(spec, set())
-        untried = [optimum for optimum in optima if optimum is not None and optimum not in tried]
+        untried = [optimum for optimum in optima if optimum and optimum.is_sound and optimum not in tried]
         tried.update(untried)
         return untried
 
