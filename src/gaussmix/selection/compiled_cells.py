@@ -14,8 +14,9 @@ import gaussmix.core._native as _native
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import center_and_scale, pseudo_moments
+from gaussmix.fitting.batch import BatchSettings, center_and_scale, pseudo_moments
 from gaussmix.fitting.em import Fit
+from gaussmix.fitting.sequential_batch import fit_em_one_by_one
 from gaussmix.fitting.stopping import Stop
 from gaussmix.selection.model_names import ModelSpec, as_origin
 from gaussmix.selection.optima import LocalOptima, LocalOptimum, Request
@@ -169,7 +170,19 @@ class CompiledCells:
             request.optima.seconds += seconds
             for compiled, kind, position in finds:
                 request.optima.add(self._optimum(request.spec, compiled, self._origin(request, kind, position)))
+            if size == 1 and request.optima.highest is None:
+                self._fit_one(request)
         return [is_done for is_done, _, _ in results]
+
+    def _fit_one(self, request: Request) -> None:
+        """Fit one component in Python: it has a fit even where compiled runs find it singular."""
+        spec, rows = request.spec, self._data.rows
+        update, table = self._data.update_for_batch(spec), np.ones((1, rows.n_rows, 1))
+        fit = fit_em_one_by_one(rows, spec.structure, table, update, BatchSettings(_LONG, _NEAR))
+        if np.isfinite(fit.objectives[0]):
+            mixture = fit.mixture(0)
+            is_sound = not self._data.examine(mixture, mixture.weights * rows.total, rows.total).n_unsound
+            request.optima.add(self.known(spec, mixture, float(fit.log_likelihoods[0]), is_sound=is_sound))
 
     def known(self, spec: ModelSpec, mixture: Mixture, log_likelihood: float, *, is_sound: bool) -> LocalOptimum:
         """Return the optimum of a model that is not searched."""
@@ -184,23 +197,27 @@ class CompiledCells:
         point = CompiledPoint(spec, compiled, self._units)
         return LocalOptimum(point, log_likelihood, log_likelihood, is_sound, as_origin(spec, mixture.n_features))
 
-    def refined(self, spec: ModelSpec, optimum: LocalOptimum) -> LocalOptimum:
-        """Return the optimum after a run with a smaller tolerance."""
-        request = Request(spec, LocalOptima())
-        compiled = self._search.refine(self._compiled(request), optimum.point.compiled, _LONG, _NEARER)
-        return self._optimum(spec, compiled, optimum.origin)
+    def final_fit(self, spec: ModelSpec, optimum: LocalOptimum) -> tuple[Fit, bool] | None:
+        """Continue the run of an optimum with a smaller tolerance.
 
-    @staticmethod
-    def is_near(optimum: LocalOptimum) -> bool:
-        """Return whether the estimated distance from the optimum is below the smaller tolerance."""
-        return optimum.point.compiled.ahead < _NEARER
-
-    def fit_of(self, optimum: LocalOptimum) -> Fit:
-        """Return an optimum as the result of a run."""
-        point = optimum.point
+        Returns
+        -------
+        fit : Fit
+            The result.
+        is_sound : bool
+            Whether no component is unsound; None in place of both if the run did not converge.
+        """
+        if optimum.point.compiled.n_passes == 0:  # not from a compiled search
+            return None
+        step = self._compiled(Request(spec, LocalOptima()))
+        compiled = self._search.refine(step, optimum.point.compiled, _LONG, _NEARER)
+        if not compiled.ahead < _NEARER:
+            return None
+        point = CompiledPoint(spec, compiled, self._units)
         moments = point.moments(self._data.rows.total)
-        start = Fit.of_start(point.mixture, moments, optimum.objective)
-        return replace(start, n_passes=point.compiled.n_passes).stopped_by(Stop.AT_OPTIMUM, point.compiled.ahead)
+        start = Fit.of_start(point.mixture, moments, compiled.objective - self._step(spec).log_volume)
+        fit = replace(start, n_passes=compiled.n_passes).stopped_by(Stop.AT_OPTIMUM, compiled.ahead)
+        return fit, compiled.is_sound
 
     def _optimum(self, spec: ModelSpec, compiled: _native.Optimum, origin: str) -> LocalOptimum:
         objective = compiled.objective - self._step(spec).log_volume

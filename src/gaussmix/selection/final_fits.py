@@ -168,16 +168,13 @@ class FinalFits:
         """Return the optimum of a compiled search of all rows as the final fit; None if it is not near enough."""
         if self._compiled is None:
             return None
-        refined = self._compiled.refined(spec, optimum)
-        if not self._compiled.is_near(refined):
+        found = self._compiled.final_fit(spec, optimum)
+        if found is None:
             return None
-        fit = self._compiled.fit_of(refined)
-        k = spec.n_components
-        if refined.is_sound:
-            return FinalFit(spec, fit, Soundness(*(np.zeros(k, dtype=np.bool_) for _ in range(5))), refined.origin)
-        return FinalFit(
-            spec, fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), refined.origin
-        )
+        fit, is_sound = found
+        if is_sound:
+            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), optimum.origin)
+        return self._examined(spec, fit, optimum.origin)
 
     def _examined(self, spec: ModelSpec, fit: Fit, origin: str) -> FinalFit:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
