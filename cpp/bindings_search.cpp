@@ -55,6 +55,8 @@ OptimumPointer make_optimum(const std::string& model, const In& weights, const I
   p.means.assign(means.data(), means.data() + means.size());
   p.roots.assign(r, r + at.size());
   gaussmix::complete(at, p);
+  made->state.moments = {std::vector<double>(made->k), std::vector<double>(p.means.size()),
+                         std::vector<double>(at.size())};
   return made;
 }
 

@@ -141,7 +141,7 @@ class GridSweep:
         return Request(spec, self._optima_of(spec), more=more)
 
     def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
-        """Return new sound optima of the nearest special cases, and of models whose nearest special case this one is."""
+        """Return new sound optima of the nearest special cases and of the models that have this one as theirs."""
         size, name = spec
         richer = [other for other in self._names if name in self._nearest_submodels[other]]
         optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]

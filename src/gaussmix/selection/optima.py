@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from gaussmix.core._native import Optimum
+import gaussmix.core._native as _native
 from gaussmix.core.mixture import Mixture
 from gaussmix.selection.model_names import ModelSpec, as_origin
 
@@ -31,7 +31,7 @@ class Point(Protocol):
         """The parameters as a mixture."""
 
     @property
-    def compiled(self) -> Optimum:
+    def compiled(self) -> _native.Optimum:
         """The parameters as compiled searches read them."""
 
 
@@ -93,9 +93,7 @@ class LocalOptima:
         """Replace the best optima by a new one if it is more than 0.01 nats higher."""
         if self.highest is None or optimum.objective > self.highest.objective + SAME:
             self.highest = optimum
-        if optimum.is_sound and (
-            self.highest_sound is None or optimum.objective > self.highest_sound.objective + SAME
-        ):
+        if optimum.is_sound and (self.highest_sound is None or optimum.objective > self.highest_sound.objective + SAME):
             self.highest_sound = optimum
 
     @property

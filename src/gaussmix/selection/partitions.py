@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 import gaussmix.core._native as _native
-
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray

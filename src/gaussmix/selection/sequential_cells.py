@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
+import gaussmix.core._native as _native
 from gaussmix.core.mixture import Mixture
 from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.sequential_batch import fit_em_one_by_one
@@ -16,7 +15,10 @@ from gaussmix.selection.optima import LocalOptimum, Request
 from gaussmix.selection.partitions import SearchData, Start
 from gaussmix.selection.warm_starts import merges, splits
 
-_LONG, _NEAR = 30, 1e-3  # most iterations of a run, and the estimated distance from the optimum at which it ends, in nats
+_LONG, _NEAR = (
+    30,
+    1e-3,
+)  # most iterations of a run, and the estimated distance from the optimum at which it ends, in nats
 _STARTS = 2  # of a first search; later ones have one
 
 
@@ -39,6 +41,11 @@ class MixturePoint:
     def n_features(self) -> int:
         """The number of features."""
         return self.mixture.n_features
+
+    @property
+    def compiled(self) -> _native.Optimum:
+        """Not there: compiled searches do not start from wide tables."""
+        raise NotImplementedError("wide tables are searched in Python")
 
 
 class SequentialCells:

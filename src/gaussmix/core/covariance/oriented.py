@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 import gaussmix.core._native as _native
-
 from gaussmix.core.covariance.axis_parallel import with_equal_volumes
 from gaussmix.core.covariance.common_axes import basis_along, common_axes, generic_axes, lengths_along
 from gaussmix.core.covariance.constrained import SETTLED, AbstractConstrained, common_shape
