@@ -14,8 +14,8 @@ constexpr double kSame = 1e-2;  // nats: closer optima count as equal
 constexpr int kSplits = 8, kMerges = 6;
 constexpr std::size_t kContenders = 10;  // starts that go on after the first pass
 constexpr int kShort = 3;                // passes after which contenders that have met count once
-constexpr int kUnsound = 3;              // contenders with an unsound component that go on, if there is no sound optimum
-constexpr int kTrial = 30;               // passes within which they have to become sound
+constexpr int kUnsound = 3;  // contenders with an unsound component that go on, if there is no sound optimum
+constexpr int kTrial = 30;   // passes within which they have to become sound
 
 struct Entrant {
   StartKind kind;

@@ -20,7 +20,7 @@ inline constexpr double kInner = 1e-10;            // relative change of volumes
 inline constexpr int kMostIterations = 500;        // of inner iterations
 inline constexpr double kAngle = 1e-6;             // tolerance of the rotation of common axes in an M-step
 inline constexpr int kSweeps = 4;                  // over the pairs of axes in an M-step, after the first one
-inline constexpr int kMostSweeps = 20;            // in the first one
+inline constexpr int kMostSweeps = 20;             // in the first one
 inline constexpr int kMostFeatures = kMostNarrow;  // of a batch; above it, threads share one pass
 
 // Stopping rule.

@@ -89,6 +89,7 @@ class MStep : private Dimensions {
   void begin(const ClusterSums& clusters, Parameters& at, Moments& sums) {
     structure_.forget();
     at.axes.clear();
+    if (has_common_axes(m_.model)) at.axes = clusters.axes;
     at.means = clusters.means, sums.counts = clusters.counts;
     std::fill(at.roots.begin(), at.roots.end(), 0.0);
     std::fill(sums.shifts.begin(), sums.shifts.end(), 0.0);

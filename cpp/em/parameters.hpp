@@ -26,6 +26,7 @@ struct Moments {
 // lower triangle.
 struct ClusterSums {
   std::vector<double> counts, means, scatter;  // (k,), (k, d), (k, d, d)
+  std::vector<double> axes;                    // (d, d) if they come from components with common axes
 };
 
 // The dimensions of both, and where the numbers of a component begin.

@@ -124,7 +124,7 @@ void put(ClusterSums& to, int c, int d, double count, const double* mean, const 
 
 ClusterSums empty_sums(int k, int d) {
   const std::size_t size = static_cast<std::size_t>(k) * d;
-  return {std::vector<double>(k), std::vector<double>(size), std::vector<double>(size * d)};
+  return {std::vector<double>(k), std::vector<double>(size), std::vector<double>(size * d), {}};
 }
 
 // Sums about any center to sums about the mean: (count, shift, scatter) of a half.
@@ -204,6 +204,7 @@ ClusterSums sums_at(const Problem& m, const Optimum& optimum) {
     color(root, scatter.data(), d, room.data(), colored.data());
     put(sums, c, d, count, mean.data(), colored.data());
   }
+  sums.axes = p.axes;
   return sums;
 }
 
@@ -296,6 +297,7 @@ std::vector<ClusterSums> split(const Problem& m, const Optimum& fewer, double sh
       }
     }
     ClusterSums start = empty_sums(k + 1, d);
+    start.axes = whole.axes;
     for (int c = 0; c < k; ++c) {
       put(start, c, d, whole.counts[c], whole.means.data() + c * d, whole.scatter.data() + c * size);
     }
@@ -325,6 +327,7 @@ std::vector<ClusterSums> merge(const Optimum& more, int most) {
   for (const auto& [cost, pair] : costs) {
     const auto [a, b] = pair;
     ClusterSums start = empty_sums(k - 1, d);
+    start.axes = from.axes;
     const double n = from.counts[a] + from.counts[b], share = n > 0 ? from.counts[a] / n : 0.5;
     const double *one = from.means.data() + a * d, *other = from.means.data() + b * d;
     for (int i = 0; i < d; ++i) {
