@@ -169,5 +169,6 @@ class GridSweep:
         return all(done)
 
     def _report(self, row: list[ModelSpec]) -> None:
-        for spec in row if self._step else ():
-            self._step(spec)
+        if self._step:
+            for spec in row:
+                self._step(spec)

@@ -106,8 +106,9 @@ def search_models(
             sweep.run()
         except KeyboardInterrupt:
             interrupted = True
-        is_final = is_all and data.rows.weights is None and isinstance(searcher, CompiledCells)
-        final = FinalFits(engine, data, sweep, before, deadline, searcher if is_final else None)
+        is_final = is_all and data.rows.weights is None
+        finished = searcher if is_final and isinstance(searcher, CompiledCells) else None
+        final = FinalFits(engine, data, sweep, before, deadline, finished)
         selected = sweep.select_optima()
         for spec in sweep.models:
             if spec in sweep.optima and spec not in before:
