@@ -224,7 +224,7 @@ class Search {
   int d_;
 };
 
-using Sizes = nb::ndarray<const int, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Sizes = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using LabelsOut = nb::ndarray<std::int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 gaussmix::Points points_of(const In& rows, const std::optional<In>& weights) {
@@ -257,8 +257,9 @@ void merge_tree(const In& rows, const std::optional<In>& weights, bool free, dou
     if (cells.data()[n] < 0) throw nb::value_error("cells must not be negative");
     n_cells = std::max(n_cells, static_cast<int>(cells.data()[n]) + 1);
   }
+  const std::vector<int> numbers(sizes.data(), sizes.data() + sizes.shape(0));
   const gaussmix::Released released;
-  gaussmix::merge_tree(points, free, pseudo, cells.data(), n_cells, sizes.data(), static_cast<int>(sizes.shape(0)),
+  gaussmix::merge_tree(points, free, pseudo, cells.data(), n_cells, numbers.data(), static_cast<int>(numbers.size()),
                        labels.data());
 }
 

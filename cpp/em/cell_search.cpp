@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "threads.hpp"
+
 namespace gaussmix {
 
 namespace {
@@ -132,23 +134,16 @@ class CellSearch {
 void search_cells(std::vector<CellTask>& tasks, int n_threads, const std::function<bool()>& stops) {
   std::atomic<bool> stopped{false};
   n_threads = static_cast<int>(std::clamp<std::size_t>(tasks.size(), 1, n_threads));
-#pragma omp parallel num_threads(n_threads)
-  {
-    bool asks = false;
-#pragma omp master
-    asks = true;
+  parallel_for(static_cast<std::int64_t>(tasks.size()), n_threads, [&](std::int64_t i, int thread) {
     const std::function<bool()> ends = [&] {
-      if (asks && !stopped && stops()) stopped = true;
+      if (thread == 0 && !stopped && stops()) stopped = true;
       return stopped.load();
     };
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(tasks.size()); ++i) {
-      if (ends()) continue;
-      const auto began = std::chrono::steady_clock::now();
-      CellSearch(tasks[i], ends).search();
-      tasks[i].seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    }
-  }
+    if (ends()) return;
+    const auto began = std::chrono::steady_clock::now();
+    CellSearch(tasks[i], ends).search();
+    tasks[i].seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  });
 }
 
 std::shared_ptr<Optimum> refine(const Problem& problem, const SoundnessReference& reference, const Optimum& optimum) {

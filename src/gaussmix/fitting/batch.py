@@ -12,6 +12,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, is_model
+from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
@@ -207,7 +208,8 @@ def pseudo_moments(
     if update.prior is None:
         return np.zeros((n_features, n_features)), 0.0
     shares = FORMS[structure.form].components_per_scatter(n_components)
-    return update.prior.root @ update.prior.root.T / shares, update.prior.strength / shares
+    root = dense_root(update.prior.root)
+    return root @ root.T / shares, update.prior.strength / shares
 
 
 def center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import gaussmix.core._native as _native
+from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
@@ -234,7 +235,7 @@ class CompiledCells:
                 np.ldexp(scatter, -2 * exponent),
                 pseudo_rows,
                 math.ldexp(update.ridge, -2 * exponent),
-                np.ldexp(self._data.root_within(spec.n_components, spec.structure.form), -exponent),
+                np.ldexp(dense_root(self._data.root_within(spec.n_components, spec.structure.form)), -exponent),
                 (self._data.rows.total + spec.n_components * pseudo_rows) * self._units.log_volume,
             )
         return self._steps[spec]

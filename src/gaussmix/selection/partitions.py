@@ -74,7 +74,7 @@ class SearchData:
         """Return clusters of all sizes, merged from small cells by two criteria in two kinds of units."""
         trees = {}
         n, d = self.rows.shape
-        sizes = np.array(sorted(self._sizes, reverse=True), dtype=np.intc)
+        sizes = np.array(sorted(self._sizes, reverse=True), dtype=np.int64)
         for units in _UNITS:
             rows = np.ascontiguousarray(self._samples[units].whitened)
             cells = np.arange(n)
