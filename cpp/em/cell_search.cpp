@@ -14,8 +14,9 @@ namespace {
 
 constexpr double kSame = 1e-2;  // nats: closer optima count as equal
 constexpr int kSplits = 8, kMerges = 6;
-constexpr std::size_t kContenders = 10;  // starts that go on after the first pass
-constexpr int kShort = 3;                // passes after which contenders that have met count once
+constexpr int kContenders = 4, kContendersPerFeature = 2;   // starts that go on after the first pass:
+constexpr int kLeastContenders = 10, kMostContenders = 16;  // this many at least, and at most
+constexpr int kShort = 3;                                   // passes after which contenders that have met count once
 constexpr int kUnsound = 3;  // contenders with an unsound component that go on, if there is no sound optimum
 constexpr int kTrial = 30;   // passes within which they have to become sound
 
@@ -29,7 +30,12 @@ struct Entrant {
 class CellSearch {
  public:
   CellSearch(CellTask& task, const std::function<bool()>& stops)
-      : task_(task), m_(task.problem), run_(m_), stops_(stops) {}
+      : task_(task),
+        m_(task.problem),
+        run_(m_),
+        stops_(stops),
+        contenders_(
+            std::clamp(kContenders + kContendersPerFeature * m_.n_features, kLeastContenders, kMostContenders)) {}
 
   void search() {
     begin_all();
@@ -77,10 +83,10 @@ class CellSearch {
     for (; place != entrants_.end() && place->state.objective >= objective; ++place) {
       if (place->state.objective - objective <= 1e-9 * std::abs(objective)) return;  // the same start
     }
-    if (place == entrants_.end() && entrants_.size() >= kContenders) return;
+    if (place == entrants_.end() && entrants_.size() >= contenders_) return;
     place = entrants_.insert(place, Entrant{kind, static_cast<int>(position), {}, false});
     run_.save(place->state);
-    if (entrants_.size() > kContenders) entrants_.pop_back();
+    if (entrants_.size() > contenders_) entrants_.pop_back();
   }
 
   // Sorts by objective, and keeps those that differ.
@@ -126,6 +132,7 @@ class CellSearch {
   const Problem& m_;
   EmRun run_;
   const std::function<bool()>& stops_;
+  const std::size_t contenders_;
   std::vector<Entrant> entrants_;  // the highest first
 };
 
