@@ -186,6 +186,37 @@ class MStep : private Dimensions {
     return factor(to);
   }
 
+  // Sets factors, determinants and offsets for given weights, means and roots. False if a deviation is below the
+  // rounding of its mean.
+  bool set_factors(Parameters& to) const {
+    for (int c = 0; c < n_roots(); ++c) {
+      const double* root = to.roots.data() + c * each();
+      double* factor = to.factors.data() + c * each();
+      double log_det = 0.0;
+      if (is_triangular()) {
+        invert_transposed(root, d_, factor);
+        for (int j = 0; j < d_; ++j) log_det -= std::log(root[j * d_ + j]);
+      } else {
+        for (std::size_t j = 0; j < each(); ++j) {
+          factor[j] = 1 / root[j];
+          log_det -= std::log(root[j]);
+        }
+        if (form_ == Form::spherical) log_det *= d_;
+      }
+      to.log_det[c] = log_det;
+    }
+    for (int c = 0; c < k_; ++c) {
+      if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
+      const double* root = root_of(to, c);
+      for (int j = 0; j < d_; ++j) {  // a deviation must exceed the rounding of its mean
+        const double pivot = root[diagonal(j)];
+        if (!(pivot > kSingular * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j])) return false;
+      }
+      to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
+    }
+    return true;
+  }
+
   double log_prior(const Parameters& p) const {
     if (!has_prior()) return 0.0;
     double sum = 0.0;
@@ -221,33 +252,17 @@ class MStep : private Dimensions {
   bool factor(Parameters& to) {
     for (int c = 0; c < n_roots(); ++c) {
       const double* variances = variances_.data() + c * each();
-      double *root = to.roots.data() + c * each(), *factor = to.factors.data() + c * each();
-      double log_det = 0.0;
+      double* root = to.roots.data() + c * each();
       if (is_triangular()) {
         if (!find_root(variances, d_, root)) return false;
-        invert_transposed(root, d_, factor);
-        for (int j = 0; j < d_; ++j) log_det -= std::log(root[j * d_ + j]);
-      } else {
-        for (std::size_t j = 0; j < each(); ++j) {
-          if (!(variances[j] > 0) || !std::isfinite(variances[j])) return false;
-          root[j] = std::sqrt(variances[j]);
-          factor[j] = 1 / root[j];
-          log_det -= std::log(root[j]);
-        }
-        if (form_ == Form::spherical) log_det *= d_;
+        continue;
       }
-      to.log_det[c] = log_det;
-    }
-    for (int c = 0; c < k_; ++c) {
-      if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
-      const double* root = root_of(to, c);
-      for (int j = 0; j < d_; ++j) {  // a deviation must exceed the rounding of its mean
-        const double pivot = root[diagonal(j)];
-        if (!(pivot > kSingular * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j])) return false;
+      for (std::size_t j = 0; j < each(); ++j) {
+        if (!(variances[j] > 0) || !std::isfinite(variances[j])) return false;
+        root[j] = std::sqrt(variances[j]);
       }
-      to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
     }
-    return true;
+    return set_factors(to);
   }
 
   // tr(pseudo_scatter P_k) with the precision P_k.

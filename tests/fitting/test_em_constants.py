@@ -88,7 +88,7 @@ COMPILED_ONLY = {
 PYTHON_ONLY = {
     (acceleration, "_LARGEST_HISTORY"): "Bounds the memory of large models: a batch has at most 96 features.",
     (em, "_ROUGH_GAIN"): "A batch has no rough passes.",
-    (stopping, "_MARGIN"): "Of races between long runs; those of a batch do not race, those of a search have patience.",
+    (stopping, "MARGIN"): "Of races between long runs: a compiled search passes it on; those of a batch do not race.",
     (m_step, "_LEAST"): "Avoids a division by the count zero: a batch ends a run with an empty component.",
     (m_step, "_LOSS"): "A batch ends a run that falls, and the final fit of a search is Python's.",
     (m_step, "_FLOOR"): "Repairs a collapsed component: a batch ends the run.",

@@ -11,7 +11,7 @@ from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.kmeans import k_means, nearest
+from gaussmix.fitting.kmeans import k_means_labels
 
 LLOYD_ITERATIONS = 10
 """Iterations of k-means; EM refines the result."""
@@ -53,6 +53,14 @@ class Sample:
     @cached_property
     def whitened(self) -> FloatArray:
         return whiten_by(self.rows.values - self.center, self.root)
+
+    @cached_property
+    def scaled(self) -> tuple[FloatArray, int]:
+        """The rows (n, d) about the center, divided by a power of two so that none exceeds one, and its exponent."""
+        centered = np.ascontiguousarray(self.rows.values - self.center, dtype=np.float64)
+        spread = float(np.abs(centered).max())
+        exponent = math.frexp(spread)[1] if 0 < spread < math.inf else 0
+        return np.ldexp(centered, -exponent), exponent
 
     @cached_property
     def engine(self) -> NativeEngine:
@@ -122,7 +130,7 @@ def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
 def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
     """Return labels (n,) of the rows of a sample, from k-means in ``coordinates`` (n, any)."""
     rows = data.rows.with_values(np.ascontiguousarray(coordinates))
-    return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
+    return k_means_labels(rows, n_components, rng, max_iter=LLOYD_ITERATIONS)
 
 
 def most_compact(

@@ -52,6 +52,7 @@ class FitSettings:
 def search_settings(
     *,
     n_starts: int,
+    all_starts: bool,
     tol: float | str,
     max_iter: int | str,
     acceleration: str,
@@ -64,6 +65,8 @@ def search_settings(
     ----------
     n_starts : int
         Number of starts.
+    all_starts : bool
+        Whether all of them run, even if the first ones agree.
     tol : float or "auto"
         Number for the tolerance of `MeanChange`; "auto" for `RemainingGain`.
     max_iter : int or "auto"
@@ -87,6 +90,7 @@ def search_settings(
         acceleration == "auto",
         deadline,
         watch,
+        all_starts,
     )
 
 

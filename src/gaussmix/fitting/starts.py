@@ -14,6 +14,7 @@ from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.agglomeration import merge_cells
+from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.kmeans import nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
@@ -117,6 +118,17 @@ def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
     """Return a start from the clusters of ``labels`` (n,)."""
+    plain = MaximumLikelihood()
+    if CompiledRows.can_hold(structure, data.rows.n_features, plain):
+        compiled = CompiledRows.of(data, structure, n_components, plain, data.root)
+        state = compiled.start(labels)
+        if state is not None:
+            return compiled.mixture_of(state)
+    return reference_start(data, labels, structure, n_components)
+
+
+def reference_start(data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int) -> Mixture:
+    """Return the start of `start_from_labels` without compiled code; clusters may be empty."""
     log_shares = np.full((len(labels), n_components), -np.inf)
     log_shares[np.arange(len(labels)), labels] = 0.0
     return _start_from(data, log_shares, structure)

@@ -85,7 +85,7 @@ class SearchData:
                     continue
                 labels = np.empty((len(sizes), n), dtype=np.int64)
                 pseudo = max(self._sizes) ** (-2 / d)
-                _native.merge_tree(rows, self.rows.weights, form == "full", pseudo, cells[None], sizes, labels)
+                _native.merge_tree_labels(rows, self.rows.weights, form == "full", pseudo, cells[None], sizes, labels)
                 trees[f"{name}, {units} units"] = dict(zip(sizes.tolist(), labels, strict=True))
         return trees
 
@@ -93,7 +93,7 @@ class SearchData:
         """Return the labels (tries, n) of runs of k-means."""
         labels = np.empty((tries, len(rows)), dtype=np.int64)
         uniform = self._rng.random((tries, 1 + (size - 1) * _native.tries_of(size)))
-        _native.k_means(np.ascontiguousarray(rows), self.rows.weights, size, iterations, uniform, labels)
+        _native.k_means_labels(np.ascontiguousarray(rows), self.rows.weights, size, iterations, uniform, labels)
         return labels
 
     def clusters(self, size: int) -> list[tuple[str, IntArray]]:

@@ -275,14 +275,15 @@ bool common_volumes(const In& counts, const In& covariances, double tolerance, c
 
 }  // namespace
 
-void bind_search(nb::module_& module) {
+void bind_cells(nb::module_& module) {
   module.def("common_volumes", &common_volumes, "counts"_a, "covariances"_a, "tolerance"_a, "volumes"_a.noconvert(),
              "Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp).");
   module.def("tries_of", &gaussmix::tries_of, "n_components"_a, "Return the numbers tried for a seed of k-means++.");
-  module.def("k_means", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
+  module.def("k_means_labels", &k_means, "rows"_a.noconvert(), "row_weights"_a.none(), "n_components"_a, "iterations"_a,
              "uniform"_a, "labels"_a.noconvert(), "Fill the labels of runs of k-means (cpp/em/partitions.hpp).");
-  module.def("merge_tree", &merge_tree, "rows"_a.noconvert(), "row_weights"_a.none(), "free"_a, "pseudo"_a, "cells"_a,
-             "sizes"_a, "labels"_a.noconvert(), "Fill the labels of clusters of several sizes, merged from cells.");
+  module.def("merge_tree_labels", &merge_tree, "rows"_a.noconvert(), "row_weights"_a.none(), "free"_a, "pseudo"_a,
+             "cells"_a, "sizes"_a, "labels"_a.noconvert(),
+             "Fill the labels of clusters of several sizes, merged from cells.");
   nb::class_<Optimum>(module, "Optimum", "An optimum of a model (cpp/em/warm_starts.hpp).")
       .def_static("make", &make_optimum, "model"_a, "weights"_a, "means"_a, "roots"_a,
                   "Make an optimum without moments.")
