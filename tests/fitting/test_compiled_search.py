@@ -21,6 +21,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search import MOST_PAIRS
 from gaussmix.fitting.starts import draw_starts, reference_start, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
@@ -148,13 +149,13 @@ def test_a_swap_moves_one_component_to_a_row():
 
 @every_table
 @pytest.mark.parametrize("letters", ["VVV", "EEE", "VVI", "VII", "VEV"])
-def test_the_whole_search_ends_where_that_in_python_does(name, letters):
+def test_the_whole_search_ends_where_that_in_python_does(name, letters, monkeypatch):
     rows, k = TABLES[name]
     for seed in range(2):
-        fits = [
-            GaussianMixture(k, covariance_type=letters, random_state=seed, callback=callback).fit(rows)
-            for callback in (None, lambda progress: None)
-        ]
+        fits = []
+        for most_pairs in (MOST_PAIRS, 0):
+            monkeypatch.setattr("gaussmix.fitting.search.MOST_PAIRS", most_pairs)
+            fits.append(GaussianMixture(k, covariance_type=letters, random_state=seed).fit(rows))
         values = [gm.lower_bound_ * len(rows) for gm in fits]
         assert values[0] >= values[1] - 1e-3
         assert fits[0].converged_
@@ -171,6 +172,25 @@ def test_same_bits_for_any_number_of_threads(letters):
     np.testing.assert_array_equal(*means)
 
 
+@every_table
+def test_a_callback_changes_nothing_and_hears_of_all_runs(name):
+    rows, k = TABLES[name]
+    seen = []
+    silent, watched = (
+        GaussianMixture(k, random_state=0, callback=callback).fit(rows) for callback in (None, seen.append)
+    )
+    np.testing.assert_array_equal(silent.means_, watched.means_)
+    np.testing.assert_array_equal(silent.covariances_, watched.covariances_)
+    assert watched.n_iter_ == silent.n_iter_
+    starts = [progress.start for progress in seen if progress.n_iter == 0]
+    assert starts == list(range(len(starts)))
+    assert len(starts) >= 4
+    assert seen[-1].log_likelihood == pytest.approx(watched.lower_bound_, rel=1e-9)
+    for before, progress in itertools.pairwise(seen):
+        if progress.n_iter == before.n_iter + 1 and progress.start == before.start:
+            assert progress.gain == pytest.approx(progress.log_likelihood - before.log_likelihood, abs=1e-9)
+
+
 def with_equal_rows(seed):
     rng = np.random.default_rng(seed)
     return read_only(np.concatenate([rng.normal(size=(60, 2)), np.repeat([[3.0, 3.0], [9.0, 1.0]], 15, axis=0)]))
@@ -179,12 +199,12 @@ def with_equal_rows(seed):
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning", "ignore::gaussmix.DegenerateDataWarning")
 @pytest.mark.parametrize("reg_covar", ["auto", 0.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_singular_components_are_left_to_python(reg_covar, seed):
+def test_singular_components_are_left_to_python(reg_covar, seed, monkeypatch):
     rows = with_equal_rows(seed)
-    fits = [
-        GaussianMixture(3, reg_covar=reg_covar, random_state=0, callback=callback).fit(rows)
-        for callback in (None, lambda progress: None)
-    ]
+    fits = []
+    for most_pairs in (MOST_PAIRS, 0):
+        monkeypatch.setattr("gaussmix.fitting.search.MOST_PAIRS", most_pairs)
+        fits.append(GaussianMixture(3, reg_covar=reg_covar, random_state=0).fit(rows))
     ours, reference = (gm.lower_bound_ * len(rows) for gm in fits)
     assert ours == pytest.approx(reference, abs=1e-3) or ours > reference
 

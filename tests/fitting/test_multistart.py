@@ -19,6 +19,7 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import Multistart, SearchSettings
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search import MOST_PAIRS
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import RemainingGain
 
@@ -238,17 +239,17 @@ def test_no_time_at_all_gives_a_valid_model_that_says_so(covariance_type, k):
     assert np.isfinite(gm.score_samples(rows)).all()
 
 
-@pytest.mark.parametrize(("callback", "ticks"), [(None, (3, 8, 12, 16)), (lambda progress: None, (3, 30, 60, 100))])
-def test_time_runs_out_during_the_search(callback, ticks, monkeypatch):
+@pytest.mark.parametrize(("most_pairs", "ticks"), [(MOST_PAIRS, (3, 8, 12, 16)), (0, (3, 30, 60, 100))])
+def test_time_runs_out_during_the_search(most_pairs, ticks, monkeypatch):
     rows, k, covariance_type, _ = OPTIMA["grid full"]
+    monkeypatch.setattr("gaussmix.fitting.search.MOST_PAIRS", most_pairs)
     reached = []
     for budget in ticks:
         clock = itertools.count()
-        monkeypatch.setattr("time.perf_counter", lambda clock=clock: float(next(clock)))
-        gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=budget, random_state=0, callback=callback)
-        with pytest.warns(ConvergenceWarning, match="time_budget"):
+        gm = GaussianMixture(k, covariance_type=covariance_type, time_budget=budget, random_state=0)
+        with monkeypatch.context() as patched, pytest.warns(ConvergenceWarning, match="time_budget"):
+            patched.setattr("time.perf_counter", lambda clock=clock: float(next(clock)))
             gm.fit(rows)
-        monkeypatch.undo()
         assert gm.stop_reason_.startswith("Stopped by time_budget")
         reached.append(log_likelihood(gm, rows))
         assert reached[-1] == pytest.approx(gm.score(rows) * len(rows), rel=1e-12)

@@ -1,9 +1,10 @@
 """The search in compiled code: the runs of `Multistart` by `CompiledRows`, for small tables.
 
 A compiled run fails at a singular covariance or an empty component. Then `SingularRunsError` is raised, and
-`Multistart` repeats the search, with repairs.
+`Multistart` repeats the search, with repairs. The callback hears of the iterations of a run when the run is over.
 """
 
+import collections
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
 from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
-from gaussmix.fitting.em import Fit, Record
+from gaussmix.fitting.em import Fit, Progress, Record
 from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, Start
 from gaussmix.fitting.split_merge import merge_costs, ranked_moves
 from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -112,7 +113,6 @@ class CompiledSearch(Multistart):
 
     def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
         states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
-        self.n_runs += len(states)
         return self._runs(states, self._limits(n_iter))
 
     def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
@@ -121,7 +121,6 @@ class CompiledSearch(Multistart):
     def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
         if rule is not None:
             return super().run(mixture, max_iter, rule=rule)
-        self.n_runs += 1
         limits = self._near(min(max_iter, self.settings.max_iter), self.near)
         return self._runs([self.rows.state_of(mixture)], limits)[0]
 
@@ -189,9 +188,24 @@ class CompiledSearch(Multistart):
             raise SingularRunsError
         runs: list[Run] = []
         for at, outcome in enumerate(outcomes):
-            runs.append(self._run_of(outcome, before[at] if before else None))
-            self.keep(runs[-1])
+            self.n_runs += before is None
+            run = self._run_of(outcome, before[at] if before else None)
+            progress = self._progress(run)
+            next(progress, None)
+            self.keep(run)
+            collections.deque(progress, maxlen=0)
+            runs.append(run)
         return runs
+
+    def _progress(self, run: CompiledRun) -> Iterator[None]:
+        """Call the callback at the start and for each iteration of a run; the run is over."""
+        if (watch := self.settings.watch) is None:
+            return
+        before, first = math.nan, run.before.n_iter if run.before else 0
+        for at, mean in enumerate(self.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()):
+            watch(Progress(max(self.n_runs - 1, 0), first + at, mean, mean - before if at else math.inf))
+            before = mean
+            yield
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
         rows, now = self.rows, time.perf_counter() - self.began

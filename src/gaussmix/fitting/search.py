@@ -33,7 +33,9 @@ from gaussmix.fitting.wide_starts import draw_wide_starts
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
-_MOST_PAIRS = 100_000  # rows times components that compiled code searches
+MOST_PAIRS = 100_000
+"""Maximum number of rows times components that are searched in compiled code."""
+
 _ENOUGH = 5  # times the rows that the parameters of a component need
 _STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
@@ -101,14 +103,14 @@ def find_optimum(
     except KeyboardInterrupt:
         if search.best is None:
             raise
-        if last.best is None:  # one pass over all rows
-            last.run(search.best.mixture, 0)
-        assert last.best is not None
-        best = with_fit(last.best, last.best.fit.stopped_by(Stop.INTERRUPTED))
+        reached = last.best
+        if reached is None:  # one pass over all rows
+            reached = replace(last, settings=replace(settings, watch=None)).run(search.best.mixture, 0)
+        best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
     best, found = _ordered(best), found or best
     highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
-    reached = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    return SearchResult.of(best.fit, update, best.soundness, reached, found.fit, highest)
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
 
 
 def _streams(seed: int) -> Iterator[np.random.Generator]:
@@ -120,8 +122,8 @@ def _streams(seed: int) -> Iterator[np.random.Generator]:
 def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
-    is_small = data.rows.n_rows * n_components <= _MOST_PAIRS and settings.max_iter >= LAST
-    if not is_small or settings.watch or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
+    if not is_small or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(
