@@ -310,6 +310,9 @@ nb::dict em_constants() {
 
 }  // namespace
 
+void bind_search(nb::module_& module);  // search_bindings.cpp
+void bind_cells(nb::module_& module);   // cell_bindings.cpp
+
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // what daemon threads hold when the process ends is no leak
   module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
@@ -360,6 +363,7 @@ NB_MODULE(_native, module) {
              "ended"_a.none().noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
+  bind_cells(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

@@ -34,6 +34,7 @@ struct Limits {
   double nats;
   bool accelerate, all_steps;
   double distance = 0.0;  // if positive, a run ends only when its point is estimated to be nearer to the optimum
+  double patience = 0.0;  // if positive, a run ends if its target is farther than this times the gain of kLap passes
 };
 
 // The log-likelihood of an iteration, and a lower bound on the gain of the next one (NaN if it is unknown).
@@ -82,18 +83,19 @@ class EmRun : private Dimensions {
     climb(m_.max_iter, -kInfinity);
   }
 
-  // The M-step from the table, and the pass at its result.
-  void begin(const double* responsibilities) {
+  // The M-step from a table of responsibilities or from sums of clusters, and the pass at its result.
+  template <class Start>
+  void begin(const Start& start) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity, ahead_ = kInfinity;
-    m_step_.begin(responsibilities, now_, moments_);
+    m_step_.begin(start, now_, moments_);
     if (m_step_.maximize(now_, moments_, now_.axes, now_)) pass();
     if (!std::isfinite(objective_)) fail();
   }
 
   // Iterates until the estimated remaining gain is below the tolerance, or up to this number of passes since the start.
-  // A run whose optimum is estimated below the target, in units of the objective, ends early.
-  void climb(std::int64_t most_passes, double target) {
-    climb(Limits{most_passes, target, kHope, m_.nats, m_.accelerate, false});
+  // A run that needs much more than the gain of the last passes to reach the target, an objective, ends early.
+  End climb(std::int64_t most_passes, double target) {
+    return climb(Limits{most_passes, target, kInfinity, m_.nats, m_.accelerate, false, 0.0, kPatience});
   }
   End climb(const Limits& limits, Watch* watch = nullptr) {
     trace_.clear();
@@ -102,12 +104,22 @@ class EmRun : private Dimensions {
     const bool by_distance = limits.distance > 0, by_gain = !limits.all_steps && !by_distance;
     bool near = false, slow = by_distance;
     int still = 0;
+    double earlier[kLap];
+    std::fill(earlier, earlier + kLap, -kInfinity);
+    const std::int64_t since = n_passes_;
     End end = End::limit;
     for (int step = 1; std::isfinite(objective_) && n_passes_ < limits.most_passes; ++step) {
       if (watch && watch->is_over()) {
         end = End::stopped;
         break;
       }
+      double& earliest = earlier[n_passes_ % kLap];
+      if (limits.patience > 0 && n_passes_ >= since + kLap &&
+          limits.target - objective_ > limits.patience * (objective_ - earliest)) {
+        end = End::abandoned;
+        break;
+      }
+      earliest = objective_;
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and without constraints.
       const double about = proposes ? 0.5 * extrapolation_.residual_square() : kInfinity;
@@ -125,11 +137,12 @@ class EmRun : private Dimensions {
           const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
           const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
           const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+          ahead_ = ahead;
           if (is_rounding || (ahead < limits.nats && near)) {
             end = End::optimum;
             break;
           }
-          near = ahead < limits.nats, ahead_ = ahead;
+          near = ahead < limits.nats;
           slow = slow ||
                  (limits.accelerate && step >= kPlain && !(steps_left(gain, last_gain, limits.nats) < kFewStepsLeft));
           last_gain = gain;

@@ -55,6 +55,7 @@ class MStep : private Dimensions {
     for (std::size_t n = 0; n < m_.n_rows; ++n) {
       for (int c = 0; c < k_; ++c) {
         const double r = weight_of(n) * responsibilities[n * k_ + c];
+        if (r < kNoShare) continue;
         sums.counts[c] += r;
         for (int j = 0; j < d_; ++j) at.means[c * d_ + j] += r * m_.rows[n * d_ + j];
       }
@@ -66,18 +67,45 @@ class MStep : private Dimensions {
     for (std::size_t n = 0; n < m_.n_rows; ++n) {
       for (int c = 0; c < k_; ++c) {
         const double r = weight_of(n) * responsibilities[n * k_ + c];
-        if (r == 0.0) continue;
+        if (r < kNoShare) continue;
         double* scatter = sums.scatter.data() + place_of(c);
         for (int j = 0; j < d_; ++j) {
           centered[j] = m_.rows[n * d_ + j] - at.means[c * d_ + j];
           sums.shifts[c * d_ + j] += r * centered[j];
         }
         for (int i = 0; i < d_; ++i) {
+          const double share = r * centered[i];
           if (is_triangular()) {
-            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += r * centered[i] * centered[j];
+            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += share * centered[j];
           } else {
-            scatter[form_ == Form::diagonal ? i : 0] += r * centered[i] * centered[i];
+            scatter[form_ == Form::diagonal ? i : 0] += share * centered[i];
           }
+        }
+      }
+    }
+  }
+
+  // The same from sums of clusters.
+  void begin(const ClusterSums& clusters, Parameters& at, Moments& sums) {
+    structure_.forget();
+    at.axes.clear();
+    if (has_common_axes(m_.model)) at.axes = clusters.axes;
+    at.means = clusters.means, sums.counts = clusters.counts;
+    std::fill(at.roots.begin(), at.roots.end(), 0.0);
+    std::fill(sums.shifts.begin(), sums.shifts.end(), 0.0);
+    std::fill(sums.scatter.begin(), sums.scatter.end(), 0.0);
+    for (int c = 0; c < n_roots(); ++c) {
+      double* root = at.roots.data() + c * each();
+      for (int j = 0; j < d_; ++j) root[diagonal(j)] = 1.0;
+    }
+    for (int c = 0; c < k_; ++c) {
+      const double* own = clusters.scatter.data() + static_cast<std::size_t>(c) * d_ * d_;
+      double* scatter = sums.scatter.data() + place_of(c);
+      for (int i = 0; i < d_; ++i) {
+        if (is_triangular()) {
+          for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += own[i * d_ + j];
+        } else {
+          scatter[diagonal(i)] += own[i * d_ + i];
         }
       }
     }

@@ -61,6 +61,23 @@ class Soundness:
     groups: BoolArray
     surplus: FloatArray
 
+    @classmethod
+    def of_sound(cls, n_components: int) -> "Soundness":
+        """Return the soundness of as many sound components.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        Soundness
+            None is unsound.
+        """
+        none = np.zeros(n_components, dtype=np.bool_)
+        return cls(none, none, none, none, none, np.zeros(n_components))
+
     @property
     def unsound(self) -> BoolArray:
         """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
