@@ -97,8 +97,10 @@ def draw_starts(
 def _in_own_units(data: Sample) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the rows about the center, the standardized rows, and the standardized column of least kurtosis."""
     centered = data.rows.values - data.center
-    standard = centered / np.sqrt(np.average(centered**2, axis=0, weights=data.rows.weights))
-    least = int(np.average(standard**4, axis=0, weights=data.rows.weights).argmin())
+    deviations = np.sqrt(np.average(centered**2, axis=0, weights=data.rows.weights))
+    standard = centered / np.where(deviations > 0, deviations, 1.0)
+    kurtosis = np.average(standard**4, axis=0, weights=data.rows.weights)
+    least = int(np.where(deviations > 0, kurtosis, np.inf).argmin())
     return centered, standard, standard[:, least : least + 1]
 
 

@@ -1,0 +1,145 @@
+"""Normal-Wishart distributions of the means and covariances of all components."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.covariance.triangular import root_from_precision
+from gaussmix.core.forms import FORMS
+from gaussmix.core.posterior.precisions import log_det_excess, log_gamma
+from gaussmix.core.typing import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class NormalWisharts:
+    """Independent normal-Wishart distributions, or gamma distributions of precisions, for all components.
+
+    Given its precision matrix P, a mean is normal with the covariance ``inverse(precision P)``.
+
+    Attributes
+    ----------
+    means : (k, d) array
+        Expected means.
+    mean_precision : (k,) array
+        Precision of each mean, in rows.
+    degrees : (k,) array, or (1,) for tied covariances
+        Degrees of freedom of each precision matrix.
+    covariance : AbstractCovariance
+        Inverses of the expected precision matrices: ``S / degrees``.
+    """
+
+    means: FloatArray
+    mean_precision: FloatArray
+    degrees: FloatArray
+    covariance: AbstractCovariance
+
+    @property
+    def n_features(self) -> int:
+        """The number of features."""
+        return self.means.shape[1]
+
+    def expected_log_det(self) -> FloatArray:
+        """Return the expected log determinant (k,) of each precision matrix."""
+        return self._log_det(log_det_excess(self.covariance.form, self.degrees, self.n_features))
+
+    def expected_log_det_of_wishart(self) -> FloatArray:
+        """Return the same (k,) as if all forms had Wishart distributions, which is what scikit-learn uses."""
+        degrees = self.degrees / self.components_per_matrix
+        return self._log_det(log_det_excess("full", degrees, self.n_features), degrees)
+
+    def _log_det(self, excess: FloatArray, degrees: FloatArray | None = None) -> FloatArray:
+        degrees = self.degrees if degrees is None else degrees
+        return np.asarray(excess + self.n_features * np.log(2 / degrees) + 2 * self.covariance.log_det())
+
+    @property
+    def components_per_matrix(self) -> int:
+        """The number of components that share a precision matrix."""
+        return FORMS[self.covariance.form].components_per_scatter(len(self.means))
+
+    def divergence(self, other: "NormalWisharts") -> float:
+        """Return the Kullback-Leibler divergence from another distribution to this one.
+
+        Parameters
+        ----------
+        other : NormalWisharts
+            Distributions of as many components in the same form.
+
+        Returns
+        -------
+        float
+            ``E log(density / other density)`` under this distribution, in nats.
+        """
+        form, d = self.covariance.form, self.n_features
+        own, their = self.degrees, other.degrees
+        n_matrices = len(own)
+        log_dets = (2 * (other.covariance.log_det() - self.covariance.log_det()))[:n_matrices]
+        nothing = np.zeros((n_matrices, d))
+        scatter = FORMS[form].expected_scatter(their, d)
+        units = other.covariance.roots, self.covariance.factors()
+        trace = FORMS[form].trace(FORMS[form].moved(their, nothing, scatter, *units, nothing)[1])
+        matrices = (
+            0.5 * (own - their) * log_det_excess(form, own, d)
+            - log_gamma(form, own, d)
+            + log_gamma(form, their, d)
+            + 0.5 * their * (d * np.log(own / their) + log_dets)
+        )
+        ratio = other.mean_precision / self.mean_precision
+        apart = (self.covariance.whiten_each(self.means - other.means) ** 2).sum(axis=1)
+        means = d * (ratio - 1 - np.log(ratio)) + other.mean_precision * apart
+        return float(matrices.sum() + 0.5 * (trace - d * own.sum()) + 0.5 * means.sum())
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, list[AbstractCovariance]]:
+        """Draw means and covariances.
+
+        Parameters
+        ----------
+        n : int
+            Number of draws.
+        rng : Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        means : (n, k, d) array
+            Means of each draw.
+        covariances : list of AbstractCovariance
+            Covariances of each draw.
+        """
+        k, d = self.means.shape
+        means, covariances = np.empty((n, k, d)), []
+        for draw in range(n):
+            covariance = self._draw_covariance(rng)
+            noise = rng.standard_normal((k, d)) / np.sqrt(self.mean_precision)[:, None]
+            means[draw] = self.means + covariance.color_each(noise)
+            covariances.append(covariance)
+        return means, covariances
+
+    def _draw_covariance(self, rng: np.random.Generator) -> AbstractCovariance:
+        """Draw all covariances; the root of a full one is L times that of an inverse Wishart matrix of scale nu I."""
+        d, roots = self.n_features, self.covariance.roots
+        match self.covariance.form:
+            case "full" | "tied":
+                precisions = np.stack([_standard_wishart(degrees, d, rng) for degrees in self.degrees])
+                new = root_from_precision(precisions / self.degrees[:, None, None])
+                new = roots @ (new if roots.ndim == 3 else new[0])
+            case "diagonal":
+                shape = 0.5 * self.degrees[:, None]
+                new = roots / np.sqrt(rng.gamma(shape, size=roots.shape) / shape)
+            case "spherical":
+                shape = 0.5 * d * self.degrees
+                new = roots / np.sqrt(rng.gamma(shape) / shape)
+        return type(self.covariance)(new, *self.means.shape)
+
+
+def _standard_wishart(degrees: float, d: int, rng: np.random.Generator) -> FloatArray:
+    """Draw a Wishart matrix with the identity as scale (Bartlett 1933; Odell and Feiveson 1966)."""
+    lower = np.tril(rng.standard_normal((d, d)), -1)
+    lower[np.diag_indices(d)] = np.sqrt(rng.chisquare(degrees - np.arange(d)))
+    return np.asarray(lower @ lower.T)
+
+
+def half_log_two_pi(n_features: int) -> float:
+    """Return ``d / 2 log(2 pi)``."""
+    return 0.5 * n_features * math.log(2 * math.pi)
