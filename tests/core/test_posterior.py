@@ -1,5 +1,8 @@
 """Posteriors: densities integrate to one, draws and intervals agree with SciPy and with each other, files."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -7,6 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import beta, dirichlet, gamma, invgamma, multivariate_t, t, wishart
 
 from gaussmix.core.covariance import COVARIANCES
+from gaussmix.core.errors import ModelFileError
 from gaussmix.core.posterior import Dirichlet, MixturePrior, NormalWisharts, Posterior, StickBreaking
 from gaussmix.core.posterior.occupation import occupied_distribution
 
@@ -87,23 +91,22 @@ def test_predictive_density_of_one_component_is_that_of_scipy(structure, n_featu
 
 def test_distributions_of_weights_agree_with_scipy():
     law = Dirichlet(np.array([0.3, 2.0, 5.0]))
-    draws = law.sample(200_000, np.random.default_rng(0))
-    assert_allclose(draws.mean(axis=0), law.mean(), atol=3e-3)
-    assert_allclose(np.log(draws).mean(axis=0), law.expected_log(), atol=2e-2)
+    draws = law.sample(50_000, np.random.default_rng(0))
+    assert_allclose(draws.mean(axis=0), law.mean(), atol=6e-3)
+    assert_allclose(np.log(draws).mean(axis=0), law.expected_log(), atol=4e-2)
     other = Dirichlet(np.array([1.0, 1.5, 3.0]))
-    ratio = np.array(
-        [dirichlet(law.counts).logpdf(one) - dirichlet(other.counts).logpdf(one) for one in draws[:20_000]]
-    )
-    assert_allclose(law.divergence(other), ratio.mean(), atol=4 * ratio.std() / np.sqrt(20_000))
+    ratio = dirichlet(law.counts).logpdf(draws.T) - dirichlet(other.counts).logpdf(draws.T)
+    assert_allclose(law.divergence(other), ratio.mean(), atol=4 * ratio.std() / np.sqrt(len(ratio)))
     assert_allclose(law.quantiles(np.array([0.1, 0.9]))[1], beta(2, 5.3).ppf([0.1, 0.9]))
     sticks = StickBreaking(np.array([2.0, 3.0, 1.5]), np.array([4.0, 1.0, 0.0]))
-    draws = sticks.sample(200_000, np.random.default_rng(0))
+    draws = sticks.sample(50_000, np.random.default_rng(0))
     assert_allclose(draws.sum(axis=1), 1)
-    assert_allclose(draws.mean(axis=0), sticks.mean(), atol=3e-3)
-    assert_allclose(np.log(draws).mean(axis=0), sticks.expected_log(), atol=2e-2)
+    assert_allclose(draws.mean(axis=0), sticks.mean(), atol=6e-3)
+    assert_allclose(np.log(draws).mean(axis=0), sticks.expected_log(), atol=4e-2)
     assert_allclose(sticks.quantiles(np.array([0.1, 0.9]))[0], beta(2, 4).ppf([0.1, 0.9]), atol=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_divergence_is_the_mean_log_ratio_of_draws(structure):
     first, second = (make_posterior(structure, "dirichlet_distribution", 2, 2, seed).components for seed in (0, 1))
@@ -194,3 +197,43 @@ def test_rows_that_do_not_fit_are_refused():
         posterior.predictive_log_density([[1.0, 2.0, 3.0]])
     with pytest.raises(ValueError, match="X has NaN"):
         posterior.predictive_log_density([[1.0, np.nan]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_file_keeps_every_bit(structure, kind, tmp_path):
+    posterior = replace(make_posterior(structure, kind), log_empty=np.log([1e-3, 0.5, 1.0]), feature_names=("a", "b"))
+    posterior.save(tmp_path / "posterior.json")
+    copy = Posterior.load(tmp_path / "posterior.json")
+    rows = np.random.default_rng(0).standard_normal((5, 2))
+    assert_array_equal(copy.predictive_log_density(rows), posterior.predictive_log_density(rows))
+    assert_array_equal(copy.intervals().means, posterior.intervals().means)
+    assert copy.divergence_from_prior() == posterior.divergence_from_prior()
+    assert_allclose(copy.n_components, posterior.n_components)
+    assert copy.feature_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("format", "gaussmix mixture", 'does not say "format": "gaussmix posterior"'),
+        ("counts", [1.0, -2.0, 3.0], "counts are negative"),
+        ("counts", [1.0, 2.0], "counts does not have the shape"),
+        ("prior", None, "it has no prior"),
+        ("prior/degrees_of_freedom", 1.0, "degrees_of_freedom is 1.0, not more than 1"),
+        ("prior/mean_precision", 0.0, "mean_precision is 0.0"),
+        ("prior/weight_concentration_prior_type", "other", "weight_concentration_prior_type is 'other'"),
+        ("prior/n_components", 2, "invalid n_components"),
+        ("prior/root", [[1.0, 1.0], [0.0, 1.0]], "not lower triangular"),
+        ("probabilities_empty", [0.1, 0.2, 1.5], "no probabilities"),
+    ],
+)
+def test_damaged_file_is_refused(name, value, message, tmp_path):
+    path = tmp_path / "posterior.json"
+    make_posterior("full", "dirichlet_process").save(path)
+    document = json.loads(path.read_text())
+    *parts, last = name.split("/")
+    (document[parts[0]] if parts else document)[last] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError, match=f"is not a gaussmix posterior: .*{message}"):
+        Posterior.load(path)

@@ -87,8 +87,8 @@ def _of_covariances(components: NormalWisharts, degrees: FloatArray, ends: Float
         factors = factors[:, None, :] if covariance.form == "diagonal" else factors
         return np.asarray(covariance.covariances[..., None] * factors)
     rng = np.random.default_rng(0)
-    draws = np.stack([one.covariances for one in components.sample(_DRAWS, rng)[1]])
-    intervals = np.moveaxis(np.quantile(draws, ends, axis=0), 0, -1)
+    roots = components.sample_roots(_DRAWS, rng)
+    intervals = np.moveaxis(np.quantile(roots @ roots.swapaxes(-1, -2), ends, axis=0), 0, -1)
     d = np.arange(components.n_features)
     variances = covariance.covariances[..., d, d]
     exact = variances[..., None] * (factors[0] if covariance.form == "tied" else factors[:, None, :])

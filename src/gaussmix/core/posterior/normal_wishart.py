@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.covariance.triangular import root_from_precision
 from gaussmix.core.forms import FORMS
 from gaussmix.core.posterior.precisions import log_det_excess, log_gamma
 from gaussmix.core.typing import FloatArray
@@ -108,36 +107,49 @@ class NormalWisharts:
             Covariances of each draw.
         """
         k, d = self.means.shape
-        means, covariances = np.empty((n, k, d)), []
-        for draw in range(n):
-            covariance = self._draw_covariance(rng)
-            noise = rng.standard_normal((k, d)) / np.sqrt(self.mean_precision)[:, None]
-            means[draw] = self.means + covariance.color_each(noise)
-            covariances.append(covariance)
-        return means, covariances
+        covariances = [type(self.covariance)(root, k, d) for root in self.sample_roots(n, rng)]
+        noise = rng.standard_normal((n, k, d)) / np.sqrt(self.mean_precision)[:, None]
+        means = [self.means + one.color_each(moved) for one, moved in zip(covariances, noise, strict=True)]
+        return np.stack(means), covariances
 
-    def _draw_covariance(self, rng: np.random.Generator) -> AbstractCovariance:
-        """Draw all covariances; the root of a full one is L times that of an inverse Wishart matrix of scale nu I."""
+    def sample_roots(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw roots of covariances.
+
+        Parameters
+        ----------
+        n : int
+            Number of draws.
+        rng : Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        (n, ...) array
+            Roots in the shape of those of the covariance.
+        """
         d, roots = self.n_features, self.covariance.roots
         match self.covariance.form:
             case "full" | "tied":
-                precisions = np.stack([_standard_wishart(degrees, d, rng) for degrees in self.degrees])
-                new = root_from_precision(precisions / self.degrees[:, None, None])
-                new = roots @ (new if roots.ndim == 3 else new[0])
+                return np.asarray(roots @ self._standard_roots(n, rng).reshape(n, *roots.shape))
             case "diagonal":
                 shape = 0.5 * self.degrees[:, None]
-                new = roots / np.sqrt(rng.gamma(shape, size=roots.shape) / shape)
+                return np.asarray(roots / np.sqrt(rng.gamma(shape, size=(n, *roots.shape)) / shape))
             case "spherical":
                 shape = 0.5 * d * self.degrees
-                new = roots / np.sqrt(rng.gamma(shape) / shape)
-        return type(self.covariance)(new, *self.means.shape)
+                return np.asarray(roots / np.sqrt(rng.gamma(shape, size=(n, *roots.shape)) / shape))
 
+    def _standard_roots(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw lower roots (n, q, d, d) of inverse Wishart matrices whose inverses have the identity as expectation.
 
-def _standard_wishart(degrees: float, d: int, rng: np.random.Generator) -> FloatArray:
-    """Draw a Wishart matrix with the identity as scale (Bartlett 1933; Odell and Feiveson 1966)."""
-    lower = np.tril(rng.standard_normal((d, d)), -1)
-    lower[np.diag_indices(d)] = np.sqrt(rng.chisquare(degrees - np.arange(d)))
-    return np.asarray(lower @ lower.T)
+        By Bartlett's decomposition: Odell and Feiveson, Journal of the American Statistical Association 61 (1966),
+        199-203.
+        """
+        d, q = self.n_features, len(self.degrees)
+        lower = np.tril(rng.standard_normal((n, q, d, d)), -1)
+        diagonal = np.arange(d)
+        lower[..., diagonal, diagonal] = np.sqrt(rng.chisquare(self.degrees[:, None] - diagonal, size=(n, q, d)))
+        inverse = np.linalg.inv(lower) * np.sqrt(self.degrees)[:, None, None]
+        return np.asarray(np.linalg.cholesky(inverse.swapaxes(-1, -2) @ inverse))
 
 
 def half_log_two_pi(n_features: int) -> float:

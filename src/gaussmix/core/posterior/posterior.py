@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from os import PathLike
+from typing import Self
 
 import numpy as np
 
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior.intervals import CredibleIntervals, credible_intervals
 from gaussmix.core.posterior.normal_wishart import NormalWisharts, half_log_two_pi
 from gaussmix.core.posterior.occupation import occupied_distribution
+from gaussmix.core.posterior.posterior_file import read_posterior, write_posterior
 from gaussmix.core.posterior.predictive import predictive_log_density
 from gaussmix.core.posterior.prior import MixturePrior
 from gaussmix.core.posterior.weights import StickBreaking, WeightDistribution
@@ -46,7 +49,7 @@ class Posterior:
     prior: MixturePrior
     counts: FloatArray
     means: FloatArray
-    covariance: Any
+    covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None = None
     log_empty: FloatArray | None = None
 
@@ -103,7 +106,13 @@ class Posterior:
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
     def correction(self) -> FloatArray:
-        """Return what the scores (k,) of `whitened` lack with ``prior.as_sklearn``; zeros without it."""
+        """Return what the scores of `whitened` lack with ``prior.as_sklearn``.
+
+        Returns
+        -------
+        (k,) array
+            In nats; zeros without ``prior.as_sklearn``.
+        """
         if not self.prior.as_sklearn:
             return np.zeros(len(self.counts))
         exact, used = (self._expectations(as_sklearn=theirs) for theirs in (False, True))
@@ -121,6 +130,11 @@ class Posterior:
         """Return the Kullback-Leibler divergence from the prior to this distribution, in nats.
 
         The evidence lower bound is the log-likelihood of a pass with `whitened` minus this divergence.
+
+        Returns
+        -------
+        float
+            In nats.
         """
         nothing = self.prior.weights(np.zeros(0))
         weights = self.weights.divergence(nothing)
@@ -227,6 +241,37 @@ class Posterior:
         if self.log_empty is None:
             raise ValueError("the number of components needs the rows of a fit, which this posterior does not know")
         return occupied_distribution(self.log_empty)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the posterior to a JSON file (docs/model-file.md) without rounding.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+        """
+        write_posterior(path, self)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a posterior that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to read.
+
+        Returns
+        -------
+        Posterior
+            The posterior that was saved.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is not a valid posterior file; the message gives the reason.
+        """
+        return cls(**read_posterior(path))
 
     def reordered(self, order: Sequence[int]) -> "Posterior":
         """Return the same posterior with its components in another order; the weights have the same prior.
