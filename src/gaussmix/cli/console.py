@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec
+from typing import ParamSpec
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,9 +17,6 @@ from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import printable
 from gaussmix.fitting.em import Progress
-
-if TYPE_CHECKING:
-    from gaussmix.estimators import GaussianMixture
 
 P = ParamSpec("P")
 
@@ -73,7 +70,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> KeyboardInterrupt | None:
+def run_fit(estimator: object, fit: Callable[[], object]) -> KeyboardInterrupt | None:
     """Run a fit; on Ctrl-C the command continues if the estimator has a model.
 
     Returns

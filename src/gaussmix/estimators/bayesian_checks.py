@@ -101,5 +101,5 @@ def _root_of(covariance: Any, structure: type[AbstractCovariance], n_features: i
 def _require_positive(name: str, value: Any) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise ValueError(f"{name} must be a positive number or None; got {value!r}")

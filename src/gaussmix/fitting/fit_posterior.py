@@ -97,21 +97,6 @@ class PosteriorFit:
             "seconds": np.array([record.seconds for record in records]),
         }
 
-    def reordered(self, order: FloatArray) -> "PosteriorFit":
-        """Return the same fit with its components in another order.
-
-        Parameters
-        ----------
-        order : (k,) array of int
-            Current positions of the components, in the new order.
-
-        Returns
-        -------
-        PosteriorFit
-            The components in that order.
-        """
-        return replace(self, posterior=self.posterior.reordered(order), fit=self.fit.reordered(order))
-
 
 @underflow_to_zero
 def fit_posterior(

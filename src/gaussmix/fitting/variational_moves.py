@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.merge_gains import entropy_losses, merge_gains
 from gaussmix.fitting.sample import Sample, cluster, kurtosis_axes
@@ -196,7 +196,8 @@ def _split(update: VariationalUpdate, data: Sample, own: FloatArray) -> tuple[fl
     return best.objective - one.objective, first
 
 
-def _sides(part: Sample) -> list[FloatArray]:
+def _sides(part: Sample) -> list[BoolArray]:
+    """Return on which side of the mean rows lie, along one or two directions."""
     weights = part.rows.explicit_weights
     whitened = part.whitened - np.average(part.whitened, axis=0, weights=weights)
     scaled = whitened * np.sqrt(weights / weights.sum())[:, None]

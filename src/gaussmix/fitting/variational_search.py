@@ -288,9 +288,7 @@ def _finished(
     interrupted: bool,
     update_for: Callable[[MixturePrior, float], VariationalUpdate],
 ) -> VariationalResult:
-    prior, total = search.update.prior, search.update.total
-    n_before = best.mixture.n_components
-    n_pruned = 0
+    prior, total, n_pruned = search.update.prior, search.update.total, 0
     if prune:
         held = total * best.mixture.weights >= min(OCCUPIED, total * best.mixture.weights.max())
         best = replace(best, mixture=best.mixture.take(np.flatnonzero(held)))
@@ -301,7 +299,6 @@ def _finished(
     last = search.finish(best, update_for(prior, total), search.settings.rule)
     if interrupted:
         last = last.stopped_by(Stop.INTERRUPTED)
-    del n_before
     bounds = sorted((fit.objective for fit in fits), reverse=True)
     return VariationalResult(last, update_for(prior, total), tuple(bounds), n_pruned)
 

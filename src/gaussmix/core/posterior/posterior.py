@@ -1,7 +1,6 @@
 """The approximate posterior distribution of a Gaussian mixture, as one frozen value."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Self
@@ -136,8 +135,7 @@ class Posterior:
         float
             In nats.
         """
-        nothing = self.prior.weights(np.zeros(0))
-        weights = self.weights.divergence(nothing)
+        weights = self.weights.divergence(self.prior.weights_alone)
         return weights + self.components.divergence(self.prior.components(len(self.means)))
 
     def divergence(self, other: "Posterior") -> float:
@@ -272,26 +270,3 @@ class Posterior:
             If the file is not a valid posterior file; the message gives the reason.
         """
         return cls(**read_posterior(path))
-
-    def reordered(self, order: Sequence[int]) -> "Posterior":
-        """Return the same posterior with its components in another order; the weights have the same prior.
-
-        Parameters
-        ----------
-        order : sequence of int
-            Current positions of the components, in the new order.
-
-        Returns
-        -------
-        Posterior
-            The reordered posterior.
-        """
-        at = np.asarray(order, dtype=np.int64)
-        log_empty = None if self.log_empty is None else self.log_empty[at]
-        return replace(
-            self,
-            counts=self.counts[at],
-            means=self.means[at],
-            covariance=self.covariance.take(at),
-            log_empty=log_empty,
-        )

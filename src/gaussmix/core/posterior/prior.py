@@ -1,6 +1,7 @@
 """The prior distribution of a Bayesian mixture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class MixturePrior:
     degrees: float
     root: FloatArray
     as_sklearn: bool = False
+    _made: dict[int, NormalWisharts] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def n_features(self) -> int:
@@ -71,6 +73,11 @@ class MixturePrior:
                 return float(squares[0, 0])
             case _:
                 return np.asarray(squares)
+
+    @cached_property
+    def weights_alone(self) -> WeightDistribution:
+        """The prior distribution of the weights."""
+        return weights_given(self.weight_kind, self.concentration, np.zeros(self.n_components))
 
     def weights(self, counts: FloatArray) -> WeightDistribution:
         """Return the distribution of all weights given the rows of the first components, whose others have none.
@@ -102,6 +109,11 @@ class MixturePrior:
         NormalWisharts
             The same distribution for each.
         """
+        if n_components not in self._made:
+            self._made[n_components] = self._components(n_components)
+        return self._made[n_components]
+
+    def _components(self, n_components: int) -> NormalWisharts:
         n_matrices = 1 if self.structure.form == "tied" else n_components
         return NormalWisharts(
             np.tile(self.mean, (n_components, 1)),
