@@ -2,8 +2,8 @@
 
     python benchmarks/bayesian/passes.py [--quick]
 
-Claim: an iteration is at least 15 times faster than scikit-learn's, on 200,000 x 16 rows with 16 full covariances and on
-1,000,000 x 3 rows with 5.
+Claim: an iteration is at least 15 times faster than scikit-learn's, on 200,000 x 16 rows with 16 full covariances and
+on 1,000,000 x 3 rows with 5.
 
 Method: both start from the same labels; the time of an iteration is the difference between runs of different numbers of
 iterations, divided by the difference; runs alternate, and the least of each is compared. Processor seconds: with one
