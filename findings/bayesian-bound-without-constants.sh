@@ -21,19 +21,19 @@ n, d = rows.shape
 
 
 def fit(k, **options):
-    options = {"weight_concentration_prior": 1e-3, "reg_covar": 0.0, "n_init": 10, "tol": 1e-6, "max_iter": 5000} | options
+    options = {"weight_concentration_prior": 1e-3, "reg_covar": 0.0, "n_init": 3, "max_iter": 2000} | options
     kind = "dirichlet_distribution"
     return BayesianGaussianMixture(n_components=k, weight_concentration_prior_type=kind, random_state=0, **options).fit(rows)
 
 
 bounds, occupied = [], []
-for k in (1, 2, 3, 6, 10):
+for k in (1, 2, 3, 6):
     model = fit(k)
     bounds.append(float(model.lower_bound_))
     occupied.append(int((model.mean_precision_ > 2).sum()))
     print(f"k={k}: lower_bound_ {bounds[-1]:.3f}, components with rows {occupied[-1]}")
 assert np.all(np.diff(bounds) > 0), "lower_bound_ no longer rises with k"
-assert occupied[1:] == [2, 2, 2, 2], "the additional components have rows"
+assert occupied[1:] == [2, 2, 2], "the additional components have rows"
 
 scale = np.cov(rows.T)
 after = scale + n * np.cov(rows.T, bias=True)
