@@ -27,6 +27,8 @@ inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative
 inline constexpr int kStill = 10;                   // iterations without a gain above rounding that end a run
 inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step only to estimate the distance
 
+inline constexpr double kHope = 3.0;  // times the estimated remaining gain: what a run may still gain
+
 // Acceleration: when it begins.
 inline constexpr int kPlain = 3;             // first passes without extrapolation
 inline constexpr double kFewStepsLeft = 10;  // steps of plain EM left below which extrapolation does not pay
@@ -70,6 +72,7 @@ inline constexpr NamedConstant kEmConstants[] = {
     {"rounding", kRounding},
     {"still", kStill},
     {"far_ahead", kFarAhead},
+    {"hope", kHope},
     {"plain", kPlain},
     {"few_steps_left", kFewStepsLeft},
     {"memory", kMemory},

@@ -35,6 +35,9 @@ class MStep : private Dimensions {
     for (std::size_t n = 0; n < m.n_rows; ++n) weight_ += m.row_weights[n];
   }
 
+  // Discards the state of the previous run.
+  void forget() { structure_.forget(); }
+
   // Moments of a table of responsibilities about its means and in the units of the rows: the factors of `at` are unit
   // matrices. Discards the state of the previous run.
   void begin(const double* responsibilities, Parameters& at, Moments& sums) {

@@ -76,6 +76,7 @@ COMPILED_ONLY = {
     "sweeps": "As angle.",
     "most_sweeps": "As angle.",
     "far_ahead": "Saves M-steps, which cost as much as passes over few rows. In Python the pass is most of the time.",
+    "hope": "Of runs that end when another optimum is out of their reach; Python has a wider margin, in nats.",
     "plain": "Begins to extrapolate late, because most runs of a batch end after few passes. Python begins at once.",
     "few_steps_left": "As plain.",
     "fading": "Stands for the moves that the longer memory of Python still has.",
@@ -85,7 +86,7 @@ COMPILED_ONLY = {
 PYTHON_ONLY = {
     (acceleration, "_LARGEST_HISTORY"): "Bounds the memory of large models: a batch has at most 96 features.",
     (em, "_ROUGH_GAIN"): "A batch has no rough passes.",
-    (stopping, "_MARGIN"): "Runs of a batch do not race: none is given up.",
+    (stopping, "_MARGIN"): "Of races between long runs; those of a batch do not race, those of a search have hope.",
     (m_step, "_LEAST"): "Avoids a division by the count zero: a batch ends a run with an empty component.",
     (m_step, "_LOSS"): "A batch ends a run that falls, and the final fit of a search is Python's.",
     (m_step, "_FLOOR"): "Repairs a collapsed component: a batch ends the run.",

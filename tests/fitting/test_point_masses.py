@@ -71,3 +71,84 @@ def test_equal_values_within_a_cluster_or_in_one_column_take_no_component(seed):
     ):
         gm = GaussianMixture(2, random_state=seed).fit(rows)
         assert adjusted_rand_score(labels, gm.predict(rows)) > 0.97
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@pytest.mark.parametrize(("n_equal", "n", "d", "value"), [
+    (30, 300, 2, 2.0), (100, 200, 1, 1.5), (300, 200, 1, 3.0), (300, 200, 2, 3.0), (500, 150, 2, 8.0),
+])  # fmt: skip
+def test_equal_rows_near_a_cluster_do_not_join_the_clusters(n_equal, n, d, value, covariance_type):
+    rows, labels = beside_clusters(n_equal, n, d, value)
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(rows)
+    shares = np.bincount(gm.predict(rows), labels == 2, 3) / np.bincount(gm.predict(rows), minlength=3)
+    assert np.minimum(shares, 1 - shares).max() < 0.03
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@pytest.mark.parametrize("d", [2, 3, 4])
+@pytest.mark.parametrize("value", [0.3, 8.0])
+def test_a_cluster_that_is_constant_in_one_column_is_a_component(value, d, covariance_type):
+    labels = np.arange(600) % 3
+    rows = np.random.default_rng(0).normal(size=(600, d))
+    rows[:, 0] += 6 * labels
+    rows[labels == 1, -1] = value
+    with pytest.warns(DegenerateComponentWarning, match="collapsed"):
+        gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(rows)
+    assert adjusted_rand_score(labels, gm.predict(rows)) > 0.97
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_zeros_in_other_columns_do_not_hide_the_clusters(d, seed):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(600) % 2
+    clusters = rng.normal(size=(600, d)) + 6 * labels[:, None]
+    amounts = np.where(rng.random((600, 2)) < [0.3, 0.1], 0.0, rng.lognormal(0, 0.5, (600, 2)))
+    for covariance_type in ("full", "diag"):
+        gm = GaussianMixture(2, covariance_type=covariance_type, random_state=seed).fit(np.c_[clusters, amounts])
+        assert adjusted_rand_score(labels, gm.predict(np.c_[clusters, amounts])) > 0.97
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(60, 25, 3), (40, 25, 2), (150, 60, 3), (100, 40, 3)])
+def test_clusters_of_fewer_rows_than_columns_are_found(n, d, k):
+    labels = np.arange(n) % k
+    rows = np.random.default_rng(0).normal(size=(n, d))
+    rows[:, 0] += 10 * labels
+    for seed in range(2):
+        with pytest.warns(DegenerateComponentWarning):
+            gm = GaussianMixture(k, random_state=seed).fit(rows)
+        assert adjusted_rand_score(labels, gm.predict(rows)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_as_many_values_as_components_are_one_component_each(k, seed):
+    values = np.random.default_rng(seed).integers(0, k, 200)
+    for rows in (values[:, None] * 1.0, np.c_[values, values**2 % 3]):
+        gm = GaussianMixture(k, order_by=0, random_state=seed).fit(rows)
+        np.testing.assert_allclose(gm.weights_, np.bincount(values) / 200, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n_equal", "d", "value"), [(600, 1, 0.0), (200, 2, -2.5), (100, 3, 1e4)])
+def test_the_warning_names_the_value_and_the_component(n_equal, d, value):
+    rows, _ = beside_clusters(n_equal, 300, d, value)
+    with pytest.warns(DegenerateComponentWarning, match=rf"Component \d collapsed: .*\(x0 = {value:.6g}") as caught:
+        gm = GaussianMixture(3, random_state=0).fit(rows)
+    (component,) = caught[0].message.components
+    np.testing.assert_allclose(gm.means_[component], value, atol=1e-9)
+    assert gm.start_log_likelihoods_[0] == pytest.approx(len(rows) * gm.score(rows), abs=1)
+
+
+@pytest.mark.parametrize(("n_equal", "n", "d", "value"), [(100, 300, 1, 3.0), (100, 400, 1, 3.0), (60, 300, 1, 3.0)])
+def test_a_higher_optimum_on_equal_rows_that_is_passed_over_is_said(n_equal, n, d, value):
+    rows, _ = beside_clusters(n_equal, n, d, value)
+    labels = np.where(rows[:, 0] == value, 2, rows[:, 0] > 8.5)
+    found = GaussianMixture(3, random_state=0).fit(rows)
+    other = GaussianMixture(3, init_params=labels).fit(rows)
+    passed_over = found.report().facts["fit"]["passed_over"]
+    if passed_over is None:
+        assert found.score(rows) >= other.score(rows) - 0.5
+    else:
+        assert passed_over["excess"] == pytest.approx(len(rows) * (other.score(rows) - found.score(rows)), rel=0.1)
+        assert {"x0": value} in [component["values"] for component in passed_over["components"]]
+    assert found.start_log_likelihoods_[0] <= len(rows) * found.score(rows) + 1e-2

@@ -1,5 +1,6 @@
 """Diagnostics of a fit: the reason for its end, the agreement of starts, the soundness of components."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.repeated_values import repeated_values
+from gaussmix.fitting.search_result import HigherOptimum
 
 _SAME_OPTIMUM = 1e-2  # nats
 
@@ -49,6 +52,10 @@ class FitRecord:
         Reduction of the columns, if some were left out.
     reduced : Mixture, or None
         Mixture of the columns that were kept, if some were left out.
+    gain : float
+        Nats by which moves of components raised the best of the starts.
+    higher : HigherOptimum, or None
+        The highest of the unsound optima that the search passed over.
     """
 
     stop_reason: str
@@ -59,6 +66,8 @@ class FitRecord:
     history: dict[str, FloatArray] | None = None
     columns: ColumnReduction | None = None
     reduced: Mixture | None = None
+    gain: float = 0.0
+    higher: HigherOptimum | None = None
 
     @classmethod
     def of(cls, result: FitResult) -> Self:
@@ -83,6 +92,8 @@ class FitRecord:
             None if result.is_last_run else result.history(),
             result.columns,
             result.reduced,
+            result.gain,
+            result.higher,
         )
 
 
@@ -124,7 +135,8 @@ def inspect_fit(
             "stop_reason": record.stop_reason,
             "converged": bool(record.converged),
             "n_iter": int(record.n_iter),
-            "starts": _starts(record.start_log_likelihoods),
+            "starts": _starts(record.start_log_likelihoods, record.gain),
+            "passed_over": _passed_over(record.higher, mixture.names, columns),
             "time": _time(record.history),
             "ridge": _ridge(mixture, update.ridge, facts["rows"]["constant"] if "rows" in facts else []),
         }
@@ -152,16 +164,40 @@ def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnRedu
     return ColumnReduction.of(rows, structure_of(mixture.covariance.form).name)
 
 
-def _starts(log_likelihoods: FloatArray | None) -> dict[str, Any] | None:
+def _starts(log_likelihoods: FloatArray | None, gain: float) -> dict[str, Any] | None:
     if log_likelihoods is None or len(log_likelihoods) < 2:
         return None
-    behind = np.max(log_likelihoods) - np.asarray(log_likelihoods, dtype=np.float64)
+    behind = gain + np.max(log_likelihoods) - np.asarray(log_likelihoods, dtype=np.float64)
     same = behind < _SAME_OPTIMUM
     return {
         "n": len(behind),
         "n_best": int(same.sum()),
         "share_best": float(same.mean()),
         "gap": None if same.all() else float(behind[~same].min()),
+    }
+
+
+def _passed_over(
+    higher: HigherOptimum | None, names: Sequence[str], columns: ColumnReduction | None
+) -> dict[str, Any] | None:
+    """Return the excess of an optimum that was passed over, and what is wrong with its unsound components."""
+    if higher is None:
+        return None
+    kept = list(names) if columns is None else [names[at] for at in columns.kept]
+    values, soundness = repeated_values(higher.mixture), higher.soundness
+    troubles = {"collapsed": soundness.collapsed, "few": soundness.few, "spurious": soundness.spurious}
+    return {
+        "excess": higher.excess,
+        "components": [
+            {
+                "component": at,
+                "count": float(higher.counts[at]),
+                "trouble": next((name for name, which in troubles.items() if which[at]), "empty"),
+                "values": {kept[column]: value for column, value in values[at].items()},
+                "is_group": bool(soundness.groups[at]),
+            }
+            for at in np.flatnonzero(soundness.unsound).tolist()
+        ],
     }
 
 

@@ -179,9 +179,15 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
     yield Entry("why it stopped", fit["stop_reason"], flagged=not fit["converged"])
     starts = fit["starts"]
     if starts is not None:
-        gap = "" if starts["gap"] is None else f"; the next optimum is {starts['gap']:.3g} nats lower"
-        text = f"{starts['n_best']} of {starts['n']} starts that were not abandoned reached the best optimum{gap}"
-        yield Entry("starts", text, flagged=starts["n_best"] == 1)
+        text = f"{starts['n_best']} of {starts['n']} starts that were not abandoned reached the best optimum"
+        if starts["n_best"] == 0:
+            text += f"; moves of components raised the best of them by {starts['gap']:.3g} nats"
+        elif starts["gap"] is not None:
+            text += f"; the next optimum is {starts['gap']:.3g} nats lower"
+        yield Entry("starts", text, flagged=starts["n_best"] <= 1)
+    if fit["passed_over"] is not None:
+        found = fit["passed_over"]["components"]
+        yield Entry("passed over", _passed_over(fit["passed_over"]), flagged=any(one["is_group"] for one in found))
     if ridge_matters(fit):
         ridge = fit["ridge"]
         text = f"{ridge['value']:g} is {ridge['share']:.0%} of the variance of {ridge['column']} within components"
@@ -189,6 +195,15 @@ def _fit_entries(fit: dict[str, Any]) -> Iterator[Entry]:
     if fit["time"] is not None:
         iterations = counted(fit["time"]["iterations"], "iteration")
         yield Entry("time", f"{iterations} in {fit['time']['seconds']:.3g} seconds")
+
+
+def _passed_over(facts: dict[str, Any]) -> str:
+    clauses = []
+    for found in facts["components"]:
+        equal = [f"{name} = {value:.6g}" for name, value in found["values"].items()]
+        rows = f"{found['count']:,.0f} rows" + (f", all with {join_words(equal, _SHOWN)}" if equal else "")
+        clauses.append(f"its component {found['component']} ({rows}) {_TROUBLES[found['trouble']]}")
+    return f"an optimum {facts['excess']:.3g} nats higher, because {join_clauses(clauses, _SHOWN)}"
 
 
 def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:

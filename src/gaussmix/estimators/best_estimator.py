@@ -6,8 +6,8 @@ from typing import Any
 from gaussmix.core.rows import WeightedRows
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.fitting.fit_result import FitResult
-from gaussmix.fitting.multistart import SearchResult
 from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.search_result import SearchResult
 from gaussmix.selection.cells import Cell
 
 

@@ -3,14 +3,17 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gaussmix.core.errors import DegenerateComponentWarning, NearRelationWarning, RidgeWarning
+from gaussmix.core.errors import DegenerateComponentWarning, DegenerateDataWarning, NearRelationWarning, RidgeWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import default_names
+from gaussmix.core.text import default_names, join_clauses, join_words
+from gaussmix.core.typing import BoolArray
 from gaussmix.core.warning_values import warn
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.near_relations import find_near_relation
 from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.repeated_values import repeated_values
+from gaussmix.fitting.search_result import HigherOptimum
 from gaussmix.fitting.stopping import Stop
 
 
@@ -29,6 +32,7 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         collapsed, ridged, empty = fit.last_step.collapsed, fit.last_step.ridged, empty | fit.last_step.empty
     regular = isinstance(reg_covar, str)
     held = ridged & ~empty
+    values = _describe_values(soundness.collapsed & ~empty, result)
     for which, trouble in (
         (
             collapsed & ~empty,
@@ -43,8 +47,8 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         ),
         (
             soundness.collapsed & ~empty & regular,
-            "collapsed: the rows do not vary in some direction, and only the penalty keeps the covariance nonsingular. "
-            'Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
+            f"collapsed: the rows do not vary in some direction{values}, and only the penalty keeps the covariance "
+            'nonsingular. Use fewer components, a simpler covariance_type, or reg_covar="inverse-wishart".',
         ),
         (
             soundness.few & ~soundness.collapsed & ~empty & regular,
@@ -61,6 +65,42 @@ def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
         if which.any():
             kind = RidgeWarning if which is held else DegenerateComponentWarning
             warn(kind(np.flatnonzero(which), trouble), stacklevel=4)
+    if result.higher is not None:
+        _warn_of_repeated_value(result, result.higher)
+
+
+def _describe_values(which: BoolArray, result: FitResult) -> str:
+    """Return the columns in which some components do not vary, with the values, in parentheses."""
+    values, names = repeated_values(result.reduced), result.names_of_reduced()
+    said = [
+        (f"{at}: " if which.sum() > 1 else "") + _equations(values[at], names)
+        for at in np.flatnonzero(which).tolist()
+        if values[at]
+    ]
+    return f" ({join_clauses(said, 5)})" if said else ""
+
+
+def _equations(values: dict[int, float], names: list[str]) -> str:
+    return join_words([f"{names[column]} = {value:.6g}" for column, value in values.items()], 5)
+
+
+def _warn_of_repeated_value(result: FitResult, higher: HigherOptimum) -> None:
+    """Warn if the search passed over a higher optimum in which a component collapsed on many equal values."""
+    values, names = repeated_values(higher.mixture), result.names_of_reduced()
+    groups = np.flatnonzero(higher.soundness.collapsed & higher.soundness.groups).tolist()
+    found = [at for at in groups if values[at]]
+    if not found:
+        return
+    said = [f"{higher.counts[at]:,.0f} rows have {_equations(values[at], names)}" for at in found]
+    columns = sorted({column for at in found for column in values[at]})
+    if result.columns is not None:
+        columns = result.columns.kept[columns].tolist()
+    note = (
+        f"{join_clauses(said, 5)}. A fit with a component for them is {higher.excess:.3g} nats higher, but was passed "
+        "over: equal values raise the likelihood without limit, whether they are a group or not. If they are, fit the "
+        "other rows alone, or start from labels (init_params)."
+    )
+    warn(DegenerateDataWarning(columns, (), note=note), stacklevel=5)
 
 
 def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, mixture: Mixture) -> None:

@@ -19,6 +19,7 @@ _BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same d
 _LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
 _LOST = 0.5  # rows
 _REPEATED = 1e-3  # standard deviations; closer components are the same
+_EQUAL_ROWS = 0.1  # variance of equal rows in a comparison of optima, relative to that within sound components
 _FAR = 3.0  # Mahalanobis distance beyond sqrt(d)
 _GROUP, _GROUP_PER_FEATURE = 10, 2  # rows, and multiple of d + 2, of a group of its own
 _MANY = 5  # multiple of d + 2: components with more rows are not spurious
@@ -40,16 +41,20 @@ class Soundness:
         2 for a volume.
     spurious : (k,) array of bool
         Thin components with so few rows that such a group of rows can occur by chance.
-    apart : (k,) array of bool
-        Collapsed components that are groups of their own: at least 10 and ``2 (d + 2)`` equal rows, whose Mahalanobis
-        distance from every other component is more than ``sqrt(d) + 3``.
+    groups : (k,) array of bool
+        Unsound components with too many rows for chance, so that they may be right: collapsed ones of at least 10 and
+        ``2 (d + 2)`` rows, and those with few rows, if they are at least 10.
+    surplus : (k,) array
+        Nats that an unsound component gains because its rows lie closer together than those of other components
+        (`examine`); 0 for sound components.
     """
 
     empty: BoolArray
     collapsed: BoolArray
     few: BoolArray
     spurious: BoolArray
-    apart: BoolArray
+    groups: BoolArray
+    surplus: FloatArray
 
     @property
     def unsound(self) -> BoolArray:
@@ -69,8 +74,19 @@ class Soundness:
         Soundness
             The components in that order.
         """
-        kinds = (self.empty, self.collapsed, self.few, self.spurious, self.apart)
-        return Soundness(*(kind[order] for kind in kinds))
+        return Soundness(
+            self.empty[order],
+            self.collapsed[order],
+            self.few[order],
+            self.spurious[order],
+            self.groups[order],
+            self.surplus[order],
+        )
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a component is unsound and has so few rows that chance explains it."""
+        return bool((self.unsound & ~self.groups).any())
 
     @property
     def n_unsound(self) -> int:
@@ -105,6 +121,13 @@ def examine(
     replaces C(n, q). If components have a common shape, only ``j = d`` is tested. A component is spurious if for some
     ``j`` it is thin (the product of its ``j`` smallest variances is below ``0.02^j``, in units of the reference), it
     has fewer than ``5 (d + 2)`` rows, and E > 0.01. A component far from all others has mu near 0 and is not spurious.
+
+    The surplus makes optima comparable. Without it, the covariance of an unsound component would be another one: the
+    pooled covariance of the sound components, in directions where its own is smaller (a tenth of that for equal rows,
+    and in all directions for a component with few rows). The surplus is the Kullback-Leibler divergence between the two
+    Gaussians, in nats per row, times the rows. If no component is sound, the covariance of all rows takes that place,
+    or the pooled covariance if all have few rows. At least 10 and ``2 (d + 2)`` equal rows whose Mahalanobis distance
+    from every other component is more than ``sqrt(d) + 3`` have no surplus.
 
     Parameters
     ----------
@@ -142,14 +165,28 @@ def examine(
         collapsed=np.asarray(collapsed),
         few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
-        apart=np.zeros(k, dtype=np.bool_),
+        groups=np.zeros(k, dtype=np.bool_),
+        surplus=np.zeros(k),
     )
-    if target_root is not None and collapsed.any():
-        soundness.apart[:] = collapsed & _apart(mixture, counts, target_root)
+    _find_spurious(soundness, mixture, counts, n, ratios, whiten)
+    if soundness.n_unsound:
+        least_rows = np.where(soundness.few, _GROUP, max(_GROUP, _GROUP_PER_FEATURE * (d + 2)))
+        soundness.groups[:] = (soundness.few | soundness.collapsed) & ~soundness.spurious & (counts >= least_rows)
+        apart = _apart(mixture, soundness, counts, target_root)
+        soundness.surplus[:] = np.where(apart, 0.0, counts * _gains(mixture, soundness))
+    return soundness
+
+
+def _find_spurious(
+    soundness: Soundness, mixture: Mixture, counts: FloatArray, n: float, ratios: FloatArray, whiten: FloatArray
+) -> None:
+    """Mark the spurious components, given the variances (k, d) and W of `relative_variances`."""
+    d = mixture.n_features
+    volume, shape, orientation = tuple(mixture.covariance.letters)
     if volume == "E" and shape != "V":  # no component is denser than the others
-        return soundness
+        return
     if not whiten.any():  # the pooled covariance is singular
-        return soundness
+        return
     directions = np.arange(1, d + 1)
     thin = np.log(np.maximum(ratios, _COLLAPSED)).cumsum(axis=1) < _THIN * directions
     if shape != "V" and orientation != "V":
@@ -158,7 +195,6 @@ def examine(
     for component in suspects.nonzero()[0]:
         found = _log_findings(mixture, counts, n, int(component), whiten)
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
-    return soundness
 
 
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
@@ -219,17 +255,36 @@ def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: Floa
     return np.asarray(low.any(axis=1))
 
 
-def _apart(mixture: Mixture, counts: FloatArray, target_root: FloatArray) -> BoolArray:
-    """Return (k,) bools: which components are equal rows far from all others (`Soundness`)."""
+def _apart(mixture: Mixture, soundness: Soundness, counts: FloatArray, target_root: FloatArray | None) -> BoolArray:
+    """Return (k,) bools: which components are many equal rows, and farther than sqrt(d) + 3 from all others."""
     k, d = mixture.means.shape
     greatest = mixture.covariance.relative_variances(mixture.weights, target_root)[0][:, -1]
-    apart: BoolArray = (greatest < _COLLAPSED) & (counts >= max(_GROUP, _GROUP_PER_FEATURE * (d + 2)))
+    apart: BoolArray = (greatest < _COLLAPSED) & soundness.groups
     for component in apart.nonzero()[0]:
         others = (counts >= _LOST) & (np.arange(k) != component)
         moved = np.where(others[:, None], mixture.means[component] - mixture.means, 0.0)
         distances = np.sqrt((mixture.covariance.whiten_each(moved) ** 2).sum(axis=1))
         apart[component] = (distances[others] > math.sqrt(d) + _FAR).all()
     return apart
+
+
+def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
+    """Return (k,) what each unsound component gains over its reference covariance, in nats per row (`examine`)."""
+    sound, weights = ~soundness.unsound, mixture.weights
+    dense = mixture.covariance.dense()
+    about = np.sqrt(weights)[:, None] * (mixture.means - weights @ mixture.means)
+    if sound.any():
+        within = np.tensordot(weights * sound, dense, 1) / (weights @ sound)
+    else:
+        within = np.tensordot(weights, dense, 1) + (0.0 if soundness.few.all() else about.T @ about)
+    root = lower_root(within[None])[0]
+    if not root.diagonal().all():
+        root = lower_root((within + about.T @ about)[None])[0]
+    ratios = np.maximum(mixture.covariance.relative_variances(weights, root)[0], _EPSILON**2)
+    is_equal = ratios[:, -1:] < _COLLAPSED
+    bounded = np.minimum(ratios / np.where(is_equal & sound.any(), _EQUAL_ROWS, 1.0), 1.0)
+    ratios = np.where(soundness.few[:, None], ratios, bounded)
+    return np.where(sound, 0.0, 0.5 * (ratios - 1 - np.log(ratios)).sum(axis=1))
 
 
 def _rows_needed(letters: str, n_features: int) -> int:

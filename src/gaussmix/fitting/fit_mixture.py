@@ -17,9 +17,10 @@ from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import ALL_ROWS, SearchResult, find_optimum
+from gaussmix.fitting.multistart import ALL_ROWS, find_optimum
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
 from gaussmix.fitting.stopping import Stop

@@ -11,8 +11,8 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import Fit
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import SearchResult
 from gaussmix.fitting.redundant_columns import ColumnReduction
+from gaussmix.fitting.search_result import HigherOptimum, SearchResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,10 @@ class FitResult:
         Soundness of the components.
     optima : tuple of float
         Final log-likelihoods of the starts, greatest first.
+    gain : float
+        Nats by which moves of the search raised the best of them.
+    higher : HigherOptimum or None
+        An unsound optimum above the result, on the columns that the run used.
     columns : ColumnReduction or None
         Reduction of the columns, if redundant columns were left out.
     reason : str
@@ -50,6 +54,8 @@ class FitResult:
     columns: ColumnReduction | None
     reason: str
     is_last_run: bool = False
+    gain: float = 0.0
+    higher: HigherOptimum | None = None
 
     @classmethod
     def of(
@@ -84,7 +90,29 @@ class FitResult:
             log_likelihood = NativeEngine.of(rows).accumulate(mixture.whitened()).mean_log_likelihood
         mixture = replace(mixture, feature_names=rows.names)
         reason = fit.reason if reason is None else reason
-        return cls(mixture, log_likelihood, fit, search.update, search.soundness, search.optima, columns, reason)
+        return cls(
+            mixture,
+            log_likelihood,
+            fit,
+            search.update,
+            search.soundness,
+            search.optima,
+            columns,
+            reason,
+            gain=search.gain,
+            higher=search.higher,
+        )
+
+    def names_of_reduced(self) -> list[str]:
+        """Return the names of the columns that the run used.
+
+        Returns
+        -------
+        list of str
+            One name for each column.
+        """
+        names = self.mixture.names
+        return list(names) if self.columns is None else [names[at] for at in self.columns.kept]
 
     @property
     def reduced(self) -> Mixture:

@@ -13,13 +13,14 @@ from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -29,7 +30,7 @@ ALL_ROWS = 20_000
 
 _SHORT, _LONGER, _LAST = 4, 10, 500  # iterations in the three rounds of a race, the last at most
 _POLISHING = 50  # iterations at most, after convergence
-_FINISHERS = 2  # starts that run to convergence
+_FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
 _NEAR = RemainingGain(1e-3)  # enough to tell optima apart
 _NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
@@ -59,57 +60,19 @@ class Run:
     n_starts: int = 1
 
     @cached_property
-    def rank(self) -> tuple[int, int, float]:
-        """The sort key, best first: numbers of lost components and of unsound ones, then the objective.
+    def rank(self) -> tuple[int, bool, float]:
+        """The sort key, best first: the number of lost components, whether chance explains one, and the objective.
 
-        Collapsed components that are groups of their own do not count as unsound.
+        The surplus of unsound components is subtracted from the objective: their rows gain nothing by being equal.
         """
         lost = find_lost(self.fit.mixture, self.fit.moments.counts)
-        unsound = self.soundness.unsound & ~self.soundness.apart
-        return int(lost.sum()), int(unsound.sum()), -self.fit.objective
+        fair = self.fit.objective - float(self.soundness.surplus.sum())
+        return int(lost.sum()), self.soundness.is_doubtful, -fair
 
     def beats(self, other: "Run") -> bool:
         """Return whether this run has fewer lost or unsound components, or an objective more than 0.001 higher."""
         *troubles, objective = other.rank
         return self.rank < (*troubles, objective - _SAME)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """Result of a search.
-
-    Attributes
-    ----------
-    fit : Fit
-        Best fit.
-    update : MaximumLikelihood
-        M-step of the fit.
-    soundness : Soundness
-        Soundness of the components.
-    optima : tuple of float
-        Final log-likelihoods, in nats, of the starts that were not abandoned, on the rows that were searched; greatest
-        first.
-    """
-
-    fit: Fit
-    update: MaximumLikelihood
-    soundness: Soundness
-    optima: tuple[float, ...]
-
-    def reordered(self, order: IntArray) -> "SearchResult":
-        """Return the same result with the components in another order.
-
-        Parameters
-        ----------
-        order : (k,) array of int
-            Current positions of the components, in the new order.
-
-        Returns
-        -------
-        SearchResult
-            The components in that order.
-        """
-        return replace(self, fit=self.fit.reordered(order), soundness=self.soundness.reordered(order))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +125,8 @@ class Multistart:
         Time at which the search began.
     best : Run or None
         The best run so far, for interruptions.
+    highest : Run or None
+        The unsound run with the highest objective so far.
     n_runs : int
         Number of runs so far.
     """
@@ -174,19 +139,27 @@ class Multistart:
     near: RemainingGain
     began: float = field(default_factory=time.perf_counter)
     best: Run | None = None
+    highest: Run | None = None
     n_runs: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Run]:
         """Run all starts for a few iterations, the best third for more, and the best two to convergence.
 
-        Returns the last two, best first.
+        If no result is sound, up to four more starts run to convergence: a component is sound until it has collapsed.
+        Returns the optima, best first.
         """
         runs = _ranked(self.short_runs(self._in_time(starts)))
-        runs = runs[: math.ceil(len(runs) / 3)]
-        longer = self.short_runs((run.fit.mixture for run in runs), _LONGER)
-        runs = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=True))
-        first = self.go_on(runs[0], _LAST)
-        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+        n_longer = math.ceil(len(runs) / 3)
+        longer = self.short_runs((run.fit.mixture for run in runs[:n_longer]), _LONGER)
+        longer = _ranked(replace(run, n_starts=before.n_starts) for run, before in zip(longer, runs, strict=False))
+        first = self.go_on(longer[0], _LAST)
+        finished = [first, *(self.go_on(run, _LAST, to_beat=first) for run in longer[1:_FINISHERS])]
+        for run in [*longer[_FINISHERS:], *runs[n_longer:]][:_MORE_FINISHERS]:
+            is_sound = any(not one.soundness.n_unsound for one in finished)
+            if is_sound or time.perf_counter() > self.settings.deadline:
+                break
+            finished.append(self.go_on(run, _LAST))
+        return _ranked(finished)
 
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
@@ -294,14 +267,20 @@ class Multistart:
         )
 
     def _record(self, fit: Fit) -> Run:
-        """Keep the run if it is the best; raise KeyboardInterrupt if it was interrupted."""
+        """Keep the run if it is the best or highest; raise KeyboardInterrupt if it was interrupted."""
         counts, weight = fit.moments.counts, fit.moments.weight
         run = Run(fit, examine(fit.mixture, counts, weight, self.target_root))
-        if self.best is None or run.rank < self.best.rank:
-            self.best = run
+        self.keep(run)
         if fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
         return run
+
+    def keep(self, run: Run) -> None:
+        """Keep the run if it is the best, or unsound and the highest."""
+        if self.best is None or run.rank < self.best.rank:
+            self.best = run
+        if run.soundness.n_unsound and (self.highest is None or run.fit.objective > self.highest.fit.objective):
+            self.highest = run
 
     def _moves(self, run: Run) -> Iterator[Mixture]:
         return propose_moves(self.data, run.fit.mixture, run.fit.moments, self.update, run.soundness.unsound)
@@ -364,6 +343,7 @@ def find_optimum(
     search = Multistart(search_engine, data, update, target_root, settings, near)
     last = search
     runs: list[Run] = []
+    found: Run | None = None
     try:
         if n_components == 1:
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
@@ -374,11 +354,11 @@ def find_optimum(
         if n_components > 1:
             rng = next(streams)
             best = search.refine(search.refill(best, rng), rng)
+        found = best
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))
         else:
             last = replace(search, engine=engine, best=None)
-            found = best
             best = last.run(found.fit.mixture, settings.max_iter, rule=settings.rule)
             second = next((run for run in runs if found.beats(run)), None)
             if second is not None:
@@ -394,9 +374,10 @@ def find_optimum(
             last.run(search.best.fit.mixture, 0)
         assert last.best is not None
         best = replace(last.best, fit=last.best.fit.stopped_by(Stop.INTERRUPTED))
-    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
-    best = _ordered(best)
-    return SearchResult(best.fit, update, best.soundness, tuple(sorted(optima, reverse=True)))
+    best, found = _ordered(best), found or best
+    highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
+    reached = [run.fit.moments.log_likelihood for run in runs for _ in range(run.n_starts)]
+    return SearchResult.of(best.fit, update, best.soundness, reached, found.fit, highest)
 
 
 def _unstack(fit: Fit, passes: list[tuple[Moments, ...]], update: MaximumLikelihood) -> Iterator[Fit]:

@@ -1,0 +1,329 @@
+// One run of EM on a few rows: the loop, from a table of responsibilities to a local optimum.
+//
+// Plain C++: no Python, no exceptions except std::bad_alloc.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "em/acceleration.hpp"
+#include "em/constants.hpp"
+#include "em/em_batch.hpp"
+#include "em/m_step.hpp"
+#include "em/units.hpp"
+#include "kernels/kernels.hpp"
+#include "pass/in_order.hpp"
+
+namespace gaussmix {
+
+const Kernels& selected_kernels(bool rough);  // dispatch.cpp
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// The point that a run has reached; another one can go on from it.
+struct RunState {
+  Parameters now;
+  Moments moments;
+  double objective = -kInfinity, log_likelihood = -kInfinity, entropy = 0.0, ahead = kInfinity;
+  std::int64_t n_passes = 0;
+};
+
+// One run: the EM loop, until the estimated remaining gain is below the tolerance. It has no history and no repair.
+class EmRun : private Dimensions {
+ public:
+  explicit EmRun(const Problem& m)
+      : Dimensions{form_of(m.model), m.n_components, m.n_features},
+        m_(m),
+        n_(m.n_rows),
+        m_step_(m, *this),
+        units_(*this),
+        kernels_(selected_kernels(false)),
+        layout_(kernels_.layout(mixture_of(now_))),
+        block_(block_rows(form_, k_, d_)),
+        packed_(layout_.packed),
+        scratch_(layout_.scratch),
+        total_(layout_.partial),
+        partial_(n_ > block_ ? layout_.partial : 0),
+        extrapolation_(units_.groups(), k_ + (form_ == Form::tied)),
+        point_(units_.groups().size()),
+        between_(d_) {
+    for (Parameters* p : {&now_, &next_, &tried_}) {
+      p->weights.resize(k_), p->log_det.resize(k_), p->offsets.resize(k_);
+      p->means.resize(static_cast<std::size_t>(k_) * d_);
+      p->roots.resize(size()), p->factors.resize(size());
+    }
+    moments_ = {std::vector<double>(k_), std::vector<double>(now_.means.size()), std::vector<double>(size())};
+    before_ = other_ = moments_;
+  }
+
+  void fit(const double* responsibilities) {
+    begin(responsibilities);
+    climb(m_.max_iter, -kInfinity);
+  }
+
+  // The M-step from the table, and the pass at its result.
+  void begin(const double* responsibilities) {
+    n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity, ahead_ = kInfinity;
+    m_step_.begin(responsibilities, now_, moments_);
+    if (m_step_.maximize(now_, moments_, now_.axes, now_)) pass();
+    if (!std::isfinite(objective_)) fail();
+  }
+
+  // Iterates until the estimated remaining gain is below the tolerance, or up to this number of passes since the start.
+  // A run whose optimum is estimated below the target, in units of the objective, ends early.
+  void climb(std::int64_t most_passes, double target) {
+    extrapolation_.clear();
+    double last_gain = kInfinity;
+    bool near = false, slow = false;
+    int still = 0;
+    while (std::isfinite(objective_) && n_passes_ < most_passes) {
+      const bool proposes = slow && propose();
+      // Half the square of the residual is the gain, to second order and without constraints.
+      const bool is_far =
+          proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
+      if (is_far) {
+        near = false;
+      } else {
+        if (!m_step_.maximize(now_, moments_, now_.axes, next_)) return fail();
+        const double gain = m_step_.gain(now_, moments_, next_);
+        const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
+        const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
+        const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+        if (is_rounding || (ahead < m_.nats && near)) break;
+        near = ahead < m_.nats;
+        ahead_ = ahead;
+        if (objective_ + kHope * ahead < target) break;
+        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kFewStepsLeft));
+        last_gain = gain;
+      }
+      const double objective = objective_, log_likelihood = log_likelihood_, entropy = entropy_;
+      const double rounding = kRounding * std::abs(objective);
+      if (!proposes || !take_proposal()) {
+        if (n_passes_ >= m_.max_iter) break;
+        if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
+        std::swap(now_, next_);
+        pass();
+      }
+      if (m_.ridge > 0) continue;  // a ridge may cost likelihood
+      // No step lowers the objective by more than rounding.
+      if (std::isfinite(objective_) && objective_ < objective - rounding) {
+        std::swap(now_, next_);
+        objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
+        break;
+      }
+      still = objective_ > objective + rounding ? 0 : still + 1;
+      if (still == kStill) break;
+    }
+    if (!std::isfinite(objective_)) fail();
+  }
+
+  void save(RunState& to) const {
+    to.now = now_, to.moments = moments_;
+    to.objective = objective_, to.log_likelihood = log_likelihood_, to.entropy = entropy_, to.ahead = ahead_;
+    to.n_passes = n_passes_;
+  }
+  void load(const RunState& from) {
+    m_step_.forget();
+    now_ = from.now, moments_ = from.moments;
+    objective_ = from.objective, log_likelihood_ = from.log_likelihood, entropy_ = from.entropy, ahead_ = from.ahead;
+    n_passes_ = from.n_passes;
+  }
+  double objective() const { return objective_; }
+
+  // Writes the results of run i.
+  void write(std::size_t i, const Results& to) {
+    to.objectives[i] = objective_;
+    to.log_likelihoods[i] = log_likelihood_;
+    to.n_passes[i] = n_passes_;
+    const std::size_t full = static_cast<std::size_t>(k_) * d_ * d_;
+    double* roots = to.roots + i * full;
+    std::fill(to.weights + i * k_, to.weights + (i + 1) * k_, 0.0);
+    std::fill(to.means + i * k_ * d_, to.means + (i + 1) * k_ * d_, 0.0);
+    std::fill(roots, roots + full, 0.0);
+    if (objective_ == -kInfinity) return;
+    std::copy(now_.weights.begin(), now_.weights.end(), to.weights + i * k_);
+    std::copy(now_.means.begin(), now_.means.end(), to.means + i * k_ * d_);
+    for (int c = 0; c < k_; ++c) {
+      double* own = roots + static_cast<std::size_t>(c) * d_ * d_;
+      const double* root = root_of(now_, c);
+      for (int a = 0; a < d_; ++a) {
+        if (is_triangular()) {
+          std::copy(root + a * d_, root + a * d_ + a + 1, own + a * d_);
+        } else {
+          own[a * d_ + a] = root[form_ == Form::diagonal ? a : 0];
+        }
+      }
+    }
+    if (to.responsibilities) score(to.responsibilities + i * n_ * k_);
+  }
+
+ private:
+  Mixture mixture_of(const Parameters& p) const {
+    return {form_, k_, d_, p.offsets.data(), p.means.data(), p.factors.data()};
+  }
+
+  void fail() { objective_ = log_likelihood_ = -kInfinity; }
+
+  // Ratio of the distance to the optimum and the next step (Aitken's estimate): the gains of plain EM shrink by the
+  // square of the rate of convergence.
+  static double stretch(double gain, double last_gain) {
+    if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 1.0 : kInfinity;
+    return 1 / (1 - std::sqrt(gain / last_gain));
+  }
+
+  // Estimated steps of plain EM until the distance to the optimum is below the tolerance.
+  double steps_left(double gain, double last_gain) const {
+    if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
+    const double ahead = gain * stretch(gain, last_gain);
+    return ahead <= m_.nats ? 0.0 : std::log(ahead / m_.nats) / std::log(last_gain / gain);
+  }
+
+  void set_anchor(const std::vector<double>& counts) {
+    anchor_ = now_;
+    anchor_counts_ = counts;
+    extrapolation_.set_counts(counts);
+  }
+
+  // Whether `tried_` was set to parameters to try instead of those of the M-step.
+  bool propose() {
+    if (extrapolation_.is_empty()) {
+      set_anchor(moments_.counts);
+      units_.flatten(moments_, anchor_counts_, point_.data());
+      extrapolation_.begin(point_.data());
+      return false;
+    }
+    if (units_.is_far(now_, anchor_)) {
+      std::swap(anchor_, old_anchor_);
+      std::swap(anchor_counts_, old_counts_);
+      set_anchor(moments_.counts);
+      extrapolation_.move([&](double* point) {
+        units_.unflatten(point, old_counts_, other_);
+        units_.change_units(old_anchor_, anchor_, other_);
+        units_.flatten(other_, anchor_counts_, point);
+      });
+    }
+    other_ = moments_;
+    units_.change_units(now_, anchor_, other_);
+    units_.flatten(other_, anchor_counts_, point_.data());
+    extrapolation_.remember(point_.data());
+    extrapolation_.learn(objective_);
+    return extrapolation_.propose([&](double* point) {
+      units_.unflatten(point, anchor_counts_, other_);
+      for (int c = 0; c < k_; ++c) {
+        if (!(other_.counts[c] > kLeastShare * moments_.counts[c])) return false;
+      }
+      return m_step_.maximize(anchor_, other_, now_.axes, tried_);
+    });
+  }
+  // Makes the pass at the proposal. If the objective falls, returns false and restores all but the moments, which are
+  // then in `before_`.
+  bool take_proposal() {
+    const double objective = objective_, log_likelihood = log_likelihood_, entropy = entropy_;
+    std::swap(now_, tried_);
+    std::swap(moments_, before_);
+    pass();
+    if (objective_ >= objective - kRounding * std::abs(objective)) {
+      extrapolation_.accept();
+      return true;
+    }
+    extrapolation_.refuse();
+    std::swap(now_, tried_);
+    objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
+    return false;
+  }
+
+  // Writes the responsibilities at the current parameters, (n, k).
+  void score(double* responsibilities) {
+    const Mixture mixture = mixture_of(now_);
+    packed_.clear();
+    kernels_.pack(mixture, packed_.data());
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
+    const Scores to{nullptr, responsibilities, nullptr, nullptr};
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
+    }
+  }
+
+  // Makes the pass at the current parameters: moments, log-likelihood, objective.
+  void pass() {
+    ++n_passes_;
+    const Mixture mixture = mixture_of(now_);
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, m_.row_weights, nullptr};
+    packed_.clear();  // packing adds to it
+    kernels_.pack(mixture, packed_.data());
+    total_.clear();
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      const std::size_t end = std::min(n_, begin + block_);
+      Buffer& to = begin == 0 ? total_ : partial_;
+      if (begin > 0) partial_.clear();
+      kernels_.accumulate(rows, mixture, packed_.data(), begin, end, scratch_.data(), to.data());
+      if (begin > 0) total_.add(partial_);
+    }
+    const Places at = places_in_partial(mixture, kernels_.pad);
+    const double* sums = total_.data();
+    log_likelihood_ = sums[0], entropy_ = sums[1];
+    std::copy(sums + at.counts, sums + at.counts + k_, moments_.counts.begin());
+    for (int c = 0; c < k_; ++c) {
+      std::copy(sums + at.shifts + c * at.dp, sums + at.shifts + c * at.dp + d_, moments_.shifts.begin() + c * d_);
+    }
+    const double* scatter = sums + at.scatter;
+    if (form_ == Form::spherical) {
+      std::copy(scatter, scatter + k_, moments_.scatter.begin());
+    } else if (form_ == Form::diagonal) {
+      for (int c = 0; c < k_; ++c) {
+        std::copy(scatter + c * at.dp, scatter + c * at.dp + d_, moments_.scatter.begin() + c * d_);
+      }
+    } else {
+      for (int c = 0; c < (form_ == Form::tied ? 1 : k_); ++c) {
+        for (int i = 0; i < d_; ++i) {
+          const double* line = scatter + (c * at.dp + i) * at.dp;
+          std::copy(line, line + i + 1, moments_.scatter.begin() + c * each() + i * d_);
+        }
+      }
+    }
+    if (form_ == Form::tied) add_overlap(sums + at.overlap, padded(k_, kernels_.pad));
+    objective_ = log_likelihood_ + m_step_.log_prior(now_);
+  }
+
+  // Completes the scatter of a tied covariance: adds sum_ab overlap[a, b] (nu_a - nu_b)(nu_a - nu_b)' with the whitened
+  // means nu (form_tied.hpp).
+  void add_overlap(const double* overlap, std::size_t width) {
+    double* between = between_.data();
+    for (int a = 0; a < k_; ++a) {
+      for (int b = 0; b < k_; ++b) {
+        const double share = overlap[a * width + b];
+        if (a == b || share == 0.0) continue;
+        for (int j = 0; j < d_; ++j) {
+          between[j] = 0.0;
+          for (int i = 0; i <= j; ++i) {
+            between[j] += (now_.means[a * d_ + i] - now_.means[b * d_ + i]) * now_.factors[i * d_ + j];
+          }
+        }
+        for (int i = 0; i < d_; ++i) {
+          for (int j = 0; j <= i; ++j) moments_.scatter[i * d_ + j] += share * between[i] * between[j];
+        }
+      }
+    }
+  }
+
+  const Problem& m_;
+  std::size_t n_;
+  MStep m_step_;
+  Units units_;
+  const Kernels& kernels_;
+  Parameters now_, next_, tried_, anchor_, old_anchor_;
+  Layout layout_;
+  std::size_t block_;
+  Buffer packed_, scratch_, total_, partial_;
+  Moments moments_, before_, other_;
+  Extrapolation extrapolation_;
+  std::vector<double> anchor_counts_, old_counts_, point_, between_;
+  double objective_ = -kInfinity, log_likelihood_ = -kInfinity, entropy_ = 0.0;
+  double ahead_ = kInfinity;  // the last estimate of the remaining gain
+  std::int64_t n_passes_ = 0;
+};
+
+}  // namespace gaussmix
