@@ -50,7 +50,7 @@ def parser_for(text: str | None) -> argparse.ArgumentParser:
 def our_fit(rows: FloatArray, **parameters: Any) -> tuple[Outcome, BayesianGaussianMixture]:
     """Fit with all components kept, so that the bound is that of the same model as scikit-learn's."""
     began = time.process_time()
-    model = BayesianGaussianMixture(random_state=0, **parameters).fit(rows)
+    model = BayesianGaussianMixture(random_state=0, prune=False, **parameters).fit(rows)
     seconds = time.process_time() - began
     bound = bound_of(model, rows, parameters["n_components"])
     return Outcome(_occupied(model), bound, seconds), model

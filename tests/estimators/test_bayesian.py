@@ -296,6 +296,14 @@ def test_callback_sees_every_run(flowers):
     assert all(np.isfinite(progress.log_likelihood) for progress in seen)
 
 
+def test_verbose_says_what_it_prints(flowers, capsys):
+    BayesianGaussianMixture(n_components=2, random_state=0, verbose=1, verbose_interval=1).fit(flowers)
+    printed = capsys.readouterr().out
+    assert "Initialization 0" in printed
+    assert "mean evidence lower bound" in printed
+    assert "log-likelihood" not in printed
+
+
 def test_time_budget_gives_the_best_so_far(flowers):
     with pytest.warns(ConvergenceWarning, match="time_budget"):
         model = BayesianGaussianMixture(n_components=8, random_state=0, time_budget=0).fit(flowers)

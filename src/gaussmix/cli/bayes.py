@@ -72,7 +72,7 @@ def bayes(
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; a fit needs at least 2")
     from gaussmix.estimators import BayesianGaussianMixture
 
-    with fit_progress(notes()) as callback:
+    with fit_progress(notes(), objective="mean evidence lower bound") as callback:
         estimator = BayesianGaussianMixture(
             n_components=min(components, rows.n_positive),
             covariance_type=covariance_type.value,

@@ -89,7 +89,10 @@ def run_fit(estimator: object, fit: Callable[[], object]) -> KeyboardInterrupt |
 
 @contextmanager
 def fit_progress(
-    console: Console, after: float = PROGRESS_AFTER, n_starts: int | None = None
+    console: Console,
+    after: float = PROGRESS_AFTER,
+    n_starts: int | None = None,
+    objective: str = "mean log-likelihood",
 ) -> Iterator[Callable[[Progress], None]]:
     """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds.
 
@@ -98,8 +101,7 @@ def fit_progress(
     of = "" if n_starts is None else f" of {n_starts}"
     with progress_bar("Fitting", after=after, console=console) as update:
         yield lambda progress: update(
-            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: "
-            f"mean log-likelihood {progress.log_likelihood:.6g}"
+            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: {objective} {progress.log_likelihood:.6g}"
         )
 
 

@@ -281,7 +281,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         if previous is not None:
             settings = settings.with_components(len(previous.posterior.means))
         rng = check_random_state(self.random_state)
-        printer = VerbosePrinter(self.verbose, self.verbose_interval)
+        printer = VerbosePrinter(self.verbose, self.verbose_interval, "mean evidence lower bound")
         starts = self._given_starts(previous, rng, printer)
         prune = starts is None if isinstance(self.prune, str) else bool(self.prune)
         search = self._search(starts, rows.total, self._watcher(printer))

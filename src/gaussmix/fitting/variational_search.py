@@ -33,6 +33,7 @@ _SAME = 1e-3  # nats
 _NEAR = RemainingGain(1e-3)
 _NEAR_IN_SAMPLE = RemainingGain(0.1)
 _PROPOSALS, _FAILURES, _MOST_FAILURES = 4, 2, 5  # moves per round; rounds without success that end the moves
+_AGREED = 3  # starts with the same optimum, after which a better one is very rare
 _EMPTY = 0.1  # expected rows below which a component is left out during the search
 _MOST_ROUNDS = 200
 
@@ -81,6 +82,8 @@ class BoundSearch:
         The best run so far, for interruptions.
     n_runs : int
         Number of runs so far.
+    n_agreed : int
+        Number of starts that reached the best optimum of the race.
     """
 
     engine: AbstractEngine
@@ -91,15 +94,18 @@ class BoundSearch:
     began: float = field(default_factory=time.perf_counter)
     best: Fit | None = None
     n_runs: int = 0
+    n_agreed: int = 0
 
     def race(self, starts: Iterable[Mixture]) -> list[Fit]:
         """Run all starts for a few iterations, merge and continue the best third, and run the best two to the end.
 
         Returns the last runs, best first.
         """
-        fits = _ranked(self.run(start, _SHORT, None) for start in self._in_time(starts))
+        short = [self.run(start, _SHORT, None) for start in self._in_time(starts)]
+        fits = _ranked(short)
+        self.n_agreed = sum(fit.objective >= fits[0].objective - _SAME for fit in short)
         fits = fits[: math.ceil(len(fits) / 3)]
-        fits = _ranked(self.condense(self.go_on(fit, _LONGER, None)) for fit in self._in_time(fits))
+        fits = _ranked(self.condense(self.go_on(fit, _LONGER, self.near)) for fit in self._in_time(fits))
         first = self.go_on(fits[0], _LAST, self.near)
         return _ranked([first, *(self.go_on(fit, _LAST, self._beating(first)) for fit in fits[1:_FINISHERS])])
 
@@ -119,8 +125,13 @@ class BoundSearch:
         return fit
 
     def improve(self, best: Fit) -> Fit:
-        """Try moves from the best run, and from every better one, until some rounds have failed."""
-        k = best.mixture.n_components
+        """Try moves from the best run, and from every better one, until some rounds have failed.
+
+        If several starts reached the same optimum, no move is tried.
+        """
+        k, most = best.mixture.n_components, self.update.prior.n_components
+        if self.n_agreed >= _AGREED or k == most <= 2:
+            return best
         patience = max(_FAILURES, min(k // 4, _MOST_FAILURES))
         moves, failures = propose_moves(self.update, best.mixture, self.data), 0
         while failures < patience and not self.is_late:
@@ -269,7 +280,8 @@ def find_posterior(
             fits = search.race(draw_starts(data, structure, few, settings.n_starts, streams))
         best = search.improve(fits[0])
         if not all_rows:
-            best = last.improve(last.run(best.mixture, settings.max_iter, last.near))
+            best = last.run(best.mixture, settings.max_iter, last.near)
+            best = last.improve(best)
         interrupted = False
     except KeyboardInterrupt:
         found = last.best or search.best
