@@ -19,6 +19,7 @@ _SPLIT_ITERATIONS = 3, 6  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
 _LEAST_ROWS = 4
 _BADLY_EXPLAINED = 0.05  # share of the rows with the lowest density
+_COSTLY, _COSTLY_SHARE = 50.0, 0.05  # nats, at all or per row, that no split makes up for
 _HOPELESS = 20.0  # nats below which a move is not tried
 
 
@@ -99,6 +100,10 @@ def propose_moves(update: VariationalUpdate, mixture: Mixture, data: Sample) -> 
         Merges of two components; a merge and a split at once; and, if the model has components left, splits and births.
     """
     shares, merges = _ranked_merges(update, mixture, data)
+    most_lost = max(_COSTLY, _COSTLY_SHARE * update.total)
+    merges = [merge for merge in merges if merge[0] > -most_lost]
+    if not merges and mixture.n_components == update.prior.n_components:
+        return
     splits = sorted(_splits(update, mixture, data, shares), key=lambda split: -split.gain)
     k = mixture.n_components
     few = max(3, k // 4)

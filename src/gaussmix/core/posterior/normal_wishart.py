@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -72,22 +73,22 @@ class NormalWisharts:
         """
         form, d = self.covariance.form, self.n_features
         own, their = self.degrees, other.degrees
-        n_matrices = len(own)
-        log_dets = (2 * (other.covariance.log_det() - self.covariance.log_det()))[:n_matrices]
-        nothing = np.zeros((n_matrices, d))
-        scatter = FORMS[form].expected_scatter(their, d)
-        units = other.covariance.roots, self.covariance.factors()
-        trace = FORMS[form].trace(FORMS[form].moved(their, nothing, scatter, *units, nothing)[1])
+        log_dets = (2 * (other.covariance.log_det() - self.covariance.log_det()))[: len(own)]
+        trace = their @ _relative_traces(self.covariance, other.covariance)
         matrices = (
             0.5 * (own - their) * log_det_excess(form, own, d)
-            - log_gamma(form, own, d)
-            + log_gamma(form, their, d)
+            - self._log_gamma
+            + other._log_gamma
             + 0.5 * their * (d * np.log(own / their) + log_dets)
         )
         ratio = other.mean_precision / self.mean_precision
         apart = (self.covariance.whiten_each(self.means - other.means) ** 2).sum(axis=1)
         means = d * (ratio - 1 - np.log(ratio)) + other.mean_precision * apart
         return float(matrices.sum() + 0.5 * (trace - d * own.sum()) + 0.5 * means.sum())
+
+    @cached_property
+    def _log_gamma(self) -> FloatArray:
+        return log_gamma(self.covariance.form, self.degrees, self.n_features)
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, list[AbstractCovariance]]:
         """Draw means and covariances.
@@ -155,3 +156,16 @@ class NormalWisharts:
 def half_log_two_pi(n_features: int) -> float:
     """Return ``d / 2 log(2 pi)``."""
     return 0.5 * n_features * math.log(2 * math.pi)
+
+
+def _relative_traces(covariance: AbstractCovariance, other: AbstractCovariance) -> FloatArray:
+    """Return ``tr(other covariance inverse(covariance))`` of each matrix, (k,) or (1,) for the tied form."""
+    roots, factors, d = other.roots, covariance.factors(), covariance.n_features
+    match covariance.form:
+        case "full" | "tied":
+            turned = np.swapaxes(factors, -1, -2) @ roots
+            return np.atleast_1d(np.einsum("...ij,...ij->...", turned, turned))
+        case "diagonal":
+            return np.asarray(((roots * factors) ** 2).sum(axis=1))
+        case "spherical":
+            return np.asarray(d * (roots * factors) ** 2)
