@@ -30,7 +30,7 @@ from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_posterior import GivenStates, PosteriorFit, fit_posterior
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.multistart import SearchSettings
-from gaussmix.fitting.settings import MAX_ITER, n_starts_for
+from gaussmix.fitting.settings import MAX_ITER, N_STARTS
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.fitting.variational import BoundChange, VariationalUpdate
 
@@ -58,7 +58,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
     max_iter : "auto" or int, default="auto"
         "auto" is 10,000.
     n_init : "auto" or int, default="auto"
-        Number of starts. "auto" is 8 (16 for more than 12 components), or 1 if ``init_params`` names a method.
+        Number of starts. "auto" is 8, or 1 if ``init_params`` names a method.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"} or array-like, default="auto"
         "auto" is a search for the greatest bound (docs/bayes.md). Or one method, as in `GaussianMixture`. Or your own
         labels (n,) or responsibilities (n, k).
@@ -335,9 +335,10 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
 
     def _search(self, starts: GivenStates | None, total: float, watch: Callable[[Progress], None]) -> SearchSettings:
         is_drawn = starts is None or (isinstance(self.init_params, str) and not self._continues)
-        n_starts = n_starts_for(self.n_components, self.n_init, search=starts is None) if is_drawn else 1
+        automatic = N_STARTS if starts is None else 1
+        n_starts = automatic if isinstance(self.n_init, str) else int(self.n_init)
         return SearchSettings(
-            n_starts,
+            n_starts if is_drawn else 1,
             RemainingGain() if isinstance(self.tol, str) else BoundChange(float(self.tol), total),
             MAX_ITER if isinstance(self.max_iter, str) else int(self.max_iter),
             self.acceleration == "auto",

@@ -99,11 +99,18 @@ class BoundSearch:
     def race(self, starts: Iterable[Mixture]) -> list[Fit]:
         """Run all starts for a few iterations, merge and continue the best third, and run the best two to the end.
 
+        The second half of the starts is left out as soon as three agree on the best optimum.
+
         Returns the last runs, best first.
         """
-        short = [self.run(start, _SHORT, None) for start in self._in_time(starts)]
+        short: list[Fit] = []
+        for start in self._in_time(starts):
+            short.append(self.run(start, _SHORT, None))
+            best = max(fit.objective for fit in short)
+            self.n_agreed = sum(fit.objective >= best - _SAME for fit in short)
+            if self.n_agreed >= _AGREED and 2 * len(short) >= self.settings.n_starts:
+                break
         fits = _ranked(short)
-        self.n_agreed = sum(fit.objective >= fits[0].objective - _SAME for fit in short)
         fits = fits[: math.ceil(len(fits) / 3)]
         fits = _ranked(self.condense(self.go_on(fit, _LONGER, self.near)) for fit in self._in_time(fits))
         first = self.go_on(fits[0], _LAST, self.near)
