@@ -119,7 +119,7 @@ def _read_mclust(folder: Path, number: int, task: Task, answer: str) -> Run | st
         return answer
     k, d = task.k, task.rows.shape[1]
     weights, means, covariances = np.split(np.fromfile(fitted), [k, k + k * d])
-    shape = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[task.structure]
+    shape = {"tied": (d, d), "diag": (k, d), "VVI": (k, d), "spherical": (k,)}.get(task.structure, (k, d, d))
     try:
         mixture = Mixture.from_parameters(
             weights, means.reshape(k, d), covariances.reshape(shape), covariance_type=task.structure

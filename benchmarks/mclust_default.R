@@ -10,7 +10,8 @@ single <- c(full = "V", tied = "E", diag = "V", spherical = "V")
 fit <- function(task) {
   rows <- matrix(readBin(file.path(folder, paste0("rows-", task$number)), "double", task$n * task$d), task$n, task$d,
                  byrow = TRUE)
-  model <- (if (task$d == 1) single else several)[[task$structure]]
+  known <- if (task$d == 1) single else several
+  model <- if (task$structure %in% names(known)) known[[task$structure]] else task$structure # else mclust's own name
   set.seed(1) # above 2000 rows mclust starts from a sample
   began <- Sys.time()
   setTimeLimit(elapsed = 60)
@@ -23,7 +24,9 @@ fit <- function(task) {
     full = variance$sigma,
     tied = variance$Sigma,
     diag = apply(variance$sigma, 3, diag),
-    spherical = variance$sigmasq
+    spherical = variance$sigmasq,
+    VVI = apply(variance$sigma, 3, diag),
+    variance$sigma
   )
   weights <- if (task$k == 1) 1 else found$parameters$pro
   writeBin(as.double(c(weights, found$parameters$mean, covariances)),

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "build.hpp"
 #include "em/common_axes.hpp"
 #include "em/constants.hpp"
@@ -22,6 +23,7 @@
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
 #include "released.hpp"
+#include "search_bindings.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -30,35 +32,12 @@ using namespace nb::literals;
 namespace {
 
 using Table = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using In = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Labels = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
-
 gaussmix::Scalar scalar_of(const Table& rows) {
   if (rows.dtype() == nb::dtype<float>()) return gaussmix::Scalar::float32;
   if (rows.dtype() == nb::dtype<double>()) return gaussmix::Scalar::float64;
   if (rows.dtype() == nb::dtype<std::uint8_t>()) return gaussmix::Scalar::uint8;
   if (rows.dtype() == nb::dtype<std::uint16_t>()) return gaussmix::Scalar::uint16;
   throw nb::type_error("rows must be float32, float64, uint8 or uint16");
-}
-
-gaussmix::Form form_of(const std::string& form) {
-  if (form == "full") return gaussmix::Form::full;
-  if (form == "tied") return gaussmix::Form::tied;
-  if (form == "diagonal") return gaussmix::Form::diagonal;
-  if (form == "spherical") return gaussmix::Form::spherical;
-  throw nb::value_error("form must be 'full', 'tied', 'diagonal' or 'spherical'");
-}
-
-template <class Array>
-auto sized(const Array& array, std::size_t size, const char* name) {
-  if (array.size() != size) throw nb::value_error((std::string(name) + " has the wrong size").c_str());
-  return array.data();
-}
-
-template <class Array>
-auto sized_or_null(const std::optional<Array>& array, std::size_t size, const char* name) {
-  return array ? sized(*array, size, name) : nullptr;
 }
 
 gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors,
@@ -273,12 +252,6 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
   gaussmix::update_fractions(states, grid, gaussmix::max_threads(), sums.data());
 }
 
-gaussmix::Model model_of(const std::string& name) {
-  gaussmix::Model model;
-  if (!gaussmix::find_model(name.c_str(), model)) throw nb::value_error(("there is no model '" + name + "'").c_str());
-  return model;
-}
-
 constexpr int kSweepsPerStep = 20;  // if it ends early, the next M-step continues
 
 bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
@@ -337,6 +310,9 @@ nb::dict em_constants() {
 
 }  // namespace
 
+void bind_search(nb::module_& module);  // search_bindings.cpp
+void bind_cells(nb::module_& module);   // cell_bindings.cpp
+
 NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // what daemon threads hold when the process ends is no leak
   module.doc() = "The compiled core: passes over rows, batched EM, images (cpp/README.md).";
@@ -386,6 +362,8 @@ NB_MODULE(_native, module) {
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
              "ended"_a.none().noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
+  bind_search(module);
+  bind_cells(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

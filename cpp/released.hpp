@@ -28,6 +28,14 @@ class Released {
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
 
+  // Whether a signal has arrived whose handler raised an exception, which is then set. For the main thread only.
+  bool has_interrupt() {
+    PyEval_RestoreThread(state_);
+    const bool is_raised = PyErr_CheckSignals() != 0;
+    state_ = PyEval_SaveThread();
+    return is_raised;
+  }
+
   // Python calls it before finalization begins. Threads that are already waiting for the interpreter get it first.
   static void before_exit() {
     last_ = std::this_thread::get_id();

@@ -14,12 +14,13 @@ inline constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 // M-step.
 inline constexpr double kEmpty = 10 * kEpsilon;    // share of all rows: a component with fewer is empty
+inline constexpr double kNoShare = 1e-14;          // of a row: smaller ones are left out of a start
 inline constexpr double kSingular = 4 * kEpsilon;  // ratio to variance or mean at which a pivot is rounding
 inline constexpr double kInner = 1e-10;            // relative change of volumes that ends an inner iteration
 inline constexpr int kMostIterations = 500;        // of inner iterations
 inline constexpr double kAngle = 1e-6;             // tolerance of the rotation of common axes in an M-step
 inline constexpr int kSweeps = 4;                  // over the pairs of axes in an M-step, after the first one
-inline constexpr int kMostSweeps = 200;            // in the first one
+inline constexpr int kMostSweeps = 20;             // in the first one
 inline constexpr int kMostFeatures = kMostNarrow;  // of a batch; above it, threads share one pass
 
 // Stopping rule.
@@ -27,7 +28,8 @@ inline constexpr double kRounding = 16 * kEpsilon;  // of an objective, relative
 inline constexpr int kStill = 10;                   // iterations without a gain above rounding that end a run
 inline constexpr double kFarAhead = 30.0;  // times the tolerance in nats: no M-step only to estimate the distance
 
-inline constexpr double kHope = 3.0;  // times the estimated remaining gain: what a run may still gain
+inline constexpr int kLap = 3;             // passes between two looks at the gain
+inline constexpr double kPatience = 20.0;  // times the gain of a lap: a run that lacks more to its target is given up
 
 // Acceleration: when it begins.
 inline constexpr int kPlain = 3;             // first passes without extrapolation
@@ -62,6 +64,7 @@ struct NamedConstant {
 
 inline constexpr NamedConstant kEmConstants[] = {
     {"empty", kEmpty},
+    {"no_share", kNoShare},
     {"singular", kSingular},
     {"inner", kInner},
     {"most_iterations", kMostIterations},
@@ -72,7 +75,8 @@ inline constexpr NamedConstant kEmConstants[] = {
     {"rounding", kRounding},
     {"still", kStill},
     {"far_ahead", kFarAhead},
-    {"hope", kHope},
+    {"lap", kLap},
+    {"patience", kPatience},
     {"plain", kPlain},
     {"few_steps_left", kFewStepsLeft},
     {"memory", kMemory},

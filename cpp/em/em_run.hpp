@@ -14,6 +14,7 @@
 #include "em/em_batch.hpp"
 #include "em/m_step.hpp"
 #include "em/units.hpp"
+#include "em/watch.hpp"
 #include "kernels/kernels.hpp"
 #include "pass/in_order.hpp"
 
@@ -22,6 +23,24 @@ namespace gaussmix {
 const Kernels& selected_kernels(bool rough);  // dispatch.cpp
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+enum class End { limit, optimum, rounding, abandoned, failed, stopped };
+
+// When a run ends. With `all_steps` it is plain EM up to the greatest number of passes.
+struct Limits {
+  std::int64_t most_passes;
+  double target, hope;  // a run ends if its objective and `hope` times the estimated gain are below the target
+  double nats;
+  bool accelerate, all_steps;
+  double distance = 0.0;  // if positive, a run ends only when its point is estimated to be nearer to the optimum
+  double patience = 0.0;  // if positive, a run ends if its target is farther than this times the gain of kLap passes
+};
+
+// The log-likelihood of an iteration, and a lower bound on the gain of the next one (NaN if it is unknown).
+struct TraceLine {
+  double log_likelihood, gain;
+};
 
 // The point that a run has reached; another one can go on from it.
 struct RunState {
@@ -64,60 +83,107 @@ class EmRun : private Dimensions {
     climb(m_.max_iter, -kInfinity);
   }
 
-  // The M-step from the table, and the pass at its result.
-  void begin(const double* responsibilities) {
+  // The M-step from a table of responsibilities or from sums of clusters, and the pass at its result.
+  template <class Start>
+  void begin(const Start& start) {
     n_passes_ = 0, objective_ = log_likelihood_ = -kInfinity, ahead_ = kInfinity;
-    m_step_.begin(responsibilities, now_, moments_);
+    m_step_.begin(start, now_, moments_);
     if (m_step_.maximize(now_, moments_, now_.axes, now_)) pass();
     if (!std::isfinite(objective_)) fail();
   }
 
   // Iterates until the estimated remaining gain is below the tolerance, or up to this number of passes since the start.
-  // A run whose optimum is estimated below the target, in units of the objective, ends early.
-  void climb(std::int64_t most_passes, double target) {
+  // A run that needs much more than the gain of the last passes to reach the target, an objective, ends early.
+  End climb(std::int64_t most_passes, double target) {
+    return climb(Limits{most_passes, target, kInfinity, m_.nats, m_.accelerate, false, 0.0, kPatience});
+  }
+  End climb(const Limits& limits, Watch* watch = nullptr) {
+    trace_.clear();
     extrapolation_.clear();
-    double last_gain = kInfinity;
-    bool near = false, slow = false;
+    double last_gain = kInfinity, gain = kNaN;
+    const bool by_distance = limits.distance > 0, by_gain = !limits.all_steps && !by_distance;
+    bool near = false, slow = by_distance;
     int still = 0;
-    while (std::isfinite(objective_) && n_passes_ < most_passes) {
+    double earlier[kLap];
+    std::fill(earlier, earlier + kLap, -kInfinity);
+    const std::int64_t since = n_passes_;
+    End end = End::limit;
+    for (int step = 1; std::isfinite(objective_) && n_passes_ < limits.most_passes; ++step) {
+      if (watch && watch->is_over()) {
+        end = End::stopped;
+        break;
+      }
+      double& earliest = earlier[n_passes_ % kLap];
+      if (limits.patience > 0 && n_passes_ >= since + kLap &&
+          limits.target - objective_ > limits.patience * (objective_ - earliest)) {
+        end = End::abandoned;
+        break;
+      }
+      earliest = objective_;
       const bool proposes = slow && propose();
       // Half the square of the residual is the gain, to second order and without constraints.
-      const bool is_far =
-          proposes && 0.5 * extrapolation_.residual_square() * extrapolation_.stretch() > kFarAhead * m_.nats;
+      const double about = proposes ? 0.5 * extrapolation_.residual_square() : kInfinity;
+      const bool is_far = proposes && (by_distance || about * extrapolation_.stretch() > kFarAhead * limits.nats);
+      if (by_distance && std::sqrt(extrapolation_.residual_square()) * extrapolation_.stretch() < limits.distance) {
+        end = End::optimum;
+        break;
+      }
       if (is_far) {
-        near = false;
+        near = false, gain = about, ahead_ = about * extrapolation_.stretch();
       } else {
         if (!m_step_.maximize(now_, moments_, now_.axes, next_)) return fail();
-        const double gain = m_step_.gain(now_, moments_, next_);
-        const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
-        const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
-        const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
-        if (is_rounding || (ahead < m_.nats && near)) break;
-        near = ahead < m_.nats;
-        ahead_ = ahead;
-        if (objective_ + kHope * ahead < target) break;
-        slow = slow || (m_.accelerate && n_passes_ >= kPlain && !(steps_left(gain, last_gain) < kFewStepsLeft));
-        last_gain = gain;
+        if (by_gain) {
+          gain = m_step_.gain(now_, moments_, next_);
+          const bool is_rounding = std::abs(gain) <= kRounding * std::abs(objective_);
+          const double aitken = slow ? extrapolation_.stretch() : stretch(gain, last_gain);
+          const double ahead = std::abs(gain) * (is_rounding ? 1.0 : aitken);
+          ahead_ = ahead;
+          if (is_rounding || (ahead < limits.nats && near)) {
+            end = End::optimum;
+            break;
+          }
+          near = ahead < limits.nats;
+          slow = slow ||
+                 (limits.accelerate && step >= kPlain && !(steps_left(gain, last_gain, limits.nats) < kFewStepsLeft));
+          last_gain = gain;
+        }
+      }
+      if (by_gain && objective_ + limits.hope * ahead_ < limits.target) {
+        end = End::abandoned;
+        break;
       }
       const double objective = objective_, log_likelihood = log_likelihood_, entropy = entropy_;
       const double rounding = kRounding * std::abs(objective);
-      if (!proposes || !take_proposal()) {
-        if (n_passes_ >= m_.max_iter) break;
-        if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
-        std::swap(now_, next_);
-        pass();
-      }
-      if (m_.ridge > 0) continue;  // a ridge may cost likelihood
-      // No step lowers the objective by more than rounding.
-      if (std::isfinite(objective_) && objective_ < objective - rounding) {
-        std::swap(now_, next_);
-        objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
+      const bool is_refused = proposes && !take_proposal();
+      if (is_refused && n_passes_ >= limits.most_passes) {
+        std::swap(moments_, before_);
         break;
       }
+      if (!proposes || is_refused) {
+        if (is_far && !m_step_.maximize(now_, before_, now_.axes, next_)) return fail();
+        std::swap(now_, next_);
+        if (!is_refused) std::swap(moments_, before_);
+        pass();
+      }
+      // No step lowers the objective by more than rounding, except that a ridge may cost likelihood.
+      const bool is_exact = m_.ridge == 0 && !limits.all_steps;
+      if (is_exact && std::isfinite(objective_) && objective_ < objective - rounding) {
+        std::swap(now_, next_);
+        std::swap(moments_, before_);
+        objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
+        end = End::rounding;
+        break;
+      }
+      trace_.push_back({log_likelihood, gain});
       still = objective_ > objective + rounding ? 0 : still + 1;
-      if (still == kStill) break;
+      if (is_exact && by_gain && still == kStill) {
+        end = End::rounding;
+        break;
+      }
     }
-    if (!std::isfinite(objective_)) fail();
+    if (!std::isfinite(objective_)) return fail();
+    trace_.push_back({log_likelihood_, end == End::limit || end == End::rounding ? kNaN : gain});
+    return end;
   }
 
   void save(RunState& to) const {
@@ -131,7 +197,48 @@ class EmRun : private Dimensions {
     objective_ = from.objective, log_likelihood_ = from.log_likelihood, entropy_ = from.entropy, ahead_ = from.ahead;
     n_passes_ = from.n_passes;
   }
+
+  // The same for a row of numbers (search.hpp). Without sums, the pass is made. False if the run fails.
+  void store(double* state) const {
+    *state++ = objective_, *state++ = log_likelihood_, *state++ = entropy_;
+    for (const auto* part :
+         {&now_.weights, &now_.means, &now_.roots, &moments_.counts, &moments_.shifts, &moments_.scatter}) {
+      state = std::copy(part->begin(), part->end(), state);
+    }
+  }
+  bool restore(const double* state) {
+    objective_ = *state++, log_likelihood_ = *state++, entropy_ = *state++;
+    n_passes_ = 0, ahead_ = kInfinity;
+    for (auto* part :
+         {&now_.weights, &now_.means, &now_.roots, &moments_.counts, &moments_.shifts, &moments_.scatter}) {
+      std::copy(state, state + part->size(), part->begin());
+      state += part->size();
+    }
+    now_.axes.clear();
+    m_step_.forget();
+    const bool has_sums = !std::isnan(objective_);
+    if (!m_step_.set_factors(now_)) fail();
+    if (!has_sums) pass();
+    if (!std::isfinite(objective_)) fail();
+    return std::isfinite(objective_);
+  }
+
   double objective() const { return objective_; }
+  std::int64_t n_passes() const { return n_passes_; }
+  const Parameters& parameters() const { return now_; }
+  const std::vector<TraceLine>& trace() const { return trace_; }
+
+  // Writes the responsibilities at the current parameters, (n, k).
+  void score(double* responsibilities) {
+    const Mixture mixture = mixture_of(now_);
+    packed_.clear();
+    kernels_.pack(mixture, packed_.data());
+    const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
+    const Scores to{nullptr, responsibilities, nullptr, nullptr};
+    for (std::size_t begin = 0; begin < n_; begin += block_) {
+      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
+    }
+  }
 
   // Writes the results of run i.
   void write(std::size_t i, const Results& to) {
@@ -165,7 +272,10 @@ class EmRun : private Dimensions {
     return {form_, k_, d_, p.offsets.data(), p.means.data(), p.factors.data()};
   }
 
-  void fail() { objective_ = log_likelihood_ = -kInfinity; }
+  End fail() {
+    objective_ = log_likelihood_ = -kInfinity;
+    return End::failed;
+  }
 
   // Ratio of the distance to the optimum and the next step (Aitken's estimate): the gains of plain EM shrink by the
   // square of the rate of convergence.
@@ -175,10 +285,10 @@ class EmRun : private Dimensions {
   }
 
   // Estimated steps of plain EM until the distance to the optimum is below the tolerance.
-  double steps_left(double gain, double last_gain) const {
+  static double steps_left(double gain, double last_gain, double nats) {
     if (!(0 < gain && gain < last_gain && last_gain < kInfinity)) return gain <= 0 ? 0.0 : kInfinity;
     const double ahead = gain * stretch(gain, last_gain);
-    return ahead <= m_.nats ? 0.0 : std::log(ahead / m_.nats) / std::log(last_gain / gain);
+    return ahead <= nats ? 0.0 : std::log(ahead / nats) / std::log(last_gain / gain);
   }
 
   void set_anchor(const std::vector<double>& counts) {
@@ -233,18 +343,6 @@ class EmRun : private Dimensions {
     std::swap(now_, tried_);
     objective_ = objective, log_likelihood_ = log_likelihood, entropy_ = entropy;
     return false;
-  }
-
-  // Writes the responsibilities at the current parameters, (n, k).
-  void score(double* responsibilities) {
-    const Mixture mixture = mixture_of(now_);
-    packed_.clear();
-    kernels_.pack(mixture, packed_.data());
-    const Rows rows{m_.rows, Scalar::float64, n_, d_, nullptr, nullptr};
-    const Scores to{nullptr, responsibilities, nullptr, nullptr};
-    for (std::size_t begin = 0; begin < n_; begin += block_) {
-      kernels_.score(rows, mixture, packed_.data(), begin, std::min(n_, begin + block_), scratch_.data(), to);
-    }
   }
 
   // Makes the pass at the current parameters: moments, log-likelihood, objective.
@@ -324,6 +422,7 @@ class EmRun : private Dimensions {
   double objective_ = -kInfinity, log_likelihood_ = -kInfinity, entropy_ = 0.0;
   double ahead_ = kInfinity;  // the last estimate of the remaining gain
   std::int64_t n_passes_ = 0;
+  std::vector<TraceLine> trace_;
 };
 
 }  // namespace gaussmix

@@ -55,6 +55,7 @@ class MStep : private Dimensions {
     for (std::size_t n = 0; n < m_.n_rows; ++n) {
       for (int c = 0; c < k_; ++c) {
         const double r = weight_of(n) * responsibilities[n * k_ + c];
+        if (r < kNoShare) continue;
         sums.counts[c] += r;
         for (int j = 0; j < d_; ++j) at.means[c * d_ + j] += r * m_.rows[n * d_ + j];
       }
@@ -66,18 +67,45 @@ class MStep : private Dimensions {
     for (std::size_t n = 0; n < m_.n_rows; ++n) {
       for (int c = 0; c < k_; ++c) {
         const double r = weight_of(n) * responsibilities[n * k_ + c];
-        if (r == 0.0) continue;
+        if (r < kNoShare) continue;
         double* scatter = sums.scatter.data() + place_of(c);
         for (int j = 0; j < d_; ++j) {
           centered[j] = m_.rows[n * d_ + j] - at.means[c * d_ + j];
           sums.shifts[c * d_ + j] += r * centered[j];
         }
         for (int i = 0; i < d_; ++i) {
+          const double share = r * centered[i];
           if (is_triangular()) {
-            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += r * centered[i] * centered[j];
+            for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += share * centered[j];
           } else {
-            scatter[form_ == Form::diagonal ? i : 0] += r * centered[i] * centered[i];
+            scatter[form_ == Form::diagonal ? i : 0] += share * centered[i];
           }
+        }
+      }
+    }
+  }
+
+  // The same from sums of clusters.
+  void begin(const ClusterSums& clusters, Parameters& at, Moments& sums) {
+    structure_.forget();
+    at.axes.clear();
+    if (has_common_axes(m_.model)) at.axes = clusters.axes;
+    at.means = clusters.means, sums.counts = clusters.counts;
+    std::fill(at.roots.begin(), at.roots.end(), 0.0);
+    std::fill(sums.shifts.begin(), sums.shifts.end(), 0.0);
+    std::fill(sums.scatter.begin(), sums.scatter.end(), 0.0);
+    for (int c = 0; c < n_roots(); ++c) {
+      double* root = at.roots.data() + c * each();
+      for (int j = 0; j < d_; ++j) root[diagonal(j)] = 1.0;
+    }
+    for (int c = 0; c < k_; ++c) {
+      const double* own = clusters.scatter.data() + static_cast<std::size_t>(c) * d_ * d_;
+      double* scatter = sums.scatter.data() + place_of(c);
+      for (int i = 0; i < d_; ++i) {
+        if (is_triangular()) {
+          for (int j = 0; j <= i; ++j) scatter[i * d_ + j] += own[i * d_ + j];
+        } else {
+          scatter[diagonal(i)] += own[i * d_ + i];
         }
       }
     }
@@ -158,6 +186,37 @@ class MStep : private Dimensions {
     return factor(to);
   }
 
+  // Sets factors, determinants and offsets for given weights, means and roots. False if a deviation is below the
+  // rounding of its mean.
+  bool set_factors(Parameters& to) const {
+    for (int c = 0; c < n_roots(); ++c) {
+      const double* root = to.roots.data() + c * each();
+      double* factor = to.factors.data() + c * each();
+      double log_det = 0.0;
+      if (is_triangular()) {
+        invert_transposed(root, d_, factor);
+        for (int j = 0; j < d_; ++j) log_det -= std::log(root[j * d_ + j]);
+      } else {
+        for (std::size_t j = 0; j < each(); ++j) {
+          factor[j] = 1 / root[j];
+          log_det -= std::log(root[j]);
+        }
+        if (form_ == Form::spherical) log_det *= d_;
+      }
+      to.log_det[c] = log_det;
+    }
+    for (int c = 0; c < k_; ++c) {
+      if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
+      const double* root = root_of(to, c);
+      for (int j = 0; j < d_; ++j) {  // a deviation must exceed the rounding of its mean
+        const double pivot = root[diagonal(j)];
+        if (!(pivot > kSingular * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j])) return false;
+      }
+      to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
+    }
+    return true;
+  }
+
   double log_prior(const Parameters& p) const {
     if (!has_prior()) return 0.0;
     double sum = 0.0;
@@ -193,33 +252,17 @@ class MStep : private Dimensions {
   bool factor(Parameters& to) {
     for (int c = 0; c < n_roots(); ++c) {
       const double* variances = variances_.data() + c * each();
-      double *root = to.roots.data() + c * each(), *factor = to.factors.data() + c * each();
-      double log_det = 0.0;
+      double* root = to.roots.data() + c * each();
       if (is_triangular()) {
         if (!find_root(variances, d_, root)) return false;
-        invert_transposed(root, d_, factor);
-        for (int j = 0; j < d_; ++j) log_det -= std::log(root[j * d_ + j]);
-      } else {
-        for (std::size_t j = 0; j < each(); ++j) {
-          if (!(variances[j] > 0) || !std::isfinite(variances[j])) return false;
-          root[j] = std::sqrt(variances[j]);
-          factor[j] = 1 / root[j];
-          log_det -= std::log(root[j]);
-        }
-        if (form_ == Form::spherical) log_det *= d_;
+        continue;
       }
-      to.log_det[c] = log_det;
-    }
-    for (int c = 0; c < k_; ++c) {
-      if (form_ == Form::tied) to.log_det[c] = to.log_det[0];
-      const double* root = root_of(to, c);
-      for (int j = 0; j < d_; ++j) {  // a deviation must exceed the rounding of its mean
-        const double pivot = root[diagonal(j)];
-        if (!(pivot > kSingular * std::abs(to.means[c * d_ + j])) || !std::isfinite(to.means[c * d_ + j])) return false;
+      for (std::size_t j = 0; j < each(); ++j) {
+        if (!(variances[j] > 0) || !std::isfinite(variances[j])) return false;
+        root[j] = std::sqrt(variances[j]);
       }
-      to.offsets[c] = std::log(to.weights[c]) + to.log_det[c] - 0.5 * d_ * kLogTwoPi;
     }
-    return true;
+    return set_factors(to);
   }
 
   // tr(pseudo_scatter P_k) with the precision P_k.

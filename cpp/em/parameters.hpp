@@ -22,6 +22,13 @@ struct Moments {
   std::vector<double> counts, shifts, scatter;
 };
 
+// Sums over the rows of each of k clusters, about its mean and in the units of the rows. Square matrices hold their
+// lower triangle.
+struct ClusterSums {
+  std::vector<double> counts, means, scatter;  // (k,), (k, d), (k, d, d)
+  std::vector<double> axes;                    // (d, d) if they come from components with common axes
+};
+
 // The dimensions of both, and where the numbers of a component begin.
 struct Dimensions {
   Form form_;

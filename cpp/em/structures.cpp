@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "em/common_axes.hpp"
 #include "em/constants.hpp"
@@ -12,6 +13,8 @@
 namespace gaussmix {
 
 namespace {
+
+constexpr int kPlainVolumes = 4;  // plain iterations before Newton's
 
 constexpr const char* kNames[] = {"EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
                                   "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"};
@@ -63,6 +66,8 @@ Form form_of(Model model) {
   return model == Model::EEE ? Form::tied : Form::full;
 }
 
+const char* letters_of(Model model) { return kNames[static_cast<int>(model)]; }
+
 bool has_common_axes(Model model) { return model == Model::EVE || model == Model::VVE; }
 
 Structure::Structure(Model model, int n_components, int n_features, double tolerance, int most_sweeps)
@@ -77,6 +82,101 @@ Structure::Structure(Model model, int n_components, int n_features, double toler
       turned_(axes_.size()),
       variances_(static_cast<std::size_t>(n_components) * n_features),
       room_(3 * static_cast<std::size_t>(n_features) * n_features) {}
+
+namespace {
+
+// Newton's step of the log volumes, for n_k / volume_k covariance_k = shares[k] pooled; the objective
+//
+//   log det sum_k n_k / volume_k covariance_k + d sum_k n_k log volume_k
+//
+// is convex in them. False if the equations are singular.
+bool newton_step(int k, int d, const double* precision, const double* shares, const double* covariances,
+                 const double* weights, std::vector<double>& step) {
+  const std::size_t size = static_cast<std::size_t>(d) * d;
+  std::vector<double> turned(k * size), equations(static_cast<std::size_t>(k) * k), root(equations.size());
+  for (int c = 0; c < k; ++c) {
+    for (int i = 0; i < d; ++i) {
+      double* line = turned.data() + c * size + i * d;
+      for (int p = 0; p < d; ++p) {
+        const double factor = shares[c] * precision[i * d + p];
+        for (int j = 0; j < d; ++j) line[j] += factor * covariances[c * size + p * d + j];
+      }
+    }
+  }
+  double greatest = 0.0;
+  for (int a = 0; a < k; ++a) {
+    double trace = 0.0;
+    for (int j = 0; j < d; ++j) trace += turned[a * size + j * d + j];
+    step[a] = trace - d * weights[a];
+    greatest = std::max(greatest, trace);
+    for (int b = 0; b <= a; ++b) {
+      double sum = 0.0;
+      for (int i = 0; i < d; ++i) {
+        for (int j = 0; j < d; ++j) sum += turned[a * size + i * d + j] * turned[b * size + j * d + i];
+      }
+      equations[a * k + b] = equations[b * k + a] = (a == b ? trace : 0.0) - sum;
+    }
+  }
+  for (double& value : equations) value += greatest;  // a factor of all volumes changes nothing
+  for (int a = 0; a < k; ++a) equations[a * k + a] *= 1 + 1e-10;
+  if (!find_root(equations.data(), k, root.data())) return false;
+  for (int i = 0; i < k; ++i) {
+    for (int j = 0; j < i; ++j) step[i] -= root[i * k + j] * step[j];
+    step[i] /= root[i * k + i];
+  }
+  for (int i = k - 1; i >= 0; --i) {
+    for (int j = i + 1; j < k; ++j) step[i] -= root[j * k + i] * step[j];
+    step[i] /= root[i * k + i];
+  }
+  return true;
+}
+
+}  // namespace
+
+bool find_volumes(int k, int d, const double* counts, const double* covariances, double tolerance, double* volumes,
+                  double* room) {
+  const std::size_t size = static_cast<std::size_t>(d) * d;
+  double *pooled = room, *root = pooled + size, *precision = root + size;
+  std::vector<double> factor(size), shares(k), weights(k), ratios(k), before(k), step(k);
+  const double total = sum_of(counts, k);
+  for (int c = 0; c < k; ++c) weights[c] = counts[c] / total;
+  double change = 1.0, least = std::numeric_limits<double>::infinity();
+  bool is_newton = false;
+  for (int iteration = 0; iteration < kMostIterations && change > tolerance; ++iteration) {
+    if (!are_positive(volumes, k)) return false;
+    std::fill(pooled, pooled + size, 0.0);
+    for (int c = 0; c < k; ++c) {
+      shares[c] = weights[c] / volumes[c];
+      for (std::size_t i = 0; i < size; ++i) pooled[i] += shares[c] * covariances[c * size + i];
+    }
+    if (!find_root(pooled, d, root)) return false;
+    double objective = 0.0;
+    for (int j = 0; j < d; ++j) objective += 2 * std::log(root[j * d + j]);
+    for (int c = 0; c < k; ++c) objective += d * weights[c] * std::log(volumes[c]);
+    if (is_newton && !(objective <= least + 1e-12 * std::abs(least))) {  // too long: the plain step cannot fail
+      for (int c = 0; c < k; ++c) volumes[c] = before[c] * ratios[c];
+      is_newton = false;
+      continue;
+    }
+    least = objective;
+    invert_transposed(root, d, factor.data());
+    for (int i = 0; i < d; ++i) {
+      for (int j = 0; j <= i; ++j) {
+        precision[i * d + j] = precision[j * d + i] = dot(factor.data() + i * d + i, factor.data() + j * d + i, d - i);
+      }
+    }
+    change = 0.0;
+    for (int c = 0; c < k; ++c) {
+      ratios[c] = dot(precision, covariances + c * size, size) / d / volumes[c];
+      change = std::max(change, std::abs(ratios[c] - 1));
+      before[c] = volumes[c];
+    }
+    is_newton = iteration >= kPlainVolumes && change > tolerance &&
+                newton_step(k, d, precision, shares.data(), covariances, weights.data(), step);
+    for (int c = 0; c < k; ++c) volumes[c] *= is_newton ? std::exp(std::clamp(step[c], -2.0, 2.0)) : ratios[c];
+  }
+  return are_positive(volumes, k);
+}
 
 bool Structure::constrain(const double* counts, double* variances) {
   const double total = sum_of(counts, k_);
@@ -167,46 +267,18 @@ bool Structure::share_shape(const double* counts, double* variances) {
   return true;
 }
 
-// VEE: covariances of the form volume times one matrix, each updated in turn given the other.
+// VEE: covariances of the form volume times one matrix.
 bool Structure::share_shape_and_axes(const double* counts, double* covariances) {
   const std::size_t size = static_cast<std::size_t>(d_) * d_;
-  const double total = sum_of(counts, k_);
-  double *pooled = room_.data(), *root = pooled + size, *factor = root + size;
   if (!has_start_) {
     for (int c = 0; c < k_; ++c) {
       volumes_[c] = 0.0;
       for (int j = 0; j < d_; ++j) volumes_[c] += covariances[c * size + j * d_ + j] / d_;
     }
   }
-  double change = 1.0;
-  for (int iteration = 0; iteration < kMostIterations && change > tolerance_; ++iteration) {
-    if (!are_positive(volumes_.data(), k_)) return false;
-    std::fill(pooled, pooled + size, 0.0);
-    for (int c = 0; c < k_; ++c) {
-      const double share = counts[c] / (total * volumes_[c]);
-      for (std::size_t i = 0; i < size; ++i) pooled[i] += share * covariances[c * size + i];
-    }
-    if (!find_root(pooled, d_, root)) return false;
-    invert_transposed(root, d_, factor);
-    double* precision = root;
-    for (int i = 0; i < d_; ++i) {
-      for (int j = 0; j <= i; ++j) {
-        double sum = 0.0;
-        for (int p = i; p < d_; ++p) sum += factor[i * d_ + p] * factor[j * d_ + p];
-        precision[i * d_ + j] = precision[j * d_ + i] = sum;
-      }
-    }
-    change = 0.0;
-    for (int c = 0; c < k_; ++c) {
-      double sum = 0.0;
-      for (std::size_t i = 0; i < size; ++i) sum += precision[i] * covariances[c * size + i];
-      change = std::max(change, std::abs(sum / d_ / volumes_[c] - 1));
-      volumes_[c] = sum / d_;
-    }
-  }
-  if (!are_positive(volumes_.data(), k_)) return false;
+  if (!find_volumes(k_, d_, counts, covariances, tolerance_, volumes_.data(), room_.data())) return false;
   for (int c = 0; c < k_; ++c) {
-    for (std::size_t i = 0; i < size; ++i) covariances[c * size + i] = volumes_[c] * pooled[i];
+    for (std::size_t i = 0; i < size; ++i) covariances[c * size + i] = volumes_[c] * room_[i];
   }
   return true;
 }

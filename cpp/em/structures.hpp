@@ -19,7 +19,14 @@ enum class Model { EII, VII, EEI, VEI, EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, E
 // False if no model has that name.
 bool find_model(const char* name, Model& model);
 Form form_of(Model model);
+const char* letters_of(Model model);  // volume, shape, orientation
 bool has_common_axes(Model model);
+
+// The volumes (k,) of covariances volume_k C with one matrix C, which maximize the objective above, starting from the
+// given ones; C is then the first of the three matrices in room (3, d, d), and `covariances` (k, d, d) are the free
+// ones. The iterations end at a relative change of the volumes. False if there is no maximum.
+bool find_volumes(int k, int d, const double* counts, const double* covariances, double tolerance, double* volumes,
+                  double* room);
 
 // Iterations begin at the result of the previous call.
 class Structure {

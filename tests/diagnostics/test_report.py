@@ -166,7 +166,7 @@ def test_a_sound_fit_is_short():
 
 
 def test_without_rows_the_parameters_are_told_and_more_is_promised():
-    gm = GaussianMixture(3, random_state=0).fit(TABLES["iris"][0])
+    gm = GaussianMixture(3, random_state=0).fit(TABLES["blobs"][0])
     lines = lines_of(gm.report())
     assert lines["why it stopped"] == gm.stop_reason_
     assert lines["weights"].split() == [f"{weight:.3g}" for weight in gm.weights_]

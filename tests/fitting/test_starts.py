@@ -14,6 +14,12 @@ from gaussmix.fitting.agglomeration import merge_cells
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import draw_starts, start_from_labels, start_from_responsibilities
 
+FOLLOWING = {  # which of the eight kinds follow the maps of the structure; the others are in units of the data
+    "full": {1, 3, 4, 5, 6, 7},
+    "tied": {1, 3, 4, 5, 6, 7},
+    "diag": {1, 2, 3, 4, 5, 6, 7},
+    "spherical": {0, 1, 3, 4, 5, 6, 7},
+}
 FORMS = {"full": "full", "tied": "tied", "diag": "diagonal", "spherical": "spherical"}
 types = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 weights = pytest.mark.parametrize("weighted", [False, True])
@@ -56,19 +62,26 @@ def test_starts_follow_an_affine_map(covariance_type, weighted, monkeypatch):
     drawn = [
         list(
             draw_starts(
-                Sample.of(WeightedRows(table, weights_of(rows, weighted)), structure.form), structure, k, 16, streams(0)
+                Sample.of(WeightedRows(table, weights_of(rows, weighted)), structure.form),
+                structure,
+                k,
+                range(16),
+                streams(0),
             )
         )
         for table in (rows, moved)
     ]
     assert len(labels) == 32
     assert len({tuple(each) for each in labels[:16]}) > 8, "starts of different kinds must differ"
-    for start, (one, other) in enumerate(zip(labels[:16], labels[16:], strict=True)):
+    following = [start for start in range(16) if {start % 8, start} & (FOLLOWING[covariance_type] | {9, 10, 13})]
+    for start in following:
+        one, other = labels[start], labels[16 + start]
         if covariance_type in ("full", "tied"):
             np.testing.assert_array_equal(one, other, err_msg=f"start {start}")
         else:  # cuts along the axes of the data: whichever sign they have, the parts are the same
             assert len(set(zip(one, other, strict=True))) == len(set(one)), f"start {start}"
-    for one, other in zip(*drawn, strict=True):
+    for start in following:
+        one, other = drawn[0][start], drawn[1][start]
         order = [np.abs((one.means @ matrix + 100 * rows.std()) - mean).sum(axis=1).argmin() for mean in other.means]
         assert sorted(order) == list(range(k))
         dense = matrix.T @ one.covariance.dense() @ matrix
@@ -103,8 +116,8 @@ def test_a_start_from_labels_is_the_statistics_of_the_clusters(covariance_type, 
     np.testing.assert_allclose(start.covariance.covariances, wanted, rtol=1e-9, atol=1e-12)
     shares = np.eye(k)[labels]
     soft = start_from_responsibilities(data, shares, structure)
-    np.testing.assert_array_equal(soft.means, start.means)
-    np.testing.assert_array_equal(soft.covariance.roots, start.covariance.roots)
+    np.testing.assert_allclose(soft.means, start.means, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(soft.covariance.roots, start.covariance.roots, rtol=1e-12, atol=1e-13)
 
 
 @weights
@@ -153,8 +166,8 @@ def classification_energy(rows, w, form, pseudo):
 @weights
 def test_cells_are_merged_as_the_definition_says(form, weighted, monkeypatch):
     cells = []
-    kept = agglomeration.nearest
-    monkeypatch.setattr(agglomeration, "nearest", lambda *given: (cells.append(kept(*given)), cells[-1])[1])
+    kept = agglomeration.seed_labels
+    monkeypatch.setattr(agglomeration, "seed_labels", lambda *given: (cells.append(kept(*given)), cells[-1].copy())[1])
     for seed in range(4):
         rows = np.random.default_rng(seed).standard_normal((36, 2))
         given, k = weights_of(rows, weighted), 2
@@ -189,6 +202,6 @@ def test_few_rows_can_be_started_from(covariance_type, shape):
     structure = covariance_class(covariance_type)
     rows = np.random.default_rng(0).standard_normal(shape)
     for k in (2, 5):
-        for start in draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, 16, streams(0)):
+        for start in draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, range(16), streams(0)):
             assert start.weights.sum() == pytest.approx(1)
             assert (start.covariance.pivots() > 0).all()

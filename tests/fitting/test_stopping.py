@@ -22,7 +22,7 @@ tables = pytest.mark.parametrize("table", ["iris", "wine", "blobs", "line", "ove
 def started(rows, k, covariance_type):
     structure = covariance_class(covariance_type)
     stream = (np.random.default_rng([3, at]) for at in range(100))
-    return next(draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, 1, stream))
+    return next(draw_starts(Sample.of(WeightedRows(rows), structure.form), structure, k, range(1), stream))
 
 
 @pytest.mark.slow

@@ -104,12 +104,12 @@ def test_an_interrupted_search_hands_over_what_it_has():
 
     def step(spec):
         steps.append(spec)
-        if len(steps) == 3:
+        if len(steps) == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         search_models(IRIS_ROWS, all_cells([1, 2], ["EII", "VVV"]), random_state=0, step=step, done=seen.append)
-    assert [cell.fit is not None for cell in seen] == [True, True, True, False]
+    assert [cell.fit is not None for cell in seen] == [True, True, False, False]
     assert seen[-1].failure == "interrupted before it was fitted"
 
 

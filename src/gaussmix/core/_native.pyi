@@ -125,6 +125,186 @@ def em_batch(
 ) -> None:
     """Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp)."""
 
+def draw_seeds(
+    rows: FloatArray, row_weights: FloatArray | None, n_tries: int, uniforms: FloatArray, seeds: IntArray
+) -> None:
+    """Fill the positions of the seeds of k-means++ (cpp/em/clustering.hpp)."""
+
+def k_means(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    max_iter: int,
+    tolerance: float,
+    centers: FloatArray,
+    labels: IntArray,
+) -> float:
+    """Move centers by Lloyd's algorithm, and fill the labels; return the sum of squared distances."""
+
+def merge_cells(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    form: str,
+    n_cells: int,
+    n_clusters: int,
+    pseudo: float,
+    cells: IntArray,
+) -> None:
+    """Merge cells in place (cpp/em/clustering.hpp)."""
+
+class EmSearch:
+    """The steps of a search on a small table (cpp/em/search.hpp)."""
+
+    def __init__(
+        self,
+        rows: FloatArray,
+        row_weights: FloatArray | None,
+        model: str,
+        n_components: int,
+        prior_scatter: FloatArray,
+        prior_rows: float,
+        ridge: float,
+        root: FloatArray,
+        target_root: FloatArray,
+    ) -> None:
+        """Keep all arrays."""
+
+    @property
+    def state_size(self) -> int:
+        """The size of a state."""
+
+    def start(self, labels: IntArray, state: FloatArray) -> bool:
+        """Fill the state of a partition; False if a cluster is empty."""
+
+    def run(
+        self,
+        states: FloatArray,
+        max_iter: int,
+        all_steps: bool,
+        nats: float,
+        accelerate: bool,
+        target: float,
+        hope: float,
+        distance: float,
+        seconds: float,
+        is_interruptible: bool,
+        n_threads: int,
+        ends: IntArray,
+        n_passes: IntArray,
+        n_lines: IntArray,
+        trace: FloatArray,
+    ) -> None:
+        """Run EM from states, in place."""
+
+    def split(self, state: FloatArray, n_threads: int, gains: FloatArray, halves: FloatArray) -> None:
+        """Split every component."""
+
+    def move(
+        self, state: FloatArray, halves: FloatArray, first: int, second: int, component: int, moved: FloatArray
+    ) -> bool:
+        """Merge two components and split a third; False if the result is singular."""
+
+    def swap(self, state: FloatArray, component: int, row: int, swapped: FloatArray) -> bool:
+        """Move a component to a row; False if the result is singular."""
+
+    def bound_variances(self, state: FloatArray, repeated: float, pooled: FloatArray, target: FloatArray) -> bool:
+        """Bound the least relative variances; return whether components are the same."""
+
+class Optimum:
+    """An optimum of a model (cpp/em/warm_starts.hpp)."""
+
+    objective: float
+    log_likelihood: float
+    entropy: float
+    ahead: float
+    n_passes: int
+    is_sound: bool
+
+    @staticmethod
+    def make(model: str, weights: FloatArray, means: FloatArray, roots: FloatArray) -> Optimum:
+        """Make an optimum without moments."""
+
+    def read(
+        self,
+        weights: FloatArray,
+        means: FloatArray,
+        roots: FloatArray,
+        counts: FloatArray,
+        shifts: FloatArray,
+        scatter: FloatArray,
+    ) -> None:
+        """Fill the arrays."""
+
+class CellRequest:
+    """A model to search (cpp/em/cell_search.hpp)."""
+
+    def __init__(
+        self,
+        model: str,
+        pseudo_scatter: FloatArray,
+        pseudo_rows: float,
+        ridge: float,
+        root: FloatArray,
+        same: list[Optimum],
+        fewer: Optimum | None,
+        more: Optimum | None,
+        share: float,
+        highest_sound: float,
+        highest: float,
+    ) -> None:
+        """Keep the optima and copy the arrays."""
+
+class CellSearch:
+    """The rows of a search over models (cpp/em/cell_search.hpp)."""
+
+    def __init__(self, rows: FloatArray, row_weights: FloatArray | None, rounding: FloatArray, total: float) -> None:
+        """Keep the arrays."""
+
+    def search(
+        self,
+        n_components: int,
+        partitions: IntArray,
+        requests: list[CellRequest],
+        max_iter: int,
+        nats: float,
+        seconds: float,
+        asks: bool,
+        n_threads: int,
+    ) -> list[tuple[bool, float, list[tuple[Optimum, int, int]]]]:
+        """Search several models with as many components: whether it was done, seconds, optima and their starts."""
+
+    def complete(self, request: CellRequest, optimum: Optimum) -> None:
+        """Add what other models start from."""
+
+    def refine(self, request: CellRequest, optimum: Optimum, max_iter: int, nats: float) -> Optimum:
+        """Continue a run from an optimum."""
+
+def common_volumes(counts: FloatArray, covariances: FloatArray, tolerance: float, volumes: FloatArray) -> bool:
+    """Find the volumes of covariances that are multiples of one matrix, in place (cpp/em/structures.hpp)."""
+
+def tries_of(n_components: int) -> int:
+    """Return the numbers tried for a seed of k-means++."""
+
+def k_means_labels(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    n_components: int,
+    iterations: int,
+    uniform: FloatArray,
+    labels: IntArray,
+) -> None:
+    """Fill the labels of runs of k-means (cpp/em/partitions.hpp)."""
+
+def merge_tree_labels(
+    rows: FloatArray,
+    row_weights: FloatArray | None,
+    free: bool,
+    pseudo: float,
+    cells: IntArray,
+    sizes: IntArray,
+    labels: IntArray,
+) -> None:
+    """Fill the labels of clusters of several sizes, merged from cells."""
+
 def em_constants() -> dict[str, float]:
     """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""
 

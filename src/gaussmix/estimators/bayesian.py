@@ -30,9 +30,10 @@ from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_posterior import GivenStates, PosteriorFit, fit_posterior
 from gaussmix.fitting.initialization import Method, draw_membership, membership_from_user, mixture_from_membership
 from gaussmix.fitting.multistart import SearchSettings
-from gaussmix.fitting.settings import MAX_ITER, N_STARTS
+from gaussmix.fitting.settings import MAX_ITER
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.fitting.variational import BoundChange, VariationalUpdate
+from gaussmix.fitting.variational_search import N_STARTS
 
 
 class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]

@@ -324,11 +324,12 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
         return GivenStarts(draw, before, printer.print_end, are_drawn)
 
     def _settings(
-        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None]
+        self, starts: GivenStarts | None, previous: FitResult | None, watch: Callable[[Progress], None] | None
     ) -> FitSettings:
         n_init = self.n_init if previous is None and self._is_drawn else 1
         search = search_settings(
             n_starts=n_starts_for(self.n_components, n_init, search=starts is None),
+            all_starts=not isinstance(n_init, str),
             tol=self.tol,
             max_iter=self.max_iter,
             acceleration=self.acceleration,
@@ -352,7 +353,10 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
-    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None]:
+    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None] | None:
+        if self.callback is None and not self.verbose:
+            return None
+
         def watch(progress: Progress) -> None:
             if self.callback is not None:
                 self.callback(progress)

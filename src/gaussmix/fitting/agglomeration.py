@@ -6,10 +6,11 @@ from typing import Self
 
 import numpy as np
 
+import gaussmix.core._native as _native
 from gaussmix.core.forms import FORMS
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
+from gaussmix.fitting.kmeans import k_means_labels, seed_labels
 from gaussmix.fitting.sample import LLOYD_ITERATIONS
 
 _CELLS_PER_COMPONENT, _MOST_CELLS, _LEAST_ROWS_PER_CELL = 6, 200, 3  # small enough to lie within one cluster
@@ -22,13 +23,17 @@ def merge_cells(rows: WeightedRows, form: Form, n_components: int, rng: np.rando
     If there are too few rows for more cells than components, return labels of k-means. If cells have fewer rows than
     features, their full covariances would be those of the pseudo-rows, and Ward's criterion replaces the likelihood.
     """
+    d = rows.n_features
     n_cells = min(_CELLS_PER_COMPONENT * n_components, _MOST_CELLS, rows.n_rows // _LEAST_ROWS_PER_CELL)
     if n_cells <= n_components:
-        return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
-    cells = nearest(rows.values, rows.values[draw_seeds(rows, n_cells, rng)])
-    if form == "full" and rows.n_rows < n_cells * rows.n_features:
+        return k_means_labels(rows, n_components, rng, max_iter=LLOYD_ITERATIONS)
+    cells = seed_labels(rows, n_cells, rng)
+    if not FORMS[form].is_diagonal and rows.n_rows < n_cells * d:
         form = "tied"
-    return merge_tree(rows, form, cells, [n_components])[n_components]
+    _native.merge_cells(
+        np.ascontiguousarray(rows.values), rows.weights, form, n_cells, n_components, n_components ** (-2 / d), cells
+    )
+    return cells
 
 
 def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collection[int]) -> dict[int, IntArray]:
@@ -124,13 +129,7 @@ class _Cells:
 def _squares_of_cells(rows: WeightedRows, form: Form, cells: IntArray, n_cells: int) -> FloatArray:
     """Return the sum of `Form.squares` over the rows of each cell, without those of all rows at once."""
     weights = rows.explicit_weights
-    if form != "full":
-        features = FORMS[form].squares(rows.values)
-        return np.stack([np.bincount(cells, weights * column, n_cells) for column in features.T], axis=1)
     order = np.argsort(cells, kind="stable")
     ends = np.cumsum(np.bincount(cells, minlength=n_cells))
-    squares = np.empty((n_cells, rows.n_features**2))
-    for cell, chosen in enumerate(np.split(order, ends[:-1])):
-        own = rows.values[chosen]
-        squares[cell] = ((weights[chosen, None] * own).T @ own).ravel()
-    return squares
+    some = np.split(order, ends[:-1])
+    return np.stack([FORMS[form].sum_of_squares(rows.values[chosen], weights[chosen]) for chosen in some])

@@ -149,13 +149,8 @@ def fit_em_batch(
     if d > MOST_FEATURES:
         raise ValueError(f"fit_em_batch takes at most {MOST_FEATURES} features, got {d}: use fit_em_one_by_one")
     m, _, k = responsibilities.shape
-    pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
-    if update.prior is not None:
-        shares = FORMS[structure.form].components_per_scatter(k)
-        root = dense_root(update.prior.root)
-        pseudo_scatter = root @ root.T / shares
-        pseudo_rows = update.prior.strength / shares
-    center, exponent = _center_and_scale(rows.values)
+    pseudo_scatter, pseudo_rows = pseudo_moments(update, structure, k, d)
+    center, exponent = center_and_scale(rows.values)
     centered = np.ldexp(rows.values - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
     roots = np.zeros((m, k, d, d))
@@ -206,7 +201,18 @@ def check_batch(rows: WeightedRows, responsibilities: FloatArray, update: Maximu
         )
 
 
-def _center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:
+def pseudo_moments(
+    update: MaximumLikelihood, structure: type[AbstractCovariance], n_components: int, n_features: int
+) -> tuple[FloatArray, float]:
+    """Return the pseudo-scatter (d, d) and the pseudo-rows that the prior adds to each component."""
+    if update.prior is None:
+        return np.zeros((n_features, n_features)), 0.0
+    shares = FORMS[structure.form].components_per_scatter(n_components)
+    root = dense_root(update.prior.root)
+    return root @ root.T / shares, update.prior.strength / shares
+
+
+def center_and_scale(rows: FloatArray) -> tuple[FloatArray, int]:
     """Return the (d,) mean of the rows, and the exponent of the power of two above their deviations from it."""
     center = rows.mean(axis=0)
     spread = float(np.abs(rows - center).max())

@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.special import gammaln
 
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
@@ -19,7 +22,8 @@ _BELOW_ROUNDING = 0.1  # variance relative to that of rounding
 _BELOW_OTHERS = 0.01  # variance relative to that of the reference in the same direction
 _LEAST_STEP = 1e-6  # share of the range of a column; smaller rounding does not matter
 _LOST = 0.5  # rows
-_REPEATED = 1e-3  # standard deviations; closer components are the same
+REPEATED = 1e-3
+"""Standard deviations; closer components are the same."""
 _EQUAL_ROWS = 0.1  # variance of equal rows in a comparison of optima, relative to that within sound components
 _FAR = 3.0  # Mahalanobis distance beyond sqrt(d)
 _GROUP, _GROUP_PER_FEATURE = 10, 2  # rows, and multiple of d + 2, of a group of its own
@@ -57,6 +61,23 @@ class Soundness:
     groups: BoolArray
     surplus: FloatArray
 
+    @classmethod
+    def of_sound(cls, n_components: int) -> "Soundness":
+        """Return the soundness of as many sound components.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        Soundness
+            None is unsound.
+        """
+        none = np.zeros(n_components, dtype=np.bool_)
+        return cls(none, none, none, none, none, np.zeros(n_components))
+
     @property
     def unsound(self) -> BoolArray:
         """The unsound components, ``(k,)`` bools: those that are empty, collapsed, few or spurious."""
@@ -88,6 +109,23 @@ class Soundness:
     def is_doubtful(self) -> bool:
         """Whether a component is unsound and has so few rows that chance explains it."""
         return bool((self.unsound & ~self.groups).any())
+
+    @classmethod
+    def none(cls, n_components: int) -> Self:
+        """Return the object of a mixture without degenerate components.
+
+        Parameters
+        ----------
+        n_components : int
+            Number of components.
+
+        Returns
+        -------
+        Soundness
+            All components are sound.
+        """
+        nothing = np.zeros(n_components, dtype=np.bool_)
+        return cls(nothing, nothing, nothing, nothing, nothing, np.zeros(n_components))
 
     @property
     def n_unsound(self) -> int:
@@ -198,16 +236,46 @@ def _find_spurious(
         soundness.spurious[component] = (thin[component] & (found > _CHANCE)).any()
 
 
+def is_clearly_sound(
+    structure: type[AbstractCovariance],
+    n_features: int,
+    counts: FloatArray,
+    beside_pooled: FloatArray,
+    beside_target: FloatArray,
+) -> bool:
+    """Return whether bounds alone tell that `examine` finds nothing.
+
+    Parameters
+    ----------
+    structure : type of AbstractCovariance
+        Covariance structure.
+    n_features : int
+        Number of features.
+    counts : (k,) array
+        Sums of the weighted responsibilities.
+    beside_pooled, beside_target : (k,) array
+        Lower bounds of the least variance of each component, relative to the covariance within components and to the
+        reference covariance.
+    """
+    least = float(counts.min())
+    if least < max(_LOST, rows_needed(structure.letters, n_features)) or beside_target.min() < 2 * _COLLAPSED:
+        return False
+    if least >= _MANY * (n_features + 2):
+        return bool(beside_pooled.min() > 2 * _COLLAPSED)
+    thin = math.exp(_THIN) * 1.01
+    return bool(((beside_pooled > thin) | (counts >= _MANY * (n_features + 2))).all() and beside_pooled.min() > 0)
+
+
 def find_lost(mixture: Mixture, counts: FloatArray) -> BoolArray:
     """Return (k,) bools: which components have less than half a row, given their counts (k,), or repeat another one."""
     lost: BoolArray = counts < _LOST
     deviations = np.sqrt(mixture.covariance.variances())
     apart = np.abs(mixture.means[:, None] - mixture.means)
-    first, second = np.nonzero(np.triu((apart < _REPEATED * deviations).all(axis=2), 1))
+    first, second = np.nonzero(np.triu((apart < REPEATED * deviations).all(axis=2), 1))
     if first.size:
         dense = mixture.covariance.dense()
         for one, other in zip(first.tolist(), second.tolist(), strict=True):
-            limits = _REPEATED * np.outer(deviations[one], deviations[one])
+            limits = REPEATED * np.outer(deviations[one], deviations[one])
             lost[other] |= bool((np.abs(dense[one] - dense[other]) < limits).all())
     return lost
 
@@ -273,7 +341,7 @@ def _apart(mixture: Mixture, soundness: Soundness, counts: FloatArray, target_ro
 def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
     """Return (k,) what each unsound component gains over its reference covariance, in nats per row (`examine`)."""
     sound, weights = ~soundness.unsound, mixture.weights
-    is_diagonal = mixture.covariance.form in ("diagonal", "spherical")
+    is_diagonal = FORMS[mixture.covariance.form].is_diagonal
     dense = mixture.covariance.variances() if is_diagonal else mixture.covariance.dense()
     about = np.sqrt(weights)[:, None] * (mixture.means - weights @ mixture.means)
     between = (about**2).sum(axis=0) if is_diagonal else about.T @ about
@@ -334,7 +402,7 @@ def _near(mixture: Mixture, component: int, least: float) -> IntArray:
     """
     covariance, k = mixture.covariance, mixture.n_components
     others = np.delete(np.arange(k), component)
-    if covariance.form != "full" or others.size == 0:
+    if covariance.roots.ndim != 3 or others.size == 0:
         return others
     shifts = mixture.means[others] - mixture.means[component]
     both = ((shifts[:, None, :] @ covariance.roots[others])[:, 0] ** 2).sum(axis=1)

@@ -140,6 +140,28 @@ class Fit:
     reason: str
     last_step: Step | None
 
+    @classmethod
+    def of_start(cls, mixture: Mixture, moments: Moments, objective: float) -> "Fit":
+        """Return a fit without iterations.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            The parameters.
+        moments : Moments
+            Sums of a pass at the parameters.
+        objective : float
+            Log-likelihood plus log prior, in nats.
+
+        Returns
+        -------
+        Fit
+            It has one record and has not converged.
+        """
+        record = Record(moments.log_likelihood / moments.weight, math.nan, 0.0)
+        reason = Stop.START.sentence(0)
+        return cls(mixture, moments, objective, (record,), 1, math.nan, Stop.START, reason, None)
+
     @property
     def n_iter(self) -> int:
         """The number of iterations."""

@@ -17,9 +17,9 @@ from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import ALL_ROWS, find_optimum
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.settings import FitSettings
 from gaussmix.fitting.split_merge import propose_refills
@@ -88,20 +88,23 @@ def fit_mixture(
     engine = NativeEngine.of(kept if distinct is None else distinct)
     with one_blas_thread(*rows.shape):
         if starts is None:
-            search = _search(engine, kept.total, settings, int(rng.randint(2**31)))
+            search = _search(engine, kept.total, settings, rng)
         else:
             search = _fit_from_starts(engine, kept, settings, starts)
         return FitResult.of(search, rows, columns)
 
 
-def _search(engine: AbstractEngine, weight: float, settings: FitSettings, seed: int) -> SearchResult:
+def _search(engine: AbstractEngine, weight: float, settings: FitSettings, rng: np.random.RandomState) -> SearchResult:
+    first = np.random.RandomState()
+    first.set_state(rng.get_state())  # the first start is that of scikit-learn for the same random_state
     return find_optimum(
         engine,
         settings.structure,
         settings.n_components,
         lambda sample, root_within: settings.update_for(weight, sample, root_within),
         settings.search,
-        seed,
+        int(rng.randint(2**31)),
+        first,
     )
 
 

@@ -1,27 +1,25 @@
-"""k-means by an engine, as the limit of EM with equal spheres of vanishing radius (Bishop 2006, section 9.3.2).
-
-The iterations are those of Lloyd's algorithm. `gaussmix.fitting.initialization` runs it on a bounded number of rows,
-scaled to about unit size, with weights of at most one.
-"""
+"""k-means in compiled code: Lloyd's algorithm from k-means++ seeds (cpp/em/clustering.hpp)."""
 
 import math
 
 import numpy as np
 
-from gaussmix.core.engines import AbstractEngine, NativeEngine
-from gaussmix.core.moments import Moments
+import gaussmix.core._native as _native
+from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random
 from gaussmix.core.whitened import WhitenedMixture
 
 _SHARPNESS = 2.0**100  # inverse radius of the spheres, so large that responsibilities are 0 or 1
+_SEEDS_PER_CLUSTER = 6  # if there are many
+_LEAST_ROWS, _ROWS_PER_CLUSTER, _ROWS_PER_FEATURE = 800, 50, 20  # that are enough for a start of EM
 _TOL = 1e-4  # as in scikit-learn: squared shift of the centers at which to stop, relative to the mean variance
 
 
 def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int, tries: int = 1) -> FloatArray:
     """Return the centers (k, d) of k-means: Lloyd's algorithm from k-means++ seeds, the best of several tries.
 
-    Tries are compared by the last pass, before the last move of the centers.
+    Tries are compared before the last move of the centers. A center without rows moves to a row far from all centers.
 
     Parameters
     ----------
@@ -40,68 +38,58 @@ def k_means(rows: WeightedRows, n_components: int, rng: Random, *, max_iter: int
     ----------
     Lloyd, Least squares quantization in PCM, IEEE Transactions on Information Theory 28 (1982), 129-137.
     """
-    engine = NativeEngine.of(rows)
-    tol = _TOL * float(rows.values.var(axis=0).mean())
-    best, best_fit = None, -np.inf
-    for _ in range(tries):
-        centers = rows.values[draw_seeds(rows, n_components, rng)].astype(np.float64)
-        for _ in range(max_iter):
-            moments = engine.accumulate(_spheres(centers))
-            moved = _moved(engine, rows.values, centers, moments)
-            shift = float(((moved - centers) ** 2).sum())
-            centers = moved
-            if shift <= tol:
-                break
-        if best is None or moments.log_likelihood > best_fit:
-            best, best_fit = centers, moments.log_likelihood
-    assert best is not None
-    return best
+    runs = (_run(rows, n_components, rng, max_iter) for _ in range(tries))
+    return min(runs, key=lambda run: run[2])[0]
+
+
+def k_means_labels(rows: WeightedRows, n_components: int, rng: np.random.Generator, *, max_iter: int) -> IntArray:
+    """Return the labels (n,) of one run of `k_means` on some of the rows: the nearest center of each row."""
+    some = _some_rows(rows, n_components, rng)
+    centers, labels, _ = _run(some, n_components, rng, max_iter)
+    return labels if some is rows else nearest(_values(rows), centers)
+
+
+def seed_labels(rows: WeightedRows, n_seeds: int, rng: np.random.Generator) -> IntArray:
+    """Return the nearest (n,) of many seeds that are drawn by plain k-means++ from some of the rows."""
+    some = _some_rows(rows, n_seeds // _SEEDS_PER_CLUSTER, rng)
+    return nearest(_values(rows), some.values[draw_seeds(some, n_seeds, rng, greedy=False)])
+
+
+def _some_rows(rows: WeightedRows, n_clusters: int, rng: np.random.Generator) -> WeightedRows:
+    """Return so many rows that more of them would hardly change the clusters; all if there are few."""
+    limit = max(_LEAST_ROWS, _ROWS_PER_CLUSTER * n_clusters, _ROWS_PER_FEATURE * rows.n_features)
+    if rows.n_rows <= limit:
+        return rows
+    return rows.take(rng.choice(rows.n_rows, limit, replace=False, shuffle=False))
 
 
 def nearest(rows: FloatArray, centers: FloatArray) -> IntArray:
     """Return the nearest center (n,) of each row, the first one in case of ties."""
-    return NativeEngine(rows).score_rows(_spheres(centers), "labels")
+    spheres = WhitenedMixture("spherical", np.zeros(len(centers)), centers, np.full(len(centers), _SHARPNESS))
+    return NativeEngine(rows).score_rows(spheres, "labels")
 
 
-def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random) -> IntArray:
-    """Return the positions (n_seeds,) of seeds among the rows, by greedy k-means++.
+def draw_seeds(rows: WeightedRows, n_seeds: int, rng: Random, *, greedy: bool = True) -> IntArray:
+    """Return the positions (n_seeds,) of seeds among the rows, by k-means++.
 
-    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of their
-    section 4. The validation in scikit-learn takes half a millisecond, which is too slow for many starts on small
-    tables.
+    Arthur and Vassilvitskii, k-means++: the advantages of careful seeding, SODA 2007, with the greedy choice of section
+    4, unless ``greedy`` is false. The validation in scikit-learn takes half a millisecond, which is too slow for many
+    starts on small tables.
     """
-    values = np.asarray(rows.values, dtype=np.float64)
-    weights = rows.explicit_weights
-    lengths = (values**2).sum(axis=1)
-
-    def draw(shares: FloatArray, size: int) -> IntArray:
-        sums = np.cumsum(shares)
-        return np.minimum(np.searchsorted(sums, rng.uniform(size=size) * sums[-1], side="right"), len(sums) - 1)
-
-    def squared_distances(some: IntArray) -> FloatArray:
-        return np.maximum(lengths[:, None] - 2 * (values @ values[some].T) + lengths[some], 0.0)
-
-    seeds = draw(weights, 1)
-    to_nearest = squared_distances(seeds)[:, 0]
-    while len(seeds) < n_seeds:
-        shares = weights * to_nearest
-        tried = draw(shares if shares.any() else weights, 2 + int(math.log(n_seeds)))
-        distances = np.minimum(squared_distances(tried), to_nearest[:, None])
-        best = (weights @ distances).argmin()
-        seeds, to_nearest = np.append(seeds, tried[best]), distances[:, best]
+    n_tries = 2 + int(math.log(n_seeds)) if greedy else 1
+    seeds = np.empty(n_seeds, dtype=np.int64)
+    _native.draw_seeds(_values(rows), rows.weights, n_tries, rng.uniform(size=1 + (n_seeds - 1) * n_tries), seeds)
     return seeds
 
 
-def _moved(engine: AbstractEngine, rows: FloatArray, centers: FloatArray, moments: Moments) -> FloatArray:
-    """Return the mean of the rows nearest to each center; a center without rows moves to a row far from all centers."""
-    empty = moments.counts == 0
-    moved: FloatArray = centers + moments.shifts / np.where(empty, 1.0, moments.counts)[:, None] / _SHARPNESS
-    if empty.any():
-        log_density = engine.score_rows(_spheres(centers), "log_density")
-        moved[empty] = rows[np.argsort(log_density)[: np.count_nonzero(empty)]]
-    return moved
+def _run(rows: WeightedRows, n_components: int, rng: Random, max_iter: int) -> tuple[FloatArray, IntArray, float]:
+    """Return the centers (k, d), the labels (n,) and the sum of squared distances of one run."""
+    values = _values(rows)
+    centers = values[draw_seeds(rows, n_components, rng)]
+    labels = np.empty(len(values), dtype=np.int64)
+    distances = _native.k_means(values, rows.weights, max_iter, _TOL, centers, labels)
+    return centers, labels, distances
 
 
-def _spheres(centers: FloatArray) -> WhitenedMixture:
-    n_components = len(centers)
-    return WhitenedMixture("spherical", np.zeros(n_components), centers, np.full(n_components, _SHARPNESS))
+def _values(rows: WeightedRows) -> FloatArray:
+    return np.ascontiguousarray(rows.values, dtype=np.float64)

@@ -198,7 +198,7 @@ def _raised(
     before the step is kept.
     """
     form, root = FORMS[previous.form], np.sqrt(floor)
-    if previous.form in ("full", "tied"):
+    if not form.is_diagonal:
         root = np.diag(root)
     least = previous.whitened_scatter(root)
     covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)

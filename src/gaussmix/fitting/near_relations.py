@@ -16,6 +16,8 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _SAMPLE = 20_000  # rows of the first test and of the concentration steps
+_FEW = 2_000  # rows that tell in most tables that there is no relation
+_FAR = 1e-2  # standard deviations from the plane, beyond which rows do not follow, whatever the rounding
 _THIN = 1e-3  # least eigenvalue of the correlations of columns that are not nearly collinear
 _MOST_FEATURES = 100  # with more, only columns that are nearly collinear are searched
 _MOST = 0.7  # share of the rows that must follow
@@ -104,10 +106,17 @@ def find_near_relation(rows: WeightedRows) -> NearRelation | None:
     is_thin = bool(np.linalg.eigvalsh(some.T @ some)[0] <= _THIN * len(some))
     if not is_thin and d > _MOST_FEATURES:
         return None
+    few = some[:: max(1, len(some) // _FEW)]
+    near = _concentrate(few)
+    if not is_thin and _distances(few, few[near])[near].max() > _FAR:
+        return None
+    if len(few) < len(some):
+        near = _concentrate(some)
     standard, scales = _standardized(values[counted])
     if standard is None:
         return None
-    near = _concentrate(standard, step)
+    if step > 1:
+        near = _nearest(standard, standard[::step][near])
     column = int(np.abs(_normal(standard[near])).argmax())
     others = np.delete(np.arange(d), column)
     centers = np.abs(values[counted]).astype(np.float64) / scales
@@ -155,24 +164,28 @@ def _normal(standard: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.eigh(centered.T @ centered)[1][:, 0])
 
 
-def _concentrate(standard: FloatArray, step: int) -> BoolArray:
-    """Return (n,) bools: the rows nearest to the plane that fits them best, found with every ``step``-th row."""
-    some = standard[::step]
-    near = np.ones(len(some), dtype=np.bool_)
+def _concentrate(standard: FloatArray) -> BoolArray:
+    """Return (n,) bools: the rows nearest to the plane that fits them best."""
+    near = np.ones(len(standard), dtype=np.bool_)
     for _ in range(_STEPS):
-        before, near = near, _nearest(some, some[near])
+        before, near = near, _nearest(standard, standard[near])
         if np.array_equal(near, before):
             break
-    return near if step == 1 else _nearest(standard, some[near])
+    return near
 
 
 def _nearest(standard: FloatArray, fitted: FloatArray) -> BoolArray:
     """Return (n,) bools: the share `_MOST` of the rows that is nearest to the plane of other rows."""
-    distances = np.abs((standard - fitted.mean(axis=0)) @ _normal(fitted))
+    distances = _distances(standard, fitted)
     near = np.zeros(len(standard), dtype=np.bool_)
     size = math.ceil(_MOST * len(standard))
     near[np.argpartition(distances, size - 1)[:size]] = True
     return near
+
+
+def _distances(standard: FloatArray, fitted: FloatArray) -> FloatArray:
+    """Return the distances (n,) of rows from the plane of other rows."""
+    return np.abs((standard - fitted.mean(axis=0)) @ _normal(fitted))
 
 
 def _function(standard: FloatArray, column: int, others: IntArray, near: BoolArray) -> tuple[FloatArray, FloatArray]:

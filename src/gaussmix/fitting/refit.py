@@ -17,8 +17,9 @@ from gaussmix.fitting.batch import BatchSettings
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.em import Fit, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import SearchSettings, find_optimum
+from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
+from gaussmix.fitting.search import find_optimum
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.stopping import RemainingGain, Stop
 

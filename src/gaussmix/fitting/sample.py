@@ -9,9 +9,10 @@ import numpy as np
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.kmeans import k_means, nearest
+from gaussmix.fitting.kmeans import k_means_labels
 
 LLOYD_ITERATIONS = 10
 """Iterations of k-means; EM refines the result."""
@@ -53,6 +54,14 @@ class Sample:
     @cached_property
     def whitened(self) -> FloatArray:
         return whiten_by(self.rows.values - self.center, self.root)
+
+    @cached_property
+    def scaled(self) -> tuple[FloatArray, int]:
+        """The rows (n, d) about the center, divided by a power of two so that none exceeds one, and its exponent."""
+        centered = np.ascontiguousarray(self.rows.values - self.center, dtype=np.float64)
+        spread = float(np.abs(centered).max())
+        exponent = math.frexp(spread)[1] if 0 < spread < math.inf else 0
+        return np.ldexp(centered, -exponent), exponent
 
     @cached_property
     def engine(self) -> NativeEngine:
@@ -103,7 +112,7 @@ class Sample:
         within = _about_means(self, labels) / math.sqrt(len(labels))
         if self.rows.weights is not None:
             within *= np.sqrt(self.rows.weights)[:, None]
-        others = _OF_ALL_ROWS * (dense_root(self.root).T if form in ("full", "tied") else diagonal_of(self.root)[None])
+        others = _OF_ALL_ROWS * (diagonal_of(self.root)[None] if FORMS[form].is_diagonal else dense_root(self.root).T)
         return _regular_root(np.concatenate([within, others]), form)
 
 
@@ -122,7 +131,7 @@ def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
 def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
     """Return labels (n,) of the rows of a sample, from k-means in ``coordinates`` (n, any)."""
     rows = data.rows.with_values(np.ascontiguousarray(coordinates))
-    return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
+    return k_means_labels(rows, n_components, rng, max_iter=LLOYD_ITERATIONS)
 
 
 def most_compact(
@@ -151,9 +160,9 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
     """Return a regular lower root of ``rows' rows``, restricted to the form: (d, d), or its diagonal (d,)."""
     deviations = np.sqrt((rows**2).sum(axis=0))
-    if form == "spherical":
+    if FORMS[form].features_per_variance(len(deviations)) > 1:
         deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
-    if form in ("diagonal", "spherical"):
+    if FORMS[form].is_diagonal:
         return np.where(deviations > 0, deviations, 1.0)
     root = structure_of(form).root_of_rows(rows)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)

@@ -11,12 +11,9 @@ from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.starts import usual_starts
 from gaussmix.fitting.stopping import MeanChange, RemainingGain
 
-MANY = 12
-"""Number of components above which a search has twice as many starts."""
-N_STARTS = 8
-"""Number of starts of a search."""
 MAX_ITER = 10_000
 """Maximum number of iterations, far more than fits that converge need."""
 PENALTIES = ("chen-tan", "inverse-wishart")
@@ -52,6 +49,7 @@ class FitSettings:
 def search_settings(
     *,
     n_starts: int,
+    all_starts: bool,
     tol: float | str,
     max_iter: int | str,
     acceleration: str,
@@ -64,6 +62,8 @@ def search_settings(
     ----------
     n_starts : int
         Number of starts.
+    all_starts : bool
+        Whether all of them run, even if the first ones agree.
     tol : float or "auto"
         Number for the tolerance of `MeanChange`; "auto" for `RemainingGain`.
     max_iter : int or "auto"
@@ -87,6 +87,7 @@ def search_settings(
         acceleration == "auto",
         deadline,
         watch,
+        all_starts,
     )
 
 
@@ -96,7 +97,7 @@ def n_starts_for(n_components: int, n_init: int | str, *, search: bool) -> int:
         return int(n_init)
     if not search:
         return 1
-    return N_STARTS if n_components <= MANY else 2 * N_STARTS
+    return usual_starts(n_components)
 
 
 def regularized_update(

@@ -52,27 +52,48 @@ def propose_moves(
     """
     responsibilities = mixture.responsibilities(data.rows.values)
     costs = merge_costs(mixture, moments.counts)
-    costs[unsound] -= 1e300
-    costs[:, unsound] -= 1e300
     splits = {
         component: split
         for component in np.flatnonzero(~unsound).tolist()
         if (split := _split(data, mixture, responsibilities[:, component], update)) is not None
     }
-    first, second = np.triu_indices(mixture.n_components, 1)
-    cheapest = np.argsort(costs[first, second], kind="stable")
-    widest = sorted(splits, key=lambda component: -splits[component][0])
-    moves = []
-    for component in widest[: max(_MERGES, mixture.n_components // 4)]:
-        pairs = [(first[at], second[at]) for at in cheapest if component not in (first[at], second[at])]
-        for i, j in pairs[: max(_MERGES, mixture.n_components // 4)]:
-            moves.append((costs[i, j] - splits[component][0], (int(i), int(j), int(component))))
-    for _, (i, j, component) in sorted(moves):
+    for i, j, component in ranked_moves(costs, {at: split[0] for at, split in splits.items()}, unsound):
         moved = responsibilities.copy()
         moved[:, i] += moved[:, j]
         moved[:, j] = responsibilities[:, component] * splits[component][1]
         moved[:, component] -= moved[:, j]
         yield start_from_responsibilities(data, moved, type(mixture.covariance))
+
+
+def ranked_moves(costs: FloatArray, gains: dict[int, float], unsound: BoolArray) -> list[tuple[int, int, int]]:
+    """Return the two components to merge and the one to split of each move, best first.
+
+    Parameters
+    ----------
+    costs : (k, k) array
+        Result of `merge_costs`.
+    gains : dict
+        Gain of splitting a component in nats, by component.
+    unsound : (k,) array of bool
+        Components that are merged before all others.
+
+    Returns
+    -------
+    list of tuple
+        Moves in descending order of the gain of the split minus the merge cost.
+    """
+    k = len(costs)
+    costs = costs - 1e300 * (unsound[:, None] + 1.0 * unsound)
+    first, second = np.triu_indices(k, 1)
+    cheapest = np.argsort(costs[first, second], kind="stable")
+    pairs = list(zip(first[cheapest].tolist(), second[cheapest].tolist(), strict=True))
+    widest = sorted(gains, key=lambda component: -gains[component])
+    most = max(_MERGES, k // 4)
+    moves = []
+    for component in widest[:most]:
+        others = [pair for pair in pairs if component not in pair]
+        moves += [(costs[i, j] - gains[component], (i, j, component)) for i, j in others[:most]]
+    return [move for _, move in sorted(moves)]
 
 
 def propose_swaps(data: Sample, mixture: Mixture, rng: np.random.Generator) -> Iterator[Mixture]:

@@ -1,52 +1,74 @@
-"""Starts of a search: different partitions of the rows, most of them of the whitened rows.
+"""Starts of a search: different partitions of the rows, in the units of the data and in those of its covariance.
 
-Whitening makes the starts equivariant under the affine maps that the covariance structure allows: all of them for full
-and tied covariances, scalings of each feature for diagonal ones, rotations and a common scaling for spherical ones.
+Whitened rows make starts equivariant under the affine maps that the covariance structure allows: all of them for full
+and tied covariances, scalings of each feature for diagonal ones, rotations and a common scaling for spherical ones. But
+whitened directions of noise have the same size as those that separate clusters, and with many columns, few rows cannot
+tell them apart; the units of the data, and columns whose values are clustered, often can.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray, Form, IntArray, Random
 from gaussmix.fitting.agglomeration import merge_cells
-from gaussmix.fitting.kmeans import nearest
+from gaussmix.fitting.clustered_columns import find_clustered
+from gaussmix.fitting.compiled_rows import CompiledRows
+from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
 
+_KINDS = (
+    "own units",
+    "merged",
+    "clustered columns",
+    "whitened",
+    "discriminants",
+    "clustered axes",
+    "high kurtosis",
+    "within",
+)
+_ONCE = ("merged", "clustered columns", "clustered axes")  # their results hardly depend on random numbers
+_MANY_COMPONENTS = 12
 _PSEUDO_ROWS = 1.0  # of each covariance of a start
-_MANY_FEATURES, _TRIES = 5, 3
+_TRIES = 3
+_MOST_ITERATIONS = 100  # of the first start, which usually converges
+
+
+def usual_starts(n_components: int) -> int:
+    """Return the default number of starts: one of each kind, or two if there are more than twelve components."""
+    return len(_KINDS) if n_components <= _MANY_COMPONENTS else 2 * len(_KINDS)
 
 
 def draw_starts(
     data: Sample,
     structure: type[AbstractCovariance],
     n_components: int,
-    n_starts: int,
+    numbers: Iterable[int],
     streams: Iterator[np.random.Generator],
+    first: Random | None = None,
 ) -> Iterator[Mixture]:
-    """Yield starts, cycling through eight kinds, each with its own random stream, and three more for many columns.
+    """Yield starts, cycling through eight kinds, each with its own random stream.
 
-    0. k-means along the invariant coordinate of least kurtosis;
-    1. k-means in whitened units;
-    2. hierarchical agglomeration of small cells (`merge_cells`);
-    3. k-means along the discriminants of start 2;
-    4. k-means along the invariant coordinates of low kurtosis, up to k - 1 of them;
-    5. Voronoi cells of randomly chosen rows (each row belongs to the nearest of them);
+    0. k-means in the units of the data, until it converges, as scikit-learn starts;
+    1. hierarchical agglomeration of small cells (`merge_cells`) of whitened rows;
+    2. k-means in the standardized columns whose values are clustered (`find_clustered`), the best of three runs; if
+       there are none, in that of least kurtosis;
+    3. k-means in whitened units; for spherical covariances along the invariant coordinates of low kurtosis;
+    4. k-means along the discriminants of start 1, up to k - 1 of them;
+    5. k-means along the invariant coordinates that are clustered; if there are none, along that of least kurtosis;
     6. k-means along the invariant coordinates of high kurtosis, up to k - 1;
     7. k-means in units of the covariance within the clusters of start 6, along all discriminants.
 
-    In eight or more starts of five or more columns, three follow: k-means in the units of the data, in units of the
-    standard deviation of each column, and in the column of least kurtosis. Whitened directions of noise have the same
-    size as those that separate clusters, and with many columns, few rows find the difference.
-
-    From the ninth start on, the kinds repeat. Kind 5 replaces a kind that would repeat an earlier start: agglomeration
-    after the first cycle, and other coordinates in one dimension. No kind finds every optimum.
+    From the ninth start on, the kinds repeat. Voronoi cells of randomly chosen rows (each row belongs to the nearest of
+    them, in whitened units) replace kinds that would repeat an earlier start: 1, 2 and 5 after the first cycle, and all
+    but 0 and 1 in one dimension. No kind finds every optimum.
 
     Parameters
     ----------
@@ -56,68 +78,107 @@ def draw_starts(
         Covariance structure.
     n_components : int
         Number of components.
-    n_starts : int
-        Number of starts.
+    numbers : iterable of int
+        Numbers of the starts, from 0; their kinds depend on them.
     streams : iterator of Generator
         Random stream of each start.
+    first : RandomState, optional
+        Source of random numbers of start 0 in place of its stream. In the state in which scikit-learn would draw, the
+        clusters are those of scikit-learn's start.
 
     Yields
     ------
     Mixture
         Start in the units of the data.
     """
-    few = max(1, min(n_components - 1, data.rows.n_features))
-    for start in range(n_starts):
-        rng = next(streams)
-        match _kind(start, data.rows.n_features, few):
-            case "least kurtosis":
-                labels = cluster(data.invariant[:, :1], data, n_components, rng)
-            case "all":
-                labels = cluster(data.whitened, data, n_components, rng)
-            case "merged":
-                labels = merge_cells(data.rows.with_values(data.whitened), structure.form, n_components, rng)
-            case "low kurtosis":
-                labels = cluster(data.invariant[:, :few], data, n_components, rng)
-            case "discriminants":
-                labels = cluster(_discriminants(data, labels, few), data, n_components, rng)
-            case "high kurtosis":
-                labels = cluster(data.invariant[:, -few:], data, n_components, rng)
-            case "within":
-                labels = cluster(_discriminants(data, labels, data.rows.n_features), data, n_components, rng)
-            case "random":
-                chosen = rng.choice(data.rows.n_rows, n_components, replace=False)
-                labels = nearest(data.whitened, data.whitened[chosen])
+    partitions = _Partitions(data, structure.form, n_components)
+    for number in numbers:
+        stream: Random = next(streams)
+        kind = _kind(number, data.rows.n_features)
+        labels = partitions.draw(kind, first if number == 0 and first is not None else stream)
         yield start_from_labels(data, labels, structure, n_components)
-    if data.rows.n_features >= _MANY_FEATURES and n_starts >= len(_KINDS):
-        for coordinates in _in_own_units(data):
-            labels = most_compact(coordinates, data, n_components, next(streams), _TRIES)
-            yield start_from_labels(data, labels, structure, n_components)
 
 
-def _in_own_units(data: Sample) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the rows about the center, the standardized rows, and the standardized column of least kurtosis."""
-    centered, standard = data.rows.values - data.center, data.standardized
-    kurtosis = np.average(standard**4, axis=0, weights=data.rows.weights)
-    least = int(np.where(kurtosis > 0, kurtosis, np.inf).argmin())  # zero for constant columns
-    return centered, standard, standard[:, least : least + 1]
-
-
-_KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "random", "high kurtosis", "within")
-
-
-def _kind(start: int, n_features: int, few: int) -> str:
+def _kind(number: int, n_features: int) -> str:
     """Return the kind of a start; "random" replaces a kind that would repeat an earlier start."""
-    kind = _KINDS[start % len(_KINDS)]
-    repeats = (kind == "low kurtosis" and few == 1) or (kind == "merged" and start >= len(_KINDS))
-    if n_features == 1:
-        repeats = start >= len(_KINDS) or kind not in ("all", "merged")
+    kind = _KINDS[number % len(_KINDS)]
+    again = number >= len(_KINDS)
+    repeats = (again and kind in _ONCE) or (n_features == 1 and (again or kind not in ("own units", "merged")))
     return "random" if repeats else kind
+
+
+@dataclass(eq=False)
+class _Partitions:
+    """Partitions of the rows by kind; some kinds use an earlier one."""
+
+    data: Sample
+    form: Form
+    n_components: int
+    merged: IntArray | None = field(default=None, init=False)
+    high: IntArray | None = field(default=None, init=False)
+
+    def draw(self, kind: str, rng: Random) -> IntArray:
+        """Return the labels (n,) of a start."""
+        data, k = self.data, self.n_components
+        few = max(1, min(k - 1, data.rows.n_features))
+        match kind:
+            case "own units":
+                own = data.rows.with_values(_in_power_of_two(data.rows.values - data.center))
+                return nearest(own.values, k_means(own, k, rng, max_iter=_MOST_ITERATIONS))
+            case "merged":
+                self.merged = merge_cells(data.rows.with_values(data.whitened), self.form, k, rng)
+                return self.merged
+            case "clustered columns":
+                return most_compact(self._clustered, data, k, rng, _TRIES)
+            case "whitened":  # for spherical covariances, these are the units of the data
+                same = self.form == "spherical"
+                return cluster(data.invariant[:, :few] if same else data.whitened, data, k, rng)
+            case "discriminants":
+                merged = self.draw("merged", rng) if self.merged is None else self.merged
+                return cluster(_discriminants(data, merged, few), data, k, rng)
+            case "clustered axes":
+                clustered = find_clustered(data.invariant)
+                if not clustered.any():
+                    clustered[0] = True
+                return cluster(data.invariant[:, clustered], data, k, rng)
+            case "high kurtosis":
+                self.high = cluster(data.invariant[:, -few:], data, k, rng)
+                return self.high
+            case "within":
+                high = self.draw("high kurtosis", rng) if self.high is None else self.high
+                return cluster(_discriminants(data, high, data.rows.n_features), data, k, rng)
+        return nearest(data.whitened, data.whitened[rng.choice(data.rows.n_rows, k, replace=False)])
+
+    @property
+    def _clustered(self) -> FloatArray:
+        columns = self.data.standardized
+        clustered = find_clustered(columns)
+        if not clustered.any():
+            kurtosis = np.average(columns**4, axis=0, weights=self.data.rows.weights)
+            clustered[np.where(kurtosis > 0, kurtosis, np.inf).argmin()] = True  # zero for constant columns
+        return columns[:, clustered]
+
+
+def _in_power_of_two(centered: FloatArray) -> FloatArray:
+    """Return the rows in a unit that is a power of two, so that distances keep their digits and do not overflow."""
+    return np.ldexp(centered, -np.frexp(np.abs(centered).max())[1])
 
 
 def start_from_labels(
     data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int
 ) -> Mixture:
     """Return a start from the clusters of ``labels`` (n,)."""
+    plain = MaximumLikelihood()
+    if CompiledRows.can_hold(structure, data.rows.n_features, plain):
+        compiled = CompiledRows.of(data, structure, n_components, plain, data.root)
+        state = compiled.start(labels)
+        if state is not None:
+            return compiled.mixture_of(state)
+    return reference_start(data, labels, structure, n_components)
+
+
+def reference_start(data: Sample, labels: IntArray, structure: type[AbstractCovariance], n_components: int) -> Mixture:
+    """Return the start of `start_from_labels` without compiled code; clusters may be empty."""
     log_shares = np.full((len(labels), n_components), -np.inf)
     log_shares[np.arange(len(labels)), labels] = 0.0
     return _start_from(data, log_shares, structure)

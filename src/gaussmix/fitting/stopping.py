@@ -14,7 +14,8 @@ ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Rounding error of an objective, relative to it."""
 STILL = 10
 """Number of iterations without a gain above rounding that ends a run."""
-_MARGIN = 10.0  # nats, and factor of the estimated remaining gain, which plateaus make too small
+MARGIN = 10.0
+"""Nats, and factor of the estimated remaining gain, which plateaus make too small: a run is abandoned beyond it."""
 
 
 class Stop(Enum):
@@ -214,7 +215,7 @@ class RemainingGain(StoppingRule):
         stop = None
         if is_rounding or (remaining < self.nats and state.previous.remaining < self.nats):
             stop = Stop.AT_OPTIMUM
-        elif state.objective + _MARGIN * (1 + remaining) < self.to_beat:
+        elif state.objective + MARGIN * (1 + remaining) < self.to_beat:
             stop = Stop.ABANDONED
         return Check(stop, remaining, state.gain)
 

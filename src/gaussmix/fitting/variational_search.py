@@ -15,7 +15,7 @@ from gaussmix.core.posterior import MixturePrior
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.em import EMRun, Fit, fit_em
-from gaussmix.fitting.multistart import ALL_ROWS, SearchSettings
+from gaussmix.fitting.multistart import SearchSettings
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.starts import draw_starts, start_from_labels, start_from_responsibilities
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
@@ -26,6 +26,12 @@ Item = TypeVar("Item")
 
 OCCUPIED = 1.0
 """Expected number of rows from which on a component counts as occupied; others are removed by ``prune``."""
+
+N_STARTS = 8
+"""Number of starts of a search."""
+
+ALL_ROWS = 20_000
+"""Maximum number of rows that are searched directly; for more rows, a sample is searched."""
 
 _SHORT, _LONGER, _LAST, _POLISHING = 4, 10, 500, 50  # iterations
 _FINISHERS = 2  # starts that run to convergence
@@ -284,7 +290,7 @@ def find_posterior(
             fits = [search.run(one, settings.max_iter, search.near)]
         else:
             few = min(k, data.rows.n_rows)
-            fits = search.race(draw_starts(data, structure, few, settings.n_starts, streams))
+            fits = search.race(draw_starts(data, structure, few, range(settings.n_starts), streams))
         best = search.improve(fits[0])
         if not all_rows:
             best = last.run(best.mixture, settings.max_iter, last.near)

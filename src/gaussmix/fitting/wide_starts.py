@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.agglomeration import merge_cells
@@ -65,7 +66,7 @@ def draw_wide_starts(
     for start in range(n_starts):
         rng = next(streams)
         kind = _KINDS[start % len(_KINDS)]
-        if kind == "random" and structure.form in ("diagonal", "spherical"):
+        if kind == "random" and FORMS[structure.form].is_diagonal:
             kind = "most likely"
         labels = _labels(data, turned, kind, structure, n_components, rng)
         yield start_from_labels(data, labels, structure, n_components)
@@ -124,7 +125,7 @@ def _most_likely(
             rows, w = standard[labels == label], weights[labels == label]
             count = max(float(w.sum()), np.finfo(np.float64).tiny)
             variances = w @ (rows - w @ rows / count) ** 2 / count
-            if structure.form == "spherical":
+            if FORMS[structure.form].features_per_variance(rows.shape[1]) > 1:
                 variances = np.full_like(variances, variances.mean())
             troubles += len(rows) < least or bool((variances < _LEAST_VARIANCE).any())
             lost += 0.5 * count * float(np.log(np.maximum(variances, _LEAST_VARIANCE)).sum())

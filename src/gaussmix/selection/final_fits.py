@@ -21,8 +21,10 @@ from gaussmix.fitting.degeneracy import Soundness
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.stopping import RemainingGain, Stop
 from gaussmix.selection.cells import Cell
-from gaussmix.selection.grid_sweep import TOLERANCE, GridSweep, LocalOptimum
+from gaussmix.selection.compiled_cells import CompiledCells
+from gaussmix.selection.grid_sweep import GridSweep
 from gaussmix.selection.model_names import ModelSpec, as_origin
+from gaussmix.selection.optima import TOLERANCE, LocalOptimum
 from gaussmix.selection.partitions import SearchData
 from gaussmix.selection.warm_starts import doubled
 
@@ -36,6 +38,8 @@ class FinalFit:
 
     Attributes
     ----------
+    spec : ModelSpec
+        The model.
     fit : Fit
         Result of EM on all rows.
     soundness : Soundness
@@ -44,9 +48,15 @@ class FinalFit:
         Start that led to the fit.
     """
 
+    spec: ModelSpec
     fit: Fit
     soundness: Soundness
     origin: str
+
+    @property
+    def name(self) -> str:
+        """The model as the origin of a start."""
+        return as_origin(self.spec, self.fit.mixture.n_features)
 
     @cached_property
     def is_sound(self) -> bool:
@@ -72,6 +82,8 @@ class FinalFits:
         Cells that are not fitted again.
     deadline : float
         Time of ``time.perf_counter()`` at which fits end.
+    compiled : CompiledCells or None
+        The search, if its optima are those of all rows: they are final where they are near enough.
 
     Attributes
     ----------
@@ -90,35 +102,39 @@ class FinalFits:
         sweep: GridSweep,
         known: Mapping[ModelSpec, Cell],
         deadline: float,
+        compiled: CompiledCells | None,
     ) -> None:
         self._engine, self._data, self._sweep, self._deadline = engine, data, sweep, deadline
+        self._compiled = compiled
         self.fits: dict[ModelSpec, FinalFit] = {}
         for spec, cell in known.items():
             if cell.fit is not None and cell.soundness is not None:
-                self.fits[spec] = FinalFit(cell.fit, cell.soundness, cell.origin)
+                self.fits[spec] = FinalFit(spec, cell.fit, cell.soundness, cell.origin)
         self.seconds: dict[ModelSpec, float] = {}
         self.interrupted = False
 
     def fit(self, spec: ModelSpec, optimum: LocalOptimum | None) -> None:
         """Fit a model from an optimum; its special cases must have been fitted before.
 
-        The optimum is None if covariances became singular from every start. The highest sound special case is then used
-        in its place.
+        The optimum is None if covariances became singular from every start. If there is none, or it is not sound, the
+        highest sound special case is used in its place.
         """
         began = time.perf_counter()
         below = self._highest_special_case(spec)
-        if optimum is None:
+        if optimum is None or (below is not None and not optimum.is_sound):
             if below is not None:
                 self.fits[spec] = self._unchanged(spec, below)
                 self.seconds[spec] = time.perf_counter() - began
             return
         floor = -math.inf if below is None else below.log_likelihood
-        final = self._examined(self._run(spec, optimum.mixture, _PLAIN), optimum.origin)
+        final = self._of_search(spec, optimum)
+        if final is None:
+            final = self._examined(spec, self._run(spec, optimum.mixture, _PLAIN), optimum.origin)
         if below is not None and final.log_likelihood < floor - TOLERANCE:
-            again = self._examined(self._run(spec, _as_model(below, spec), _PLAIN), as_origin(below.fit.mixture))
+            again = self._examined(spec, self._run(spec, _as_model(below, spec), _PLAIN), below.name)
             final = again if again.log_likelihood > final.log_likelihood else final
         if final.fit.stop is Stop.LIMIT and not final.soundness.n_unsound:
-            final = self._examined(self._run(spec, final.fit.mixture, _MOST, final.fit), final.origin)
+            final = self._examined(spec, self._run(spec, final.fit.mixture, _MOST, final.fit), final.origin)
         if below is not None and (final.soundness.n_unsound or final.log_likelihood < floor - TOLERANCE):
             final = self._unchanged(spec, below)
         self.fits[spec] = final
@@ -126,7 +142,11 @@ class FinalFits:
 
     def _unchanged(self, spec: ModelSpec, below: FinalFit) -> FinalFit:
         """Return the fit of a special case as a fit of a richer model."""
-        return self._examined(self._run(spec, _as_model(below, spec), 0), as_origin(below.fit.mixture))
+        mixture = _as_model(below, spec)
+        moments = self._engine.accumulate(mixture.whitened())
+        objective = moments.log_likelihood + self._data.update(spec).log_prior(mixture)
+        fit = Fit.of_start(mixture, moments, objective)
+        return self._examined(spec, fit, below.name)
 
     def _run(self, spec: ModelSpec, start: Mixture, max_iter: int, earlier: Fit | None = None) -> Fit:
         """Run plain EM, or accelerated EM to continue an earlier run."""
@@ -144,9 +164,21 @@ class FinalFits:
         self.interrupted = self.interrupted or fit.stop is Stop.INTERRUPTED
         return fit
 
-    def _examined(self, fit: Fit, origin: str) -> FinalFit:
+    def _of_search(self, spec: ModelSpec, optimum: LocalOptimum) -> FinalFit | None:
+        """Return the optimum of a compiled search of all rows as the final fit; None if it is not near enough."""
+        if self._compiled is None:
+            return None
+        found = self._compiled.final_fit(spec, optimum)
+        if found is None:
+            return None
+        fit, is_sound = found
+        if is_sound:
+            return FinalFit(spec, fit, Soundness.of_sound(spec.n_components), optimum.origin)
+        return self._examined(spec, fit, optimum.origin)
+
+    def _examined(self, spec: ModelSpec, fit: Fit, origin: str) -> FinalFit:
         fit = fit.reordered(np.argsort(-fit.mixture.weights, kind="stable"))
-        return FinalFit(fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
+        return FinalFit(spec, fit, self._data.examine(fit.mixture, fit.moments.counts, fit.moments.weight), origin)
 
     def _highest_special_case(self, spec: ModelSpec) -> FinalFit | None:
         """Return the final fit of the sound special case with the greatest likelihood."""

@@ -9,105 +9,14 @@ components (`final_fits.py`).
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping
 
-import numpy as np
-
-from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
-from gaussmix.fitting.batch import MOST_FEATURES, BatchFit, BatchSettings
-from gaussmix.fitting.degeneracy import Soundness
-from gaussmix.fitting.sequential_batch import batch_method, fit_em_one_by_one
-from gaussmix.selection.model_names import ModelSpec, as_origin
+from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.nesting import from_simple_to_rich, is_submodel, nearest_submodels
-from gaussmix.selection.partitions import SearchData, Start
-from gaussmix.selection.warm_starts import merges, nudged_splits, splits
+from gaussmix.selection.optima import CellSearcher, LocalOptima, LocalOptimum, Request
+from gaussmix.selection.warm_starts import NUDGE
 
-_SHORT, _LONG = 3, 300  # iterations of short runs, and most iterations of long runs
-_FINISHERS = 10  # starts that get a long run
-_WIDE, _WIDE_LONG = 2, 30  # starts, and most iterations, for tables of many columns, whose runs are not compiled
-_NEAR = 1e-3  # a run ends at this estimated distance from the optimum, in nats
-_SAME = 1e-2  # nats: closer optima count as equal
-TOLERANCE = 1e-3
-"""Nats by which the log-likelihood of a model may be below that of a special case."""
-
-
-@dataclass(frozen=True, eq=False)
-class LocalOptimum:
-    """Local optimum on the rows of the search.
-
-    Attributes
-    ----------
-    mixture : Mixture
-        Parameters at the optimum.
-    objective, log_likelihood : float
-        Log-likelihood with and without the log prior, in nats.
-    soundness : Soundness
-        Degenerate components.
-    origin : str
-        Start that led to the optimum.
-    responsibilities : (n, k) array
-        Responsibilities of the rows of the search.
-    """
-
-    mixture: Mixture
-    objective: float
-    log_likelihood: float
-    soundness: Soundness
-    origin: str
-    responsibilities: FloatArray
-
-    @cached_property
-    def is_sound(self) -> bool:
-        """Whether no component is unsound."""
-        return not self.soundness.n_unsound
-
-    @property
-    def start(self) -> Start:
-        """Start of another model: the origin, as text, and the responsibilities."""
-        return as_origin(self.mixture), self.responsibilities
-
-
-@dataclass(eq=False)
-class LocalOptima:
-    """Best optima of a model so far.
-
-    Attributes
-    ----------
-    highest, highest_sound : LocalOptimum or None
-        Best of all optima, and best of those without unsound components.
-    seconds : float
-        Time spent on the model, in seconds.
-    """
-
-    highest: LocalOptimum | None = None
-    highest_sound: LocalOptimum | None = None
-    seconds: float = 0.0
-
-    @classmethod
-    def of(cls, optimum: LocalOptimum) -> "LocalOptima":
-        """Return the optima of a model with a single known optimum."""
-        return cls(optimum, optimum if optimum.is_sound else None)
-
-    def add(self, optimum: LocalOptimum) -> None:
-        """Replace the best optima by a new one if it is more than 0.01 nats higher."""
-        if self.highest is None or optimum.objective > self.highest.objective + _SAME:
-            self.highest = optimum
-        if optimum.is_sound and (
-            self.highest_sound is None or optimum.objective > self.highest_sound.objective + _SAME
-        ):
-            self.highest_sound = optimum
-
-    @property
-    def preferred(self) -> LocalOptimum | None:
-        """The best sound optimum, or the best of all if none is sound."""
-        return self.highest_sound or self.highest
-
-    def is_sound_above(self, floor: float) -> bool:
-        """Return whether a sound optimum has at least the log-likelihood ``floor``, in nats, up to `TOLERANCE`."""
-        return self.highest_sound is not None and self.highest_sound.log_likelihood >= floor - TOLERANCE
+_ROUNDS = 3  # of starts from models with as many components
 
 
 class GridSweep:
@@ -115,8 +24,8 @@ class GridSweep:
 
     Parameters
     ----------
-    data : SearchData
-        Rows, initial partitions and penalties.
+    searcher : CellSearcher
+        Searches the models of a row.
     wanted : collection of ModelSpec
         The models to search.
     known : mapping from ModelSpec to LocalOptimum
@@ -136,15 +45,16 @@ class GridSweep:
 
     def __init__(
         self,
-        data: SearchData,
+        searcher: CellSearcher,
         wanted: Collection[ModelSpec],
         known: Mapping[ModelSpec, LocalOptimum],
         deadline: float,
         step: Callable[[ModelSpec], object] | None,
     ) -> None:
-        self._data, self._deadline, self._step = data, deadline, step
+        self._searcher, self._deadline, self._step = searcher, deadline, step
         self._known = known
-        self._is_wide = data.rows.n_features > MOST_FEATURES
+        self._tried: dict[ModelSpec, set[LocalOptimum]] = {}
+        self._special_cases: dict[ModelSpec, list[ModelSpec]] = {}
         names = {spec.structure: spec.covariance_type for spec in (*wanted, *known)}
         structures = from_simple_to_rich(names)
         self._names = [names[structure] for structure in structures]
@@ -160,23 +70,19 @@ class GridSweep:
         self.optima = {spec: LocalOptima.of(optimum) for spec, optimum in known.items()}
 
     def run(self) -> None:
-        """Sweep from few components and simple structures to many components and rich structures, and back."""
-        for spec in self._wanted:
-            size, name = spec
-            starts = self._starts_from(size, self._nearest_submodels[name])
-            fewer = self._preferred(ModelSpec(size - 1, name))
-            if fewer is not None:
-                starts += splits(self._data.rows.values, fewer.mixture, fewer.responsibilities)
-            if not self._search(spec, [*starts, *self._data.partitions(size)]):
+        """Sweep from few components to many, and back."""
+        sizes = sorted({spec.n_components for spec in self._wanted})
+        rows = {size: [spec for spec in self._wanted if spec.n_components == size] for size in sizes}
+        for size in sizes:
+            if not self._search([self._from_fewer(spec) for spec in rows[size]]):
                 return
-        for spec in reversed(self._wanted):
-            size, name = spec
-            starts = self._starts_from(size, [other for other in self._names if other != name])
-            more = self._preferred(ModelSpec(size + 1, name))
-            if more is not None:
-                starts += merges(more.mixture, more.responsibilities, self._data.rows.total)
-            if not self._search(spec, starts):
+            self._share(rows[size])
+            self._report(rows[size])
+        for size in reversed(sizes):
+            if not self._search([request for spec in rows[size] if (request := self._from_more(spec)).more]):
                 return
+            self._share(rows[size])
+            self._report(rows[size])
 
     def select_optima(self) -> dict[ModelSpec, LocalOptimum]:
         """Select an optimum for each searched model.
@@ -201,92 +107,68 @@ class GridSweep:
 
     def special_cases(self, spec: ModelSpec) -> list[ModelSpec]:
         """Return all special cases of a model, with as many components or fewer."""
-        submodels = self._submodels[spec.covariance_type]
-        return [
-            other
-            for other in self.models
-            if other != spec and other.n_components <= spec.n_components and other.covariance_type in submodels
-        ]
+        if spec not in self._special_cases:
+            submodels = self._submodels[spec.covariance_type]
+            self._special_cases[spec] = [
+                other
+                for other in self.models
+                if other.covariance_type in submodels and other.n_components <= spec.n_components and other != spec
+            ]
+        return self._special_cases[spec]
 
     def _fit_from_special_cases(self, spec: ModelSpec, selected: Mapping[ModelSpec, LocalOptimum]) -> None:
         size, name = spec
-        starts: list[Start] = []
-        for simple in self._nearest_submodels[name]:
-            optimum = selected.get(ModelSpec(size, simple))
-            if optimum is not None and optimum.is_sound:
-                starts.append(optimum.start)
+        candidates = [selected.get(ModelSpec(size, simple)) for simple in self._nearest_submodels[name]]
+        same = [optimum for optimum in candidates if optimum is not None and optimum.is_sound]
         fewer = selected.get(ModelSpec(size - 1, name))
-        if fewer is not None and fewer.is_sound:
-            starts += nudged_splits(self._data.rows.values, fewer.mixture, fewer.responsibilities)
-        self._fit_all(spec, starts)
+        fewer = fewer if fewer is not None and fewer.is_sound else None
+        self._searcher.search([Request(spec, self.optima[spec], same, fewer, share=NUDGE)], self._deadline)
 
-    def _starts_from(self, size: int, names: Iterable[str]) -> list[Start]:
-        """Return the preferred optima of the named models with ``size`` components, as starts."""
-        optima = [self._preferred(ModelSpec(size, name)) for name in names]
-        return [optimum.start for optimum in optima if optimum is not None]
+    def _from_fewer(self, spec: ModelSpec) -> Request:
+        fewer = self._preferred(ModelSpec(spec.n_components - 1, spec.covariance_type))
+        return Request(spec, self._optima_of(spec), fewer=fewer, uses_partitions=True)
+
+    def _share(self, row: list[ModelSpec]) -> None:
+        """Start models with as many components from each other, as long as there are optima that were not tried."""
+        for _ in range(_ROUNDS if row[0].n_components > 1 else 0):
+            requests = [Request(spec, self._optima_of(spec), self._untried(spec)) for spec in row]
+            requests = [request for request in requests if request.same]
+            if not requests or not self._search(requests):
+                return
+
+    def _from_more(self, spec: ModelSpec) -> Request:
+        more = self._preferred(ModelSpec(spec.n_components + 1, spec.covariance_type))
+        return Request(spec, self._optima_of(spec), more=more)
+
+    def _untried(self, spec: ModelSpec) -> list[LocalOptimum]:
+        """Return new sound optima of the nearest special cases and of the models that have this one as theirs."""
+        size, name = spec
+        richer = [other for other in self._names if name in self._nearest_submodels[other]]
+        optima = [self._preferred(ModelSpec(size, other)) for other in (*self._nearest_submodels[name], *richer)]
+        tried = self._tried.setdefault(spec, set())
+        untried = [optimum for optimum in optima if optimum and optimum.is_sound and optimum not in tried]
+        tried.update(untried)
+        return untried
+
+    def _optima_of(self, spec: ModelSpec) -> LocalOptima:
+        return self.optima.get(spec, LocalOptima())
 
     def _preferred(self, spec: ModelSpec) -> LocalOptimum | None:
         return self.optima[spec].preferred if spec in self.optima else None
 
-    def _search(self, spec: ModelSpec, starts: list[Start]) -> bool:
-        """Fit a model from starts; return False if the deadline has passed."""
+    def _search(self, requests: list[Request]) -> bool:
+        """Search models; return False if the deadline has passed."""
         if time.perf_counter() > self._deadline:
             return False
-        if self._is_wide:
-            starts = starts[:_WIDE]
-        if len(starts) > _FINISHERS:
-            starts = self._best_after_short_runs(spec, starts)
-        self._fit_all(spec, starts)
+        if not requests:
+            return True
+        done = self._searcher.search(requests, self._deadline)
+        for request, is_done in zip(requests, done, strict=True):
+            if is_done or request.optima.preferred is not None:
+                self.optima[request.spec] = request.optima
+        return all(done)
+
+    def _report(self, row: list[ModelSpec]) -> None:
         if self._step:
-            self._step(spec)
-        return True
-
-    def _best_after_short_runs(self, spec: ModelSpec, starts: list[Start]) -> list[Start]:
-        """Return the best starts after a few iterations of plain EM, with updated responsibilities."""
-        settings = BatchSettings(_SHORT, _NEAR, accelerate=False, with_responsibilities=True)
-        short = self._fit_batch(spec, starts, settings)
-        assert short.responsibilities is not None
-        return [(starts[at][0], short.responsibilities[at]) for at in _different(short.objectives, _FINISHERS)]
-
-    def _fit_all(self, spec: ModelSpec, starts: list[Start]) -> None:
-        """Run EM from each start to convergence, and keep optima that are higher than the best sound one."""
-        began = time.perf_counter()
-        optima = self.optima.setdefault(spec, LocalOptima())
-        if starts:
-            settings = BatchSettings(_WIDE_LONG if self._is_wide else _LONG, _NEAR, with_responsibilities=True)
-            ended = self._fit_batch(spec, starts, settings)
-            assert ended.responsibilities is not None
-            for at in _different(ended.objectives, len(starts)):
-                objective = float(ended.objectives[at])
-                if optima.highest_sound is not None and objective <= optima.highest_sound.objective + _SAME:
-                    break
-                if optima.highest is not None and abs(objective - optima.highest.objective) <= _SAME:
-                    continue  # known to be unsound
-                mixture = ended.mixture(at)
-                if (mixture.covariance.pivots() > 0).all():  # not numerically singular
-                    total = self._data.rows.total
-                    soundness = self._data.examine(mixture, mixture.weights * total, total)
-                    log_likelihood = float(ended.log_likelihoods[at])
-                    table = ended.responsibilities[at]
-                    optima.add(LocalOptimum(mixture, objective, log_likelihood, soundness, starts[at][0], table))
-        optima.seconds += time.perf_counter() - began
-
-    def _fit_batch(self, spec: ModelSpec, starts: list[Start], settings: BatchSettings) -> BatchFit:
-        """Run EM for a model from each start; one component has a fit even where compiled runs find it singular."""
-        rows, structure, update = self._data.rows, spec.structure, self._data.update_for_batch(spec)
-        tables = np.stack([table for _, table in starts])
-        fit = batch_method(structure, rows.n_features)(rows, structure, tables, update, settings)
-        if spec.n_components == 1 and not np.isfinite(fit.objectives).any():
-            fit = fit_em_one_by_one(rows, structure, tables[:1], update, settings)
-        return fit
-
-
-def _different(objectives: FloatArray, most: int) -> list[int]:
-    """Return the positions of the greatest objectives, one for each distinct optimum, without failed runs."""
-    chosen: list[int] = []
-    for at in np.argsort(-objectives, kind="stable"):
-        if not math.isfinite(objectives[at]) or len(chosen) == most:
-            break
-        if not chosen or objectives[chosen[-1]] - objectives[at] > _SAME:
-            chosen.append(int(at))
-    return chosen
+            for spec in row:
+                self._step(spec)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from gaussmix.core.covariance import COVARIANCES, MODELS, AbstractCovariance, covariance_class, display_name
-from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted
 
 ONE_COLUMN = ("E", "V")
@@ -86,8 +85,6 @@ def family_of(name: str, n_components: int, n_features: int) -> str:
     return "X" if n_features == 1 else "XII" if code.endswith("II") else "XXI" if code.endswith("I") else "XXX"
 
 
-def as_origin(mixture: Mixture) -> str:
-    """Describe a mixture as the origin of a start."""
-    return (
-        f"{counted(mixture.n_components, 'component')} of {display_name(mixture.covariance_type, mixture.n_features)}"
-    )
+def as_origin(spec: ModelSpec, n_features: int) -> str:
+    """Describe a model as the origin of a start."""
+    return f"{counted(spec.n_components, 'component')} of {display_name(spec.covariance_type, n_features)}"

@@ -15,15 +15,19 @@ from gaussmix.core.engines import NativeEngine, distinct_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.settings import regularized_update
 from gaussmix.selection.cells import Cell
+from gaussmix.selection.compiled_cells import CompiledCells
 from gaussmix.selection.final_fits import FinalFits
-from gaussmix.selection.grid_sweep import GridSweep, LocalOptimum
+from gaussmix.selection.grid_sweep import GridSweep
 from gaussmix.selection.model_names import ModelSpec
+from gaussmix.selection.optima import CellSearcher, LocalOptimum
 from gaussmix.selection.partitions import SearchData
+from gaussmix.selection.sequential_cells import SequentialCells
 
 STEPS = 3
 """Number of progress steps for each model."""
@@ -91,16 +95,20 @@ def search_models(
 
     with _threads(n_jobs):
         sizes = {spec.n_components for spec in (*models, *before)}
-        sample, _ = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
+        sample, is_all = draw_sample(engine, covariance_class("full"), max(sizes), rng, SEARCHED_ROWS)
         data = SearchData(sample, sizes, update_for, rng)
-        optima = {spec: _optimum_of(cell, data) for spec, cell in before.items()}
-        sweep = GridSweep(data, models, optima, deadline, step)
+        is_narrow = data.rows.n_features <= MOST_FEATURES
+        searcher: CompiledCells | SequentialCells = CompiledCells(data) if is_narrow else SequentialCells(data)
+        optima = {spec: _optimum_of(cell, data, searcher) for spec, cell in before.items()}
+        sweep = GridSweep(searcher, models, optima, deadline, step)
         interrupted = False
         try:
             sweep.run()
         except KeyboardInterrupt:
             interrupted = True
-        final = FinalFits(engine, data, sweep, before, deadline)
+        is_final = is_all and data.rows.weights is None
+        finished = searcher if is_final and isinstance(searcher, CompiledCells) else None
+        final = FinalFits(engine, data, sweep, before, deadline, finished)
         selected = sweep.select_optima()
         for spec in sweep.models:
             if spec in sweep.optima and spec not in before:
@@ -125,14 +133,13 @@ def _cell_of(spec: ModelSpec, data: SearchData, sweep: GridSweep, final: FinalFi
     return Cell.failed(spec, "EM failed from every start" if spec in sweep.optima else missing)
 
 
-def _optimum_of(cell: Cell, data: SearchData) -> LocalOptimum:
+def _optimum_of(cell: Cell, data: SearchData, searcher: CellSearcher) -> LocalOptimum:
     """Return the fit of a known cell as an optimum on the rows of the search."""
     assert cell.fit is not None
     assert cell.soundness is not None
     mixture = cell.fit.mixture
     log_likelihood = data.engine.accumulate(mixture.whitened()).log_likelihood
-    table = data.responsibilities(mixture)
-    return LocalOptimum(mixture, log_likelihood, log_likelihood, cell.soundness, cell.origin, table)
+    return searcher.known(cell.spec, mixture, log_likelihood, is_sound=not cell.soundness.n_unsound)
 
 
 @contextmanager

@@ -5,12 +5,14 @@ A model is a special case of another if each of its letters is equal to that of 
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 from gaussmix.core.covariance import MODELS, AbstractCovariance
 
 _ORDER = "IEV"
 
 
+@cache
 def is_submodel(simple: type[AbstractCovariance], rich: type[AbstractCovariance]) -> bool:
     """Return whether the simple structure is a special case of the rich one, or the same."""
     return all(_ORDER.index(a) <= _ORDER.index(b) for a, b in zip(simple.letters, rich.letters, strict=True))

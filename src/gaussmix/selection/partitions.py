@@ -1,22 +1,22 @@
 """Data shared by all models of a search: rows, units, initial partitions and penalties."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
 
+import gaussmix.core._native as _native
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray
-from gaussmix.fitting.agglomeration import merge_tree
 from gaussmix.fitting.degeneracy import Soundness, examine, rounding_variances
-from gaussmix.fitting.kmeans import k_means, nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.sample import Sample, cluster
+from gaussmix.fitting.sample import LLOYD_ITERATIONS, Sample
 from gaussmix.selection.model_names import ModelSpec
 
-_CELLS = 100  # initial clusters of an agglomeration, at least three for each component
-_LEAST_ROWS_PER_CELL = 2
+_MOST_CELLS = 300  # up to so many rows, each is a cell of an agglomeration
+_CELLS = 100  # cells of more rows, at least three for each component
+_MOST_FREE = 32  # features of an agglomeration with free covariances
 _MOVES_OF_CELLS = 2  # iterations of Lloyd's algorithm
 _UNITS: tuple[Form, ...] = ("full", "spherical")  # whitened by the covariance of all rows; one unit for all columns
 _MERGED_BY: dict[str, Form] = {"merged by likelihood": "full", "merged by variance": "tied"}
@@ -65,46 +65,69 @@ class SearchData:
         self._sizes = [size for size in sizes if size > 1]
         self._update_for = update_for
         self._rng = rng
-        self._trees = self._agglomerate() if self._sizes else {}
-        self._partitions: dict[int, list[Start]] = {}
+        self._trees: dict[str, dict[int, IntArray]] | None = None
         self._clusters: dict[int, list[tuple[str, IntArray]]] = {}
         self._roots: dict[tuple[int, Form], FloatArray] = {}
-        self._updates: dict[ModelSpec, MaximumLikelihood] = {}
+        self._updates: dict[tuple[int, Form], MaximumLikelihood] = {}
 
     def _agglomerate(self) -> dict[str, dict[int, IntArray]]:
-        """Return clusters of all sizes, merged from small clusters by two criteria in two kinds of units."""
+        """Return clusters of all sizes, merged from small cells by two criteria in two kinds of units."""
         trees = {}
+        n, d = self.rows.shape
+        sizes = np.array(sorted(self._sizes, reverse=True), dtype=np.int64)
         for units in _UNITS:
-            rows = self.rows.with_values(self._samples[units].whitened)
-            n_cells = min(max(_CELLS, 3 * max(self._sizes)), rows.n_rows // _LEAST_ROWS_PER_CELL)
-            seeds = k_means(rows, max(n_cells, 1), self._rng, max_iter=_MOVES_OF_CELLS)
-            cells = np.unique(nearest(rows.values, seeds), return_inverse=True)[1]
+            rows = np.ascontiguousarray(self._samples[units].whitened)
+            cells = np.arange(n)
+            if n > _MOST_CELLS:
+                cells = self._k_means(rows, max(_CELLS, 3 * max(self._sizes)), 1, _MOVES_OF_CELLS)[0]
             for name, form in _MERGED_BY.items():
-                trees[f"{name}, {units} units"] = merge_tree(rows, form, cells, self._sizes)
+                if form == "full" and d > _MOST_FREE:
+                    continue
+                labels = np.empty((len(sizes), n), dtype=np.int64)
+                pseudo = max(self._sizes) ** (-2 / d)
+                _native.merge_tree_labels(rows, self.rows.weights, form == "full", pseudo, cells[None], sizes, labels)
+                trees[f"{name}, {units} units"] = dict(zip(sizes.tolist(), labels, strict=True))
         return trees
+
+    def _k_means(self, rows: FloatArray, size: int, tries: int, iterations: int) -> IntArray:
+        """Return the labels (tries, n) of runs of k-means."""
+        labels = np.empty((tries, len(rows)), dtype=np.int64)
+        uniform = self._rng.random((tries, 1 + (size - 1) * _native.tries_of(size)))
+        _native.k_means_labels(np.ascontiguousarray(rows), self.rows.weights, size, iterations, uniform, labels)
+        return labels
 
     def clusters(self, size: int) -> list[tuple[str, IntArray]]:
         """Return partitions of the rows as labels (n,); the first is by k-means in units of the covariance."""
         if size == 1:
             return [("all rows", np.zeros(self.rows.n_rows, dtype=np.int64))]
         if size not in self._clusters:
-            data = self._samples["full"]
+            if self._trees is None:
+                self._trees = self._agglomerate()
             views = [
                 *((f"k-means, {units} units", self._samples[units].whitened, _TRIES) for units in _UNITS),
-                ("k-means along least kurtosis", data.invariant[:, :1], _TRIES),
+                ("k-means along least kurtosis", self._samples["full"].invariant[:, :1], _TRIES),
                 ("k-means, diagonal units", self._samples["diagonal"].whitened, 1),
             ]
             self._clusters[size] = [
-                (name, cluster(rows, data, size, self._rng)) for name, rows, tries in views for _ in range(tries)
+                (name, labels)
+                for name, rows, tries in views
+                for labels in self._k_means(rows, size, tries, LLOYD_ITERATIONS)
             ]
             self._clusters[size] += [(name, tree[size]) for name, tree in self._trees.items()]
         return self._clusters[size]
 
-    def partitions(self, size: int) -> list[Start]:
+    def partitions(self, size: int) -> Iterator[Start]:
         """Return the partitions as responsibilities."""
-        if size not in self._partitions:
-            self._partitions[size] = [(name, np.eye(size)[labels]) for name, labels in self.clusters(size)]
-        return self._partitions[size]
+        for name, labels in self.clusters(size):
+            yield name, np.eye(size)[labels]
+
+    def labels(self, size: int) -> IntArray:
+        """Return the labels (m, n) of all partitions."""
+        return np.stack([labels for _, labels in self.clusters(size)])
+
+    def partition_names(self, size: int) -> list[str]:
+        """Return the names of the partitions."""
+        return [name for name, _ in self.clusters(size)]
 
     def responsibilities(self, mixture: Mixture) -> FloatArray:
         """Return the responsibilities of the rows, (n, k)."""
@@ -119,11 +142,10 @@ class SearchData:
 
     def update(self, spec: ModelSpec) -> MaximumLikelihood:
         """Return the M-step of a model."""
-        if spec not in self._updates:
-            form = spec.structure.form
-            root = self.root_within(spec.n_components, form)
-            self._updates[spec] = self._update_for(spec, self._samples[form], root)
-        return self._updates[spec]
+        key = spec.n_components, spec.structure.form
+        if key not in self._updates:
+            self._updates[key] = self._update_for(spec, self._samples[key[1]], self.root_within(*key))
+        return self._updates[key]
 
     def update_for_batch(self, spec: ModelSpec) -> MaximumLikelihood:
         """Return the M-step without a prior on the means, which batched EM does not support."""

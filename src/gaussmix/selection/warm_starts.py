@@ -11,7 +11,7 @@ from gaussmix.selection.partitions import Start
 
 _SPLITS = 8  # components that are split, greatest weight first
 _MERGES = 6  # pairs that are merged, cheapest first
-_NUDGE = 0.02  # share of a row that is assigned to its own half, for almost equal halves
+NUDGE = 0.02  # share of a row that is assigned to its own half, for almost equal halves
 
 
 def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float = 1.0) -> Iterator[Start]:
@@ -31,7 +31,7 @@ def splits(rows: FloatArray, mixture: Mixture, table: FloatArray, share: float =
 
 def nudged_splits(rows: FloatArray, mixture: Mixture, table: FloatArray) -> Iterator[Start]:
     """Split one component into almost equal halves, with almost no loss of likelihood."""
-    return splits(rows, mixture, table, _NUDGE)
+    return splits(rows, mixture, table, NUDGE)
 
 
 def merges(mixture: Mixture, table: FloatArray, weight: float) -> Iterator[Start]:

@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+import gaussmix.core._native as _native
 from gaussmix.core.covariance.axis_parallel import with_equal_volumes
 from gaussmix.core.covariance.common_axes import basis_along, common_axes, generic_axes, lengths_along
-from gaussmix.core.covariance.constrained import MOST_TURNS, SETTLED, AbstractConstrained, common_shape
+from gaussmix.core.covariance.constrained import SETTLED, AbstractConstrained, common_shape
 from gaussmix.core.covariance.full import Full
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root, root_of_rows, triangular
 from gaussmix.core.typing import FloatArray
@@ -35,17 +36,13 @@ class VEE(AbstractConstrained):
         whitened = inverse_transposed(pooled[None])[0].T @ roots
         covariances = whitened @ whitened.transpose(0, 2, 1)
         volumes = np.exp(-2 * (self.log_det() + np.log(pooled.diagonal()).sum()) / d)
-        for _ in range(MOST_TURNS):
-            common = lower_root(np.tensordot(counts / volumes, covariances, 1)[None])[0]
-            if not (common.diagonal() > 0).all():
-                return roots
-            common /= np.exp(np.log(common.diagonal()).mean())
-            inverse = inverse_transposed(common[None])[0]
-            before, volumes = volumes, np.einsum("kij,ij->k", covariances, inverse @ inverse.T) / d
-            if not (volumes > 0).all():
-                return roots
-            if np.abs(volumes / before - 1).max() < SETTLED:
-                break
+        if not _native.common_volumes(counts, np.ascontiguousarray(covariances), SETTLED, volumes):
+            return roots
+        common = lower_root(np.tensordot(counts / volumes, covariances, 1)[None])[0]
+        if not (common.diagonal() > 0).all():
+            return roots
+        scale = np.exp(np.log(common.diagonal()).mean())
+        volumes, common = volumes * scale**2 / counts.sum(), common / scale
         return np.sqrt(volumes)[:, None, None] * (pooled @ common)
 
     def common_basis(self) -> CommonBasis | None:

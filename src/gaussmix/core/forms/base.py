@@ -17,9 +17,18 @@ LEAST_CHANGE = 1e-12
 
 
 class AbstractForm(ABC):
-    """A form: a triangle per component, one shared triangle, a vector per component, or a number per component."""
+    """A form: a triangle per component, one shared triangle, a vector per component, or a number per component.
+
+    Attributes
+    ----------
+    name : str
+        Name of the form.
+    is_diagonal : bool
+        Whether covariances are diagonal.
+    """
 
     name: ClassVar[Form]
+    is_diagonal: ClassVar[bool]
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -156,6 +165,10 @@ class AbstractForm(ABC):
     @abstractmethod
     def squares(self, rows: FloatArray) -> FloatArray:
         """Return the terms (..., q) of the scatter of rows (..., d): products, squares, or the sum of squares."""
+
+    def sum_of_squares(self, rows: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return the weighted sum (q,) of the `squares` of rows (n, d), for weights (n,)."""
+        return np.asarray(weights @ self.squares(rows))
 
     @abstractmethod
     def classification_loss(

@@ -12,6 +12,7 @@ class DiagonalForm(AbstractSeparateForm):
     """Factors and scatter (k, d)."""
 
     name = "diagonal"
+    is_diagonal = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features)

@@ -12,6 +12,7 @@ class FullForm(AbstractSeparateForm):
     """Factors and scatter (k, d, d)."""
 
     name = "full"
+    is_diagonal = False
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
@@ -72,6 +73,9 @@ class FullForm(AbstractSeparateForm):
 
     def squares(self, rows: FloatArray) -> FloatArray:
         return (rows[..., :, None] * rows[..., None, :]).reshape(*rows.shape[:-1], rows.shape[-1] ** 2)
+
+    def sum_of_squares(self, rows: FloatArray, weights: FloatArray) -> FloatArray:
+        return np.asarray(((weights[:, None] * rows).T @ rows).ravel())  # the squares of all rows may not fit in memory
 
     def classification_loss(
         self, counts: FloatArray, scatter: FloatArray, pseudo: float, n_features: int

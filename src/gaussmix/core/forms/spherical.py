@@ -12,6 +12,7 @@ class SphericalForm(AbstractSeparateForm):
     """Factors and scatter (k,)."""
 
     name = "spherical"
+    is_diagonal = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)

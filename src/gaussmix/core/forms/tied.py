@@ -13,6 +13,7 @@ class TiedForm(AbstractForm):
     """Factors and scatter (d, d)."""
 
     name = "tied"
+    is_diagonal = False
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)

@@ -1,0 +1,44 @@
+// Arguments from Python: arrays with checked sizes, and names.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "em/structures.hpp"
+#include "pass/pass.hpp"
+
+using In = nanobind::ndarray<const double, nanobind::c_contig, nanobind::device::cpu>;
+using Out = nanobind::ndarray<double, nanobind::c_contig, nanobind::device::cpu>;
+using Labels = nanobind::ndarray<std::int64_t, nanobind::c_contig, nanobind::device::cpu>;
+
+inline gaussmix::Form form_of(const std::string& form) {
+  if (form == "full") return gaussmix::Form::full;
+  if (form == "tied") return gaussmix::Form::tied;
+  if (form == "diagonal") return gaussmix::Form::diagonal;
+  if (form == "spherical") return gaussmix::Form::spherical;
+  throw nanobind::value_error("form must be 'full', 'tied', 'diagonal' or 'spherical'");
+}
+
+template <class Array>
+auto sized(const Array& array, std::size_t size, const char* name) {
+  if (array.size() != size) throw nanobind::value_error((std::string(name) + " has the wrong size").c_str());
+  return array.data();
+}
+
+template <class Array>
+auto sized_or_null(const std::optional<Array>& array, std::size_t size, const char* name) {
+  return array ? sized(*array, size, name) : nullptr;
+}
+
+inline gaussmix::Model model_of(const std::string& name) {
+  gaussmix::Model model;
+  if (!gaussmix::find_model(name.c_str(), model))
+    throw nanobind::value_error(("there is no model '" + name + "'").c_str());
+  return model;
+}

@@ -1,0 +1,222 @@
+"""The search in compiled code: the runs of `Multistart` by `CompiledRows`, for small tables.
+
+A compiled run fails at a singular covariance or an empty component. Then `SingularRunsError` is raised, and
+`Multistart` repeats the search, with repairs. The callback hears of the iterations of a run when the run is over.
+"""
+
+import collections
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.compiled_rows import CompiledRows, Limits, Outcome
+from gaussmix.fitting.degeneracy import REPEATED, Soundness, examine, is_clearly_sound
+from gaussmix.fitting.em import Fit, Progress, Record
+from gaussmix.fitting.multistart import POLISHING, SHORT, Multistart, Run, Start
+from gaussmix.fitting.split_merge import merge_costs, ranked_moves
+from gaussmix.fitting.stopping import MARGIN, ParameterDistance, RemainingGain, Stop, StoppingRule
+
+_STOPS = {
+    "limit": Stop.LIMIT,
+    "optimum": Stop.AT_OPTIMUM,
+    "rounding": Stop.ROUNDING,
+    "abandoned": Stop.ABANDONED,
+    "stopped": Stop.TIME,
+}
+
+
+class SingularRunsError(Exception):
+    """A compiled run met a singular covariance or an empty component."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledRun(Run):
+    """A compiled run.
+
+    Attributes
+    ----------
+    rows : CompiledRows
+        The rows of the search.
+    outcome : Outcome
+        End of the run.
+    seconds : float
+        Time at the end of the run, since the search began.
+    before : Run or None
+        The run that was continued.
+    """
+
+    rows: CompiledRows
+    outcome: Outcome
+    seconds: float
+    before: Run | None
+
+    @cached_property
+    def objective(self) -> float:
+        return self.rows.objective_of(self.outcome.state)
+
+    @cached_property
+    def fit(self) -> Fit:
+        rows, outcome, stop = self.rows, self.outcome, self.stop
+        earlier = self.before.fit if self.before else None
+        means = rows.mean_log_likelihoods(outcome.trace[:, 0]).tolist()
+        gains = outcome.trace[:, 1].tolist()
+        history = [Record(mean, gain, self.seconds) for mean, gain in zip(means, gains, strict=True)]
+        if earlier is not None:
+            history = [*earlier.history[:-1], *history]
+        change = history[-1].log_likelihood - history[-2].log_likelihood if len(history) > 1 else math.inf
+        return Fit(
+            self.mixture,
+            rows.moments_of(outcome.state),
+            self.objective,
+            tuple(history),
+            outcome.n_passes + (earlier.n_passes if earlier else 0),
+            change,
+            stop,
+            stop.sentence(len(history) - 1, change=change, remaining=history[-1].gain),
+            None,
+        )
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        return self.rows.counts_of(self.outcome.state)
+
+    @property
+    def n_iter(self) -> int:
+        return len(self.outcome.trace) - 1 + (self.before.n_iter if self.before else 0)
+
+    @property
+    def stop(self) -> Stop:
+        return _STOPS[self.outcome.end]
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        return self.rows.mixture_of(self.outcome.state)
+
+
+@dataclass(eq=False)
+class CompiledSearch(Multistart):
+    """A search whose runs, splits, moves and swaps are compiled.
+
+    Attributes
+    ----------
+    rows : CompiledRows
+        The rows of ``data``.
+    """
+
+    rows: CompiledRows = field(kw_only=True)
+
+    def short_runs(self, starts: Iterable[Start], n_iter: int = SHORT) -> list[Run]:
+        states = [self.rows.state_of(start) if isinstance(start, Mixture) else start for start in starts]
+        return self._runs(states, self._limits(n_iter))
+
+    def longer_runs(self, runs: list[Run], n_iter: int) -> list[Run]:
+        return self._runs([self._state(run) for run in runs], self._limits(n_iter), runs)
+
+    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
+        if rule is not None:
+            return super().run(mixture, max_iter, rule=rule)
+        limits = self._near(min(max_iter, self.settings.max_iter), self.near)
+        return self._runs([self.rows.state_of(mixture)], limits)[0]
+
+    def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
+        if rule is not None:
+            return super().go_on(run, max_iter, rule=rule, to_beat=to_beat)
+        left = self.settings.max_iter - run.n_iter
+        if left <= 0 or run.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING):
+            return run
+        limits = self._near(min(max_iter, left), self.near)
+        if to_beat is not None and not to_beat.soundness.n_unsound:
+            limits = replace(limits, target=to_beat.objective - MARGIN, hope=MARGIN)
+        return self._runs([self._state(run)], limits, [run])[0]
+
+    def finish(self, run: Run) -> Run:
+        """Continue the best run until its parameters do not depend on the start, and then by `fit_em`."""
+        rule, left = self.settings.rule, self.settings.max_iter - run.n_iter
+        if not (isinstance(rule, RemainingGain) and self.settings.accelerate and left > POLISHING):
+            return super().finish(run)
+        run = self._runs([self._state(run)], self._near(left - POLISHING, rule), [run])[0]
+        if run.stop is Stop.AT_OPTIMUM:
+            distance = ParameterDistance().deviations * math.sqrt(self.rows.weight)
+            limits = Limits(POLISHING, 0.0, True, distance=distance, seconds=self._seconds_left())
+            run = self._runs([self._state(run)], limits, [run])[0]
+        return super().go_on(run, self.settings.max_iter, rule=rule)
+
+    def moves(self, run: Run) -> Iterator[Start]:
+        state = self._state(run)
+        gains, halves = self.rows.split(state)
+        unsound = run.soundness.unsound
+        splits = {at: float(gains[at]) for at in np.flatnonzero(~unsound & np.isfinite(gains)).tolist()}
+        for *pair, component in ranked_moves(merge_costs(run.mixture, run.counts), splits, unsound):
+            moved = self.rows.moved(state, halves, (pair[0], pair[1]), component)
+            if moved is not None:
+                yield moved
+
+    def swaps(self, run: Run, rng: np.random.Generator) -> Iterator[Start]:
+        state = self._state(run)
+        by_weight = np.argsort(-run.mixture.weights, kind="stable")
+        while True:
+            gone, row = int(by_weight[rng.integers(len(by_weight))]), int(rng.integers(self.data.rows.n_rows))
+            swapped = self.rows.swapped(state, gone, row)
+            if swapped is not None:
+                yield swapped
+
+    def _state(self, run: Run) -> FloatArray:
+        return run.outcome.state if isinstance(run, CompiledRun) else self.rows.state_of(run.mixture)
+
+    def _limits(self, max_iter: int) -> Limits:
+        return Limits(min(max_iter, self.settings.max_iter), seconds=self._seconds_left())
+
+    def _near(self, max_iter: int, rule: RemainingGain) -> Limits:
+        return Limits(max_iter, rule.nats, self.settings.accelerate, seconds=self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        deadline = self.settings.deadline
+        return math.inf if deadline == math.inf else deadline - time.perf_counter()
+
+    def _runs(self, states: list[FloatArray], limits: Limits, before: list[Run] | None = None) -> list[Run]:
+        """Run EM from states, the results of earlier runs if there are any."""
+        if not states:
+            return []
+        outcomes = self.rows.run(states, limits)
+        if any(outcome.end == "failed" for outcome in outcomes):
+            raise SingularRunsError
+        runs: list[Run] = []
+        for at, outcome in enumerate(outcomes):
+            self.n_runs += before is None
+            run = self._run_of(outcome, before[at] if before else None)
+            progress = self._progress(run)
+            next(progress, None)
+            self.keep(run)
+            collections.deque(progress, maxlen=0)
+            runs.append(run)
+        return runs
+
+    def _progress(self, run: CompiledRun) -> Iterator[None]:
+        """Call the callback at the start and for each iteration of a run; the run is over."""
+        if (watch := self.settings.watch) is None:
+            return
+        before, first = math.nan, run.before.n_iter if run.before else 0
+        for at, mean in enumerate(self.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()):
+            watch(Progress(max(self.n_runs - 1, 0), first + at, mean, mean - before if at else math.inf))
+            before = mean
+            yield
+
+    def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
+        rows, now = self.rows, time.perf_counter() - self.began
+        run = CompiledRun(Soundness.none(rows.n_components), rows, outcome, now, before)
+        counts = run.counts
+        pooled, target, may_repeat = rows.bound_variances(outcome.state, REPEATED)
+        if not is_clearly_sound(rows.structure, rows.n_features, counts, pooled, target):
+            soundness = examine(run.mixture, counts, rows.weight, self.target_root)
+            run, may_repeat = replace(run, soundness=soundness), True
+        if before is not None:
+            run = replace(run, n_starts=before.n_starts)
+        if not may_repeat:
+            vars(run)["n_lost"] = 0
+        return run

@@ -1,0 +1,207 @@
+"""Search for the best optimum: several starts, moves from the best one, and a final run on all rows."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.engines import AbstractEngine, NativeEngine
+from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.batch import MOST_FEATURES
+from gaussmix.fitting.compiled_rows import CompiledRows
+from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
+from gaussmix.fitting.coreset import draw_sample
+from gaussmix.fitting.degeneracy import rows_needed
+from gaussmix.fitting.m_step import MaximumLikelihood
+from gaussmix.fitting.multistart import (
+    LAST,
+    SHORT,
+    FittedRun,
+    Multistart,
+    Run,
+    SearchSettings,
+    ranked,
+    with_fit,
+)
+from gaussmix.fitting.sample import Sample
+from gaussmix.fitting.search_result import SearchResult
+from gaussmix.fitting.starts import draw_starts, start_from_labels, usual_starts
+from gaussmix.fitting.stopping import RemainingGain, Stop
+from gaussmix.fitting.wide_starts import draw_wide_starts
+
+ALL_ROWS = 20_000
+"""Maximum number of rows that are searched directly; for more rows, a sample is searched."""
+
+MOST_PAIRS = 100_000
+"""Maximum number of rows times components that are searched in compiled code."""
+
+_ENOUGH = 5  # times the rows that the parameters of a component need
+_STREAMS_OF_SAMPLE = 2  # random streams that the sample takes
+_NEAR = RemainingGain(1e-3)  # enough to tell optima apart
+_NEAR_IN_SAMPLE = RemainingGain(0.1)  # the optimum of a sample differs from that of all rows by some nats
+
+
+def find_optimum(
+    engine: AbstractEngine,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    update_for: Callable[[Sample, FloatArray], MaximumLikelihood],
+    settings: SearchSettings,
+    seed: int,
+    first: np.random.RandomState | None = None,
+) -> SearchResult:
+    """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
+
+    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
+
+    Parameters
+    ----------
+    engine : AbstractEngine
+        Engine with the rows.
+    structure : subclass of AbstractCovariance
+        Covariance structure.
+    n_components : int
+        Number of components.
+    update_for : callable
+        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
+    settings : SearchSettings
+        Settings of all runs.
+    seed : int
+        Seed; start i draws from its own counter-based stream, keyed by the seed and i.
+    first : RandomState, optional
+        Source of random numbers of the first start, in place of its stream.
+
+    Returns
+    -------
+    SearchResult
+        The result, with components in order of descending weight.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If interrupted before there is a model. After that, the best model so far is returned.
+    FloatingPointError
+        If a row is so far from all components that its density is zero.
+    """
+    streams = _streams(seed)
+    data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    target_root = data.root_within(n_components, structure.form, next(streams))
+    update = update_for(data, target_root)
+    searched = engine if all_rows else NativeEngine.of(data.rows)
+    near = _NEAR if all_rows else _NEAR_IN_SAMPLE
+    reference = Multistart(searched, data, update, target_root, settings, near)
+    search = _compiled(reference, structure, n_components) or reference
+    last = reference if all_rows else replace(reference, engine=engine)
+    runs: list[Run] = []
+    found: Run | None = None
+    try:
+        try:
+            runs, found = _explore(search, structure, n_components, seed, first)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+        except SingularRunsError:
+            search = replace(reference, best=search.best)
+            runs, found = _explore(search, structure, n_components, seed, first)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+        reached = last.best
+        if reached is None:  # one pass over all rows
+            reached = replace(last, settings=replace(settings, watch=None)).run(search.best.mixture, 0)
+        best = with_fit(reached, reached.fit.stopped_by(Stop.INTERRUPTED))
+    best, found = _ordered(best), found or best
+    highest = None if search.highest is None else (search.highest.fit, search.highest.soundness)
+    optima = [run.fit.moments.log_likelihood for run in runs for _ in range(max(run.n_starts, 1))]
+    return SearchResult.of(best.fit, update, best.soundness, optima, found.fit, highest)
+
+
+def _streams(seed: int) -> Iterator[np.random.Generator]:
+    """Yield the random streams of a search, keyed by the seed and their number."""
+    for at in itertools.count():
+        yield np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64)))
+
+
+def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_components: int) -> CompiledSearch | None:
+    """Return the same search in compiled code if there is code for it, and the table is small."""
+    data, update, settings = reference.data, reference.update, reference.settings
+    is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
+    if not is_small or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+        return None
+    rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
+    return CompiledSearch(
+        reference.engine, data, update, reference.target_root, settings, reference.near, reference.began, rows=rows
+    )
+
+
+def _explore(
+    search: Multistart,
+    structure: type[AbstractCovariance],
+    n_components: int,
+    seed: int,
+    first: np.random.RandomState | None,
+) -> tuple[list[Run], Run]:
+    """Return the last runs of the race of all starts, and the best run after refinement.
+
+    Starts race in rounds of the usual number, and the best of a round is refined if it is better than those before. A
+    round does not depend on later ones, so more starts never lead to a worse optimum.
+    """
+    data, settings = search.data, search.settings
+    n_features = data.rows.n_features
+    if n_components == 1:
+        one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
+        runs = [search.run(one, settings.max_iter)]
+        return runs, runs[0]
+    streams = itertools.islice(_streams(seed), _STREAMS_OF_SAMPLE, None)
+    rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, n_features)
+    if n_features > MOST_FEATURES:
+        starts = draw_wide_starts(data, structure, n_components, settings.n_starts, streams)
+        runs = search.race_in_order(starts, must_be_sound=rows_each >= needed)
+        rng = next(streams)
+        best = search.refill(runs[0], rng)
+        if rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+            best = search.refine(best, rng)
+        return runs, best
+    state = None if first is None else first.get_state()
+    numbers, size = range(settings.n_starts), usual_starts(n_components)
+    runs, found = [], None
+    for at in numbers[::size]:
+        starts = draw_starts(data, structure, n_components, numbers[at : at + size], streams, _copied(state))
+        raced = search.race(starts)
+        rng = next(streams)
+        if found is None or raced[0].beats(found):
+            found = search.refine(search.refill(raced[0], rng), rng)
+        runs += raced
+        if time.perf_counter() > settings.deadline:
+            break
+    assert found is not None
+    return ranked(runs), found
+
+
+def _copied(state: Any) -> np.random.RandomState | None:
+    """Return a RandomState in a state, since a search may be repeated."""
+    copy = np.random.RandomState()
+    if state is None:
+        return None
+    copy.set_state(state)
+    return copy
+
+
+def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:
+    """Run EM on all rows from the best optimum of a sample, and from the second one if it promises more."""
+    settings = last.settings
+    best = last.run(found.mixture, settings.max_iter, rule=settings.rule)
+    second = next((run for run in runs if found.beats(run)), None)
+    if second is None:
+        return best
+    short = last.run(second.mixture, SHORT)
+    return last.go_on(short, settings.max_iter, rule=settings.rule) if short.beats(best) else best
+
+
+def _ordered(run: Run) -> FittedRun:
+    """Order the components by descending weight, so that the order does not depend on the start."""
+    order = np.argsort(-run.mixture.weights, kind="stable")
+    return FittedRun(run.soundness.reordered(order), run.fit.reordered(order))
