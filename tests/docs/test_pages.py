@@ -31,7 +31,7 @@ PAGES = {
     "troubleshooting": 0,
     "images": 0,
     "speed": 0,
-    "from-scikit-learn": 2,
+    "from-scikit-learn": 3,
     "from-mclust": 3,
 }
 """Page -> how many texts it shows that its examples print."""

@@ -154,7 +154,8 @@ class _Partitions:
         columns = self.data.standardized
         clustered = find_clustered(columns)
         if not clustered.any():
-            clustered[np.average(columns**4, axis=0, weights=self.data.rows.weights).argmin()] = True
+            kurtosis = np.average(columns**4, axis=0, weights=self.data.rows.weights)
+            clustered[np.where(kurtosis > 0, kurtosis, np.inf).argmin()] = True  # zero for constant columns
         return columns[:, clustered]
 
 
