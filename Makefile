@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit adversarial optima em_batch shared_axes alignment coverage plots
+# Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima em_batch shared_axes alignment coverage plots
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.
@@ -17,7 +18,8 @@ CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX)
 
 .PHONY: demo test test-fast lint format bench bench-segmentation bench-selection docs sanitize clean
 
-demo: $(VENV)/.all
+# No tables and no image formats but PNG: the demo needs none of their libraries.
+demo: $(VENV)/.plots
 	$(BIN)/gaussmix demo -o demo-output
 
 test: $(VENV)/.test
@@ -84,20 +86,23 @@ sanitize: $(SANITIZED)/.test
 	done
 
 clean:
-	rm -rf build dist docs/_build docs/auto_examples docs/reference demo-output $(VENV)/.all $(VENV)/.test $(VENV)/.lint $(VENV)/.bench $(VENV)/.docs
+	rm -rf build dist docs/_build docs/auto_examples docs/reference demo-output $(VENV)/.plots $(VENV)/.test $(VENV)/.lint $(VENV)/.bench $(VENV)/.docs
 
 $(BIN)/python:
+	@echo "Creating $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
 # pip's build isolation has a new path for nanobind each time, and CMake would compile everything again. So the build
 # tools are installed here: those of pyproject.toml, and CMake and Ninja, which pip adds to isolated builds only.
 $(VENV)/.build-tools: pyproject.toml | $(BIN)/python
+	@echo "Installing the build tools"
 	$(PIP) cmake ninja $$($(BIN)/python -c "import tomllib; \
 	  print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'])")
 	@touch $@
 
 # One stamp per extra; any of them compiles what has changed in the sources.
 $(VENV)/.%: $(SOURCES) | $(VENV)/.build-tools
+	@echo "Installing the extra $*, and compiling what has changed in cpp/: a minute of processor time in a fresh clone"
 	$(PIP) --no-build-isolation --editable ".[$*]"
 	@touch $@
 

@@ -11,9 +11,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "build.hpp"
 #include "em/common_axes.hpp"
@@ -25,6 +22,7 @@
 #include "pass/distinct.hpp"
 #include "pass/pass.hpp"
 #include "released.hpp"
+#include "threads.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -96,17 +94,6 @@ gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, cons
           sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
 }
 
-// After a fork the parent's threads do not exist, and GCC's OpenMP would wait for them forever.
-bool forked = false;
-
-int max_threads() {
-#ifdef _OPENMP
-  return forked ? 1 : omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
-
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
                 const std::string& form, const In& offsets, const In& means, const In& factors,
                 const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
@@ -123,7 +110,7 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized(totals, 2, "totals"),
                       totals.data() + 1};
   const gaussmix::Released released;
-  gaussmix::accumulate(table, mixture, max_threads(), rough, sums);
+  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough, sums);
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
@@ -137,7 +124,7 @@ void score_rows(const Table& rows, const std::optional<In>& log_prior, const std
                             sized_or_null(labels, table.n_rows, "labels"),
                             sized_or_null(scores, table.n_rows * mixture.n_components, "scores")};
   const gaussmix::Released released;
-  gaussmix::score_rows(table, mixture, max_threads(), to);
+  gaussmix::score_rows(table, mixture, gaussmix::max_threads(), to);
 }
 
 // Table to which the compiled code writes rows.
@@ -204,23 +191,23 @@ class RandomField {
   void load(std::size_t first, const In& scores, bool keep) {
     const std::size_t count = count_of(scores, first);
     const gaussmix::Released released;
-    field_->load(first, count, scores.data(), keep, max_threads());
+    field_->load(first, count, scores.data(), keep, gaussmix::max_threads());
   }
   void pool() {
     const gaussmix::Released released;
-    field_->pool(max_threads());
+    field_->pool(gaussmix::max_threads());
   }
   void sweep(double smoothing, int times) {
     const gaussmix::Released released;
-    for (int i = 0; i < times; ++i) field_->sweep(smoothing, max_threads());
+    for (int i = 0; i < times; ++i) field_->sweep(smoothing, gaussmix::max_threads());
   }
   void draw(double smoothing, std::uint64_t seed) {
     const gaussmix::Released released;
-    field_->draw(smoothing, seed, max_threads());
+    field_->draw(smoothing, seed, gaussmix::max_threads());
   }
   double free_energy(double smoothing) const {
     const gaussmix::Released released;
-    return field_->free_energy(smoothing, max_threads());
+    return field_->free_energy(smoothing, gaussmix::max_threads());
   }
   void probabilities(std::size_t first, const OutFloats& to) const {
     const std::size_t count = count_of(to, first);
@@ -233,7 +220,7 @@ class RandomField {
     sized(to, field_->n_pixels() * k, "to");
     sized(totals, 2 + k + (k + 1) * (k + 2) / 2, "totals");
     const gaussmix::Released released;
-    field_->condition(smoothing, preferences.data(), to.data(), totals.data(), max_threads());
+    field_->condition(smoothing, preferences.data(), to.data(), totals.data(), gaussmix::max_threads());
   }
   void labels(std::size_t first, const OutBytes& to, int elsewhere) const {
     if (first + to.size() > field_->n_pixels()) throw nb::value_error("the pixels exceed the size of the field");
@@ -283,7 +270,7 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
       static_cast<int>(n_axes), shape.data(), weights.data(), rows.data(), origin.data(), factor.data(), status.data(),
       fractions.data()};
   const gaussmix::Released released;
-  gaussmix::update_fractions(states, grid, max_threads(), sums.data());
+  gaussmix::update_fractions(states, grid, gaussmix::max_threads(), sums.data());
 }
 
 gaussmix::Model model_of(const std::string& name) {
@@ -339,7 +326,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
                                   sized(n_passes, m, "n_passes"),
                                   sized_or_null(ended, m * n * k, "ended")};
   const gaussmix::Released released;
-  gaussmix::em_batch(problem, m, responsibilities.data(), max_threads(), results);
+  gaussmix::em_batch(problem, m, responsibilities.data(), gaussmix::max_threads(), results);
 }
 
 nb::dict em_constants() {
@@ -431,12 +418,13 @@ NB_MODULE(_native, module) {
   module.def(
       "after_fork",
       [] {
-        forked = true;
+        gaussmix::forget_threads();
         gaussmix::Released::after_fork();
       },
-      "Use one thread from now on, as in a forked child process.");
+      "Forget the threads of the parent, which do not exist in a forked child process.");
   module.def("before_exit", &gaussmix::Released::before_exit,
              "Let threads of this process that are in the compiled code never return from it, but the calling thread.");
-  module.def("max_threads", &max_threads,
-             "Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl).");
+  module.def("max_threads", &gaussmix::max_threads, "Return the threads that the next pass may use (cpp/threads.hpp).");
+  module.def("limit_processors", &gaussmix::limit_processors, "n_processors"_a,
+             "Set the most threads that passes use if the user chose no number.");
 }

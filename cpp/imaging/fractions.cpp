@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "threads.hpp"
+
 namespace gaussmix {
 
 const FractionKernels& selected_fraction_kernels();  // dispatch.cpp
@@ -119,22 +121,17 @@ class Lines {
 void update_fractions(const FractionStates& states, const FractionGrid& grid, int n_threads, double* sums) {
   const Lines lines(states, grid);
   const std::size_t size = FractionSums{states.n_states, states.n_features}.size();
-  (void)n_threads;
+  std::vector<std::vector<float>> rooms(n_threads, std::vector<float>(lines.room()));
   for (int color = 0; color < kColors; ++color) {
     const std::vector<std::size_t>& these = lines.of_color(color);
     const auto n_blocks = static_cast<std::int64_t>((these.size() + kBlock - 1) / kBlock);
     std::vector<double> of_blocks(n_blocks * size);
-#pragma omp parallel num_threads(n_threads)
-    {
-      std::vector<float> room(lines.room());
-#pragma omp for schedule(dynamic, 4)
-      for (std::int64_t block = 0; block < n_blocks; ++block) {
-        const std::size_t end = std::min(these.size(), (block + 1) * kBlock);
-        for (std::size_t i = block * kBlock; i < end; ++i) {
-          lines.update(these[i], room.data(), of_blocks.data() + block * size);
-        }
+    parallel_for(n_blocks, n_threads, [&](std::int64_t block, int thread) {
+      const std::size_t end = std::min(these.size(), (block + 1) * kBlock);
+      for (std::size_t i = block * kBlock; i < end; ++i) {
+        lines.update(these[i], rooms[thread].data(), of_blocks.data() + block * size);
       }
-    }
+    });
     for (std::int64_t block = 0; block < n_blocks; ++block) {
       for (std::size_t i = 0; i < size; ++i) sums[i] += of_blocks[block * size + i];
     }

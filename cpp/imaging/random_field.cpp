@@ -8,6 +8,7 @@
 #include <new>
 
 #include "imaging/field_kernels.hpp"
+#include "threads.hpp"
 
 namespace gaussmix {
 
@@ -116,13 +117,12 @@ void RandomField::for_each_run(std::size_t first, std::size_t count, int n_threa
   if (!count) return;
   const auto from = static_cast<std::int64_t>(first / width_);
   const auto to = static_cast<std::int64_t>((first + count - 1) / width_);
-  (void)n_threads;
-#pragma omp parallel for schedule(static) num_threads(n_threads) if (count * n_classes_ > kWorthThreads)
-  for (std::int64_t line = from; line <= to; ++line) {
-    const std::size_t start = line * width_;
+  if (static_cast<double>(count) * n_classes_ < kWorthThreads) n_threads = 1;
+  parallel_for(to - from + 1, n_threads, [&](std::int64_t i, int) {
+    const std::size_t line = from + i, start = line * width_;
     const std::size_t begin = std::max(first, start), end = std::min(first + count, start + width_);
-    use(static_cast<std::size_t>(line), begin - start, end - start, begin - first);
-  }
+    use(line, begin - start, end - start, begin - first);
+  });
 }
 
 void RandomField::load(std::size_t first, std::size_t count, const double* scores, bool keep, int n_threads) {
@@ -154,21 +154,13 @@ template <class Visit>
 void RandomField::visit_lines(int n_threads, bool by_color, Visit visit) const {
   const std::size_t room = selected_field_kernels().scratch(n_classes_);
   if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;
-  (void)n_threads;
-#pragma omp parallel num_threads(n_threads)
-  {
-    std::vector<float> scratch(room);
-    if (by_color) {
-      for (const auto& lines : lines_by_color_) {
-        const auto count = static_cast<std::int64_t>(lines.size());
-#pragma omp for schedule(static)
-        for (std::int64_t i = 0; i < count; ++i) visit(static_cast<std::size_t>(lines[i]), scratch.data());
-      }
-    } else {
-      const auto count = static_cast<std::int64_t>(n_lines_);
-#pragma omp for schedule(static)
-      for (std::int64_t i = 0; i < count; ++i) visit(static_cast<std::size_t>(i), scratch.data());
-    }
+  std::vector<std::vector<float>> scratch(n_threads, std::vector<float>(room));
+  if (!by_color) {
+    parallel_for(n_lines_, n_threads, [&](std::int64_t i, int thread) { visit(i, scratch[thread].data()); });
+    return;
+  }
+  for (const auto& lines : lines_by_color_) {
+    parallel_for(lines.size(), n_threads, [&](std::int64_t i, int thread) { visit(lines[i], scratch[thread].data()); });
   }
 }
 
@@ -268,22 +260,19 @@ void RandomField::condition(double smoothing, const double* preferences, float* 
   std::vector<double> of_groups(kGroups * size);
   const std::vector<float> wanted(preferences, preferences + k);
   if (static_cast<double>(n_pixels()) * n_classes_ < kWorthThreads) n_threads = 1;
-#pragma omp parallel num_threads(n_threads)
-  {
-    std::vector<float> shares(2 * k * half_ + kernels.scratch(n_classes_));
-#pragma omp for schedule(static)
-    for (std::int64_t group = 0; group < kGroups; ++group) {
-      double* sums = of_groups.data() + group * size;
-      for (std::size_t line = group * n_lines_ / kGroups; line < (group + 1) * n_lines_ / kGroups; ++line) {
-        kernels.condition(LineOf(*this, line).line, static_cast<float>(smoothing), wanted.data(), shares.data(), sums);
-        sums[0] += greatest_[line];
-        float* row = to + line * width_ * k;
-        for (std::size_t x = 0; x < width_; ++x) {
-          for (std::size_t c = 0; c < k; ++c) *row++ = shares[(2 * c + x % 2) * half_ + x / 2];
-        }
+  std::vector<std::vector<float>> rooms(n_threads, std::vector<float>(2 * k * half_ + kernels.scratch(n_classes_)));
+  parallel_for(kGroups, n_threads, [&](std::int64_t group, int thread) {
+    double* sums = of_groups.data() + group * size;
+    std::vector<float>& shares = rooms[thread];
+    for (std::size_t line = group * n_lines_ / kGroups; line < (group + 1) * n_lines_ / kGroups; ++line) {
+      kernels.condition(LineOf(*this, line).line, static_cast<float>(smoothing), wanted.data(), shares.data(), sums);
+      sums[0] += greatest_[line];
+      float* row = to + line * width_ * k;
+      for (std::size_t x = 0; x < width_; ++x) {
+        for (std::size_t c = 0; c < k; ++c) *row++ = shares[(2 * c + x % 2) * half_ + x / 2];
       }
     }
-  }
+  });
   std::fill(totals, totals + size, 0.0);
   for (std::size_t i = 0; i < of_groups.size(); ++i) totals[i % size] += of_groups[i];
 }

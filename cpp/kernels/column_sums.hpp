@@ -30,7 +30,7 @@ class ColumnSums {
 
   // Adds the rows of a tile in which component k has a share. `finite`: whether all numbers of the tile are.
   template <class Kernel>
-  void add(int k, const Survivors& survivors, bool finite, const Real* rows, Kernel& kernel) {
+  GAUSSMIX_ONCE void add(int k, const Survivors& survivors, bool finite, const Real* rows, Kernel& kernel) {
     if (!survivors.count) return;
     // Rows without a share may be included if they are few; they add zero if their numbers are finite.
     if (finite && 8 * survivors.count >= 7 * size_) {
@@ -69,7 +69,7 @@ class ColumnSums {
   Real* waiting(int k) const { return waiting_ + (waits_ ? k * waiting_size() : 0); }
 
   // Copies the rows that have a share, for some columns.
-  void choose(const Survivors& survivors, const Real* from, int n_columns, Real* to) const {
+  GAUSSMIX_ONCE void choose(const Survivors& survivors, const Real* from, int n_columns, Real* to) const {
     for (int j = 0; j < n_columns; ++j, from += size_, to += stride_) {
       if (!kCompresses || 4 * survivors.count < size_) {
         for (int s = 0; s < survivors.count; ++s) to[s] = from[survivors.index[s]];
@@ -86,7 +86,7 @@ class ColumnSums {
   }
 
   template <class Kernel>
-  void add_waiting(int k, Kernel& kernel) {
+  GAUSSMIX_ONCE void add_waiting(int k, Kernel& kernel) {
     const int count = n_waiting_[k];
     if (!count) return;
     n_waiting_[k] = 0;
@@ -94,7 +94,7 @@ class ColumnSums {
   }
 
   template <class Kernel>
-  void add_rows(int k, const Real* weight, const Real* rows, int stride, int count, Kernel& kernel) {
+  GAUSSMIX_ONCE void add_rows(int k, const Real* weight, const Real* rows, int stride, int count, Kernel& kernel) {
     Real* lanes = lanes_ + k * component_lanes();
     const Real* y = kernel.whiten(k, rows, stride, count, [&](int j, auto y_of) {
       Real* weighted = weighted_ + static_cast<std::size_t>(j) * stride;

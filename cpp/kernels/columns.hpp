@@ -67,7 +67,7 @@ GAUSSMIX_INLINE const Real* whiten_columns_panel(const Real* x, const Real* mean
 
 // Numbers in the panels of a factor, upper triangular or any.
 template <bool upper = true>
-inline std::size_t panels_size(int d) {
+GAUSSMIX_ONCE std::size_t panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
@@ -76,7 +76,7 @@ inline std::size_t panels_size(int d) {
   return size;
 }
 template <bool upper = true>
-inline void pack_panels(const double* factor, int d, Real* to, double unit = 1.0) {
+GAUSSMIX_ONCE void pack_panels(const double* factor, int d, Real* to, double unit = 1.0) {
   for (int first = 0; first < d; first += kTall) {
     const int tall = smaller(kTall, d - first);
     for (int i = 0; i < (upper ? first + tall : d); ++i) {
@@ -91,8 +91,8 @@ inline void pack_panels(const double* factor, int d, Real* to, double unit = 1.0
 // y = (x - mean) W for the first `count` rows (rounded up to whole groups) of column-major tiles, and the squared
 // length of each.
 template <bool upper = true>
-inline void whiten_columns(const Real* x, int size, int count, const Real* mean, const Real* panels, int d, Real* y,
-                           Real* squared_length) {
+GAUSSMIX_ONCE void whiten_columns(const Real* x, int size, int count, const Real* mean, const Real* panels, int d,
+                                  Real* y, Real* squared_length) {
   for (int n = 0; n < count; n += kGroup * kLanes) {
     Pack squares[kGroup] = {};
     const Real* panel = panels;
@@ -136,7 +136,7 @@ GAUSSMIX_INLINE void outer_columns_panel(const Real* left, const Real* right, in
 }
 
 // The lanes of the lower triangle of S += left right' for the first `count` rows of column-major tiles.
-inline void add_outer_columns(const Real* left, const Real* right, int size, int count, int d, Real* lanes) {
+GAUSSMIX_ONCE void add_outer_columns(const Real* left, const Real* right, int size, int count, int d, Real* lanes) {
   for (int row = 0; row < d; row += kTall) {
     with_height(d - row, [&](auto tall) {
       constexpr int t = decltype(tall)::value;

@@ -2,19 +2,20 @@
 #pragma once
 
 #include "kernels/distance.hpp"
+#include "kernels/form.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-class Diagonal {
+class Diagonal final : public FormKernel {
  public:
   Diagonal(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : mixture_(m),
+      : FormKernel(kTileRows, m.n_components, arena),
+        mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
-        tile(kTileRows, m.n_components, arena),
-        survivors_(tile.size, arena) {
-    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * tile.size);
-    rows_ = arena.take(static_cast<std::size_t>(dp_) * tile.size);
+        survivors_(kTileRows, arena) {
+    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kTileRows);
+    rows_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
   }
 
   // (k,) offsets | per component: mean (dp,), W (dp,)
@@ -31,19 +32,19 @@ class Diagonal {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
-    load_columns(rows, first, count, tile.size, columns_);
-    load_rows(rows, first, count, tile.size, rows_);
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_columns(rows, first, count, kTileRows, columns_);
+    load_rows(rows, first, count, kTileRows, rows_);
   }
 
-  void score() {
+  void score() override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       const Real* mean = component(k);
-      score_distances(columns_, tile.size, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
+      score_distances(columns_, kTileRows, mixture_.n_features, packed_[k], mean, mean + dp_, tile.of(k));
     }
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
       const Real* mean = component(k);
@@ -55,8 +56,6 @@ class Diagonal {
       for (; j < dp_; j += kLanes) add_columns<1, 4>(mean, j, shift, scatter);
     }
   }
-
-  void finish(const Partial&) {}
 
  private:
   const Real* component(int k) const {
@@ -105,11 +104,6 @@ class Diagonal {
   const Mixture& mixture_;
   int dp_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   Survivors survivors_;
   Real *columns_, *rows_;
 };

@@ -2,7 +2,7 @@
 // feature.
 #pragma once
 
-#include "kernels/softmax.hpp"
+#include "kernels/form.hpp"
 #include "kernels/whiten.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
@@ -13,14 +13,14 @@ inline int full_tile_rows(const Mixture& m, bool keep) {
   return per_row * 64 <= 96 * 1024 ? 64 : 32;
 }
 
-class Full {
+class Full final : public FormKernel {
  public:
   Full(const Mixture& m, const Real* packed, Arena& arena, bool keep)
-      : mixture_(m),
+      : FormKernel(full_tile_rows(m, keep), m.n_components, arena),
+        mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         keep_(keep),
         packed_(packed),
-        tile(full_tile_rows(m, keep), m.n_components, arena),
         survivors_(tile.size, arena) {
     const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
     rows_ = arena.take(size);
@@ -47,9 +47,11 @@ class Full {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) { load_rows(rows, first, count, tile.size, rows_); }
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_rows(rows, first, count, tile.size, rows_);
+  }
 
-  void score() {
+  void score() override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       const Real* mean = packed_ + padded(mixture_.n_components) + k * component_size();
       Real* scores = tile.of(k);
@@ -61,7 +63,7 @@ class Full {
     }
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     const std::size_t area = static_cast<std::size_t>(dp_) * dp_;
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
@@ -73,8 +75,6 @@ class Full {
     }
   }
 
-  void finish(const Partial&) {}
-
  private:
   std::size_t component_size() const { return static_cast<std::size_t>(1 + mixture_.n_features) * dp_; }
   Real* whitened(int k) const { return whitened_ + (keep_ ? static_cast<std::size_t>(k) * tile.size * dp_ : 0); }
@@ -83,11 +83,6 @@ class Full {
   int dp_;
   bool keep_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   Survivors survivors_;
   Real *rows_, *difference_, *weighted_, *whitened_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/column_sums.hpp"
+#include "kernels/form.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -22,13 +23,14 @@ inline bool is_medium(const Mixture& m) {
   return m.n_features <= kMostFeatures && m.n_components * (m.n_features + triangle(m.n_features)) <= kMostSums;
 }
 
-class Medium {
+class Medium final : public FormKernel {
  public:
   Medium(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : d_(m.n_features),
+      : FormKernel(medium_tile_rows(m, sums), m.n_components, arena),
+        d_(m.n_features),
         n_components_(m.n_components),
+        component_size_(m.n_features + panels_size(m.n_features)),
         packed_(packed),
-        tile(medium_tile_rows(m, sums), m.n_components, arena),
         survivors_(tile.size, arena),
         sums_(d_, n_components_, tile.size, sums, arena) {
     const std::size_t size = static_cast<std::size_t>(d_) * tile.size;
@@ -53,9 +55,11 @@ class Medium {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) { load_columns(rows, first, count, tile.size, columns_); }
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_columns(rows, first, count, tile.size, columns_);
+  }
 
-  void score() {
+  void score() override {
     finite_ = true;
     for (int k = 0; k < n_components_; ++k) {
       Real* scores = tile.of(k);
@@ -70,14 +74,14 @@ class Medium {
     }
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     for (int k = 0; k < n_components_; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
       sums_.add(k, survivors_, finite_, keeps_ ? whitened(k) : columns_, *this);
     }
   }
 
-  void finish(const Partial& partial) { sums_.finish(partial, *this); }
+  void finish(const Partial& partial) override { sums_.finish(partial, *this); }
 
   // For sums_. Rows that were kept are whitened already.
   template <class Use>
@@ -95,17 +99,13 @@ class Medium {
   Real* whitened(int k) const { return whitened_ + (keeps_ ? static_cast<std::size_t>(k) * d_ * tile.size : 0); }
 
   void whiten_rows(int k, const Real* columns, int stride, int count, Real* y, Real* squared_length) {
-    const Real* mean = packed_ + padded(n_components_) + k * (d_ + panels_size(d_));
+    const Real* mean = packed_ + padded(n_components_) + k * component_size_;
     whiten_columns(columns, stride, count, mean, mean + d_, d_, y, squared_length);
   }
 
   int d_, n_components_;
+  std::size_t component_size_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   Survivors survivors_;
   ColumnSums sums_;
   bool keeps_;

@@ -2,23 +2,22 @@
 // every component sums its own scatter, and these are added at the end.
 #pragma once
 
-#include "kernels/softmax.hpp"
+#include "kernels/form.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-template <int d, Form form>
-class Small {
- public:
-  static constexpr bool sphere = form == Form::spherical, pooled = form == Form::tied;
-  static constexpr bool diagonal = form == Form::diagonal || sphere;
-  // Numbers of a component, both of its parameters and of its sums: one, a line, and a triangle (or its diagonal, or
-  // one number).
-  static constexpr int kNumbers = 1 + d + (sphere ? 1 : diagonal ? d : d * (d + 1) / 2);
+// The nonzero numbers of a factor. With one feature, all are the same.
+enum class Shape { triangle, diagonal, sphere };
 
-  Small(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : n_components_(m.n_components), packed_(packed), tile(128, m.n_components, arena) {
-    columns_ = arena.take(static_cast<std::size_t>(d) * tile.size);
-    const std::size_t size = static_cast<std::size_t>(m.n_components) * kNumbers * kLanes;
+inline constexpr int kSmallRows = 128;
+
+// What does not depend on the number of features at compile time.
+class AnySmall : public FormKernel {
+ public:
+  AnySmall(const Mixture& m, const Real* packed, Arena& arena)
+      : FormKernel(kSmallRows, m.n_components, arena), mixture_(m), n_components_(m.n_components), packed_(packed) {
+    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kSmallRows);
+    const std::size_t size = packed_size(m) * kLanes;
     lanes_ = arena.take(size);
     if (lanes_) {
       for (std::size_t i = 0; i < size; ++i) lanes_[i] = 0.0;
@@ -26,29 +25,84 @@ class Small {
   }
 
   // Per component: offset, mean (d,), the columns of W down to the diagonal.
-  static std::size_t packed_size(const Mixture& m) { return static_cast<std::size_t>(m.n_components) * kNumbers; }
+  static std::size_t packed_size(const Mixture& m) {
+    const int d = m.n_features, n_factors = is_sphere(m) ? 1 : is_diagonal(m) ? d : d * (d + 1) / 2;
+    return static_cast<std::size_t>(m.n_components) * (1 + d + n_factors);
+  }
   static void pack(const Mixture& m, Real* to) {
+    const int d = m.n_features;
+    const bool diagonal = is_diagonal(m);
     for (int k = 0; k < m.n_components; ++k) {
       *to++ = static_cast<Real>(m.offsets[k]);
       for (int j = 0; j < d; ++j) *to++ = static_cast<Real>(m.means[k * d + j]);
-      if (sphere) *to++ = static_cast<Real>(m.factors[k]);
-      for (int j = 0; !sphere && j < d; ++j) {
+      if (is_sphere(m)) *to++ = static_cast<Real>(m.factors[k]);
+      for (int j = 0; !is_sphere(m) && j < d; ++j) {
         for (int i = diagonal ? j : 0; i <= j; ++i)
-          *to++ = static_cast<Real>(m.factors[diagonal ? k * d + j : ((pooled ? 0 : k) * d + i) * d + j]);
+          *to++ = static_cast<Real>(m.factors[diagonal ? k * d + j : ((is_pooled(m) ? 0 : k) * d + i) * d + j]);
       }
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) { load_columns(rows, first, count, tile.size, columns_); }
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_columns(rows, first, count, kSmallRows, columns_);
+  }
 
-  void score() {
+  // The lanes are added once per block.
+  void finish(const Partial& partial) override {
+    const int d = mixture_.n_features;
+    const bool diagonal = is_diagonal(mixture_), sphere = is_sphere(mixture_);
+    const Real* lanes = lanes_;
+    const auto next = [&] {
+      const double sum = sum_lanes(fetch(lanes));
+      lanes += kLanes;
+      return sum;
+    };
     for (int k = 0; k < n_components_; ++k) {
-      const Real* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
+      partial.counts[k] += next();
+      for (int j = 0; j < d; ++j) partial.shifts[k * kPad + j] += next();
+      if (sphere) partial.scatter[k] += next();
+      double* scatter =
+          partial.scatter + static_cast<std::size_t>(is_pooled(mixture_) ? 0 : k) * kPad * (diagonal ? 1 : kPad);
+      for (int i = 0; !sphere && i < d; ++i) {
+        for (int j = diagonal ? i : 0; j <= i; ++j) scatter[diagonal ? i : i * kPad + j] += next();
+      }
+    }
+  }
+
+ protected:
+  ~AnySmall() = default;
+
+  const Mixture& mixture_;
+  int n_components_;
+  const Real* packed_;
+  Real *columns_, *lanes_;
+
+ private:
+  static bool is_sphere(const Mixture& m) { return m.form == Form::spherical; }
+  static bool is_diagonal(const Mixture& m) { return m.form == Form::diagonal || is_sphere(m); }
+  static bool is_pooled(const Mixture& m) { return m.form == Form::tied; }
+};
+
+template <int d, Shape shape>
+class Small final : public AnySmall {
+ public:
+  static constexpr bool sphere = shape == Shape::sphere, diagonal = shape != Shape::triangle;
+  // Numbers of a component, both of its parameters and of its sums: one, a line, and a triangle (or its diagonal, or
+  // one number).
+  static constexpr int kNumbers = 1 + d + (sphere ? 1 : diagonal ? d : d * (d + 1) / 2);
+
+  Small(const Mixture& m, const Real* packed, Arena& arena, bool) : AnySmall(m, packed, arena) {}
+
+  void score() override {
+    const Tile tile = this->tile;
+    const Real *packed = packed_, *columns = columns_;
+    for (int k = 0; k < tile.n_components; ++k) {
+      const Real* component = packed + static_cast<std::size_t>(k) * kNumbers;
       Real* scores = tile.of(k);
-      for (int n = 0; n < tile.size; n += kLanes) {
+      for (int n = 0; n < kSmallRows; n += kLanes) {
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
-        for (int j = 0; j < d; ++j) difference[j] = column(j, n) - component[1 + j];
+        for (int j = 0; j < d; ++j) difference[j] = column(columns, j, n) - component[1 + j];
         whiten(component, difference, y);
         Pack square{};
         GAUSSMIX_UNROLL
@@ -58,15 +112,17 @@ class Small {
     }
   }
 
-  void add(const Partial&) {
-    for (int k = 0; k < n_components_; ++k) {
-      const Real* component = packed_ + static_cast<std::size_t>(k) * kNumbers;
+  void add(const Partial&) override {
+    const Tile tile = this->tile;
+    const Real *packed = packed_, *columns = columns_;
+    for (int k = 0; k < tile.n_components; ++k) {
+      const Real* component = packed + static_cast<std::size_t>(k) * kNumbers;
       const Real* shares = tile.of(k);
       Real* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
       Pack sums[kNumbers];
       GAUSSMIX_UNROLL
       for (int s = 0; s < kNumbers; ++s) sums[s] = fetch(lanes + s * kLanes);
-      for (int n = 0; n < tile.size; n += kLanes) {
+      for (int n = 0; n < kSmallRows; n += kLanes) {
         const Pack responsibility = fetch(shares + n) * fetch(tile.normal + n);
         const Pack least = broadcast(kNegligible);
         if (!at_least(responsibility, least)) continue;
@@ -74,7 +130,7 @@ class Small {
         const Pack r = select(counted, responsibility * fetch(tile.weight + n), Pack{});
         Pack difference[d], y[d];
         GAUSSMIX_UNROLL
-        for (int j = 0; j < d; ++j) difference[j] = select(counted, column(j, n) - component[1 + j], Pack{});
+        for (int j = 0; j < d; ++j) difference[j] = select(counted, column(columns, j, n) - component[1 + j], Pack{});
         whiten(component, difference, y);
         sums[0] += r;
         int s = 1 + d;
@@ -91,28 +147,9 @@ class Small {
     }
   }
 
-  // The lanes are added once per block.
-  void finish(const Partial& partial) {
-    for (int k = 0; k < n_components_; ++k) {
-      const Real* lanes = lanes_ + static_cast<std::size_t>(k) * kNumbers * kLanes;
-      const auto next = [&] {
-        const double sum = sum_lanes(fetch(lanes));
-        lanes += kLanes;
-        return sum;
-      };
-      partial.counts[k] += next();
-      for (int j = 0; j < d; ++j) partial.shifts[k * kPad + j] += next();
-      if (sphere) partial.scatter[k] += next();
-      double* scatter = partial.scatter + static_cast<std::size_t>(pooled ? 0 : k) * kPad * (diagonal ? 1 : kPad);
-      for (int i = 0; !sphere && i < d; ++i) {
-        for (int j = diagonal ? i : 0; j <= i; ++j) scatter[diagonal ? i : i * kPad + j] += next();
-      }
-    }
-  }
-
  private:
-  GAUSSMIX_INLINE Pack column(int j, int n) const {
-    return fetch(columns_ + static_cast<std::size_t>(j) * tile.size + n);
+  static GAUSSMIX_INLINE Pack column(const Real* columns, int j, int n) {
+    return fetch(columns + static_cast<std::size_t>(j) * kSmallRows + n);
   }
   static GAUSSMIX_INLINE void whiten(const Real* component, const Pack difference[d], Pack y[d]) {
     const Real* w = component + 1 + d;
@@ -123,15 +160,6 @@ class Small {
       for (int i = 1; !diagonal && i <= j; ++i) y[j] += difference[i] * *w++;
     }
   }
-
-  int n_components_;
-  const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
-  Real *columns_, *lanes_;
 };
 
 }  // namespace gaussmix::GAUSSMIX_ISA

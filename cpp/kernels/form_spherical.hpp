@@ -3,21 +3,22 @@
 #pragma once
 
 #include "kernels/distance.hpp"
+#include "kernels/form.hpp"
 #include "kernels/shifts.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-class Spherical {
+class Spherical final : public FormKernel {
  public:
   Spherical(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : mixture_(m),
+      : FormKernel(kTileRows, m.n_components, arena),
+        mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         packed_(packed),
-        tile(kTileRows, m.n_components, arena),
-        shares_(tile.size, arena) {
-    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * tile.size);
-    rows_ = arena.take(static_cast<std::size_t>(dp_) * tile.size);
-    squares_ = arena.take(static_cast<std::size_t>(m.n_components) * tile.size);
+        shares_(arena) {
+    columns_ = arena.take(static_cast<std::size_t>(m.n_features) * kTileRows);
+    rows_ = arena.take(static_cast<std::size_t>(dp_) * kTileRows);
+    squares_ = arena.take(static_cast<std::size_t>(m.n_components) * kTileRows);
   }
 
   // (k,) offsets | (k,) W | means (k, dp) | the unit
@@ -36,39 +37,39 @@ class Spherical {
     to[2 * kp + m.n_components * dp] = static_cast<Real>(unit);
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
-    load_rows(rows, first, count, tile.size, rows_);
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_rows(rows, first, count, kTileRows, rows_);
     const Real unit = mean(mixture_.n_components)[0];
-    for (int i = 0; i < tile.size * dp_; i += kLanes) store(rows_ + i, fetch(rows_ + i) * unit);
-    load_columns(rows_, dp_, tile.size, tile.size, mixture_.n_features, columns_);
+    for (int i = 0; i < kTileRows * dp_; i += kLanes) store(rows_ + i, fetch(rows_ + i) * unit);
+    transpose_tile(rows_, dp_, mixture_.n_features, columns_);
   }
 
-  void score() {
-    measure_distances(columns_, tile.size, mixture_.n_features, mean(0), dp_, mixture_.n_components,
-                      [&](int k, int n, Pack square) {
-                        const Real scale = factor(k)[0];
+  void score() override {
+    const Real *offsets = packed_, *factors = factor(0);
+    Real* squares = squares_;
+    measure_distances(columns_, kTileRows, mixture_.n_features, mean(0), dp_, mixture_.n_components,
+                      [=, tile = tile](int k, int n, Pack square) {
+                        const Real scale = factors[k];
                         square = square * scale * scale;
-                        store(squares_ + static_cast<std::size_t>(k) * tile.size + n, square);
-                        store(tile.of(k) + n, score_of(packed_[k], square));
+                        store(squares + static_cast<std::size_t>(k) * kTileRows + n, square);
+                        store(tile.of(k) + n, score_of(offsets[k], square));
                       });
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     Shares::for_groups(mixture_.n_components, [&](auto together, int k) {
       constexpr int wide = decltype(together)::value;
       Pack scatter[wide] = {};
-      const Real* squares = squares_ + static_cast<std::size_t>(k) * tile.size;
-      shares_.find<wide>(tile, k, partial.counts, [&](int c, int n, Pack w) {
+      const Real* squares = squares_ + static_cast<std::size_t>(k) * kTileRows;
+      shares_.find<wide>(tile, k, partial.counts, [&scatter, squares](int c, int n, Pack w) {
         // Zero times an infinite distance counts as zero.
-        scatter[c] += select(w > Pack{}, w * fetch(squares + c * tile.size + n), Pack{});
+        scatter[c] += select(w > Pack{}, w * fetch(squares + c * kTileRows + n), Pack{});
       });
       GAUSSMIX_UNROLL
       for (int c = 0; c < wide; ++c) partial.scatter[k + c] += sum_lanes(scatter[c]);
       shares_.add_shifts<wide>(rows_, dp_, mean(k), factor(k), partial.shifts + static_cast<std::size_t>(k) * dp_);
     });
   }
-
-  void finish(const Partial&) {}
 
  private:
   const Real* factor(int k) const { return packed_ + padded(mixture_.n_components) + k; }
@@ -79,11 +80,6 @@ class Spherical {
   const Mixture& mixture_;
   int dp_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   Shares shares_;
   Real *columns_, *rows_;
   Real* squares_;  // (k, size) squared lengths of y

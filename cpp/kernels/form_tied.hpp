@@ -16,34 +16,35 @@
 #pragma once
 
 #include "kernels/distance.hpp"
+#include "kernels/form.hpp"
 #include "kernels/shifts.hpp"
 #include "kernels/whiten.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-class Tied {
+class Tied final : public FormKernel {
  public:
   Tied(const Mixture& m, const Real* packed, Arena& arena, bool)
-      : mixture_(m),
+      : FormKernel(kTileRows, m.n_components, arena),
+        mixture_(m),
         dp_(static_cast<int>(padded(m.n_features))),
         pairwise_(m.n_components > 512 && m.n_components > 4 * m.n_features),
         packed_(packed),
-        tile(kTileRows, m.n_components, arena),
-        survivors_(tile.size, arena),
-        shares_(tile.size, arena) {
-    const std::size_t size = static_cast<std::size_t>(tile.size) * dp_;
+        survivors_(kTileRows, arena),
+        shares_(arena) {
+    const std::size_t size = static_cast<std::size_t>(kTileRows) * dp_;
     rows_ = weighted_ = arena.take(2 * size);  // no longer needed as rows when residuals are weighed
     columns_ = rows_ ? rows_ + size : nullptr;
     whitened_ = arena.take(size);
     residuals_ = arena.take(2 * size);
-    most_probable_ = arena.take(tile.size);
-    n_shares_ = arena.take(tile.size);
+    most_probable_ = arena.take(kTileRows);
+    n_shares_ = arena.take(kTileRows);
     unused_ = reinterpret_cast<double*>(arena.take(dp_ * sizeof(double) / sizeof(Real)));
-    length_ = arena.take(tile.size);
-    index_ = reinterpret_cast<int*>(arena.take(2 * tile.size));
-    weights_ = arena.take(2 * tile.size);
-    n_active_ = reinterpret_cast<int*>(arena.take(tile.size));
-    active_ = reinterpret_cast<int*>(arena.take(static_cast<std::size_t>(m.n_components) * (tile.size / kLanes)));
+    length_ = arena.take(kTileRows);
+    index_ = reinterpret_cast<int*>(arena.take(2 * kTileRows));
+    weights_ = arena.take(2 * kTileRows);
+    n_active_ = reinterpret_cast<int*>(arena.take(kTileRows));
+    active_ = reinterpret_cast<int*>(arena.take(static_cast<std::size_t>(m.n_components) * (kTileRows / kLanes)));
   }
 
   // (k,) offsets | center (dp,) | W (d, dp) | whitened means (k, dp) | 1 if they are near, else 0
@@ -76,19 +77,21 @@ class Tied {
     means[m.n_components * dp] = near ? 1.0 : 0.0;
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
-    load_rows(rows, first, count, tile.size, rows_);
-    subtract(rows_, center(), tile.size, dp_, rows_);
-    whiten(rows_, tile.size, center() + dp_, mixture_.n_features, whitened_, length_);
-    load_columns(whitened_, dp_, tile.size, tile.size, mixture_.n_features, columns_);
+  void load(const Rows& rows, std::size_t first, int count) override {
+    load_rows(rows, first, count, kTileRows, rows_);
+    subtract(rows_, center(), kTileRows, dp_, rows_);
+    whiten(rows_, kTileRows, center() + dp_, mixture_.n_features, whitened_, length_);
+    transpose_tile(whitened_, dp_, mixture_.n_features, columns_);
   }
 
-  void score() {
-    measure_distances(columns_, tile.size, mixture_.n_features, mean(0), dp_, mixture_.n_components,
-                      [&](int k, int n, Pack square) { store(tile.of(k) + n, score_of(packed_[k], square)); });
+  void score() override {
+    const Real* offsets = packed_;
+    measure_distances(
+        columns_, kTileRows, mixture_.n_features, mean(0), dp_, mixture_.n_components,
+        [=, tile = tile](int k, int n, Pack square) { store(tile.of(k) + n, score_of(offsets[k], square)); });
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     if (is_near()) {
       add_shifts(partial);
       add_rows(partial);
@@ -101,7 +104,7 @@ class Tied {
   }
 
   // Moves the scatter of near means from the center to the means.
-  void finish(const Partial& partial) {
+  void finish(const Partial& partial) override {
     if (!is_near()) return;
     const int d = mixture_.n_features;
     for (int k = 0; k < mixture_.n_components; ++k) {
@@ -145,7 +148,7 @@ class Tied {
   // scatter += weight z z'
   void add_rows(const Partial& partial) {
     int count = 0;
-    for (int n = 0; n < tile.size; ++n) {
+    for (int n = 0; n < kTileRows; ++n) {
       if (tile.normal[n] > 0.0) index_[count++] = n;
     }
     weigh_rows(whitened_, dp_, tile.weight, index_, count, weighted_, unused_);
@@ -162,7 +165,7 @@ class Tied {
   // Finds each row's most probable component and how many have a share in it, and lists the components that have a
   // share in each pack of rows.
   void find_responsibilities() {
-    for (int n = 0; n < tile.size; n += kLanes) {
+    for (int n = 0; n < kTileRows; n += kLanes) {
       const Pack normal = fetch(tile.normal + n);
       Pack most_probable{}, n_shares{};
       int *active = active_of(n), count = 0;
@@ -181,7 +184,7 @@ class Tied {
 
   // m = sum_k r_k (z - nu_k) of every row.
   void find_residuals() {
-    for (int n = 0; n < tile.size; n += kLanes) {
+    for (int n = 0; n < kTileRows; n += kLanes) {
       int first = 0;
       for (; first + 2 * kLanes <= dp_; first += 2 * kLanes) find_some_residuals<2>(n, first);
       for (; first < dp_; first += kLanes) find_some_residuals<1>(n, first);
@@ -229,7 +232,7 @@ class Tied {
   void add_overlaps(const Partial& partial) {
     const int k_count = mixture_.n_components;
     const std::size_t line_size = padded(k_count);
-    for (int n = 0; n < tile.size; n += kLanes) {
+    for (int n = 0; n < kTileRows; n += kLanes) {
       const unsigned several = at_least(fetch(n_shares_ + n), broadcast(2.0));
       if (!several) continue;
       const Pack scale = fetch(tile.weight + n) * fetch(tile.normal + n);
@@ -252,7 +255,7 @@ class Tied {
 
   // scatter += weight (m m' - b b'), the b below the m.
   void add_scatter(const Partial& partial) {
-    const int size = tile.size;
+    const int size = kTileRows;
     int count = 0;
     for (int n = 0; n < size; ++n) {
       if (n_shares_[n] < 1.0) continue;
@@ -284,11 +287,6 @@ class Tied {
   int dp_;
   bool pairwise_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   Survivors survivors_;
   Shares shares_;
   Real *rows_, *whitened_, *columns_;

@@ -5,16 +5,18 @@
 
 #include "kernels/column_sums.hpp"
 #include "kernels/distance.hpp"
+#include "kernels/form.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-class Turned {
+class Turned final : public FormKernel {
  public:
   Turned(const Mixture& m, const Real* packed, Arena& arena, bool sums)
-      : mixture_(m),
+      : FormKernel(sums ? 2 * kTileRows : kTileRows, m.n_components, arena),
+        mixture_(m),
         d_(m.n_features),
         packed_(packed),
-        tile(sums ? 2 * kTileRows : kTileRows, m.n_components, arena),
+        components_(packed ? packed + padded(m.n_components) + d_ + panels_size<false>(d_) : nullptr),
         survivors_(tile.size, arena),
         sums_(d_, m.n_components, tile.size, sums, arena) {
     const std::size_t size = static_cast<std::size_t>(d_) * tile.size;
@@ -53,18 +55,20 @@ class Turned {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
+  void load(const Rows& rows, std::size_t first, int count) override {
     load_columns(rows, first, count, tile.size, columns_);
     const Real* center = packed_ + padded(mixture_.n_components);
     whiten_columns<false>(columns_, tile.size, tile.size, center, center + d_, d_, turned_, tile.greatest);
   }
 
-  void score() {
+  void score() override {
     const int n_components = mixture_.n_components;
+    const Tile tile = this->tile;
+    const Real* offsets = packed_;
     if (mixture_.form == Form::spherical) {
-      measure_distances(turned_, tile.size, d_, mean(0), 2 * d_, n_components, [&](int k, int n, Pack square) {
+      measure_distances(turned_, tile.size, d_, mean(0), 2 * d_, n_components, [=, this](int k, int n, Pack square) {
         const Real scale = factor(k)[0];
-        store(tile.of(k) + n, score_of(packed_[k], square * scale * scale));
+        store(tile.of(k) + n, score_of(offsets[k], square * scale * scale));
       });
     } else {
       for (int k = 0; k < n_components; ++k) {
@@ -74,14 +78,14 @@ class Turned {
     finite_ = is_finite();
   }
 
-  void add(const Partial& partial) {
+  void add(const Partial& partial) override {
     for (int k = 0; k < mixture_.n_components; ++k) {
       partial.counts[k] += survivors_.find(tile, k);
       sums_.add(k, survivors_, finite_, turned_, *this);
     }
   }
 
-  void finish(const Partial& partial) { sums_.finish(partial, *this); }
+  void finish(const Partial& partial) override { sums_.finish(partial, *this); }
 
   // For sums_. Overwrites the columns, which are no longer needed once they are turned.
   template <class Use>
@@ -99,7 +103,8 @@ class Turned {
   }
 
  private:
-  bool is_finite() const {
+  GAUSSMIX_ONCE bool is_finite() const {
+    const Tile tile = this->tile;
     Bits finite = Pack{} == Pack{};
     for (int k = 0; k < mixture_.n_components; ++k) {
       if (!(packed_[k] > -kInfinity)) continue;
@@ -108,19 +113,12 @@ class Turned {
     return at_least(select(finite, Pack{}, broadcast(-1)), Pack{}) == (1u << kLanes) - 1;
   }
 
-  const Real* mean(int k) const {
-    return packed_ + padded(mixture_.n_components) + d_ + panels_size<false>(d_) + static_cast<std::size_t>(k) * 2 * d_;
-  }
+  const Real* mean(int k) const { return components_ + static_cast<std::size_t>(k) * 2 * d_; }
   const Real* factor(int k) const { return mean(k) + d_; }
 
   const Mixture& mixture_;
   int d_;
-  const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
+  const Real *packed_, *components_;
   Survivors survivors_;
   ColumnSums sums_;
   bool finite_ = true;       // whether all distances of the tile are finite

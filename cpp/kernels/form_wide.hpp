@@ -1,14 +1,11 @@
 // Full covariances in more than 96 dimensions: factors and scatters do not fit in cache, so many rows are multiplied by
-// one panel at a time, and the threads share the components of one block of rows. Each sum is made by one thread, row
-// by row, so nothing is added between threads.
+// one panel at a time. If a block needs little memory, each thread has blocks of its own (pass.cpp). Otherwise the
+// threads share the components of one block. Each sum is made by one thread, row by row.
 #pragma once
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-#include "kernels/softmax.hpp"
+#include "kernels/form.hpp"
 #include "kernels/whiten.hpp"
+#include "threads.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -16,14 +13,14 @@ inline constexpr int kPanel = kAcross * kLanes;  // columns of a panel of W
 
 // Numbers in the panels of an upper triangular factor: for each panel its rows down to the diagonal, kPanel numbers
 // each.
-inline std::size_t wide_panels_size(int d) {
+GAUSSMIX_ONCE std::size_t wide_panels_size(int d) {
   std::size_t size = 0;
   for (int first = 0; first < d; first += kPanel) size += static_cast<std::size_t>(smaller(d, first + kPanel)) * kPanel;
   return size;
 }
 
 // Interleaves kHigh rows minus the mean: (dp, kHigh).
-inline void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
+GAUSSMIX_ONCE void interleave_rows(const Real* const rows[kHigh], const Real* mean, int dp, Real* to) {
   for (int i = 0; i < dp; i += kLanes) {
     const Pack center = fetch(mean + i);
     for (int r = 0; r < kHigh; r += kLanes) {
@@ -87,7 +84,7 @@ GAUSSMIX_INLINE void outer_wide_panel(const Real* left, const Real* right, int c
   }
 }
 
-class Wide {
+class Wide final : public FormKernel {
  public:
   static constexpr int kChunk = 64;  // rows that are multiplied by one panel after the other
 
@@ -99,11 +96,11 @@ class Wide {
   // To sum over blocks of `size` rows. Whitened rows are kept until their responsibilities are known. If they are too
   // many, the rows that have a share are whitened again.
   Wide(const Mixture& m, const Real* packed, Arena& arena, int size, bool sums)
-      : d_(m.n_features),
+      : FormKernel(size, m.n_components, arena),
+        d_(m.n_features),
         dp_(static_cast<int>(padded(m.n_features))),
         n_components_(m.n_components),
-        packed_(packed),
-        tile(size, m.n_components, arena) {
+        packed_(packed) {
     const std::size_t area = static_cast<std::size_t>(size) * dp_;
     rows_ = arena.take(area);
     keeps_ = sums && area * n_components_ <= kMostKept;
@@ -132,7 +129,7 @@ class Wide {
     }
   }
 
-  void load(const Rows& rows, std::size_t first, int count) {
+  void load(const Rows& rows, std::size_t first, int count) override {
     loaded_ = (count + kChunk - 1) / kChunk * kChunk;
     load_rows(rows, first, count, loaded_, rows_);
   }
@@ -142,11 +139,12 @@ class Wide {
               rows_ + static_cast<std::size_t>(begin) * dp_);
   }
 
-  void score() {
+  void score() override {
     for (int k = 0; k < n_components_; ++k) {
       for (int n = 0; n < loaded_; n += kChunk) score_chunk(k, n, scratch_);
     }
   }
+  void add(const Partial&) override {}  // accumulate_wide does
   void score_chunk(int k, int begin, Real* interleaved) {
     const Real* rows[kChunk];
     for (int n = 0; n < kChunk; ++n) rows[n] = rows_ + static_cast<std::size_t>(begin + n) * dp_;
@@ -170,7 +168,7 @@ class Wide {
   };
 
   // Adds one of `n_parts` parts of the scatter of a component. The first part adds the counts and shifts too.
-  void add_part(int k, int part, int n_parts, Thread& thread, const Partial& partial) {
+  GAUSSMIX_ONCE void add_part(int k, int part, int n_parts, Thread& thread, const Partial& partial) {
     Survivors& survivors = thread.survivors;
     const double total = survivors.find(tile, k);
     if (!survivors.count) return;
@@ -210,7 +208,8 @@ class Wide {
   Real* whitened(int k) const { return whitened_ + static_cast<std::size_t>(k) * tile.size * dp_; }
 
   // y = (x - mean) W for kChunk rows, as packs of columns, and the squared lengths.
-  void whiten_chunk(int k, const Real* const rows[kChunk], Real* interleaved, Real* y, Real* squared_length) {
+  GAUSSMIX_ONCE void whiten_chunk(int k, const Real* const rows[kChunk], Real* interleaved, Real* y,
+                                  Real* squared_length) {
     const Real* mean = packed_ + padded(n_components_) + k * (dp_ + wide_panels_size(d_));
     const Real* panel = mean + dp_;
     const std::size_t step = static_cast<std::size_t>(tile.size) * kLanes;
@@ -253,54 +252,42 @@ class Wide {
 
   int d_, dp_, n_components_;
   const Real* packed_;
-
- public:
-  Tile tile;
-
- private:
   bool keeps_;
   int loaded_ = 0;
   Real *rows_, *whitened_, *scratch_ = nullptr;
 };
 
-// Adds the sums of all rows to a partial, block after block; all threads share each block.
+// Adds the sums of all rows to a partial, block after block; `n_threads` threads share each block.
 inline void accumulate_wide(const Rows& rows, const Mixture& m, const Real* packed, double* shared,
                             double* const* scratch, int n_threads, double* sums) {
   Arena arena(shared);
   Wide wide(m, packed, arena, kWideRows, true);
   const Partial partial(m, sums);
-  const int k_count = m.n_components, n_parts = (n_threads + k_count - 1) / k_count;
+  // Two items for each thread at least, and the same number for each: 3 components would keep one of 2 threads waiting.
+  const int k_count = m.n_components, n_parts = n_threads == 1 ? 1 : (2 * n_threads + k_count - 1) / k_count;
   double likelihood[kWideRows / Wide::kChunk], entropy[kWideRows / Wide::kChunk];
   for (std::size_t first = 0; first < rows.n_rows; first += kWideRows) {
     const int count = static_cast<int>(rows.n_rows - first < kWideRows ? rows.n_rows - first : kWideRows);
     const int n_chunks = (count + Wide::kChunk - 1) / Wide::kChunk;
     load_weights(rows, first, count, wide.tile);
     for (int n = n_chunks * Wide::kChunk; n < kWideRows; ++n) wide.tile.normal[n] = 0.0;
-#pragma omp parallel num_threads(n_threads)
-    {
-#ifdef _OPENMP
-      Arena own(scratch[omp_get_thread_num()]);
-#else
-      Arena own(scratch[0]);
-#endif
-      Wide::Thread thread(wide, own);
-#pragma omp for schedule(dynamic)
-      for (int c = 0; c < n_chunks; ++c) wide.load_chunk(rows, first, count, c * Wide::kChunk);
-#pragma omp for schedule(dynamic)
-      for (int item = 0; item < k_count * n_chunks; ++item) {
-        wide.score_chunk(item / n_chunks, item % n_chunks * Wide::kChunk, thread.interleaved);
-      }
-#pragma omp single
-      add_log_prior(rows, first, count, wide.tile);
-#pragma omp for schedule(dynamic)
-      for (int c = 0; c < n_chunks; ++c) {
-        normalize(wide.tile, c * Wide::kChunk, (c + 1) * Wide::kChunk, likelihood[c], entropy[c]);
-      }
-#pragma omp for schedule(dynamic)
-      for (int item = 0; item < k_count * n_parts; ++item) {
-        wide.add_part(item / n_parts, item % n_parts, n_parts, thread, partial);
-      }
-    }
+    parallel_for(n_chunks, n_threads,
+                 [&](std::int64_t c, int) { wide.load_chunk(rows, first, count, static_cast<int>(c) * Wide::kChunk); });
+    parallel_for(k_count * n_chunks, n_threads, [&](std::int64_t item, int thread) {
+      const int k = static_cast<int>(item) / n_chunks, c = static_cast<int>(item) % n_chunks;
+      Arena own(scratch[thread]);
+      wide.score_chunk(k, c * Wide::kChunk, Wide::Thread(wide, own).interleaved);
+    });
+    add_log_prior(rows, first, count, wide.tile);
+    parallel_for(n_chunks, n_threads, [&](std::int64_t c, int) {
+      const int begin = static_cast<int>(c) * Wide::kChunk;
+      normalize(wide.tile, begin, begin + Wide::kChunk, likelihood[c], entropy[c]);
+    });
+    parallel_for(k_count * n_parts, n_threads, [&](std::int64_t item, int thread) {
+      Arena own(scratch[thread]);
+      Wide::Thread buffers(wide, own);
+      wide.add_part(static_cast<int>(item) / n_parts, static_cast<int>(item) % n_parts, n_parts, buffers, partial);
+    });
     for (int c = 0; c < n_chunks; ++c) {
       *partial.log_likelihood += likelihood[c];
       *partial.entropy += entropy[c];

@@ -2,7 +2,7 @@
 // GAUSSMIX_ISA names the namespace, GAUSSMIX_SINGLE stands for float.
 #include "kernels/kernels.hpp"
 
-#include <type_traits>
+#include <new>
 
 #include "kernels/form_diagonal.hpp"
 #include "kernels/form_full.hpp"
@@ -21,36 +21,103 @@ namespace {
 Real* as_reals(double* packed) { return reinterpret_cast<Real*>(packed); }
 const Real* as_reals(const double* packed) { return reinterpret_cast<const Real*>(packed); }
 
-template <class FormKernel>
-std::size_t packed_doubles(const Mixture& m) {
-  return FormKernel::packed_size(m) * sizeof(Real) / sizeof(double) + 1;
+// A form as a table of functions: no other code depends on the class of a form.
+struct FormFunctions {
+  std::size_t (*packed_size)(const Mixture&);
+  void (*pack)(const Mixture&, Real*);
+  FormKernel* (*make)(void* place, const Mixture&, const Real* packed, Arena&, bool sums);
+};
+
+constexpr std::size_t kMostKernel = 512;  // bytes of an object of any form
+
+template <class Class>
+FormKernel* make(void* place, const Mixture& m, const Real* packed, Arena& arena, bool sums) {
+  static_assert(sizeof(Class) <= kMostKernel && alignof(Class) <= 8);
+  return new (place) Class(m, packed, arena, sums);
+}
+template <class Class>
+constexpr FormFunctions kFunctions = {Class::packed_size, Class::pack, make<Class>};
+
+// The kernel for a mixture.
+class Kernel {
+ public:
+  Kernel(const Mixture& m, const FormFunctions& form, const double* packed, Arena& arena, bool sums)
+      : kernel_(form.make(place_, m, as_reals(packed), arena, sums)) {}
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  FormKernel& operator*() { return *kernel_; }
+
+ private:
+  alignas(8) unsigned char place_[kMostKernel];
+  FormKernel* kernel_;
+};
+
+template <Shape shape>
+const FormFunctions* small_form(int n_features) {
+  switch (n_features) {
+    case 1:
+      return &kFunctions<Small<1, Shape::diagonal>>;
+    case 2:
+      return &kFunctions<Small<2, shape>>;
+    case 3:
+      return &kFunctions<Small<3, shape>>;
+    case 4:
+      return &kFunctions<Small<4, shape>>;
+  }
+  return nullptr;
 }
 
-template <class FormKernel>
-Layout layout_of(const Mixture& m) {
+const FormFunctions& form_for(const Mixture& m) {
+  if (m.basis) return kFunctions<Turned>;
+  const FormFunctions* small = m.form == Form::spherical  ? small_form<Shape::sphere>(m.n_features)
+                               : m.form == Form::diagonal ? small_form<Shape::diagonal>(m.n_features)
+                                                          : small_form<Shape::triangle>(m.n_features);
+  if (small) return *small;
+  switch (m.form) {
+    case Form::tied:
+      return kFunctions<Tied>;
+    case Form::diagonal:
+      return kFunctions<Diagonal>;
+    case Form::spherical:
+      return kFunctions<Spherical>;
+    case Form::full:
+      break;
+  }
+  if (is_wide(m.form, m.n_features)) return kFunctions<Wide>;
+  return is_medium(m) ? kFunctions<Medium> : kFunctions<Full>;
+}
+
+Layout layout(const Mixture& m) {
+  const FormFunctions& form = form_for(m);
   Arena arena(nullptr);
-  FormKernel kernel(m, nullptr, arena, true);
-  return {packed_doubles<FormKernel>(m), arena.used(), places_in_partial(m, kPad).size, 0};
+  Kernel kernel(m, form, nullptr, arena, true);
+  Layout sizes = {form.packed_size(m) * sizeof(Real) / sizeof(double) + 1, arena.used(),
+                  places_in_partial(m, kPad).size, 0};
+  if (is_wide(m.form, m.n_features)) {
+    Arena shared(nullptr), scratch(nullptr);
+    Wide wide(m, nullptr, shared, kWideRows, true);
+    Wide::Thread thread(wide, scratch);
+    sizes.shared = shared.used();
+    if (scratch.used() > sizes.scratch) sizes.scratch = scratch.used();
+  }
+  return sizes;
 }
 
-Layout layout_of_wide(const Mixture& m) {
-  Arena shared(nullptr), scratch(nullptr);
-  Wide wide(m, nullptr, shared, kWideRows, true);
-  Wide::Thread thread(wide, scratch);
-  const std::size_t to_score = layout_of<Wide>(m).scratch;
-  return {packed_doubles<Wide>(m), scratch.used() < to_score ? to_score : scratch.used(),
-          places_in_partial(m, kPad).size, shared.used()};
+void pack(const Mixture& m, double* packed) { form_for(m).pack(m, as_reals(packed)); }
+
+int rows_of_tile(const FormKernel& kernel, std::size_t first, std::size_t end) {
+  const auto size = static_cast<std::size_t>(kernel.tile.size);
+  return static_cast<int>(end - first < size ? end - first : size);
 }
 
-template <class FormKernel>
-void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
-                      double* scratch, double* sums) {
+void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
+                double* scratch, double* sums) {
   Arena arena(scratch);
-  FormKernel kernel(m, as_reals(packed), arena, true);
+  Kernel form(m, form_for(m), packed, arena, true);
+  FormKernel& kernel = *form;
   const Partial partial(m, sums);
   for (std::size_t first = begin; first < end; first += kernel.tile.size) {
-    const int count =
-        static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
+    const int count = rows_of_tile(kernel, first, end);
     kernel.load(rows, first, count);
     prefetch_rows(rows, first + count, end, kernel.tile.size);
     load_weights(rows, first, count, kernel.tile);
@@ -65,80 +132,6 @@ void accumulate_block(const Rows& rows, const Mixture& m, const double* packed, 
   kernel.finish(partial);
 }
 
-#ifndef GAUSSMIX_SINGLE
-template <class FormKernel>
-void score_block(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
-                 double* scratch, const Scores& out) {
-  Arena arena(scratch);
-  FormKernel kernel(m, as_reals(packed), arena, false);
-  for (std::size_t first = begin; first < end; first += kernel.tile.size) {
-    const int count =
-        static_cast<int>(end - first < static_cast<std::size_t>(kernel.tile.size) ? end - first : kernel.tile.size);
-    kernel.load(rows, first, count);
-    prefetch_rows(rows, first + count, end, kernel.tile.size);
-    kernel.score();
-    add_log_prior(rows, first, count, kernel.tile);
-    write_scores(kernel.tile, first, count, out);
-  }
-}
-#endif
-
-// Calls use(T*) with the kernel for a mixture.
-template <Form form, class Large, class Use>
-auto with_kernel_for(const Mixture& m, Use use) {
-  switch (m.n_features) {
-    case 1:
-      return use(static_cast<Small<1, form>*>(nullptr));
-    case 2:
-      return use(static_cast<Small<2, form>*>(nullptr));
-    case 3:
-      return use(static_cast<Small<3, form>*>(nullptr));
-    case 4:
-      return use(static_cast<Small<4, form>*>(nullptr));
-  }
-  if (form == Form::full && is_medium(m)) return use(static_cast<Medium*>(nullptr));
-  return use(static_cast<Large*>(nullptr));
-}
-
-template <class Use>
-auto with_kernel(const Mixture& m, Use use) {
-  if (m.basis) return use(static_cast<Turned*>(nullptr));
-  switch (m.form) {
-    case Form::tied:
-      return with_kernel_for<Form::tied, Tied>(m, use);
-    case Form::diagonal:
-      return with_kernel_for<Form::diagonal, Diagonal>(m, use);
-    case Form::spherical:
-      return with_kernel_for<Form::spherical, Spherical>(m, use);
-    case Form::full:
-      break;
-  }
-  if (is_wide(m.form, m.n_features)) return use(static_cast<Wide*>(nullptr));
-  return with_kernel_for<Form::full, Full>(m, use);
-}
-
-template <class T>
-using KernelOf = std::remove_pointer_t<T>;
-
-Layout layout(const Mixture& m) {
-  if (is_wide(m.form, m.n_features)) return layout_of_wide(m);
-  return with_kernel(m, [&](auto* kind) { return layout_of<KernelOf<decltype(kind)>>(m); });
-}
-
-void pack(const Mixture& m, double* packed) {
-  with_kernel(m, [&](auto* kind) { KernelOf<decltype(kind)>::pack(m, as_reals(packed)); });
-}
-
-void accumulate(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
-                double* scratch, double* partial) {
-  with_kernel(m, [&](auto* kind) {
-    using Kernel = KernelOf<decltype(kind)>;
-    if constexpr (!std::is_same_v<Kernel, Wide>) {
-      accumulate_block<Kernel>(rows, m, packed, begin, end, scratch, partial);
-    }
-  });
-}
-
 void accumulate_together(const Rows& rows, const Mixture& m, const double* packed, double* shared,
                          double* const* scratch, int n_threads, double* sums) {
   accumulate_wide(rows, m, as_reals(packed), shared, scratch, n_threads, sums);
@@ -149,7 +142,17 @@ constexpr auto score = nullptr;
 #else
 void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
            double* scratch, const Scores& out) {
-  with_kernel(m, [&](auto* kind) { score_block<KernelOf<decltype(kind)>>(rows, m, packed, begin, end, scratch, out); });
+  Arena arena(scratch);
+  Kernel form(m, form_for(m), packed, arena, false);
+  FormKernel& kernel = *form;
+  for (std::size_t first = begin; first < end; first += kernel.tile.size) {
+    const int count = rows_of_tile(kernel, first, end);
+    kernel.load(rows, first, count);
+    prefetch_rows(rows, first + count, end, kernel.tile.size);
+    kernel.score();
+    add_log_prior(rows, first, count, kernel.tile);
+    write_scores(kernel.tile, first, count, out);
+  }
 }
 #endif
 

@@ -13,8 +13,7 @@ struct Layout {
   std::size_t shared;   // of the wide form: a block of rows, its scores and its whitened rows; zero for others
 };
 
-// Above this number of features, a factor fills a cache, and the threads share the components of one block of rows at a
-// time instead of the blocks.
+// Above this number of features, a factor fills a cache, and large blocks of rows are multiplied by it.
 inline constexpr int kMostNarrow = 96;
 inline constexpr int kWideRows = 512;
 static inline bool is_wide(Form form, int n_features) { return form == Form::full && n_features > kMostNarrow; }

@@ -12,10 +12,9 @@ class Shares {
  public:
   static constexpr int kTogether = 4;
 
-  Shares(int size, Arena& arena)
-      : size_(size),
-        weighted_(arena.take(static_cast<std::size_t>(kTogether) * size)),
-        index_(reinterpret_cast<int*>(arena.take(size))) {}
+  explicit Shares(Arena& arena)
+      : weighted_(arena.take(static_cast<std::size_t>(kTogether) * kTileRows)),
+        index_(reinterpret_cast<int*>(arena.take(kTileRows))) {}
 
   // Calls use(integral_constant of how many, first component) for groups of components.
   template <class Use>
@@ -28,10 +27,12 @@ class Shares {
   // Weighs the responsibilities of components k, k + 1, ..., sets negligible ones to zero and adds them to counts.
   // Calls also(component, row, weighted responsibilities) for every pack.
   template <int together, class Also>
-  GAUSSMIX_INLINE void find(const Tile& tile, int k, double* counts, Also also) {
+  GAUSSMIX_INLINE void find(const Tile tile, int k, double* counts, Also also) {
     Pack total[together] = {};
-    n_shares_ = count_ = 0;
-    for (int n = 0; n < size_; n += kLanes) {
+    Real* const weighted = weighted_;
+    int* const index = index_;
+    int n_shares = 0, count = 0;
+    for (int n = 0; n < kTileRows; n += kLanes) {
       const Pack normal = fetch(tile.normal + n), weight = fetch(tile.weight + n), least = broadcast(kNegligible);
       unsigned any = 0;
       GAUSSMIX_UNROLL
@@ -39,14 +40,16 @@ class Shares {
         const Pack r = fetch(tile.of(k + c) + n) * normal;
         const Pack w = select(r >= least, r * weight, Pack{});
         const unsigned bits = at_least(r, least);
-        store(weighted_ + c * size_ + n, w);
+        store(weighted + c * kTileRows + n, w);
         total[c] += w;
         also(c, n, w);
         any |= bits;
-        n_shares_ += __builtin_popcount(bits);
+        n_shares += __builtin_popcount(bits);
       }
-      count_ += list_bits(any, n, index_ + count_);
+      count += list_bits(any, n, index + count);
     }
+    n_shares_ = n_shares;
+    count_ = count;
     GAUSSMIX_UNROLL
     for (int c = 0; c < together; ++c) counts[k + c] += sum_lanes(total[c]);
   }
@@ -59,8 +62,8 @@ class Shares {
     if (together == 1 || n_shares_ > 2 * count_) return add_listed<together>(rows, dp, means, 0, scales, shifts);
     for (int c = 0; c < together; ++c, means += dp, shifts += dp) {
       count_ = 0;
-      for (int n = 0; n < size_; n += kLanes) {
-        const unsigned bits = at_least(fetch(weighted_ + c * size_ + n), broadcast(kSmallest));
+      for (int n = 0; n < kTileRows; n += kLanes) {
+        const unsigned bits = at_least(fetch(weighted_ + c * kTileRows + n), broadcast(kSmallest));
         count_ += list_bits(bits, n, index_ + count_);
       }
       if (count_) add_listed<1>(rows, dp, means, c, scales + c, shifts);
@@ -89,7 +92,7 @@ class Shares {
       GAUSSMIX_UNROLL
       for (int p = 0; p < wide; ++p) mean[c][p] = fetch(means + c * dp + column + p * kLanes);
     }
-    const Real* weighted = weighted_ + first * size_;
+    const Real* weighted = weighted_ + first * kTileRows;
     const auto add_row = [&](int s, int chain) {
       const int at = index_[s];
       const Real* row = rows + static_cast<std::size_t>(at) * dp + column;
@@ -98,7 +101,7 @@ class Shares {
       for (int p = 0; p < wide; ++p) x[p] = fetch(row + p * kLanes);
       GAUSSMIX_UNROLL
       for (int c = 0; c < together; ++c) {
-        const Pack w = broadcast(weighted[c * size_ + at]);
+        const Pack w = broadcast(weighted[c * kTileRows + at]);
         GAUSSMIX_UNROLL
         for (int p = 0; p < wide; ++p) sum[chain][c][p] += w * (x[p] - mean[c][p]);
       }
@@ -120,7 +123,7 @@ class Shares {
     }
   }
 
-  int size_, n_shares_ = 0, count_ = 0;
+  int n_shares_ = 0, count_ = 0;
   Real* weighted_;  // (kTogether, size)
   int* index_;      // (count,) rows in which at least one of them has a share
 };

@@ -27,6 +27,8 @@
 #endif
 
 #define GAUSSMIX_INLINE inline __attribute__((always_inline))
+// Functions that work on a whole tile: a call costs nothing there, and one copy compiles in less time than many.
+#define GAUSSMIX_ONCE inline __attribute__((noinline))
 // Loops over register tiles must be unrolled completely, or the tile is kept in memory.
 #if defined(__clang__)
 #define GAUSSMIX_UNROLL _Pragma("unroll")
@@ -76,7 +78,13 @@ template <class T>
 GAUSSMIX_INLINE Pack fetch_converted(const T* from) {
   T values __attribute__((vector_size(kLanes * sizeof(T))));
   std::memcpy(&values, from, sizeof values);
-  return __builtin_convertvector(values, Pack);
+  if constexpr (sizeof(T) < 4) {
+    using Shorts = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t))));
+    using Integers = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
+    return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(values, Shorts), Integers), Pack);
+  } else {
+    return __builtin_convertvector(values, Pack);
+  }
 }
 GAUSSMIX_INLINE void store(Real* to, Pack pack) { std::memcpy(to, &pack, sizeof pack); }
 GAUSSMIX_INLINE void add_to(double* to, Pack pack) {

@@ -22,7 +22,7 @@ GAUSSMIX_INLINE Pack score_of(Real offset, Pack squared_distance) {
   return select(squared_distance < broadcast(kInfinity), offset - Real(0.5) * squared_distance, broadcast(-kInfinity));
 }
 
-GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
+GAUSSMIX_INLINE Pack greatest_score(const Tile tile, int n) {
   Pack greatest = broadcast(-kInfinity);
   for (int k = 0; k < tile.n_components; ++k) greatest = larger(greatest, fetch(tile.of(k) + n));
   return greatest;
@@ -30,7 +30,7 @@ GAUSSMIX_INLINE Pack greatest_score(const Tile& tile, int n) {
 
 // Replaces the scores by exp(score - greatest), sets tile.normal and sums up. The loop over packs is inside that over
 // components, so that exponentials do not wait for the sum over a row.
-inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, double& total_entropy) {
+GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_likelihood, double& total_entropy) {
   Real *greatest = tile.greatest, *sum = tile.normal, *information = tile.information;
   for (int n = begin; n < end; n += kLanes) {
     store(greatest + n, greatest_score(tile, n));
@@ -74,7 +74,7 @@ inline void normalize(Tile& tile, int begin, int end, double& log_likelihood, do
 
 #ifndef GAUSSMIX_SINGLE
 // Writes the scores of the tile's first `count` rows to the arrays that are not null, without omissions.
-inline void write_scores(Tile& tile, std::size_t first, int count, const Scores& out) {
+GAUSSMIX_ONCE void write_scores(const Tile tile, std::size_t first, int count, const Scores& out) {
   const int k_count = tile.n_components;
   for (int n = 0; n < count; n += kLanes) {
     Pack greatest = broadcast(-kInfinity), label{};
@@ -136,21 +136,25 @@ struct Survivors {
         bits_of_pack(reinterpret_cast<unsigned*>(arena.take(size))) {}
 
   // Lists them and returns the sum of their weighted responsibilities.
-  double find(const Tile& tile, int component) {
+  double find(const Tile tile, int component) {
     const Real* share = tile.of(component);
+    int* const to = index;
+    int found = 0;
+    unsigned* const bits_to = bits_of_pack;
+    Real* const weighted_to = weighted;
     const Pack least = broadcast(kNegligible);
     Pack total{};
-    count = 0;
     for (int n = 0; n < tile.size; n += kLanes) {
       const Pack r = fetch(share + n) * fetch(tile.normal + n);
       const Pack w = r * fetch(tile.weight + n);
-      store(weighted + n, w);
+      store(weighted_to + n, w);
       const unsigned bits = at_least(r, least);
-      bits_of_pack[n / kLanes] = bits;
+      bits_to[n / kLanes] = bits;
       if (!bits) continue;
       total += select(r >= least, w, Pack{});
-      count += list_bits(bits, n, index + count);
+      found += list_bits(bits, n, to + found);
     }
+    count = found;
     return sum_lanes(total);
   }
 };

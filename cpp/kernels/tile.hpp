@@ -52,7 +52,8 @@ struct Partial {
   }
 };
 
-// The scores of a tile and derived quantities: one column per row, one line per component.
+// The scores of a tile and derived quantities: one column per row, one line per component. Functions take a copy: the
+// compiler must assume that a store of a pack changes a tile that is referred to, and would read it again.
 struct Tile {
   int size;  // rows it holds: a multiple of the lanes
   int n_components;
@@ -88,7 +89,7 @@ GAUSSMIX_INLINE void with_data(const Rows& rows, Use use) {
 }
 
 // Row-major tile (size, dp), padded with zero columns. Rows past the end repeat the first one with weight zero.
-inline void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
+GAUSSMIX_ONCE void load_rows(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features, dp = static_cast<int>(padded(d));
   with_data(rows, [&](auto* data) {
     for (int n = 0; n < size; ++n) {
@@ -130,7 +131,7 @@ GAUSSMIX_INLINE Pack column_of_packs(const Pack* packs, std::integer_sequence<in
 
 // Fewer features than lanes: transposes d packs of a row-major table into d columns in registers.
 template <int d, class T>
-inline void load_few_columns(const T* data, int size, Real* to) {
+GAUSSMIX_ONCE void load_few_columns(const T* data, int size, Real* to) {
   for (int n = 0; n < size; n += kLanes, data += d * kLanes) {
     Pack packs[d];
     GAUSSMIX_UNROLL
@@ -170,7 +171,7 @@ inline void load_columns(const T* data, std::size_t stride, int count, int size,
 }
 
 // Column-major tile (d, size): a lane is a row.
-inline void load_columns(const Rows& rows, std::size_t first, int count, int size, Real* to) {
+GAUSSMIX_ONCE void load_columns(const Rows& rows, std::size_t first, int count, int size, Real* to) {
   const int d = rows.n_features;
   with_data(rows, [&](auto* data) {
     const auto* from = data + first * d;
@@ -196,7 +197,12 @@ inline void load_columns(const Rows& rows, std::size_t first, int count, int siz
   });
 }
 
-inline void load_weights(const Rows& rows, std::size_t first, int count, Tile& tile) {
+// Transposes a whole tile of rows with `stride` numbers each.
+GAUSSMIX_ONCE void transpose_tile(const Real* rows, int stride, int d, Real* columns) {
+  load_columns(rows, stride, kTileRows, kTileRows, d, columns);
+}
+
+inline void load_weights(const Rows& rows, std::size_t first, int count, const Tile tile) {
   if (rows.weights) {
     for (int n = 0; n < count; ++n) tile.weight[n] = static_cast<Real>(rows.weights[first + n]);
   } else {
@@ -205,7 +211,7 @@ inline void load_weights(const Rows& rows, std::size_t first, int count, Tile& t
   for (int n = count; n < tile.size; ++n) tile.weight[n] = 0.0;
 }
 
-inline void add_log_prior(const Rows& rows, std::size_t first, int count, Tile& tile) {
+inline void add_log_prior(const Rows& rows, std::size_t first, int count, const Tile tile) {
   if (!rows.log_prior) return;
   const int k = tile.n_components;
   for (int n = 0; n < count; ++n) {

@@ -58,7 +58,7 @@ GAUSSMIX_INLINE void whiten_panel(const Real* x, const Real* factor, int d, int 
 }
 
 // y = x W for a tile of rows, and the squared length of each row of y.
-inline void whiten(const Real* x, int size, const Real* factor, int d, Real* y, Real* squared_length) {
+GAUSSMIX_ONCE void whiten(const Real* x, int size, const Real* factor, int d, Real* y, Real* squared_length) {
   const int dp = static_cast<int>(padded(d));
   for (int n = 0; n < size; n += kHigh) {
     Pack squares[kHigh] = {};
@@ -76,7 +76,7 @@ inline void whiten(const Real* x, int size, const Real* factor, int d, Real* y, 
 }
 
 // x - mean for a tile of rows.
-inline void subtract(const Real* rows, const Real* mean, int size, int dp, Real* difference) {
+GAUSSMIX_ONCE void subtract(const Real* rows, const Real* mean, int size, int dp, Real* difference) {
   for (int n = 0; n < size; ++n) {
     for (int j = 0; j < dp; j += kLanes) {
       const std::size_t at = static_cast<std::size_t>(n) * dp + j;
@@ -106,8 +106,8 @@ GAUSSMIX_INLINE void weigh_panel(const Real* y, int dp, const Real* weight, cons
 }
 
 // The listed rows times their weights, one below the other, and their sum.
-inline void weigh_rows(const Real* y, int dp, const Real* weight, const int* index, int count, Real* weighted,
-                       double* sum) {
+GAUSSMIX_ONCE void weigh_rows(const Real* y, int dp, const Real* weight, const int* index, int count, Real* weighted,
+                              double* sum) {
   int first = 0;
   for (; first + 4 * kLanes <= dp; first += 4 * kLanes)
     weigh_panel<4>(y, dp, weight, index, count, first, weighted, sum);
@@ -144,7 +144,7 @@ GAUSSMIX_INLINE void outer_panel(const Real* left, const Real* right, const int*
 }
 
 // Lower triangle of scatter (dp, dp) += sum over s of left[s]' right[index[s]].
-inline void add_outer(const Real* left, const Real* right, const int* index, int count, int d, double* scatter) {
+GAUSSMIX_ONCE void add_outer(const Real* left, const Real* right, const int* index, int count, int d, double* scatter) {
   const int dp = static_cast<int>(padded(d));
   for (int row = 0; row < d; row += kHigh) {
     const int end = smaller(dp, (row + kHigh + kLanes - 1) / kLanes * kLanes);

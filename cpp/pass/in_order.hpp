@@ -1,6 +1,7 @@
 // Sums of blocks, which finish in any order and are added in the order of the blocks.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -29,9 +30,10 @@ class Buffer {
   void clear() {
     for (std::size_t i = 0; i < size_ + kSlack; ++i) data_[i] = 0.0;
   }
-  void add(const Buffer& other) {
-    for (std::size_t i = 0; i < size_; ++i) data_[i] += other.data_[i];
+  void add(const double* other) {
+    for (std::size_t i = 0; i < size_; ++i) data_[i] += other[i];
   }
+  void add(const Buffer& other) { add(other.data_); }
 
  private:
   static constexpr std::size_t kSlack = 8;
@@ -40,40 +42,52 @@ class Buffer {
   double* data_;
 };
 
-// Adds the sums of blocks to a total through a few slots. A thread that is many blocks ahead waits until the others
-// catch up. OpenMP's `ordered` spins instead, and a spinning thread prevents a descheduled one from running: on
-// a busy machine a pass of 7 ms took seconds.
+// Adds the sums of blocks to a total. Each block has a slot until it has been added. A thread that is as many blocks
+// ahead as there are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens
+// of milliseconds in the middle of a block, so there are many slots; memory is touched for those in use only.
 class InOrder {
  public:
-  InOrder(Buffer& total, std::size_t size, int n_threads) : total_(total) {
-    const std::size_t fit = (std::size_t{1} << 17) / (size + 1), most = 16 * static_cast<std::size_t>(n_threads);
-    const std::size_t least = static_cast<std::size_t>(n_threads) + 2;
-    const std::size_t n_slots = n_threads == 1 ? 1 : fit < least ? least : fit < most ? fit : most;
-    for (std::size_t i = 0; i < n_slots; ++i) slots_.push_back(std::make_unique<Buffer>(size));
-    ready_.assign(n_slots, false);
+  InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, int n_threads)
+      : total_(total), stride_((size + kSlack + 7) / 8 * 8) {
+    const auto fit = static_cast<std::int64_t>(kMost / stride_);
+    const std::int64_t wanted = n_threads == 1 ? 1 : std::max<std::int64_t>(fit, n_threads + 2);
+    n_slots_ = std::max<std::int64_t>(1, std::min(n_blocks, wanted));
+    slots_.reset(static_cast<double*>(::operator new(n_slots_ * stride_ * sizeof(double), kAlignment)));
+    slot_of_.resize(n_slots_);
+    ready_.assign(n_slots_, false);
+    free_.reserve(n_slots_);
   }
 
   // Returns a zeroed buffer for the sums of a block. Waits while the block is too far ahead.
   double* claim(std::int64_t block) {
     std::unique_lock lock(mutex_);
-    moved_.wait(lock, [&] { return block < next_ + n_slots(); });
-    return slots_[block % n_slots()]->data();
+    moved_.wait(lock, [&] { return block < next_ + n_slots_; });
+    double*& slot = slot_of_[block % n_slots_];
+    if (!free_.empty()) {  // the last one is in cache
+      slot = free_.back();
+      free_.pop_back();
+    } else {
+      slot = slots_.get() + n_used_++ * stride_;
+      std::fill(slot, slot + stride_, 0.0);
+    }
+    return slot;
   }
 
   // Takes the complete sums of a block. Adds them, and those of later blocks that are ready, unless another thread is
   // adding.
   void submit(std::int64_t block) {
     std::unique_lock lock(mutex_);
-    ready_[block % n_slots()] = true;
+    ready_[block % n_slots_] = true;
     if (adding_) return;
     adding_ = true;
-    while (ready_[next_ % n_slots()]) {
-      Buffer& slot = *slots_[next_ % n_slots()];
+    while (ready_[next_ % n_slots_]) {
+      double* slot = slot_of_[next_ % n_slots_];
       lock.unlock();
       total_.add(slot);
-      slot.clear();
+      std::fill(slot, slot + stride_, 0.0);
       lock.lock();
-      ready_[next_ % n_slots()] = false;
+      free_.push_back(slot);
+      ready_[next_ % n_slots_] = false;
       ++next_;
       moved_.notify_all();
     }
@@ -81,10 +95,19 @@ class InOrder {
   }
 
  private:
-  std::int64_t n_slots() const { return static_cast<std::int64_t>(slots_.size()); }
+  static constexpr std::align_val_t kAlignment{64};
+  static constexpr std::size_t kMost = std::size_t{1} << 20;  // doubles
+  static constexpr std::size_t kSlack = 8;                    // room for a whole last pack
+
+  struct Free {
+    void operator()(double* memory) const { ::operator delete(memory, kAlignment); }
+  };
 
   Buffer& total_;
-  std::vector<std::unique_ptr<Buffer>> slots_;
+  std::size_t stride_;
+  std::int64_t n_slots_ = 0, n_used_ = 0;
+  std::unique_ptr<double, Free> slots_;
+  std::vector<double*> slot_of_, free_;  // of block b at b % n_slots
   std::vector<bool> ready_;
   std::int64_t next_ = 0;  // the next block to add
   bool adding_ = false;

@@ -2,15 +2,12 @@
 #include "pass/pass.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "kernels/kernels.hpp"
 #include "pass/in_order.hpp"
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "threads.hpp"
 
 namespace gaussmix {
 
@@ -30,13 +27,7 @@ class Buffers {
     for (const auto& buffer : buffers_) pointers.push_back(buffer->data());
     return pointers;
   }
-  double* mine() {
-#ifdef _OPENMP
-    return buffers_[omp_get_thread_num()]->data();
-#else
-    return buffers_[0]->data();
-#endif
-  }
+  double* of(int thread) { return buffers_[thread]->data(); }
 
  private:
   std::vector<std::unique_ptr<Buffer>> buffers_;
@@ -85,6 +76,24 @@ int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, 
   return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
 }
 
+// Doubles of the wide form that each thread may have to itself, 2 MiB. Threads that need no more divide the blocks
+// among them, as in the other forms.
+constexpr std::size_t kMostOfThread = std::size_t{1} << 18;
+
+std::size_t bytes_of(Scalar scalar) {
+  return scalar == Scalar::float64 ? 8 : scalar == Scalar::float32 ? 4 : scalar == Scalar::uint16 ? 2 : 1;
+}
+
+// The rows [begin, end).
+Rows part_of(const Rows& rows, const Mixture& m, std::size_t begin, std::size_t end) {
+  Rows part = rows;
+  part.data = static_cast<const char*>(rows.data) + begin * rows.n_features * bytes_of(rows.scalar);
+  part.n_rows = end - begin;
+  if (rows.weights) part.weights = rows.weights + begin;
+  if (rows.log_prior) part.log_prior = rows.log_prior + begin * m.n_components;
+  return part;
+}
+
 void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
   const std::size_t d = m.n_features;
   const Form form = form_of_sums(m);
@@ -112,26 +121,31 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
   const Layout layout = kernels.layout(mixture);
   const std::size_t block = block_rows(form_of_sums(mixture), mixture.n_components, mixture.n_features);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
-  n_threads = useful_threads(mixture, rows.n_rows, layout.shared ? n_threads : n_blocks, n_threads);
+  const bool together = layout.shared && layout.shared + layout.partial > kMostOfThread;
+  n_threads = useful_threads(mixture, rows.n_rows, together ? n_threads : n_blocks, n_threads);
 
   Buffer packed(layout.packed), total(layout.partial);
   kernels.pack(mixture, packed.data());
   for_each_sum(mixture, kernels.pad, total.data(), sums, [](double& mine, double theirs) { mine = theirs; });
 
-  Buffers scratch(n_threads, layout.scratch);
-  if (layout.shared) {
-    Buffer shared(layout.shared);
-    kernels.accumulate_together(rows, mixture, packed.data(), shared.data(), scratch.all().data(), n_threads,
+  Buffers scratch(n_threads, layout.scratch), shared(together ? 1 : n_threads, layout.shared);
+  if (together) {
+    kernels.accumulate_together(rows, mixture, packed.data(), shared.of(0), scratch.all().data(), n_threads,
                                 total.data());
   } else {
-    InOrder in_order(total, layout.partial, n_threads);
-    std::atomic<std::int64_t> next{0};  // blocks are handed out in order, or a thread could wait for itself
-#pragma omp parallel num_threads(n_threads)
-    for (std::int64_t b = next++; b < n_blocks; b = next++) {
+    InOrder in_order(total, layout.partial, n_blocks, n_threads);
+    // Blocks are begun in order, or a thread could wait for itself.
+    parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-      kernels.accumulate(rows, mixture, packed.data(), begin, end, scratch.mine(), in_order.claim(b));
+      double *own = scratch.of(thread), *partial = in_order.claim(b);
+      if (layout.shared) {
+        kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread), &own,
+                                    1, partial);
+      } else {
+        kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
+      }
       in_order.submit(b);
-    }
+    });
   }
   for_each_sum(mixture, kernels.pad, total.data(), sums, [](double mine, double& theirs) { theirs = mine; });
   mirror_lower_triangles(mixture, sums);
@@ -148,11 +162,10 @@ void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const S
   Buffer packed(layout.packed);
   kernels.pack(mixture, packed.data());
   Buffers scratch(n_threads, layout.scratch);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
+  parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
     const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-    kernels.score(rows, mixture, packed.data(), begin, end, scratch.mine(), scores);
-  }
+    kernels.score(rows, mixture, packed.data(), begin, end, scratch.of(thread), scores);
+  });
 }
 
 }  // namespace gaussmix

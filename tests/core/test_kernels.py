@@ -46,6 +46,7 @@ PATHS = {
     "full, tiles of 32 rows": ("full", 26, 60, 100),
     "wide, one component": ("full", 1, 97, 582),
     "wide, several blocks": ("full", 3, 97, 1100),
+    "wide, threads share a block": ("full", 5, 130, 1100),
     "wide, whitened again": ("full", 61, 130, 70),
     "tied, several blocks": ("tied", 3, 5, 4133),
     "tied, many components": ("tied", 70, 6, 300),

@@ -7,6 +7,7 @@ import pytest
 from helpers.datasets import COVARIANCE_TYPES, TABLES, blobs
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.rows import WeightedRows
 from gaussmix.fitting import agglomeration, starts
 from gaussmix.fitting.agglomeration import merge_cells
@@ -86,7 +87,7 @@ def test_a_start_from_labels_is_the_statistics_of_the_clusters(covariance_type, 
     start = start_from_labels(data, labels, structure, k)
     w = np.ones(len(rows)) if given is None else given / given.mean()
     d = rows.shape[1]
-    pseudo = k ** (-2 / d) * data.root @ data.root.T  # one pseudo-row of it
+    pseudo = k ** (-2 / d) * dense_root(data.root) @ dense_root(data.root).T  # one pseudo-row of it
     counts = np.bincount(labels, w)
     means = np.array([np.average(rows[labels == c], axis=0, weights=w[labels == c]) for c in range(k)])
     scatter = np.array([(w[labels == c, None] * (rows[labels == c] - means[c])).T @ (rows[labels == c] - means[c])

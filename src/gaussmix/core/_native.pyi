@@ -144,10 +144,13 @@ def build_description() -> str:
     """Describe the compiler, the standard, OpenMP and the flags."""
 
 def after_fork() -> None:
-    """Use one thread from now on: this is a forked child process."""
+    """Forget the threads of the parent, which do not exist in a forked child process."""
 
 def before_exit() -> None:
     """Let threads of this process that are in the compiled code never return from it, but the calling thread."""
 
 def max_threads() -> int:
-    """Return the threads that the next pass may use (OMP_NUM_THREADS, threadpoolctl)."""
+    """Return the threads that the next pass may use (cpp/threads.hpp)."""
+
+def limit_processors(n_processors: int) -> None:
+    """Set the most threads that passes use if the user chose no number."""

@@ -12,6 +12,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance, is_model
+from gaussmix.core.covariance.deviations import dense_root
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
@@ -151,7 +152,8 @@ def fit_em_batch(
     pseudo_scatter, pseudo_rows = np.zeros((d, d)), 0.0
     if update.prior is not None:
         shares = FORMS[structure.form].components_per_scatter(k)
-        pseudo_scatter = update.prior.root @ update.prior.root.T / shares
+        root = dense_root(update.prior.root)
+        pseudo_scatter = root @ root.T / shares
         pseudo_rows = update.prior.strength / shares
     center, exponent = _center_and_scale(rows.values)
     centered = np.ldexp(rows.values - center, -exponent)

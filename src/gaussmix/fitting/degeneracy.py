@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from gaussmix.core.covariance.deviations import dense_root, diagonal_of
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
@@ -137,9 +138,9 @@ def examine(
         Sums of the weighted responsibilities.
     n : float
         Sum of the row weights.
-    target_root : (d, d) array, optional
-        Lower root of the reference covariance for collapsed components. The default, also used for thin components, is
-        the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
+    target_root : (d, d) or (d,) array, optional
+        Lower root of the reference for collapsed components, or its diagonal. The default, also used for thin
+        components, is the pooled covariance within components, the sum of ``weights[k] covariance[k]``.
     rounding : (d,) array, optional
         Variance of each column that is due to rounding (`rounding_variances`). A component whose variance in some
         direction is far smaller, and far smaller than that of the reference, has collapsed on rows that rounding made
@@ -163,7 +164,7 @@ def examine(
     soundness = Soundness(
         empty=np.asarray(counts <= 10 * _EPSILON * n),
         collapsed=np.asarray(collapsed),
-        few=np.asarray(counts < _rows_needed(mixture.covariance.letters, d)),
+        few=np.asarray(counts < rows_needed(mixture.covariance.letters, d)),
         spurious=np.zeros(k, dtype=np.bool_),
         groups=np.zeros(k, dtype=np.bool_),
         surplus=np.zeros(k),
@@ -246,7 +247,8 @@ def _is_below_rounding(mixture: Mixture, rounding: FloatArray, target_root: Floa
     if k == 1 or not rounded.any():
         return np.zeros(k, dtype=np.bool_)
     dense = mixture.covariance.dense()
-    reference = np.tensordot(mixture.weights, dense, 1) if target_root is None else target_root @ target_root.T
+    root = None if target_root is None else dense_root(target_root)
+    reference = np.tensordot(mixture.weights, dense, 1) if root is None else root @ root.T
     some, deviations = np.flatnonzero(rounded), np.sqrt(rounding[rounded])
     units = np.outer(deviations, deviations)
     variances, axes = np.linalg.eigh(dense[:, some[:, None], some] / units)
@@ -271,15 +273,17 @@ def _apart(mixture: Mixture, soundness: Soundness, counts: FloatArray, target_ro
 def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
     """Return (k,) what each unsound component gains over its reference covariance, in nats per row (`examine`)."""
     sound, weights = ~soundness.unsound, mixture.weights
-    dense = mixture.covariance.dense()
+    is_diagonal = mixture.covariance.form in ("diagonal", "spherical")
+    dense = mixture.covariance.variances() if is_diagonal else mixture.covariance.dense()
     about = np.sqrt(weights)[:, None] * (mixture.means - weights @ mixture.means)
+    between = (about**2).sum(axis=0) if is_diagonal else about.T @ about
     if sound.any():
         within = np.tensordot(weights * sound, dense, 1) / (weights @ sound)
     else:
-        within = np.tensordot(weights, dense, 1) + (0.0 if soundness.few.all() else about.T @ about)
-    root = lower_root(within[None])[0]
-    if not root.diagonal().all():
-        root = lower_root((within + about.T @ about)[None])[0]
+        within = np.tensordot(weights, dense, 1) + (0.0 if soundness.few.all() else between)
+    root = np.sqrt(within) if is_diagonal else lower_root(within[None])[0]
+    if not diagonal_of(root).all():
+        root = np.sqrt(within + between) if is_diagonal else lower_root((within + between)[None])[0]
     ratios = np.maximum(mixture.covariance.relative_variances(weights, root)[0], _EPSILON**2)
     is_equal = ratios[:, -1:] < _COLLAPSED
     bounded = np.minimum(ratios / np.where(is_equal & sound.any(), _EQUAL_ROWS, 1.0), 1.0)
@@ -287,7 +291,8 @@ def _gains(mixture: Mixture, soundness: Soundness) -> FloatArray:
     return np.where(sound, 0.0, 0.5 * (ratios - 1 - np.log(ratios)).sum(axis=1))
 
 
-def _rows_needed(letters: str, n_features: int) -> int:
+def rows_needed(letters: str, n_features: int) -> int:
+    """Return how many rows the own covariance parameters of a component need (`Soundness.few`)."""
     volume, shape, orientation = tuple(letters)
     if orientation == "V":
         return n_features + 1
@@ -297,7 +302,7 @@ def _rows_needed(letters: str, n_features: int) -> int:
 def _is_plain(least: FloatArray, whiten: FloatArray, target_root: FloatArray) -> bool:
     """Return whether no component can be collapsed relative to the pooled covariance or the target."""
     own = whiten if whiten.ndim == 1 else whiten.diagonal()
-    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * target_root.diagonal()).max() < _LARGE)
+    return bool(least.min() > math.sqrt(_COLLAPSED) and (own * diagonal_of(target_root)).max() < _LARGE)
 
 
 def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int, whiten: FloatArray) -> FloatArray:
@@ -311,18 +316,40 @@ def _log_findings(mixture: Mixture, counts: FloatArray, n: float, component: int
         fixing = np.ones(d)
         log_places = gammaln(d + 1) - gammaln(directions + 1) - gammaln(d - directions + 1) + math.log(n)
     beyond = np.maximum(count - fixing, 1.0)
-    expected = _expected_rows(mixture, counts, component, whiten)
+    near = _near(mixture, component, math.log(n) + float(log_places.max()) - _CHANCE)
+    expected = _expected_rows(mixture, counts, component, near, whiten)
     with np.errstate(divide="ignore"):  # no rows expected: log 0 = -inf
         there = beyond + expected
         return log_places + there * np.log(expected) - expected - gammaln(there + 1)
 
 
-def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, whiten: FloatArray) -> float:
-    """Return mu, the expected number of rows of the other components in the region of this one.
+def _near(mixture: Mixture, component: int, least: float) -> IntArray:
+    """Return the other components whose rows may be expected in the region of one component, by a cheap bound.
+
+    For the mean b and the covariance B of another component, the log of the ratio of integrals in `examine` is at most
+
+        1/2 [1/2 log det A - 1/2 log det B - |a - b|^4 / (a - b)' (A + B) (a - b)]
+
+    because log det is concave, and by the inequality of Cauchy and Schwarz. Components below ``-least`` are left out.
+    """
+    covariance, k = mixture.covariance, mixture.n_components
+    others = np.delete(np.arange(k), component)
+    if covariance.form != "full" or others.size == 0:
+        return others
+    shifts = mixture.means[others] - mixture.means[component]
+    both = ((shifts[:, None, :] @ covariance.roots[others])[:, 0] ** 2).sum(axis=1)
+    both += ((shifts @ covariance.roots[component]) ** 2).sum(axis=1)
+    distances = (shifts**2).sum(axis=1) ** 2 / np.maximum(both, np.finfo(np.float64).tiny)
+    log_det = -2 * covariance.log_det()
+    bounds = 0.5 * (0.5 * (log_det[component] - log_det[others]) - distances)
+    return np.asarray(others[bounds > -least])
+
+
+def _expected_rows(mixture: Mixture, counts: FloatArray, component: int, others: IntArray, whiten: FloatArray) -> float:
+    """Return mu, the expected number of rows of some other components in the region of this one.
 
     The integrals are ``int N(x | a, A) N(x | b, B) dx = N(a | b, A + B)``.
     """
-    others = np.delete(np.arange(mixture.n_components), component)
     if others.size == 0:
         return 0.0
     if whiten.ndim == 1:

@@ -197,7 +197,9 @@ def _raised(
     this is checked, and also that no component becomes thinner than the floor. If either check fails, the covariance
     before the step is kept.
     """
-    form, root = FORMS[previous.form], np.diag(np.sqrt(floor))
+    form, root = FORMS[previous.form], np.sqrt(floor)
+    if previous.form in ("full", "tied"):
+        root = np.diag(root)
     least = previous.whitened_scatter(root)
     covariance = previous.maximize(rows, form.raised(scatter, rows, least, collapsed, previous.n_features), ridge)
     if not (covariance.pivots() > 0).all():  # the change was too great for double precision

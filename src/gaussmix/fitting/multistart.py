@@ -15,8 +15,9 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.coreset import draw_sample
-from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
+from gaussmix.fitting.degeneracy import Soundness, examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
@@ -24,6 +25,7 @@ from gaussmix.fitting.search_result import SearchResult
 from gaussmix.fitting.split_merge import propose_moves, propose_refills, propose_swaps
 from gaussmix.fitting.starts import draw_starts, start_from_labels
 from gaussmix.fitting.stopping import ParameterDistance, RemainingGain, Stop, StoppingRule
+from gaussmix.fitting.wide_starts import draw_wide_starts, is_same_start
 
 ALL_ROWS = 20_000
 """Maximum number of rows that are searched directly; for more rows, a sample is searched."""
@@ -38,6 +40,7 @@ _PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that
 _SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _STACKED_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
+_ENOUGH = 5  # times the rows that the parameters of a component need
 _AGREED = 3  # starts with the same optimum, after which a better one is very rare
 
 
@@ -115,7 +118,7 @@ class Multistart:
         The rows of the engine.
     update : MaximumLikelihood
         The M-step of all runs.
-    target_root : (d, d) array
+    target_root : (d, d) or (d,) array
         Root of the reference covariance for collapsed components.
     settings : SearchSettings
         Settings of all runs.
@@ -161,6 +164,22 @@ class Multistart:
             finished.append(self.go_on(run, _LAST))
         return _ranked(finished)
 
+    def race_in_order(self, starts: Iterable[Mixture], *, must_be_sound: bool) -> list[Run]:
+        """Run one start after the other for a few iterations until some agree, and the best two to convergence.
+
+        Starts from the same partition run once. Starts need to agree on a sound fit if ``must_be_sound``.
+        """
+        runs: list[Run] = []
+        tried: list[tuple[Mixture, Run]] = []
+        for start in self._in_time(starts):
+            same = [run for other, run in tried if is_same_start(start, other)]
+            tried.append((start, same[0] if same else self.run(start, _SHORT, rule=self.near)))
+            runs = _ranked([run for _, run in tried])
+            if runs[0].n_starts >= _AGREED and not (must_be_sound and runs[0].soundness.n_unsound):
+                break
+        first = self.go_on(runs[0], _LAST)
+        return _ranked([first, *(self.go_on(run, _LAST, to_beat=first) for run in runs[1:_FINISHERS])])
+
     def refill(self, best: Run, rng: np.random.Generator) -> Run:
         """Try new starts if the best run has components without rows; return the best run."""
         lost = find_lost(best.fit.mixture, best.fit.moments.counts)
@@ -177,8 +196,11 @@ class Multistart:
         agreed = best.n_starts >= _AGREED and not best.soundness.n_unsound
         if agreed or time.perf_counter() > self.settings.deadline:
             return best
+
         k = best.fit.mixture.n_components
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
+        if self.engine.n_features > MOST_FEATURES:  # moves take long, and hardly any row is near a random one
+            return self._improve(best, self._moves, _SHORT, 1) if k > 2 else best
         if k > 2:
             best = self._improve(best, self._moves, _SHORT, max(_FAILURES, more))
 
@@ -206,6 +228,8 @@ class Multistart:
         """Continue a converged run for a few passes, until the parameters no longer depend on the start."""
         if run.fit.stop is not Stop.AT_OPTIMUM or not self.settings.accelerate:
             return run
+        if self.engine.n_features > MOST_FEATURES and run.soundness.n_unsound:
+            return run  # the variances of a collapsed component shrink for a long time
         polished = self.go_on(run, _POLISHING, rule=ParameterDistance())
         if polished.fit.stop in (Stop.LIMIT, Stop.ROUNDING):
             remaining = run.fit.history[-1].gain
@@ -314,7 +338,7 @@ def find_optimum(
     n_components : int
         Number of components.
     update_for : callable
-        Function that returns the M-step for a `Sample` and the lower root (d, d) of the covariance within clusters.
+        Function that returns the M-step for a `Sample` and the lower root of the covariance within clusters.
     settings : SearchSettings
         Settings of all runs.
     seed : int
@@ -335,7 +359,9 @@ def find_optimum(
     streams = (
         np.random.Generator(np.random.Philox(key=np.array([seed, at], dtype=np.uint64))) for at in itertools.count()
     )
+    is_wide = engine.n_features > MOST_FEATURES
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    rows_each, needed = data.rows.total / n_components, rows_needed(structure.letters, engine.n_features)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     search_engine = engine if all_rows else NativeEngine.of(data.rows)
@@ -349,11 +375,15 @@ def find_optimum(
             one = start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
             runs = [search.run(one, settings.max_iter)]
         else:
-            runs = search.race(draw_starts(data, structure, n_components, settings.n_starts, streams))
+            draw = draw_wide_starts if is_wide else draw_starts
+            starts = draw(data, structure, n_components, settings.n_starts, streams)
+            runs = search.race_in_order(starts, must_be_sound=rows_each >= needed) if is_wide else search.race(starts)
         best = runs[0]
         if n_components > 1:
             rng = next(streams)
-            best = search.refine(search.refill(best, rng), rng)
+            best = search.refill(best, rng)
+            if not is_wide or rows_each >= _ENOUGH * needed:  # moves in wide tables of fewer rows fit noise
+                best = search.refine(best, rng)
         found = best
         if all_rows:
             best = search.polish(search.go_on(best, settings.max_iter, rule=settings.rule))

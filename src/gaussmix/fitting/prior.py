@@ -29,8 +29,8 @@ class Prior:
     ----------
     strength : float
         Number of pseudo-rows of each covariance, or of the one tied covariance.
-    root : (d, d) array
-        Lower triangular R with ``S = R R'``, in the units of the data.
+    root : (d, d) or (d,) array
+        Lower triangular R with ``S = R R'``, in the units of the data, or its diagonal if it has no other entries.
     mean_strength : float
         Number of pseudo-rows at ``center`` in each component.
     center : (d,) array
@@ -53,8 +53,8 @@ class Prior:
         ----------
         strength : float
             Half the number of pseudo-rows.
-        root : (d, d) array
-            Lower root of the covariance of the pseudo-rows.
+        root : (d, d) or (d,) array
+            Lower root of the covariance of the pseudo-rows, or its diagonal.
 
         Returns
         -------
@@ -75,7 +75,7 @@ class Prior:
         ----------
         form : {"full", "tied", "diagonal", "spherical"}
             Form of the covariances.
-        root : (d, d) array
+        root : (d, d) or (d,) array
             Lower root of the covariance of the data, restricted to the form.
         center : (d,) array
             Mean of the data.

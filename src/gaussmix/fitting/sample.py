@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
@@ -17,6 +17,8 @@ LLOYD_ITERATIONS = 10
 """Iterations of k-means; EM refines the result."""
 
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
+_MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
+_ROWS_AT_A_TIME = 1024
 _OF_ALL_ROWS = 1e-4  # share of the standard deviations of all rows that is added to those within clusters
 
 
@@ -30,9 +32,9 @@ class Sample:
         Rows whose weights have mean one.
     center : (d,) array
         Weighted mean of the rows.
-    root : (d, d) array
-        Lower root of their covariance, restricted to the form: diagonal for the diagonal form, a multiple of the
-        identity for the spherical form.
+    root : (d, d) or (d,) array
+        Lower root of their covariance, restricted to the form: its diagonal (d,) for the diagonal form and the
+        spherical form, for which all numbers are equal.
     whitened : (n, d) array
         Rows about the center, in units of the root.
     """
@@ -50,12 +52,33 @@ class Sample:
 
     @cached_property
     def whitened(self) -> FloatArray:
-        return (self.rows.values - self.center) @ inverse_transposed(self.root[None])[0]
+        return whiten_by(self.rows.values - self.center, self.root)
 
     @cached_property
     def engine(self) -> NativeEngine:
         """The engine of the whitened rows."""
         return NativeEngine.of(self.rows.with_values(self.whitened))
+
+    @property
+    def standardized(self) -> FloatArray:
+        """The rows about the center (n, d), in units of the standard deviation of each column; computed each time."""
+        centered = self.rows.with_values(self.rows.values - self.center)
+        return centered.values / _root_about(centered, "diagonal")
+
+    def columns_by_kurtosis(self, n_columns: int) -> FloatArray:
+        """Return the standardized columns (n, n_columns) of least kurtosis, in ascending order."""
+        standard = self.standardized
+        weights, kurtosis = self.rows.explicit_weights, np.zeros(self.rows.n_features)
+        for start in range(0, len(standard), _ROWS_AT_A_TIME):
+            part = slice(start, start + _ROWS_AT_A_TIME)
+            kurtosis += weights[part] @ (standard[part] ** 2) ** 2
+        return np.asarray(standard[:, np.argsort(kurtosis, kind="stable")[:n_columns]])
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there are so many columns that fourth moments of all pairs tell nothing or cost too much."""
+        n, d = self.rows.shape
+        return d > _MOST_AXES or n < _LEAST_ROWS_PER_AXIS * d
 
     @cached_property
     def invariant(self) -> FloatArray:
@@ -63,14 +86,16 @@ class Sample:
 
         They are invariant, up to signs, under affine maps. Directions of low kurtosis separate clusters of similar
         size: Tyler, Critchley, Duembgen and Oja, Journal of the Royal Statistical Society B 71 (2009), 549-592,
-        section 5.
+        section 5. If the sample is wide, they are the standardized columns, by ascending kurtosis.
         """
+        if self.is_wide:
+            return self.columns_by_kurtosis(self.rows.n_features)
         centered = self.rows.with_values(self.rows.values - self.center)
-        whitened = centered.values @ inverse_transposed(_root_about(centered, "full")[None])[0]
+        whitened = whiten_by(centered.values, _root_about(centered, "full"))
         return whitened @ kurtosis_axes(centered.with_values(whitened))
 
     def root_within(self, n_components: int, form: Form, rng: np.random.Generator) -> FloatArray:
-        """Return the lower root (d, d) of the covariance within k-means clusters, an estimate of that of components."""
+        """Return the lower root of the covariance within k-means clusters, an estimate of that of components."""
         return self.root_within_clusters(cluster(self.whitened, self, n_components, rng), form)
 
     def root_within_clusters(self, labels: IntArray, form: Form) -> FloatArray:
@@ -78,7 +103,8 @@ class Sample:
         within = _about_means(self, labels) / math.sqrt(len(labels))
         if self.rows.weights is not None:
             within *= np.sqrt(self.rows.weights)[:, None]
-        return _regular_root(np.concatenate([within, _OF_ALL_ROWS * self.root.T]), form)
+        others = _OF_ALL_ROWS * (dense_root(self.root).T if form in ("full", "tied") else diagonal_of(self.root)[None])
+        return _regular_root(np.concatenate([within, others]), form)
 
 
 def kurtosis_axes(whitened: WeightedRows) -> FloatArray:
@@ -99,6 +125,21 @@ def cluster(coordinates: FloatArray, data: Sample, n_components: int, rng: np.ra
     return nearest(rows.values, k_means(rows, n_components, rng, max_iter=LLOYD_ITERATIONS))
 
 
+def most_compact(
+    coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator, tries: int
+) -> IntArray:
+    """Return the labels of the best of some runs of `cluster`, by the sum of squares within clusters."""
+    runs = [cluster(coordinates, data, n_components, rng) for _ in range(tries)]
+    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
+
+
+def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
+    counts = np.bincount(labels, weights)
+    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
+    between = sums**2 / np.where(counts > 0, counts, 1.0)
+    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
+
+
 def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
     """Return a regular lower root of the covariance of centered rows, restricted to the form."""
     scaled = centered.values
@@ -108,8 +149,12 @@ def _root_about(centered: WeightedRows, form: Form) -> FloatArray:
 
 
 def _regular_root(rows: FloatArray, form: Form) -> FloatArray:
-    """Return a regular lower root of ``rows' rows``, restricted to the form."""
+    """Return a regular lower root of ``rows' rows``, restricted to the form: (d, d), or its diagonal (d,)."""
     deviations = np.sqrt((rows**2).sum(axis=0))
+    if form == "spherical":
+        deviations = np.full_like(deviations, math.sqrt((deviations**2).mean()))
+    if form in ("diagonal", "spherical"):
+        return np.where(deviations > 0, deviations, 1.0)
     root = structure_of(form).root_of_rows(rows)
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, 1.0)
     root[np.diag_indices_from(root)] = np.maximum(root.diagonal(), least)

@@ -121,8 +121,8 @@ def regularized_update(
         Total weight of the rows.
     sample : Sample
         All rows or some of them.
-    root_within : (d, d) array
-        Lower root of the covariance within clusters.
+    root_within : (d, d) or (d,) array
+        Lower root of the covariance within clusters, or its diagonal.
 
     Returns
     -------

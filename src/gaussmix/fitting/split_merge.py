@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gaussmix.core.covariance.deviations import whiten_by
 from gaussmix.core.covariance.triangular import inverse_transposed, lower_root
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
@@ -23,6 +24,7 @@ from gaussmix.fitting.starts import start_from_labels, start_from_responsibiliti
 
 _SPLIT_ITERATIONS = 2, 3  # of each start, then of the better one
 _LEAST_SHARE = 1e-3  # responsibility below which a row is ignored when a component is split
+_POWER_ITERATIONS = 10
 _MERGES = 3  # components to split, and pairs to merge for each of them; k / 4 if that is more
 
 
@@ -182,7 +184,7 @@ def _split(
     """Return the gain in nats of splitting a component, and the responsibilities of the first half.
 
     The split starts from the two sides of the mean along the direction of greatest variance, in units of all rows, or
-    along that of least kurtosis, whichever is better.
+    along that of least kurtosis, whichever is better; with many columns, from the former.
     """
     held = shares > _LEAST_SHARE
     if np.count_nonzero(held) < 4:
@@ -194,14 +196,7 @@ def _split(
     engine = NativeEngine.of(rows)
     nobody = np.zeros(rows.n_rows, dtype=np.int64)
     one = fit_em(engine, update, start_from_labels(own, nobody, structure, 1), None, max_iter=1)
-    root = lower_root(one.mixture.covariance.dense())[0]
-    centered = rows.values - one.mixture.means[0]
-    own_units, units = inverse_transposed(np.stack([root, data.root]))
-    widest = units @ np.linalg.svd(units.T @ root)[0][:, 0]
-    whitened = centered @ own_units
-    sides = [side_of_mean(centered, widest)]
-    if rows.n_features > 1:
-        sides.append(side_of_mean(whitened, kurtosis_axes(rows.with_values(whitened))[:, 0]))
+    sides = _sides(own, one.mixture)
     starts = [start_from_labels(own, side.astype(np.int64), structure, 2) for side in sides]
     short = [fit_em(engine, update, start, None, max_iter=_SPLIT_ITERATIONS[0]) for start in starts]
     best = max(short, key=lambda fit: fit.objective)
@@ -209,3 +204,31 @@ def _split(
     first = np.zeros(len(shares))
     first[held] = best.mixture.responsibilities(rows.values)[:, 0]
     return best.objective - one.objective, first
+
+
+def _sides(data: Sample, one: Mixture) -> list[BoolArray]:
+    """Return on which side of the mean of one component its rows lie, along the directions of `_split`."""
+    if data.is_wide:
+        whitened = data.whitened - whiten_by(one.means[:1] - data.center, data.root)
+        return [side_of_mean(whitened, _widest(whitened, data.rows.explicit_weights))]
+    centered = data.rows.values - one.means[0]
+    if data.root.ndim == 1:
+        root = np.sqrt(one.covariance.variances()[0])
+        sides = [centered[:, (root / data.root).argmax()] > 0]
+    else:
+        root = lower_root(one.covariance.dense())[0]
+        units = inverse_transposed(data.root[None])[0]
+        sides = [side_of_mean(centered, units @ np.linalg.svd(units.T @ root)[0][:, 0])]
+    if data.rows.n_features > 1:
+        whitened = whiten_by(centered, root)
+        sides.append(side_of_mean(whitened, kurtosis_axes(data.rows.with_values(whitened))[:, 0]))
+    return sides
+
+
+def _widest(centered: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return an approximate direction (d,) of greatest variance, by power iterations from the row farthest out."""
+    direction = centered[(weights * (centered**2).sum(axis=1)).argmax()]
+    for _ in range(_POWER_ITERATIONS):
+        direction = (weights * (centered @ direction)) @ centered
+        direction = direction / (np.linalg.norm(direction) or 1.0)
+    return np.asarray(direction)

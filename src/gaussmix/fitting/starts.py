@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
-from gaussmix.core.covariance.triangular import inverse_transposed
+from gaussmix.core.covariance.deviations import color_by, whiten_by
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.agglomeration import merge_cells
 from gaussmix.fitting.kmeans import nearest
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
-from gaussmix.fitting.sample import Sample, cluster, means_of_clusters
+from gaussmix.fitting.sample import Sample, cluster, means_of_clusters, most_compact
 
 _PSEUDO_ROWS = 1.0  # of each covariance of a start
 _MANY_FEATURES, _TRIES = 5, 3
@@ -90,31 +90,16 @@ def draw_starts(
         yield start_from_labels(data, labels, structure, n_components)
     if data.rows.n_features >= _MANY_FEATURES and n_starts >= len(_KINDS):
         for coordinates in _in_own_units(data):
-            labels = _most_compact(coordinates, data, n_components, next(streams))
+            labels = most_compact(coordinates, data, n_components, next(streams), _TRIES)
             yield start_from_labels(data, labels, structure, n_components)
 
 
 def _in_own_units(data: Sample) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the rows about the center, the standardized rows, and the standardized column of least kurtosis."""
-    centered = data.rows.values - data.center
-    deviations = np.sqrt(np.average(centered**2, axis=0, weights=data.rows.weights))
-    standard = centered / np.where(deviations > 0, deviations, 1.0)
+    centered, standard = data.rows.values - data.center, data.standardized
     kurtosis = np.average(standard**4, axis=0, weights=data.rows.weights)
-    least = int(np.where(deviations > 0, kurtosis, np.inf).argmin())
+    least = int(np.where(kurtosis > 0, kurtosis, np.inf).argmin())  # zero for constant columns
     return centered, standard, standard[:, least : least + 1]
-
-
-def _most_compact(coordinates: FloatArray, data: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
-    """Return the labels of the best of some runs of k-means, by the sum of squares within clusters."""
-    runs = [cluster(coordinates, data, n_components, rng) for _ in range(_TRIES)]
-    return min(runs, key=lambda labels: _squares_within(coordinates, labels, data.rows.weights))
-
-
-def _squares_within(coordinates: FloatArray, labels: IntArray, weights: FloatArray | None) -> float:
-    counts = np.bincount(labels, weights)
-    sums = np.stack([np.bincount(labels, column if weights is None else column * weights) for column in coordinates.T])
-    between = sums**2 / np.where(counts > 0, counts, 1.0)
-    return -float(between.sum())  # the sum of squares within is that of all rows minus that between
 
 
 _KINDS = ("least kurtosis", "all", "merged", "discriminants", "low kurtosis", "random", "high kurtosis", "within")
@@ -153,7 +138,8 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
     are applied in the units of the data.
     """
     k, d = log_shares.shape[1], data.rows.n_features
-    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * np.eye(d), 0.0, np.zeros(d))
+    unit = np.ones(d) if data.root.ndim == 1 else np.eye(d)
+    prior = Prior(_PSEUDO_ROWS, math.sqrt(_PSEUDO_ROWS) * k ** (-1 / d) * unit, 0.0, np.zeros(d))
     free = structure.free if issubclass(structure, AbstractConstrained) else structure
     alike = Mixture(np.full(k, 1 / k), np.zeros((k, d)), free.identity(k, d))
     moments = data.engine.accumulate(alike.whitened(), log_shares)
@@ -164,15 +150,19 @@ def _start_from(data: Sample, log_shares: FloatArray, structure: type[AbstractCo
         covariance = covariance.nearest(moments.counts + _PSEUDO_ROWS, roots)
     else:
         covariance = structure(roots, k, d)
-    return Mixture(mixture.weights, data.center + mixture.means @ data.root.T, covariance)
+    return Mixture(mixture.weights, data.center + color_by(mixture.means, data.root), covariance)
 
 
 def _discriminants(data: Sample, labels: IntArray, n_axes: int) -> FloatArray:
     """Return the coordinates (n, n_axes) of the rows along Fisher's linear discriminants (Bishop 2006, section 4.1.6).
 
-    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters.
+    These are the axes along which the means of the clusters differ most, in units of the covariance within clusters, or
+    of its diagonal if the sample is wide. If all axes are wanted, they are not turned.
     """
-    units = inverse_transposed(data.root_within_clusters(labels, "full")[None])[0]
-    means = (means_of_clusters(data, labels) - data.center) @ units
-    between = (means * np.bincount(labels, data.rows.weights)[:, None]).T @ means
-    return (data.rows.values - data.center) @ units @ np.linalg.eigh(between)[1][:, -n_axes:]
+    root = data.root_within_clusters(labels, "diagonal" if data.is_wide else "full")
+    whitened = whiten_by(data.rows.values - data.center, root)
+    if n_axes == data.rows.n_features:
+        return whitened
+    means = whiten_by(means_of_clusters(data, labels) - data.center, root)
+    between = np.sqrt(np.bincount(labels, data.rows.weights))[:, None] * means
+    return np.asarray(whitened @ np.linalg.svd(between, full_matrices=False)[2][:n_axes].T)

@@ -264,8 +264,8 @@ class AbstractCovariance(AbstractRoots):
 
         Parameters
         ----------
-        root : (d, d) array
-            Root of the scatter ``root root'``.
+        root : (d, d) or (d,) array
+            Root of the scatter ``root root'``. Structures of a form without correlations also take a diagonal (d,).
 
         Returns
         -------
@@ -341,8 +341,8 @@ class AbstractCovariance(AbstractRoots):
 
         Parameters
         ----------
-        root : (d, d) array
-            Root such as `root_of_rows` returns.
+        root : (d, d) or (d,) array
+            Root such as `root_of_rows` returns. Structures of a form without correlations also take its diagonal (d,).
 
         Returns
         -------
@@ -380,8 +380,9 @@ class AbstractCovariance(AbstractRoots):
         ----------
         weights : (k,) array
             Weights of the pooled covariance, the sum of ``weights[k] covariance[k]``.
-        target_root : (d, d) array, optional
-            Lower root of the reference; by default that of the pooled covariance.
+        target_root : (d, d) or (d,) array, optional
+            Lower root of the reference; by default that of the pooled covariance. Structures of a form without
+            correlations also take a diagonal (d,).
 
         Returns
         -------

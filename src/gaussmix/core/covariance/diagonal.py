@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.covariance.deviations import diagonal_of, lengths_of
 from gaussmix.core.covariance.pairs import Pairs
 from gaussmix.core.typing import FloatArray, IntArray
 
@@ -62,7 +63,7 @@ class Diagonal(AbstractCovariance):
         return rows * self.factors()
 
     def whitened_scatter(self, root: FloatArray) -> FloatArray:
-        return (root**2).sum(axis=1) * self.factors() ** 2
+        return (lengths_of(root) * self.factors()) ** 2
 
     def precision_traces(self) -> FloatArray:
         return (self.factors() ** 2).sum(axis=1)
@@ -81,7 +82,7 @@ class Diagonal(AbstractCovariance):
         return np.diag(np.sqrt((rows**2).sum(axis=0)))
 
     def rescale(self, root: FloatArray) -> Self:
-        return type(self)(root.diagonal() * self.roots, self.n_components, self.n_features)
+        return type(self)(diagonal_of(root) * self.roots, self.n_components, self.n_features)
 
     @classmethod
     def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
@@ -91,7 +92,7 @@ class Diagonal(AbstractCovariance):
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
         variances = self.variances()
-        target = weights @ variances if target_root is None else (target_root**2).sum(axis=1)
+        target = weights @ variances if target_root is None else lengths_of(target_root) ** 2
         return np.sort(variances / target, axis=1), 1 / np.sqrt(target)
 
     def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:

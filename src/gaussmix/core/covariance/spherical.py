@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.covariance.base import AbstractCovariance
+from gaussmix.core.covariance.deviations import diagonal_of, lengths_of
 from gaussmix.core.covariance.pairs import Pairs
 from gaussmix.core.typing import FloatArray, IntArray
 
@@ -83,7 +84,7 @@ class Spherical(AbstractCovariance):
         return np.sqrt((deviations**2).mean()) * np.eye(len(deviations))
 
     def rescale(self, root: FloatArray) -> Self:
-        return type(self)(root[0, 0] * self.roots, self.n_components, self.n_features)
+        return type(self)(diagonal_of(root)[0] * self.roots, self.n_components, self.n_features)
 
     @classmethod
     def _roots_of(cls, covariance: AbstractCovariance) -> FloatArray:
@@ -93,7 +94,7 @@ class Spherical(AbstractCovariance):
         self, weights: FloatArray, target_root: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
         variances = self.variances()
-        target = weights @ variances if target_root is None else (target_root**2).sum(axis=1)
+        target = weights @ variances if target_root is None else lengths_of(target_root) ** 2
         target = np.full(self.n_features, target.mean())
         return np.sort(variances / target, axis=1), 1 / np.sqrt(target)
 

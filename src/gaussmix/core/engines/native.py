@@ -12,6 +12,7 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.engines.base import AbstractEngine
 from gaussmix.core.moments import Moments
+from gaussmix.core.processors import processor_share
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, Random, Rows, Want
@@ -35,6 +36,8 @@ _MOST_APART = 1e3  # standard deviations: means farther from the center would co
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_native.after_fork)
 atexit.register(_native.before_exit)
+if share := processor_share():
+    _native.limit_processors(share)
 
 
 def _use_instruction_set_of_environment() -> None:

@@ -1,0 +1,27 @@
+// What the forms of the pass have in common: every form is one class, of which each function is compiled once.
+#pragma once
+
+#include "kernels/softmax.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+// The work on the rows of a block, one tile after the other. The calls are virtual: a tile is long enough for them.
+class FormKernel {
+ public:
+  // Takes up to tile.size rows; load_weights and add_log_prior do the rest.
+  virtual void load(const Rows& rows, std::size_t first, int count) = 0;
+  // Sets the scores of the tile.
+  virtual void score() = 0;
+  // Adds the sums of the tile, whose scores are normalized.
+  virtual void add(const Partial& partial) = 0;
+  // Adds what was kept until the end of the block.
+  virtual void finish(const Partial&) {}
+
+  Tile tile;
+
+ protected:
+  FormKernel(int size, int n_components, Arena& arena) : tile(size, n_components, arena) {}
+  ~FormKernel() = default;
+};
+
+}  // namespace gaussmix::GAUSSMIX_ISA
