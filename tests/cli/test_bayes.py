@@ -60,5 +60,7 @@ def test_errors_are_one_sentence(table, tmp_path):
     assert "has no column 'nowhere'" in fails("bayes", table, "--columns", "nowhere")
     for option in ("-o", "--posterior"):
         assert "is an input; write the output to another file" in fails("bayes", table, option, table)
+    same = ["-o", tmp_path / "m.json", "--posterior", tmp_path / "m.json"]
+    assert "cannot be both the model (-o) and the posterior (--posterior)" in fails("bayes", table, *same)
     (tmp_path / "one.csv").write_text("a,b\n1,2\n")
     assert "has 1 row; a fit needs at least 2" in fails("bayes", tmp_path / "one.csv")

@@ -22,6 +22,7 @@ PAGES = {
     "what-a-mixture-is": 1,
     "guide": 2,
     "choosing": 2,
+    "bayes": 9,
     "criteria": 1,
     "merging": 1,
     "uncertainty": 1,

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture as TheirBayesianGaussianMixture
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture
+from gaussmix import BayesianGaussianMixture, DegenerateDataWarning, GaussianMixture
 
 STRUCTURES = ("full", "tied", "diag", "spherical")
 KINDS = ("dirichlet_process", "dirichlet_distribution")
@@ -71,6 +71,7 @@ def drawn_starts(estimator: Any) -> dict[str, str]:
     expected_failed_checks=drawn_starts,
     xfail_strict=True,
 )
+@pytest.mark.filterwarnings("ignore::gaussmix.DegenerateDataWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API.*")
 def test_estimator_checks_pass(estimator, check):
@@ -241,10 +242,36 @@ def test_weights_are_repetitions(structure, flowers):
 
 def test_constant_and_equal_columns_do_not_end_the_fit(flowers):
     rows = np.column_stack([flowers, np.full(len(flowers), 3.0), flowers[:, 0]])
+    redundant = {"full": (4, 5), "tied": (4, 5), "diag": (4,), "spherical": ()}
     for structure in STRUCTURES:
-        model = BayesianGaussianMixture(n_components=3, covariance_type=structure, random_state=0).fit(rows)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = BayesianGaussianMixture(n_components=3, covariance_type=structure, random_state=0).fit(rows)
+        assert [warning.message.columns for warning in caught] == [
+            columns for columns in [redundant[structure]] if columns
+        ]
         assert np.isfinite(model.lower_bound_)
         assert np.isfinite(model.score_samples(rows)).all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (lambda x: [x[:, 0], x[:, 1], np.ones(len(x))], "x2 is constant"),
+        (lambda x: [x[:, 0], x[:, 1], x[:, 0] + 2 * x[:, 1]], "x2 is a linear function of x0 and x1"),
+        (lambda x: [x[:, 0], x[:, 0], x[:, 1]], "x1 repeats x0"),
+    ],
+)
+def test_a_singular_default_prior_is_said_and_one_of_the_user_is_used(flowers, columns, said):
+    rows = np.column_stack(columns(flowers))
+    with pytest.warns(DegenerateDataWarning, match=said):
+        BayesianGaussianMixture(n_components=2, random_state=0).fit(rows)
+    BayesianGaussianMixture(n_components=2, covariance_prior=np.eye(3), random_state=0).fit(rows)
+
+
+def test_fewer_rows_than_columns_are_said(flowers):
+    with pytest.warns(DegenerateDataWarning, match="X has 4 columns and 3 rows"):
+        BayesianGaussianMixture(random_state=0).fit(flowers[[0, 60, 120]])
 
 
 def test_many_rows_are_searched_in_a_sample():

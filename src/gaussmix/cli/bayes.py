@@ -67,6 +67,8 @@ def bayes(
     """Fit a Bayesian mixture to a table: the number of components follows from the rows."""
     check_output(output, table)
     check_output(posterior, table)
+    if output is not None and posterior is not None and output.absolute() == posterior.absolute():
+        raise ValueError(f"{output} cannot be both the model (-o) and the posterior (--posterior)")
     rows = read_rows(table, columns, weights, header_given(header, no_header))
     if rows.n_rows < 2:
         raise ValueError(f"{table} has {counted(rows.n_rows, 'row')}; a fit needs at least 2")

@@ -82,7 +82,8 @@ def document_in(path: str | PathLike[str], kind: str = FORMAT) -> dict[str, Any]
     except ValueError as error:
         raise ModelFileError(f"it is not JSON ({error})") from error
     if not isinstance(document, dict) or document.get("format") != kind:
-        raise ModelFileError(f'it does not say "format": "{kind}"')
+        said = f', but "{document["format"]}"' if isinstance(document, dict) and "format" in document else ""
+        raise ModelFileError(f'it does not say "format": "{kind}"{said}')
     if document.get("version") != VERSION:
         raise ModelFileError(f"its version is {document.get('version')!r}, this gaussmix reads version {VERSION}")
     return document

@@ -22,6 +22,7 @@ from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.posterior import inspect_posterior
 from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_settings
+from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
 from gaussmix.estimators.parameter_checks import require_enough_rows
 from gaussmix.estimators.rollback import restored_on_failure
@@ -248,6 +249,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         -----
         ConvergenceWarning
             If ``max_iter`` or ``time_budget`` ended the fit.
+        DegenerateDataWarning
+            If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
@@ -298,6 +301,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             )
             said = result.reason if result.fit.stop.is_cut_short else remedy + result.reason
             warn(ConvergenceWarning(said), stacklevel=3)
+        if self.covariance_prior is None and ridge == 0:
+            warn_of_singular_prior(rows, self.covariance_type)
         return rows
 
     def _previous_result(self, n_features: int) -> PosteriorFit | None:
