@@ -9,11 +9,11 @@ from gaussmix import BayesianGaussianMixture
 from gaussmix.core.covariance import COVARIANCES
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.posterior.merge_gains import entropy_losses, merge_gains
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import Membership, mixture_from_membership
-from gaussmix.fitting.merge_gains import entropy_losses, merge_gains
 from gaussmix.fitting.prior_of_rows import PriorSettings
 from gaussmix.fitting.variational import VariationalUpdate
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import COVARIANCES, AbstractCovariance
+from gaussmix.core.forms import FORMS
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.typing import FloatArray
 from gaussmix.estimators.parameter_checks import (
@@ -90,7 +91,7 @@ def _root_of(covariance: Any, structure: type[AbstractCovariance], n_features: i
     """Return the root (d, d) of a covariance prior in scikit-learn's shape."""
     values = as_numbers(covariance, "covariance_prior")
     shape = structure.root_shape(1, n_features)
-    require_shape(values, shape if structure.form == "tied" else shape[1:], f"{structure.name} covariance_prior")
+    require_shape(values, shape if FORMS[structure.form].is_shared else shape[1:], f"{structure.name} covariance_prior")
     try:
         one = structure.from_covariances(values.reshape(shape), 1, n_features)
     except ValueError as error:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import Posterior
 from gaussmix.core.typing import FloatArray
@@ -62,7 +63,7 @@ class FittedPosteriorMixin(FittedMixtureMixin):
     def degrees_of_freedom_(self) -> FloatArray | float:
         """Degrees of freedom of the precision matrices."""
         degrees = self.posterior_.components.degrees
-        if self.posterior_.covariance.form == "tied":
+        if FORMS[self.posterior_.covariance.form].is_shared:
             return float(degrees[0] / self.posterior_.prior.matrices_per_scatter)
         return degrees
 

@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.covariance.triangular import lower_root
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.posterior import MixturePrior
 from gaussmix.core.posterior.weights import WeightKind
 from gaussmix.core.rows import WeightedRows
@@ -117,16 +118,18 @@ def _center_and_root(
     shift = moments.shifts[0] / moments.counts[0]
     covariance = moments.scatter[0] / moments.counts[0] - np.outer(shift, shift)
     covariance *= total / max(total - 1, 0.5 * total)
-    if structure.form == "diagonal":
-        covariance = np.diag(covariance.diagonal())
-    elif structure.form == "spherical":
+    form = FORMS[structure.form]
+    is_pooled = form.features_per_variance(d) > 1
+    if is_pooled:
         covariance = np.eye(d) * (covariance.diagonal() * scale**2).mean()
         scale = np.ones(d)
+    elif form.is_diagonal:
+        covariance = np.diag(covariance.diagonal())
     root = scale[:, None] * lower_root(covariance[None])[0]
     deviations = np.sqrt((root**2).sum(axis=1))
     constant = _BELOW_RIDGE * math.sqrt(ridge) if ridge > 0 else 1.0
     least = np.where(deviations > 0, _LEAST_SPREAD * deviations, constant)
-    if structure.form == "spherical":
+    if is_pooled:
         least = np.full(d, least.max())
     root[np.diag_indices(d)] = np.maximum(root.diagonal(), least)
     return mean, root

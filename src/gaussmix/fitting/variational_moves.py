@@ -7,9 +7,9 @@ import numpy as np
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.posterior.merge_gains import entropy_losses, merge_gains
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.em import fit_em
-from gaussmix.fitting.merge_gains import entropy_losses, merge_gains
 from gaussmix.fitting.sample import Sample, cluster, kurtosis_axes
 from gaussmix.fitting.split_merge import side_of_mean
 from gaussmix.fitting.starts import start_from_labels, start_from_responsibilities
