@@ -8,9 +8,9 @@ import sys
 
 import sklearn
 from sklearn.mixture import BayesianGaussianMixture as TheirBayesianGaussianMixture
-from sklearn_suite import Difference, Exchange, print_table, run_suite
 
 from gaussmix import BayesianGaussianMixture
+from helpers.sklearn_suite import Difference, Exchange, print_table, run_suite
 
 
 class WithTheirDefaults(BayesianGaussianMixture):
