@@ -290,8 +290,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
                                   ridge,
                                   max_iter,
                                   nats,
-                                  accelerate,
-                                  0.0};
+                                  accelerate};
   const gaussmix::Results results{sized(weights, m * k, "weights"),
                                   sized(means, m * k * d, "means"),
                                   sized(roots, m * k * d * d, "roots"),

@@ -24,9 +24,6 @@ using namespace nb::literals;
 
 namespace {
 
-// Of the nats at which a run ends: the gain that a rotation or a change of volumes in an M-step may miss.
-constexpr double kNeglected = 1e-3;
-
 using gaussmix::CellTask;
 using gaussmix::Form;
 using gaussmix::Optimum;
@@ -213,8 +210,7 @@ class Search {
             request.ridge,
             max_iter,
             nats,
-            true,
-            kNeglected * nats};
+            true};
   }
   gaussmix::SoundnessReference reference_of(const Request& request) const {
     return {request.root.data(), rounding_.data(), total_};

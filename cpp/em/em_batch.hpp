@@ -25,7 +25,6 @@ struct Problem {
   int max_iter;                  // greatest number of passes of a run
   double nats;                   // a run ends when two successive passes estimate a smaller distance to the optimum
   bool accelerate;
-  double neglected;  // gain in nats that the constraint of a structure may miss, for each pair of axes
 };
 
 // The final parameters of each run, and the results of the last pass at them.

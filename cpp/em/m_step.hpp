@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "em/constants.hpp"
@@ -26,12 +25,15 @@ class MStep : private Dimensions {
   MStep(const Problem& m, const Dimensions& dimensions)
       : Dimensions(dimensions),
         m_(m),
-        weight_(m.row_weights ? std::accumulate(m.row_weights, m.row_weights + m.n_rows, 0.0)
-                              : static_cast<double>(m.n_rows)),
-        structure_(m.model, k_, d_, tolerance(), kSweeps),
+        structure_(m.model, k_, d_, has_common_axes(m.model) ? kAngle : kInner, kSweeps),
         rows_of_(k_),
         variances_(k_ * each()),
-        room_(3 * static_cast<std::size_t>(d_) * d_ + d_) {}
+        room_(3 * static_cast<std::size_t>(d_) * d_ + d_),
+        weight_(static_cast<double>(m.n_rows)) {
+    if (!m.row_weights) return;
+    weight_ = 0.0;
+    for (std::size_t n = 0; n < m.n_rows; ++n) weight_ += m.row_weights[n];
+  }
 
   // Discards the state of the previous run.
   void forget() { structure_.forget(); }
@@ -246,12 +248,6 @@ class MStep : private Dimensions {
  private:
   static constexpr double kLogTwoPi = 1.8378770664093454836;
 
-  // Of the structure. An angle or relative change e in all rows costs about weight e^2 / 2 nats.
-  double tolerance() const {
-    const double least = has_common_axes(m_.model) ? kAngle : kInner;
-    return std::max(least, std::sqrt(2 * m_.neglected / weight_));
-  }
-
   // Sets roots, factors, determinants and offsets. False if a covariance is singular to rounding.
   bool factor(Parameters& to) {
     for (int c = 0; c < n_roots(); ++c) {
@@ -302,11 +298,11 @@ class MStep : private Dimensions {
   }
 
   const Problem& m_;
-  double weight_;  // of all rows
   Structure structure_;
   std::vector<double> rows_of_;    // (k,) counts and pseudo-rows
   std::vector<double> variances_;  // (k, ...) variances or covariances
   std::vector<double> room_;       // three matrices and a row
+  double weight_;                  // of all rows
 };
 
 }  // namespace gaussmix

@@ -53,8 +53,8 @@ struct Search::Sized {
     scatter.assign(is_start ? search.root_square_.data() : t.prior_scatter,
                    (is_start ? search.root_square_.data() : t.prior_scatter) + d * d);
     for (double& value : scatter) value *= scale;
-    problem = {part.rows,     part.row_weights,         part.n_rows, d,   k,     t.model, scatter.data(),
-               rows / shares, is_start ? 0.0 : t.ridge, 0,           0.0, false, 0.0};
+    problem = {part.rows,     part.row_weights,         part.n_rows, d,   k,    t.model, scatter.data(),
+               rows / shares, is_start ? 0.0 : t.ridge, 0,           0.0, false};
   }
   Sized(const Sized&) = delete;
   Sized& operator=(const Sized&) = delete;
