@@ -164,7 +164,7 @@ def beside_a_flag(n, distance, share, seed):
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
-@pytest.mark.parametrize(("n", "distance", "share"), [(600, 3, 0.3), (600, 4, 0.3), (900, 4, 0.5), (600, 5, 0.2)])
+@pytest.mark.parametrize(("n", "distance", "share"), [(600, 4, 0.3), (1200, 4, 0.3), (900, 4, 0.5), (600, 5, 0.2)])
 def test_a_flag_takes_no_component_and_a_warning_says_so(n, distance, share, covariance_type):
     rows, labels = beside_a_flag(n, distance, share, seed=n + distance)
     best = GaussianMixture(3, covariance_type=covariance_type, init_params=labels).fit(rows)
