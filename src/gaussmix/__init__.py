@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import GaussianMixture, GaussianMixtureIC
+    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -38,6 +38,7 @@ __version__ = version("gaussmix")
 load = Mixture.load
 
 __all__ = [
+    "BayesianGaussianMixture",
     "DegenerateComponentWarning",
     "DegenerateDataWarning",
     "DoubtfulModelWarning",
@@ -65,6 +66,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",

@@ -49,7 +49,8 @@ def test_another_reader_needs_only_the_documented_numbers(document, mixture):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "something"}, "does not say"),
+        ({"format": "something"}, 'does not say "format": "gaussmix mixture", but "something"'),
+        ({"format": "gaussmix posterior"}, 'does not say "format": "gaussmix mixture", but "gaussmix posterior"'),
         ({"version": 2}, "version is 2, this gaussmix reads version 1"),
         ({"covariance_type": "round"}, "covariance_type must be one of"),
         ({"covariance_type": ["full"]}, "covariance_type must be one of"),

@@ -22,6 +22,7 @@ PAGES = {
     "what-a-mixture-is": 1,
     "guide": 2,
     "choosing": 2,
+    "bayes": 9,
     "criteria": 1,
     "merging": 1,
     "uncertainty": 1,
@@ -31,7 +32,7 @@ PAGES = {
     "troubleshooting": 0,
     "images": 0,
     "speed": 0,
-    "from-scikit-learn": 2,
+    "from-scikit-learn": 3,
     "from-mclust": 3,
 }
 """Page -> how many texts it shows that its examples print."""

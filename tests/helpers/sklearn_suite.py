@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 import sklearn
-from sklearn.mixture import BayesianGaussianMixture
+from sklearn.base import BaseEstimator
 from sklearn.mixture import GaussianMixture as TheirGaussianMixture
 
 from gaussmix import GaussianMixture
@@ -56,8 +56,6 @@ class WithTheirDefaults(GaussianMixture):
 
 
 WithTheirDefaults.__name__ = GaussianMixture.__name__  # error messages say it
-
-MODULES = ("sklearn.mixture.tests.test_gaussian_mixture", "sklearn.mixture.tests.test_mixture")
 
 _ONLY_PRIVATE = "Tests private functions of scikit-learn and never constructs a GaussianMixture."
 _ARRAY_API = "Tests scikit-learn's array API dispatch, an experimental setting that we do not offer."
@@ -131,11 +129,12 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)  # by case, not by function
     collected: set[str] = field(default_factory=set)
     different: dict[str, Difference] = field(default_factory=lambda: DIFFERENT)
+    not_applicable: dict[str, str] = field(default_factory=lambda: NOT_APPLICABLE)
 
     def problems(self) -> list[str]:
         """Return one sentence for each problem."""
         found = [f"{name} failed." for name in sorted(self.failed.keys() - self.different.keys())]
-        gone = sorted((NOT_APPLICABLE.keys() | self.different.keys()) - self.collected)
+        gone = sorted((self.not_applicable.keys() | self.different.keys()) - self.collected)
         found += [f"{name} is in the tables but scikit-learn {sklearn.__version__} has no such test." for name in gone]
         for name in sorted(self.different.keys() & self.collected):
             if name not in self.failed:
@@ -150,9 +149,13 @@ class Outcome:
 class Exchange:
     """Pytest plugin that replaces their class by ours and records the results."""
 
-    def __init__(self, ours: type[GaussianMixture], different: dict[str, Difference]) -> None:
+    theirs: type[BaseEstimator] = TheirGaussianMixture
+    modules = ("sklearn.mixture.tests.test_gaussian_mixture", "sklearn.mixture.tests.test_mixture")
+    not_applicable = NOT_APPLICABLE
+
+    def __init__(self, ours: type[BaseEstimator], different: dict[str, Difference]) -> None:
         self.ours = ours
-        self.outcome = Outcome(different=different)
+        self.outcome = Outcome(different=different, not_applicable=self.not_applicable)
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         kept, left_out = [], []
@@ -163,7 +166,7 @@ class Exchange:
                 continue
             name = item.originalname
             self.outcome.collected.add(name)
-            (left_out if name in NOT_APPLICABLE else kept).append(item)
+            (left_out if name in self.not_applicable else kept).append(item)
             self._exchange(item)
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -180,33 +183,33 @@ class Exchange:
             if name not in self.outcome.failed:
                 self.outcome.passed.add(name)
 
-    @staticmethod
-    def _is_theirs_alone(item: pytest.Function) -> bool:
+    def _is_theirs_alone(self, item: pytest.Function) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        return isinstance(parameters.get("estimator"), BayesianGaussianMixture)
+        estimator = parameters.get("estimator")
+        return isinstance(estimator, BaseEstimator) and type(estimator).__name__ != self.theirs.__name__
 
     def _exchange(self, item: pytest.Function) -> None:
-        assert item.module.GaussianMixture in (TheirGaussianMixture, GaussianMixture, WithTheirDefaults)
-        item.module.GaussianMixture = self.ours
+        name = self.theirs.__name__
+        assert getattr(item.module, name).__name__ == name
+        setattr(item.module, name, self.ours)
         if hasattr(item, "callspec"):
-            for name, value in item.callspec.params.items():
-                if isinstance(value, TheirGaussianMixture | GaussianMixture):
+            for parameter, value in item.callspec.params.items():
+                if isinstance(value, BaseEstimator):
                     params = value.get_params()
-                    if self.ours is GaussianMixture:  # defaults are ours
+                    if "WithTheirDefaults" not in self.ours.__qualname__:  # defaults are ours
                         defaults = type(value)().get_params()
                         params = {key: given for key, given in params.items() if given is not defaults[key]}
-                    item.callspec.params[name] = self.ours(**params)
+                    item.callspec.params[parameter] = self.ours(**params)
 
 
-def run_suite(ours: type[GaussianMixture], different: dict[str, Difference]) -> Outcome:
+def run_suite(exchange: Exchange) -> Outcome:
     """Run the tests of the installed scikit-learn in this process, with its default seed, in float64, without output.
 
     Our results are float64 for all rows; scikit-learn's own default also omits its float32 cases.
     """
     os.environ["SKLEARN_RUN_FLOAT32_TESTS"] = "0"
     package = Path(sklearn.__file__).parent
-    exchange = Exchange(ours, different)
-    arguments = [*_files(MODULES), "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={package}"]
+    arguments = [*_files(exchange.modules), "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={package}"]
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         status = pytest.main(arguments, plugins=[exchange])
@@ -229,8 +232,8 @@ def print_table(outcome: Outcome) -> None:
     print(f"\npassed: {len(outcome.passed)} tests ({outcome.cases} cases)")
     for name in sorted(outcome.passed):
         print(f"  {name}")
-    print(f"\nnot applicable: {len(NOT_APPLICABLE)} tests")
-    for name, reason in NOT_APPLICABLE.items():
+    print(f"\nnot applicable: {len(outcome.not_applicable)} tests")
+    for name, reason in outcome.not_applicable.items():
         print(f"  {name}: {reason}")
     print(f"\ndifferent on purpose: {len(outcome.different)} tests")
     for name, difference in outcome.different.items():
@@ -252,7 +255,7 @@ def main() -> int:
         ("with scikit-learn's defaults", WithTheirDefaults, DIFFERENT),
     ):
         print(f"\n{said}")
-        outcome = run_suite(ours, different)
+        outcome = run_suite(Exchange(ours, different))
         print_table(outcome)
         problems += outcome.problems()
     for problem in problems:

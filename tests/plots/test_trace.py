@@ -8,7 +8,7 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from sklearn.exceptions import NotFittedError
 
-from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture, trace_em
+from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC, Mixture, trace_em
 from gaussmix.datasets import load_old_faithful
 from gaussmix.plots import TraceDisplay
 
@@ -145,5 +145,6 @@ def test_what_has_no_path_is_refused(trace):
         TraceDisplay.from_estimator(GaussianMixture(2))
     with pytest.raises(TypeError, match="model must be a fitted estimator; got Mixture: use trace_em"):
         TraceDisplay.from_estimator(trace.mixtures[0])
-    with pytest.raises(TypeError, match="BayesianGaussianMixture keeps no log-likelihoods"):
-        TraceDisplay.from_estimator(sklearn.mixture.BayesianGaussianMixture(n_components=2, random_state=0).fit(ROWS))
+    for bayesian in (sklearn.mixture.BayesianGaussianMixture, BayesianGaussianMixture):
+        with pytest.raises(TypeError, match="BayesianGaussianMixture keeps no log-likelihoods"):
+            TraceDisplay.from_estimator(bayesian(n_components=2, random_state=0).fit(ROWS))

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec
+from typing import ParamSpec
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -17,9 +17,6 @@ from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.text import printable
 from gaussmix.fitting.em import Progress
-
-if TYPE_CHECKING:
-    from gaussmix.estimators import GaussianMixture
 
 P = ParamSpec("P")
 
@@ -73,7 +70,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> KeyboardInterrupt | None:
+def run_fit(estimator: object, fit: Callable[[], object]) -> KeyboardInterrupt | None:
     """Run a fit; on Ctrl-C the command continues if the estimator has a model.
 
     Returns
@@ -92,7 +89,10 @@ def run_fit(estimator: "GaussianMixture", fit: Callable[[], object]) -> Keyboard
 
 @contextmanager
 def fit_progress(
-    console: Console, after: float = PROGRESS_AFTER, n_starts: int | None = None
+    console: Console,
+    after: float = PROGRESS_AFTER,
+    n_starts: int | None = None,
+    objective: str = "mean log-likelihood",
 ) -> Iterator[Callable[[Progress], None]]:
     """Yield a callback for an estimator that shows progress when the fit has lasted ``after`` seconds.
 
@@ -101,8 +101,7 @@ def fit_progress(
     of = "" if n_starts is None else f" of {n_starts}"
     with progress_bar("Fitting", after=after, console=console) as update:
         yield lambda progress: update(
-            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: "
-            f"mean log-likelihood {progress.log_likelihood:.6g}"
+            f"Start {progress.start + 1}{of}, iteration {progress.n_iter}: {objective} {progress.log_likelihood:.6g}"
         )
 
 

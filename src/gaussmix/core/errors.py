@@ -33,6 +33,8 @@ class FlatLikelihoodWarning(DegenerateComponentWarning):
 class DegenerateDataWarning(UserWarning):
     """Columns are constant, depend on others or are too small; the fit left them out, but the model includes them.
 
+    A Bayesian mixture is fitted with them, and its prior has a least variance in their directions.
+
     Attributes
     ----------
     columns : tuple of int

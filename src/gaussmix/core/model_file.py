@@ -65,12 +65,14 @@ def read_model(path: str | PathLike[str]) -> StoredMixture:
     """
     try:
         with np.errstate(all="ignore"):  # what overflows or underflows is found by its result
-            return _model_of(_document_in(Path(path)))
+            return _model_of(document_in(path))
     except ModelFileError as error:
         raise ModelFileError(f"{path} is not a gaussmix model: {error}") from error
 
 
-def _document_in(path: Path) -> dict[str, Any]:
+def document_in(path: str | PathLike[str], kind: str = FORMAT) -> dict[str, Any]:
+    """Return the content of a JSON file of a kind, whose names and numbers are not yet checked."""
+    path = Path(path)
     try:
         document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
@@ -79,8 +81,9 @@ def _document_in(path: Path) -> dict[str, Any]:
         raise ModelFileError("it is nested too deeply") from error
     except ValueError as error:
         raise ModelFileError(f"it is not JSON ({error})") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ModelFileError(f'it does not say "format": "{FORMAT}"')
+    if not isinstance(document, dict) or document.get("format") != kind:
+        said = f', but "{document["format"]}"' if isinstance(document, dict) and "format" in document else ""
+        raise ModelFileError(f'it does not say "format": "{kind}"{said}')
     if document.get("version") != VERSION:
         raise ModelFileError(f"its version is {document.get('version')!r}, this gaussmix reads version {VERSION}")
     return document
@@ -91,29 +94,41 @@ def _refuse_constant(name: str) -> float:
 
 
 def _model_of(document: dict[str, Any]) -> StoredMixture:
-    covariance_type = document.get("covariance_type")
-    try:
-        structure = covariance_class(covariance_type)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise ModelFileError(str(error)) from error
-    n_components, n_features = (_size(document, name) for name in ("n_components", "n_features"))
-    shape = structure.root_shape(n_components, n_features)
-    weights = _numbers(document, "weights", (n_components,))
+    structure, n_components, n_features = sizes_of(document)
+    weights = numbers_of(document, "weights", (n_components,))
     if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
         raise ModelFileError("its weights are not nonnegative numbers with sum one")
-    means = _numbers(document, "means", (n_components, n_features))
+    means, covariance = components_of(document, structure, n_components, n_features)
+    return StoredMixture(weights, means, covariance, names_of(document, n_features))
+
+
+def sizes_of(document: dict[str, Any]) -> tuple[type[AbstractCovariance], int, int]:
+    """Return the structure and the numbers of components and features of a document."""
+    try:
+        structure = covariance_class(document.get("covariance_type"))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ModelFileError(str(error)) from error
+    return structure, _size(document, "n_components"), _size(document, "n_features")
+
+
+def components_of(
+    document: dict[str, Any], structure: type[AbstractCovariance], n_components: int, n_features: int
+) -> tuple[FloatArray, AbstractCovariance]:
+    """Return the means and covariances of a document, after checks."""
+    shape = structure.root_shape(n_components, n_features)
+    means = numbers_of(document, "means", (n_components, n_features))
     _refuse("means", means, np.abs(means) >= LARGEST, f"squares of numbers from {LARGEST:g} on overflow")
-    covariance = structure(_numbers(document, "roots", shape), n_components, n_features)
+    covariance = structure(numbers_of(document, "roots", shape), n_components, n_features)
     if structure.form in ("full", "tied") and np.triu(covariance.roots, 1).any():
         raise ModelFileError("its roots are not lower triangular")
     _require_usable(covariance)
     if isinstance(covariance, AbstractConstrained) and not covariance.is_kept():
         raise ModelFileError(f"its covariances do not obey the constraint of {covariance.name}")
-    stated = _numbers(document, "covariances", shape)
+    stated = numbers_of(document, "covariances", shape)
     scale = np.abs(covariance.covariances).max()
     if not np.allclose(stated, covariance.covariances, rtol=1e-9, atol=1e-12 * scale):
         raise ModelFileError("its covariances do not agree with its roots")
-    return StoredMixture(weights, means, covariance, _names(document, n_features))
+    return means, covariance
 
 
 def _require_usable(covariance: AbstractCovariance) -> None:
@@ -145,7 +160,8 @@ def _size(document: dict[str, Any], name: str) -> int:
     return value
 
 
-def _numbers(document: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:
+def numbers_of(document: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:
+    """Return an array of a document, after checks of its shape and its numbers."""
     values = document.get(name)
     _require_shape(values, name, shape, shape)
     try:
@@ -168,7 +184,8 @@ def _require_shape(values: Any, name: str, shape: tuple[int, ...], whole: tuple[
             _require_shape(value, name, shape[1:], whole)
 
 
-def _names(document: dict[str, Any], n_features: int) -> tuple[str, ...] | None:
+def names_of(document: dict[str, Any], n_features: int) -> tuple[str, ...] | None:
+    """Return the names of the columns of a document, after checks."""
     names = document.get("feature_names")
     if names is None:
         return None

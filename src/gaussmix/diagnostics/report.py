@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
+from gaussmix.diagnostics.posterior_text import posterior_entries
 from gaussmix.diagnostics.tables import describe_columns
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Report:
             entries += _row_entries(self.facts["rows"])
         if "fit" in self.facts:
             entries += _fit_entries(self.facts["fit"])
+        if "posterior" in self.facts:
+            entries += posterior_entries(self.facts["posterior"])
         if "components" in self.facts:
             entries += _component_entries(self.facts)
         if not any(entry.flagged for entry in entries):

@@ -1,6 +1,7 @@
 """Estimators with scikit-learn's interface."""
 
+from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 
-__all__ = ["GaussianMixture", "GaussianMixtureIC"]
+__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC"]

@@ -103,6 +103,27 @@ def _warn_of_repeated_value(result: FitResult, higher: HigherOptimum) -> None:
     warn(DegenerateDataWarning(columns, (), note=note), stacklevel=5)
 
 
+def warn_of_singular_prior(rows: WeightedRows, covariance_type: str) -> None:
+    """Warn about columns in which the covariance of the rows, the default of a prior, is singular.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows of a fit.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Form of the covariances.
+    """
+    columns = ColumnReduction.of(rows, covariance_type)
+    if columns is None:
+        return
+    note = (
+        f"Redundant columns: {join_clauses(columns.describe(rows.names), 5)}. The covariance of the rows is singular; "
+        "the prior has a least variance there, and lower_bound_ depends on it. Remove these columns from X, or pass a "
+        "covariance_prior."
+    )
+    warn(DegenerateDataWarning(columns.dropped, (), rows.shape, note), stacklevel=4)
+
+
 def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, mixture: Mixture) -> None:
     """Warn about a column that follows from others in most rows; the warning points to the call of ``fit``.
 

@@ -14,6 +14,7 @@ from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
+from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.selection.criteria import CRITERIA
 
 
@@ -37,7 +38,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
             Numbers of components, from 0, in the order of the rows. It is an array also for a table, and with any
             ``set_output``, as in scikit-learn.
         """
-        return assign_rows(self._engine(X), self.mixture_.whitened(), "labels")
+        return assign_rows(self._engine(X), self._whitened(), "labels")
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability of each component for each row.
@@ -53,7 +54,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
             Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
             nearest component.
         """
-        return assign_rows(self._engine(X), self.mixture_.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self._whitened(), "responsibilities")
 
     def transform(self, X: Any) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
@@ -83,7 +84,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         (n,) array
             In nats.
         """
-        return self._engine(X).score_rows(self.mixture_.whitened(), "log_density")
+        return self._engine(X).score_rows(self._whitened(), "log_density")
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.
@@ -102,7 +103,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         float
             Log-likelihood in nats per row; higher is better.
         """
-        return self._moments(X, sample_weight).mean_log_likelihood
+        return self._engine(X, sample_weight).accumulate(self._whitened()).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the Bayesian information criterion (`gaussmix.selection.criteria.bic`).
@@ -244,6 +245,10 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
     def _criterion(self, name: str, X: Any, sample_weight: Any) -> float:
         moments, p = self._moments(X, sample_weight), self.mixture_.n_parameters
         return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
+
+    def _whitened(self) -> WhitenedMixture:
+        """Return what scores rows: the fitted mixture, or in variational Bayes its posterior."""
+        return self.mixture_.whitened()
 
     def _moments(self, X: Any, sample_weight: Any) -> Moments:
         return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())

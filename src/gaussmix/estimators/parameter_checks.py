@@ -81,6 +81,12 @@ def check_gaussian_mixture(estimator: Any) -> None:
     """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
     covariance_class(estimator.covariance_type)
     require_integer("n_components", estimator.n_components, 1)
+    require_runs(estimator)
+    require_reg_covar(estimator.reg_covar)
+
+
+def require_runs(estimator: Any) -> None:
+    """Raise a ValueError if a parameter of an estimator about its runs is invalid."""
     require_verbose(estimator.verbose)
     require_flag("warm_start", estimator.warm_start)
     require_integer("verbose_interval", estimator.verbose_interval, 1)
@@ -90,7 +96,6 @@ def check_gaussian_mixture(estimator: Any) -> None:
         require_integer("n_init", estimator.n_init, 1)
     if estimator.tol != "auto":
         require_nonnegative("tol", estimator.tol)
-    require_reg_covar(estimator.reg_covar)
     require_time_budget(estimator.time_budget)
     if estimator.acceleration not in ("auto", "none"):
         raise ValueError(f'acceleration must be "auto" or "none"; got {estimator.acceleration!r}')
@@ -146,12 +151,12 @@ def with_given_parameters(
         weights = check_weights(as_numbers(weights, "weights_init"), n_components)
     if means is not None:
         means = as_numbers(means, "means_init")
-        _require_shape(means, shape, "means")
+        require_shape(means, shape, "means")
         if not np.isfinite(means).all():
             raise ValueError("means_init must be finite")
     if precisions is not None:
         precisions = as_numbers(precisions, "precisions_init")
-        _require_shape(precisions, structure.root_shape(*shape), f"{structure.name} precision")
+        require_shape(precisions, structure.root_shape(*shape), f"{structure.name} precision")
         covariance = structure.from_precisions(precisions, n_components, n_features)
     if drawn is None:
         return Mixture(weights, means, covariance)
@@ -162,6 +167,7 @@ def with_given_parameters(
     )
 
 
-def _require_shape(values: FloatArray, shape: tuple[int, ...], name: str) -> None:
+def require_shape(values: FloatArray, shape: tuple[int, ...], name: str) -> None:
+    """Raise a ValueError that names a parameter unless it has a shape."""
     if values.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {values.shape}")

@@ -20,10 +20,13 @@ class VerbosePrinter:
         known in the first iteration of a continued run, and where rows are passed in single precision.
     interval : int
         Number of iterations between printed ones.
+    objective : str
+        Name of the number that is printed.
     """
 
     level: int
     interval: int
+    objective: str = "mean log-likelihood"
     _starts: int = 0
     _last: Progress | None = None
 
@@ -46,7 +49,7 @@ class VerbosePrinter:
         if progress.n_iter and progress.n_iter % self.interval == 0:
             is_shown = self.level > 1 and 0 < progress.gain < math.inf
             gain = f"\t gain {progress.gain:.5g}" if is_shown else ""
-            print(f"  Iteration {progress.n_iter}\t mean log-likelihood {progress.log_likelihood:.8g}{gain}")
+            print(f"  Iteration {progress.n_iter}\t {self.objective} {progress.log_likelihood:.8g}{gain}")
 
     def print_end(self, fit: Fit) -> None:
         """Print whether a run from a given start has converged.

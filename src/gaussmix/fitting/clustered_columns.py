@@ -35,7 +35,7 @@ def find_clustered(columns: FloatArray) -> BoolArray:
     n_distinct = 1 + np.count_nonzero(np.diff(some, axis=0), axis=0)
     depth = np.zeros(d)
     for n_bins in _BINS:
-        places = (some - low) * (n_bins / np.where(high > low, high - low, 1.0))
+        places = n_bins * ((some - low) / np.where(high > low, high - low, 1.0))
         bins = np.where((places >= 0) & (places < n_bins), places, n_bins).astype(np.int64)
         cells = (bins + (n_bins + 1) * np.arange(d)).reshape(-1)
         counts = np.bincount(cells, minlength=(n_bins + 1) * d).reshape(d, n_bins + 1)[:, :-1]

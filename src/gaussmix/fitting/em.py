@@ -352,7 +352,7 @@ class _Passes:
     n: int = 0
 
     def evaluate(self, mixture: Mixture, step: Step | None) -> _Point:
-        moments = self.engine.accumulate(mixture.whitened(), rough=self.rough)
+        moments = self.update.accumulate(self.engine, mixture, rough=self.rough)
         if not math.isfinite(moments.log_likelihood):
             raise FloatingPointError(
                 "A row is so far from every component that its density is zero in double precision: remove outliers "

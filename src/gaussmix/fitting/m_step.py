@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance, structure_of
+from gaussmix.core.engines import AbstractEngine
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -65,6 +66,10 @@ class AbstractUpdate(ABC):
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters for sums that no pass gave: what is known of the mixture is its means and its units."""
         return self.maximize(mixture, moments)
+
+    def accumulate(self, engine: AbstractEngine, mixture: Mixture, *, rough: bool) -> Moments:
+        """Return the moments of a pass, whose log-likelihood plus ``log_prior`` is the objective."""
+        return engine.accumulate(mixture.whitened(), rough=rough)
 
     @property
     def never_falls(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from gaussmix.core.covariance import AbstractConstrained, AbstractCovariance
 from gaussmix.core.covariance.deviations import color_by, whiten_by
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray, Random
 from gaussmix.fitting.agglomeration import merge_cells
@@ -93,9 +94,8 @@ def draw_starts(
     """
     partitions = _Partitions(data, structure.form, n_components)
     for number in numbers:
-        stream: Random = next(streams)
         kind = _kind(number, data.rows.n_features)
-        labels = partitions.draw(kind, first if number == 0 and first is not None else stream)
+        labels = partitions.draw(kind, next(streams), first if number == 0 else None)
         yield start_from_labels(data, labels, structure, n_components)
 
 
@@ -117,21 +117,21 @@ class _Partitions:
     merged: IntArray | None = field(default=None, init=False)
     high: IntArray | None = field(default=None, init=False)
 
-    def draw(self, kind: str, rng: Random) -> IntArray:
-        """Return the labels (n,) of a start."""
+    def draw(self, kind: str, rng: np.random.Generator, first: Random | None = None) -> IntArray:
+        """Return the labels (n,) of a start; ``first`` replaces the stream of k-means in own units."""
         data, k = self.data, self.n_components
         few = max(1, min(k - 1, data.rows.n_features))
         match kind:
             case "own units":
                 own = data.rows.with_values(_in_power_of_two(data.rows.values - data.center))
-                return nearest(own.values, k_means(own, k, rng, max_iter=_MOST_ITERATIONS))
+                return nearest(own.values, k_means(own, k, first or rng, max_iter=_MOST_ITERATIONS))
             case "merged":
                 self.merged = merge_cells(data.rows.with_values(data.whitened), self.form, k, rng)
                 return self.merged
             case "clustered columns":
                 return most_compact(self._clustered, data, k, rng, _TRIES)
             case "whitened":  # for spherical covariances, these are the units of the data
-                same = self.form == "spherical"
+                same = FORMS[self.form].features_per_variance(data.rows.n_features) > 1
                 return cluster(data.invariant[:, :few] if same else data.whitened, data, k, rng)
             case "discriminants":
                 merged = self.draw("merged", rng) if self.merged is None else self.merged
@@ -154,7 +154,8 @@ class _Partitions:
         columns = self.data.standardized
         clustered = find_clustered(columns)
         if not clustered.any():
-            clustered[np.average(columns**4, axis=0, weights=self.data.rows.weights).argmin()] = True
+            kurtosis = np.average(columns**4, axis=0, weights=self.data.rows.weights)
+            clustered[np.where(kurtosis > 0, kurtosis, np.inf).argmin()] = True  # zero for constant columns
         return columns[:, clustered]
 
 

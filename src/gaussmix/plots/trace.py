@@ -113,7 +113,7 @@ class TraceDisplay:
         check_is_fitted(model)
         fitted = getattr(model, "best_estimator_", model)
         history = getattr(fitted, "history_", None)
-        if history is None:
+        if history is None or "log_likelihood" not in history:
             if not hasattr(fitted, "lower_bounds_") or hasattr(fitted, "weight_concentration_prior_"):
                 raise TypeError(f"{type(model).__name__} keeps no log-likelihoods of its iterations")
             return cls(log_likelihood=fitted.lower_bounds_).plot(ax, **shown)

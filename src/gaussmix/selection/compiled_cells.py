@@ -12,6 +12,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance.deviations import dense_root
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
@@ -82,7 +83,7 @@ class CompiledPoint:
         self.compiled.read(*arrays)
         order = np.argsort(-arrays[0], kind="stable")
         weights, means, roots, counts, shifts, scatter = arrays
-        if self.spec.structure.form != "tied":
+        if not FORMS[self.spec.structure.form].is_shared:
             roots, scatter = roots[order], scatter[order]
         return weights[order], means[order], roots, counts[order], shifts[order], scatter
 

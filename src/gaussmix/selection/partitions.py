@@ -7,6 +7,7 @@ import numpy as np
 
 import gaussmix.core._native as _native
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.degeneracy import Soundness, examine, rounding_variances
@@ -81,11 +82,12 @@ class SearchData:
             if n > _MOST_CELLS:
                 cells = self._k_means(rows, max(_CELLS, 3 * max(self._sizes)), 1, _MOVES_OF_CELLS)[0]
             for name, form in _MERGED_BY.items():
-                if form == "full" and d > _MOST_FREE:
+                is_free = not FORMS[form].is_shared
+                if is_free and d > _MOST_FREE:
                     continue
                 labels = np.empty((len(sizes), n), dtype=np.int64)
                 pseudo = max(self._sizes) ** (-2 / d)
-                _native.merge_tree_labels(rows, self.rows.weights, form == "full", pseudo, cells[None], sizes, labels)
+                _native.merge_tree_labels(rows, self.rows.weights, is_free, pseudo, cells[None], sizes, labels)
                 trees[f"{name}, {units} units"] = dict(zip(sizes.tolist(), labels, strict=True))
         return trees
 

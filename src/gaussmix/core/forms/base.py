@@ -25,10 +25,13 @@ class AbstractForm(ABC):
         Name of the form.
     is_diagonal : bool
         Whether covariances are diagonal.
+    is_shared : bool
+        Whether all components have one covariance.
     """
 
     name: ClassVar[Form]
     is_diagonal: ClassVar[bool]
+    is_shared: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ class TiedForm(AbstractForm):
 
     name = "tied"
     is_diagonal = False
+    is_shared = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)
