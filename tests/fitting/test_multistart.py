@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -118,6 +119,20 @@ def test_the_best_optimum_known_is_found_from_any_seed(name):
         np.testing.assert_allclose(gm.means_, fits[0].means_, rtol=0, atol=1e-8 * rows.std())
         np.testing.assert_allclose(gm.covariances_, fits[0].covariances_, rtol=0, atol=1e-8 * rows.var())
         assert gm.start_log_likelihoods_[0] == gm.start_log_likelihoods_.max()
+
+
+@pytest.mark.parametrize(("table", "seed"), [(1, 6), (1, 1), (0, 0), (2, 2)])
+def test_no_fit_of_heavy_tails_is_below_that_of_scikit_learn(table, seed):
+    from sklearn.mixture import GaussianMixture as Theirs
+
+    rng = np.random.default_rng([zlib.crc32(b"t columns beside"), table])
+    centers = 9 * rng.uniform(-1, 1, size=(3, 2))
+    rows = np.c_[np.repeat(centers, 500, axis=0) + rng.normal(size=(1500, 2)), 5 * rng.standard_t(3, size=(1500, 4))]
+    peer = Theirs(3, random_state=seed).fit(rows)
+    start = {"weights_init": peer.weights_, "means_init": peer.means_, "precisions_init": peer.precisions_}
+    reached = GaussianMixture(3, **start, acceleration="none").fit(rows)
+    found = GaussianMixture(3, random_state=seed).fit(rows)
+    assert len(rows) * found.score(rows) >= len(rows) * reached.score(rows) - 1e-3
 
 
 def in_one_column(n, d, k, distance, seed=0):

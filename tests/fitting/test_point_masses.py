@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from gaussmix import DegenerateComponentWarning, GaussianMixture
+from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, GaussianMixture
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -152,3 +152,40 @@ def test_a_higher_optimum_on_equal_rows_that_is_passed_over_is_said(n_equal, n, 
         assert passed_over["excess"] == pytest.approx(len(rows) * (other.score(rows) - found.score(rows)), rel=0.1)
         assert {"x0": value} in [component["values"] for component in passed_over["components"]]
     assert found.start_log_likelihoods_[0] <= len(rows) * found.score(rows) + 1e-2
+
+
+def beside_a_flag(n, distance, share, seed):
+    """Three clusters in a row, with a third column that is 1 in a share of the rows and 0 in the others."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    rows = rng.normal(size=(n, 2))
+    rows[:, 0] += distance * labels
+    return np.c_[rows, rng.random(n) < share], labels
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@pytest.mark.parametrize(("n", "distance", "share"), [(600, 4, 0.3), (1200, 4, 0.3), (900, 4, 0.5), (600, 5, 0.2)])
+def test_a_flag_takes_no_component_and_a_warning_says_so(n, distance, share, covariance_type):
+    rows, labels = beside_a_flag(n, distance, share, seed=n + distance)
+    best = GaussianMixture(3, covariance_type=covariance_type, init_params=labels).fit(rows)
+    for seed in range(2):
+        with pytest.warns(DegenerateDataWarning, match=r"rows have x2 = [01].* higher, but was passed over") as caught:
+            gm = GaussianMixture(3, covariance_type=covariance_type, random_state=seed).fit(rows)
+        assert gm.score(rows) >= best.score(rows) - 1e-5
+        assert gm.weights_.min() > 0.25
+        passed_over = gm.report().facts["fit"]["passed_over"]
+        assert f"{passed_over['excess']:.3g} nats higher" in str(caught[-1].message)
+
+
+@pytest.mark.parametrize(("distance", "share"), [(4, 0.15), (4, 0.3), (6, 0.2)])
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_values_cut_at_the_top_leave_the_clusters(distance, share, covariance_type):
+    rng = np.random.default_rng(distance)
+    labels = np.arange(600) % 2
+    rows = rng.normal(size=(600, 2))
+    rows[:, 0] += distance * labels
+    rows[:, 0] = np.minimum(rows[:, 0], np.quantile(rows[:, 0], 1 - share))
+    best = GaussianMixture(2, covariance_type=covariance_type, init_params=labels).fit(rows)
+    for seed in range(2):
+        gm = GaussianMixture(2, covariance_type=covariance_type, random_state=seed).fit(rows)
+        assert gm.score(rows) >= best.score(rows) - 1e-5

@@ -16,7 +16,7 @@ from gaussmix.core.moments import Moments
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
-from gaussmix.fitting.degeneracy import Soundness, examine, find_lost
+from gaussmix.fitting.degeneracy import Soundness, examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
 from gaussmix.fitting.m_step import MaximumLikelihood, Step
 from gaussmix.fitting.sample import Sample
@@ -29,16 +29,18 @@ Start = Mixture | FloatArray
 
 SHORT, LONGER, LAST = 4, 10, 500
 """Iterations in the three rounds of a race, the last at most."""
-_PLAIN = 30  # iterations of plain EM from the first start
+_PLAIN, _MORE_PLAIN, _SLOW = 30, 3, 1e-3  # iterations of plain EM; as many more, until scikit-learn would stop
 POLISHING = 50
 """Maximum number of iterations after convergence."""
 _FIRST = 4  # starts after which a race ends if they agree
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
-_PROPOSALS, _FAILURES = 4, 2  # moves per round, and rounds without success that end the moves
-_SWAP_SHORT, _SWAP_FAILURES = 6, 2  # iterations of plain EM after a swap, and rounds without success
+_PROPOSALS = 4  # moves per round
+_FAILURES, _FEWER_FAILURES = 4, 2  # rounds without success that end the moves, and the swaps
+_SWAP_SHORT = 6  # iterations of plain EM after a swap
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
-_STACKED_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
+_FEW_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
+_MANY = 5  # times the rows that the parameters of a component need
 _AGREED = 3  # starts with the same optimum, after which a better one is very rare
 
 
@@ -231,9 +233,12 @@ class Multistart:
     def _carry(self, run: Run, others: list[Run]) -> list[Run]:
         """Run a start to convergence if no other run has its objective; it does not count as a sign of agreement.
 
-        The first iterations are those of plain EM, because accelerated ones could lead to another optimum.
+        The iterations that scikit-learn makes are those of plain EM: accelerated ones could lead to another optimum.
         """
         (plain,) = self.longer_runs([run], _PLAIN)
+        for _ in range(_MORE_PLAIN):
+            if abs(plain.fit.change) >= _SLOW:
+                (plain,) = self.longer_runs([plain], _PLAIN)
         if any(abs(plain.objective - other.objective) <= _SAME for other in others):
             return []
         return [replace(self.go_on(plain, LAST), n_starts=0)]
@@ -266,17 +271,23 @@ class Multistart:
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        If several starts reached the same sound optimum, no move is tried (benchmarks/optima.py).
+        Small tables have more rounds, and one even if starts agree (benchmarks/optima.py). Where components have few
+        rows per parameter, moves fit noise: there are two rounds, and none if two starts agree.
         """
-        if best.has_agreement or time.perf_counter() > self.settings.deadline:
+        k, d = best.mixture.n_components, self.engine.n_features
+        n, is_wide = self.engine.n_rows, d > MOST_FEATURES
+        has_few = n < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
+        is_quick = n * k <= _FEW_PAIRS and not is_wide and not has_few
+        agree = best.has_agreement or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
+        if time.perf_counter() > self.settings.deadline or (agree and not is_quick):
             return best
-        k = best.mixture.n_components
-        more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
-        if self.engine.n_features > MOST_FEATURES:  # moves take long, and hardly any row is near a random one
+        if is_wide:  # moves take long, and hardly any row is near a random one
             return self._improve(best, self.moves, SHORT, 1) if k > 2 else best
+        more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
+        patience = 1 if agree else max(_FAILURES if is_quick else _FEWER_FAILURES, more)
         if k > 2:
-            best = self._improve(best, self.moves, SHORT, max(_FAILURES, more))
-        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, max(_SWAP_FAILURES, more))
+            best = self._improve(best, self.moves, SHORT, patience)
+        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
@@ -313,7 +324,7 @@ class Multistart:
         """Run a few iterations of plain EM from each start; their likelihoods rank starts better than those before."""
         mixtures = [start for start in starts if isinstance(start, Mixture)]
         n_pairs = self.engine.n_rows * sum(mixture.n_components for mixture in mixtures)
-        if len(mixtures) < 2 or n_pairs > _STACKED_PAIRS or "E" in mixtures[0].covariance.letters:
+        if len(mixtures) < 2 or n_pairs > _FEW_PAIRS or "E" in mixtures[0].covariance.letters:
             runs = []
             for mixture in mixtures:
                 self.n_runs += 1
