@@ -68,7 +68,7 @@ class PairOfAxes {
   };
   Block block(int c) const {
     const double *line = turned_ + static_cast<std::size_t>(i_) * d_ * k_ + c, *other = line + (j_ - i_) * d_ * k_;
-    return {line[i_ * k_], other[j_ * k_], other[i_ * k_]};
+    return {line[i_ * k_], other[j_ * k_], line[j_ * k_]};
   }
   // The relative change of v.
   double change(int c, double cosine, double sine) const {
@@ -108,25 +108,6 @@ double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   return found;
 }
 
-// Rotates the axes i < j of k symmetric matrices (d, d, k), of which the lower triangles are kept.
-void rotate_pair(int k, int d, int i, int j, double cosine, double sine, double* turned) {
-  const auto at = [&](int a, int b) {
-    return turned + (static_cast<std::size_t>(std::max(a, b)) * d + std::min(a, b)) * k;
-  };
-  for (int p = 0; p < d; ++p) {
-    if (p != i && p != j) rotate(at(p, i), at(p, j), k, cosine, sine);
-  }
-  double *one = at(i, i), *both = at(j, i), *other = at(j, j);
-  for (int c = 0; c < k; ++c) {
-    const double p = one[c], r = other[c], off = both[c];
-    const double left = cosine * p + sine * off, right = cosine * off + sine * r;  // the line of the first axis
-    const double below = cosine * off - sine * p, last = cosine * r - sine * off;  // of the second
-    one[c] = cosine * left + sine * right;
-    both[c] = cosine * below + sine * last;
-    other[c] = cosine * last - sine * below;
-  }
-}
-
 }  // namespace
 
 bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const AxesSearch& search,
@@ -146,7 +127,6 @@ bool find_common_axes(int k, int d, const double* counts, const double* free, bo
     weights[c] = counts[c] * (one_volume ? std::exp(sum / d) : 1.0);
     for (std::size_t i = 0; i < size; ++i) turned[i * k + c] = own[i];
   }
-  transpose_square(axes, d);
   for (int sweep = 0; sweep < search.most_sweeps; ++sweep) {
     const bool look = search.look_around && sweep == 0;
     bool rotated = look;
@@ -161,16 +141,16 @@ bool find_common_axes(int k, int d, const double* counts, const double* free, bo
         rotated = true;
         pair.keep(angle);
         const double cosine = std::cos(0.5 * angle), sine = std::sin(0.5 * angle);
-        rotate_pair(k, d, i, j, cosine, sine, turned);
+        rotate(turned + i * line, turned + j * line, line, cosine, sine);
+        for (int p = 0; p < d; ++p) rotate(turned + p * line + i * k, turned + p * line + j * k, k, cosine, sine);
         for (int c = 0; c < k; ++c) {
           if (!(turned[i * line + i * k + c] > 0) || !(turned[j * line + j * k + c] > 0)) return false;
         }
-        rotate(axes + i * d, axes + j * d, d, cosine, sine);
+        for (int p = 0; p < d; ++p) rotate(axes + p * d + i, axes + p * d + j, 1, cosine, sine);
       }
     }
     if (!rotated) break;
   }
-  transpose_square(axes, d);
   for (int c = 0; c < k; ++c) {
     for (int j = 0; j < d; ++j) variances[c * d + j] = turned[j * line + j * k + c];
   }
