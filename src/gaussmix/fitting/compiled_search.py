@@ -4,7 +4,6 @@ A compiled run fails at a singular covariance or an empty component. Then `Singu
 `Multistart` repeats the search, with repairs. The callback hears of the iterations of a run when the run is over.
 """
 
-import collections
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -191,21 +190,25 @@ class CompiledSearch(Multistart):
             self.n_runs += before is None
             run = self._run_of(outcome, before[at] if before else None)
             progress = self._progress(run)
-            next(progress, None)
+            self._report(progress[:1])
             self.keep(run)
-            collections.deque(progress, maxlen=0)
+            self._report(progress[1:])
             runs.append(run)
         return runs
 
-    def _progress(self, run: CompiledRun) -> Iterator[None]:
-        """Call the callback at the start and for each iteration of a run; the run is over."""
-        if (watch := self.settings.watch) is None:
-            return
-        before, first = math.nan, run.before.n_iter if run.before else 0
-        for at, mean in enumerate(self.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()):
-            watch(Progress(max(self.n_runs - 1, 0), first + at, mean, mean - before if at else math.inf))
-            before = mean
-            yield
+    def _progress(self, run: CompiledRun) -> list[Progress]:
+        """Return the progress of a run that is over, at its start and after each iteration, if there is a callback."""
+        if self.settings.watch is None:
+            return []
+        means = self.rows.mean_log_likelihoods(run.outcome.trace[:, 0]).tolist()
+        changes = [math.inf, *np.diff(means).tolist()]
+        start, first = max(self.n_runs - 1, 0), run.before.n_iter if run.before else 0
+        return [Progress(start, first + at, *values) for at, values in enumerate(zip(means, changes, strict=True))]
+
+    def _report(self, progress: list[Progress]) -> None:
+        for one in progress:
+            assert self.settings.watch is not None
+            self.settings.watch(one)
 
     def _run_of(self, outcome: Outcome, before: Run | None) -> CompiledRun:
         rows, now = self.rows, time.perf_counter() - self.began

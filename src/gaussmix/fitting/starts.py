@@ -8,7 +8,7 @@ tell them apart; the units of the data, and columns whose values are clustered, 
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,7 +96,10 @@ def draw_starts(
     for number in numbers:
         kind = _kind(number, data.rows.n_features)
         labels = partitions.draw(kind, next(streams), first if number == 0 else None)
-        yield start_from_labels(data, labels, structure, n_components)
+        units = data
+        if kind == "own units":  # a pseudo-row of all rows would join clusters that are much closer than others
+            units = replace(data, root=data.root_within_clusters(labels, structure.form))
+        yield start_from_labels(units, labels, structure, n_components)
 
 
 def _kind(number: int, n_features: int) -> str:

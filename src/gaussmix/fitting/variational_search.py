@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from gaussmix.core.covariance import AbstractCovariance
 from gaussmix.core.engines import AbstractEngine, NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import MixturePrior
@@ -121,6 +122,15 @@ class BoundSearch:
         fits = _ranked(self.condense(self.go_on(fit, _LONGER, self.near)) for fit in self._in_time(fits))
         first = self.go_on(fits[0], _LAST, self.near)
         return _ranked([first, *(self.go_on(fit, _LAST, self._beating(first)) for fit in fits[1:_FINISHERS])])
+
+    def compare_with(self, fits: list[Fit], starts: Iterable[Mixture]) -> list[Fit]:
+        """Run more starts to the end, and return them and the last runs of a race, best first."""
+        best = fits[0]
+        more = [self.condense(self.run(start, _SHORT, None)) for start in self._in_time(starts)]
+        fits = _ranked([*fits, *(self.go_on(fit, _LAST, self._beating(best)) for fit in more)])
+        if fits[0].objective > best.objective + _SAME:
+            self.n_agreed = 1
+        return fits
 
     def condense(self, fit: Fit) -> Fit:
         """Merge pairs of components, all at once, as long as this raises the bound."""
@@ -292,6 +302,7 @@ def find_posterior(
         else:
             few = min(k, data.rows.n_rows)
             fits = search.race(draw_starts(data, structure, few, range(settings.n_starts), streams))
+            fits = search.compare_with(fits, _draw_fewer(data, structure, few, streams))
         best = search.improve(fits[0])
         if not all_rows:
             best = last.run(best.mixture, settings.max_iter, last.near)
@@ -303,6 +314,19 @@ def find_posterior(
             raise
         best, interrupted = found, True
     return _finished(last, best, fits, prune=prune, interrupted=interrupted, update_for=update_for)
+
+
+def _draw_fewer(
+    data: Sample, structure: type[AbstractCovariance], n_components: int, streams: Iterator[np.random.Generator]
+) -> Iterator[Mixture]:
+    """Yield starts of 1, 2, 4, ... components: merging many components may end with more than the rows need."""
+    size = 1
+    while size < n_components:
+        if size == 1:
+            yield start_from_labels(data, np.zeros(data.rows.n_rows, dtype=np.int64), structure, 1)
+        else:
+            yield from draw_starts(data, structure, size, range(1), streams)
+        size *= 2
 
 
 def _finished(
