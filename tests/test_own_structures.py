@@ -135,7 +135,7 @@ def test_a_copy_of_a_structure_gives_the_same(letters, monkeypatch):
     monkeypatch.setitem(STRUCTURES, "copy", copy)
     rows, _ = TABLES["blobs"]
     gm, own = fitted(rows, letters), fitted(rows, "copy")
-    np.testing.assert_allclose(own.covariances_, gm.covariances_, rtol=1e-12)
+    np.testing.assert_allclose(own.covariances_, gm.covariances_, rtol=1e-7)  # a copy is not searched in compiled code
     assert own.mixture_.n_parameters == gm.mixture_.n_parameters
     weights = np.random.default_rng(0).integers(1, 4, len(rows))
     ends = []

@@ -167,7 +167,7 @@ def test_intervals_of_one_component_are_exact():
     assert_allclose(ends.means[0, 0], expected.ppf([0.025, 0.975]))
     assert_allclose(ends.covariances[0, 1, 1], invgamma((nu - 1) / 2, scale=scale[1, 1] / 2).ppf([0.025, 0.975]))
     assert_array_equal(ends.weights, [[1, 1]])
-    for level in (0.0, 1.0, 1.5, -1):
+    for level in (0.0, 1.0, 1.5, -1, "0.95", None, True, [0.9]):
         with pytest.raises(ValueError, match="level must be between 0 and 1"):
             posterior.intervals(level)
 

@@ -131,6 +131,15 @@ def test_rows_without_weight_are_left_out():
     assert (facts["total_weight"], facts["n_without_weight"], facts["outliers"]["n"]) == (798.0, 1, 0)
 
 
+@pytest.mark.parametrize("n_weighted", [399, 200, 50, 3])
+def test_rows_without_weight_are_not_repeated_rows(n_weighted):
+    weights = (np.arange(400) < n_weighted).astype(float)
+    assert "repeated rows" not in lines_of(inspect_rows(normal(), weights))
+    twice = np.concatenate([normal()[:n_weighted]] * 2 + [normal(seed=1)])
+    said = lines_of(inspect_rows(twice, (np.arange(len(twice)) < 2 * n_weighted).astype(float)))["repeated rows"]
+    assert said == f"{n_weighted} of {2 * n_weighted} rows are distinct"
+
+
 WRONG = [
     ({"X": [1.0, 2.0]}, r"X must have the shape \(n, d\)"),
     ({"X": [[np.nan], [np.inf]]}, "X has no finite number in x0"),

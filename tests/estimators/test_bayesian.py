@@ -241,6 +241,17 @@ def test_weights_are_repetitions(structure, flowers):
     assert_allclose(weighted.covariance_prior_, repeated.covariance_prior_, rtol=1e-10)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("total", [1.0, 0.1, 1e-2, 1e-5])
+def test_rows_with_a_total_weight_below_one_leave_one_component(kind, total, flowers):
+    weights = np.full(len(flowers), total / len(flowers))
+    one = BayesianGaussianMixture().fit(flowers, sample_weight=weights)
+    many = BayesianGaussianMixture(n_components=4, weight_concentration_prior_type=kind, random_state=0)
+    many.fit(flowers, sample_weight=weights)
+    assert_allclose(many.lower_bound_, one.lower_bound_, rtol=1e-9)
+    assert_allclose(many.means_, one.means_)
+
+
 def test_constant_and_equal_columns_do_not_end_the_fit(flowers):
     rows = np.column_stack([flowers, np.full(len(flowers), 3.0), flowers[:, 0]])
     redundant = {"full": (4, 5), "tied": (4, 5), "diag": (4,), "spherical": ()}

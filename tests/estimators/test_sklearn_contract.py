@@ -109,24 +109,8 @@ def test_suite_tables_cannot_go_stale():
     ]
 
 
-def weights_and_random_starts(estimator: Any) -> dict[str, str]:
-    """With one component no start is drawn. scikit-learn's class has no sample_weight, its KMeans the same entry."""
-    if estimator.n_components == 1:
-        return {}
-    return {
-        "check_sample_weight_equivalence_on_dense_data": (
-            "The start is drawn: repeated rows in another order draw another one, as in sklearn.cluster.KMeans. "
-            "test_weights_are_repetitions_for_a_given_start checks the fit itself."
-        )
-    }
-
-
 @pytest.mark.slow
-@parametrize_with_checks(
-    [GaussianMixture(), GaussianMixture(n_components=2)],
-    expected_failed_checks=weights_and_random_starts,
-    xfail_strict=True,
-)
+@parametrize_with_checks([GaussianMixture(), GaussianMixture(n_components=2)])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateDataWarning")

@@ -320,7 +320,7 @@ def test_a_model_is_a_mixture_or_a_fit():
         standard_errors(np.zeros(3), np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("level", [0, 1, 95, -0.1, float("nan")])
+@pytest.mark.parametrize("level", [0, 1, 95, -0.1, float("nan"), "0.9", None])
 def test_levels_are_probabilities(level):
     with pytest.raises(ValueError, match="level"):
         standard_errors(*iris()).interval(level)

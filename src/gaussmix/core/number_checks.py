@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,12 @@ def _place(place: tuple[int, ...]) -> str:
     if len(place) == 1:
         return f"at row {place[0]}"
     return f"at row {place[0]}, column {place[1]}" if len(place) == 2 else f"at {place}"
+
+
+def require_level(level: Any) -> None:
+    """Raise a ValueError if the level of an interval or a test is not a number between 0 and 1."""
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
+        raise ValueError(f"level must be between 0 and 1; got {level!r}")
 
 
 def check_weights(weights: FloatArray, n_components: int) -> FloatArray:

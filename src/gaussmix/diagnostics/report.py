@@ -161,10 +161,11 @@ def _units(spreads: dict[str, Any]) -> str:
 
 
 def _repeated_rows(rows: dict[str, Any]) -> list[str]:
-    if rows["n_distinct"] >= (_DISTINCT if rows["complete"] else _ESTIMATED_DISTINCT) * rows["n_rows"]:
+    n_rows = rows["examined"] if rows["complete"] else rows["n_rows"]  # rows without weight are not examined
+    if rows["n_distinct"] >= (_DISTINCT if rows["complete"] else _ESTIMATED_DISTINCT) * n_rows:
         return []
     about = "" if rows["complete"] else "about "
-    return [f"{about}{rows['n_distinct']:,} of {rows['n_rows']:,} rows are distinct"]
+    return [f"{about}{rows['n_distinct']:,} of {n_rows:,} rows are distinct"]
 
 
 def _outliers(outliers: dict[str, Any]) -> list[str]:

@@ -104,8 +104,9 @@ def row_warnings(rows: WeightedRows) -> list[str]:
         )
     distinct = _n_distinct(rows.values, some)
     if distinct < _FEW_DISTINCT * some.rows.n_rows:
+        n_rows = some.rows.n_rows if some.complete else rows.n_rows
         found.append(
-            f"{distinct:,} of {rows.n_rows:,} rows are distinct. Components may describe repeated values, not clusters."
+            f"{distinct:,} of {n_rows:,} rows are distinct. Components may describe repeated values, not clusters."
         )
     return found
 

@@ -405,8 +405,10 @@ def _near(mixture: Mixture, component: int, least: float) -> IntArray:
     if covariance.roots.ndim != 3 or others.size == 0:
         return others
     shifts = mixture.means[others] - mixture.means[component]
-    both = ((shifts[:, None, :] @ covariance.roots[others])[:, 0] ** 2).sum(axis=1)
-    both += ((shifts @ covariance.roots[component]) ** 2).sum(axis=1)
+    exponent = -int(np.frexp(max(np.abs(shifts).max(), np.abs(covariance.roots).max()))[1])  # fourth powers overflow
+    shifts, roots = np.ldexp(shifts, exponent), np.ldexp(covariance.roots, exponent)
+    both = ((shifts[:, None, :] @ roots[others])[:, 0] ** 2).sum(axis=1)
+    both += ((shifts @ roots[component]) ** 2).sum(axis=1)
     distances = (shifts**2).sum(axis=1) ** 2 / np.maximum(both, np.finfo(np.float64).tiny)
     log_det = -2 * covariance.log_det()
     bounds = 0.5 * (0.5 * (log_det[component] - log_det[others]) - distances)

@@ -17,6 +17,7 @@ from gaussmix.fitting.kmeans import k_means_labels
 LLOYD_ITERATIONS = 10
 """Iterations of k-means; EM refines the result."""
 
+_LEAST_EXPONENT = -500
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
 _MOST_AXES, _LEAST_ROWS_PER_AXIS = 96, 2  # of fourth moments; estimates need more rows than columns
 _ROWS_AT_A_TIME = 1024
@@ -57,10 +58,13 @@ class Sample:
 
     @cached_property
     def scaled(self) -> tuple[FloatArray, int]:
-        """The rows (n, d) about the center, divided by a power of two so that none exceeds one, and its exponent."""
+        """The rows (n, d) about the center, divided by a power of two so that none exceeds one, and its exponent.
+
+        The exponent is at least -500: roots that are not zero stay finite in these units.
+        """
         centered = np.ascontiguousarray(self.rows.values - self.center, dtype=np.float64)
         spread = float(np.abs(centered).max())
-        exponent = math.frexp(spread)[1] if 0 < spread < math.inf else 0
+        exponent = max(math.frexp(spread)[1], _LEAST_EXPONENT) if 0 < spread < math.inf else 0
         return np.ldexp(centered, -exponent), exponent
 
     @cached_property

@@ -194,7 +194,8 @@ class BoundSearch:
         """Continue a run without its empty components."""
         if rule is not None and fit.stop in (Stop.AT_OPTIMUM, Stop.ROUNDING):
             return fit
-        held = self.update.total * fit.mixture.weights >= _EMPTY
+        counts = self.update.total * fit.mixture.weights
+        held = counts >= min(_EMPTY, counts.max())
         if held.all():
             return self._fit(fit.mixture, max_iter, rule, fit)
         return self.run(fit.mixture.take(np.flatnonzero(held)), max_iter, rule)

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from gaussmix.components.matching import align
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_level
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, seed_of, stream
 from gaussmix.inference.parameter_table import table_of_parameters
@@ -94,8 +95,7 @@ class Bootstrap:
         ValueError
             If ``level`` is not between 0 and 1, or ``method`` is unknown.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level must be between 0 and 1; got {level!r}")
+        require_level(level)
         tails = (0.5 * (1 - level), 0.5 * (1 + level))
         if method == "percentile":
             lower, upper = zip(*(np.quantile(values, tails, axis=0) for values in self._values()), strict=True)

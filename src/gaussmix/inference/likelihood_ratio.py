@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_level
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.estimators import GaussianMixture
@@ -250,8 +251,7 @@ def choose_n_components(
     """
     if isinstance(up_to, bool) or not isinstance(up_to, int | np.integer) or up_to < 2:
         raise ValueError(f"up_to must be a whole number, at least 2; got {up_to!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1; got {level!r}")
+    require_level(level)
     seed = seed_of(random_state)
     tests: list[LikelihoodRatioTest] = []
     for k in range(1, up_to):

@@ -13,6 +13,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.number_checks import require_level
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.core.warning_values import warn
@@ -85,8 +86,7 @@ class StandardErrors:
         upper : Parameters
             The upper end.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level must be between 0 and 1; got {level!r}")
+        require_level(level)
         reach = float(ndtri(0.5 * (1 + level)))
         covariances, diagonal = self.mixture.covariance.dense(), np.arange(self.mixture.n_features)
         variances = self.mixture.covariance.variances()

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import chi2
 
+from gaussmix.core.number_checks import require_level
 from gaussmix.core.posterior.normal_wishart import NormalWisharts
 from gaussmix.core.posterior.precisions import marginal_degrees
 from gaussmix.core.typing import FloatArray
@@ -60,8 +61,7 @@ def credible_intervals(posterior: "Posterior", level: float) -> CredibleInterval
     ValueError
         If the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    require_level(level)
     ends = np.array([0.5 * (1 - level), 0.5 * (1 + level)])
     components = posterior.components
     degrees = marginal_degrees(components.covariance.form, components.degrees, components.n_features)
