@@ -36,7 +36,7 @@ _FIRST = 4  # starts after which a race ends if they agree
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
 _PROPOSALS = 4  # moves per round
-_FAILURES, _FEWER_FAILURES = 4, 2  # rounds without success that end the moves, and the swaps
+_FAILURES, _MORE_FAILURES = 2, 4  # rounds without success that end the moves, and the swaps in small tables
 _SWAP_SHORT = 6  # iterations of plain EM after a swap
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
 _FEW_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
@@ -271,8 +271,8 @@ class Multistart:
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        Small tables have more rounds, and one even if starts agree (benchmarks/optima.py). Where components have few
-        rows per parameter, moves fit noise: there are two rounds, and none if two starts agree.
+        Small tables have more rounds of swaps, and one of moves even if starts agree (benchmarks/optima.py). Where
+        components have few rows per parameter, moves fit noise: there are none if two starts agree.
         """
         k, d = best.mixture.n_components, self.engine.n_features
         n, is_wide = self.engine.n_rows, d > MOST_FEATURES
@@ -284,10 +284,10 @@ class Multistart:
         if is_wide:  # moves take long, and hardly any row is near a random one
             return self._improve(best, self.moves, SHORT, 1) if k > 2 else best
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
-        patience = 1 if agree else max(_FAILURES if is_quick else _FEWER_FAILURES, more)
         if k > 2:
-            best = self._improve(best, self.moves, SHORT, patience)
-        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
+            best = self._improve(best, self.moves, SHORT, 1 if agree else max(_FAILURES, more))
+        patience = max(_MORE_FAILURES if is_quick else _FAILURES, more)
+        return best if agree else self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
