@@ -86,3 +86,17 @@ def test_no_fit_is_below_that_of_scikit_learn(covariance_type, shape):
         ours = GaussianMixture(k, covariance_type=covariance_type, random_state=seed).fit(rows)
         theirs = SklearnMixture(k, covariance_type=covariance_type, random_state=seed).fit(rows)
         assert ours.score(rows) * n >= theirs.score(rows) * n - 1e-3
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e5])
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_clusters_that_are_much_closer_than_others_are_told_apart(distance, covariance_type):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        centers = np.array([[0, 0], [3.5, 0], [distance, 0], [distance, 3.5]])
+        rows = centers[rng.integers(0, 4, 800)] + rng.normal(size=(800, 2))
+        ours, theirs = (
+            kind(4, covariance_type=covariance_type, random_state=seed).fit(rows).score(rows)
+            for kind in (GaussianMixture, SklearnMixture)
+        )
+        assert ours > theirs - 1e-6

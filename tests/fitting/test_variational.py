@@ -187,3 +187,19 @@ def test_state_of_the_loop_is_a_mixture_of_shares(geyser):
     posterior = update.posterior(fit.mixture)
     assert_allclose(posterior.counts.sum(), len(geyser))
     assert posterior.components.mean_precision.sum() == pytest.approx(len(geyser) + 2)
+
+
+@pytest.mark.parametrize(("covariance_type", "levels"), [("spherical", 4), ("tied", 4), ("tied", 3), ("diag", 5)])
+def test_more_components_end_no_lower_than_one(covariance_type, levels):
+    """Rows on a grid of a few values tempt many components to stay."""
+    rows = np.random.default_rng(2).integers(0, levels, (200, 3)).astype(float)
+    prior = {
+        "covariance_type": covariance_type,
+        "weight_concentration_prior_type": "dirichlet_distribution",
+        "weight_concentration_prior": 1e-3,
+    }
+    many, one = (
+        BayesianGaussianMixture(n_components=k, random_state=0, prune=False, **prior).fit(rows).lower_bound_
+        for k in (8, 1)
+    )
+    assert many > one - np.log(8) - 0.1  # which of the components has the rows is a choice among eight
