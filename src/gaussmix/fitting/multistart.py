@@ -35,11 +35,10 @@ POLISHING = 50
 _FIRST = 4  # starts after which a race ends if they agree
 _FINISHERS, _MORE_FINISHERS = 2, 4  # starts that run to convergence, and more if no result is sound
 _SAME = 1e-3  # nats: closer optima count as the same
-_PROPOSALS = 4  # moves per round
-_FAILURES, _MORE_FAILURES = 2, 4  # rounds without success that end the moves, and the swaps in small tables
-_SWAP_SHORT = 6  # iterations of plain EM after a swap
+_PROPOSALS, _SWAP_SHORT = 4, 6  # moves per round; iterations of plain EM after a swap
+_FAILURES, _MORE_SWAPS, _MOST_SWAPS = 2, 4, 8  # rounds without success that end moves, and swaps in smaller tables
 _COMPONENTS_PER_ROUND, _MOST_FAILURES = 4, 5  # one more round for so many components, up to a limit
-_FEW_PAIRS = 100_000  # rows times components: with more, a pass takes most of the time
+_FEW_PAIRS, _FEWEST_PAIRS = 100_000, 20_000  # rows times components: with more, a pass takes most of the time
 _MANY = 5  # times the rows that the parameters of a component need
 _AGREED = 3  # starts with the same optimum, after which a better one is very rare
 
@@ -271,13 +270,13 @@ class Multistart:
     def refine(self, best: Run, rng: np.random.Generator) -> Run:
         """Apply split-and-merge moves and then random swaps to the best run, as long as they improve it.
 
-        Small tables have more rounds of swaps, and one of moves even if starts agree (benchmarks/optima.py). Where
-        components have few rows per parameter, moves fit noise: there are none if two starts agree.
+        Small tables have more rounds, and some even if starts agree (benchmarks/optima.py). Where components have few
+        rows per parameter, moves fit noise: there are none if two starts agree.
         """
         k, d = best.mixture.n_components, self.engine.n_features
         n, is_wide = self.engine.n_rows, d > MOST_FEATURES
         has_few = n < _MANY * k * rows_needed(best.mixture.covariance.letters, d)
-        is_quick = n * k <= _FEW_PAIRS and not is_wide and not has_few
+        is_quick, is_small = (n * k <= most and not is_wide and not has_few for most in (_FEW_PAIRS, _FEWEST_PAIRS))
         agree = best.has_agreement or (has_few and best.n_starts > 1 and not best.soundness.n_unsound)
         if time.perf_counter() > self.settings.deadline or (agree and not is_quick):
             return best
@@ -286,8 +285,9 @@ class Multistart:
         more = min(k // _COMPONENTS_PER_ROUND, _MOST_FAILURES)
         if k > 2:
             best = self._improve(best, self.moves, SHORT, 1 if agree else max(_FAILURES, more))
-        patience = max(_MORE_FAILURES if is_quick else _FAILURES, more)
-        return best if agree else self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
+        swaps = _MOST_SWAPS if is_small else _MORE_SWAPS if is_quick else _FAILURES
+        patience = is_small * _FAILURES if agree else max(swaps, more)
+        return self._improve(best, lambda run: self.swaps(run, rng), _SWAP_SHORT, patience)
 
     def _improve(self, best: Run, moves_from: Callable[[Run], Iterator[Start]], n_iter: int, patience: int) -> Run:
         """Try moves from the best run, and from any better one they find, until ``patience`` rounds have failed."""
