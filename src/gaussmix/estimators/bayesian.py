@@ -169,8 +169,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
     >>> bgm.weights_.round(2)
     array([0.67, 0.33])
     >>> bgm.posterior_.intervals(0.95).means[:, 0].round(1)
-    array([[ 9.8, 10.3],
-           [ 0.9,  1.3]])
+    array([[ 9.5, 10.1],
+           [ 0.7,  1.2]])
     """
 
     def __init__(
