@@ -151,9 +151,9 @@ print(
 # Averages without alignment
 # --------------------------
 #
-# Before alignment, an average over the draws mixes different components. The average of component 1 lies in the gap
-# between two clusters, where there are no flowers. Its standard error reflects the distance between the clusters, not
-# the uncertainty of a mean.
+# Before alignment, an average over the draws mixes different components. The average of component 1 lies
+# between two clusters, where there are hardly any flowers. Its standard error reflects the distance between the
+# clusters, not the uncertainty of a mean.
 #
 # The margin of a matching is the difference between the best and the second-best matching. A small margin means that
 # the matching is uncertain.
@@ -164,10 +164,9 @@ for name, means in {"before alignment": before, "after alignment": after}.items(
     cells = [f"{mean:.2f} ± {error:.2f}" for mean, error in shown]
     print(f"{name:20s} " + "   ".join(cells))
 assert (after.std(axis=0) < before.std(axis=0)).all()
-lengths = np.sort(X[:, 0])
-gap = lengths[[np.diff(lengths).argmax(), np.diff(lengths).argmax() + 1]]
-print(f"no petal is between {gap[0]:.1f} and {gap[1]:.1f} cm long")
-assert gap[0] < before.mean(axis=0)[1, 0] < gap[1]
+near = np.sum(np.abs(X[:, 0] - before.mean(axis=0)[1, 0]) < 0.25)
+print(f"petals within 0.25 cm of the average of component 1: {near} of {len(X)}")
+assert near < 5
 margins = np.array([matching.margin for matching in matchings])
 print(
     f"margins of the matchings: minimum {margins.min():.1f} nats, "

@@ -14,6 +14,7 @@ compare mixtures with standard methods and use the known species to evaluate the
 # :class:`gaussmix.GaussianMixtureIC` fits all fourteen covariance models with one to nine components.
 
 import textwrap
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +30,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import scale
 
-from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix import DegenerateDataWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.plots import CriterionDisplay, MixtureDisplay
 from gaussmix.plots.drawing import PALETTE
 
@@ -135,10 +136,12 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
         """Fit a mixture to each class."""
         self.classes_, counts = np.unique(y, return_counts=True)
         self.log_shares_ = np.log(counts / len(y))
-        self.mixtures_ = [
-            GaussianMixture(self.n_components, random_state=0).fit(X[y == one])
-            for one in self.classes_
-        ]
+        with warnings.catch_warnings():  # half of a species may have the same rounded width
+            warnings.simplefilter("ignore", DegenerateDataWarning)
+            self.mixtures_ = [
+                GaussianMixture(self.n_components, random_state=0).fit(X[y == one])
+                for one in self.classes_
+            ]
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
