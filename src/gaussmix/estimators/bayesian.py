@@ -339,7 +339,9 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
         return mixture_from_membership(membership, update.prior.structure, update)
 
-    def _search(self, starts: GivenStates | None, total: float, watch: Callable[[Progress], None]) -> SearchSettings:
+    def _search(
+        self, starts: GivenStates | None, total: float, watch: Callable[[Progress], None] | None
+    ) -> SearchSettings:
         is_drawn = starts is None or (isinstance(self.init_params, str) and not self._continues)
         automatic = N_STARTS if starts is None else 1
         n_starts = automatic if isinstance(self.n_init, str) else int(self.n_init)
@@ -355,14 +357,6 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
     @property
     def _continues(self) -> bool:
         return bool(self.warm_start) and hasattr(self, "fit_result_")
-
-    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None]:
-        def watch(progress: Progress) -> None:
-            if self.callback is not None:
-                self.callback(progress)
-            printer.watch(progress)
-
-        return watch
 
     @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:

@@ -11,10 +11,11 @@ from gaussmix.core.posterior import Posterior
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.fitting.fit_posterior import PosteriorFit
 
 
-class FittedPosteriorMixin(FittedMixtureMixin):
+class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
     """Attributes and methods of an estimator with a posterior; a subclass sets ``fit_result_``."""
 
     fit_result_: PosteriorFit
@@ -91,26 +92,6 @@ class FittedPosteriorMixin(FittedMixtureMixin):
     def covariance_prior_(self) -> FloatArray | float:
         """Inverse scale of the precision matrices in the prior."""
         return self.posterior_.prior.inverse_scale
-
-    @property
-    def converged_(self) -> bool:
-        """Whether the last run converged."""
-        return self.fit_result_.fit.stop.is_converged
-
-    @property
-    def stop_reason_(self) -> str:
-        """Why the fit ended, in a sentence."""
-        return self.fit_result_.reason
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of iterations of the last run."""
-        return self.fit_result_.fit.n_iter
-
-    @property
-    def history_(self) -> dict[str, FloatArray]:
-        """The start and every iteration of the last run, as arrays."""
-        return self.fit_result_.history()
 
     @property
     def start_lower_bounds_(self) -> FloatArray:

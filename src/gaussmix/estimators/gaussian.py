@@ -24,6 +24,7 @@ from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
 from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     require_enough_rows,
@@ -41,7 +42,7 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with
@@ -353,17 +354,6 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
-    def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None] | None:
-        if self.callback is None and not self.verbose:
-            return None
-
-        def watch(progress: Progress) -> None:
-            if self.callback is not None:
-                self.callback(progress)
-            printer.watch(progress)
-
-        return watch
-
     @underflow_to_zero
     def report(self, X: Any = None, sample_weight: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
@@ -390,26 +380,6 @@ class GaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Densi
     def mixture_(self) -> Mixture:  # type: ignore[override]
         """The fitted mixture."""
         return self.fit_result_.mixture
-
-    @property
-    def converged_(self) -> bool:
-        """Whether the selected run converged."""
-        return self.fit_result_.fit.stop.is_converged
-
-    @property
-    def stop_reason_(self) -> str:
-        """Why the fit ended, in a sentence."""
-        return self.fit_result_.reason
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of iterations of the selected run."""
-        return self.fit_result_.fit.n_iter
-
-    @property
-    def history_(self) -> dict[str, FloatArray]:
-        """The start and every iteration of the selected run, as arrays."""
-        return self.fit_result_.history()
 
     @property
     def start_log_likelihoods_(self) -> FloatArray:
