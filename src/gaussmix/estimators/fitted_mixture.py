@@ -6,7 +6,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
@@ -253,9 +253,9 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
     def _moments(self, X: Any, sample_weight: Any) -> Moments:
         return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
 
-    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
+    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine | IncompleteEngine:
         check_is_fitted(self)
-        return NativeEngine.of(self._checked_rows(X, sample_weight, reset=False))
+        return engine_for(self._checked_rows(X, sample_weight, reset=False))
 
     def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
@@ -263,7 +263,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         rows = check_numbers(X)
         with naming_columns(X):
             values = validate_data(self, rows, **options)
-        require_finite(values, X)
+        require_finite(values, X, allow_missing=True)
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else tuple(map(str, names))
         return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)
