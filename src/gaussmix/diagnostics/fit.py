@@ -22,6 +22,7 @@ from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.repeated_values import repeated_values
@@ -144,7 +145,7 @@ def inspect_fit(
     if columns is None or reduced is None:
         facts["components"] = _components(mixture, update, given)
     else:
-        kept = None if given is None else given.with_values(columns.reduce(given.values))
+        kept = None if given is None else reduce_rows(columns, given)
         facts["components"] = _components(reduced, update, kept)
     facts["overlap"] = overlap_facts(mixture)
     if given is not None:
@@ -166,7 +167,7 @@ def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnRedu
     """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    return ColumnReduction.of(rows, structure_of(mixture.covariance.form).name)
+    return find_redundant(rows, structure_of(mixture.covariance.form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None, gain: float) -> dict[str, Any] | None:

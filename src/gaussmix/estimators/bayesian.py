@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -24,7 +24,7 @@ from gaussmix.diagnostics.posterior import inspect_posterior
 from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_settings
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
-from gaussmix.estimators.parameter_checks import require_enough_rows
+from gaussmix.estimators.parameter_checks import require_enough_rows, require_observed_columns
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
@@ -220,7 +220,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         self.time_budget = time_budget
         self.prune = prune
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the posterior to rows.
 
         Parameters
@@ -232,6 +232,10 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             Present for scikit-learn's pipelines: a mixture is fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows, also in the posterior.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------
@@ -253,10 +257,10 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight)
+            self._fit(X, sample_weight, noise_covariance)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
         """Fit the posterior and return the label of each row, as ``fit(X).predict(X)`` does.
 
         Parameters
@@ -267,6 +271,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             Present for scikit-learn's pipelines: a mixture is fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -274,11 +280,12 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             The most probable component of each row, from 0.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self._whitened(), "labels")
+            return assign_rows(engine_for(self._fit(X, sample_weight, noise_covariance)), self._whitened(), "labels")
 
-    def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_bayesian_mixture(self)
-        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         settings = prior_settings(self, rows.n_features)
         previous = self._previous_result(rows.n_features)
@@ -333,7 +340,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
     def _draw_start(self, rows: WeightedRows, update: VariationalUpdate, rng: Random) -> Mixture:
         if isinstance(self.init_params, str):
             method: Method = self.init_params  # type: ignore[assignment]
-            membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
+            membership = draw_membership(engine_for(rows), self.n_components, method, rng)
         else:
             require_unmasked(self.init_params, "init_params")
             membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
@@ -359,7 +366,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         return bool(self.warm_start) and hasattr(self, "fit_result_")
 
     @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 
         Parameters
@@ -368,6 +375,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             The rows of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -375,5 +384,5 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             ``str(report)`` is its text, ``report.facts`` its numbers.
         """
         check_is_fitted(self)
-        rows = None if X is None else self._checked_rows(X, sample_weight, reset=False)
+        rows = None if X is None else self._checked_rows(X, sample_weight, noise_covariance, reset=False)
         return inspect_posterior(self.fit_result_, rows)

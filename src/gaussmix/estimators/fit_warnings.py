@@ -10,6 +10,7 @@ from gaussmix.core.text import default_names, join_clauses, join_words
 from gaussmix.core.typing import BoolArray
 from gaussmix.core.warning_values import warn
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.near_relations import find_near_relation
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.repeated_values import repeated_values
@@ -113,7 +114,7 @@ def warn_of_singular_prior(rows: WeightedRows, covariance_type: str) -> None:
     covariance_type : {"full", "tied", "diag", "spherical"}
         Form of the covariances.
     """
-    columns = ColumnReduction.of(rows, covariance_type)
+    columns = find_redundant(rows, covariance_type)
     if columns is None:
         return
     note = (
@@ -136,7 +137,7 @@ def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, m
     mixture : Mixture
         The fitted mixture. Without exceptions, a relation matters only if a component of it is nearly singular.
     """
-    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
+    kept = rows if columns is None else reduce_rows(columns, rows)
     relation = find_near_relation(kept)
     if relation is None or not (relation.exceptions.size or _is_nearly_singular(mixture)):
         return

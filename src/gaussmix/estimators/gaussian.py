@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -28,6 +28,7 @@ from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     require_enough_rows,
+    require_observed_columns,
     require_order,
     with_given_parameters,
 )
@@ -203,7 +204,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         self.time_budget = time_budget
         self.order_by = order_by
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
 
         Parameters
@@ -216,6 +217,14 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------
@@ -239,10 +248,10 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight)
+            self._fit(X, sample_weight, noise_covariance)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
         """Fit the mixture and return the label of each row, as ``fit(X).predict(X)`` does.
 
         Parameters
@@ -254,6 +263,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -261,11 +272,13 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             The most probable component of each row, from 0.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self.mixture_.whitened(), "labels")
+            rows = self._fit(X, sample_weight, noise_covariance)
+            return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
 
-    def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
-        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
@@ -347,7 +360,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         if any(parameter is None for parameter in given):
             if isinstance(self.init_params, str):
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
+                membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
                 membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
@@ -355,7 +368,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
     @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 
         Parameters
@@ -364,6 +377,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             The rows of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -373,7 +388,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         check_is_fitted(self)
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
-        rows = self._checked_rows(X, sample_weight, reset=False)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
         return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights)
 
     @property

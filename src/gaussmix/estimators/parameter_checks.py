@@ -64,16 +64,31 @@ def require_time_budget(time_budget: Any) -> None:
         require_nonnegative("time_budget", time_budget)
 
 
+def require_observed_columns(rows: WeightedRows) -> None:
+    """Raise a ValueError that names the first column without any value in a row of positive weight."""
+    missing = rows.positive().missing
+    if missing is None or not missing.all(axis=0).any():
+        return
+    column = int(missing.all(axis=0).argmax())
+    name = "" if rows.names is None else f" ({rows.names[column]!r})"
+    raise ValueError(f"X has no value in column {column}{name}: leave the column out")
+
+
 def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
-    """Raise a ValueError if there are fewer rows, or fewer rows of positive weight, than components."""
+    """Raise a ValueError if fewer rows have a value, or a value and a positive weight, than there are components."""
     if rows.n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_rows}"
         )
-    if rows.n_positive < n_components:
+    if rows.with_value.sum() < n_components:
         raise ValueError(
-            f"sample_weight leaves {rows.n_positive} rows for n_components = {n_components}; give weight to more rows "
-            "or use fewer components"
+            f"only {rows.with_value.sum()} rows of X have a value, for n_components = {n_components}: use fewer "
+            "components"
+        )
+    if rows.informative().n_positive < n_components:
+        raise ValueError(
+            f"sample_weight leaves {rows.informative().n_positive} rows for n_components = {n_components}; give weight "
+            "to more rows or use fewer components"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines import AbstractEngine, NativeEngine
+from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.compiled_rows import CompiledRows
@@ -91,7 +91,7 @@ def find_optimum(
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
-    searched = engine if all_rows else NativeEngine.of(data.rows)
+    searched = engine if all_rows else engine_for(data.as_observed)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
     reference = Multistart(searched, data, update, target_root, settings, near)
     search = _compiled(reference, structure, n_components) or reference
@@ -129,7 +129,8 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
     is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
-    if not is_small or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    is_simple = data.incomplete is None and is_small
+    if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
@@ -83,7 +83,7 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
         Rows of finite numbers.
     """
     k, d = mixture.n_components, mixture.n_features
-    engine, whitened = NativeEngine.of(rows), mixture.whitened()
+    engine, whitened = engine_for(rows), mixture.whitened()
     moments = engine.accumulate(whitened)
     log_density = np.asarray(engine.score_rows(whitened, "log_density"), dtype=np.float64)
     weights = rows.explicit_weights
