@@ -46,7 +46,7 @@ class Incomplete final : public FormKernel {
     residuals_ = arena.take((sums ? n_components_ : 1) * static_cast<std::size_t>(height_) * kRows);
     uninformed_ = arena.take(capacity_);
     index_ = reinterpret_cast<int*>(arena.take(size));
-    first_ = reinterpret_cast<int*>(arena.take(static_cast<std::size_t>(kGroup) * d_));
+    first_ = reinterpret_cast<int*>(arena.take(d_));
     const std::size_t all_lanes = (n_components_ * d_ + n_factors_ * triangle(d_)) * kLanes;
     lanes_ = arena.take(sums ? all_lanes : 0);
     if (sums && lanes_) {
@@ -129,8 +129,8 @@ class Incomplete final : public FormKernel {
   static constexpr Real kHalfLog2Pi = 0.91893853320467274178;
 
   static std::size_t factor_size(int d) { return padded(panels_size(d)) + (d + 1) * padded(d); }
-  // Between the features of the columns of a tile: for each pack of rows its columns, then one pack, because features
-  // at a distance of a power of two would share few lines of the cache.
+  // Between the lines of the columns of a tile: its columns and one pack, because lines at a distance of a power of two
+  // would share few lines of the cache.
   static std::size_t stride_of(int n_columns) { return static_cast<std::size_t>(kGroup * n_columns + 1) * kLanes; }
   std::size_t component_size() const { return height_ * stride_of(n_columns_); }
 
@@ -170,35 +170,32 @@ class Incomplete final : public FormKernel {
       }
     }
     for (int a = 0; a < n_columns_; ++a) {
-      for (int t = 0; t < kGroup; ++t) {
-        const int* index = index_ + a * kRows + t * kLanes;
-        int least = d_;
-        for (int i = 0; i < kLanes; ++i) least = smaller(least, index[i]);
-        first_[a * kGroup + t] = noise_ == Noise::none ? least : d_ - 1 - a;
-      }
+      int least = d_;
+      for (int n = 0; n < kRows; ++n) least = smaller(least, index_[a * kRows + n]);
+      first_[a] = noise_ == Noise::none ? least : d_ - 1 - a;
     }
   }
 
   // The columns of (N; J) for one factor, made orthogonal, and the logarithms of their lengths.
   GAUSSMIX_ONCE void decompose(int k) {
     const Real* rows = panels(k) + padded(panels_size(d_));
-    for (int t = 0; t < kGroup; ++t) {
-      Real* to = columns_of(k) + static_cast<std::size_t>(t) * n_columns_ * kLanes;
-      for (int a = 0; a < n_columns_; ++a) {
+    Real* columns = columns_of(k);
+    for (int a = 0; a < n_columns_; ++a) {
+      for (int t = 0; t < kGroup; ++t) {
+        Real* column = columns + (static_cast<std::size_t>(a) * kGroup + t) * kLanes;
         if (noise_ == Noise::none) {
-          set_missing(rows, t, a, to + a * kLanes);
+          set_missing(rows, index_ + a * kRows + t * kLanes, first_[a], column);
         } else {
-          set_error(rows, t, a, to + a * kLanes);
+          set_error(rows, a, t, column);
         }
       }
-      make_orthogonal(to, t, inverse_squares_of(k));
     }
+    make_orthogonal(columns, inverse_squares_of(k));
   }
 
-  // Sets column a of N to the rows of W of the missing features.
-  void set_missing(const Real* rows, int t, int a, Real* column) {
+  // Sets a column of N to the rows of W of the missing features.
+  void set_missing(const Real* rows, const int* index, int first, Real* column) {
     const std::size_t stride = stride_of(n_columns_);
-    const int *index = index_ + a * kRows + t * kLanes, first = first_[a * kGroup + t];
     int j = 0;
     for (; j < first / kLanes * kLanes; ++j) store(column + j * stride, Pack{});
     bool equal = true;
@@ -218,7 +215,7 @@ class Incomplete final : public FormKernel {
   }
 
   // Sets column a of (N; J) to column c = d - 1 - a of W' K, and to 1 in line a of J unless feature c is missing.
-  void set_error(const Real* rows, int t, int a, Real* column) {
+  void set_error(const Real* rows, int a, int t, Real* column) {
     const std::size_t stride = stride_of(n_columns_);
     const int c = d_ - 1 - a, n = t * kLanes;
     for (int j = 0; j < c; ++j) store(column + j * stride, Pack{});
@@ -242,60 +239,63 @@ class Incomplete final : public FormKernel {
   // One past the last line of column a that is not zero.
   int end_of(int a) const { return noise_ == Noise::none ? d_ : d_ + a + 1; }
 
-  // Modified Gram-Schmidt on the columns of one pack of rows.
-  void make_orthogonal(Real* columns, int t, Real* inverse_squares) {
+  // Modified Gram-Schmidt.
+  void make_orthogonal(Real* columns, Real* inverse_squares) {
     const std::size_t stride = stride_of(n_columns_);
-    Pack log_lengths{};
+    Pack log_lengths[kGroup] = {};
     for (int a = 0; a < n_columns_; ++a) {
-      const int first = first_[a * kGroup + t], count = end_of(a) - first;
-      Real* column = columns + a * kLanes + first * stride;
-      const Pack square = squared_length(column, stride, count);
-      const Bits held = square > Pack{};
-      const Pack safe = select(held, square, broadcast(1.0)), inverse = select(held, Real(1) / safe, Pack{});
-      store(inverse_squares + (static_cast<std::size_t>(t) * n_columns_ + a) * kLanes, inverse);
-      log_lengths += Real(0.5) * log_positive(safe);
-      // The next columns have more lines than this one, but it is zero there.
-      int b = 1;
-      const int others = n_columns_ - a;
-      if constexpr (kLanes >= 8) {
-        for (; b + 8 <= others; b += 8) remove<8>(column, b, stride, count, inverse);
+      const int first = first_[a], count = end_of(a) - first;
+      Real* column = columns + a * kRows + first * stride;
+      Pack inverse[kGroup], square[kGroup] = {};
+      for (int j = 0; j < count; ++j) {
+        GAUSSMIX_UNROLL
+        for (int t = 0; t < kGroup; ++t) {
+          const Pack value = fetch(column + j * stride + t * kLanes);
+          square[t] += value * value;
+        }
       }
-      for (; b + 4 <= others; b += 4) remove<4>(column, b, stride, count, inverse);
-      for (; b + 2 <= others; b += 2) remove<2>(column, b, stride, count, inverse);
-      for (; b < others; ++b) remove<1>(column, b, stride, count, inverse);
+      for (int t = 0; t < kGroup; ++t) {
+        const Bits held = square[t] > Pack{};
+        const Pack safe = select(held, square[t], broadcast(1.0));
+        inverse[t] = select(held, Real(1) / safe, Pack{});
+        log_lengths[t] += Real(0.5) * log_positive(safe);
+        store(inverse_squares + a * kRows + t * kLanes, inverse[t]);
+      }
+      int b = a + 1;
+      for (; b + 2 <= n_columns_; b += 2) remove<2>(column, b - a, stride, count, inverse);
+      for (; b < n_columns_; ++b) remove<1>(column, b - a, stride, count, inverse);
     }
-    store(log_lengths_ + t * kLanes, log_lengths);
+    for (int t = 0; t < kGroup; ++t) store(log_lengths_ + t * kLanes, log_lengths[t]);
   }
 
-  static GAUSSMIX_INLINE Pack squared_length(const Real* column, std::size_t stride, int count) {
-    Pack sum[4] = {};
-    int j = 0;
-    for (; j + 4 <= count; j += 4, column += 4 * stride) {
-      GAUSSMIX_UNROLL
-      for (int i = 0; i < 4; ++i) sum[i] += fetch(column + i * stride) * fetch(column + i * stride);
-    }
-    for (; j < count; ++j, column += stride) sum[0] += fetch(column) * fetch(column);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-  }
-
-  // Makes `wide` columns, the first of them b columns further on, orthogonal to a column.
+  // Makes `wide` columns, the first of them `ahead` columns further on, orthogonal to a column.
   template <int wide>
-  static GAUSSMIX_INLINE void remove(const Real* column, int b, std::size_t stride, int count, Pack inverse) {
-    Real* others = const_cast<Real*>(column) + b * kLanes;
-    Pack dot[wide] = {};
+  static GAUSSMIX_INLINE void remove(Real* column, int ahead, std::size_t stride, int count,
+                                     const Pack inverse[kGroup]) {
+    Real* others = column + ahead * kRows;
+    Pack dot[wide][kGroup] = {};
     for (int j = 0; j < count; ++j) {
-      const Pack value = fetch(column + j * stride);
       GAUSSMIX_UNROLL
-      for (int p = 0; p < wide; ++p) dot[p] += value * fetch(others + j * stride + p * kLanes);
+      for (int t = 0; t < kGroup; ++t) {
+        const Pack value = fetch(column + j * stride + t * kLanes);
+        GAUSSMIX_UNROLL
+        for (int p = 0; p < wide; ++p) dot[p][t] += value * fetch(others + j * stride + p * kRows + t * kLanes);
+      }
     }
     GAUSSMIX_UNROLL
-    for (int p = 0; p < wide; ++p) dot[p] *= inverse;
-    for (int j = 0; j < count; ++j) {
-      const Pack value = fetch(column + j * stride);
+    for (int p = 0; p < wide; ++p) {
       GAUSSMIX_UNROLL
-      for (int p = 0; p < wide; ++p) {
-        Real* to = others + j * stride + p * kLanes;
-        store(to, fetch(to) - value * dot[p]);
+      for (int t = 0; t < kGroup; ++t) dot[p][t] *= inverse[t];
+    }
+    for (int j = 0; j < count; ++j) {
+      GAUSSMIX_UNROLL
+      for (int t = 0; t < kGroup; ++t) {
+        const Pack value = fetch(column + j * stride + t * kLanes);
+        GAUSSMIX_UNROLL
+        for (int p = 0; p < wide; ++p) {
+          Real* to = others + j * stride + p * kRows + t * kLanes;
+          store(to, fetch(to) - value * dot[p][t]);
+        }
       }
     }
   }
@@ -303,34 +303,33 @@ class Incomplete final : public FormKernel {
   // The residuals of a component and their squared lengths.
   GAUSSMIX_ONCE void find_residuals(int k) {
     const Real *center = mean(k), *columns = columns_of(k), *inverse_squares = inverse_squares_of(k);
-    Real* y = residuals_of(k);
-    for (int j = 0; j < d_; ++j) {
+    Real *const y = residuals_of(k), *const filled = filled_;
+    for (int j = 0, d = d_; j < d; ++j) {
       for (int n = 0; n < kRows; n += kLanes) {
         const Pack x = fetch(columns_ + static_cast<std::size_t>(j) * kRows + n);
-        store(filled_ + static_cast<std::size_t>(j) * kRows + n, select(x == x, x, broadcast(center[j])));
+        store(filled + static_cast<std::size_t>(j) * kRows + n, select(x == x, x, broadcast(center[j])));
       }
     }
-    whiten_columns(filled_, kRows, kRows, center, panels(k), d_, y, squares_);
+    whiten_columns(filled, kRows, kRows, center, panels(k), d_, y, squares_);
     for (int i = d_ * kRows; i < height_ * kRows; i += kLanes) store(y + i, Pack{});
     const std::size_t stride = stride_of(n_columns_);
     for (int a = 0; a < n_columns_; ++a) {
-      int first = d_;
-      for (int t = 0; t < kGroup; ++t) first = smaller(first, first_[a * kGroup + t]);
-      const int end = end_of(a);
+      const int first = first_[a], end = end_of(a);
+      const Real* column = columns + a * kRows;
       Pack dot[kGroup] = {};
       for (int j = first; j < end; ++j) {
         GAUSSMIX_UNROLL
         for (int t = 0; t < kGroup; ++t) {
-          dot[t] += fetch(columns + j * stride + (t * n_columns_ + a) * kLanes) * fetch(y + j * kRows + t * kLanes);
+          dot[t] += fetch(column + j * stride + t * kLanes) * fetch(y + j * kRows + t * kLanes);
         }
       }
       GAUSSMIX_UNROLL
-      for (int t = 0; t < kGroup; ++t) dot[t] *= fetch(inverse_squares + (t * n_columns_ + a) * kLanes);
+      for (int t = 0; t < kGroup; ++t) dot[t] *= fetch(inverse_squares + a * kRows + t * kLanes);
       for (int j = first; j < end; ++j) {
         GAUSSMIX_UNROLL
         for (int t = 0; t < kGroup; ++t) {
           Real* to = y + j * kRows + t * kLanes;
-          store(to, fetch(to) - dot[t] * fetch(columns + j * stride + (t * n_columns_ + a) * kLanes));
+          store(to, fetch(to) - dot[t] * fetch(column + j * stride + t * kLanes));
         }
       }
     }
@@ -367,13 +366,13 @@ class Incomplete final : public FormKernel {
   }
 
   GAUSSMIX_ONCE void add_residuals(int k) {
-    const Real* y = residuals_of(k);
-    Real* shifts = shift_lanes(k);
-    for (int j = 0; j < d_; ++j) {
+    const Real *y = residuals_of(k), *weights = weights_;
+    Real *const shifts = shift_lanes(k), *const weighted = weighted_;
+    for (int j = 0, d = d_; j < d; ++j) {
       Pack sum = fetch(shifts + j * kLanes);
       for (int n = 0; n < kRows; n += kLanes) {
-        const Pack value = fetch(weights_ + n) * fetch(y + j * kRows + n);
-        store(weighted_ + j * kRows + n, value);
+        const Pack value = fetch(weights + n) * fetch(y + j * kRows + n);
+        store(weighted + j * kRows + n, value);
         sum += value;
       }
       store(shifts + j * kLanes, sum);
@@ -387,14 +386,42 @@ class Incomplete final : public FormKernel {
     if (!keeps_) decompose(k);
     const std::size_t stride = stride_of(n_columns_);
     const Real *columns = columns_of(k), *inverse_squares = inverse_squares_of(k);
-    for (int t = 0; t < kGroup; ++t) {
-      for (int a = 0; a < n_columns_; ++a) {
-        const int at = (t * n_columns_ + a) * kLanes;
-        const Pack scale = fetch(weights + t * kLanes) * fetch(inverse_squares + at);
-        for (int j = 0; j < d_; ++j) store(weighted_ + j * stride + at, scale * fetch(columns + j * stride + at));
+    Real* const weighted = weighted_;
+    const int d = d_;
+    for (int a = 0; a < n_columns_; ++a) {
+      Pack scale[kGroup];
+      for (int t = 0; t < kGroup; ++t) {
+        scale[t] = fetch(weights + t * kLanes) * fetch(inverse_squares + a * kRows + t * kLanes);
+      }
+      for (int j = first_[a] / kTall * kTall; j < d; ++j) {
+        GAUSSMIX_UNROLL
+        for (int t = 0; t < kGroup; ++t) {
+          const std::size_t at = j * stride + a * kRows + t * kLanes;
+          store(weighted + at, scale[t] * fetch(columns + at));
+        }
       }
     }
-    add_outer_columns(weighted_, columns, static_cast<int>(stride), kGroup * n_columns_ * kLanes, d_, scatter_lanes(k));
+    add_outer_products(columns, static_cast<int>(stride), scatter_lanes(k));
+  }
+
+  // Like add_outer_columns, without the columns that are zero in all lines of a panel.
+  void add_outer_products(const Real* columns, int stride, Real* lanes) {
+    for (int row = 0; row < d_; row += kTall) {
+      with_height(d_ - row, [&](auto tall) {
+        constexpr int t = decltype(tall)::value;
+        int a = 0;
+        const auto skip_to = [&](int begin) {
+          for (a = 0; a < n_columns_ && first_[a] >= begin + kTall;) ++a;
+          return (n_columns_ - a) * kRows;
+        };
+        for (int first = 0; first < row; first += kTall) {
+          const int count = skip_to(first);
+          outer_columns_panel<t, false>(weighted_ + a * kRows, columns + a * kRows, stride, count, row, first, lanes);
+        }
+        const int count = skip_to(row);
+        outer_columns_panel<t, true>(weighted_ + a * kRows, columns + a * kRows, stride, count, row, row, lanes);
+      });
+    }
   }
 
   int d_, dp_, n_components_, n_factors_;
@@ -407,11 +434,11 @@ class Incomplete final : public FormKernel {
   std::size_t capacity_;
   Real *columns_, *filled_, *errors_;  // (d or numbers of K, rows) the rows, with means for missing numbers; K
   Real *missing_terms_, *squares_, *log_lengths_, *weights_, *weighted_;
-  Real* inverse_squares_;  // per factor (packs, columns) of the lengths of the columns
+  Real* inverse_squares_;  // per factor (columns, rows) of the lengths of the columns
   Real* residuals_;        // per component (height, rows)
-  Real* uninformed_;       // per factor (height, packs, columns): (N; J), orthogonal
+  Real* uninformed_;       // per factor (height, columns, rows): (N; J), orthogonal
   int* index_;             // (columns, rows) the missing features of each row, or d
-  int* first_;             // (columns, packs) the first line that is not zero in a pack
+  int* first_;             // (columns,) the first line that is not zero
   Real* lanes_;            // sums: shifts (k, d) | lower triangles of scatter
 };
 
