@@ -29,14 +29,22 @@ truth = Mixture.from_parameters(
 )
 true_rows, groups = truth.sample(1500, 1)
 rng = np.random.default_rng(2)
-deviations = np.where(rng.random((1500, 1)) < 0.5, 0.1, 1.2) * rng.uniform(0.7, 1.3, (1500, 2))
+deviations = np.where(rng.random((1500, 1)) < 0.5, 0.1, 1.2) * rng.uniform(
+    0.7, 1.3, (1500, 2)
+)
 rows = true_rows + deviations * rng.standard_normal(true_rows.shape)
 
 plain = GaussianMixture(3, random_state=0).fit(rows)
 gm = GaussianMixture(3, random_state=0).fit(rows, noise_covariance=deviations**2)
 
-figure, panels = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained", sharex=True, sharey=True)
-shown = {"true rows": (truth, true_rows), "errors ignored": (plain, rows), "errors known": (gm, rows)}
+figure, panels = plt.subplots(
+    1, 3, figsize=(12, 4.2), layout="constrained", sharex=True, sharey=True
+)
+shown = {
+    "true rows": (truth, true_rows),
+    "errors ignored": (plain, rows),
+    "errors known": (gm, rows),
+}
 for axes, (title, (model, table)) in zip(panels, shown.items(), strict=True):
     MixtureDisplay.from_estimator(model, table, ax=axes)
     axes.set_title(title, loc="left", fontsize=11)
@@ -44,7 +52,9 @@ plt.show()
 
 for title, (model, _) in shown.items():
     mixture = model if isinstance(model, Mixture) else model.mixture_
-    print(f"{title:15s} log density of the true rows {mixture.log_density(true_rows).mean():.3f}")
+    print(
+        f"{title:15s} log density of the true rows {mixture.log_density(true_rows).mean():.3f}"
+    )
 
 # %%
 # The true rows
@@ -57,12 +67,16 @@ means, covariances = gm.denoise(rows, deviations**2)
 for name, table in (("measured", rows), ("mean of the true row", means)):
     error = np.sqrt(((table - true_rows) ** 2).mean(axis=1))
     large = deviations[:, 0] > 0.5
-    print(f"{name:21s} error {error[~large].mean():.3f} (small error bars), {error[large].mean():.3f} (large)")
+    print(
+        f"{name:21s} error {error[~large].mean():.3f} (small error bars), {error[large].mean():.3f} (large)"
+    )
 
 figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
 some = np.flatnonzero(deviations[:, 0] > 0.5)[:60]
 axes.plot(*true_rows.T, ".", color="#c8ccd0", markersize=3)
-axes.plot(*np.stack([rows[some], means[some]]).transpose(2, 0, 1), color="#8b8f94", linewidth=0.6)
+axes.plot(
+    *np.stack([rows[some], means[some]]).transpose(2, 0, 1), color="#8b8f94", linewidth=0.6
+)
 axes.plot(*rows[some].T, "o", color="#8b8f94", markersize=3, label="measured")
 axes.plot(*means[some].T, "o", color="#d1495b", markersize=4, label="mean of the true row")
 axes.set_aspect("equal")

@@ -59,13 +59,17 @@ scores, errors = {}, {}
 for axes, (name, table) in zip(panels, tables.items(), strict=True):
     fit = GaussianMixture(3, random_state=0).fit(table)
     scores[name] = adjusted_rand_score(groups, fit.predict(rows))
-    errors[name] = -truth.log_density(complete).mean() * -1 - fit.mixture_.log_density(complete).mean()
+    errors[name] = (
+        -truth.log_density(complete).mean() * -1 - fit.mixture_.log_density(complete).mean()
+    )
     MixtureDisplay.from_estimator(fit, table, ax=axes)
     axes.set_title(f"{name}: {scores[name]:.2f}", loc="left", fontsize=11)
 plt.show()
 
 for name, score in scores.items():
-    print(f"{name:20s} adjusted Rand index {score:.3f}, loss {errors[name]:.3f} nats per complete row")
+    print(
+        f"{name:20s} adjusted Rand index {score:.3f}, loss {errors[name]:.3f} nats per complete row"
+    )
 assert max(scores, key=scores.get) == "rows with holes"
 assert min(errors, key=errors.get) == "rows with holes"
 
@@ -77,15 +81,26 @@ assert min(errors, key=errors.get) == "rows with holes"
 # the first twenty rows without a second value to their true values.
 
 fit = GaussianMixture(3, random_state=0).fit(rows)
-filled = {"conditional means": fit.impute(rows), "draws": fit.impute(rows, "draw", random_state=1)}
+filled = {
+    "conditional means": fit.impute(rows),
+    "draws": fit.impute(rows, "draw", random_state=1),
+}
 hole = np.isnan(rows).any(axis=1)
-figure, panels = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharex=True, sharey=True)
+figure, panels = plt.subplots(
+    1, 2, figsize=(9, 4), layout="constrained", sharex=True, sharey=True
+)
 for axes, (name, table) in zip(panels, filled.items(), strict=True):
     axes.plot(*complete[~hole].T, ".", color="#c8ccd0", markersize=4)
     axes.plot(*table[hole].T, ".", color="#d1495b", markersize=4)
     some = np.flatnonzero(np.isnan(rows[:, 1]))[:20]
-    axes.plot(*np.stack([table[some], complete[some]]).transpose(2, 0, 1), color="#1a1a1a", linewidth=0.5)
+    axes.plot(
+        *np.stack([table[some], complete[some]]).transpose(2, 0, 1),
+        color="#1a1a1a",
+        linewidth=0.5,
+    )
     axes.set_title(name, loc="left", fontsize=11)
     axes.set_aspect("equal")
-    print(f"{name}: variance of the second column {table[:, 1].var():.2f}, true {complete[:, 1].var():.2f}")
+    print(
+        f"{name}: variance of the second column {table[:, 1].var():.2f}, true {complete[:, 1].var():.2f}"
+    )
 plt.show()

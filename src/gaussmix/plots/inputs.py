@@ -52,14 +52,14 @@ def mixture_of(model: Any) -> Mixture:
 
 
 def rows_of(mixture: Mixture, X: Any) -> Rows:
-    """Return the features of a mixture in its order; the columns of a table are selected by name.
+    """Return the features of a mixture in its order; the columns of a table are selected by name. NaN is missing.
 
     Raises
     ------
     ValueError
-        If a column is missing, the shape is wrong, a value is not finite, or X has no rows.
+        If a column is missing, the shape is wrong, a value is infinite, or X has no rows.
     """
-    rows = as_rows(X, mixture.n_features, mixture.feature_names)
+    rows = as_rows(X, mixture.n_features, mixture.feature_names, allow_missing=True)
     if not len(rows):
         raise ValueError("X has no rows")
     return rows
