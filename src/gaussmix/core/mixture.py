@@ -12,6 +12,7 @@ from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers, check_weights
@@ -22,7 +23,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(ImputingMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes

@@ -41,7 +41,11 @@ class ObservedMixture:
 
     @classmethod
     def of(
-        cls, mixture: WhitenedMixture, observed: IntArray, noise_root: FloatArray | None = None
+        cls,
+        mixture: WhitenedMixture,
+        roots: FloatArray,
+        observed: IntArray,
+        noise_root: FloatArray | None = None,
     ) -> "ObservedMixture":
         """Return the mixture of some features with errors.
 
@@ -49,10 +53,12 @@ class ObservedMixture:
         ----------
         mixture : WhitenedMixture
             Mixture of all features.
+        roots : (k, d, d) array
+            Its lower roots, as `roots_of` returns them.
         observed : (o,) array of int
             Positions of the observed features.
-        noise_root : (o, o) array, optional
-            Lower root of the covariance of the errors; by default there are none.
+        noise_root : (o, any) array, optional
+            Root of the covariance of the errors; by default there are none.
 
         Returns
         -------
@@ -60,24 +66,20 @@ class ObservedMixture:
             The mixture.
         """
         k, d = mixture.means.shape
-        factors = FORMS[mixture.form].dense(mixture.factors, k, d)
-        with np.errstate(divide="ignore"):
-            log_det = np.log(np.abs(np.diagonal(factors, axis1=1, axis2=2))).sum(axis=1)
-        offsets = mixture.offsets - log_det + 0.5 * (d - max(len(observed), 1)) * math.log(2 * math.pi)
+        log_det = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        offsets = mixture.offsets + log_det + 0.5 * (d - len(observed)) * math.log(2 * math.pi)
         if not len(observed):
-            offsets = offsets + 0.5 * math.log(2 * math.pi)
             none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)))
             return cls(none, np.zeros((k, d, 1)))
-        lifts, inverse = np.empty((k, d, len(observed))), np.empty((k, len(observed), len(observed)))
-        for component, factor in enumerate(factors):
-            root = solve_triangular(factor, np.eye(d), trans="T")  # L = inverse(W)'
-            rows = root[observed].T
-            q, r = np.linalg.qr(rows if noise_root is None else np.concatenate([rows, noise_root.T]))
-            signs = np.where(r.diagonal() < 0, -1.0, 1.0)
-            lifts[component] = (q * signs)[:d]
-            inverse[component] = solve_triangular(r * signs[:, None], np.eye(len(observed)))
-        offsets = offsets + np.log(np.diagonal(inverse, axis1=1, axis2=2)).sum(axis=1)
-        return cls(WhitenedMixture("full", offsets, mixture.means[:, observed], inverse), lifts)
+        rows = roots[:, observed].transpose(0, 2, 1)
+        if noise_root is not None:
+            rows = np.concatenate([rows, np.broadcast_to(noise_root.T, (k, *noise_root.T.shape))], axis=1)
+        q, r = np.linalg.qr(rows)
+        signs = np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)
+        factors = np.triu(np.linalg.inv(r * signs[:, :, None]))
+        offsets = offsets + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors)
+        return cls(whitened, (q * signs[:, None, :])[:, :d])
 
     def lift(self, moments: Moments, form: Form) -> Moments:
         """Return the expected sums over complete rows, in the whitened units of the mixture of all features.
@@ -107,3 +109,21 @@ class ObservedMixture:
             moments.entropy,
             moments.weight,
         )
+
+
+def roots_of(mixture: WhitenedMixture) -> FloatArray:
+    """Return the lower roots (k, d, d) of the covariances of a mixture of any form.
+
+    Parameters
+    ----------
+    mixture : WhitenedMixture
+        The mixture.
+
+    Returns
+    -------
+    (k, d, d) array
+        ``L = inverse(W)'`` of each component.
+    """
+    k, d = mixture.means.shape
+    factors = FORMS[mixture.form].dense(mixture.factors, k, d)
+    return np.stack([solve_triangular(factor, np.eye(d), trans="T") for factor in factors])
