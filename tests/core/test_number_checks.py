@@ -38,7 +38,7 @@ TAKERS = {
     "labels": NAMED.labels,
     "log_density": NAMED.log_density,
     "trace": lambda rows: trace_em(rows, NAMED),
-    "bootstrap": lambda rows: bootstrap(NAMED, rows, n_draws=2),
+    "bootstrap": lambda rows: bootstrap(NAMED, rows, n_draws=2, random_state=0),
     "cross-validation": lambda rows: cross_validated_log_likelihood(NAMED, rows),
     "display": lambda rows: HistogramDisplay.from_estimator(NAMED, rows),
 }

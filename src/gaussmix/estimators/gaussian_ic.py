@@ -23,6 +23,7 @@ from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
+    numbers_of_components,
     refuse_unknown,
     require_flag,
     require_integer,
@@ -307,7 +308,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     ) -> None:
         began = time.perf_counter()
         self._check_parameters()
-        sizes = _numbers_of_components(numbers)
+        sizes = numbers_of_components(numbers)
         options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
         given = self._checked_rows(X, sample_weight, noise_covariance, **options)
         require_observed_columns(given)
@@ -436,20 +437,6 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         require_integer("n_folds", self.n_folds, 2)
         require_n_jobs(self.n_jobs)
         require_flag("progress", self.progress)
-
-
-def _numbers_of_components(numbers: Any) -> tuple[int, ...]:
-    if isinstance(numbers, str):
-        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
-    try:
-        candidates = list(numbers)
-    except TypeError:
-        candidates = [numbers]
-    if not candidates:
-        raise ValueError("n_components is empty: give at least one number of components")
-    for k in candidates:
-        require_integer("each of n_components", k, 1)
-    return tuple(sorted({int(k) for k in candidates}))
 
 
 def _held_out(cell: Cell, rows: SearchRows, n_folds: int, seed: int) -> HeldOut | None:

@@ -92,6 +92,21 @@ def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
         )
 
 
+def numbers_of_components(numbers: Any) -> tuple[int, ...]:
+    """Return distinct whole numbers in ascending order; raise a ValueError if there are none or others."""
+    if isinstance(numbers, str):
+        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
+    try:
+        candidates = list(numbers)
+    except TypeError:
+        candidates = [numbers]
+    if not candidates:
+        raise ValueError("n_components is empty: give at least one number of components")
+    for k in candidates:
+        require_integer("each of n_components", k, 1)
+    return tuple(sorted({int(k) for k in candidates}))
+
+
 def check_gaussian_mixture(estimator: Any) -> None:
     """Raise a ValueError if a parameter of a `GaussianMixture` is invalid."""
     covariance_class(estimator.covariance_type)
