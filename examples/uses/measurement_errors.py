@@ -17,6 +17,7 @@ import numpy as np
 
 from gaussmix import GaussianMixture, Mixture
 from gaussmix.plots import MixtureDisplay
+from gaussmix.plots.drawing import quiet_axes
 
 truth = Mixture.from_parameters(
     [0.5, 0.3, 0.2],
@@ -72,6 +73,7 @@ for name, table in (("measured", rows), ("mean of the true row", means)):
     )
 
 figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+quiet_axes(axes)
 some = np.flatnonzero(deviations[:, 0] > 0.5)[:60]
 axes.plot(*true_rows.T, ".", color="#c8ccd0", markersize=3)
 axes.plot(
