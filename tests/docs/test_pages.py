@@ -23,6 +23,8 @@ PAGES = {
     "guide": 2,
     "choosing": 2,
     "bayes": 9,
+    "missing-values": 3,
+    "measurement-errors": 2,
     "criteria": 1,
     "merging": 1,
     "uncertainty": 1,
