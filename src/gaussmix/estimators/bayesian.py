@@ -17,14 +17,14 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import IntArray, Random
+from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.posterior import inspect_posterior
 from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_settings
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
-from gaussmix.estimators.parameter_checks import require_enough_rows, require_observed_columns
+from gaussmix.estimators.parameter_checks import of_used, require_enough_rows, require_observed_columns
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
@@ -293,11 +293,11 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             settings = settings.with_components(len(previous.posterior.means))
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval, "mean evidence lower bound")
-        starts = self._given_starts(previous, rng, printer)
+        starts = self._given_starts(previous, rng, printer, rows.with_value)
         prune = starts is None if isinstance(self.prune, str) else bool(self.prune)
-        search = self._search(starts, rows.total, self._watcher(printer))
+        search = self._search(starts, rows.informative().total, self._watcher(printer))
         ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        result = fit_posterior(rows, settings, search, rng, ridge=ridge, prune=prune, starts=starts)
+        result = fit_posterior(rows.informative(), settings, search, rng, ridge=ridge, prune=prune, starts=starts)
         self.fit_result_ = result
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
@@ -327,23 +327,25 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             )
         return previous
 
-    def _given_starts(self, previous: PosteriorFit | None, rng: Random, printer: VerbosePrinter) -> GivenStates | None:
-        """Return how starts are made, or None for a search."""
+    def _given_starts(
+        self, previous: PosteriorFit | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+    ) -> GivenStates | None:
+        """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         if isinstance(self.init_params, str) and self.init_params == "auto" and previous is None:
             return None
 
         def draw(rows: WeightedRows, update: VariationalUpdate) -> Mixture:
-            return self._draw_start(rows, update, rng) if previous is None else previous.fit.mixture
+            return self._draw_start(rows, update, rng, used) if previous is None else previous.fit.mixture
 
         return GivenStates(draw, previous.previous_bound if previous else -math.inf, printer.print_end)
 
-    def _draw_start(self, rows: WeightedRows, update: VariationalUpdate, rng: Random) -> Mixture:
+    def _draw_start(self, rows: WeightedRows, update: VariationalUpdate, rng: Random, used: BoolArray) -> Mixture:
         if isinstance(self.init_params, str):
             method: Method = self.init_params  # type: ignore[assignment]
             membership = draw_membership(engine_for(rows), self.n_components, method, rng)
         else:
             require_unmasked(self.init_params, "init_params")
-            membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
+            membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
         return mixture_from_membership(membership, update.prior.structure, update)
 
     def _search(

@@ -18,7 +18,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray, IntArray, Random
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
@@ -27,6 +27,7 @@ from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
+    of_used,
     require_enough_rows,
     require_observed_columns,
     require_order,
@@ -284,10 +285,10 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer)
+        starts = self._given_starts(previous, rng, printer, rows.with_value)
         settings = self._settings(starts, previous, self._watcher(printer))
         reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
-        result = fit_mixture(rows, settings, rng, starts=starts, reduce_columns=reduces)
+        result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -324,14 +325,16 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             )
         return previous
 
-    def _given_starts(self, previous: FitResult | None, rng: Random, printer: VerbosePrinter) -> GivenStarts | None:
-        """Return how starts are made, or None for a search."""
+    def _given_starts(
+        self, previous: FitResult | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+    ) -> GivenStarts | None:
+        """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
         if is_auto and not self._has_parameters_init and previous is None:
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            return previous.mixture if previous else self._draw_start(rows, update, rng)
+            return previous.mixture if previous else self._draw_start(rows, update, rng, used)
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
@@ -353,7 +356,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
 
-    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random) -> Mixture:
+    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
@@ -363,7 +366,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
                 membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
-                membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
+                membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 

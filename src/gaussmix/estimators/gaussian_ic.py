@@ -255,7 +255,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         (n,) array
             The most probable component of each row, from 0.
         """
-        return self.fit(X, None, sample_weight, noise_covariance).predict(X, noise_covariance=noise_covariance)
+        self.fit(X, None, sample_weight, noise_covariance)
+        return self.predict(X, noise_covariance=noise_covariance)
 
     @underflow_to_zero
     def why(self) -> Explanation:
@@ -298,19 +299,13 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         return self.best_estimator_.mixture_
 
     def _fit(
-        self,
-        X: Any,
-        sample_weight: Any,
-        noise_covariance: Any,
-        numbers: Any,
-        types: Any,
-        known: dict[ModelSpec, Cell],
+        self, X: Any, weight: Any, noise_covariance: Any, numbers: Any, types: Any, known: dict[ModelSpec, Cell]
     ) -> None:
         began = time.perf_counter()
         self._check_parameters()
         sizes = numbers_of_components(numbers)
         options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
-        given = self._checked_rows(X, sample_weight, noise_covariance, **options)
+        given = self._checked_rows(X, weight, noise_covariance, **options)
         require_observed_columns(given)
         rows = SearchRows.of(given.informative(), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:

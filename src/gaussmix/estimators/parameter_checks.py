@@ -15,7 +15,7 @@ from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.settings import PENALTIES
 
@@ -72,6 +72,12 @@ def require_observed_columns(rows: WeightedRows) -> None:
     column = int(missing.all(axis=0).argmax())
     name = "" if rows.names is None else f" ({rows.names[column]!r})"
     raise ValueError(f"X has no value in column {column}{name}: leave the column out")
+
+
+def of_used(init_params: Any, used: BoolArray) -> Rows:
+    """Return the labels or responsibilities of a user for the rows (n,) that a fit uses."""
+    given = np.asarray(init_params)
+    return given[used] if given.shape[:1] == used.shape else given
 
 
 def require_enough_rows(rows: WeightedRows, n_components: int) -> None:

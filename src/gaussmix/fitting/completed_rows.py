@@ -5,16 +5,16 @@ Only proposals come from these rows: the engine of the rows as they are decides 
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.row_groups import positions_by_pattern
+from gaussmix.core.imputation import draw_true_rows
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import BoolArray, FloatArray, IntArray
+from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 
@@ -48,15 +48,10 @@ def completed(rows: WeightedRows) -> WeightedRows:
     noise = None if rows.noise is None else rows.noise.in_units(scale)
     standard = WeightedRows((values - center) / scale, rows.weights, noise=noise)
     normal = _fit_normal(standard)
-    mean, covariance = normal.means[0], normal.covariance.dense()[0]
-    filled = np.array(standard.values)
-    rng = np.random.default_rng(0)
-    for positions, observed in patterns(missing):
-        some = standard.take(positions)
-        filled[positions] = _expected(some.values[:, observed], some.noise, observed, mean, covariance)
-        hidden = np.setdiff1d(np.arange(rows.n_features), observed)
-        if hidden.size:
-            filled[np.ix_(positions, hidden)] += _deviations(observed, hidden, covariance, len(positions), rng)
+    if noise is None:
+        filled = draw_true_rows(normal.whitened(), standard, 1, np.random.default_rng(0))[0]
+    else:
+        filled = _expected(standard, normal.means[0], normal.covariance.dense()[0])
     return rows.with_values(np.ascontiguousarray(center + filled * scale))
 
 
@@ -88,47 +83,20 @@ def _fit_normal(standard: WeightedRows) -> Mixture:
     return normal
 
 
-def patterns(missing: BoolArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the positions of rows with the same missing values, and the columns that they have."""
-    packed = np.packbits(missing, axis=1)
-    _, group = np.unique(packed, axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
-    for positions in np.split(order, ends):
-        yield positions, np.flatnonzero(~missing[positions[0]])
-
-
-def _expected(
-    values: FloatArray, noise: NoiseCovariance | None, observed: IntArray, mean: FloatArray, covariance: FloatArray
-) -> FloatArray:
-    """Return the expectations (m, d) of the true rows, given their observed values (m, o)."""
-    if not observed.size:
-        return np.broadcast_to(mean, (len(values), len(mean)))
-    centered = values - mean[observed]
-    own = covariance[np.ix_(observed, observed)]
-    if noise is None or not noise.per_row:
-        total = own if noise is None else own + noise.of_features(observed).dense(0)
-        filled = mean + np.linalg.solve(total, centered.T).T @ covariance[observed]
-        if noise is None:
-            filled[:, observed] = values
-        return filled
-    filled = np.empty((len(values), len(mean)))
-    step = max(1, _NUMBERS // observed.size**2)
-    for start in range(0, len(values), step):
-        part = np.arange(start, min(start + step, len(values)))
-        errors = noise.of_features(observed).take(part)
-        total = own + (errors.values[:, :, None] * np.eye(observed.size) if errors.is_diagonal else errors.values)
-        filled[part] = mean + np.linalg.solve(total, centered[part, :, None])[:, :, 0] @ covariance[observed]
+def _expected(standard: WeightedRows, mean: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the expectations (n, d) of true rows under a normal distribution, many rows with own errors at a time."""
+    filled, noise = np.empty(standard.shape), standard.noise
+    assert noise is not None
+    for positions in positions_by_pattern(standard):
+        missing = None if standard.missing is None else standard.missing[positions[0]]
+        observed = np.arange(standard.n_features) if missing is None else np.flatnonzero(~missing)
+        own, across = covariance[np.ix_(observed, observed)], covariance[observed]
+        filled[positions] = mean
+        step = max(1, _NUMBERS // max(observed.size, 1) ** 2)
+        for part in np.split(positions, range(step, len(positions), step)) if observed.size else ():
+            errors = noise.take(part).of_features(observed).values
+            if noise.is_diagonal:
+                errors = errors[..., None] * np.eye(observed.size)
+            centered = standard.values[np.ix_(part, observed)] - mean[observed]
+            filled[part] += np.linalg.solve(own + errors, centered[:, :, None])[:, :, 0] @ across
     return filled
-
-
-def _deviations(
-    observed: IntArray, hidden: IntArray, covariance: FloatArray, size: int, rng: np.random.Generator
-) -> FloatArray:
-    """Draw deviations (size, h) of hidden values from their expectations, given exact observed values."""
-    within = covariance[np.ix_(hidden, hidden)]
-    if observed.size:
-        between = covariance[np.ix_(observed, hidden)]
-        within = within - between.T @ np.linalg.solve(covariance[np.ix_(observed, observed)], between)
-    variances, axes = np.linalg.eigh(within)
-    return rng.standard_normal((size, hidden.size)) @ (axes * np.sqrt(np.maximum(variances, 0.0))).T

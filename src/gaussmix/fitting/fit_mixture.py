@@ -79,7 +79,6 @@ def fit_mixture(
     FitResult
         The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    rows = rows.informative()
     columns = find_redundant(rows, structure_of(settings.structure.form).name) if reduce_columns else None
     kept = rows if columns is None else reduce_rows(columns, rows)
     if rows.weights is not None:

@@ -133,7 +133,6 @@ def fit_posterior(
     PosteriorFit
         The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    rows = rows.informative()
     prior = settings.prior_of(rows, ridge)
     distinct = distinct_rows(rows)
     engine = engine_for(rows if distinct is None else distinct)

@@ -4,15 +4,12 @@ With root L of a component, the true row is ``mean + L y``. Of it, some features
 As in `gaussmix.core.engines.observed`, ``E[y] = A v`` and ``Cov[y] = 1 - A A'`` given the standardized observed row v.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.fitting.completed_rows import patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,25 +67,6 @@ class HiddenPart:
         both = (0.5 * count * hidden + scatter) @ turned  # (V / 2 + M) S V, to be traced with the other S
         information[d:, d:] = _traces(both, slopes)
         return information
-
-
-def groups(rows: WeightedRows) -> Iterator[tuple[IntArray, IntArray, FloatArray | None]]:
-    """Yield positions of rows with the same missing values and errors, their observed features, and a root of S."""
-    missing = np.zeros(rows.shape, dtype=np.bool_) if rows.missing is None else rows.missing
-    noise = rows.noise
-    for positions, observed in patterns(missing):
-        if noise is None:
-            yield positions, observed, None
-        elif not noise.per_row:
-            yield positions, observed, _root(noise.of_features(observed).dense(0))
-        else:
-            for row in positions:
-                yield row[None], observed, _root(noise.take(row[None]).of_features(observed).dense(0))
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    variances, axes = np.linalg.eigh(covariance)
-    return np.asarray(axes * np.sqrt(np.maximum(variances, 0.0)))
 
 
 def _traces(one: FloatArray, other: FloatArray) -> FloatArray:

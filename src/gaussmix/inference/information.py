@@ -20,9 +20,10 @@ from typing import Self
 import numpy as np
 
 from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.row_groups import group_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
-from gaussmix.inference.hidden_part import HiddenPart, groups
+from gaussmix.inference.hidden_part import HiddenPart
 from gaussmix.inference.parametrization import Parametrization
 
 BLOCK_SIZE = 1 << 22  # numbers in memory
@@ -151,9 +152,10 @@ def _incomplete_blocks(parametrization: Parametrization, rows: WeightedRows) -> 
     mixture, k = parametrization.mixture, parametrization.mixture.n_components
     recipes = [_Recipe.of(parametrization, component) for component in range(k)]
     responsibilities = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")
-    for positions, observed, noise_root in groups(rows):
-        hidden = [HiddenPart.of(root, observed, noise_root) for root in parametrization.roots]
-        values = rows.values[positions][:, observed].astype(np.float64)
+    for group in group_rows(rows):
+        positions, observed = group.positions, group.observed
+        hidden = [HiddenPart.of(root, observed, group.noise_root) for root in parametrization.roots]
+        values = group.values.values[:, : len(observed)]
         whitened = [part.expected(values - mean[observed]) for part, mean in zip(hidden, mixture.means, strict=True)]
         features = [
             recipe.apply(mean) + recipe.variance_terms(part.covariance)
