@@ -7,6 +7,10 @@ from helpers.pages import DOCS, run_page
 
 PAGES = {
     "conversions": (("onnxruntime",), 3),
+    "recipes/anndata": (("anndata",), 2),
+    "recipes/fcs": (("flowio",), 2),
+    "recipes/xarray": (("xarray", "netCDF4"), 2),
+    "recipes/fits": (("astropy",), 3),
 }
 """Page -> the packages that it needs, and how many texts it shows that its examples print."""
 
