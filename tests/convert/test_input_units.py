@@ -51,6 +51,7 @@ def log_determinant(pipeline, rows):
     return np.linalg.slogdet(moved[1:] - moved[0])[1] - np.log([1.0, 10.0, 0.1]).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("steps", STEPS, ids=lambda steps: "-".join(str(step) for step in steps) or "none")
 def test_the_density_is_that_of_the_pipeline_and_its_determinant(steps, covariance_type, rows):

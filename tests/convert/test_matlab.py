@@ -13,6 +13,7 @@ KINDS = {"EEE": "tied", "EII": "EEI", "EEI": "EEI", "VII": "diag", "VEI": "diag"
 SIZES = ((3, 4), (3, 3), (1, 3), (3, 1), (1, 1), (2, 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_file_brings_the_mixture_back(name, size, tmp_path):

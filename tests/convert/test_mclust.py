@@ -38,6 +38,7 @@ def read():
     return read_quietly
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "covariance_type"), [("VVE", "VVE"), ("EEI", "EEI"), ("XXX", "tied"), ("V", "spherical"), ("E", "EII")]
 )

@@ -35,6 +35,7 @@ def rows():
     return np.concatenate([rng.normal(0, 1, (150, 2)), rng.normal(3, 2, (150, 2))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", MODELS)
@@ -50,6 +51,7 @@ def test_labels_and_densities_are_the_same(name, size, offset, run):
     assert probabilities.dtype == log_density.dtype == np.float64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

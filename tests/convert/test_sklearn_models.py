@@ -25,6 +25,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("size", [(3, 4), (1, 3), (3, 1), (3, 30)])
 @pytest.mark.parametrize("name", MODELS)

@@ -28,6 +28,7 @@ def test_the_reader_is_short():
     assert source.count("\n") <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_the_reader_reproduces_the_vectors(name, offset, javascript, tmp_path):
