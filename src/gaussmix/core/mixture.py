@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.affine import rescaled
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
@@ -19,6 +20,7 @@ from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
+from gaussmix.core.vectors import vectors_of
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -58,6 +60,7 @@ class Mixture(ImputingMixin):
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    rescaled = rescaled
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
@@ -393,7 +396,8 @@ class Mixture(ImputingMixin):
         path : str or path
             The file to write.
         """
-        write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
+        stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
+        write_model(path, stored, vectors_of(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
