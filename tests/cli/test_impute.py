@@ -36,9 +36,7 @@ def cells(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("options", [["-k", 1], ["-k", 1, "--draw"], ["-k", 1, "--columns", "x,y,z"]])
 def test_only_empty_cells_change(table, tmp_path, options):
     before, after = cells(TEXT), cells(succeeds("impute", table, *options).stdout)
-    changed = [
-        (row, column) for row in range(10) for column in range(5) if before[row][column] != after[row][column]
-    ]
+    changed = [(row, column) for row in range(10) for column in range(5) if before[row][column] != after[row][column]]
     assert changed == HOLES
     assert all(np.isfinite(float(after[row][column])) for row, column in HOLES)
     assert abs(float(after[1][3]) - 4.1) < 1
