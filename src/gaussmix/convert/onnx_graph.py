@@ -47,6 +47,7 @@ def to_onnx(model: Any, dtype: Literal["float64", "float32"] = "float64") -> Any
 
     Notes
     -----
+    The graph does not know missing values: a row with NaN has the log density NaN.
     A row that is more than 1e153 standard deviations from every mean (1e18 in "float32") has no density: its
     ``log_density`` is ``-inf``, its label is 0 and its probabilities are NaN.
     """

@@ -15,12 +15,12 @@ from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
-from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.saving import save
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
-from gaussmix.core.vectors import vectors_of
 from gaussmix.core.whitened import WhitenedMixture
 
 
@@ -60,7 +60,7 @@ class Mixture(ImputingMixin):
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
-    rescaled = rescaled
+    rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
@@ -387,17 +387,6 @@ class Mixture(ImputingMixin):
             Mixture with the same density up to rounding.
         """
         return replace(self, covariance=self.covariance.promote_to(structure))
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the mixture to a JSON file (docs/model-file.md) without rounding.
-
-        Parameters
-        ----------
-        path : str or path
-            The file to write.
-        """
-        stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
-        write_model(path, stored, vectors_of(self))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -1,9 +1,11 @@
-"""Test vectors of a model file: a few rows and what a reader of the file must compute for them."""
+"""Writing a mixture to a file, with test vectors: a few rows and what a reader of the file must compute for them."""
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussmix.core.model_file import StoredMixture, write_model
 from gaussmix.core.validation import LARGEST
 
 if TYPE_CHECKING:
@@ -11,6 +13,18 @@ if TYPE_CHECKING:
 
 N_VECTORS = 5
 """Number of rows."""
+
+
+def save(self: "Mixture", path: str | PathLike[str]) -> None:
+    """Write the mixture to a JSON file (docs/model-file.md) without rounding.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to write.
+    """
+    stored = StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
+    write_model(path, stored, vectors_of(self))
 
 
 def vectors_of(mixture: "Mixture") -> dict[str, Any] | None:
