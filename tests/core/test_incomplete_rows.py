@@ -176,7 +176,7 @@ def test_large_groups_of_rows_agree_with_passes_by_row(covariance_type, kind, mo
     expected = pass_by_group(rows, mixture, log_prior)
     assert_same_passes(IncompleteEngine(rows), mixture, log_prior, expected)
     monkeypatch.setattr("gaussmix.core.engines.incomplete.LEAST_ROWS", 1)
-    monkeypatch.setattr("gaussmix.core.engines.incomplete.LEAST_MISSING", 1)
+    monkeypatch.setattr("gaussmix.core.engines.incomplete.LEAST_WORK", 1)
     assert_same_passes(IncompleteEngine(rows), mixture, log_prior, expected)
 
 
