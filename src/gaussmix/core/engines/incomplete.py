@@ -22,8 +22,9 @@ from gaussmix.core.whitened import WhitenedMixture
 LEAST_ROWS = 64
 """Minimum number of rows of a group."""
 
-LEAST_WORK = 1 << 16
-"""Minimum of rows x features x missing values of a group; with less, a decomposition of each row takes less time."""
+LEAST_WORK = 1 << 17
+"""Minimum of rows x features x missing values of a group; with less, a decomposition of every few rows takes less
+time."""
 
 
 @dataclass(frozen=True, eq=False)
