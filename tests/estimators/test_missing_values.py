@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.helpers.incomplete_rows import with_holes
 
 from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
 from gaussmix.core.covariance import MODELS
@@ -16,7 +17,6 @@ from gaussmix.core.engines import engine_for
 from gaussmix.core.errors import DegenerateComponentWarning, DegenerateDataWarning
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from tests.helpers.incomplete_rows import with_holes
 
 NAN = np.nan
 CEMENT = np.array(
@@ -37,8 +37,8 @@ CEMENT = np.array(
     ]
 )
 IRIS, SPECIES = load_iris(return_X_y=True)
-I, J = np.indices(IRIS.shape)
-IRIS_WITH_HOLES = np.where((7 * I + 5 * J) % 13 < 2, NAN, IRIS)
+ROW, COLUMN = np.indices(IRIS.shape)
+IRIS_WITH_HOLES = np.where((7 * ROW + 5 * COLUMN) % 13 < 2, NAN, IRIS)
 GEYSER = np.array(load_old_faithful()[0], dtype=float)
 GEYSER[1::5, 0] = NAN
 GEYSER[3::7, 1] = NAN
