@@ -5,11 +5,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.incomplete_rows import with_holes
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tests.helpers.incomplete_rows import with_holes
 
 from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
 from gaussmix.core.covariance import MODELS
