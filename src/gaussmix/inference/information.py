@@ -105,7 +105,7 @@ def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Block of rows: positions and weights (b,), responsibilities (b, k), whitened rows (b, d) and f (b, q) by component.
+    """Block of rows: positions and weights (b,), responsibilities (b, k); by component whitened rows (b, d), f (b, q).
 
     Of incomplete rows, both are expectations, and ``hidden`` has the distribution of the rest for each component.
     """
