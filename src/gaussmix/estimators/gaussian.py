@@ -22,7 +22,7 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
-from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
+from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation, warn_of_unobserved
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
@@ -299,6 +299,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
+        warn_of_unobserved(rows, result.mixture)
         return rows
 
     @property

@@ -42,17 +42,40 @@ def completed(rows: WeightedRows) -> WeightedRows:
     """
     if rows.is_exact:
         return rows
+    standard, normal, center, scale = _standardized(rows)
+    if standard.noise is None:
+        filled = draw_true_rows(normal.whitened(), standard, 1, np.random.default_rng(0))[0]
+    else:
+        filled = _expected(standard, normal.means[0], normal.covariance.dense()[0])
+    return rows.with_values(np.ascontiguousarray(center + filled * scale))
+
+
+def normal_of(rows: WeightedRows) -> tuple[FloatArray, FloatArray]:
+    """Return the mean (d,) and the covariance (d, d) of the normal distribution that incomplete rows are completed by.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows; NaN is a missing value.
+
+    Returns
+    -------
+    mean : (d,) array
+    covariance : (d, d) array
+        The maximum-likelihood fit to the true rows, with the variances of the columns for a pseudo-row.
+    """
+    _, normal, center, scale = _standardized(rows)
+    return center + normal.means[0] * scale, scale[:, None] * normal.covariance.dense()[0] * scale
+
+
+def _standardized(rows: WeightedRows) -> tuple[WeightedRows, Mixture, FloatArray, FloatArray]:
+    """Return standardized rows, a normal distribution fitted to them, and the center and unit (d,) of each column."""
     missing = np.zeros(rows.shape, dtype=np.bool_) if rows.missing is None else rows.missing
     values = np.where(missing, np.nan, rows.values.astype(np.float64))
     center, scale = _units(values, rows.explicit_weights)
     noise = None if rows.noise is None else rows.noise.in_units(scale)
     standard = WeightedRows((values - center) / scale, rows.weights, noise=noise)
-    normal = _fit_normal(standard)
-    if noise is None:
-        filled = draw_true_rows(normal.whitened(), standard, 1, np.random.default_rng(0))[0]
-    else:
-        filled = _expected(standard, normal.means[0], normal.covariance.dense()[0])
-    return rows.with_values(np.ascontiguousarray(center + filled * scale))
+    return standard, _fit_normal(standard), center, scale
 
 
 def _units(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

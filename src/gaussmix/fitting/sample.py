@@ -10,6 +10,8 @@ from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
+from gaussmix.core.imputation import expected_rows
+from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
 from gaussmix.fitting.completed_rows import completed
@@ -57,6 +59,12 @@ class Sample:
         center = np.average(whole.values, axis=0, weights=whole.weights)
         root = _root_about(whole.with_values(whole.values - center), form)
         return cls(whole, center, root, None if whole is rows else rows)
+
+    def completed_by(self, mixture: Mixture) -> "Sample":
+        """Return the sample with its incomplete rows completed by their expectations under a mixture."""
+        rows = self.as_observed
+        whole = np.ascontiguousarray(expected_rows(mixture.whitened(), rows))
+        return Sample(rows.with_values(whole), np.average(whole, axis=0, weights=rows.weights), self.root, rows)
 
     @property
     def as_observed(self) -> WeightedRows:

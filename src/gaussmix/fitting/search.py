@@ -56,7 +56,8 @@ def find_optimum(
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
-    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
+    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima. For incomplete
+    rows, unless the starts agree, the search is repeated with rows that are completed by the optimum it has found.
 
     Parameters
     ----------
@@ -101,6 +102,9 @@ def find_optimum(
     try:
         try:
             runs, found = _explore(search, structure, n_components, seed, first)
+            if data.incomplete is not None and n_components > 1 and not found.has_agreement:
+                search = replace(search, data=data.completed_by(found.mixture))
+                runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
         except SingularRunsError:
             search = replace(reference, best=search.best)
@@ -180,6 +184,11 @@ def _explore(
             break
     assert found is not None
     return ranked(runs), found
+
+
+def _better(runs: list[Run], found: Run, again: tuple[list[Run], Run]) -> tuple[list[Run], Run]:
+    """Return the last runs and the best run of two explorations; the first counts if they agree."""
+    return ranked([*runs, *again[0]]), again[1] if again[1].beats(found) else found
 
 
 def _copied(state: Any) -> np.random.RandomState | None:

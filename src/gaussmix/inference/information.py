@@ -97,17 +97,20 @@ class Information:
 def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
     """Return the gradient (n, p) of the log density of each row."""
     places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
-    blocks = _blocks(parametrization, WeightedRows(rows))
-    return np.concatenate([block.scores(parametrization.n_coordinates, places) for block in blocks])
+    scores = np.empty((len(rows), parametrization.n_coordinates))
+    for block in _blocks(parametrization, WeightedRows(rows)):
+        scores[block.positions] = block.scores(parametrization.n_coordinates, places)
+    return scores
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Block of rows: weights (b,), responsibilities (b, k), and per component whitened rows (b, d) and f (b, q).
+    """Block of rows: positions and weights (b,), responsibilities (b, k); by component whitened rows (b, d), f (b, q).
 
     Of incomplete rows, both are expectations, and ``hidden`` has the distribution of the rest for each component.
     """
 
+    positions: IntArray
     row_weights: FloatArray
     responsibilities: FloatArray
     whitened: list[FloatArray]
@@ -144,7 +147,7 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
                 )
         responsibilities = mixture.responsibilities(some)
         features = [recipe.apply(part) for recipe, part in zip(recipes, whitened, strict=True)]
-        yield _Block(weights, responsibilities, whitened, features)
+        yield _Block(start + counted, weights, responsibilities, whitened, features)
 
 
 def _incomplete_blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_Block]:
@@ -161,7 +164,9 @@ def _incomplete_blocks(parametrization: Parametrization, rows: WeightedRows) -> 
             recipe.apply(mean) + recipe.variance_terms(part.covariance)
             for recipe, mean, part in zip(recipes, whitened, hidden, strict=True)
         ]
-        yield _Block(rows.explicit_weights[positions], responsibilities[positions], whitened, features, hidden)
+        yield _Block(
+            positions, rows.explicit_weights[positions], responsibilities[positions], whitened, features, hidden
+        )
 
 
 def _slope(parametrization: Parametrization, component: int) -> float:

@@ -61,11 +61,13 @@ class SearchRows:
         return ""
 
     def fingerprint(self) -> tuple[tuple[int, ...], str]:
-        """Return the shape and a hash of some rows and weights."""
+        """Return the shape and a hash of some rows, weights and measurement errors."""
         some = self.rows.take(np.unique(np.linspace(0, self.rows.n_rows - 1, _HASHED_ROWS).astype(np.int64)))
         digest = hashlib.blake2b(np.ascontiguousarray(some.values).tobytes(), digest_size=16)
         if some.weights is not None:
             digest.update(some.weights.tobytes())
+        if some.noise is not None:
+            digest.update(some.noise.values.tobytes())
         return self.rows.shape, digest.hexdigest()
 
 
