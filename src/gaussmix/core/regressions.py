@@ -185,3 +185,28 @@ def pieces_of(n_rows: int) -> Iterator[slice]:
     """Yield slices of a number of rows, each for one call of compiled code."""
     for start in range(0, n_rows, _PIECE):
         yield slice(start, min(start + _PIECE, n_rows))
+
+
+def with_scaled_residuals(covariance: AbstractCovariance, n_targets: int, factor: float) -> AbstractCovariance:
+    """Return covariances in which the last features vary more, or less, given the others.
+
+    Regressions on the other features, and the covariances of these, stay the same.
+
+    Parameters
+    ----------
+    covariance : AbstractCovariance
+        Covariances of all features, the targets last.
+    n_targets : int
+        Number of targets.
+    factor : float
+        Factor of the standard deviations of the targets given the other features.
+
+    Returns
+    -------
+    AbstractCovariance
+        "diag" for structures without correlations, else "tied" or "full".
+    """
+    structure = structure_of("diagonal" if FORMS[covariance.form].is_diagonal else covariance.form)
+    roots = covariance.dense_roots().copy()
+    roots[:, -n_targets:, -n_targets:] *= factor
+    return structure.from_dense_roots(roots)
