@@ -1,15 +1,17 @@
 """Choice of a model by how well it predicts the last columns of held-out rows from the others."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtr
 
 from gaussmix.core.conditionals import Conditionals
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import stream
 from gaussmix.selection.model_names import ModelSpec, code_of, family_of
 from gaussmix.selection.model_search import search_models
@@ -210,6 +212,18 @@ def fit_models(
     """
     models = list(models)
     search = SearchRows.of(rows, max(spec.n_components for spec in models))
+    if search.columns is None:
+        return _fit_cells(search, models, reg_covar, seed, n_jobs)
+    # without correlations, a column that is a function of others is a column like any other
+    diagonal = [spec for spec in models if FORMS[spec.structure.form].is_diagonal]
+    others = [spec for spec in models if spec not in diagonal]
+    plain = replace(search, columns=ColumnReduction.of(rows, "diag"))
+    return _fit_cells(search, others, reg_covar, seed, n_jobs) | _fit_cells(plain, diagonal, reg_covar, seed, n_jobs)
+
+
+def _fit_cells(
+    search: SearchRows, models: list[ModelSpec], reg_covar: float | str, seed: int, n_jobs: int | None
+) -> dict[ModelSpec, Mixture]:
     specs = {spec: ModelSpec(spec.n_components, code_of(spec.covariance_type, search.n_features)) for spec in models}
     possible = {spec for spec in specs.values() if not search.refusal(spec)}
     cells = search_models(search.kept, possible, reg_covar=reg_covar, random_state=seed, n_jobs=n_jobs)
