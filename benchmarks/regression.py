@@ -44,8 +44,10 @@ class Prediction(NamedTuple):
     log_density: FloatArray
 
 
-Fit = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], Prediction]
-"""(features, targets, new features, new targets) -> predictions."""
+Fit = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], dict[str, Prediction]]
+"""(features, targets, new features, new targets) -> predictions by the name of the method."""
+
+OURS, UNCALIBRATED = "gaussmix", "  not calibrated"
 
 
 def draw_table(name: str, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -88,10 +90,13 @@ TABLES = (
 )
 
 
-def fit_mixture(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> Prediction:
+def fit_mixture(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> dict[str, Prediction]:
     model = GaussianMixtureRegressor(random_state=0).fit(X, y)
-    ends = model.predict_interval(new, COVERAGE)
-    return Prediction(model.predict(new), ends[:, 0], ends[:, 1], model.log_density(new, targets))
+    plain = model.model_.mixture_.condition(new, on=list(range(X.shape[1])))
+    return {
+        name: Prediction(given.means[:, 0], *given.interval(COVERAGE).T, given.log_density(targets))
+        for name, given in ((OURS, model.condition(new)), (UNCALIBRATED, plain))
+    }
 
 
 def normal(mean: FloatArray, half: FloatArray, targets: FloatArray) -> Prediction:
@@ -100,55 +105,60 @@ def normal(mean: FloatArray, half: FloatArray, targets: FloatArray) -> Predictio
     return Prediction(mean, mean - half, mean + half, log_density)
 
 
-def fit_gaussian_process(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> Prediction:
+def fit_gaussian_process(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> dict[str, Prediction]:
     kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(np.ones(X.shape[1]), (1e-2, 1e4)) + WhiteKernel(0.1, (1e-6, 10))
     process = make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True, random_state=0))
     mean, deviation = process.fit(X, y).predict(new, return_std=True)
-    return normal(mean, deviation * norm.ppf((1 + COVERAGE) / 2), targets)
+    return {"Gaussian process": normal(mean, deviation * norm.ppf((1 + COVERAGE) / 2), targets)}
 
 
-def fit_kernel_ridge(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> Prediction:
+def fit_kernel_ridge(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> dict[str, Prediction]:
     center, scale = y.mean(), y.std()
     grid = {"kernelridge__alpha": np.logspace(-3, 1, 5), "kernelridge__gamma": np.logspace(-3, 1, 5)}
     ridge = GridSearchCV(make_pipeline(StandardScaler(), KernelRidge(kernel="rbf")), grid)
     best = ridge.fit(X, (y - center) / scale).best_estimator_
     half = np.quantile(np.abs((y - center) / scale - cross_val_predict(best, X, (y - center) / scale)), COVERAGE)
-    return normal(center + scale * best.predict(new), np.full(len(new), scale * half), targets)
+    return {"kernel ridge": normal(center + scale * best.predict(new), np.full(len(new), scale * half), targets)}
 
 
-def fit_forest(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> Prediction:
+def fit_forest(X: FloatArray, y: FloatArray, new: FloatArray, targets: FloatArray) -> dict[str, Prediction]:
     forest = RandomForestRegressor(200, random_state=0).fit(X, y)
     half = np.quantile(np.abs(y - cross_val_predict(forest, X, y)), COVERAGE)
-    return normal(forest.predict(new), np.full(len(new), half), targets)
+    return {"random forest": normal(forest.predict(new), np.full(len(new), half), targets)}
 
 
-PEERS: dict[str, Fit] = {
-    "gaussmix": fit_mixture,
-    "Gaussian process": fit_gaussian_process,
-    "kernel ridge": fit_kernel_ridge,
-    "random forest": fit_forest,
+METHODS: dict[str, Fit] = {
+    "mixture": fit_mixture,
+    "process": fit_gaussian_process,
+    "ridge": fit_kernel_ridge,
+    "forest": fit_forest,
 }
 
 
-def measure(fit: Fit, table: str, seed: int) -> tuple[float, ...]:
-    """Return error, coverage, width, log density and processor time of one fit."""
+def measure(fit: Fit, table: str, seed: int) -> dict[str, tuple[float, ...]]:
+    """Return error, coverage, width, log density and processor time of each method of a fit."""
     X, y = draw_table(table, seed)
-    n = 2 * len(y) // 3
+    n, scale = 2 * len(y) // 3, float(y.std())
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the peers do not always converge
         found = fit(X[:n], y[:n], X[n:], y[n:])
-    seconds, scale = time.process_time() - began, y.std()
-    inside = (found.low <= y[n:]) & (y[n:] <= found.high)
-    error = np.sqrt(np.mean((found.mean - y[n:]) ** 2)) / scale
+    seconds = time.process_time() - began
+    return {name: (*judge(each, y[n:], scale), seconds) for name, each in found.items()}
+
+
+def judge(found: Prediction, targets: FloatArray, scale: float) -> tuple[float, ...]:
+    """Return error, coverage, width and log density in units of the scale."""
+    inside = (found.low <= targets) & (targets <= found.high)
+    error = np.sqrt(np.mean((found.mean - targets) ** 2)) / scale
     width = (found.high - found.low).mean() / scale
-    return float(error), float(inside.mean()), float(width), float((found.log_density + np.log(scale)).mean()), seconds
+    return float(error), float(inside.mean()), float(width), float((found.log_density + np.log(scale)).mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the draws")
-    parser.add_argument("--only", nargs="*", choices=tuple(PEERS), default=tuple(PEERS), help="methods to run")
+    parser.add_argument("--only", nargs="*", choices=tuple(METHODS), default=tuple(METHODS), help="methods to run")
     options = parser.parse_args()
     draws = QUICK_DRAWS if options.quick else DRAWS
     warn_when_unfair()
@@ -156,15 +166,17 @@ def main() -> None:
     print(f"{draws} draws\n{'':<19}{'method':<18}{'error':>8}{'coverage':>10}{'wide':>8}{'density':>9}{'seconds':>9}")
     for table in TABLES:
         results[table] = {}
-        for name in options.only:
-            means = np.mean([measure(PEERS[name], table, seed) for seed in range(draws)], axis=0)
-            results[table][name] = means.tolist()
-            error, coverage, width, density, seconds = means
-            print(
-                f"{table:<19}{name:<18}{error:>8.3f}{coverage:>10.1%}{width:>8.2f}{density:>9.3f}{seconds:>9.2f}",
-                flush=True,
-            )
-    covered = {table: found["gaussmix"][1] for table, found in results.items() if "gaussmix" in found}
+        for method in options.only:
+            found = [measure(METHODS[method], table, seed) for seed in range(draws)]
+            for name in found[0]:
+                means = np.mean([each[name] for each in found], axis=0)
+                results[table][name] = means.tolist()
+                error, coverage, width, density, seconds = means
+                print(
+                    f"{table:<19}{name:<18}{error:>8.3f}{coverage:>10.1%}{width:>8.2f}{density:>9.3f}{seconds:>9.2f}",
+                    flush=True,
+                )
+    covered = {table: found[OURS][1] for table, found in results.items() if OURS in found}
     worst = max(covered, key=lambda table: abs(covered[table] - COVERAGE), default=None)
     if worst is not None:
         print(f"\nfarthest from {COVERAGE:.0%}: {worst}, {covered[worst]:.1%}\n")

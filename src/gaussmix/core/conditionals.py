@@ -318,7 +318,7 @@ class Conditionals(Generic[AnyMixture]):
                 raise ValueError(f"there are several targets: name one of {self.names} as feature")
             return 0
         if feature in self.names:
-            return self.names.index(feature)  # type: ignore[arg-type]
+            return self.names.index(feature)
         if not isinstance(feature, int | np.integer) or not 0 <= feature < len(self.targets):
             raise ValueError(f"feature must be one of {self.names}, or its position among them; got {feature!r}")
         return int(feature)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -157,10 +157,11 @@ class ConditioningMixin(AbstractDistribution):
         if not isinstance(given, Mapping):
             raise ValueError(f"given must be a dict of features and their values, such as {{0: 1.5}}; got {given!r}")
         positions = self.positions(list(given))
-        for feature, value in given.items():
+        values: dict[Any, Any] = dict(given)
+        for feature, value in values.items():
             if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) < LARGEST:
                 raise ValueError(f"given[{feature!r}] must be a finite number, below {LARGEST:g}; got {value!r}")
-        return positions, np.array([float(value) for value in given.values()])
+        return positions, np.array([float(value) for value in values.values()])
 
     def _others(self, observed: Sequence[int]) -> list[int]:
         """Return the positions of the features that are not observed; ValueError if there are none."""

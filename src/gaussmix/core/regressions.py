@@ -127,8 +127,10 @@ class ComponentRegressions:
 
         Returns
         -------
-        means, variances : (n, q) arrays
-            By the law of total variance.
+        means : (n, q) array
+            Expected values.
+        variances : (n, q) array
+            Variances within components and between their means.
         """
         shape = len(rows), self.target_means.shape[1]
         means, variances = np.empty(shape), np.empty(shape)

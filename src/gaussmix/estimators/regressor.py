@@ -45,8 +45,8 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
     ----------
     n_components : int or "auto", default="auto"
         Number of components. "auto" compares 1, 2, 3, 4, 6, 8, and more as long as these are better, by the log density
-        of held-out targets given the features, in five folds. (The joint density, and so BIC, also rewards components
-        that describe the features only.)
+        of held-out targets given the features, in five folds. BIC of the joint density would also reward components
+        that describe the features only.
     covariance_type : str, default="auto"
         One of the types of `GaussianMixture`; "auto" compares "full", "tied", "diag" and "VEV" in the same way.
     reg_covar : "auto", float, "chen-tan" or "inverse-wishart", default="auto"
