@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
+    from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
     from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
     from gaussmix.inference import (
@@ -54,6 +55,7 @@ __all__ = [
     "choose_n_components",
     "compare_mixtures",
     "cross_validated_log_likelihood",
+    "describe",
     "likelihood_ratio_test",
     "load",
     "match_components",
@@ -75,6 +77,7 @@ _LATER = {
     "bootstrap": "gaussmix.inference",
     "choose_n_components": "gaussmix.inference",
     "cross_validated_log_likelihood": "gaussmix.inference",
+    "describe": "gaussmix.diagnostics.description",
     "likelihood_ratio_test": "gaussmix.inference",
     "match_components": "gaussmix.components.matching",
     "order_components": "gaussmix.components.matching",

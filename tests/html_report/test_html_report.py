@@ -54,7 +54,7 @@ def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     assert len(text) < 3e6
     headings = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
     assert headings == [
-        "summary", "mixture", "components", "certainty", "unusual", "diagnostics", "overlap", "models"
+        "summary", "mixture", "components", "clusters", "certainty", "unusual", "diagnostics", "overlap", "models"
     ]  # fmt: skip
     assert sum(tag == "img" for tag, _ in reader.tags) == (3 if k > 1 else 2)
     assert f"{len(rows):,} rows" in reader.texts["header"]

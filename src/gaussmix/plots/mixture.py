@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
@@ -26,7 +27,7 @@ from gaussmix.plots.components import (
 from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import Inks, as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
-from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 
 if TYPE_CHECKING:
