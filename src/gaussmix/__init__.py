@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gaussmix.components.matching import align, match_components, order_components
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
+    from gaussmix.components.projection import discriminant_directions, random_projection
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
@@ -56,11 +57,13 @@ __all__ = [
     "compare_mixtures",
     "cross_validated_log_likelihood",
     "describe",
+    "discriminant_directions",
     "likelihood_ratio_test",
     "load",
     "match_components",
     "merge_components",
     "order_components",
+    "random_projection",
     "show_versions",
     "stability",
     "standard_errors",
@@ -78,6 +81,8 @@ _LATER = {
     "choose_n_components": "gaussmix.inference",
     "cross_validated_log_likelihood": "gaussmix.inference",
     "describe": "gaussmix.diagnostics.description",
+    "discriminant_directions": "gaussmix.components.projection",
+    "random_projection": "gaussmix.components.projection",
     "likelihood_ratio_test": "gaussmix.inference",
     "match_components": "gaussmix.components.matching",
     "order_components": "gaussmix.components.matching",

@@ -16,6 +16,7 @@ from gaussmix.plots import (
     HistogramDisplay,
     MixtureDisplay,
     PairsDisplay,
+    ProjectionDisplay,
     ResponsibilityDisplay,
     UncertaintyDisplay,
     model_figure,
@@ -66,7 +67,9 @@ def _numbers(display):
     return kept
 
 
-DISPLAYS = [MixtureDisplay, PairsDisplay, HistogramDisplay, ResponsibilityDisplay, UncertaintyDisplay]
+DISPLAYS = [
+    MixtureDisplay, PairsDisplay, HistogramDisplay, ProjectionDisplay, ResponsibilityDisplay, UncertaintyDisplay
+]  # fmt: skip
 
 
 @pytest.mark.slow
