@@ -12,7 +12,7 @@ from sklearn.metrics import precision_score, recall_score
 from sklearn.mixture import GaussianMixture as TheirMixture
 
 from gaussmix import GaussianMixture, Mixture, describe, merge_components
-from gaussmix.diagnostics.description.describe import MOST_FEATURES
+from gaussmix.diagnostics.description.clusters import MOST_FEATURES
 from gaussmix.diagnostics.description.rule_search import MOST_RULES
 
 IRIS = load_iris(as_frame=True).data

@@ -12,11 +12,12 @@ from sklearn.mixture import GaussianMixture as TheirMixture
 
 import gaussmix.core.row_sampling
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix.core.component_means import format_means
+from gaussmix.core.markup import Markup, element, joined
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report import write_report
-from gaussmix.html_report.elements import Markup, data_table, element, joined
+from gaussmix.html_report.elements import data_table
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import default_n_components
 from gaussmix.html_report.row_scores import score_rows

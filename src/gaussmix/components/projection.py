@@ -10,10 +10,12 @@ from gaussmix.core.covariance.triangular import root_of_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import mixture_of
-from gaussmix.core.text import align_columns
+from gaussmix.core.notebook import table_html
+from gaussmix.core.text import align_columns, default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, Seed
 from gaussmix.core.validation import as_generator, as_rows
 
+_TITLE = "coefficients of standardized features"
 _SEPARATES = 1e-10  # share of the greatest eigenvalue below which a direction does not separate
 _SINGULAR = 1e-10  # eigenvalue of the correlation matrix below which a direction does not vary
 
@@ -90,12 +92,19 @@ class DiscriminantDirections(LinearProjection):
     standardized: FloatArray
 
     def __str__(self) -> str:
-        names = self.input_names or tuple(f"x{at}" for at in range(len(self.center)))
+        return f"{_TITLE}\n{align_columns(self._lines())}"
+
+    def _repr_html_(self) -> str:
+        headings, *lines = self._lines()
+        return table_html(_TITLE, headings, lines)
+
+    def _lines(self) -> list[list[str]]:
+        names = self.input_names or default_names(len(self.center))
         lines = [["", *self.mixture.names], ["share", *(f"{share:.1%}" for share in self.shares)]]
         lines += [
             [name, *(f"{value:.3f}" for value in values)] for name, values in zip(names, self.standardized, strict=True)
         ]
-        return "coefficients of standardized features\n" + align_columns(lines)
+        return lines
 
 
 @underflow_to_zero

@@ -12,7 +12,7 @@ from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
@@ -57,6 +57,7 @@ class Mixture:
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    _repr_html_ = mixture_html
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""

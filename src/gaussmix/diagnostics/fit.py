@@ -15,7 +15,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
-from gaussmix.diagnostics.description.describe import describe_rows
+from gaussmix.diagnostics.description.clusters import describe_rows
 from gaussmix.diagnostics.overlap import Confusion, confusion, overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report

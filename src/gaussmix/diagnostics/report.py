@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
@@ -80,6 +81,9 @@ class Report:
 
     def __rich__(self) -> "RenderableType":
         return entry_grid(self.entries())
+
+    def _repr_html_(self) -> str:
+        return entries_html(self.entries())
 
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:

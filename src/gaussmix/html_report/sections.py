@@ -7,24 +7,16 @@ import numpy as np
 from scipy.special import chdtrc
 
 from gaussmix.components.merging import merge_components
+from gaussmix.core.component_means import format_means
 from gaussmix.core.covariance import display_name
+from gaussmix.core.markup import Markup, element, joined
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.description import ClusterDescriptions
 from gaussmix.diagnostics.description.rules import share_text
-from gaussmix.diagnostics.means import format_means
-from gaussmix.html_report.elements import (
-    Markup,
-    bullets,
-    data_table,
-    definition_list,
-    element,
-    joined,
-    note,
-    paragraph,
-)
+from gaussmix.html_report.elements import bullets, data_table, definition_list, note, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import FitCriteria, ModelComparison
 from gaussmix.html_report.row_scores import CERTAINTIES, RARE, RowScores

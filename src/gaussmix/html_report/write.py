@@ -10,13 +10,14 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.markup import Markup, joined
 from gaussmix.core.output_files import complete_file, require_possible_output
 from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
 from gaussmix.diagnostics.description import describe
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.html_report import figures, sections
-from gaussmix.html_report.elements import Markup, joined, page, paragraph
+from gaussmix.html_report.elements import page, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import (
     FitCriteria,

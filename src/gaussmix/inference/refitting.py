@@ -117,6 +117,14 @@ class Fitted:
         """Draw ``n_rows`` rows from the mixture."""
         return WeightedRows(self.reduced.sample(self.n_rows, rng)[0])
 
+    def without(self, row: int) -> WeightedRows:
+        """Return the rows without one of them, or with a weight that is less by one."""
+        if self.rows.weights is None:
+            return self.rows.take(np.delete(np.arange(self.rows.n_rows), row))
+        weights = self.rows.weights.copy()
+        weights[row] -= 1
+        return replace(self.rows, weights=weights).positive()
+
 
 def draw_each(
     make: Callable[[int], Drawn],

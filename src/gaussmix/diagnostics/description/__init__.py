@@ -1,6 +1,6 @@
 """Descriptions of clusters: what sets each of them apart, and short rules that select its rows."""
 
-from gaussmix.diagnostics.description.describe import (
+from gaussmix.diagnostics.description.clusters import (
     ClusterDescription,
     ClusterDescriptions,
     FeatureContrast,

@@ -12,6 +12,7 @@ from gaussmix.components.merging import MergedMixture
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import mixture_of, rows_of
+from gaussmix.core.notebook import stacked_html, table_html
 from gaussmix.core.number_checks import column_names
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import counted
@@ -171,6 +172,21 @@ class ClusterDescriptions(Sequence[ClusterDescription]):
             lines += [f"  rule: {rule}" for rule in cluster.rules]
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str:
+        columns = ["cluster", "rows", "share", "set apart by", "rules", "nearest"]
+        lines = [
+            [
+                f"{cluster.cluster}",
+                counted_rows(cluster.n_rows).removesuffix(" rows"),
+                share_text(cluster.share),
+                stacked_html(*cluster.features[:_SHOWN]),
+                stacked_html(*cluster.rules),
+                cluster.neighbor_text,
+            ]
+            for cluster in self.clusters
+        ]
+        return table_html(counted(len(self), "cluster"), columns, lines, left=(0, 3, 4, 5))
 
 
 @underflow_to_zero
