@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
     from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+    from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -51,6 +52,7 @@ __all__ = [
     "Mixture",
     "ModelFileError",
     "__version__",
+    "agglomerate",
     "align",
     "bootstrap",
     "choose_n_components",
@@ -76,6 +78,7 @@ _LATER = {
     "GaussianMixtureIC": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "agglomerate": "gaussmix.fitting.agglomeration_tree",
     "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",
     "choose_n_components": "gaussmix.inference",

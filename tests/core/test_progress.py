@@ -88,12 +88,8 @@ def displayed(monkeypatch):
 @pytest.mark.parametrize(
     ("total", "first", "last"),
     [
-        (
-            3,
-            '<progress value="0" max="3"></progress> 0 of 3, 0 s',
-            '<progress value="2" max="3"></progress> 2 of 3, 0 s',
-        ),
-        (None, "<progress></progress> 0 s", "<progress></progress> 0 s"),
+        (3, ' value="0" max="3"></progress> 0 of 3, 0 s', ' value="2" max="3"></progress> 2 of 3, 0 s'),
+        (None, "></progress> 0 s", "></progress> 0 s"),
     ],
 )
 def test_a_notebook_shows_a_bar_that_goes(displayed, monkeypatch, total, first, last):
