@@ -12,21 +12,25 @@ from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 
-Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
+Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "high-density", "bhattacharyya", "demp"]
 
 THRESHOLDS: dict[Method, float | None] = {
     "entropy": None,
     "ridgeline-unimodal": 1.0,
     "ridgeline-ratio": 0.2,
+    "high-density": 0.99,
     "bhattacharyya": 0.1,
     "demp": 0.025,
 }
-"""Lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc."""
+"""Lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc.
+
+A valley of one percent, in "high-density", may be rounding."""
 
 _AFFINITY_NAMES = {
     "entropy": "entropy lost",
     "ridgeline-unimodal": "valley / mode",
     "ridgeline-ratio": "valley / mode",
+    "high-density": "pass / mode",
     "bhattacharyya": "overlap",
     "demp": "misclassified",
 }
