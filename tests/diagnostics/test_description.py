@@ -77,6 +77,7 @@ def test_a_corner_has_two_conditions(corner):
     assert all(rule.f1 < best.f1 for rule in rest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_precision_and_recall_are_those_of_all_rows_with_the_written_thresholds(weighted):
     gm = GaussianMixture(4, random_state=0).fit(IRIS)
@@ -124,6 +125,7 @@ def test_differences_are_cohens_d_of_the_labeled_rows():
             assert contrast.difference == pytest.approx((mine.mean() - others.mean()) / spread)
 
 
+@pytest.mark.slow
 def test_overlaps_are_integrals_of_the_lower_density():
     gm = GaussianMixture(3, random_state=0).fit(IRIS)
     overlaps = describe(gm, IRIS).overlaps

@@ -55,6 +55,7 @@ def test_units_do_not_matter(covariance_type):
     assert same(tree.labels(5), other.labels(5))
 
 
+@pytest.mark.slow
 def test_each_level_splits_a_cluster_and_clusters_are_in_the_order_of_their_rows():
     tree = agglomerate(IRIS)
     for size in range(1, 20):
@@ -72,6 +73,7 @@ def test_whole_weights_count_rows():
     assert same(weighted.repeat(counts), repeated)
 
 
+@pytest.mark.slow
 def test_many_rows_are_merged_from_cells():
     rows, labels = BLOBS.sample(5000, 0)
     tree = agglomerate(pd.DataFrame(rows))

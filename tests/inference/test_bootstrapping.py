@@ -33,6 +33,7 @@ def test_errors_of_one_normal_are_those_of_the_textbook(kind):
     assert draws.standard_errors.weights[0] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_jackknife_of_one_normal_is_exact(weighted):
     weights = np.random.default_rng(0).integers(0, 3, len(NORMAL)) if weighted else None
@@ -46,6 +47,7 @@ def test_the_jackknife_of_one_normal_is_exact(weighted):
     assert draws.standard_errors.covariances[0, 0, 0] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_errors_of_a_jackknife_are_those_of_mclust():
     eruptions, _ = load_old_faithful()
     gm = GaussianMixture(2, random_state=0).fit(eruptions)

@@ -7,6 +7,7 @@ from gaussmix import Mixture, discriminant_directions, random_projection
 from gaussmix.plots import ProjectionDisplay, decision_boundaries, ellipse, radius_holding
 
 
+@pytest.mark.slow
 def test_rows_and_ellipses_are_projected(mixture, rows):
     display = ProjectionDisplay.from_estimator(mixture, rows)
     found = discriminant_directions(mixture)
@@ -21,6 +22,7 @@ def test_rows_and_ellipses_are_projected(mixture, rows):
     assert display.ax_.get_xlabel() == f"direction 1 ({found.shares[0]:.0%} of the separation)"
 
 
+@pytest.mark.slow
 def test_other_directions_and_projections_are_shown(mixture, rows):
     display = ProjectionDisplay.from_estimator(mixture, rows, directions=(2, 0))
     np.testing.assert_allclose(display.rows, discriminant_directions(mixture).transform(rows)[:, [2, 0]])
