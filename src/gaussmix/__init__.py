@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+    from gaussmix.estimators import (
+        BayesianGaussianMixture,
+        GaussianMixture,
+        GaussianMixtureIC,
+        GaussianMixtureImputer,
+    )
     from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
         bootstrap,
@@ -48,6 +53,7 @@ __all__ = [
     "FlatLikelihoodWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
+    "GaussianMixtureImputer",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
@@ -76,6 +82,7 @@ _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "GaussianMixtureImputer": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",
