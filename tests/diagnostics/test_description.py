@@ -160,6 +160,24 @@ def test_a_single_component_and_one_without_rows_have_no_rules():
     assert (empty.n_rows, empty.rules, empty.features, empty.nearest) == (0, (), (), 1)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_missing_values_are_left_out_of_means_and_satisfy_no_rule(share):
+    rows, _ = (mixture := spheres([[0.0, 0.0], [10.0, 10.0]])).sample(500, 0)
+    rows[np.random.default_rng(0).random(rows.shape) < [share, 0.0]] = np.nan
+    labels = mixture.labels(rows)
+    first, second = describe(mixture, rows)
+    for one in (first, second):
+        by_name = {contrast.name: contrast for contrast in one.features}
+        assert by_name["x0"].mean == pytest.approx(np.nanmean(rows[labels == one.cluster, 0]))
+        assert by_name["x0"].others == pytest.approx(np.nanmean(rows[labels != one.cluster, 0]))
+        recalls = {rule.conditions[0].name: rule.recall for rule in one.rules}
+        known = ~np.isnan(rows[labels == one.cluster, 0])
+        assert recalls["x0"] == pytest.approx(known.mean())
+        assert recalls["x1"] == 1.0
+    rows[:, 0] = np.nan
+    assert [rule.conditions[0].name for rule in describe(mixture, rows)[0].rules] == ["x1"]
+
+
 def test_equal_rows_give_an_infinite_difference_and_valid_json():
     mixture = spheres([[0.0, 0.0], [10.0, 0.0]])
     description = describe(mixture, [[0.0, 1.0]] * 3 + [[10.0, 1.0]] * 2)

@@ -48,7 +48,7 @@ def mixture_of(model: Any) -> Mixture:
     )
 
 
-def rows_of(mixture: Mixture, X: Any) -> Rows:
+def rows_of(mixture: Mixture, X: Any, *, allow_missing: bool = False) -> Rows:
     """Return the features of a mixture in its order; the columns of a table are selected by name.
 
     Raises
@@ -56,7 +56,7 @@ def rows_of(mixture: Mixture, X: Any) -> Rows:
     ValueError
         If a column is missing, the shape is wrong, a value is not finite, or X has no rows.
     """
-    rows = as_rows(X, mixture.n_features, mixture.feature_names)
+    rows = as_rows(X, mixture.n_features, mixture.feature_names, allow_missing=allow_missing)
     if not len(rows):
         raise ValueError("X has no rows")
     return rows

@@ -203,7 +203,7 @@ def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescrip
     model : Mixture, MergedMixture or fitted estimator
         A model of gaussmix or scikit-learn. Of a `MergedMixture`, its clusters are described.
     X : (n, d) array-like or table
-        Rows with all features of the model.
+        Rows with all features of the model; NaN is a missing value, which satisfies no rule.
     sample_weight : (n,) array-like, optional
         Nonnegative; a weight of 2 counts as two equal rows.
 
@@ -231,7 +231,7 @@ def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescrip
     merged = model if isinstance(model, MergedMixture) else None
     mixture = mixture_of(model) if merged is None else merged.mixture
     clusters = np.arange(mixture.n_components) if merged is None else merged.component_clusters
-    values = rows_of(mixture, X)
+    values = rows_of(mixture, X, allow_missing=True)
     columns = column_names(X) if mixture.feature_names is None else mixture.feature_names
     names = mixture.names if columns is None else tuple(map(str, columns))
     rows = WeightedRows(values, check_sample_weight(sample_weight, len(values)), names).positive()
@@ -250,7 +250,6 @@ def describe_rows(mixture: Mixture, clusters: IntArray, rows: WeightedRows, conf
     described = []
     for cluster, rules in enumerate(all_rules):
         order = np.lexsort([-np.abs(contrasts.differences[cluster]), overlaps[cluster]])[:MOST_FEATURES].tolist()
-        has_contrast = n_clusters > 1 and contrasts.counts[cluster] > 0
         features = [
             FeatureContrast(
                 names[at],
@@ -260,7 +259,7 @@ def describe_rows(mixture: Mixture, clusters: IntArray, rows: WeightedRows, conf
                 float(overlaps[cluster, at]),
             )
             for at in order
-            if has_contrast
+            if not np.isnan(contrasts.differences[cluster, at])
         ]
         count, (other, overlap) = float(contrasts.counts[cluster]), nearest[cluster]
         described.append(

@@ -15,16 +15,16 @@ _NUMBERS = 200_000_000  # densities that are computed, about two seconds
 
 @dataclass(frozen=True, eq=False)
 class Contrasts:
-    """Means of the rows of each cluster and of the other rows.
+    """Means of the rows of each cluster and of the other rows, over the values that are not missing.
 
     Attributes
     ----------
     counts : (c,) array
         Weights of the rows of each cluster.
     means, others : (c, d) arrays
-        Means of the rows of each cluster, and of all other rows; NaN without rows.
+        Means of the rows of each cluster, and of all other rows; NaN without values.
     differences : (c, d) array
-        Differences of these means, divided by the root of the mean of both variances (Cohen's d). NaN without rows.
+        Differences of these means, divided by the root of the mean of both variances (Cohen's d). NaN without values.
     """
 
     counts: FloatArray
@@ -35,34 +35,36 @@ class Contrasts:
     @classmethod
     def of(cls, rows: WeightedRows, labels: IntArray, n_clusters: int) -> "Contrasts":
         """Compute the contrasts of labeled rows."""
-        counts, means, variances = _moments_of(rows, labels, n_clusters)
-        rest = 1.0 - np.eye(n_clusters)
-        held = counts > 0
-        weights = rest * counts
-        total = weights.sum(axis=1, keepdims=True)
-        shares = np.divide(weights, total, out=np.full_like(weights, np.nan), where=total > 0)[:, held]
-        others = shares @ means[held]
-        away = [(means[held] - other) ** 2 for other in others]
-        spread = np.stack([share @ (variances[held] + part) for share, part in zip(shares, away, strict=True)])
-        apart, scale = means - others, np.sqrt(0.5 * (variances + spread))
-        constant = np.where(apart == 0, 0.0, np.copysign(np.inf, apart))
-        differences = np.divide(apart, scale, out=constant, where=scale != 0)
+        weights = rows.explicit_weights
+        counts: FloatArray = np.bincount(labels, weights, n_clusters).astype(np.float64)
+        means, others, differences = np.empty((3, n_clusters, rows.n_features))
+        for feature in range(rows.n_features):
+            column = np.asarray(rows.values[:, feature], dtype=np.float64)
+            known = ~np.isnan(column)
+            found = _contrasts_of(column[known], weights[known], labels[known], n_clusters)
+            means[:, feature], others[:, feature], differences[:, feature] = found
         return cls(counts, means, others, differences)
 
 
-def _moments_of(rows: WeightedRows, labels: IntArray, n_clusters: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return weights (c,), means (c, d) and variances (c, d) of the rows of each cluster."""
-    weights = rows.explicit_weights
-    counts: FloatArray = np.bincount(labels, weights, n_clusters).astype(np.float64)
-    safe = np.where(counts > 0, counts, np.nan)
-    means, variances = np.empty((2, n_clusters, rows.n_features))
-    for feature in range(rows.n_features):
-        column = np.asarray(rows.values[:, feature], dtype=np.float64)
-        center = column[0]
-        means[:, feature] = center + np.bincount(labels, weights * (column - center), n_clusters) / safe
-        away = column - means[labels, feature]
-        variances[:, feature] = np.bincount(labels, weights * away**2, n_clusters) / safe
-    return counts, means, variances
+def _contrasts_of(
+    column: FloatArray, weights: FloatArray, labels: IntArray, n_clusters: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the means, the means of the others and the standardized differences (c,) of a feature."""
+    counts = np.bincount(labels, weights, n_clusters)
+    held = counts > 0
+    center = column[0] if column.size else 0.0
+    sums = np.bincount(labels, weights * (column - center), n_clusters)
+    means = center + np.divide(sums, counts, out=np.full(n_clusters, np.nan), where=held)
+    squares = np.bincount(labels, weights * (column - means[labels]) ** 2, n_clusters)
+    variances = np.divide(squares, counts, out=np.full(n_clusters, np.nan), where=held)
+    weights_of_others = (1.0 - np.eye(n_clusters)) * counts
+    total = weights_of_others.sum(axis=1, keepdims=True)
+    shares = np.divide(weights_of_others, total, out=np.full_like(weights_of_others, np.nan), where=total > 0)[:, held]
+    others = shares @ means[held]
+    spread = (shares * (variances[held] + (means[held] - others[:, None]) ** 2)).sum(axis=1)
+    apart, scale = means - others, np.sqrt(0.5 * (variances + spread))
+    constant = np.where(apart == 0, 0.0, np.copysign(np.inf, apart))
+    return means, others, np.divide(apart, scale, out=constant, where=scale != 0)
 
 
 def marginal_overlaps(mixture: Mixture, clusters: IntArray) -> FloatArray:

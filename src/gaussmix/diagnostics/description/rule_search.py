@@ -29,7 +29,7 @@ class RuleSearch:
     Attributes
     ----------
     values : (m, d) array
-        The rows.
+        The rows; NaN is a missing value.
     weights : (m,) array
         Their positive weights.
     names : tuple of d str
@@ -78,7 +78,7 @@ class RuleSearch:
         if order.shape[1] < 2:
             return
         columns = np.take_along_axis(self.values.T[list(features)], order, axis=1)
-        weights = self.weights[order]
+        weights = self.weights[order] * ~np.isnan(columns)  # a missing value satisfies no condition
         selected = np.cumsum(weights, axis=1)
         right = np.cumsum(weights * belongs[order], axis=1)
         total, found = selected[:, -1:], right[:, -1:]
@@ -127,7 +127,7 @@ class RuleSearch:
         if not (below.size and above.size):  # the other condition implies this one
             return measured(others or rule.conditions, self.values, belongs, self.weights)
         low, high = float(below.max()), float(above.min())
-        extent = float(column.max() - column.min())
+        extent = float(above.max() - below.min())
         margin = 0.25 * (high - low) if high - low > _TINY_GAP * extent else 0.0
         middle, first = _middle(low, high), math.floor(math.log10(extent))
         for digits in range(-first, -first + _DIGITS):
