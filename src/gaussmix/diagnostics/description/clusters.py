@@ -182,7 +182,7 @@ class ClusterDescriptions(Sequence[ClusterDescription]):
                 share_text(cluster.share),
                 stacked_html(*cluster.features[:_SHOWN]),
                 stacked_html(*cluster.rules),
-                cluster.neighbor_text,
+                cluster.neighbor_text.removeprefix("nearest "),
             ]
             for cluster in self.clusters
         ]
