@@ -8,14 +8,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.affine import rescaled
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
-from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.saving import save
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
@@ -59,6 +61,7 @@ class Mixture(ImputingMixin):
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
     _repr_html_ = mixture_html
+    rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
@@ -385,16 +388,6 @@ class Mixture(ImputingMixin):
             Mixture with the same density up to rounding.
         """
         return replace(self, covariance=self.covariance.promote_to(structure))
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the mixture to a JSON file (docs/model-file.md) without rounding.
-
-        Parameters
-        ----------
-        path : str or path
-            The file to write.
-        """
-        write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -27,13 +27,7 @@ def mixture_of(model: Any) -> Mixture:
     """
     if isinstance(model, Mixture):
         return model
-    if not hasattr(model, "fit"):
-        within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
-        raise TypeError(f"model must be a Mixture or a fitted estimator; got {type(model).__name__}{within}")
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(model)
-    fitted = getattr(model, "best_estimator_", model)
+    fitted = fitted_model(model)
     if isinstance(getattr(fitted, "mixture_", None), Mixture):
         return fitted.mixture_
     if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
@@ -46,6 +40,27 @@ def mixture_of(model: Any) -> Mixture:
         covariance_type=fitted.covariance_type,
         feature_names=getattr(fitted, "feature_names_in_", None),
     )
+
+
+def fitted_model(model: Any) -> Any:
+    """Return a mixture as it is, and of a fitted estimator that compares models its best one.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If an estimator is not fitted.
+    TypeError
+        If the model is neither a mixture nor an estimator.
+    """
+    if isinstance(model, Mixture):
+        return model
+    if not hasattr(model, "fit"):
+        within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
+        raise TypeError(f"model must be a Mixture or a fitted estimator; got {type(model).__name__}{within}")
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(model)
+    return getattr(model, "best_estimator_", model)
 
 
 def rows_of(mixture: Mixture, X: Any, *, allow_missing: bool = False) -> Rows:
