@@ -15,7 +15,7 @@ from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
-from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.saving import save
@@ -60,6 +60,7 @@ class Mixture(ConditioningMixin, ImputingMixin):
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    _repr_html_ = mixture_html
     rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:
