@@ -270,8 +270,7 @@ bool common_axes(const In& counts, const In& roots, const Out& axes, bool equal_
 void em_batch(const In& rows, const std::optional<In>& row_weights, const std::string& model,
               const In& responsibilities, const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter,
               double nats, bool accelerate, const Out& weights, const Out& means, const Out& roots,
-              const Out& objectives, const Out& log_likelihoods, const Labels& n_passes,
-              const std::optional<Out>& ended) {
+              const Out& objectives, const Out& log_likelihoods, const Labels& n_passes) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = rows.shape(1);
@@ -296,8 +295,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
                                   sized(roots, m * k * d * d, "roots"),
                                   sized(objectives, m, "objectives"),
                                   sized(log_likelihoods, m, "log_likelihoods"),
-                                  sized(n_passes, m, "n_passes"),
-                                  sized_or_null(ended, m * n * k, "ended")};
+                                  sized(n_passes, m, "n_passes")};
   const gaussmix::Released released;
   gaussmix::em_batch(problem, m, responsibilities.data(), gaussmix::max_threads(), results);
 }
@@ -360,7 +358,6 @@ NB_MODULE(_native, module) {
              "responsibilities"_a.noconvert(), "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a,
              "accelerate"_a, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
-             "ended"_a.none().noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
   bind_cells(module);

@@ -242,18 +242,6 @@ def test_many_rows_are_summed_in_blocks():
         assert found.log_likelihoods[0] == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_responsibilities_at_the_end_are_those_of_the_parameters():
-    rows, k = TABLES["iris"]
-    tables, row_weights = memberships(rows, k, 2), np.linspace(0.5, 2, len(rows))
-    for method in (fit_em_batch, fit_em_one_by_one):
-        found = run(rows, "VVV", tables, None, row_weights, method, with_responsibilities=True)
-        for at in range(2):
-            np.testing.assert_allclose(
-                found.responsibilities[at], found.mixture(at).responsibilities(rows), rtol=0, atol=1e-12
-            )
-        assert run(rows, "VVV", tables, None, row_weights, method).responsibilities is None
-
-
 @pytest.mark.parametrize("method", [fit_em_batch, fit_em_one_by_one])
 def test_unsupported_arguments_are_refused(method):
     rows, k = TABLES["iris"]

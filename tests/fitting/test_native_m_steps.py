@@ -240,7 +240,7 @@ def test_wrong_names_and_sizes_are_refused():
 
     def run(model, row_weights, means):
         outputs = np.zeros((1, 3)), means, np.zeros((1, 3, 3, 3)), np.zeros(1), np.zeros(1), np.zeros(1, np.int64)
-        _native.em_batch(rows, row_weights, model, table, np.zeros((3, 3)), 0.0, 0.0, 1, 1.0, True, *outputs, None)
+        _native.em_batch(rows, row_weights, model, table, np.zeros((3, 3)), 0.0, 0.0, 1, 1.0, True, *outputs)
 
     run("VEE", row_weights, np.zeros((1, 3, 3)))
     with pytest.raises(ValueError, match="there is no model 'XXX'"):

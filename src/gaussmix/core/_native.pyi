@@ -121,7 +121,6 @@ def em_batch(
     objectives: FloatArray,
     log_likelihoods: FloatArray,
     n_passes: IntArray,
-    ended: FloatArray | None,
 ) -> None:
     """Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp)."""
 

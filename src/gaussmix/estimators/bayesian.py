@@ -25,7 +25,7 @@ from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_se
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
 from gaussmix.estimators.parameter_checks import require_enough_rows
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_posterior import GivenStates, PosteriorFit, fit_posterior
@@ -252,7 +252,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         DegenerateDataWarning
             If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
         return self
 
@@ -273,7 +273,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self._whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
