@@ -135,12 +135,17 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
     // Blocks are begun in order, or a thread could wait for itself.
     parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-      double *own = scratch.of(thread), *partial = in_order.claim(b);
-      if (layout.shared) {
-        kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread), &own,
-                                    1, partial);
-      } else {
-        kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
+      try {
+        double *own = scratch.of(thread), *partial = in_order.claim(b);
+        if (layout.shared) {
+          kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread),
+                                      &own, 1, partial);
+        } else {
+          kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
+        }
+      } catch (...) {
+        in_order.fail();
+        throw;
       }
       in_order.submit(b);
     });
