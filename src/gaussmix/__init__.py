@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+    from gaussmix.estimators import (
+        BayesianGaussianMixture,
+        GaussianMixture,
+        GaussianMixtureIC,
+        GaussianMixtureImputer,
+        GaussianMixtureRegressor,
+    )
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -45,6 +51,8 @@ __all__ = [
     "FlatLikelihoodWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
+    "GaussianMixtureImputer",
+    "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
@@ -69,6 +77,8 @@ _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "GaussianMixtureImputer": "gaussmix.estimators",
+    "GaussianMixtureRegressor": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "align": "gaussmix.components.matching",

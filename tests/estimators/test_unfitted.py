@@ -4,10 +4,23 @@ import pytest
 from helpers.datasets import TABLES
 from sklearn.exceptions import NotFittedError
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+from gaussmix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureIC,
+    GaussianMixtureImputer,
+    GaussianMixtureRegressor,
+)
 from gaussmix.imaging import GaussianMixtureSegmenter
 
-ESTIMATORS = GaussianMixture, BayesianGaussianMixture, GaussianMixtureIC, GaussianMixtureSegmenter
+ESTIMATORS = (
+    GaussianMixture,
+    BayesianGaussianMixture,
+    GaussianMixtureIC,
+    GaussianMixtureImputer,
+    GaussianMixtureRegressor,
+    GaussianMixtureSegmenter,
+)
 ATTRIBUTES = [
     (estimator, name)
     for estimator in ESTIMATORS
