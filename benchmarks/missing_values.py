@@ -6,11 +6,11 @@ IterativeImputer.
 
 Method: mixtures of 2 to 6 components in 3 to 10 dimensions, 100 rows for each component, values missing completely at
 random with probability 5, 20, 40 or 60 %; 30 tables. Every method fits the true number of components with full
-covariances and default settings. "divergence" is that of the fit from the true mixture on 5,000 new complete rows, so the
-difference of held-out log densities; "Rand index" is that of the rows of the table, as each method has them (the fit of
-complete rows labels the others by what is observed); "mean error" is that of the matched means in standard deviations of
-the true components. "complete" is the fit of the table before values were removed. A method is best if its divergence is
-the least of the four.
+covariances and default settings. "divergence" is that of the fit from the true mixture on 5,000 new complete rows, so
+the difference of held-out log densities; "Rand index" is that of the rows of the table, as each method has them (the
+fit of complete rows labels the others by what is observed); "mean error" is that of the matched means in standard
+deviations of the true components. "complete" is the fit of the table before values were removed. A method is best if
+its divergence is the least of the four.
 
 ``--quick`` takes four tables.
 """
