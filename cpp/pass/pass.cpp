@@ -110,7 +110,7 @@ void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
 }  // namespace
 
 std::size_t block_rows(Form form, int n_components, int n_features, bool incomplete) {
-  if (incomplete) return n_features <= 32 ? 256 : 64;  // much more work for each row
+  if (incomplete) return 256;  // more work for each row
   if (form == Form::full && n_features > kMostNarrow) return kWideRows;
   // About a thousand rows: more if a row is little work, fewer if it is a lot.
   const double width = form == Form::full ? n_features : 1.0;

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         GaussianMixture,
         GaussianMixtureIC,
         GaussianMixtureImputer,
+        GaussianMixtureRegressor,
     )
     from gaussmix.inference import (
         bootstrap,
@@ -51,6 +52,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
@@ -76,6 +78,7 @@ _LATER = {
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
+    "GaussianMixtureRegressor": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "align": "gaussmix.components.matching",

@@ -116,6 +116,16 @@ class WeightedRows:
         """
         return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
 
+    def complete(self) -> "WeightedRows":
+        """Return the rows without missing values.
+
+        Returns
+        -------
+        WeightedRows
+            The rows; this object itself if no value is missing.
+        """
+        return self if self.missing is None else self.take(np.asarray(~self.missing.any(axis=1)))
+
     @property
     def with_value(self) -> BoolArray:
         """Which rows have at least one value, (n,)."""

@@ -54,7 +54,7 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     mixture : Mixture
         A fitted mixture.
     rows : WeightedRows
-        The rows of the fit, or some of them.
+        The rows of the fit, or some of them; rows with missing values are left out.
 
     Returns
     -------
@@ -63,6 +63,9 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
         of the component; ``"skewness"``: the largest skewness of a column within the component, and ``"skewed"``: that
         column. A share below 1 % or five rows is None, and so is a skewness below 1 or five standard errors.
     """
+    rows = rows.complete()
+    if not rows.n_rows:
+        return [{"outside": None, "skewness": None, "skewed": None} for _ in range(mixture.n_components)]
     scores = engine_for(rows).score_rows(mixture.whitened(), "scores")
     highest = np.diagonal(engine_for(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))
     shares = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)) * rows.explicit_weights[:, None]

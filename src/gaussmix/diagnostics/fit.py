@@ -15,6 +15,7 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
+from gaussmix.diagnostics.missing import information_facts
 from gaussmix.diagnostics.overlap import overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
@@ -114,7 +115,7 @@ def inspect_fit(
     record : FitRecord or None
         Record of the fit, if known.
     rows : (n, d) array, optional
-        Rows of the fit; finite numbers.
+        Rows of the fit; NaN is a missing value.
     row_weights : (n,) array, optional
         Weights of the rows in the fit.
 
@@ -153,7 +154,11 @@ def inspect_fit(
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
         for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
             found["shape"] = shape
-        facts["interrupted"] = interrupted_components(mixture, some.values) if given.n_features == 1 else []
+        seen = some.values[~np.isnan(some.values).any(axis=1)]
+        facts["interrupted"] = interrupted_components(mixture, seen) if given.n_features == 1 else []
+        if given.missing is not None:
+            for found, left in zip(facts["components"], information_facts(mixture, some), strict=True):
+                found |= left
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
 

@@ -19,8 +19,12 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows, Want
 from gaussmix.core.whitened import WhitenedMixture
 
-LEAST_ROWS, LEAST_MISSING = 512, 2048
-"""Minimum rows and missing values of a group; with fewer, a decomposition for each row is faster than one in Python."""
+LEAST_ROWS = 64
+"""Minimum number of rows of a group."""
+
+LEAST_WORK = 1 << 17
+"""Minimum of rows x features x missing values of a group; with less, a decomposition of every few rows takes less
+time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,7 @@ class IncompleteEngine(AbstractEngine):
             n_missing = 0 if rows.missing is None else np.count_nonzero(rows.missing[positions[0]])
             if rows.noise is None and n_missing == 0:
                 yield _Part(positions, NativeEngine.of(rows.take(positions)))
-            elif may_group and _is_large(len(positions), self.n_features if rows.noise else n_missing):
+            elif may_group and self._is_large(len(positions), n_missing):
                 group = group_of(rows, positions)
                 yield _Part(positions, NativeEngine.of(group.values), group)
             else:
@@ -125,6 +129,6 @@ class IncompleteEngine(AbstractEngine):
             positions = np.concatenate(others)
             yield _Part(positions, IncompleteRows(rows.take(positions)))
 
-
-def _is_large(n_rows: int, n_uncertain: int) -> bool:
-    return n_rows >= LEAST_ROWS and n_rows * n_uncertain >= LEAST_MISSING
+    def _is_large(self, n_rows: int, n_missing: int) -> bool:
+        n_uncertain = n_missing if self._rows.noise is None else self.n_features
+        return n_rows >= LEAST_ROWS and n_rows * self.n_features * n_uncertain >= LEAST_WORK
