@@ -14,6 +14,7 @@
 
 #include "arrays.hpp"
 #include "build.hpp"
+#include "conditional_bindings.hpp"
 #include "em/common_axes.hpp"
 #include "em/constants.hpp"
 #include "em/em_batch.hpp"
@@ -382,6 +383,7 @@ NB_MODULE(_native, module) {
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
   bind_cells(module);
+  bind_conditional(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",

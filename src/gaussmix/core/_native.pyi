@@ -39,6 +39,35 @@ def score_rows(
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
 
+def condition_rows(
+    rows: FloatArray,
+    weights: FloatArray,
+    observed_means: FloatArray,
+    target_means: FloatArray,
+    coefficients: FloatArray,
+    covariances: FloatArray,
+    means: FloatArray | None,
+    conditional_covariances: FloatArray | None,
+    variances: FloatArray | None,
+    component_means: FloatArray | None,
+) -> None:
+    """Fill the conditional moments of each row (cpp/pass/conditional.hpp)."""
+
+def cumulative_probabilities(
+    weights: FloatArray, means: FloatArray, deviations: FloatArray, values: FloatArray, to: FloatArray
+) -> None:
+    """Fill the probability of at most each value (cpp/pass/conditional.hpp)."""
+
+def quantiles(
+    weights: FloatArray,
+    means: FloatArray,
+    deviations: FloatArray,
+    levels: FloatArray,
+    scores: FloatArray,
+    to: FloatArray,
+) -> None:
+    """Fill the quantiles of each row (cpp/pass/conditional.hpp)."""
+
 class DistinctRows:
     """Collects distinct rows and their weights (cpp/pass/distinct.hpp)."""
 

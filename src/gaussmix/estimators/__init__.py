@@ -4,5 +4,12 @@ from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
+from gaussmix.estimators.regressor import GaussianMixtureRegressor
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC", "GaussianMixtureImputer"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "GaussianMixture",
+    "GaussianMixtureIC",
+    "GaussianMixtureImputer",
+    "GaussianMixtureRegressor",
+]

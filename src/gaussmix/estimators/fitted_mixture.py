@@ -17,10 +17,11 @@ from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.selection.criteria import CRITERIA
 
 
-class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
+class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     """Methods and attributes that estimators share; a subclass has ``mixture_`` and ``random_state``."""
 
     mixture_: Mixture

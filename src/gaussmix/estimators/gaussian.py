@@ -18,6 +18,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
@@ -414,3 +415,6 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     def lower_bounds_(self) -> list[float]:
         """Mean log-likelihood after each iteration, in nats per row."""
         return [float(value) for value in self.history_["log_likelihood"][1:]]
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -15,6 +15,7 @@ from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import Entry
 from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
@@ -297,6 +298,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     def mixture_(self) -> Mixture:  # type: ignore[override]
         """The mixture of the chosen model."""
         return self.best_estimator_.mixture_
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("chosen", self.reason_)]
 
     def _fit(
         self, X: Any, weight: Any, noise_covariance: Any, numbers: Any, types: Any, known: dict[ModelSpec, Cell]
