@@ -18,7 +18,15 @@ PAGES = {
         "evidence_lower_bound",
     ),
     "dangers": ("singularity", "label_switching", "too_many_components"),
-    "uses": ("species", "number_of_components", "anomalies", "digits", "inverse_problem"),
+    "uses": (
+        "species",
+        "number_of_components",
+        "missing_values",
+        "measurement_errors",
+        "anomalies",
+        "inverse_problem",
+        "digits",
+    ),
     "images": ("color_and_gray", "starts", "hard_and_soft_labels", "neighbors", "nuclei", "brain_slice", "volume"),
     "speed": ("optimizers", "a_million_pixels"),
 }

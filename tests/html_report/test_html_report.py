@@ -347,7 +347,7 @@ def test_columns_are_taken_by_name():
     with pytest.raises(ValueError, match="no column 'waiting', a feature of the model"):
         ModelAndRows.of(mixture, table[["eruptions"]], None)
     with pytest.raises(ValueError, match="row 1, column 0"):
-        ModelAndRows.of(mixture, np.array([[1.0, 2.0], [np.nan, 1.0]]), None)
+        ModelAndRows.of(mixture, np.array([[1.0, 2.0], [np.inf, 1.0]]), None)
     with pytest.raises(ValueError, match="no rows"):
         ModelAndRows.of(mixture, np.empty((0, 2)), None)
 

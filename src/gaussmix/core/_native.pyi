@@ -17,6 +17,8 @@ def accumulate(
     overlap: FloatArray | None,
     totals: FloatArray,
     rough: bool,
+    incomplete: bool = False,
+    noise: FloatArray | None = None,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 
@@ -32,6 +34,8 @@ def score_rows(
     responsibilities: FloatArray | None,
     labels: IntArray | None,
     scores: FloatArray | None,
+    incomplete: bool = False,
+    noise: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
 
@@ -338,7 +342,7 @@ def merge_tree_labels(
 def em_constants() -> dict[str, float]:
     """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""
 
-def block_rows(form: str, n_components: int, n_features: int) -> int:
+def block_rows(form: str, n_components: int, n_features: int, incomplete: bool = False) -> int:
     """Return the rows per block; calls that end at multiples of it give the same bits as one call."""
 
 def instruction_sets() -> list[str]:

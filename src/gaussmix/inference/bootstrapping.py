@@ -155,6 +155,7 @@ def bootstrap(
     kind: Literal["nonparametric", "weighted", "parametric"] = "nonparametric",
     n_draws: int = 999,
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -181,6 +182,8 @@ def bootstrap(
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows, which are drawn separately. The number of rows of each draw is the sum
         of the weights, rounded.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -213,7 +216,7 @@ def bootstrap(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
-    fitted, seed = Fitted.of(model, X, sample_weight), seed_of(random_state)
+    fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
     draw_rows = {
         "nonparametric": fitted.resampled,
         "weighted": fitted.reweighted,

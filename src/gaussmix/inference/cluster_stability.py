@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import align_columns
@@ -65,6 +67,7 @@ def stability(
     n_draws: int = 100,
     start: Literal["search", "warm"] = "search",
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -88,6 +91,8 @@ def stability(
         only runs EM from the fitted parameters, which takes a hundredth of the time and hardly ever finds other optima.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -111,9 +116,10 @@ def stability(
     """
     if start not in ("search", "warm"):
         raise ValueError(f'start must be "search" or "warm"; got {start!r}')
-    fitted, seed = Fitted.of(model, X, sample_weight), seed_of(random_state)
+    fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
     k = fitted.mixture.n_components
-    labels = fitted.reduced.labels(fitted.rows.values)
+    engine = engine_for(fitted.rows)
+    labels = assign_rows(engine, fitted.reduced.whitened(), "labels")
 
     def make(draw: int) -> tuple[float, FloatArray]:
         rng = stream(seed, draw)
@@ -124,7 +130,8 @@ def stability(
         with suppress(FitFailedError) if fits else nullcontext():
             fits.append(refit(rows, fitted.update, fitted.reduced))
         fit = max(fits, key=lambda found: found.log_likelihood)
-        pairs = np.bincount(k * labels + fit.mixture.labels(fitted.rows.values), fitted.rows.weights, k * k)
+        own = assign_rows(engine, fit.mixture.whitened(), "labels")
+        pairs = np.bincount(k * labels + own, fitted.rows.weights, k * k)
         shared = pairs.astype(np.float64).reshape(k, k)
         return adjusted_rand(shared), greatest_jaccard(shared)
 

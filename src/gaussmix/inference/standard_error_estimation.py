@@ -155,13 +155,15 @@ def standard_errors(
     X: Any,
     sample_weight: Any = None,
     kind: Literal["observed", "opg", "sandwich"] = "observed",
+    noise_covariance: Any = None,
 ) -> StandardErrors:
     """Estimate the standard errors of the parameters of a fitted mixture.
 
     They are those of maximum likelihood, for any covariance structure, and take one pass over the rows and a matrix of
     the size of the free parameters. Penalties are ignored. That of ``reg_covar="auto"`` is far too weak to matter, but
     with a strong penalty or a large ridge, estimates are not at the maximum of the likelihood, and vary less than these
-    standard errors indicate.
+    standard errors indicate. The information of missing values, and of true values behind measurement errors, is
+    subtracted as that of the components is.
 
     Parameters
     ----------
@@ -175,6 +177,8 @@ def standard_errors(
         The inverse of the observed information; the inverse of the outer product of gradients, which is never
         indefinite but varies more between tables; or the sandwich of the two, which is also valid if the components are
         not normal.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
 
     Returns
     -------
@@ -220,7 +224,7 @@ def standard_errors(
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
-    fit = Fitted.of(model, X, sample_weight)
+    fit = Fitted.of(model, X, sample_weight, noise_covariance)
     (k, d), mixture = fit.mixture.means.shape, fit.reduced
     if mixture.n_parameters > _MOST:
         raise ValueError(

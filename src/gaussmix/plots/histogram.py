@@ -203,6 +203,8 @@ class HistogramDisplay:
 def histogram_of(whole: Mixture, X: Rows | None, position: int) -> HistogramDisplay:
     """Return the display of a feature, without drawing it."""
     values = np.empty(0) if X is None else X[:, position]
+    if values.dtype.kind == "f":
+        values = values[~np.isnan(values)]
     mixture = whole.marginal([position])
     edges, heights = _bars(values, float(mixture.weights @ np.sqrt(mixture.covariance.variances()[:, 0])))
     bytes_ = values.dtype == np.uint8
