@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.distribution import DistributionMixin
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -22,7 +23,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(DistributionMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
