@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+    from gaussmix.estimators import (
+        BayesianGaussianMixture,
+        GaussianMixture,
+        GaussianMixtureIC,
+        GaussianMixtureOutlierDetector,
+    )
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -45,6 +50,7 @@ __all__ = [
     "FlatLikelihoodWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
+    "GaussianMixtureOutlierDetector",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
@@ -69,6 +75,7 @@ _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "align": "gaussmix.components.matching",

@@ -3,5 +3,6 @@
 from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
+from gaussmix.estimators.outlier_detector import GaussianMixtureOutlierDetector
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC"]
+__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC", "GaussianMixtureOutlierDetector"]

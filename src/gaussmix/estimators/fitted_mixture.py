@@ -4,17 +4,16 @@ from typing import Any
 
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.number_checks import check_numbers
-from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
-from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.estimators.checked_rows import checked_rows
 from gaussmix.selection.criteria import CRITERIA
 
 
@@ -259,14 +258,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
 
     def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
-        options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
-        rows = check_numbers(X)
-        with naming_columns(X):
-            values = validate_data(self, rows, **options)
-        require_finite(values, X)
-        names = getattr(self, "feature_names_in_", None)
-        names = None if names is None else tuple(map(str, names))
-        return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)
+        return checked_rows(self, X, sample_weight, **options)
 
 
 def _read_only(array: FloatArray) -> FloatArray:
