@@ -87,6 +87,11 @@ class CalibrationScores:
         ----------
         probability : float
             Probability above 0 and below 1.
+
+        Returns
+        -------
+        float
+            One of the log densities of the held-out rows, or -inf.
         """
         if self.smallest > probability:
             return -math.inf
