@@ -28,6 +28,7 @@ PAGES = {
     "uncertainty": 1,
     "standard-errors": 1,
     "comparing": 1,
+    "outliers": 4,
     "report": 0,
     "troubleshooting": 0,
     "images": 0,

@@ -110,6 +110,16 @@ def test_a_known_contamination_keeps_outliers_from_the_fit():
     assert np.abs(trimmed - np.eye(2)).max() < 0.3 < 5 < np.abs(plain - np.eye(2)).max()
 
 
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_a_small_group_is_ordinary_unless_the_contamination_is_given(ordinary, share):
+    n = round(share * 1000 / (1 - share))
+    rows = np.concatenate([ordinary, np.random.default_rng(0).normal([12.0, -9.0], 0.3, (n, 2))])
+    assert (GaussianMixtureOutlierDetector(random_state=0).fit(rows).predict(rows[1000:]) == 1).mean() > 0.9
+    told = GaussianMixtureOutlierDetector(contamination=share, random_state=0).fit(rows)
+    assert (told.predict(rows[1000:]) == -1).mean() > 0.9
+    assert (told.p_values(rows[1000:]) < 1e-6).mean() > 0.9
+
+
 def test_calibration_rows_make_p_values_of_a_wrong_mixture_valid(ordinary):
     wrong = {"n_components": 1, "covariance_type": "spherical", "random_state": 0}
     held_out, fresh = TWO.sample(4000, 1)[0], TWO.sample(2000, 2)[0]

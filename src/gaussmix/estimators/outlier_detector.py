@@ -1,5 +1,6 @@
 """`GaussianMixtureOutlierDetector`: rows whose density is improbably low, with p-values and reasons."""
 
+import math
 from dataclasses import replace
 from numbers import Real
 from typing import Any, Self
@@ -29,6 +30,7 @@ from gaussmix.estimators.rollback import restored_on_failure
 
 _SIZES = 9  # the greatest number of components of a search
 _ROWS_EACH = 10  # rows for each component of a search, at least
+_SLACK = 1.2  # for weights of groups of outliers, which are estimates
 
 
 class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -50,7 +52,9 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         ordinary rows among the flagged ones, by the procedure of Benjamini and Hochberg (1995) for all rows of X.
     contamination : "auto" or float, default="auto"
         Share of the rows of the fit that are outliers, up to 0.5. The mixture is then fitted again without the rows of
-        lowest density, and ``predict`` flags this share of the rows of the fit instead of using ``alpha``.
+        lowest density, and ``predict`` flags this share of the rows of the fit instead of using ``alpha``. If
+        ``n_components`` is "auto", the smallest components are groups of outliers as long as their weights together
+        are not above this share.
     calibration : float or (m, d) array-like, optional
         Held-out ordinary rows for conformal p-values, or the share of the rows of the fit that is held out for this.
     random_state : int, RandomState instance or None, default=None
@@ -243,7 +247,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
             kept = rng.permutation(rows.n_rows) >= round(float(self.calibration) * rows.n_rows)
         mixture = self._fitted(_part(rows, kept))
         if self.contamination != "auto":
-            scores = NativeEngine.of(rows).score_rows(mixture.whitened(), "log_density")
+            ordinary = self._without_small_groups(mixture, rows) if self.n_components == "auto" else mixture
+            scores = _log_density(ordinary, rows)
             mixture = self._fitted(_part(rows, kept & (scores >= self._lowest_share(scores, rows))))
         self.mixture_ = mixture
         if is_share:
@@ -291,8 +296,15 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         n_below = np.searchsorted(counts, float(self.contamination) * counts[-1] * (1 + 1e-12), side="right")
         return float(scores[order][n_below])
 
+    def _without_small_groups(self, mixture: Mixture, rows: WeightedRows) -> Mixture:
+        """Return the mixture without the smallest components whose weights together are about ``contamination``."""
+        share = float(self.contamination)
+        bound = min(share + 2 * math.sqrt(share * (1 - share) / rows.total), _SLACK * share)
+        order = np.argsort(mixture.weights, kind="stable")
+        return mixture.take(np.sort(order[np.cumsum(mixture.weights[order]) > bound]))
+
     def _scores(self, rows: WeightedRows) -> FloatArray:
-        return NativeEngine.of(rows).score_rows(self.mixture_.whitened(), "log_density")
+        return _log_density(self.mixture_, rows)
 
     def _flags(self, scores: FloatArray, alpha: float | None, control: str | None) -> BoolArray:
         if alpha is None and control is None and (self.control == "each" or self.contamination != "auto"):
@@ -314,6 +326,10 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
                 "calibration must be held-out rows, or a share of the rows above 0 and below 1; got "
                 f"{self.calibration!r}"
             )
+
+
+def _log_density(mixture: Mixture, rows: WeightedRows) -> FloatArray:
+    return NativeEngine.of(rows).score_rows(mixture.whitened(), "log_density")
 
 
 def _is_share(value: Any, greatest: float) -> bool:
