@@ -247,9 +247,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
             kept = rng.permutation(rows.n_rows) >= round(float(self.calibration) * rows.n_rows)
         mixture = self._fitted(_part(rows, kept))
         if self.contamination != "auto":
-            ordinary = self._without_small_groups(mixture, rows) if self.n_components == "auto" else mixture
-            scores = _log_density(ordinary, rows)
-            mixture = self._fitted(_part(rows, kept & (scores >= self._lowest_share(scores, rows))))
+            mixture = self._fitted(_part(rows, kept & self._probably_ordinary(mixture, rows)))
         self.mixture_ = mixture
         if is_share:
             self.reference_ = self._calibrated(_part(rows, ~kept))
@@ -296,12 +294,16 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         n_below = np.searchsorted(counts, float(self.contamination) * counts[-1] * (1 + 1e-12), side="right")
         return float(scores[order][n_below])
 
-    def _without_small_groups(self, mixture: Mixture, rows: WeightedRows) -> Mixture:
-        """Return the mixture without the smallest components whose weights together are about ``contamination``."""
-        share = float(self.contamination)
-        bound = min(share + 2 * math.sqrt(share * (1 - share) / rows.total), _SLACK * share)
-        order = np.argsort(mixture.weights, kind="stable")
-        return mixture.take(np.sort(order[np.cumsum(mixture.weights[order]) > bound]))
+    def _probably_ordinary(self, mixture: Mixture, rows: WeightedRows) -> BoolArray:
+        """Return which rows neither belong to a small group nor have one of the lowest densities without the groups."""
+        is_small = np.zeros(mixture.n_components, dtype=np.bool_)
+        if self.n_components == "auto":
+            share = float(self.contamination)
+            bound = min(share + 2 * math.sqrt(share * (1 - share) / rows.total), _SLACK * share)
+            order = np.argsort(mixture.weights, kind="stable")
+            is_small[order] = np.cumsum(mixture.weights[order]) <= bound
+        scores = _log_density(mixture.take(np.flatnonzero(~is_small)), rows)
+        return (scores >= self._lowest_share(scores, rows)) & ~is_small[mixture.labels(rows.values)]
 
     def _scores(self, rows: WeightedRows) -> FloatArray:
         return _log_density(self.mixture_, rows)

@@ -8,7 +8,7 @@ tail probability for one half, and log-uniform down to `_LEAST` for the other ha
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -57,12 +57,12 @@ class LogDensityDistribution:
 
     entropy: float
     entropy_error: float
-    _weights: FloatArray  # (k,), of the components of positive weight
-    _offsets: FloatArray  # (k,): the log density of each component at its mean, times its weight
-    _n_features: int
-    _levels: FloatArray  # (m,), ascending; none for one component
-    _log_cdf: FloatArray  # (m,), ascending
-    _relative_errors: FloatArray  # (m,)
+    _weights: FloatArray = field(repr=False)  # (k,), of the components of positive weight
+    _offsets: FloatArray = field(repr=False)  # (k,): the log density of each component at its mean, times its weight
+    _n_features: int = field(repr=False)
+    _levels: FloatArray = field(repr=False)  # (m,), ascending; none for one component
+    _log_cdf: FloatArray = field(repr=False)  # (m,), ascending
+    _relative_errors: FloatArray = field(repr=False)  # (m,)
 
     @classmethod
     @underflow_to_zero
@@ -131,6 +131,7 @@ class LogDensityDistribution:
             inside[below] = self._bound(level[below]) * (inside[below] / self._bound(self._levels[:1]))
         return np.maximum(inside, SMALLEST)
 
+    @underflow_to_zero
     def cdf_error(self, log_density: ArrayLike) -> FloatArray:
         """Return the standard errors of `cdf`.
 
