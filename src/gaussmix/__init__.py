@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         BayesianGaussianMixture,
         GaussianMixture,
         GaussianMixtureIC,
+        GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
     )
     from gaussmix.inference import (
@@ -50,6 +51,7 @@ __all__ = [
     "FlatLikelihoodWarning",
     "GaussianMixture",
     "GaussianMixtureIC",
+    "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
     "MissingDependencyError",
     "Mixture",
@@ -75,6 +77,7 @@ _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",

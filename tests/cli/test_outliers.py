@@ -66,6 +66,14 @@ def test_held_out_rows_give_the_p_values(model, table, held_out, tmp_path):
     np.testing.assert_array_equal(written["outlier"], written["p_value"] <= 0.01)
 
 
+def test_columns_of_the_table_are_kept(model, table, tmp_path):
+    succeeds("outliers", model, table, "--keep", "name", "-o", tmp_path / "kept.csv")
+    assert "name" in pd.read_csv(tmp_path / "kept.csv")
+    succeeds("outliers", model, table, "--join", "-o", tmp_path / "joined.csv")
+    assert {"name", "length", "width", "p_value", "outlier", "explanation"} <= set(pd.read_csv(tmp_path / "joined.csv"))
+    assert "--keep and --join need --output" in fails("outliers", model, table, "--join")
+
+
 def test_nothing_flagged_is_said(model, table):
     assert "No row is flagged." in succeeds("outliers", model, table, "--alpha", 1e-200).stdout
 
@@ -74,5 +82,7 @@ def test_wrong_options_are_refused(model, table, tmp_path):
     assert "alpha must be above 0 and below 1" in fails("outliers", model, table, "--alpha", 0)
     assert "use .csv or .parquet" in fails("outliers", model, table, "-o", tmp_path / "flagged.npy")
     assert "is an input" in fails("outliers", model, table, "-o", table)
+    pd.DataFrame({"length": [1.0, np.nan], "width": [1.0, 2.0]}).to_csv(tmp_path / "missing.csv", index=False)
+    assert "missing" in fails("outliers", model, tmp_path / "missing.csv")
     pd.DataFrame({"length": [1.0]}).to_csv(tmp_path / "narrow.csv", index=False)
     assert "narrow.csv" in fails("outliers", model, table, "--calibration", tmp_path / "narrow.csv")

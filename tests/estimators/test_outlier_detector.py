@@ -182,6 +182,15 @@ def test_wrong_parameters_are_refused(ordinary, parameters, message):
         GaussianMixtureOutlierDetector(**({"n_components": 2, "covariance_type": "full"} | parameters)).fit(ordinary)
 
 
+def test_missing_values_are_refused(ordinary):
+    rows = ordinary[:5].copy()
+    rows[3, 1] = np.nan
+    found = detector().fit(ordinary)
+    for call in (found.predict, found.p_values, found.explain, found.fit):
+        with pytest.raises(ValueError, match="NaN at row 3, column 1"):
+            call(rows)
+
+
 def test_wrong_calls_are_refused(ordinary):
     with pytest.raises(TypeError, match="did you mean 'alpha'"):
         GaussianMixtureOutlierDetector(alpah=0.1)

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from gaussmix.cli.console import command, print_text
+from gaussmix.cli.kept_columns import JoinFlag, KeepOption, joined
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, header_given
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
@@ -44,6 +45,8 @@ def outliers(
             metavar="TABLE", help="Ordinary rows that were not used for the fit, for p-values that need no good model."
         ),
     ] = None,
+    keep: KeepOption = None,
+    join: JoinFlag = False,
     header: HeaderFlag = False,
     no_header: NoHeaderFlag = False,
     output: Annotated[
@@ -59,6 +62,8 @@ def outliers(
     check_output(output, model, table, *([] if calibration is None else [calibration]), table=True)
     if output is not None and output.suffix.lower() == ".npy":
         raise ValueError(f"{output} cannot hold explanations, which are text: use .csv or .parquet")
+    if output is None and (keep is not None or join):
+        raise ValueError("--keep and --join need --output: the columns are written beside the flags")
     flag_rows(np.empty(0), alpha, control)  # before any work
     mixture, named = Mixture.load(model), header_given(header, no_header)
     rows = read_features(mixture, table, header=named)
@@ -71,7 +76,8 @@ def outliers(
     if output is not None:
         texts = np.full(len(rows), "", dtype=object)
         texts[found.rows] = found.reasons
-        write_table(output, {"p_value": p_values, "outlier": flagged.astype(np.int64), "explanation": texts})
+        columns = {"p_value": p_values, "outlier": flagged.astype(np.int64), "explanation": texts}
+        write_table(output, joined(columns, table, keep, join, output, named))
 
 
 def _p_values(mixture: Mixture, rows: Rows, held_out: Rows | None) -> FloatArray:

@@ -35,8 +35,8 @@ class StoredMixture:
     feature_names: tuple[str, ...] | None
 
 
-def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
-    """Write a model file; an existing file is replaced only when the new one is complete."""
+def write_model(path: str | PathLike[str], model: StoredMixture, vectors: dict[str, Any] | None) -> None:
+    """Write a model file with test vectors; an existing file is replaced only when the new one is complete."""
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -48,6 +48,7 @@ def write_model(path: str | PathLike[str], model: StoredMixture) -> None:
         "means": model.means.tolist(),
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
+        "test_vectors": vectors,
     }
     text = json.dumps(document, allow_nan=False, indent=1)
     with complete_file(path) as partial:

@@ -3,6 +3,13 @@
 from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
+from gaussmix.estimators.imputer import GaussianMixtureImputer
 from gaussmix.estimators.outlier_detector import GaussianMixtureOutlierDetector
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC", "GaussianMixtureOutlierDetector"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "GaussianMixture",
+    "GaussianMixtureIC",
+    "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
+]

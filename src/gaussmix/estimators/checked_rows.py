@@ -10,13 +10,15 @@ from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 
 
-def checked_rows(estimator: BaseEstimator, X: Any, sample_weight: Any = None, **options: Any) -> WeightedRows:
+def checked_rows(
+    estimator: BaseEstimator, X: Any, sample_weight: Any = None, *, allow_missing: bool = False, **options: Any
+) -> WeightedRows:
     """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
     options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
     rows = check_numbers(X)
     with naming_columns(X):
         values = validate_data(estimator, rows, **options)
-    require_finite(values, X)
+    require_finite(values, X, allow_missing=allow_missing)
     names = getattr(estimator, "feature_names_in_", None)
     names = None if names is None else tuple(map(str, names))
     return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)

@@ -295,15 +295,18 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         return float(scores[order][n_below])
 
     def _probably_ordinary(self, mixture: Mixture, rows: WeightedRows) -> BoolArray:
-        """Return which rows neither belong to a small group nor have one of the lowest densities without the groups."""
+        """Return which rows are not of low density without the small groups, nor in groups that are the whole share."""
+        share = float(self.contamination)
         is_small = np.zeros(mixture.n_components, dtype=np.bool_)
         if self.n_components == "auto":
-            share = float(self.contamination)
             bound = min(share + 2 * math.sqrt(share * (1 - share) / rows.total), _SLACK * share)
             order = np.argsort(mixture.weights, kind="stable")
             is_small[order] = np.cumsum(mixture.weights[order]) <= bound
         scores = _log_density(mixture.take(np.flatnonzero(~is_small)), rows)
-        return (scores >= self._lowest_share(scores, rows)) & ~is_small[mixture.labels(rows.values)]
+        kept = scores >= self._lowest_share(scores, rows)
+        if mixture.weights[is_small].sum() * _SLACK > share:
+            kept &= ~is_small[mixture.labels(rows.values)]
+        return np.asarray(kept)
 
     def _scores(self, rows: WeightedRows) -> FloatArray:
         return _log_density(self.mixture_, rows)
