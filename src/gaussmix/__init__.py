@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from gaussmix.components.matching import align, match_components, order_components
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
+    from gaussmix.components.projection import discriminant_directions, random_projection
     from gaussmix.core.environment import show_versions
+    from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
     from gaussmix.estimators import (
         BayesianGaussianMixture,
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
         GaussianMixtureIC,
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
+        GaussianMixtureRegressor,
     )
+    from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -53,20 +57,25 @@ __all__ = [
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
+    "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
     "ModelFileError",
     "__version__",
+    "agglomerate",
     "align",
     "bootstrap",
     "choose_n_components",
     "compare_mixtures",
     "cross_validated_log_likelihood",
+    "describe",
+    "discriminant_directions",
     "likelihood_ratio_test",
     "load",
     "match_components",
     "merge_components",
     "order_components",
+    "random_projection",
     "show_versions",
     "stability",
     "standard_errors",
@@ -79,12 +88,17 @@ _LATER = {
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
+    "GaussianMixtureRegressor": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "agglomerate": "gaussmix.fitting.agglomeration_tree",
     "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",
     "choose_n_components": "gaussmix.inference",
     "cross_validated_log_likelihood": "gaussmix.inference",
+    "describe": "gaussmix.diagnostics.description",
+    "discriminant_directions": "gaussmix.components.projection",
+    "random_projection": "gaussmix.components.projection",
     "likelihood_ratio_test": "gaussmix.inference",
     "match_components": "gaussmix.components.matching",
     "order_components": "gaussmix.components.matching",
