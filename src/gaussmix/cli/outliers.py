@@ -66,8 +66,10 @@ def outliers(
         raise ValueError("--keep and --join need --output: the columns are written beside the flags")
     flag_rows(np.empty(0), alpha, control)  # before any work
     mixture, named = Mixture.load(model), header_given(header, no_header)
-    rows = read_features(mixture, table, header=named)
-    held_out = None if calibration is None else read_features(mixture, calibration, header=named)
+    rows = read_features(mixture, table, header=named, allow_missing=False)
+    held_out = None
+    if calibration is not None:
+        held_out = read_features(mixture, calibration, header=named, allow_missing=False)
     p_values = _p_values(mixture, rows, held_out)
     flagged = flag_rows(p_values, alpha, control)
     at = np.flatnonzero(flagged)
