@@ -26,7 +26,8 @@ from gaussmix.estimators.checked_rows import checked_rows
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.parameter_checks import refuse_unknown, require_integer
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.estimators.set_by_fit import set_by_fit
 
 _SIZES = 9  # the greatest number of components of a search
 _ROWS_EACH = 10  # rows for each component of a search, at least
@@ -91,9 +92,9 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
     True
     """
 
-    mixture_: Mixture
-    reference_: LogDensityDistribution | CalibrationScores
-    offset_: float
+    mixture_: Mixture = set_by_fit()
+    reference_: LogDensityDistribution | CalibrationScores = set_by_fit()
+    offset_: float = set_by_fit()
 
     @refuse_unknown
     def __init__(
@@ -138,7 +139,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
             If a parameter, the rows or the weights are invalid, or there are so few rows for calibration that no
             p-value can be as low as ``alpha``.
         """
-        with restored_on_failure(self, "mixture_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "mixture_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight)
         return self
 
