@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         GaussianMixture,
         GaussianMixtureIC,
         GaussianMixtureImputer,
+        GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
     )
     from gaussmix.fitting.agglomeration_tree import agglomerate
@@ -55,6 +56,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
@@ -85,6 +87,7 @@ _LATER = {
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
+    "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",

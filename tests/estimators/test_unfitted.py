@@ -9,6 +9,7 @@ from gaussmix import (
     GaussianMixture,
     GaussianMixtureIC,
     GaussianMixtureImputer,
+    GaussianMixtureOutlierDetector,
     GaussianMixtureRegressor,
 )
 from gaussmix.imaging import GaussianMixtureSegmenter
@@ -18,6 +19,7 @@ ESTIMATORS = (
     BayesianGaussianMixture,
     GaussianMixtureIC,
     GaussianMixtureImputer,
+    GaussianMixtureOutlierDetector,
     GaussianMixtureRegressor,
     GaussianMixtureSegmenter,
 )

@@ -4,6 +4,7 @@ from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
+from gaussmix.estimators.outlier_detector import GaussianMixtureOutlierDetector
 from gaussmix.estimators.regressor import GaussianMixtureRegressor
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
 ]
