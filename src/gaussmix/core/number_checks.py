@@ -54,8 +54,9 @@ def check_numbers(given: Any) -> Any:
 
 def with_nan(values: np.ma.MaskedArray[Any, Any]) -> Rows:
     """Return a masked array as an array of floats in which masked values are NaN."""
-    kept = values if values.dtype.kind == "f" else values.astype(np.float64)
-    return np.asarray(kept.filled(np.nan))
+    numbers = np.array(values.data, dtype=values.dtype if values.dtype.kind == "f" else np.float64)
+    numbers[np.ma.getmaskarray(values)] = np.nan
+    return numbers
 
 
 def column_names(table: Any) -> list[Any] | None:
