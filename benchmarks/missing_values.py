@@ -4,7 +4,7 @@ Claim: on simulated tables with at least 20 % of the values missing, `GaussianMi
 the rows were drawn from than the same fit of the complete rows only, after mean filling, and after scikit-learn's
 IterativeImputer.
 
-Method: mixtures of 2 to 6 components in 3 to 10 dimensions, 100 rows for each component, values missing completely at
+Method: mixtures of 2 to 6 components in 3 to 10 dimensions, 500 rows for each component, values missing completely at
 random with probability 5, 20, 40 or 60 %; 30 tables. Every method fits the true number of components with full
 covariances and default settings. "divergence" is that of the fit from the true mixture on 5,000 new complete rows, so
 the difference of held-out log densities; "Rand index" is that of the rows of the table, as each method has them (the
@@ -31,7 +31,7 @@ from gaussmix.components.matching import align
 
 SHARES = (0.05, 0.2, 0.4, 0.6)
 METHODS = ("rows", "mean", "iterative", "ours", "complete")
-ROWS_EACH, NEW_ROWS = 100, 5000
+ROWS_EACH, NEW_ROWS = 500, 5000
 
 
 @dataclass(frozen=True, eq=False)
