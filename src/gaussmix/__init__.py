@@ -18,12 +18,13 @@ from gaussmix.core.errors import (
 from gaussmix.core.mixture import Mixture
 
 if TYPE_CHECKING:
+    from gaussmix.classification import MixtureClassifier
     from gaussmix.components.matching import align, match_components, order_components
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureClassifier, GaussianMixtureIC
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -44,9 +45,11 @@ __all__ = [
     "DoubtfulModelWarning",
     "FlatLikelihoodWarning",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "MissingDependencyError",
     "Mixture",
+    "MixtureClassifier",
     "ModelFileError",
     "__version__",
     "align",
@@ -68,7 +71,9 @@ __all__ = [
 _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
+    "GaussianMixtureClassifier": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "align": "gaussmix.components.matching",

@@ -385,7 +385,33 @@ class Mixture:
         path : str or path
             The file to write.
         """
-        write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
+        write_model(path, self.stored())
+
+    def stored(self) -> StoredMixture:
+        """Return what a model file holds.
+
+        Returns
+        -------
+        StoredMixture
+            The parameters.
+        """
+        return StoredMixture(self.weights, self.means, self.covariance, self.feature_names)
+
+    @classmethod
+    def of_stored(cls, stored: StoredMixture) -> Self:
+        """Return the mixture that a model file holds.
+
+        Parameters
+        ----------
+        stored : StoredMixture
+            The parameters.
+
+        Returns
+        -------
+        Mixture
+            The mixture.
+        """
+        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -416,8 +442,7 @@ class Mixture:
         ...     load(Path(folder) / "model.json").means
         array([[0.5]])
         """
-        stored = read_model(path)
-        return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
+        return cls.of_stored(read_model(path))
 
     def _engine(self, X: ArrayLike) -> NativeEngine:
         return NativeEngine(as_rows(X, self.n_features, self.feature_names))

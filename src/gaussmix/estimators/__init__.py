@@ -1,7 +1,8 @@
 """Estimators with scikit-learn's interface."""
 
 from gaussmix.estimators.bayesian import BayesianGaussianMixture
+from gaussmix.estimators.classifier import GaussianMixtureClassifier
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureIC"]
+__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureClassifier", "GaussianMixtureIC"]

@@ -1,0 +1,121 @@
+"""Choice of a model of classes, by BIC or by the losses of held-out rows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gaussmix.classification.candidates import Candidate
+from gaussmix.classification.class_model import ClassFit, ClassRows
+from gaussmix.classification.held_out import HeldOutScores, draw_folds, hold_out_classes
+from gaussmix.classification.proposals import Asked, propose, with_unlabeled_weight
+from gaussmix.fitting.refit import FitFailedError
+
+FOLDS, MOST_FOLDS, FEW_ROWS = 5, 10, 100
+"""Folds of a choice, and those with up to ``FEW_ROWS`` rows with labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A candidate with its fit and what held-out rows say of it.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        The candidate.
+    fit : ClassFit
+        Its fit to all rows.
+    held_out : HeldOutScores or None
+        Scores of held-out rows; None without cross-validation.
+    temperature : float
+        Temperature with the least log loss of held-out rows; 1 without cross-validation.
+    loss : float
+        Mean log loss of held-out rows at the temperature, in nats; NaN without cross-validation.
+    """
+
+    candidate: Candidate
+    fit: ClassFit
+    held_out: HeldOutScores | None
+    temperature: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The chosen model, and all that were compared.
+
+    Attributes
+    ----------
+    best : Compared
+        The chosen model.
+    compared : tuple of Compared
+        All models, the best first.
+    criterion : {"bic", "cv", "given"}
+        What the models were compared by; "given" if there was one.
+    n_folds : int
+        Number of folds; 0 without cross-validation.
+    """
+
+    best: Compared
+    compared: tuple[Compared, ...]
+    criterion: str
+    n_folds: int
+
+
+def choose(data: ClassRows, asked: Asked, *, calibrates: bool | None) -> Choice:
+    """Fit the models that are asked for, and choose one.
+
+    Parameters
+    ----------
+    data : ClassRows
+        Rows and labels.
+    asked : Asked
+        What the user asks for.
+    calibrates : bool or None
+        Whether the temperature is estimated from held-out rows; None if models are cross-validated anyway.
+
+    Raises
+    ------
+    FitFailedError
+        If no model can be fitted.
+    """
+    candidates = list(propose(data, asked))
+    if data.is_unlabeled.any() and not asked.by_criterion:
+        candidates += [with_unlabeled_weight(candidate, 0.0) for candidate in candidates]
+    if not candidates:
+        raise FitFailedError("no mixture of a class is sound")
+    most_folds = number_of_folds(data)
+    cross = not asked.by_criterion and len(candidates) > 1 and most_folds > 1
+    n_folds = most_folds if (cross or calibrates) and most_folds > 1 else 0
+    compared = []
+    failure: Exception | None = None
+    for candidate in candidates:
+        try:
+            compared.append(_compare(data, candidate, n_folds if cross else 0, asked.random_state))
+        except FitFailedError as error:
+            failure = error
+    if not compared:
+        assert failure is not None
+        raise failure
+    compared.sort(key=(lambda one: one.loss) if cross else (lambda one: one.fit.bic))
+    if calibrates and n_folds and not cross:
+        compared[0] = _compare(data, compared[0].candidate, n_folds, asked.random_state)
+    if calibrates is False:
+        compared = [replace(one, temperature=1.0) for one in compared]
+    criterion = "given" if len(candidates) == 1 else "cv" if cross else "bic"
+    return Choice(compared[0], tuple(compared), criterion, n_folds)
+
+
+def number_of_folds(data: ClassRows) -> int:
+    """Return the number of folds: 5, or 10 if there are few rows, but not more than some class has distinct rows."""
+    rows = [data.known.of_class(at).values for at in range(data.n_classes)]
+    smallest = min(len(np.unique(values, axis=0)) for values in rows)
+    return min(MOST_FOLDS if sum(map(len, rows)) <= FEW_ROWS else FOLDS, smallest)
+
+
+def _compare(data: ClassRows, candidate: Candidate, n_folds: int, seed: int) -> Compared:
+    fit = candidate.fit(data)
+    if not n_folds:
+        return Compared(candidate, fit, None, 1.0, np.nan)
+    held_out = hold_out_classes(data, candidate, draw_folds(data, n_folds, seed))
+    temperature = held_out.best_temperature()
+    return Compared(candidate, fit, held_out, temperature, held_out.log_loss(temperature))
