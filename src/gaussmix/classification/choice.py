@@ -13,6 +13,9 @@ from gaussmix.fitting.refit import FitFailedError
 FOLDS, MOST_FOLDS, FEW_ROWS = 5, 10, 100
 """Folds of a choice, and those with up to ``FEW_ROWS`` rows with labels."""
 
+_EVIDENCE = 0.03  # share of the BIC of rows without labels, in the sum with the log loss of held-out labels
+_CLEARLY = 2.0  # standard errors of the difference between the log losses of two models
+
 
 @dataclass(frozen=True, eq=False)
 class Compared:
@@ -37,6 +40,23 @@ class Compared:
     held_out: HeldOutScores | None
     temperature: float
     loss: float
+
+    @property
+    def uses_unlabeled(self) -> bool:
+        """Whether rows without a label took part in the fit."""
+        return self.held_out is not None and self.fit.n > 1.0000001 * float(self.held_out.weights.sum())
+
+    @property
+    def score(self) -> float:
+        """What cross-validated models are compared by, per row with a label; lower is better.
+
+        It is the log loss. If rows without a label take part, a small share of half the BIC is added: with few labels,
+        the density of all rows says more about the structure than the labels.
+        """
+        if not self.uses_unlabeled:
+            return self.loss
+        assert self.held_out is not None
+        return self.loss + _EVIDENCE * 0.5 * self.fit.bic / float(self.held_out.weights.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +99,8 @@ def choose(data: ClassRows, asked: Asked, *, calibrates: bool | None) -> Choice:
         If no model can be fitted.
     """
     candidates = list(propose(data, asked))
-    if data.is_unlabeled.any() and not asked.by_criterion:
+    is_open = bool(data.is_unlabeled.any()) and asked.unlabeled_weight is None
+    if is_open and not asked.by_criterion:
         candidates += [with_unlabeled_weight(candidate, 0.0) for candidate in candidates]
     if not candidates:
         raise FitFailedError("no mixture of a class is sound")
@@ -96,13 +117,31 @@ def choose(data: ClassRows, asked: Asked, *, calibrates: bool | None) -> Choice:
     if not compared:
         assert failure is not None
         raise failure
-    compared.sort(key=(lambda one: one.loss) if cross else (lambda one: one.fit.bic))
+    compared.sort(key=(lambda one: one.score) if cross else (lambda one: one.fit.bic))
+    if cross and is_open:
+        compared = _first_if_better(compared)
     if calibrates and n_folds and not cross:
         compared[0] = _compare(data, compared[0].candidate, n_folds, asked.random_state)
     if calibrates is False:
         compared = [replace(one, temperature=1.0) for one in compared]
     criterion = "given" if len(candidates) == 1 else "cv" if cross else "bic"
     return Choice(compared[0], tuple(compared), criterion, n_folds)
+
+
+def _first_if_better(compared: list[Compared]) -> list[Compared]:
+    """Put models that use rows without labels first, unless held-out labels clearly speak against the best of them."""
+    together = [one for one in compared if one.uses_unlabeled]
+    alone = [one for one in compared if not one.uses_unlabeled]
+    if not together or not alone:
+        return compared
+    first, second = together[0], alone[0]
+    assert first.held_out is not None
+    assert second.held_out is not None
+    worse = first.held_out.losses(first.temperature) - second.held_out.losses(second.temperature)
+    weights = first.held_out.weights
+    mean = float(np.average(worse, weights=weights))
+    error = float(np.sqrt(np.average((worse - mean) ** 2, weights=weights) / weights.sum()))
+    return alone + together if mean > _CLEARLY * error else together + alone
 
 
 def number_of_folds(data: ClassRows) -> int:

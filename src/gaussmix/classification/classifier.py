@@ -140,7 +140,7 @@ class MixtureClassifier:
         ValueError
             As in `class_scores`.
         """
-        scores = self.class_scores(X)
+        scores = self.class_scores(X)  # a new array
         far = np.isneginf(scores).all(axis=1)
         if far.any():
             nearest = assign_rows(self._engine(X), self.mixture.whitened(), "labels")[far]

@@ -14,7 +14,8 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.refit import FitFailedError, stream
 
-_COLDEST, _HOTTEST = 0.5, 50.0
+_COLDEST, _HOTTEST = 0.2, 100.0
+_SPREAD = 0.5  # standard deviation of the log temperature before rows are seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +38,26 @@ class HeldOutScores:
 
     def log_loss(self, temperature: float = 1.0) -> float:
         """Return the mean of -log probability of the true class, in nats."""
-        logs = log_softmax(self.scores / temperature, axis=1)
-        return float(-np.average(logs[np.arange(len(logs)), self.codes], weights=self.weights))
+        return float(np.average(self.losses(temperature), weights=self.weights))
 
     @property
     def error(self) -> float:
         """The share of rows whose most probable class is not the true one."""
         return float(np.average(self.scores.argmax(axis=1) != self.codes, weights=self.weights))
 
+    def losses(self, temperature: float) -> FloatArray:
+        """Return -log probability of the true class of each row (n,), in nats."""
+        logs = log_softmax(self.scores / temperature, axis=1)
+        return np.asarray(-logs[np.arange(len(logs)), self.codes])
+
     def best_temperature(self) -> float:
-        """Return the temperature with the least log loss."""
+        """Return the temperature with the least log loss, which few rows hardly move from one.
+
+        Its logarithm has a normal prior with mean zero.
+        """
+        n = float(self.weights.sum())
         found = minimize_scalar(
-            lambda log_t: self.log_loss(math.exp(log_t)),
+            lambda log_t: n * self.log_loss(math.exp(log_t)) + 0.5 * (log_t / _SPREAD) ** 2,
             bounds=(math.log(_COLDEST), math.log(_HOTTEST)),
             method="bounded",
             options={"xatol": 1e-3},

@@ -62,7 +62,7 @@ class ClassLabels:
         return ClassLabels(self.classes, evidence)
 
 
-def class_labels(y: Any) -> ClassLabels:
+def class_labels(y: Any, n_rows: int) -> ClassLabels:
     """Return the classes and the evidence in labels (n,) or in a table (n, c) of nonnegative numbers.
 
     Missing values (None, NaN, NA) have no label, and -1 has none unless there is only one other class: the classes are
@@ -71,9 +71,11 @@ def class_labels(y: Any) -> ClassLabels:
     Raises
     ------
     ValueError
-        If there are fewer than two classes, or a number of a table is negative or not finite, or a row is all zero.
+        If the number of labels is not that of the rows, there are fewer than two classes, or a number of a table is negative or not finite, or a row is all zero.
     """
     given = np.asarray(y)
+    if given.ndim == 0 or len(given) != n_rows:
+        raise ValueError(f"y must have a label for each of {n_rows} rows, got the shape {given.shape}")
     if given.ndim == 2 and given.shape[1] == 1:
         warn(DataConversionWarning("y is a column, a 1d array was expected: its only column is used"), stacklevel=4)
         given = given[:, 0]
@@ -93,7 +95,7 @@ def class_labels(y: Any) -> ClassLabels:
         positions = np.where(kept, np.cumsum(kept) - 1, -1)
         classes, codes = classes[kept], positions[codes]
     if len(classes) < 2:
-        found = "no class" if not len(classes) else f"one class, {classes[0]!r}"
+        found = "no class" if not len(classes) else f"one class, {classes[0]}"
         raise ValueError(
             f"y must have at least two classes, got {found}; rows without a label are -1, None or NaN"
         )

@@ -39,6 +39,8 @@ class Asked:
         Whether the classes share one structure; None for "auto".
     shrinkage : float or None
         Share of the pooled covariance; None for "auto".
+    unlabeled_weight : float or None
+        Weight of rows without a label; None for "auto".
     by_criterion : bool
         Whether models are compared by BIC, for which a shrinkage is not chosen.
     random_state : int
@@ -51,6 +53,7 @@ class Asked:
     covariance_types: tuple[str, ...] | None
     is_shared: bool | None
     shrinkage: float | None
+    unlabeled_weight: float | None
     by_criterion: bool
     random_state: int
     n_jobs: int | None
@@ -80,10 +83,14 @@ class Asked:
 
 def propose(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
     """Yield the candidates that fit what is asked, the simplest first."""
+    weight = 1.0 if asked.unlabeled_weight is None else asked.unlabeled_weight
+    found: list[Candidate] = []
     if asked.tries_shared:
-        yield from _shared(data, asked)
-    if asked.tries_separate:
-        yield from _separate(data, asked)
+        found += _shared(data, asked)
+    if asked.tries_separate and not (asked.tries_shared and data.is_unlabeled.any()):
+        found += _separate(data, asked)
+    for candidate in found:
+        yield with_unlabeled_weight(candidate, weight)
 
 
 def _types(asked: Asked, n_features: int) -> tuple[str, ...]:
@@ -112,8 +119,9 @@ def _shared(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
 
 
 def _most_parts(data: ClassRows) -> int:
-    """Return the number of components for which each class has enough rows."""
-    rows = min(data.known.of_class(at).n_positive for at in range(data.n_classes))
+    """Return the number of components for which each class has enough rows, the smallest by its labels."""
+    counts = [data.known.of_class(at).n_positive for at in range(data.n_classes)]
+    rows = min(counts) * data.rows.n_positive // sum(counts)
     return max(1, rows // (_ROWS_PER_PART * data.rows.n_features))
 
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from gaussmix.classification import MixtureClassifier
 from gaussmix.cli.console import command, print_text
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
+from gaussmix.core.classifier_file import has_classes
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import Rows
@@ -27,16 +29,19 @@ def predict(
     model: ModelPath,
     table: TablePath,
     proba: Annotated[
-        bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component.")
+        bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component, or p_CLASS.")
     ] = False,
     header: HeaderFlag = False,
     no_header: NoHeaderFlag = False,
     output: TableOutput = None,
 ) -> None:
-    """Print the most probable component of each row (CSV column `label`)."""
+    """Print the most probable component of each row, or its class with a model of `classify` (CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture = Mixture.load(model)
     rows = read_features(mixture, table, header=header_given(header, no_header))
+    if has_classes(model):
+        _write(_classes(MixtureClassifier.load(model), rows, proba=proba), output)
+        return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
         columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
@@ -91,6 +96,14 @@ def sample(
     if labels:
         columns["label"] = drawn
     _write(columns, output)
+
+
+def _classes(classifier: MixtureClassifier, rows: Rows, *, proba: bool) -> dict[str, Rows]:
+    shares = classifier.predict_proba(rows)
+    columns: dict[str, Rows] = {"label": classifier.classes[shares.argmax(axis=1)]}
+    if proba:
+        columns |= {f"p_{label}": line for label, line in zip(classifier.classes, shares.T, strict=True)}
+    return columns
 
 
 def _write(columns: dict[str, Rows], output: Path | None) -> None:

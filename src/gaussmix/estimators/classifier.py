@@ -54,6 +54,9 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         Share of the pooled covariance within classes in the covariance of a component of average size, from 0, below 1,
         as in regularized discriminant analysis. "auto" tries some shares where models are chosen by cross-validation,
         and is 0 otherwise.
+    unlabeled_weight : "auto" or float, default="auto"
+        Weight of rows without a label, from 0 to 1. 1 is maximum likelihood of all rows, 0 leaves them out. "auto" is
+        1, or 0 if the log loss of held-out labels is lower by more than two standard errors without them.
     selection : {"cv", "bic"}, default="cv"
         What chooses among models: the log loss of held-out rows, calibrated by one temperature for all rows, in 5 folds
         (10 for up to 100 rows with labels); or the Bayesian information criterion of rows and labels, which is faster.
@@ -126,6 +129,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         covariance_type: Any = "auto",
         shared_covariance: bool | str = "auto",
         shrinkage: float | str = "auto",
+        unlabeled_weight: float | str = "auto",
         selection: str = "cv",
         calibrate: bool | str = "auto",
         priors: Any = None,
@@ -136,6 +140,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         self.covariance_type = covariance_type
         self.shared_covariance = shared_covariance
         self.shrinkage = shrinkage
+        self.unlabeled_weight = unlabeled_weight
         self.selection = selection
         self.calibrate = calibrate
         self.priors = priors
@@ -336,9 +341,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         with naming_columns(X):
             values = validate_data(self, rows, dtype=np.float64, order="C", ensure_all_finite=False)
         require_finite(values, X)
-        labels = class_labels(y)
-        if len(labels.evidence) != len(values):
-            raise ValueError(f"y must have a label for each of {len(values)} rows, got {len(labels.evidence)}")
+        labels = class_labels(y, len(values))
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else tuple(map(str, names))
         weighted = WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)
@@ -380,7 +383,8 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         if shared and types is not None and len(set(types)) > 1:
             raise ValueError("shared_covariance=True needs the same covariance_type for all classes")
         shrinkage = None if isinstance(self.shrinkage, str) else float(self.shrinkage)
-        return Asked(sizes, types, shared, shrinkage, self.selection == "bic", seed, self.n_jobs)
+        weight = None if isinstance(self.unlabeled_weight, str) else float(self.unlabeled_weight)
+        return Asked(sizes, types, shared, shrinkage, weight, self.selection == "bic", seed, self.n_jobs)
 
     def _check_parameters(self) -> None:
         if self.selection not in SELECTIONS:
@@ -392,6 +396,9 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         shrinkage = self.shrinkage
         if not _is_auto(shrinkage) and (isinstance(shrinkage, str | bool) or not 0 <= shrinkage < 1):
             raise ValueError(f'shrinkage must be "auto" or a number from 0, below 1; got {shrinkage!r}')
+        weight = self.unlabeled_weight
+        if not _is_auto(weight) and (isinstance(weight, str | bool) or not 0 <= weight <= 1):
+            raise ValueError(f'unlabeled_weight must be "auto" or a number from 0 to 1; got {weight!r}')
         if not _is_auto(self.n_components):
             for size in _values(self.n_components):
                 require_integer("each of n_components", size, 1)

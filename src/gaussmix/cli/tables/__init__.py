@@ -1,5 +1,6 @@
 """Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
 
+from gaussmix.cli.tables.label_column import read_labels
 from gaussmix.cli.tables.libraries import import_pandas
 from gaussmix.cli.tables.table_files import (
     READ_SUFFIXES,
@@ -18,6 +19,7 @@ __all__ = [
     "Table",
     "column_names",
     "import_pandas",
+    "read_labels",
     "read_table",
     "require_table_suffix",
     "table_as_csv",

@@ -147,6 +147,19 @@ def read_table(
     return _checked(source, Table(rows, chosen, named), header)
 
 
+def read_frame(path: Path, column: str, *, header: bool | None = None) -> Rows:
+    """Return the cells of a column (n,) as they are: numbers, texts, and what stands for an empty cell."""
+    match _kind_of(path):
+        case "csv":
+            file = CsvFile.open(path, header)
+            cells = file.frame([file.names.index(column)]).iloc[:, file.names.index(column)]
+        case "parquet":
+            cells = _parquet_frame(path, [column])[column]
+        case _:
+            return np.asarray(_npy_array(path)[:, int(column)])
+    return np.asarray(cells.to_numpy())
+
+
 def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
     """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no column names."""
     suffix = require_table_suffix(Path(path))
