@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from gaussmix.components.mixture_comparison import compare_mixtures
     from gaussmix.core.environment import show_versions
     from gaussmix.diagnostics.em_trace import trace_em
-    from gaussmix.estimators import BayesianGaussianMixture, GaussianMixture, GaussianMixtureClassifier, GaussianMixtureIC
+    from gaussmix.estimators import (
+        BayesianGaussianMixture,
+        GaussianMixture,
+        GaussianMixtureClassifier,
+        GaussianMixtureIC,
+    )
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,

@@ -25,6 +25,7 @@ PAGES = {
     "bayes": 9,
     "criteria": 1,
     "merging": 1,
+    "classification": 4,
     "uncertainty": 1,
     "standard-errors": 1,
     "comparing": 1,

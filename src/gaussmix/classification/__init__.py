@@ -1,4 +1,4 @@
-"""Classification by Gaussian mixtures whose components belong to classes (README.md in the folder)."""
+"""Classification by Gaussian mixtures whose components belong to classes."""
 
 from gaussmix.classification.classifier import MixtureClassifier
 

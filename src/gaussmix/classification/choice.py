@@ -14,7 +14,7 @@ FOLDS, MOST_FOLDS, FEW_ROWS = 5, 10, 100
 """Folds of a choice, and those with up to ``FEW_ROWS`` rows with labels."""
 
 _EVIDENCE = 0.03  # share of the BIC of rows without labels, in the sum with the log loss of held-out labels
-_CLEARLY = 2.0  # standard errors of the difference between the log losses of two models
+_HARDLY, _CLEARLY = 0.5, 2.0  # standard errors of the difference between the log losses of two models
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +118,8 @@ def choose(data: ClassRows, asked: Asked, *, calibrates: bool | None) -> Choice:
         assert failure is not None
         raise failure
     compared.sort(key=(lambda one: one.score) if cross else (lambda one: one.fit.bic))
-    if cross and is_open:
-        compared = _first_if_better(compared)
+    if cross:
+        compared = _first_if_better(compared) if is_open else _first_by_bic(compared)
     if calibrates and n_folds and not cross:
         compared[0] = _compare(data, compared[0].candidate, n_folds, asked.random_state)
     if calibrates is False:
@@ -128,20 +128,32 @@ def choose(data: ClassRows, asked: Asked, *, calibrates: bool | None) -> Choice:
     return Choice(compared[0], tuple(compared), criterion, n_folds)
 
 
+def _first_by_bic(compared: list[Compared]) -> list[Compared]:
+    """Put first the model of least BIC among those whose log loss is hardly worse than the least."""
+    best = compared[0]
+    near = [one for one in compared if np.less_equal(*_difference(one, best, _HARDLY))]
+    first = min(near, key=lambda one: one.fit.bic)
+    return [first, *(one for one in compared if one is not first)]
+
+
 def _first_if_better(compared: list[Compared]) -> list[Compared]:
     """Put models that use rows without labels first, unless held-out labels clearly speak against the best of them."""
     together = [one for one in compared if one.uses_unlabeled]
     alone = [one for one in compared if not one.uses_unlabeled]
     if not together or not alone:
         return compared
-    first, second = together[0], alone[0]
-    assert first.held_out is not None
-    assert second.held_out is not None
-    worse = first.held_out.losses(first.temperature) - second.held_out.losses(second.temperature)
-    weights = first.held_out.weights
+    worse, limit = _difference(together[0], alone[0], _CLEARLY)
+    return alone + together if worse > limit else together + alone
+
+
+def _difference(one: Compared, other: Compared, errors: float) -> tuple[float, float]:
+    """Return the difference between two log losses, and a number of its standard errors."""
+    assert one.held_out is not None
+    assert other.held_out is not None
+    weights = one.held_out.weights
+    worse = one.held_out.losses(one.temperature) - other.held_out.losses(other.temperature)
     mean = float(np.average(worse, weights=weights))
-    error = float(np.sqrt(np.average((worse - mean) ** 2, weights=weights) / weights.sum()))
-    return alone + together if mean > _CLEARLY * error else together + alone
+    return mean, errors * float(np.sqrt(np.average((worse - mean) ** 2, weights=weights) / weights.sum()))
 
 
 def number_of_folds(data: ClassRows) -> int:

@@ -9,7 +9,7 @@ from gaussmix.classification.labels import ClassLabels
 from gaussmix.core.covariance import covariance_class, display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import counted
+from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.sample import Sample
 
@@ -59,17 +59,11 @@ class ClassModel:
 
     def describe(self, n_features: int) -> str:
         """Return the model in words."""
-        sizes, names = set(self.n_components), set(self.covariance_types)
-        if len(sizes) == len(names) == 1:
-            shown = f"{counted(self.n_components[0], 'component')} of {display_name(min(names), n_features)}"
-        else:
-            each = zip(self.n_components, self.covariance_types, strict=True)
-            shown = ", ".join(f"{k} of {display_name(name, n_features)}" for k, name in each)
-        what = "one structure for all classes" if self.is_shared else "a structure for each class"
-        parts = [f"{shown} in each class" if len(sizes) == len(names) == 1 else f"components by class: {shown}", what]
-        if self.shrinkage:
-            parts.append(f"{100 * self.shrinkage:.0f} % of the pooled covariance")
-        return "; ".join(parts)
+        each = zip(self.n_components, self.covariance_types, strict=True)
+        shown = [f"{counted(k, 'component')} of {display_name(name, n_features)}" for k, name in each]
+        text = f"{shown[0]} in each class" if len(set(shown)) == 1 else f"by class {join_words(shown)}"
+        text += ", one structure for all classes" if self.is_shared else ", a structure for each class"
+        return f"{text}, {100 * self.shrinkage:.0f} % of the pooled covariance" if self.shrinkage else text
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_file import StoredMixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
@@ -201,11 +202,11 @@ class MixtureClassifier:
         ValueError
             If the classes are not all whole numbers, truth values or text.
         """
+        mixture = self.mixture
+        parameters = StoredMixture(mixture.weights, mixture.means, mixture.covariance, mixture.feature_names)
         write_classifier(
             path,
-            StoredClassifier(
-                self.mixture.stored(), self.component_classes, self.classes.tolist(), float(self.temperature)
-            ),
+            StoredClassifier(parameters, self.component_classes, self.classes.tolist(), float(self.temperature)),
         )
 
     @classmethod
@@ -228,9 +229,9 @@ class MixtureClassifier:
             If the file is not a valid model file, or is that of a mixture without classes.
         """
         stored = read_classifier(path)
-        return cls(
-            Mixture.of_stored(stored.mixture), stored.component_classes, np.array(stored.classes), stored.temperature
-        )
+        parameters = stored.mixture
+        mixture = Mixture(parameters.weights, parameters.means, parameters.covariance, parameters.feature_names)
+        return cls(mixture, stored.component_classes, np.array(stored.classes), stored.temperature)
 
     def _engine(self, X: ArrayLike) -> NativeEngine:
         return NativeEngine(as_rows(X, self.mixture.n_features, self.mixture.feature_names))

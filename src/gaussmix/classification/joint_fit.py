@@ -25,7 +25,7 @@ from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
 from gaussmix.fitting.prior import WEAKEST, Prior
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
-RULE = RemainingGain(1e-3)
+RULE, EXACT = RemainingGain(1e-3), RemainingGain(1e-10)
 MAX_ITER = 2_000
 
 
@@ -90,7 +90,9 @@ def update_for(data: ClassRows, model: ClassModel, root: FloatArray | None = Non
     return MaximumLikelihood(prior=Prior.chen_tan(strength, root))
 
 
-def fit_joint(data: ClassRows, model: ClassModel, responsibilities: FloatArray, root: FloatArray | None = None) -> ClassFit:
+def fit_joint(
+    data: ClassRows, model: ClassModel, responsibilities: FloatArray, root: FloatArray | None = None
+) -> ClassFit:
     """Fit the joint mixture from responsibilities.
 
     Parameters
@@ -129,7 +131,8 @@ def run_em(rows: WeightedRows, update: LabeledUpdate, start: Membership, model: 
     mixture = mixture_from_membership(start, structure, update)
     is_fixed = bool((np.count_nonzero(np.isfinite(update.log_evidence), axis=1) == 1).all())
     accelerator = None if is_fixed else Accelerator(update)  # only covariances move where responsibilities are fixed
-    fit = fit_em(NativeEngine.of(rows), update, mixture, RULE, max_iter=MAX_ITER, accelerator=accelerator)
+    rule = EXACT if is_fixed else RULE
+    fit = fit_em(NativeEngine.of(rows), update, mixture, rule, max_iter=MAX_ITER, accelerator=accelerator)
     if fit.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     return _Ended(fit.mixture, fit.moments.log_likelihood)

@@ -71,13 +71,17 @@ def class_labels(y: Any, n_rows: int) -> ClassLabels:
     Raises
     ------
     ValueError
-        If the number of labels is not that of the rows, there are fewer than two classes, or a number of a table is negative or not finite, or a row is all zero.
+        If the number of labels is not that of the rows, there are fewer than two classes, a number of a table is
+        negative or not finite, or a row of it is all zero.
     """
     given = np.asarray(y)
     if given.ndim == 0 or len(given) != n_rows:
         raise ValueError(f"y must have a label for each of {n_rows} rows, got the shape {given.shape}")
     if given.ndim == 2 and given.shape[1] == 1:
-        warn(DataConversionWarning("y is a column, a 1d array was expected: its only column is used"), stacklevel=4)
+        warn(
+            DataConversionWarning("A column-vector y was passed when a 1d array was expected: its only column is used"),
+            stacklevel=4,
+        )
         given = given[:, 0]
     if given.ndim == 2 and given.dtype.kind != "O":
         return _of_table(given, column_names(y))
@@ -96,9 +100,7 @@ def class_labels(y: Any, n_rows: int) -> ClassLabels:
         classes, codes = classes[kept], positions[codes]
     if len(classes) < 2:
         found = "no class" if not len(classes) else f"one class, {classes[0]}"
-        raise ValueError(
-            f"y must have at least two classes, got {found}; rows without a label are -1, None or NaN"
-        )
+        raise ValueError(f"y must have at least two classes, got {found}; rows without a label are -1, None or NaN")
     evidence = np.ones((len(given), len(classes)))
     known = np.flatnonzero(~missing)[codes >= 0]
     evidence[known] = np.eye(len(classes))[codes[codes >= 0]]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -93,18 +92,22 @@ def propose(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
         yield with_unlabeled_weight(candidate, weight)
 
 
-def _types(asked: Asked, n_features: int) -> tuple[str, ...]:
+def _types(data: ClassRows, asked: Asked) -> tuple[str, ...]:
+    d, known = data.rows.n_features, data.known.rows
     if asked.covariance_types is not None:
         return (asked.covariance_types[0],)
-    if n_features == 1:
+    if d == 1:
         return ONE_COLUMN
-    return _WIDE_TYPES if n_features > _WIDE else tuple(MODELS)
+    types = _WIDE_TYPES if d > _WIDE else tuple(MODELS)
+    if len(np.unique(known.values, axis=0)) > d + data.n_classes:
+        return types
+    return tuple(name for name in types if name[2] == "I")  # too few rows for correlations
 
 
 def _shared(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
     c, d = data.n_classes, data.rows.n_features
     sizes = asked.n_components or (1,) * c
-    for name in _types(asked, d):
+    for name in _types(data, asked):
         most = name in ("VVV", "full", "V")
         for shrinkage in asked.shrinkages(_SHRINKAGES if most else ()):
             yield Candidate(ClassModel(sizes, (name,) * c, True, shrinkage))

@@ -1,5 +1,6 @@
 """Report on the choice of a classifier."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from scipy.special import softmax
 
 from gaussmix.classification.choice import Choice, Compared
 from gaussmix.classification.classifier import MixtureClassifier
+from gaussmix.core.covariance import display_name
 from gaussmix.core.text import Entry, align_columns, counted, format_entries
 from gaussmix.core.typing import FloatArray
 
@@ -36,7 +38,10 @@ class ClassificationReport:
         what, n = best.candidate.model.describe(d), len(self.choice.compared)
         match self.choice.criterion:
             case "cv":
-                why = f"the least log loss of held-out rows among {counted(n, 'model')}, {best.loss:.4f} nats"
+                least = min(one.loss for one in self.choice.compared)
+                why = (
+                    f"{best.loss:.4f} nats of log loss of held-out rows, the least of {counted(n, 'model')} {least:.4f}"
+                )
             case "bic":
                 why = f"the least BIC among {counted(n, 'model')}, {best.fit.bic:.2f}"
             case _:
@@ -84,7 +89,10 @@ class ClassificationReport:
 
     def __str__(self) -> str:
         best, d = self.choice.best, self.classifier.mixture.n_features
-        entries = [Entry("model", self.reason), Entry("BIC", f"{best.fit.bic:.2f} of rows and labels (lower is better)")]
+        entries = [
+            Entry("model", self.reason),
+            Entry("BIC", f"{best.fit.bic:.2f} of rows and labels (lower is better)"),
+        ]
         if best.held_out is not None:
             held_out, temperature = best.held_out, self.classifier.temperature
             entries += [
@@ -107,9 +115,25 @@ class ClassificationReport:
 
 
 def _table(compared: tuple[Compared, ...], n_features: int) -> str:
-    lines = [("model", "BIC", "log loss", "accuracy")]
+    lines = [("components", "covariances", "of", "shrinkage", "unlabeled", "BIC", "log loss", "accuracy")]
     for one in compared:
-        held_out = one.held_out
+        model, held_out = one.candidate.model, one.held_out
         losses = ("", "") if held_out is None else (f"{one.loss:.4f}", f"{100 * (1 - held_out.error):.2f} %")
-        lines.append((one.candidate.model.describe(n_features), f"{one.fit.bic:.1f}", *losses))
-    return align_columns(lines)
+        lines.append(
+            (
+                _listed(model.n_components),
+                _listed([display_name(name, n_features) for name in model.covariance_types]),
+                "all classes" if model.is_shared else "each class",
+                f"{model.shrinkage:g}" if model.shrinkage else "",
+                "used" if one.uses_unlabeled else "",
+                f"{one.fit.bic:.1f}",
+                *losses,
+            )
+        )
+    kept = [at for at in range(len(lines[0])) if any(line[at] for line in lines[1:])]
+    return align_columns([[line[at] for at in kept] for line in lines], left=(0, 1, 2))
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Return the values of the classes, or the one of all."""
+    return str(values[0]) if len(set(values)) == 1 else ", ".join(map(str, values))

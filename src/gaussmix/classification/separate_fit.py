@@ -86,9 +86,7 @@ def joined(mixtures: Sequence[Mixture], priors: FloatArray, names: tuple[str, ..
     return Mixture(weights, whole.means, whole.covariance, names)
 
 
-def _fit_together(
-    data: ClassRows, model: ClassModel, starts: Sequence[Mixture], update: MaximumLikelihood
-) -> ClassFit:
+def _fit_together(data: ClassRows, model: ClassModel, starts: Sequence[Mixture], update: MaximumLikelihood) -> ClassFit:
     """Run EM over all rows; each iteration is a step of the mixture of every class."""
     rows, log_evidence = data.weighted(model.unlabeled_weight), data.labels.log_evidence
     weights, mixtures = rows.explicit_weights, list(starts)

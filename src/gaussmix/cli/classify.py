@@ -30,7 +30,8 @@ from gaussmix.core.typing import FloatArray, Rows
 def classify(
     table: TablePath,
     label: Annotated[
-        str, typer.Option("--label", "-l", metavar="COLUMN", help="Column with the classes; an empty cell or -1 is none.")
+        str,
+        typer.Option("--label", "-l", metavar="COLUMN", help="Column of classes; an empty cell or -1 is none."),
     ],
     components: Annotated[
         int | None,
@@ -67,7 +68,10 @@ def classify(
     table_of_rows = report.confusion()
     n_known = sum(value is not None and value != -1 for value in labels)
     entries = [
-        Entry("rows", f"{rows.n_rows:,}, {counted(n_known, 'row')} with a label, {counted(len(classifier.classes_), 'class')}")
+        Entry(
+            "rows",
+            f"{rows.n_rows:,}, {counted(n_known, 'row')} with a label, {counted(len(classifier.classes_), 'class')}",
+        )
     ]
     parts: list[RenderableType] = [str(report)]
     if table_of_rows is not None:

@@ -1,6 +1,6 @@
 """`GaussianMixtureClassifier` estimator: checks its input, chooses a model and keeps the result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,6 @@ from gaussmix.classification.class_model import ClassFit, ClassModel, ClassRows
 from gaussmix.classification.labels import ClassLabels, class_labels
 from gaussmix.classification.proposals import Asked
 from gaussmix.classification.report import ClassificationReport
-from gaussmix.core.covariance import covariance_class, is_model
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_numbers
@@ -22,12 +21,11 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.warning_values import warn
-from gaussmix.estimators.parameter_checks import refuse_unknown, require_integer, require_n_jobs
+from gaussmix.estimators.classifier_checks import check_classifier, each_class, is_auto
+from gaussmix.estimators.parameter_checks import refuse_unknown
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError
-
-SELECTIONS = ("cv", "bic")
 
 
 class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -58,8 +56,9 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         Weight of rows without a label, from 0 to 1. 1 is maximum likelihood of all rows, 0 leaves them out. "auto" is
         1, or 0 if the log loss of held-out labels is lower by more than two standard errors without them.
     selection : {"cv", "bic"}, default="cv"
-        What chooses among models: the log loss of held-out rows, calibrated by one temperature for all rows, in 5 folds
-        (10 for up to 100 rows with labels); or the Bayesian information criterion of rows and labels, which is faster.
+        What chooses among models. "cv" is the log loss of held-out rows, calibrated by one temperature for all rows, in
+        5 folds (10 for up to 100 rows with labels); of the models within half a standard error of the least loss, the
+        one with the least BIC is chosen. "bic" is the Bayesian information criterion of rows and labels, and is faster.
     calibrate : "auto" or bool, default="auto"
         Whether log probabilities are divided by the temperature with which held-out rows have the least log loss.
         "auto" does so if models are compared by cross-validation. The predicted classes are the same either way.
@@ -332,7 +331,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         return np.asarray(values)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        self._check_parameters()
+        check_classifier(self)
         if y is None:
             raise ValueError(
                 "requires y to be passed, but the target y is None: give a class for each row, or -1 for none"
@@ -364,7 +363,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
     def _priors(self, labels: ClassLabels) -> FloatArray | None:
         if self.priors is None:
             return None
-        given = _each(self.priors, labels, "priors") if isinstance(self.priors, Mapping) else self.priors
+        given = each_class(self.priors, labels, "priors") if isinstance(self.priors, Mapping) else self.priors
         priors = as_numbers(given, "priors")
         if priors.shape != (labels.n_classes,) or not (priors > 0).all() or not abs(priors.sum() - 1) < 1e-6:
             raise ValueError(
@@ -375,65 +374,16 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _asked(self, labels: ClassLabels, n_features: int, seed: int) -> Asked:
         sizes = types = None
-        if not _is_auto(self.n_components):
-            sizes = tuple(map(int, _each(self.n_components, labels, "n_components")))
-        if not _is_auto(self.covariance_type):
-            types = tuple(_each(self.covariance_type, labels, "covariance_type"))
+        if not is_auto(self.n_components):
+            sizes = tuple(map(int, each_class(self.n_components, labels, "n_components")))
+        if not is_auto(self.covariance_type):
+            types = tuple(each_class(self.covariance_type, labels, "covariance_type"))
         shared = None if isinstance(self.shared_covariance, str) else bool(self.shared_covariance)
         if shared and types is not None and len(set(types)) > 1:
             raise ValueError("shared_covariance=True needs the same covariance_type for all classes")
         shrinkage = None if isinstance(self.shrinkage, str) else float(self.shrinkage)
         weight = None if isinstance(self.unlabeled_weight, str) else float(self.unlabeled_weight)
         return Asked(sizes, types, shared, shrinkage, weight, self.selection == "bic", seed, self.n_jobs)
-
-    def _check_parameters(self) -> None:
-        if self.selection not in SELECTIONS:
-            raise ValueError(f"selection must be one of {SELECTIONS}; got {self.selection!r}")
-        for name in ("shared_covariance", "calibrate"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_) and not _is_auto(value):
-                raise ValueError(f'{name} must be "auto", True or False; got {value!r}')
-        shrinkage = self.shrinkage
-        if not _is_auto(shrinkage) and (isinstance(shrinkage, str | bool) or not 0 <= shrinkage < 1):
-            raise ValueError(f'shrinkage must be "auto" or a number from 0, below 1; got {shrinkage!r}')
-        weight = self.unlabeled_weight
-        if not _is_auto(weight) and (isinstance(weight, str | bool) or not 0 <= weight <= 1):
-            raise ValueError(f'unlabeled_weight must be "auto" or a number from 0 to 1; got {weight!r}')
-        if not _is_auto(self.n_components):
-            for size in _values(self.n_components):
-                require_integer("each of n_components", size, 1)
-        if not _is_auto(self.covariance_type):
-            for name in _values(self.covariance_type):
-                if not is_model(covariance_class(name)):
-                    raise ValueError(f"covariance_type {name!r} is not one of the fourteen models of classes")
-        require_n_jobs(self.n_jobs)
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
-
-
-def _values(value: Any) -> list[Any]:
-    """Return the values for each class, or the one for all."""
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-
-
-def _each(value: Any, labels: ClassLabels, name: str) -> list[Any]:
-    """Return a value for each class, in order; ValueError that names a missing class."""
-    classes = labels.classes.tolist()
-    if isinstance(value, Mapping):
-        missing = [label for label in classes if label not in value]
-        if missing or len(value) != len(classes):
-            raise ValueError(f"{name} must have the classes {classes}; got {list(value)}")
-        return [value[label] for label in classes]
-    values = _values(value)
-    if len(values) == 1 and (isinstance(value, str) or not isinstance(value, Iterable)):
-        return values * len(classes)
-    if len(values) != len(classes):
-        raise ValueError(f"{name} must have a value for each of {len(classes)} classes, got {len(values)}")
-    return values
 
 
 def _prepared(
@@ -443,7 +393,9 @@ def _prepared(
     data = ClassRows(rows, labels, priors)
     empty = np.flatnonzero(data.class_weights == 0)
     if empty.size:
-        raise ValueError(f"class {labels.classes[empty[0]]!r} has no row of positive weight that is known to be its own")
+        raise ValueError(
+            f"class {labels.classes[empty[0]]!r} has no row of positive weight that is known to be its own"
+        )
     columns = ColumnReduction.of(rows, "full")
     kept = rows if columns is None else rows.with_values(np.ascontiguousarray(columns.reduce(rows.values)))
     return ClassRows(kept, labels, priors), columns

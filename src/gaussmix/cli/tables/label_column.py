@@ -47,5 +47,3 @@ def read_labels(path: str | PathLike[str], column: str, *, header: bool | None =
     is_number = seen.dtype.kind in "iuf"
     labels[~missing] = [int(label) if is_number else str(label) for label in seen]
     return labels
-
-
