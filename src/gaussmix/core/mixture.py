@@ -9,21 +9,20 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
+from gaussmix.core.engines import NativeEngine
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
 from gaussmix.core.model_file import StoredMixture, read_model, write_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
-from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
+from gaussmix.core.validation import LARGEST, as_generator, as_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(ImputingMixin):
+class Mixture:
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
@@ -160,38 +159,33 @@ class Mixture(ImputingMixin):
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
+    def log_density(self, X: ArrayLike) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture. NaN is a missing value: the density is that of the other features.
-        noise_covariance : array-like, optional
-            Covariance of measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d) or
-            covariances (n, d, d) of each row. The mixture is that of the true values.
+            Rows with the features of the mixture.
 
         Returns
         -------
         (n,) array
-            Log densities in nats; 0 for a row without any value.
+            Log densities in nats.
 
         Raises
         ------
         ValueError
-            If X has other features than the mixture, or a value that is infinite.
+            If X has other features than the mixture, or a value that is NaN or infinite.
         """
-        return self._engine(X, noise_covariance).score_rows(self.whitened(), "log_density")
+        return self._engine(X).score_rows(self.whitened(), "log_density")
 
-    def responsibilities(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture; NaN is a missing value.
-        noise_covariance : array-like, optional
-            Covariance of measurement errors, as in `log_density`.
+            Rows with the features of the mixture.
 
         Returns
         -------
@@ -203,17 +197,15 @@ class Mixture(ImputingMixin):
         ValueError
             As in `log_density`.
         """
-        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "responsibilities")
+        return assign_rows(self._engine(X), self.whitened(), "responsibilities")
 
-    def labels(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> IntArray:
+    def labels(self, X: ArrayLike) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture; NaN is a missing value.
-        noise_covariance : array-like, optional
-            Covariance of measurement errors, as in `log_density`.
+            Rows with the features of the mixture.
 
         Returns
         -------
@@ -225,7 +217,7 @@ class Mixture(ImputingMixin):
         ValueError
             As in `log_density`.
         """
-        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
+        return assign_rows(self._engine(X), self.whitened(), "labels")
 
     @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
@@ -427,8 +419,8 @@ class Mixture(ImputingMixin):
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
-    def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
-        return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))
+    def _engine(self, X: ArrayLike) -> NativeEngine:
+        return NativeEngine(as_rows(X, self.n_features, self.feature_names))
 
     def _position(self, feature: int | str) -> int:
         if isinstance(feature, str):
