@@ -158,9 +158,8 @@ def _difference(one: Compared, other: Compared, errors: float) -> tuple[float, f
 
 def number_of_folds(data: ClassRows) -> int:
     """Return the number of folds: 5, or 10 if there are few rows, but not more than some class has distinct rows."""
-    rows = [data.known.of_class(at).values for at in range(data.n_classes)]
-    smallest = min(len(np.unique(values, axis=0)) for values in rows)
-    return min(MOST_FOLDS if sum(map(len, rows)) <= FEW_ROWS else FOLDS, smallest)
+    few = data.known.rows.n_rows <= FEW_ROWS
+    return min(MOST_FOLDS if few else FOLDS, data.fewest_different)
 
 
 def _compare(data: ClassRows, candidate: Candidate, n_folds: int, seed: int) -> Compared:

@@ -96,6 +96,11 @@ class ClassRows:
         return np.bincount(self.labels.codes[known], self.rows.explicit_weights[known], self.n_classes)
 
     @cached_property
+    def fewest_different(self) -> int:
+        """The number of different rows with labels in the class that has the fewest."""
+        return min(len(np.unique(self.known.of_class(at).values, axis=0)) for at in range(self.n_classes))
+
+    @cached_property
     def is_unlabeled(self) -> BoolArray:
         """Whether more than one class is possible for each row (n,)."""
         return ~self.labels.is_known

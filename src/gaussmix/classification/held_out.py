@@ -15,7 +15,7 @@ from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.fitting.refit import FitFailedError, stream
 
 _COLDEST, _HOTTEST = 0.2, 100.0
-_SPREAD = 0.5  # standard deviation of the log temperature before rows are seen
+_SPREAD, _SPREAD_BELOW = 0.5, 0.1  # prior scale of the log temperature, above and below zero: classes are rarely normal
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,14 @@ class HeldOutScores:
     def best_temperature(self) -> float:
         """Return the temperature with the least log loss, which few rows hardly move from one.
 
-        Its logarithm has a normal prior with mean zero.
+        Its logarithm has a normal prior with mode zero, narrow below: probabilities are rarely not sure enough.
         """
         n = float(self.weights.sum())
         found = minimize_scalar(
-            lambda log_t: n * self.log_loss(math.exp(log_t)) + 0.5 * (log_t / _SPREAD) ** 2,
+            lambda log_t: n * self.log_loss(math.exp(log_t)) + 0.5 * (log_t / (_SPREAD if log_t > 0 else _SPREAD_BELOW)) ** 2,
             bounds=(math.log(_COLDEST), math.log(_HOTTEST)),
             method="bounded",
-            options={"xatol": 1e-3},
+            options={"xatol": 1e-10},
         )
         return math.exp(float(found.x))
 

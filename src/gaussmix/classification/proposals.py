@@ -99,9 +99,11 @@ def _types(data: ClassRows, asked: Asked) -> tuple[str, ...]:
     if d == 1:
         return ONE_COLUMN
     types = _WIDE_TYPES if d > _WIDE else tuple(MODELS)
-    if len(np.unique(known.values, axis=0)) > d + data.n_classes:
-        return types
-    return tuple(name for name in types if name[2] == "I")  # too few rows for correlations
+    if len(np.unique(known.values, axis=0)) <= d + data.n_classes:
+        types = tuple(name for name in types if name[2] == "I")  # too few rows for correlations
+    if data.fewest_different < 2:
+        types = tuple(name for name in types if "V" not in name)  # a class has no covariance of its own
+    return types
 
 
 def _shared(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
@@ -131,6 +133,8 @@ def _most_parts(data: ClassRows) -> int:
 def _separate(data: ClassRows, asked: Asked) -> Iterator[Candidate]:
     """Yield the model whose mixture of each class has the least BIC, with the shrinkages to try."""
     known, d = data.known, data.rows.n_features
+    if data.fewest_different < 2:
+        return
     names: list[str] = []
     mixtures = []
     for at in range(data.n_classes):
