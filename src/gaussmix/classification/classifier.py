@@ -33,6 +33,9 @@ class MixtureClassifier:
     temperature : float, default=1.0
         Divisor of the log probabilities of the classes. Above one, probabilities are less extreme than those of Bayes'
         rule; the most probable class is the same.
+    features : sequence of int, optional
+        Positions of the features by which rows are classified; by default all. The others depend on them in the same
+        way in each class, so that they do not matter.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class MixtureClassifier:
     component_classes: IntArray
     classes: Rows
     temperature: float = 1.0
+    features: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         owners = np.array(self.component_classes, dtype=np.int64)
@@ -69,7 +73,7 @@ class MixtureClassifier:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
-        return type(self), (self.mixture, self.component_classes, self.classes, self.temperature)
+        return type(self), (self.mixture, self.component_classes, self.classes, self.temperature, self.features)
 
     @property
     def priors(self) -> FloatArray:
@@ -118,9 +122,9 @@ class MixtureClassifier:
         ValueError
             If X has other features than the mixture, or a value that is NaN or infinite.
         """
-        return scores_by_class(self.mixture, self._engine(X), self.component_classes, len(self.classes)) / (
-            self.temperature
-        )
+        rows = as_rows(X, self.mixture.n_features, self.mixture.feature_names)
+        scores = scores_by_class(*self._seen(rows), self.component_classes, len(self.classes))
+        return scores / self.temperature
 
     @underflow_to_zero
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
@@ -144,7 +148,8 @@ class MixtureClassifier:
         scores = self.class_scores(X)  # a new array
         far = np.isneginf(scores).all(axis=1)
         if far.any():
-            nearest = assign_rows(self._engine(X), self.mixture.whitened(), "labels")[far]
+            mixture, engine = self._seen(as_rows(X, self.mixture.n_features, self.mixture.feature_names))
+            nearest = assign_rows(engine, mixture.whitened(), "labels")[far]
             scores[far, self.component_classes[nearest]] = 0.0
         return log_softmax(scores, axis=1)
 
@@ -206,7 +211,9 @@ class MixtureClassifier:
         parameters = StoredMixture(mixture.weights, mixture.means, mixture.covariance, mixture.feature_names)
         write_classifier(
             path,
-            StoredClassifier(parameters, self.component_classes, self.classes.tolist(), float(self.temperature)),
+            StoredClassifier(
+                parameters, self.component_classes, self.classes.tolist(), float(self.temperature), self.features
+            ),
         )
 
     @classmethod
@@ -231,10 +238,14 @@ class MixtureClassifier:
         stored = read_classifier(path)
         parameters = stored.mixture
         mixture = Mixture(parameters.weights, parameters.means, parameters.covariance, parameters.feature_names)
-        return cls(mixture, stored.component_classes, np.array(stored.classes), stored.temperature)
+        return cls(mixture, stored.component_classes, np.array(stored.classes), stored.temperature, stored.features)
 
-    def _engine(self, X: ArrayLike) -> NativeEngine:
-        return NativeEngine(as_rows(X, self.mixture.n_features, self.mixture.feature_names))
+    def _seen(self, rows: Rows) -> tuple[Mixture, NativeEngine]:
+        """Return the mixture of the features that matter, and an engine with them."""
+        if self.features is None:
+            return self.mixture, NativeEngine(rows)
+        seen = list(self.features)
+        return self.mixture.marginal(seen), NativeEngine(np.ascontiguousarray(rows[:, seen]))
 
 
 @underflow_to_zero

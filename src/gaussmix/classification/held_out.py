@@ -57,7 +57,9 @@ class HeldOutScores:
         """
         n = float(self.weights.sum())
         found = minimize_scalar(
-            lambda log_t: n * self.log_loss(math.exp(log_t)) + 0.5 * (log_t / (_SPREAD if log_t > 0 else _SPREAD_BELOW)) ** 2,
+            lambda log_t: (
+                n * self.log_loss(math.exp(log_t)) + 0.5 * (log_t / (_SPREAD if log_t > 0 else _SPREAD_BELOW)) ** 2
+            ),
             bounds=(math.log(_COLDEST), math.log(_HOTTEST)),
             method="bounded",
             options={"xatol": 1e-10},

@@ -22,6 +22,7 @@ class StoredClassifier:
     component_classes: IntArray
     classes: list[Any]
     temperature: float
+    features: tuple[int, ...] | None
 
 
 def write_classifier(path: str | PathLike[str], stored: StoredClassifier) -> None:
@@ -31,6 +32,7 @@ def write_classifier(path: str | PathLike[str], stored: StoredClassifier) -> Non
         "classes": classes,
         "component_classes": stored.component_classes.tolist(),
         "temperature": stored.temperature,
+        "class_features": None if stored.features is None else list(stored.features),
     }
     write_model(path, stored.mixture, parts)
 
@@ -75,7 +77,15 @@ def _classifier_of(document: dict[str, Any]) -> StoredClassifier:
     temperature = float(numbers_of(document, "temperature", ()))
     if not 0 < temperature < np.inf:
         raise ModelFileError(f"temperature is {temperature}, not a positive number")
-    return StoredClassifier(mixture, owners.astype(np.int64), classes, temperature)
+    features = document.get("class_features")
+    if features is not None:
+        d = mixture.means.shape[1]
+        if not isinstance(features, list) or any(type(at) is not int or not 0 <= at < d for at in features):
+            raise ModelFileError(f"class_features is not a list of positions below {d}, or null")
+        if not features or len(set(features)) < len(features):
+            raise ModelFileError("class_features names no feature, or one twice")
+    seen = None if features is None else tuple(features)
+    return StoredClassifier(mixture, owners.astype(np.int64), classes, temperature, seen)
 
 
 def _as_label(label: Any) -> Label:

@@ -408,4 +408,5 @@ def _classifier_of(
     mixture = fit.mixture if columns is None else columns.lift(fit.mixture)
     owners: IntArray = choice.best.candidate.model.owners
     mixture = Mixture(mixture.weights, mixture.means, mixture.covariance, names)
-    return MixtureClassifier(mixture, owners, labels.classes, choice.best.temperature)
+    seen = None if columns is None else tuple(columns.kept.tolist())
+    return MixtureClassifier(mixture, owners, labels.classes, choice.best.temperature, seen)
