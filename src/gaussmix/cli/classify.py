@@ -70,7 +70,7 @@ def classify(
     entries = [
         Entry(
             "rows",
-            f"{rows.n_rows:,}, {counted(n_known, 'row')} with a label, {counted(len(classifier.classes_), 'class')}",
+            f"{rows.n_rows:,}, {n_known:,} with a label, {counted(len(classifier.classes_), 'class')}",
         )
     ]
     parts: list[RenderableType] = [str(report)]
