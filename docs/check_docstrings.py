@@ -16,8 +16,8 @@ from typing import Any
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
-PACKAGES = ("", "components.merging", "core.covariance", "core.engines", "datasets", "diagnostics", "estimators")
-PACKAGES += ("html_report", "imaging", "inference", "plots", "selection")
+PACKAGES = ("", "components.merging", "convert", "core.covariance", "core.engines", "datasets", "diagnostics")
+PACKAGES += ("estimators", "html_report", "imaging", "inference", "plots", "selection")
 
 NOT_ASKED = {
     "GL01": "a docstring begins on the line of its quotes",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         GaussianMixture,
         GaussianMixtureClassifier,
         GaussianMixtureIC,
+        GaussianMixtureImputer,
     )
     from gaussmix.inference import (
         bootstrap,
@@ -52,6 +53,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureClassifier",
     "GaussianMixtureIC",
+    "GaussianMixtureImputer",
     "MissingDependencyError",
     "Mixture",
     "MixtureClassifier",
@@ -78,6 +80,7 @@ _LATER = {
     "GaussianMixture": "gaussmix.estimators",
     "GaussianMixtureClassifier": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
+    "GaussianMixtureImputer": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",

@@ -264,7 +264,6 @@ def test_from_parameters_says_what_is_wrong(change, message):
     [
         ([[0.0, 1.0]], r"shape \(n, 1\), got \(1, 2\)"),
         ([0.0, 1.0], r"got \(2,\)"),
-        ([[0.0], [np.nan]], "NaN at row 1, column 0"),
         ([[0.0], [1.0], [np.inf]], "infinity at row 2, column 0"),
         ([["a"]], "X must be numbers"),
     ],

@@ -184,3 +184,30 @@ def test_a_failed_save_keeps_the_old_file(mixture, tmp_path):
         broken.save(path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.json"]
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_vectors_say_what_a_reader_must_compute(covariance_type, tmp_path):
+    mixture = random_mixture(covariance_class(covariance_type), 3, 4, np.random.default_rng(2))
+    for name in ("first.json", "second.json"):
+        mixture.save(tmp_path / name)
+    assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
+    vectors = json.loads((tmp_path / "first.json").read_text())["test_vectors"]
+    rows = np.array(vectors["rows"])
+    np.testing.assert_array_equal(vectors["log_densities"], mixture.log_density(rows))
+    np.testing.assert_array_equal(vectors["responsibilities"], mixture.responsibilities(rows))
+    np.testing.assert_array_equal(vectors["labels"], mixture.labels(rows))
+
+
+def test_a_file_without_vectors_is_valid(document, mixture, tmp_path):
+    del document["test_vectors"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    np.testing.assert_array_equal(Mixture.load(tmp_path / "old.json").means, mixture.means)
+
+
+@pytest.mark.parametrize("size", [1e149, 1e-150, 1e153])
+def test_vectors_are_left_out_where_squares_overflow(size, tmp_path):
+    mixture = Mixture(np.ones(1), np.zeros((1, 2)), covariance_class("diag")(np.full((1, 2), size), 1, 2))
+    mixture.save(tmp_path / "model.json")
+    vectors = json.loads((tmp_path / "model.json").read_text())["test_vectors"]
+    assert (vectors is None) == (size > 1e150)

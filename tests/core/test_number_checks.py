@@ -200,6 +200,22 @@ def test_tables_of_pyarrow_have_named_columns():
             assert str(inspect_rows(table)) == str(inspect_rows(table.to_pandas()))
 
 
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("colnames", r"X is a table of astropy: pass X\.to_pandas\(\)"),
+        ("data_vars", r"X is a dataset of xarray: pass X\.to_dataframe\(\)"),
+        ("obsm", r'X is an AnnData object: pass one of its matrices, such as X\.obsm\["X_pca"\]'),
+    ],
+)
+def test_containers_of_other_packages_are_refused_with_what_to_pass(attribute, message):
+    container = type("Container", (), {attribute: property(lambda self: []), "iloc": property(lambda self: 1 / 0)})()
+    with pytest.raises(TypeError, match=message):
+        check_numbers(container)
+    with pytest.raises(TypeError, match=message):
+        GaussianMixture(1).fit(container)
+
+
 @pytest.mark.parametrize("names", [["collect", "select"], ["toarray", "column_names"], ["columns", "iloc"]])
 def test_columns_may_have_the_names_of_methods(names):
     table = pd.DataFrame(ROWS, columns=names)

@@ -3,18 +3,16 @@
 import re
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 from textwrap import dedent
 
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+from helpers.pages import BLOCK, DOCS, run_page
 from sklearn.datasets import load_sample_image
 
 from gaussmix import plots
 
-DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)
 PLOT = re.compile(r"^\.\. plot::\n(?:   :.*\n)+\n((?:   .*\n|\n)+)", re.MULTILINE)
 
 
@@ -43,16 +41,7 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_examples_run_and_print_what_the_page_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # they write files
-    names, printed, shown = {}, StringIO(), 0
-    for language, text in BLOCK.findall((DOCS / f"{name}.md").read_text(encoding="utf-8")):
-        if language == "python":
-            printed = StringIO()
-            with redirect_stdout(printed):
-                exec(compile(text, f"{name}.md", "exec"), names)
-        else:
-            assert printed.getvalue() == text
-            shown += 1
-    assert shown == PAGES[name]
+    assert run_page(name) == PAGES[name]
 
 
 @pytest.mark.slow

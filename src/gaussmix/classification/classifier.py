@@ -14,6 +14,7 @@ from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_file import StoredMixture
+from gaussmix.core.saving import vectors_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
@@ -209,12 +210,10 @@ class MixtureClassifier:
         """
         mixture = self.mixture
         parameters = StoredMixture(mixture.weights, mixture.means, mixture.covariance, mixture.feature_names)
-        write_classifier(
-            path,
-            StoredClassifier(
-                parameters, self.component_classes, self.classes.tolist(), float(self.temperature), self.features
-            ),
+        stored = StoredClassifier(
+            parameters, self.component_classes, self.classes.tolist(), float(self.temperature), self.features
         )
+        write_classifier(path, stored, vectors_of(mixture))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:

@@ -2,12 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gaussmix.classification import MixtureClassifier
 from gaussmix.cli.console import command, print_text
+from gaussmix.cli.kept_columns import JoinFlag, KeepOption, joined
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
 from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
@@ -31,27 +32,33 @@ def predict(
     proba: Annotated[
         bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component, or p_CLASS.")
     ] = False,
+    keep: KeepOption = None,
+    join: JoinFlag = False,
     header: HeaderFlag = False,
     no_header: NoHeaderFlag = False,
     output: TableOutput = None,
 ) -> None:
     """Print the most probable component of each row, or its class with a model of `classify` (CSV column `label`)."""
     check_output(output, model, table, table=True)
-    mixture = Mixture.load(model)
-    rows = read_features(mixture, table, header=header_given(header, no_header))
+    mixture, named = Mixture.load(model), header_given(header, no_header)
+    rows = read_features(mixture, table, header=named)
     if has_classes(model):
-        _write(_classes(MixtureClassifier.load(model), rows, proba=proba), output)
+        _write(
+            joined(_classes(MixtureClassifier.load(model), rows, proba=proba), table, keep, join, output, named), output
+        )
         return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
         columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
-    _write(columns, output)
+    _write(joined(columns, table, keep, join, output, named), output)
 
 
 @command
 def score(
     model: ModelPath,
     table: TablePath,
+    keep: KeepOption = None,
+    join: JoinFlag = False,
     header: HeaderFlag = False,
     no_header: NoHeaderFlag = False,
     output: Annotated[
@@ -61,8 +68,10 @@ def score(
 ) -> None:
     """Print the log-likelihood and the BIC of a model for a table."""
     check_output(output, model, table, table=True)
-    mixture = Mixture.load(model)
-    rows = read_features(mixture, table, header=header_given(header, no_header))
+    if output is None and (keep is not None or join):
+        raise ValueError("--keep and --join need --output: the columns are written beside the log densities")
+    mixture, named = Mixture.load(model), header_given(header, no_header)
+    rows = read_features(mixture, table, header=named)
     log_density = mixture.log_density(rows)
     total = math.fsum(log_density)
     bic = -2 * total + mixture.n_parameters * math.log(len(rows))
@@ -73,7 +82,7 @@ def score(
     ]
     print_apart(entry_grid(lines))
     if output is not None:
-        _write({"log_density": log_density}, output)
+        _write(joined({"log_density": log_density}, table, keep, join, output, named), output)
 
 
 @command
@@ -106,7 +115,7 @@ def _classes(classifier: MixtureClassifier, rows: Rows, *, proba: bool) -> dict[
     return columns
 
 
-def _write(columns: dict[str, Rows], output: Path | None) -> None:
+def _write(columns: dict[str, Any], output: Path | None) -> None:
     if output is None:
         print_text(table_as_csv(columns))
         return

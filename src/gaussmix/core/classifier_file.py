@@ -25,7 +25,7 @@ class StoredClassifier:
     features: tuple[int, ...] | None
 
 
-def write_classifier(path: str | PathLike[str], stored: StoredClassifier) -> None:
+def write_classifier(path: str | PathLike[str], stored: StoredClassifier, vectors: dict[str, Any] | None) -> None:
     """Write a model file with a part "classes"; ValueError if a class is no text, whole number or truth value."""
     classes = [_as_label(label) for label in stored.classes]
     parts = {
@@ -34,7 +34,7 @@ def write_classifier(path: str | PathLike[str], stored: StoredClassifier) -> Non
         "temperature": stored.temperature,
         "class_features": None if stored.features is None else list(stored.features),
     }
-    write_model(path, stored.mixture, parts)
+    write_model(path, stored.mixture, vectors, parts)
 
 
 def read_classifier(path: str | PathLike[str]) -> StoredClassifier:

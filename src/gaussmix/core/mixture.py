@@ -8,21 +8,24 @@ from typing import Any, Self
 
 import numpy as np
 
+from gaussmix.core.affine import rescaled
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
-from gaussmix.core.model_file import StoredMixture, read_model, write_model
+from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.saving import save
 from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
-from gaussmix.core.validation import LARGEST, as_generator, as_rows
+from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(ImputingMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
@@ -57,6 +60,7 @@ class Mixture:
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
@@ -159,33 +163,38 @@ class Mixture:
         covariance = self.covariance
         return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
 
-    def log_density(self, X: ArrayLike) -> FloatArray:
+    def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture.
+            Rows with the features of the mixture. NaN is a missing value: the density is that of the other features.
+        noise_covariance : array-like, optional
+            Covariance of measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d) or
+            covariances (n, d, d) of each row. The mixture is that of the true values.
 
         Returns
         -------
         (n,) array
-            Log densities in nats.
+            Log densities in nats; 0 for a row without any value.
 
         Raises
         ------
         ValueError
-            If X has other features than the mixture, or a value that is NaN or infinite.
+            If X has other features than the mixture, or a value that is infinite.
         """
-        return self._engine(X).score_rows(self.whitened(), "log_density")
+        return self._engine(X, noise_covariance).score_rows(self.whitened(), "log_density")
 
-    def responsibilities(self, X: ArrayLike) -> FloatArray:
+    def responsibilities(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the probability of each component given the row (Bishop 2006, equation 9.13).
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture.
+            Rows with the features of the mixture; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of measurement errors, as in `log_density`.
 
         Returns
         -------
@@ -197,15 +206,17 @@ class Mixture:
         ValueError
             As in `log_density`.
         """
-        return assign_rows(self._engine(X), self.whitened(), "responsibilities")
+        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "responsibilities")
 
-    def labels(self, X: ArrayLike) -> IntArray:
+    def labels(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
         ----------
         X : (n, d) array-like
-            Rows with the features of the mixture.
+            Rows with the features of the mixture; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of measurement errors, as in `log_density`.
 
         Returns
         -------
@@ -217,7 +228,7 @@ class Mixture:
         ValueError
             As in `log_density`.
         """
-        return assign_rows(self._engine(X), self.whitened(), "labels")
+        return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
 
     @underflow_to_zero
     def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
@@ -377,16 +388,6 @@ class Mixture:
         """
         return replace(self, covariance=self.covariance.promote_to(structure))
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the mixture to a JSON file (docs/model-file.md) without rounding.
-
-        Parameters
-        ----------
-        path : str or path
-            The file to write.
-        """
-        write_model(path, StoredMixture(self.weights, self.means, self.covariance, self.feature_names))
-
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
         """Read a mixture that `save` wrote.
@@ -419,8 +420,8 @@ class Mixture:
         stored = read_model(path)
         return cls(stored.weights, stored.means, stored.covariance, stored.feature_names)
 
-    def _engine(self, X: ArrayLike) -> NativeEngine:
-        return NativeEngine(as_rows(X, self.n_features, self.feature_names))
+    def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
+        return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))
 
     def _position(self, feature: int | str) -> int:
         if isinstance(feature, str):

@@ -35,8 +35,13 @@ class StoredMixture:
     feature_names: tuple[str, ...] | None
 
 
-def write_model(path: str | PathLike[str], model: StoredMixture, parts: dict[str, Any] | None = None) -> None:
-    """Write a model file, with further parts; an existing file is replaced only when the new one is complete."""
+def write_model(
+    path: str | PathLike[str],
+    model: StoredMixture,
+    vectors: dict[str, Any] | None,
+    parts: dict[str, Any] | None = None,
+) -> None:
+    """Write a model file with test vectors and further parts; an existing file is replaced only by a complete one."""
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -48,6 +53,7 @@ def write_model(path: str | PathLike[str], model: StoredMixture, parts: dict[str
         "means": model.means.tolist(),
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
+        "test_vectors": vectors,
         **(parts or {}),
     }
     text = json.dumps(document, allow_nan=False, indent=1)

@@ -15,6 +15,15 @@ LARGEST_INTEGER = 2**53
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _COMPLEX = (complex, np.complexfloating)
 
+_CONTAINERS = {
+    "toarray": ("a sparse matrix, and dense data is required", "X.toarray()"),
+    "collect": ("a lazy table, and dense data is required", "X.collect()"),
+    "colnames": ("a table of astropy", "X.to_pandas()"),
+    "data_vars": ("a dataset of xarray", "X.to_dataframe(), without its rows that have missing cells"),
+    "obsm": ("an AnnData object", 'one of its matrices, such as X.obsm["X_pca"]'),
+}
+"""Attribute of a class that is neither an array nor a table -> what it is, and what to pass instead."""
+
 
 def check_numbers(given: Any) -> Any:
     """Return the rows X as they were given, but a list of rows as an array.
@@ -23,13 +32,15 @@ def check_numbers(given: Any) -> Any:
     ------
     ValueError
         If a cell is masked, a date, a time, a duration, complex, or an integer beyond 2**53. It names the column, and
-        the row. Also if X is a sparse matrix, a lazy table, or a list of rows of different lengths.
+        the row. Also if X is a list of rows of different lengths.
+    TypeError
+        If X is a sparse matrix, a lazy table, or a container of another package. It says what to pass instead.
     """
     if isinstance(given, list | tuple):
         given = _as_array(given, "X")
-    for method, kind in (("toarray", "a sparse matrix"), ("collect", "a lazy table")):
-        if hasattr(type(given), method):
-            raise TypeError(f"X is {kind}, and dense data is required: pass X.{method}()")
+    for attribute, (kind, remedy) in _CONTAINERS.items():
+        if hasattr(type(given), attribute):
+            raise TypeError(f"X is {kind}: pass {remedy}")
     if column_names(given) is not None:
         for column, name, values in _columns(given):
             check_columns(values.reshape(len(values), -1), column, repr(name))

@@ -11,7 +11,7 @@ Rows of weight zero are never drawn. There are three rules:
   which examine the same rows every time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,10 +46,11 @@ def draw_rows(rows: WeightedRows, limit: int, rng: Random, odds: FloatArray | No
         sums = np.cumsum(odds if rows.weights is None else odds * rows.weights)
         places = sums[-1] / limit * (np.arange(limit) + rng.uniform(size=limit))
         drawn = np.minimum(np.searchsorted(sums, places, side="right"), rows.n_rows - 1)
-        return WeightedRows(_as_floats(rows.values[drawn]), 1 / odds[drawn], rows.names)
+        some = rows.take(drawn)
+        return replace(some, values=_as_floats(some.values), weights=1 / odds[drawn])
     positions = _one_of_each_stretch(rows, limit, rng)
     some = rows if positions is None else rows.take(positions)
-    return WeightedRows(_as_floats(some.values), some.weights, some.names)
+    return replace(some, values=_as_floats(some.values))
 
 
 def coreset_odds(squared_distances: FloatArray) -> FloatArray:
@@ -86,7 +87,7 @@ def fixed_subsample(rows: WeightedRows) -> Subsample:
     positions = _one_of_each_stretch(rows, limit, np.random.default_rng(0))
     some = rows if positions is None else rows.take(positions)
     return Subsample(
-        WeightedRows(np.ascontiguousarray(some.values, dtype=np.float64), some.weights, some.names),
+        replace(some, values=np.ascontiguousarray(some.values, dtype=np.float64)),
         np.arange(rows.n_rows) if positions is None else positions,
         rows.n_positive <= limit,
     )

@@ -1,10 +1,11 @@
-"""Rows with their weights and column names, as one value."""
+"""Rows with their weights, measurement errors and column names, as one value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Rows
 
 KEPT_TYPES = (np.float64, np.float32, np.uint8, np.uint16)
@@ -20,16 +21,19 @@ class WeightedRows:
     Attributes
     ----------
     values : (n, d) array of numbers
-        The rows.
+        The rows. NaN is a missing value.
     weights : (n,) array, or None
         Nonnegative weights; a weight of 2 counts as two equal rows. None means weight 1 for each row.
     names : tuple of d str, or None
         Names of the columns, if known.
+    noise : NoiseCovariance, or None
+        Covariance of the measurement errors. None means exact values.
     """
 
     values: Rows
     weights: FloatArray | None = None
     names: tuple[str, ...] | None = None
+    noise: NoiseCovariance | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _read_only(self.values))
@@ -69,6 +73,19 @@ class WeightedRows:
         """The weights (n,); without weights, ones."""
         return np.ones(self.n_rows) if self.weights is None else self.weights
 
+    @cached_property
+    def missing(self) -> BoolArray | None:
+        """Where values are missing, (n, d): NaN, or of infinite noise variance. None if there are none."""
+        missing = np.isnan(self.values) if self.values.dtype.kind == "f" else np.zeros(self.shape, dtype=bool)
+        if self.noise is not None:
+            missing |= self.noise.infinite
+        return missing if missing.any() else None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no value is missing and there are no measurement errors."""
+        return self.noise is None and self.missing is None
+
     def take(self, where: IntArray | BoolArray | slice) -> "WeightedRows":
         """Return some of the rows, with their weights.
 
@@ -82,7 +99,12 @@ class WeightedRows:
         WeightedRows
             The rows, in the order of the positions.
         """
-        return WeightedRows(self.values[where], None if self.weights is None else self.weights[where], self.names)
+        return replace(
+            self,
+            values=self.values[where],
+            weights=None if self.weights is None else self.weights[where],
+            noise=None if self.noise is None else self.noise.take(where),
+        )
 
     def positive(self) -> "WeightedRows":
         """Return the rows of positive weight.
@@ -95,7 +117,7 @@ class WeightedRows:
         return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
 
     def with_values(self, values: Rows) -> "WeightedRows":
-        """Return the same rows with new values, the same weights and no names.
+        """Return the same rows with new values, the same weights, no names and no measurement errors.
 
         Parameters
         ----------

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import as_numbers, check_numbers, column_names
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.typing import FloatArray, Random, Rows
+from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
 
 LARGEST = 1e150
 """Bound on absolute values: sums of squares of larger numbers may overflow."""
@@ -20,26 +21,34 @@ LARGEST_TOTAL = 1e303
 _BLOCK = 1 << 14  # rows checked at a time, so that they stay in cache
 
 
-def as_weighted_rows(X: Any, sample_weight: Any, n_features: int, names: Sequence[str] | None = None) -> WeightedRows:
-    """Validate X and sample_weight by `as_rows` and `check_sample_weight`, and return them as one value.
+def as_weighted_rows(
+    X: Any,
+    sample_weight: Any,
+    n_features: int,
+    names: Sequence[str] | None = None,
+    noise_covariance: Any = None,
+) -> WeightedRows:
+    """Validate rows, weights and measurement errors, and return them as one value. NaN is a missing value.
 
     Its names are ``names`` or, by default, the column names of X.
     """
-    rows = as_rows(X, n_features, names)
+    rows = as_rows(X, n_features, names, allow_missing=True)
     columns = column_names(X) if names is None else names
     known = None if columns is None else tuple(map(str, columns))
-    return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known)
+    noise = None if noise_covariance is None else NoiseCovariance.checked(noise_covariance, *rows.shape)
+    return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known, noise)
 
 
-def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows:
-    """Return X as a finite (n, n_features) array, without a copy if its dtype is one of `KEPT_TYPES`.
+def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None, *, allow_missing: bool = False) -> Rows:
+    """Return X as an (n, n_features) array, without a copy if its dtype is one of `KEPT_TYPES`.
 
     If X has named columns, select those in ``names``, in that order.
 
     Raises
     ------
     ValueError
-        If the shape is wrong, a column is missing, or a value is not finite; the message names the row and column.
+        If the shape is wrong, a column is missing, or a value is infinite or, unless allowed, NaN; the message names
+        the row and column.
     """
     if names is not None:
         X = _columns_named(X, names)
@@ -51,7 +60,7 @@ def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None) -> Rows
             raise _column_error(X, error) or ValueError(f"X must be numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != n_features:
         raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
-    require_finite(rows, X)
+    require_finite(rows, X, allow_missing=allow_missing)
     return rows
 
 
@@ -144,22 +153,27 @@ def as_responsibilities(values: Any, n_components: int | None = None) -> FloatAr
     return shares
 
 
-def require_finite(rows: Rows, table: Any = None) -> None:
-    """Raise a ValueError that names the first row and column with NaN, infinity or a number whose square overflows.
+def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False) -> None:
+    """Raise a ValueError that names the first row and column with infinity or a number whose square overflows.
 
-    The name of the column comes from the table, if one is given. BLAS is avoided here because its threads would keep
-    spinning during the first passes.
+    NaN is an error, too, unless missing values are allowed. The name of the column comes from the table, if one is
+    given. BLAS is avoided here because its threads would keep spinning during the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
-        if not (float(part.min()) > -LARGEST and float(part.max()) < LARGEST):
-            _complain(part, start, column_names(table))
+        if float(part.min()) > -LARGEST and float(part.max()) < LARGEST:
+            continue
+        bad = ~(np.abs(part.astype(np.float64)) < LARGEST)
+        if allow_missing:
+            bad &= ~np.isnan(part)
+        if bad.any():
+            _complain(part, np.argwhere(bad)[0], start, column_names(table))
 
 
-def _complain(part: Rows, start: int, names: Any) -> None:
-    row, column = np.argwhere(~(np.abs(part.astype(np.float64)) < LARGEST))[0]
+def _complain(part: Rows, place: IntArray, start: int, names: Any) -> None:
+    row, column = place
     name = "" if names is None else f" ({names[column]!r})"
     value, where = float(part[row, column]), f"at row {start + row}, column {column}{name}"
     if np.isfinite(value):

@@ -4,5 +4,12 @@ from gaussmix.estimators.bayesian import BayesianGaussianMixture
 from gaussmix.estimators.classifier import GaussianMixtureClassifier
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
+from gaussmix.estimators.imputer import GaussianMixtureImputer
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "GaussianMixtureClassifier", "GaussianMixtureIC"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "GaussianMixture",
+    "GaussianMixtureClassifier",
+    "GaussianMixtureIC",
+    "GaussianMixtureImputer",
+]

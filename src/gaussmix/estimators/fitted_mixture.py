@@ -6,13 +6,14 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
+from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
-from gaussmix.core.typing import FloatArray, IntArray
+from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.selection.criteria import CRITERIA
@@ -223,6 +224,51 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         """Means of the components, ``(k, d)``."""
         return self.mixture_.means
 
+    def impute(
+        self, X: Any, kind: ImputationKind = "mean", *, n_draws: int | None = None, random_state: Seed = None
+    ) -> FloatArray:
+        """Fill in missing values by the fitted mixture, as `Mixture.impute` does.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit; NaN is a missing value.
+        kind : {"mean", "draw"}, default="mean"
+            Conditional mean of the missing values given the others, or a draw from their conditional distribution.
+        n_draws : int, optional
+            Number of independent draws; needs ``kind="draw"``.
+        random_state : int, numpy Generator or RandomState, optional
+            Source of random numbers of the draws.
+
+        Returns
+        -------
+        (n, d) array, or (n_draws, n, d) array
+            The rows as float64. Observed values are unchanged.
+        """
+        check_is_fitted(self)
+        return self.mixture_.impute(X, kind, n_draws=n_draws, random_state=random_state)
+
+    def denoise(self, X: Any, noise_covariance: Any) -> tuple[FloatArray, FloatArray]:
+        """Return the mean and the covariance of each true row, as `Mixture.denoise` does.
+
+        Parameters
+        ----------
+        X : (n, d) array-like or table
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row.
+
+        Returns
+        -------
+        means : (n, d) array
+            Means of the true rows.
+        covariances : (n, d, d) array
+            Covariances of the true rows.
+        """
+        check_is_fitted(self)
+        return self.mixture_.denoise(X, noise_covariance)
+
     @property
     def covariances_(self) -> FloatArray:
         """Covariances, in the shape of ``covariance_type``."""
@@ -253,9 +299,9 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
     def _moments(self, X: Any, sample_weight: Any) -> Moments:
         return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
 
-    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine:
+    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine | IncompleteEngine:
         check_is_fitted(self)
-        return NativeEngine.of(self._checked_rows(X, sample_weight, reset=False))
+        return engine_for(self._checked_rows(X, sample_weight, reset=False))
 
     def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
@@ -263,7 +309,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         rows = check_numbers(X)
         with naming_columns(X):
             values = validate_data(self, rows, **options)
-        require_finite(values, X)
+        require_finite(values, X, allow_missing=True)
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else tuple(map(str, names))
         return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)

@@ -4,51 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.convert.models import mixture_of as mixture_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows
 
 MOST_POINTS = 5_000
 """Greatest number of rows that a display draws; of more rows a random sample is drawn."""
-
-
-def mixture_of(model: Any) -> Mixture:
-    """Return the mixture of a model.
-
-    Parameters
-    ----------
-    model : Mixture or fitted estimator
-        `GaussianMixture`, `GaussianMixtureIC` (its best model), a segmenter, or scikit-learn's ``GaussianMixture`` and
-        ``BayesianGaussianMixture``.
-
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If an estimator is not fitted.
-    TypeError
-        If the model is anything else.
-    """
-    if isinstance(model, Mixture):
-        return model
-    if not hasattr(model, "fit"):
-        within = ": pass its mixture" if isinstance(getattr(model, "mixture", None), Mixture) else ""
-        raise TypeError(f"model must be a Mixture or a fitted estimator; got {type(model).__name__}{within}")
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(model)
-    fitted = getattr(model, "best_estimator_", model)
-    if isinstance(getattr(fitted, "mixture_", None), Mixture):
-        return fitted.mixture_
-    if not all(hasattr(fitted, name) for name in ("weights_", "means_", "covariances_", "covariance_type")):
-        raise TypeError(f"{type(model).__name__} has no mixture: weights_, means_ or covariances_ is missing")
-    weights = np.asarray(fitted.weights_, dtype=np.float64)
-    return Mixture.from_parameters(
-        weights / weights.sum(),
-        fitted.means_,
-        fitted.covariances_,
-        covariance_type=fitted.covariance_type,
-        feature_names=getattr(fitted, "feature_names_in_", None),
-    )
 
 
 def rows_of(mixture: Mixture, X: Any) -> Rows:

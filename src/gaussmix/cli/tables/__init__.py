@@ -1,5 +1,6 @@
 """Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
 
+from gaussmix.cli.tables.any_columns import read_any_columns, require_numbers
 from gaussmix.cli.tables.label_column import read_labels
 from gaussmix.cli.tables.libraries import import_pandas
 from gaussmix.cli.tables.table_files import (
@@ -19,8 +20,10 @@ __all__ = [
     "Table",
     "column_names",
     "import_pandas",
+    "read_any_columns",
     "read_labels",
     "read_table",
+    "require_numbers",
     "require_table_suffix",
     "table_as_csv",
     "write_table",

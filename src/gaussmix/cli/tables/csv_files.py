@@ -119,6 +119,14 @@ class CsvFile:
             frame[at] = column
         return frame
 
+    def cells(self) -> Any:
+        """Return the cells of all columns as text, by position; columns with decimal commas get decimal points."""
+        cells = self._read(dtype=str, keep_default_na=False)
+        for at in range(len(self.names)) if self.separator == ";" else ():
+            if cells[at].str.fullmatch(rf"({_DECIMAL_COMMA})?").all():
+                cells[at] = cells[at].str.replace(",", ".")
+        return cells
+
     def line(self, row: int) -> str:
         """Return the line on which a row ends, in the form " (line 3)"; nothing if a cell is too long to be counted."""
         with _text(self.path) as file:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix.cli.tables.any_columns import read_any_columns
 from gaussmix.cli.tables.libraries import import_pandas
-from gaussmix.cli.tables.table_files import column_names, read_frame
+from gaussmix.cli.tables.table_files import column_names
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import Rows
 
@@ -37,13 +38,16 @@ def read_labels(path: str | PathLike[str], column: str, *, header: bool | None =
     names, _ = column_names(source, header=header)
     if column not in names:
         raise ValueError(f"{source} has no column {column!r} for the labels; its columns are {join_words(names, 8)}")
-    values = read_frame(source, column, header=header)
-    missing = np.asarray(import_pandas().isna(values))
-    seen = values[~missing]
-    labels = np.full(len(values), None, dtype=object)
-    if seen.dtype.kind in "iuf" and not (seen == np.floor(seen)).all():
-        bad = seen[seen != np.floor(seen)][0]
-        raise ValueError(f"{source}: column {column!r} has {bad:g}; labels must be whole numbers or text")
-    is_number = seen.dtype.kind in "iuf"
-    labels[~missing] = [int(label) if is_number else str(label) for label in seen]
+    cells = import_pandas().Series(read_any_columns(source, [column], as_text=False, header=header)[column])
+    missing = (cells.isna() | (cells == "")).to_numpy(dtype=np.bool_, na_value=True)
+    seen = cells[~missing]
+    labels = np.full(len(cells), None, dtype=object)
+    if seen.dtype.kind in "iuf":
+        numbers = seen.to_numpy(dtype=np.float64)
+        if not (numbers == np.floor(numbers)).all():
+            bad = numbers[numbers != np.floor(numbers)][0]
+            raise ValueError(f"{source}: column {column!r} has {bad:g}; labels must be whole numbers or text")
+        labels[~missing] = [int(label) for label in seen]
+    else:
+        labels[~missing] = [str(label) for label in seen]
     return labels

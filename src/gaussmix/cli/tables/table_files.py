@@ -74,7 +74,7 @@ def column_names(path: str | PathLike[str], *, header: bool | None = None) -> tu
         If the file is not a table; the message says why.
     """
     source = Path(path)
-    kind = _kind_of(source)
+    kind = kind_of(source)
     source.open("rb").close()  # the same error for a missing file, whichever library reads it
     match kind:
         case "csv":
@@ -83,7 +83,7 @@ def column_names(path: str | PathLike[str], *, header: bool | None = None) -> tu
         case "parquet":
             return _parquet_names(source), True
         case _:
-            return tuple(map(str, range(_npy_array(source).shape[1]))), False
+            return tuple(map(str, range(npy_array(source).shape[1]))), False
 
 
 def read_table(
@@ -118,14 +118,10 @@ def read_table(
     """
     source = Path(path)
     names, named = column_names(source, header=header)
-    chosen = names if columns is None else tuple(columns)
-    missing = [name for name in chosen if name not in names]
-    if missing:
-        what = plural("column", len(missing))
-        raise ValueError(f"{source} has no {what} {_listed(missing)}; its columns are {_listed(names)}")
+    chosen = require_columns(source, columns, names)
     if not chosen:
         raise ValueError(f"{source} has no columns")
-    match _kind_of(source):
+    match kind_of(source):
         case "csv":
             file = CsvFile.open(source, header)
             if columns is None and len(names) < len(file.names):
@@ -134,7 +130,7 @@ def read_table(
         case "parquet":
             arrays = _parquet_columns(source, chosen, fixed=fixed)
         case _:
-            array = _npy_array(source)
+            array = npy_array(source)
             positions = [names.index(name) for name in chosen]
             for position in positions:
                 _require_exact(source, names[position], array[:, position], None)
@@ -147,27 +143,24 @@ def read_table(
     return _checked(source, Table(rows, chosen, named), header)
 
 
-def read_frame(path: Path, column: str, *, header: bool | None = None) -> Rows:
-    """Return the cells of a column (n,) as they are: numbers, texts, and what stands for an empty cell."""
-    match _kind_of(path):
-        case "csv":
-            file = CsvFile.open(path, header)
-            cells = file.frame([file.names.index(column)]).iloc[:, file.names.index(column)]
-        case "parquet":
-            cells = _parquet_frame(path, [column])[column]
-        case _:
-            return np.asarray(_npy_array(path)[:, int(column)])
-    return np.asarray(cells.to_numpy())
+def require_columns(path: Path, columns: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of a table, all by default; raise ValueError if it lacks one of them."""
+    chosen = names if columns is None else tuple(columns)
+    missing = [name for name in chosen if name not in names]
+    if missing:
+        what = plural("column", len(missing))
+        raise ValueError(f"{path} has no {what} {_listed(missing)}; its columns are {_listed(names)}")
+    return chosen
 
 
-def write_table(path: str | PathLike[str], columns: Mapping[str, Rows]) -> None:
+def write_table(path: str | PathLike[str], columns: Mapping[str, Any]) -> None:
     """Write columns of equal length to a .csv, .parquet or .npy file; .npy files have no column names."""
     suffix = require_table_suffix(Path(path))
     with complete_file(path) as target:
         _write_table(target, suffix, columns)
 
 
-def _write_table(target: Path, suffix: str, columns: Mapping[str, Rows]) -> None:
+def _write_table(target: Path, suffix: str, columns: Mapping[str, Any]) -> None:
     match suffix:
         case ".csv":
             target.write_text(table_as_csv(columns), encoding="utf-8", newline="")
@@ -179,7 +172,7 @@ def _write_table(target: Path, suffix: str, columns: Mapping[str, Rows]) -> None
                 np.save(file, np.column_stack(list(columns.values())))
 
 
-def table_as_csv(columns: Mapping[str, Rows]) -> str:
+def table_as_csv(columns: Mapping[str, Any]) -> str:
     """Return columns of equal length as CSV text, with enough digits to identify each number."""
     text: str = import_pandas().DataFrame(dict(columns)).to_csv(index=False, lineterminator="\n")
     return text
@@ -193,7 +186,8 @@ def require_table_suffix(path: Path) -> str:
     return suffix
 
 
-def _kind_of(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """Return "csv", "parquet" or "npy"; raise ValueError if tables of this format are not read."""
     name = path.name.lower()
     if not name.endswith(READ_SUFFIXES):
         remedy = "; save the sheet as CSV UTF-8 first" if name.endswith((".xlsx", ".xls", ".ods")) else ""
@@ -223,7 +217,7 @@ def _csv_columns(file: CsvFile, chosen: Sequence[str], *, fixed: bool) -> list[R
 
 def _parquet_columns(path: Path, chosen: Sequence[str], *, fixed: bool) -> list[Rows]:
     pyarrow = import_pyarrow()
-    frame = _parquet_frame(path, chosen)
+    frame = parquet_table(path, chosen).to_pandas(ignore_metadata=True)
     schema, names = pyarrow.parquet.read_schema(path), _parquet_names(path)
     is_number = (pyarrow.types.is_integer, pyarrow.types.is_floating)
     offered = [name for name in names if any(test(schema.field(name).type) for test in is_number)]
@@ -248,16 +242,17 @@ def _parquet_names(path: Path) -> tuple[str, ...]:
     return tuple(name for name in schema.names if name not in index)
 
 
-def _parquet_frame(path: Path, names: Sequence[str]) -> Any:
+def parquet_table(path: Path, names: Sequence[str]) -> Any:
+    """Return columns of a Parquet file as a table of pyarrow."""
     pyarrow = import_pyarrow()
     import_pandas()
     try:
-        return pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(names))).to_pandas(ignore_metadata=True)
+        return pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(names)))
     except pyarrow.ArrowException as error:
         raise ValueError(f"{path} is a damaged Parquet table") from error
 
 
-def _npy_array(path: Path) -> Rows:
+def npy_array(path: Path) -> Rows:
     """Return the array (n, d), mapped into memory."""
     array: Rows
     size = path.stat().st_size
@@ -315,7 +310,7 @@ def _checked(path: Path, table: Table, header: bool | None) -> Table:
     cells = np.concatenate(bad)
     if not len(cells):
         return table
-    file = CsvFile.open(path, header) if _kind_of(path) == "csv" else None
+    file = CsvFile.open(path, header) if kind_of(path) == "csv" else None
     rows, first = np.unique(cells[:, 0], return_index=True)
     said = [
         f"{'infinity for ' if np.isinf(table.rows[row, column]) else ''}{table.names[column]!r} in row {row}"

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from gaussmix.core.engines.incomplete import IncompleteEngine
 from gaussmix.core.engines.native import NativeEngine
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.forms import FORMS
@@ -15,7 +16,9 @@ _FARTHEST = 1e152  # standard deviations; sums of squares of shorter distances d
 
 
 @underflow_to_zero
-def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]) -> Rows:
+def assign_rows(
+    engine: NativeEngine | IncompleteEngine, mixture: WhitenedMixture, want: Literal["labels", "responsibilities"]
+) -> Rows:
     """Return labels (n,) or responsibilities (n, k) in which every row belongs to some component.
 
     The density of a row is zero in double precision if its squared distance overflows. At such distances weights and
@@ -23,7 +26,7 @@ def assign_rows(engine: NativeEngine, mixture: WhitenedMixture, want: Literal["l
 
     Parameters
     ----------
-    engine : NativeEngine
+    engine : NativeEngine or IncompleteEngine
         The rows.
     mixture : WhitenedMixture
         The components.
@@ -53,18 +56,24 @@ def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
     for_one = _FARTHEST / rows.shape[1]
     if greatest < for_one / (LARGEST + size):  # whatever the rows are
         return False
-    reach = max(abs(float(rows.max(initial=0))), abs(float(rows.min(initial=0)))) + size
+    greatest_value = float(np.fmax.reduce(rows, axis=None, initial=0))
+    least_value = float(np.fmin.reduce(rows, axis=None, initial=0))
+    reach = max(greatest_value, -least_value) + size
     return reach > 0 and not greatest < for_one / reach
 
 
 def _nearest(rows: FloatArray, mixture: WhitenedMixture) -> IntArray:
-    """Return the nearest component with positive weight (m,), from distances scaled by powers of two."""
-    size = np.frexp(max(np.abs(rows).max(), np.abs(mixture.means).max()))[1] + 1
+    """Return the nearest component with positive weight (m,), from distances scaled by powers of two.
+
+    A missing value counts as the mean of the component.
+    """
+    size = np.frexp(max(np.nanmax(np.abs(rows)), np.abs(mixture.means).max()))[1] + 1
     rows, means = np.ldexp(rows, -size), np.ldexp(mixture.means, -size)
     factors = FORMS[mixture.form].dense(mixture.factors, *means.shape)
     factors = np.ldexp(factors, -np.frexp(np.abs(factors).max())[1])
     distances = np.stack(
-        [(((rows - mean) @ factor) ** 2).sum(axis=1) for mean, factor in zip(means, factors, strict=True)], axis=1
+        [((np.nan_to_num(rows - mean) @ factor) ** 2).sum(axis=1) for mean, factor in zip(means, factors, strict=True)],
+        axis=1,
     )
     distances[:, np.isneginf(mixture.offsets)] = np.inf
     return np.asarray(distances.argmin(axis=1))

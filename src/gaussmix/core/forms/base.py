@@ -78,6 +78,10 @@ class AbstractForm(ABC):
         """Return the scatter of a mixture from the results of `scatter_of` for each component."""
 
     @abstractmethod
+    def restricted(self, scatter: FloatArray) -> FloatArray:
+        """Return the scatter of this form from the full scatter (k, d, d) of the components."""
+
+    @abstractmethod
     def trace(self, scatter: FloatArray) -> float:
         """Return the sum of ``r |y|^2`` over rows and components."""
 

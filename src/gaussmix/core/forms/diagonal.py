@@ -32,6 +32,9 @@ class DiagonalForm(AbstractSeparateForm):
     def scatter_of(self, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
         return (responsibilities[:, None] * rows * rows).sum(axis=0)
 
+    def restricted(self, scatter: FloatArray) -> FloatArray:
+        return np.diagonal(scatter, axis1=1, axis2=2).copy()
+
     def trace(self, scatter: FloatArray) -> float:
         return float(scatter.sum())
 

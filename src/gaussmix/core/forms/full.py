@@ -32,6 +32,9 @@ class FullForm(AbstractSeparateForm):
     def scatter_of(self, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
         return (responsibilities[:, None] * rows).T @ rows
 
+    def restricted(self, scatter: FloatArray) -> FloatArray:
+        return scatter
+
     def trace(self, scatter: FloatArray) -> float:
         return float(np.einsum("kii->", scatter))
 

@@ -32,6 +32,9 @@ class SphericalForm(AbstractSeparateForm):
     def scatter_of(self, rows: FloatArray, responsibilities: FloatArray) -> FloatArray:
         return (responsibilities[:, None] * rows * rows).sum()
 
+    def restricted(self, scatter: FloatArray) -> FloatArray:
+        return np.asarray(np.trace(scatter, axis1=1, axis2=2))
+
     def trace(self, scatter: FloatArray) -> float:
         return float(scatter.sum())
 

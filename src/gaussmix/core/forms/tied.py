@@ -43,6 +43,9 @@ class TiedForm(AbstractForm):
     def total(self, scatters: Sequence[FloatArray]) -> FloatArray:
         return np.asarray(np.sum(scatters, axis=0))
 
+    def restricted(self, scatter: FloatArray) -> FloatArray:
+        return np.asarray(scatter.sum(axis=0))
+
     def trace(self, scatter: FloatArray) -> float:
         return float(np.trace(scatter))
 

@@ -1,0 +1,91 @@
+"""Models of the R package mclust."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gaussmix.core.covariance import covariance_class
+from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import FloatArray
+
+_SINGLE = {"X": "E", "XII": "EII", "XXI": "EEI", "XXX": "EEE"}
+"""Names of models with one component."""
+
+
+def from_mclust(model: Mapping[str, Any]) -> Mixture:
+    """Convert a model of mclust.
+
+    Parameters
+    ----------
+    model : mapping
+        An object of class Mclust or densityMclust, as ``rdata.read_rds`` reads it from a file written by ``saveRDS``.
+        Any mapping with ``modelName`` and ``parameters`` (``pro``, ``mean`` and ``variance``) in R's layout will do.
+
+    Returns
+    -------
+    Mixture
+        Mixture with the same parameters, structure and order of components, which count from 0. A single component,
+        which mclust calls X, XII, XXI or XXX, becomes E, EII, EEI or EEE.
+
+    Raises
+    ------
+    ValueError
+        If an entry is missing, or if the model has a noise component.
+
+    Examples
+    --------
+    >>> from gaussmix.convert import from_mclust
+    >>> variance = {"modelName": "V", "sigmasq": [34.8, 34.2]}
+    >>> parameters = {"pro": [0.36, 0.64], "mean": [54.6, 80.1], "variance": variance}
+    >>> from_mclust({"modelName": "V", "parameters": parameters}).means
+    array([[54.6],
+           [80.1]])
+    """
+    parameters = _entry(model, "parameters", "model")
+    name = str(np.ravel(_entry(model, "modelName", "model"))[0])
+    structure = covariance_class(_SINGLE.get(name, name))
+    given = _entry(parameters, "mean", "parameters")
+    means = np.atleast_2d(np.asarray(given, dtype=np.float64)).T
+    weights = np.ravel(np.asarray(_entry(parameters, "pro", "parameters"), dtype=np.float64))
+    k, d = means.shape
+    if len(weights) == k + 1 or parameters.get("Vinv") is not None:
+        raise ValueError(
+            "the model has a noise component, which a Mixture does not have: fit it without noise in mclust"
+        )
+    variance = _entry(parameters, "variance", "parameters")
+    if d == 1:
+        covariances = np.broadcast_to(np.ravel(np.asarray(_entry(variance, "sigmasq", "variance"))), k)
+    else:
+        dense = np.moveaxis(np.asarray(_entry(variance, "sigma", "variance"), dtype=np.float64), 2, 0)
+        covariances = _in_shape(dense, structure.form)
+    return Mixture.from_parameters(
+        weights, means, covariances, covariance_type=structure.name, feature_names=_names(given) if d > 1 else None
+    )
+
+
+def _in_shape(dense: FloatArray, form: str) -> FloatArray:
+    """Return covariances (k, d, d) in the shape of a form."""
+    match form:
+        case "full":
+            return dense
+        case "tied":
+            return dense[0]
+        case "diagonal":
+            return np.diagonal(dense, axis1=1, axis2=2)
+        case _:
+            return dense[:, 0, 0]
+
+
+def _names(mean: Any) -> list[str] | None:
+    """Return the names of the rows of a matrix with names, which rdata reads as a DataArray."""
+    coordinates = getattr(mean, "coords", {})
+    return [str(name) for name in np.asarray(coordinates["dim_0"])] if "dim_0" in coordinates else None
+
+
+def _entry(mapping: Any, name: str, of: str) -> Any:
+    if not isinstance(mapping, Mapping):
+        raise ValueError(f"{of} must be a list with names, read from .rds; got {type(mapping).__name__}")
+    if name not in mapping:
+        raise ValueError(f"{of} has no entry {name!r}; its entries are {', '.join(map(str, mapping))}")
+    return mapping[name]

@@ -1,0 +1,129 @@
+"""What is observed of a mixture by rows with missing values and measurement errors.
+
+In the whitened units of a component a row is ``z ~ N(0, I)``, and ``x = mean + L z`` with L the lower root of the
+covariance. Of x, the features P are observed, with errors ``N(0, S)``. A QR decomposition gives the factor F of the
+covariance of the observed values, without forming that covariance:
+
+    [L' P'; S^(1/2)'] = [A; *] R,    F = inverse(R),    P C P' + S = R' R.
+
+With ``v = (P x - P mean) F``, which is standard normal, ``E[z | v] = A v`` and ``Cov[z | v] = I - A A'``. So the sums
+of the rows under the observed mixture become sums over z, without another pass over the rows: Ghahramani and Jordan,
+Supervised learning from incomplete data via an EM approach, NIPS 6 (1994), 120-127, and Bovy, Hogg and Roweis, Annals
+of Applied Statistics 5 (2011), 1657-1677, in whitened units.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from gaussmix.core.forms import FORMS
+from gaussmix.core.moments import Moments
+from gaussmix.core.typing import FloatArray, Form, IntArray
+from gaussmix.core.whitened import WhitenedMixture
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedMixture:
+    """The mixture of the observed values of rows, and how their sums become sums over complete rows.
+
+    Attributes
+    ----------
+    whitened : WhitenedMixture
+        Mixture of the o observed values, of the full form. It has one feature, which is zero, if nothing is observed.
+    lifts : (k, d, o) array
+        A of each component.
+    """
+
+    whitened: WhitenedMixture
+    lifts: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        mixture: WhitenedMixture,
+        roots: FloatArray,
+        observed: IntArray,
+        noise_root: FloatArray | None = None,
+    ) -> "ObservedMixture":
+        """Return the mixture of some features with errors.
+
+        Parameters
+        ----------
+        mixture : WhitenedMixture
+            Mixture of all features.
+        roots : (k, d, d) array
+            Its lower roots, as `roots_of` returns them.
+        observed : (o,) array of int
+            Positions of the observed features.
+        noise_root : (o, any) array, optional
+            Root of the covariance of the errors; by default there are none.
+
+        Returns
+        -------
+        ObservedMixture
+            The mixture.
+        """
+        k, d = mixture.means.shape
+        log_det = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        offsets = mixture.offsets + log_det + 0.5 * (d - len(observed)) * math.log(2 * math.pi)
+        if not len(observed):
+            none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)))
+            return cls(none, np.zeros((k, d, 1)))
+        rows = roots[:, observed].transpose(0, 2, 1)
+        if noise_root is not None:
+            rows = np.concatenate([rows, np.broadcast_to(noise_root.T, (k, *noise_root.T.shape))], axis=1)
+        q, r = np.linalg.qr(rows)
+        signs = np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)
+        factors = np.triu(np.linalg.inv(r * signs[:, :, None]))
+        offsets = offsets + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors)
+        return cls(whitened, (q * signs[:, None, :])[:, :d])
+
+    def lift(self, moments: Moments, form: Form) -> Moments:
+        """Return the expected sums over complete rows, in the whitened units of the mixture of all features.
+
+        Parameters
+        ----------
+        moments : Moments
+            Sums over the observed values under `whitened`.
+        form : {"full", "tied", "diagonal", "spherical"}
+            Form of the mixture of all features.
+
+        Returns
+        -------
+        Moments
+            The expected sums.
+        """
+        lifts, counts = self.lifts, moments.counts
+        transposed = lifts.transpose(0, 2, 1)
+        unseen = np.eye(lifts.shape[1]) - lifts @ transposed
+        scatter = lifts @ moments.scatter @ transposed + counts[:, None, None] * unseen
+        return Moments(
+            form,
+            counts,
+            (lifts @ moments.shifts[:, :, None])[:, :, 0],
+            FORMS[form].restricted(scatter),
+            moments.log_likelihood,
+            moments.entropy,
+            moments.weight,
+        )
+
+
+def roots_of(mixture: WhitenedMixture) -> FloatArray:
+    """Return the lower roots (k, d, d) of the covariances of a mixture of any form.
+
+    Parameters
+    ----------
+    mixture : WhitenedMixture
+        The mixture.
+
+    Returns
+    -------
+    (k, d, d) array
+        ``L = inverse(W)'`` of each component.
+    """
+    k, d = mixture.means.shape
+    factors = FORMS[mixture.form].dense(mixture.factors, k, d)
+    return np.stack([solve_triangular(factor, np.eye(d), trans="T") for factor in factors])
