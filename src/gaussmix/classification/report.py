@@ -38,10 +38,14 @@ class ClassificationReport:
         what, n = best.candidate.model.describe(d), len(self.choice.compared)
         match self.choice.criterion:
             case "cv":
-                least = min(one.loss for one in self.choice.compared)
-                why = (
-                    f"{best.loss:.4f} nats of log loss of held-out rows, the least of {counted(n, 'model')} {least:.4f}"
-                )
+                least = min(self.choice.compared, key=lambda one: one.loss)
+                why = f"{best.loss:.4f} nats of held-out log loss, "
+                if least is best:
+                    why += f"the least of {counted(n, 'model')}"
+                elif best.uses_unlabeled:
+                    why += f"from {least.loss:.4f} on among {counted(n, 'model')}, and a high density of all rows"
+                else:
+                    why += f"and the least BIC of those near {least.loss:.4f}, the least loss of {counted(n, 'model')}"
             case "bic":
                 why = f"the least BIC among {counted(n, 'model')}, {best.fit.bic:.2f}"
             case _:
@@ -115,7 +119,7 @@ class ClassificationReport:
 
 
 def _table(compared: tuple[Compared, ...], n_features: int) -> str:
-    lines = [("components", "covariances", "of", "shrinkage", "unlabeled", "BIC", "log loss", "accuracy")]
+    lines = [("components", "covariances", "structure of", "shrinkage", "unlabeled", "BIC", "log loss", "accuracy")]
     for one in compared:
         model, held_out = one.candidate.model, one.held_out
         losses = ("", "") if held_out is None else (f"{one.loss:.4f}", f"{100 * (1 - held_out.error):.2f} %")
