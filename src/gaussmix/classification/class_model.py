@@ -93,7 +93,8 @@ class ClassRows:
     def class_weights(self) -> FloatArray:
         """The sum (c,) of the weights of the rows whose class is known."""
         known = self.labels.is_known
-        return np.bincount(self.labels.codes[known], self.rows.explicit_weights[known], self.n_classes)
+        sums = np.bincount(self.labels.codes[known], self.rows.explicit_weights[known], self.n_classes)
+        return np.asarray(sums, dtype=np.float64)
 
     @cached_property
     def fewest_different(self) -> int:

@@ -79,7 +79,8 @@ class MixtureClassifier:
     @property
     def priors(self) -> FloatArray:
         """The prior probability of each class, (c,)."""
-        return np.bincount(self.component_classes, self.mixture.weights, len(self.classes))
+        sums = np.bincount(self.component_classes, self.mixture.weights, len(self.classes))
+        return np.asarray(sums, dtype=np.float64)
 
     def class_mixture(self, label: Any) -> Mixture:
         """Return the mixture of one class.
