@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time em_batch shared_axes alignment coverage plots onnx_precision
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.
@@ -13,7 +13,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp) $(she
 SANITIZED := build/sanitized
 # The sanitizers' runtime comes first in the process; leaks are not looked for, because Python keeps memory at its end.
 # pytest must leave the file descriptors alone (--capture=sys), or a report would be lost with the process that it ends.
-CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
+CHECKED = LD_PRELOAD="$(shell $(C) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
 .PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification docs sanitize clean

@@ -1,7 +1,7 @@
 """Accuracy and log loss of classifiers on held-out rows, and with ten labels for each class.
 
-Claims: on average over the tables, at least the accuracy of the best peer and a lower log loss; with ten labels for each
-class, a higher accuracy than without the other rows, and than that of every peer.
+Claims: on average over the tables, at least the accuracy of the best peer and a lower log loss; with ten labels for
+each class, a higher accuracy than without the other rows, and than that of every peer.
 
     python benchmarks/classification.py [--tables FOLDER] [--repeats 10] [--folds 10] [--draws 10] [--seed 0] [--quick]
 

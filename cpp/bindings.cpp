@@ -14,6 +14,7 @@
 
 #include "arrays.hpp"
 #include "build.hpp"
+#include "conditional_bindings.hpp"
 #include "em/common_axes.hpp"
 #include "em/constants.hpp"
 #include "em/em_batch.hpp"
@@ -40,6 +41,14 @@ gaussmix::Scalar scalar_of(const Table& rows) {
   throw nb::type_error("rows must be float32, float64, uint8 or uint16");
 }
 
+gaussmix::Noise noise_of(const std::optional<In>& noise, std::size_t n_rows, std::size_t n_features) {
+  if (!noise) return gaussmix::Noise::none;
+  for (const gaussmix::Noise kind : {gaussmix::Noise::diagonal, gaussmix::Noise::full}) {
+    if (noise->size() == n_rows * gaussmix::numbers_of_noise(kind, static_cast<int>(n_features))) return kind;
+  }
+  throw nb::value_error("noise has the wrong size");
+}
+
 gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors,
                              const std::optional<In>& basis) {
   const gaussmix::Form shape = form_of(form);
@@ -61,24 +70,32 @@ gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const I
           sized_or_null(basis, d * d, "basis")};
 }
 
+// Also tells the mixture what the rows are like.
 gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, const std::optional<In>& log_prior,
-                       const gaussmix::Mixture& mixture) {
+                       bool incomplete, const std::optional<In>& noise, gaussmix::Mixture& mixture) {
   const std::size_t n = rows.shape(0), d = rows.shape(1);
   if (d != static_cast<std::size_t>(mixture.n_features)) throw nb::value_error("rows have the wrong number of columns");
+  mixture.incomplete = incomplete || noise;
+  mixture.noise = noise_of(noise, n, d);
+  if (mixture.incomplete && mixture.basis) throw nb::value_error("incomplete rows need factors without a basis");
+  const bool axes = mixture.form == gaussmix::Form::diagonal || mixture.form == gaussmix::Form::spherical;
+  if (axes && d > 1 && mixture.noise == gaussmix::Noise::full) throw nb::value_error("noise has the wrong size");
   return {rows.data(),
           scalar_of(rows),
           n,
           static_cast<int>(d),
           sized_or_null(weights, n, "row_weights"),
-          sized_or_null(log_prior, n * mixture.n_components, "log_prior")};
+          sized_or_null(log_prior, n * mixture.n_components, "log_prior"),
+          noise ? noise->data() : nullptr};
 }
 
 void accumulate(const Table& rows, const std::optional<In>& row_weights, const std::optional<In>& log_prior,
                 const std::string& form, const In& offsets, const In& means, const In& factors,
                 const std::optional<In>& basis, const Out& counts, const Out& shifts, const Out& scatter,
-                const std::optional<Out>& overlap, const Out& totals, bool rough) {
-  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
-  const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, mixture);
+                const std::optional<Out>& overlap, const Out& totals, bool rough, bool incomplete,
+                const std::optional<In>& noise) {
+  gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
+  const gaussmix::Rows table = rows_of(rows, row_weights, log_prior, incomplete, noise, mixture);
   const bool tied = mixture.form == gaussmix::Form::tied;
   const std::size_t k = mixture.n_components;
   if (tied != overlap.has_value()) throw nb::value_error("overlap is required for the tied form and only for it");
@@ -89,15 +106,16 @@ void accumulate(const Table& rows, const std::optional<In>& row_weights, const s
                       sized(totals, 2, "totals"),
                       totals.data() + 1};
   const gaussmix::Released released;
-  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough, sums);
+  gaussmix::accumulate(table, mixture, gaussmix::max_threads(), rough && !mixture.incomplete, sums);
 }
 
 void score_rows(const Table& rows, const std::optional<In>& log_prior, const std::string& form, const In& offsets,
                 const In& means, const In& factors, const std::optional<In>& basis,
                 const std::optional<Out>& log_density, const std::optional<Out>& responsibilities,
-                const std::optional<Labels>& labels, const std::optional<Out>& scores) {
-  const gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
-  const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, mixture);
+                const std::optional<Labels>& labels, const std::optional<Out>& scores, bool incomplete,
+                const std::optional<In>& noise) {
+  gaussmix::Mixture mixture = mixture_of(form, offsets, means, factors, basis);
+  const gaussmix::Rows table = rows_of(rows, std::nullopt, log_prior, incomplete, noise, mixture);
   const gaussmix::Scores to{sized_or_null(log_density, table.n_rows, "log_density"),
                             sized_or_null(responsibilities, table.n_rows * mixture.n_components, "responsibilities"),
                             sized_or_null(labels, table.n_rows, "labels"),
@@ -319,11 +337,12 @@ NB_MODULE(_native, module) {
   module.def("accumulate", &accumulate, "rows"_a, "row_weights"_a.none(), "log_prior"_a.none(), "form"_a, "offsets"_a,
              "means"_a, "factors"_a, "basis"_a.none(), "counts"_a.noconvert(), "shifts"_a.noconvert(),
              "scatter"_a.noconvert(), "overlap"_a.none().noconvert(), "totals"_a.noconvert(), "rough"_a,
+             "incomplete"_a = false, "noise"_a.none() = nb::none(),
              "Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place.");
   module.def("score_rows", &score_rows, "rows"_a, "log_prior"_a.none(), "form"_a, "offsets"_a, "means"_a, "factors"_a,
              "basis"_a.none(), "log_density"_a.none().noconvert(), "responsibilities"_a.none().noconvert(),
-             "labels"_a.none().noconvert(), "scores"_a.none().noconvert(),
-             "Score the rows and fill the arrays that are not None.");
+             "labels"_a.none().noconvert(), "scores"_a.none().noconvert(), "incomplete"_a = false,
+             "noise"_a.none() = nb::none(), "Score the rows and fill the arrays that are not None.");
   nb::class_<DistinctRows>(module, "DistinctRows", "Collects distinct rows and their weights (cpp/pass/distinct.hpp).")
       .def(nb::init<std::size_t, const OutTable&, const Out&, bool>(), "n_rows"_a, "kept"_a.noconvert(),
            "weights"_a.noconvert(), "weighted"_a, nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(),
@@ -364,13 +383,14 @@ NB_MODULE(_native, module) {
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
   bind_cells(module);
+  bind_conditional(module);
   module.def("em_constants", &em_constants, "Return the constants of compiled EM by name (cpp/em/constants.hpp).");
   module.def(
       "block_rows",
-      [](const std::string& form, int n_components, int n_features) {
-        return gaussmix::block_rows(form_of(form), n_components, n_features);
+      [](const std::string& form, int n_components, int n_features, bool incomplete) {
+        return gaussmix::block_rows(form_of(form), n_components, n_features, incomplete);
       },
-      "form"_a, "n_components"_a, "n_features"_a,
+      "form"_a, "n_components"_a, "n_features"_a, "incomplete"_a = false,
       "Return the rows per block; calls that end at multiples of it and a single call are bitwise equal.");
   module.def(
       "instruction_sets",

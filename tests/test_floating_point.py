@@ -125,7 +125,7 @@ WORKFLOWS |= {
     f"merging by {method}": partial(
         lambda at, method: print(merge_components(MODEL.mixture_, ROWS, method=method).text()), method=method
     )
-    for method in ("entropy", "ridgeline-ratio", "ridgeline-unimodal", "bhattacharyya", "demp")
+    for method in ("entropy", "ridgeline-ratio", "ridgeline-unimodal", "high-density", "bhattacharyya", "demp")
 }
 WORKFLOWS |= {
     name: partial(lambda at, distance: distance(MODEL.mixture_, OTHER.mixture_), distance=getattr(distances, name))

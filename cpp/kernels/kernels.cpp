@@ -6,6 +6,10 @@
 
 #include "kernels/form_diagonal.hpp"
 #include "kernels/form_full.hpp"
+#ifndef GAUSSMIX_SINGLE
+#include "kernels/form_incomplete.hpp"
+#include "kernels/form_incomplete_axes.hpp"
+#endif
 #include "kernels/form_medium.hpp"
 #include "kernels/form_small.hpp"
 #include "kernels/form_spherical.hpp"
@@ -68,6 +72,11 @@ const FormFunctions* small_form(int n_features) {
 }
 
 const FormFunctions& form_for(const Mixture& m) {
+#ifndef GAUSSMIX_SINGLE
+  if (m.incomplete) {
+    return m.form == Form::full || m.form == Form::tied ? kFunctions<Incomplete> : kFunctions<IncompleteAxes>;
+  }
+#endif
   if (m.basis) return kFunctions<Turned>;
   const FormFunctions* small = m.form == Form::spherical  ? small_form<Shape::sphere>(m.n_features)
                                : m.form == Form::diagonal ? small_form<Shape::diagonal>(m.n_features)
@@ -83,7 +92,7 @@ const FormFunctions& form_for(const Mixture& m) {
     case Form::full:
       break;
   }
-  if (is_wide(m.form, m.n_features)) return kFunctions<Wide>;
+  if (is_wide(m)) return kFunctions<Wide>;
   return is_medium(m) ? kFunctions<Medium> : kFunctions<Full>;
 }
 
@@ -93,7 +102,7 @@ Layout layout(const Mixture& m) {
   Kernel kernel(m, form, nullptr, arena, true);
   Layout sizes = {form.packed_size(m) * sizeof(Real) / sizeof(double) + 1, arena.used(),
                   places_in_partial(m, kPad).size, 0};
-  if (is_wide(m.form, m.n_features)) {
+  if (is_wide(m)) {
     Arena shared(nullptr), scratch(nullptr);
     Wide wide(m, nullptr, shared, kWideRows, true);
     Wide::Thread thread(wide, scratch);

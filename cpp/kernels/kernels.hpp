@@ -16,7 +16,9 @@ struct Layout {
 // Above this number of features, a factor fills a cache, and large blocks of rows are multiplied by it.
 inline constexpr int kMostNarrow = 96;
 inline constexpr int kWideRows = 512;
-static inline bool is_wide(Form form, int n_features) { return form == Form::full && n_features > kMostNarrow; }
+static inline bool is_wide(const Mixture& m) {
+  return m.form == Form::full && m.n_features > kMostNarrow && !m.incomplete;
+}
 
 struct Kernels {
   const char* name;

@@ -70,7 +70,8 @@ void for_each_sum(const Mixture& m, int pad, double* partial, Sums& sums, Visit 
 
 // Waking a thread takes about ten microseconds, so each must get more work than that.
 int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, int n_threads) {
-  const double per_pair = 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
+  const double per_pair =
+      (m.incomplete ? 4.0 : 1.0) * 20.0 + (form_of_sums(m) == Form::full ? m.n_features : 4.0) * m.n_features;
   const double enough = static_cast<double>(n_rows) * m.n_components * per_pair / 2e5;
   const double most = std::min<double>(enough, static_cast<double>(n_blocks));
   return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
@@ -108,8 +109,9 @@ void mirror_lower_triangles(const Mixture& m, const Sums& sums) {
 
 }  // namespace
 
-std::size_t block_rows(Form form, int n_components, int n_features) {
-  if (is_wide(form, n_features)) return kWideRows;
+std::size_t block_rows(Form form, int n_components, int n_features, bool incomplete) {
+  if (incomplete) return 256;  // more work for each row
+  if (form == Form::full && n_features > kMostNarrow) return kWideRows;
   // About a thousand rows: more if a row is little work, fewer if it is a lot.
   const double width = form == Form::full ? n_features : 1.0;
   const double work = static_cast<double>(n_components) * n_features * width;
@@ -119,7 +121,8 @@ std::size_t block_rows(Form form, int n_components, int n_features) {
 void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool rough, Sums& sums) {
   const Kernels& kernels = selected_kernels(rough);
   const Layout layout = kernels.layout(mixture);
-  const std::size_t block = block_rows(form_of_sums(mixture), mixture.n_components, mixture.n_features);
+  const std::size_t block =
+      block_rows(form_of_sums(mixture), mixture.n_components, mixture.n_features, mixture.incomplete);
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
   const bool together = layout.shared && layout.shared + layout.partial > kMostOfThread;
   n_threads = useful_threads(mixture, rows.n_rows, together ? n_threads : n_blocks, n_threads);
@@ -155,7 +158,7 @@ void score_rows(const Rows& rows, const Mixture& mixture, int n_threads, const S
   const Kernels& kernels = selected_kernels(false);
   const Layout layout = kernels.layout(mixture);
   // Nothing is summed here, so blocks can be small enough for every thread to get some.
-  const std::size_t block = is_wide(mixture.form, mixture.n_features) ? 256 : 1024;
+  const std::size_t block = is_wide(mixture) || mixture.incomplete ? 256 : 1024;
   const auto n_blocks = static_cast<std::int64_t>((rows.n_rows + block - 1) / block);
   n_threads = useful_threads(mixture, rows.n_rows, n_blocks, n_threads);
 

@@ -13,13 +13,22 @@ enum class Scalar { float32, float64, uint8, uint16 };
 // Shape of the factors W of a mixture; the returned sums have the same shape.
 enum class Form { full, tied, diagonal, spherical };
 
+// What is known of the errors of each row: nothing, d standard deviations, or K of the covariance K K', the rows of a
+// lower triangle of d (d + 1) / 2 numbers. Column j of K is a unit vector if feature j is missing.
+enum class Noise { none, diagonal, full };
+static inline std::size_t numbers_of_noise(Noise noise, int n_features) {
+  const std::size_t d = n_features;
+  return noise == Noise::none ? 0 : noise == Noise::diagonal ? d : d * (d + 1) / 2;
+}
+
 struct Rows {
   const void* data;  // (n, d) row-major, of the given scalar type
   Scalar scalar;
   std::size_t n_rows;
   int n_features;
-  const double* weights;    // (n,) or null: every row counts once
-  const double* log_prior;  // (n, k) row-major or null: added to the scores
+  const double* weights;          // (n,) or null: every row counts once
+  const double* log_prior;        // (n, k) row-major or null: added to the scores
+  const double* noise = nullptr;  // (n, numbers_of_noise) row-major or null
 };
 
 // score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
@@ -31,6 +40,8 @@ struct Mixture {
   const double* means;    // (k, d)
   const double* factors;  // full (k, d, d) upper triangular | tied (d, d) the same | diagonal (k, d) | spherical (k,)
   const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
+  bool incomplete = false;        // whether rows may have missing values (NaN) or errors; then there is no basis
+  Noise noise = Noise::none;      // of such rows; full for full and tied factors only
 };
 
 // A basis is estimated from the full scatter.
@@ -56,7 +67,7 @@ struct Scores {
 
 // Rows per block. Each block is summed separately and the blocks are added in order, so the bits do not depend on
 // the number of threads, nor on a division of the rows into calls at multiples of it. The form is that of the sums.
-std::size_t block_rows(Form form, int n_components, int n_features);
+std::size_t block_rows(Form form, int n_components, int n_features, bool incomplete = false);
 
 // A rough pass computes in single precision and adds in double. Its sums have a relative error of about 1e-6, as long
 // as whitened rows and means are not much longer than 10^4.

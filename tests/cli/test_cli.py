@@ -300,8 +300,8 @@ def test_sample_without_a_seed_differs_from_call_to_call(model):
             "column 'b' has 'four' in row 1 (line 3) instead of a number; choose columns with --col",
         ),
         (
-            "a,b\n1,2\n3,\n5,6\n",
-            "has missing or infinite values in 1 of 3 rows: 'b' in row 1 (line 3); fill in these cells, or delete",
+            "a,b\n1,2\n3,inf\n5,6\n",
+            "has infinite values in 1 of 3 rows: infinity for 'b' in row 1 (line 3); leave these cells empty if",
         ),
         ("a,b\n1,2\n3,4\n", "table.csv has 2 rows; 3 components need at least 3."),
         ("a,b\n1,2\n3,4\n5,6,7\n", "table.csv is not a CSV table: expected 2 fields in line 4, saw 3."),

@@ -227,16 +227,16 @@ def test_columns_of_a_table_are_named_when_they_cannot_be_used(make):
     table = pd.DataFrame(ROWS, columns=["a", "b", "c"])
     with pytest.raises(ValueError, match=r"column 'city' of X does not hold numbers \(.*'Bern'.*select"):
         make().fit(table.assign(city="Bern"))
-    table.loc[3, "b"] = np.nan
-    with pytest.raises(ValueError, match=r"NaN at row 3, column 1 \('b'\): leave such rows out"):
+    table.loc[3, "b"] = np.inf
+    with pytest.raises(ValueError, match=r"infinity at row 3, column 1 \('b'\): leave such rows out"):
         make().fit(table)
 
 
 def test_a_failed_refit_keeps_the_old_model(fitted):
     gm = GaussianMixture(K, random_state=0).fit(ROWS)
     before = gm.mixture_
-    with pytest.raises(ValueError, match="NaN at row 3, column 1"):
-        gm.fit(np.where(np.arange(len(ROWS) * 3).reshape(-1, 3) == 10, np.nan, ROWS))
+    with pytest.raises(ValueError, match="infinity at row 3, column 1"):
+        gm.fit(np.where(np.arange(len(ROWS) * 3).reshape(-1, 3) == 10, np.inf, ROWS))
     with pytest.raises(ValueError, match="Expected n_samples"):
         gm.fit(ROWS[:2, :2])
     assert gm.mixture_ is before

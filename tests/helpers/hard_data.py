@@ -125,7 +125,9 @@ CASES = {
     "large": Case(BASE * 1e140),
     "1e300": Case(BASE * 1e300, error="row 0, column 0.*overflows"),
     "one 1e300": Case(_with(BASE, 7, 1, 1e300), error="row 7, column 1.*overflows"),
-    "NaN": Case(_with(BASE, 5, 2, np.nan), error="NaN at row 5, column 2"),
+    "NaN": Case(_with(BASE, 5, 2, np.nan)),
+    "a row of NaN": Case(np.where(np.arange(len(BASE))[:, None] == 5, np.nan, BASE)),
+    "a column of NaN": Case(np.where(np.arange(3) == 1, np.nan, BASE), error="no value in column 1"),
     "infinity": Case(_with(BASE, 5, 2, -np.inf), error="infinity at row 5, column 2"),
     # shapes
     "Cauchy": Case(_rng(12).standard_cauchy((300, 2))),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from matplotlib.collections import LineCollection
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirMixture
@@ -16,6 +17,7 @@ from gaussmix.plots import (
     HistogramDisplay,
     MixtureDisplay,
     PairsDisplay,
+    ProjectionDisplay,
     ResponsibilityDisplay,
     UncertaintyDisplay,
     model_figure,
@@ -66,7 +68,9 @@ def _numbers(display):
     return kept
 
 
-DISPLAYS = [MixtureDisplay, PairsDisplay, HistogramDisplay, ResponsibilityDisplay, UncertaintyDisplay]
+DISPLAYS = [
+    MixtureDisplay, PairsDisplay, HistogramDisplay, ProjectionDisplay, ResponsibilityDisplay, UncertaintyDisplay
+]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -96,9 +100,34 @@ def test_tables_without_a_feature_or_without_rows_are_refused(show, given, messa
 @pytest.mark.parametrize("show", [MixtureDisplay, PairsDisplay, HistogramDisplay])
 def test_rows_that_are_not_finite_are_named(show, plane, rows):
     spoiled = rows[:, :2].copy()
-    spoiled[7, 1] = np.nan
-    with pytest.raises(ValueError, match="X has NaN at row 7, column 1"):
+    spoiled[7, 1] = np.inf
+    with pytest.raises(ValueError, match="X has infinity at row 7, column 1"):
         show.from_estimator(plane, spoiled)
+
+
+@pytest.mark.parametrize("show", [MixtureDisplay, UncertaintyDisplay])
+def test_a_row_without_one_coordinate_is_a_tick_on_the_margin(show, plane, rows):
+    holed = rows[:, :2].copy()
+    holed[[3, 4], 1] = np.nan
+    holed[5, 0] = np.nan
+    holed[6] = np.nan
+    ticks = {}
+    for name in ("vlines", "hlines"):
+        display = show.from_estimator(plane, holed)
+        lines = [line for line in display.ax_.collections if isinstance(line, LineCollection)]
+        marked = [line.get_segments() for line in lines if line.get_transform() != display.ax_.transData]
+        ticks[name] = sorted(float(at[0][int(name == "hlines")]) for line in marked for at in line)
+    assert set(holed[[3, 4], 0]) <= set(ticks["vlines"])
+    assert holed[5, 1] in ticks["hlines"]
+
+
+def test_histograms_and_pairs_count_what_is_there(plane, rows):
+    holed = rows[:, :2].copy()
+    holed[::3, 0] = np.nan
+    shown = HistogramDisplay.from_estimator(plane, holed)
+    alone = HistogramDisplay.from_estimator(plane, np.delete(holed, np.s_[::3], axis=0))
+    np.testing.assert_array_equal(shown.heights, alone.heights)
+    PairsDisplay.from_estimator(plane, holed)
 
 
 @pytest.mark.slow

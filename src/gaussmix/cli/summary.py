@@ -11,12 +11,12 @@ from rich.text import Text
 
 from gaussmix.cli.console import results
 from gaussmix.cli.table_input import as_frame
+from gaussmix.core.component_means import format_means
 from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import Entry, counted, printable
 from gaussmix.core.typing import FloatArray, Rows
-from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
 
 if TYPE_CHECKING:

@@ -22,6 +22,8 @@ WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Colum
 def read_rows(path: Path, columns: str | None, weights: str | None, header: bool | None = None) -> WeightedRows:
     """Read features and weights; without names if neither the file nor the options name the columns.
 
+    Empty cells of features are missing values.
+
     A column that numbers the rows, and few distinct rows, cause a warning.
     """
     features: list[str] | None = None
@@ -36,11 +38,11 @@ def read_rows(path: Path, columns: str | None, weights: str | None, header: bool
     if features == []:
         raise ValueError(f"{path} has no columns besides the weights; there is nothing to fit")
     if weights is None:
-        table, row_weights = read_table(path, features, header=header), None
+        table, row_weights = read_table(path, features, header=header, allow_missing=True), None
         values, names = table.rows, table.names
     else:
         assert features is not None
-        table = read_table(path, [*features, weights], header=header)
+        table = read_table(path, [*features, weights], header=header, allow_missing=True)
         row_weights = _checked_weights(path, weights, table.rows[:, -1])
         values, names = np.ascontiguousarray(table.rows[:, :-1]), tuple(features)
     for sentence in row_warnings(WeightedRows(values, row_weights, names)):
@@ -56,17 +58,21 @@ def as_frame(rows: WeightedRows) -> Any:
 
 
 def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None, header: bool | None = None) -> Rows:
-    """Read the features of a model: by name if both have names, else by position, without the column left out."""
+    """Read the features of a model: by name if both have names, else by position, without the column left out.
+
+    Empty cells are missing values.
+    """
     names, named = column_names(path, header=header)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):
-        return read_table(path, wanted, fixed=True, header=header).rows
+        return read_table(path, wanted, fixed=True, header=header, allow_missing=True).rows
     left = [name for name in names if name != leaving_out]
     if len(left) != mixture.n_features:
         raise ValueError(
             f"{path} has {counted(len(left), 'column')}; the model has {counted(mixture.n_features, 'feature')}"
         )
-    return read_table(path, None if len(left) == len(names) else left, fixed=True, header=header).rows
+    chosen = None if len(left) == len(names) else left
+    return read_table(path, chosen, fixed=True, header=header, allow_missing=True).rows
 
 
 def read_weights(path: Path, column: str, header: bool | None = None) -> FloatArray:
@@ -76,6 +82,9 @@ def read_weights(path: Path, column: str, header: bool | None = None) -> FloatAr
 
 def _checked_weights(path: Path, column: str, values: Rows) -> FloatArray:
     row_weights = np.asarray(values, dtype=np.float64)
+    if np.isnan(row_weights).any():
+        row = int(np.flatnonzero(np.isnan(row_weights))[0])
+        raise ValueError(f"{path}: column {column!r} has no weight in row {row}; use 0 to leave a row out")
     if (row_weights < 0).any():
         row = int(np.flatnonzero(row_weights < 0)[0])
         raise ValueError(f"{path}: column {column!r} has the weight {row_weights[row]:g} in row {row}; use 0 or more")

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.convert.models import mixture_of
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of
 from gaussmix.core.typing import FloatArray
 
 

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gaussmix.convert.models import fitted_model, mixture_of
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import fitted_model, mixture_of
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.convert.models import fitted_model, mixture_of
 from gaussmix.core.covariance import Full, structure_of
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import fitted_model, mixture_of
 
 if TYPE_CHECKING:
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture

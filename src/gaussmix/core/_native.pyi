@@ -17,6 +17,8 @@ def accumulate(
     overlap: FloatArray | None,
     totals: FloatArray,
     rough: bool,
+    incomplete: bool = False,
+    noise: FloatArray | None = None,
 ) -> None:
     """Add the sums of one pass to counts, shifts, scatter, overlap and totals, in place."""
 
@@ -32,8 +34,39 @@ def score_rows(
     responsibilities: FloatArray | None,
     labels: IntArray | None,
     scores: FloatArray | None,
+    incomplete: bool = False,
+    noise: FloatArray | None = None,
 ) -> None:
     """Score the rows and fill the arrays that are not None."""
+
+def condition_rows(
+    rows: FloatArray,
+    weights: FloatArray,
+    observed_means: FloatArray,
+    target_means: FloatArray,
+    coefficients: FloatArray,
+    covariances: FloatArray,
+    means: FloatArray | None,
+    conditional_covariances: FloatArray | None,
+    variances: FloatArray | None,
+    component_means: FloatArray | None,
+) -> None:
+    """Fill the conditional moments of each row (cpp/pass/conditional.hpp)."""
+
+def cumulative_probabilities(
+    weights: FloatArray, means: FloatArray, deviations: FloatArray, values: FloatArray, to: FloatArray
+) -> None:
+    """Fill the probability of at most each value (cpp/pass/conditional.hpp)."""
+
+def quantiles(
+    weights: FloatArray,
+    means: FloatArray,
+    deviations: FloatArray,
+    levels: FloatArray,
+    scores: FloatArray,
+    to: FloatArray,
+) -> None:
+    """Fill the quantiles of each row (cpp/pass/conditional.hpp)."""
 
 class DistinctRows:
     """Collects distinct rows and their weights (cpp/pass/distinct.hpp)."""
@@ -308,7 +341,7 @@ def merge_tree_labels(
 def em_constants() -> dict[str, float]:
     """Return the constants of compiled EM by name (cpp/em/constants.hpp)."""
 
-def block_rows(form: str, n_components: int, n_features: int) -> int:
+def block_rows(form: str, n_components: int, n_features: int, incomplete: bool = False) -> int:
     """Return the rows per block; calls that end at multiples of it give the same bits as one call."""
 
 def instruction_sets() -> list[str]:

@@ -1,7 +1,7 @@
 """The Gaussian mixture: weights, means and covariances, as one frozen value."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Self
@@ -9,23 +9,23 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.affine import rescaled
+from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
-from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.saving import save
-from gaussmix.core.text import default_names
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(ImputingMixin):
+class Mixture(ConditioningMixin, ImputingMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
@@ -60,6 +60,7 @@ class Mixture(ImputingMixin):
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    _repr_html_ = mixture_html
     rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -137,11 +138,6 @@ class Mixture(ImputingMixin):
     def n_parameters(self) -> int:
         """The number of free parameters."""
         return self.n_components - 1 + self.means.size + self.covariance.n_parameters
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the features, ``x0, x1, ...`` by default."""
-        return self.feature_names or default_names(self.n_features)
 
     @property
     def covariance_type(self) -> str:
@@ -231,7 +227,9 @@ class Mixture(ImputingMixin):
         return assign_rows(self._engine(X, noise_covariance), self.whitened(), "labels")
 
     @underflow_to_zero
-    def sample(self, n: int = 1, random_state: Seed = None) -> tuple[FloatArray, IntArray]:
+    def sample(
+        self, n: int = 1, random_state: Seed = None, *, given: Mapping[int | str, float] | None = None
+    ) -> tuple[FloatArray, IntArray]:
         """Draw rows, in random order.
 
         Parameters
@@ -240,6 +238,8 @@ class Mixture(ImputingMixin):
             Number of rows.
         random_state : int, numpy Generator or RandomState, optional
             Source of random numbers. An int gives the same rows at every call; a generator advances.
+        given : dict, optional
+            Values by names or positions of features. All rows have them; the others are drawn from `conditional`.
 
         Returns
         -------
@@ -251,8 +251,14 @@ class Mixture(ImputingMixin):
         Raises
         ------
         ValueError
-            If ``n`` is less than 1.
+            If ``n`` is less than 1, or if ``given`` is invalid.
         """
+        if given is not None:
+            drawn, labels = self.conditional(given).sample(n, random_state)
+            rows = np.empty((n, self.n_features))
+            at, rows[:, at] = self.observation(given)
+            rows[:, np.delete(np.arange(self.n_features), at)] = drawn
+            return rows, labels
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n}. Draw at least one row.")
         rng = as_generator(random_state)
@@ -262,46 +268,6 @@ class Mixture(ImputingMixin):
             chosen = labels == component
             rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
         return rows, labels
-
-    def marginal(self, features: Sequence[int | str]) -> "Mixture":
-        """Return the marginal distribution of some of the features.
-
-        Parameters
-        ----------
-        features : sequence of int or str
-            Positions or names, in the order of the result.
-
-        Returns
-        -------
-        Mixture
-            Mixture of these features, with the same weights.
-        """
-        positions = self.positions(features)
-        names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
-        return Mixture(self.weights, self.means[:, positions], self.covariance.marginal(positions), names)
-
-    def positions(self, features: Sequence[int | str]) -> list[int]:
-        """Return the positions of features.
-
-        Parameters
-        ----------
-        features : sequence of int or str
-            Positions or names.
-
-        Returns
-        -------
-        list of int
-            Positions, in the given order.
-
-        Raises
-        ------
-        ValueError
-            If no feature is given, if one does not exist, or if one is repeated.
-        """
-        positions = [self._position(feature) for feature in features]
-        if not positions or len(set(positions)) < len(positions):
-            raise ValueError(f"features must name at least one feature, and each only once; got {list(features)}")
-        return positions
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.
@@ -422,15 +388,6 @@ class Mixture(ImputingMixin):
 
     def _engine(self, X: ArrayLike, noise_covariance: ArrayLike | None) -> NativeEngine | IncompleteEngine:
         return engine_for(as_weighted_rows(X, None, self.n_features, self.feature_names, noise_covariance))
-
-    def _position(self, feature: int | str) -> int:
-        if isinstance(feature, str):
-            if self.feature_names is None or feature not in self.feature_names:
-                raise ValueError(f"there is no feature {feature!r}; the names are {self.names}")
-            return self.feature_names.index(feature)
-        if not -self.n_features <= feature < self.n_features:
-            raise ValueError(f"there is no feature {feature}: the mixture has {self.n_features}")
-        return feature % self.n_features
 
 
 def _numbers(values: Any, name: str) -> FloatArray:

@@ -65,6 +65,25 @@ class NoiseCovariance:
         noise._check()
         return noise
 
+    @classmethod
+    def of_user(cls, given: Any, n_rows: int, n_features: int) -> "NoiseCovariance | None":
+        """Return the checked noise covariance; None if there is none, or if it is zero in every row.
+
+        Parameters
+        ----------
+        given : array-like or None
+            As in `checked`.
+        n_rows, n_features : int
+            n and d.
+
+        Returns
+        -------
+        NoiseCovariance or None
+            The checked values.
+        """
+        noise = None if given is None else cls.checked(given, n_rows, n_features)
+        return noise if noise is not None and noise.values.any() else None
+
     @property
     def is_diagonal(self) -> bool:
         """Whether errors of different features are independent, so that only variances are stored."""
@@ -112,6 +131,23 @@ class NoiseCovariance:
             return NoiseCovariance(self.values[..., features], self.per_row)
         return NoiseCovariance(self.values[..., features[:, None], features], self.per_row)
 
+    def in_units(self, scales: FloatArray) -> "NoiseCovariance":
+        """Return the noise covariance of rows in other units.
+
+        Parameters
+        ----------
+        scales : (d,) array
+            The unit of each feature, in the present units.
+
+        Returns
+        -------
+        NoiseCovariance
+            The values in these units.
+        """
+        if self.is_diagonal:
+            return NoiseCovariance(self.values / scales**2, self.per_row)
+        return NoiseCovariance(self.values / scales[:, None] / scales, self.per_row)
+
     def dense(self, row: int) -> FloatArray:
         """Return the covariance (d, d) of the errors of a row.
 
@@ -127,6 +163,30 @@ class NoiseCovariance:
         """
         values = self.values[row] if self.per_row else self.values
         return np.diag(values) if self.is_diagonal else values
+
+    def draw(self, n_rows: int, rng: np.random.Generator) -> FloatArray:
+        """Draw errors; those of infinite variance are zero.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows; that of the covariances if each row has its own.
+        rng : Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        (n_rows, d) array
+            Errors.
+        """
+        normal = rng.standard_normal((n_rows, self.variances.shape[-1]))
+        if self.is_diagonal:
+            return np.asarray(normal * np.sqrt(np.where(np.isinf(self.values), 0.0, self.values)))
+        infinite = np.isinf(self.variances)
+        known = np.where(infinite[..., :, None] | infinite[..., None, :], 0.0, self.values)
+        variances, axes = np.linalg.eigh(known)
+        roots = axes * np.sqrt(np.maximum(variances, 0.0))[..., None, :]
+        return np.asarray((roots @ normal[:, :, None])[:, :, 0])
 
     def _check(self) -> None:
         values = self.values if self.per_row else self.values[None]

@@ -26,13 +26,13 @@ _CONTAINERS = {
 
 
 def check_numbers(given: Any) -> Any:
-    """Return the rows X as they were given, but a list of rows as an array.
+    """Return the rows X as they were given, but a list of rows as an array, and masked values as NaN.
 
     Raises
     ------
     ValueError
-        If a cell is masked, a date, a time, a duration, complex, or an integer beyond 2**53. It names the column, and
-        the row. Also if X is a list of rows of different lengths.
+        If a cell is a date, a time, a duration, complex, or an integer beyond 2**53. It names the column, and the row.
+        Also if X is a list of rows of different lengths.
     TypeError
         If X is a sparse matrix, a lazy table, or a container of another package. It says what to pass instead.
     """
@@ -46,9 +46,16 @@ def check_numbers(given: Any) -> Any:
             check_columns(values.reshape(len(values), -1), column, repr(name))
     elif hasattr(given, "__array__"):
         values = np.asanyarray(given)
-        require_unmasked(values, "X")
         check_columns(values)
+        if isinstance(values, np.ma.MaskedArray) and values.mask is not np.ma.nomask:
+            return with_nan(values)
     return given
+
+
+def with_nan(values: np.ma.MaskedArray[Any, Any]) -> Rows:
+    """Return a masked array as an array of floats in which masked values are NaN."""
+    kept = values if values.dtype.kind == "f" else values.astype(np.float64)
+    return np.asarray(kept.filled(np.nan))
 
 
 def column_names(table: Any) -> list[Any] | None:

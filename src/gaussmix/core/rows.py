@@ -116,6 +116,48 @@ class WeightedRows:
         """
         return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
 
+    def complete(self) -> "WeightedRows":
+        """Return the rows without missing values.
+
+        Returns
+        -------
+        WeightedRows
+            The rows; this object itself if no value is missing.
+        """
+        return self if self.missing is None else self.take(np.asarray(~self.missing.any(axis=1)))
+
+    @property
+    def with_value(self) -> BoolArray:
+        """Which rows have at least one value, (n,)."""
+        return np.ones(self.n_rows, dtype=np.bool_) if self.missing is None else ~self.missing.all(axis=1)
+
+    def informative(self) -> "WeightedRows":
+        """Return the rows with at least one value; others say nothing about a mixture.
+
+        Returns
+        -------
+        WeightedRows
+            The rows; this object itself if there are no empty ones.
+        """
+        where = self.with_value
+        return self if where.all() else self.take(where)
+
+    def of_features(self, features: IntArray) -> "WeightedRows":
+        """Return some features of the rows, with their measurement errors and without names.
+
+        Parameters
+        ----------
+        features : array of int
+            Positions of the features, in the order of the result.
+
+        Returns
+        -------
+        WeightedRows
+            The features as a C-contiguous array, with shared weights.
+        """
+        noise = None if self.noise is None else self.noise.of_features(features)
+        return WeightedRows(np.ascontiguousarray(self.values[:, features]), self.weights, noise=noise)
+
     def with_values(self, values: Rows) -> "WeightedRows":
         """Return the same rows with new values, the same weights, no names and no measurement errors.
 

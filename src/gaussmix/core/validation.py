@@ -35,7 +35,7 @@ def as_weighted_rows(
     rows = as_rows(X, n_features, names, allow_missing=True)
     columns = column_names(X) if names is None else names
     known = None if columns is None else tuple(map(str, columns))
-    noise = None if noise_covariance is None else NoiseCovariance.checked(noise_covariance, *rows.shape)
+    noise = NoiseCovariance.of_user(noise_covariance, *rows.shape)
     return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known, noise)
 
 

@@ -14,27 +14,35 @@ _ORDERED_ROWS = 20  # the probability that random values are ordered is 2 / 20!
 _STEPS_EQUAL, _ROUNDING = 1e-6, 4 * float(np.finfo(np.float64).eps)  # of a step, and of a value
 _MOST_FEATURES = 1_000  # for more, no correlation matrix is computed
 _FEW_VALUES, _COMMON = 20, 0.2
+_COMPLETE_PER_COLUMN = 5  # complete rows for each column
 
 
 def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> dict[str, Any]:
     """Find constant, ordered, repeated, collinear and discrete columns, and compare standard deviations."""
     rows, weights = some.values, some.explicit_weights
-    constant = np.asarray(rows.min(axis=0) == rows.max(axis=0))
+    constant = np.fmin.reduce(rows, axis=0) == np.fmax.reduce(rows, axis=0)  # these leave out missing values
     for at in np.flatnonzero(constant):  # `some` may leave out rows
-        constant[at] = all_rows[:, at].min() == all_rows[:, at].max()
-    shares = weights / weights.sum()
-    centered = rows - shares @ rows
-    deviations = np.sqrt(shares @ centered**2)
+        constant[at] = np.fmin.reduce(all_rows[:, at]) == np.fmax.reduce(all_rows[:, at])
+    deviations = _deviations(some)
     varying = np.flatnonzero(~constant & (deviations > 0)).astype(np.int64)
     facts: dict[str, Any] = {"constant": [names[at] for at in np.flatnonzero(constant)]}
     facts["ordered"] = [names[at] for at in varying if len(names) > 1 and is_ordered(rows[:, at])]
     facts["spreads"] = _spreads(deviations, varying, names)
     facts.update(discrete=[], skewed=[], heavy_tails=[], point_masses=[])
     for at in varying:
-        for kind, found in _values(rows[:, at]).items():
+        for kind, found in _values(rows[~np.isnan(rows[:, at]), at]).items():
             facts[kind].append({"column": names[at], **found})
     facts.update(duplicates=[], collinear=[], products=[], condition=None)
+    if some.missing is not None:  # relations between columns need complete rows
+        complete = some.complete()
+        rows, weights = complete.values, complete.explicit_weights
+        if len(rows) < _COMPLETE_PER_COLUMN * len(varying) or not weights.any():
+            return facts
+        varying = varying[_deviations(complete)[varying] > 0]
     if 2 <= len(varying) <= _MOST_FEATURES:
+        shares = weights / weights.sum()
+        centered = rows - shares @ rows
+        deviations = np.sqrt(shares @ centered**2)
         standard = centered[:, varying] / deviations[varying]
         correlations = (standard * shares[:, None]).T @ standard
         kept = _duplicates(facts["duplicates"], rows, varying, correlations, names)
@@ -46,6 +54,17 @@ def column_facts(some: WeightedRows, all_rows: Rows, names: tuple[str, ...]) -> 
         left = [at for at in varying[kept] if names[at] not in determined]
         facts["products"] = products(rows[:, left], weights, tuple(names[at] for at in left))
     return facts
+
+
+def _deviations(rows: WeightedRows) -> FloatArray:
+    """Return the standard deviations (d,) of the values that are not missing."""
+    if rows.missing is None:
+        shares = rows.explicit_weights / rows.explicit_weights.sum()
+        return np.asarray(np.sqrt(shares @ (rows.values - shares @ rows.values) ** 2))
+    weights = np.where(rows.missing, 0.0, rows.explicit_weights[:, None])
+    shares = weights / np.maximum(weights.sum(axis=0), np.finfo(np.float64).tiny)
+    values = np.nan_to_num(rows.values)
+    return np.asarray(np.sqrt((shares * (values - (shares * values).sum(axis=0)) ** 2).sum(axis=0)))
 
 
 def _values(column: FloatArray) -> dict[str, dict[str, Any]]:

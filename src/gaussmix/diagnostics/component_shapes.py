@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtri
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
@@ -54,7 +54,7 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     mixture : Mixture
         A fitted mixture.
     rows : WeightedRows
-        The rows of the fit, or some of them.
+        The rows of the fit, or some of them; rows with missing values are left out.
 
     Returns
     -------
@@ -63,8 +63,11 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
         of the component; ``"skewness"``: the largest skewness of a column within the component, and ``"skewed"``: that
         column. A share below 1 % or five rows is None, and so is a skewness below 1 or five standard errors.
     """
-    scores = NativeEngine.of(rows).score_rows(mixture.whitened(), "scores")
-    highest = np.diagonal(NativeEngine.of(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))
+    rows = rows.complete()
+    if not rows.n_rows:
+        return [{"outside": None, "skewness": None, "skewed": None} for _ in range(mixture.n_components)]
+    scores = engine_for(rows).score_rows(mixture.whitened(), "scores")
+    highest = np.diagonal(engine_for(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))
     shares = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)) * rows.explicit_weights[:, None]
     limit = chdtri(mixture.n_features, 1 - _INSIDE)
     deviations = np.sqrt(mixture.covariance.variances())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.errors import DegenerateComponentWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -134,7 +134,7 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
     if rows.n_rows == 0:
         raise ValueError("X has no rows")
     rows = rows.with_values(np.asarray(rows.values, dtype=np.float64)).positive()
-    engine, recorder = NativeEngine.of(rows), _Recorder()
+    engine, recorder = engine_for(rows), _Recorder()
     fit = fit_em(engine, recorder, start, None, max_iter=int(n_iter))
     if fit.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
@@ -168,7 +168,7 @@ class _Recorder(AbstractUpdate):
 
 def _sums(rows: WeightedRows, mixtures: tuple[Mixture, ...]) -> FloatArray:
     """Return the bound and the divergence (m, 3, 2) at three points of each pass, summed over the rows."""
-    engine, weights, sums = NativeEngine(rows.values), rows.explicit_weights, []
+    engine, weights, sums = engine_for(rows), rows.explicit_weights, []
     with np.errstate(divide="ignore"):
         log_q = np.broadcast_to(np.log(mixtures[0].weights), (rows.n_rows, mixtures[0].n_components))
     scores = engine.score_rows(mixtures[0].whitened(), "scores")

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import fixed_subsample
@@ -15,18 +15,22 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
-from gaussmix.diagnostics.overlap import overlap_facts
+from gaussmix.diagnostics.description.clusters import describe_rows
+from gaussmix.diagnostics.missing import information_facts
+from gaussmix.diagnostics.overlap import Confusion, confusion, overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
 from gaussmix.fitting.degeneracy import examine
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.repeated_values import repeated_values
 from gaussmix.fitting.search_result import HigherOptimum
 
 _SAME_OPTIMUM = 1e-2  # nats
+_MOST_DESCRIBED = 20  # components
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +117,7 @@ def inspect_fit(
     record : FitRecord or None
         Record of the fit, if known.
     rows : (n, d) array, optional
-        Rows of the fit; finite numbers.
+        Rows of the fit; NaN is a missing value.
     row_weights : (n,) array, optional
         Weights of the rows in the fit.
 
@@ -143,25 +147,39 @@ def inspect_fit(
     if columns is None or reduced is None:
         facts["components"] = _components(mixture, update, given)
     else:
-        kept = None if given is None else given.with_values(columns.reduce(given.values))
+        kept = None if given is None else reduce_rows(columns, given)
         facts["components"] = _components(reduced, update, kept)
-    facts["overlap"] = overlap_facts(mixture)
+    confused = confusion(mixture)
+    facts["overlap"] = overlap_facts(confused)
     if given is not None:
         some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
         shares = mixture.responsibilities(some.values).max(axis=1)
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
         for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
             found["shape"] = shape
-        facts["interrupted"] = interrupted_components(mixture, some.values) if given.n_features == 1 else []
+        facts["clusters"] = _cluster_facts(mixture, some, confused)
+        seen = some.values[~np.isnan(some.values).any(axis=1)]
+        facts["interrupted"] = interrupted_components(mixture, seen) if given.n_features == 1 else []
+        if given.missing is not None:
+            for found, left in zip(facts["components"], information_facts(mixture, some), strict=True):
+                found |= left
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
+
+
+def _cluster_facts(mixture: Mixture, some: WeightedRows, confused: Confusion) -> list[dict[str, Any]]:
+    """Describe the components by some of the rows; without counts, and not if there are too many components."""
+    if not 1 < mixture.n_components <= _MOST_DESCRIBED:
+        return []
+    described = describe_rows(mixture, np.arange(mixture.n_components), some, confused).to_dict()["clusters"]
+    return [{name: value for name, value in found.items() if name != "n_rows"} for found in described]
 
 
 def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:
     """Return the reduction of the columns in a fit with the same covariance structure to the rows."""
     if rows is None:
         return None
-    return ColumnReduction.of(rows, structure_of(mixture.covariance.form).name)
+    return find_redundant(rows, structure_of(mixture.covariance.form).name)
 
 
 def _starts(log_likelihoods: FloatArray | None, gain: float) -> dict[str, Any] | None:
@@ -234,7 +252,7 @@ def _components(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRows 
     ]
     if rows is None:
         return found
-    moments = NativeEngine.of(rows).accumulate(mixture.whitened())
+    moments = engine_for(rows).accumulate(mixture.whitened())
     soundness = examine(mixture, moments.counts, moments.weight)
     step = update.maximize(mixture, moments)
     losses: list[float | None] = [None] * k

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
@@ -37,7 +37,7 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
     limit = max(_LEAST_ROWS, int(_WORK / (_PASSES * _CANDIDATES * k * (40 + d * d))))
     if rows.n_rows > limit:
         rows = draw_rows(rows, limit, np.random.default_rng(0))
-    engine = NativeEngine.of(rows)
+    engine = engine_for(rows)
     shares = engine.score_rows(mixture.whitened(), "responsibilities")
     gains = np.log(np.maximum(1 - shares, _EPSILON))  # bounded if a responsibility is 1
     bounds = rows.total * np.log(np.maximum(1 - mixture.weights, _EPSILON))
@@ -54,6 +54,6 @@ def removal_losses(mixture: Mixture, update: MaximumLikelihood, rows: WeightedRo
     return losses
 
 
-def _refitted(engine: NativeEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
+def _refitted(engine: AbstractEngine, update: MaximumLikelihood, mixture: Mixture) -> float:
     """Return the mean log-likelihood after ten iterations."""
     return fit_em(engine, update, mixture, MeanChange(0.0), max_iter=_PASSES).moments.mean_log_likelihood

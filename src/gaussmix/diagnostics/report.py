@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
+from gaussmix.diagnostics.description.rules import share_text
 from gaussmix.diagnostics.posterior_text import posterior_entries
 from gaussmix.diagnostics.tables import describe_columns
 
@@ -14,11 +16,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHOWN = 5
+_MOST_RULES = 8
 _GROUPED = 3  # components with the same troubles that share an entry
 _OVERLAP, _STRONG_OVERLAP = 0.05, 0.2
 _UNCERTAIN = 0.8
 _CONDITION = 1e4
 _BYTES = 100e6
+_INFORMATION = 0.5
 _DISTINCT, _ESTIMATED_DISTINCT = 0.9, 0.5
 
 _TROUBLES = {
@@ -79,11 +83,16 @@ class Report:
     def __rich__(self) -> "RenderableType":
         return entry_grid(self.entries())
 
+    def _repr_html_(self) -> str:
+        return entries_html(self.entries())
+
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
     yield Entry("rows", _size(rows), flagged=too_few_rows(rows))
     if "n_given" in rows:
         yield from (Entry(label, text, flagged=True) for label, text in describe_columns(rows))
+    if rows["missing_values"] is not None:
+        yield Entry("missing", _missing(rows["missing_values"]), flagged=True)
     clauses = {
         "constant": [join_words(rows["constant"], _SHOWN)] if rows["constant"] else [],
         "ordered": [f"{name} increases or decreases with every row, as a row number does" for name in rows["ordered"]],
@@ -123,6 +132,16 @@ def _size(rows: dict[str, Any]) -> str:
     columns, parameters = counted(rows["n_features"], "column"), counted(rows["n_parameters"], "free parameter")
     complete = "" if rows.get("n_given", rows["n_rows"]) == rows["n_rows"] else f" complete of {rows['n_given']:,}"
     return f"{rows['n_rows']:,}{complete}{weight} with {columns}, {per} for each of {parameters}{examined}"
+
+
+def _missing(found: dict[str, Any]) -> str:
+    columns = sorted(found["columns"], key=lambda each: -each["share"])
+    shares = join_words((f"{each['column']} {each['share']:.1%}" for each in columns), _SHOWN)
+    empty = f", {counted(found['n_empty'], 'row')} without any value" if found["n_empty"] else ""
+    return (
+        f"{found['share']:.1%} of the values ({shares}), in {counted(found['n_patterns'], 'pattern')}; "
+        f"{counted(found['n_complete'], 'complete row')}{empty}"
+    )
 
 
 def _collinear(found: dict[str, Any]) -> str:
@@ -230,12 +249,29 @@ def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     condition = components[worst]["correlation_condition"]
     if condition > _CONDITION and not components[worst]["troubles"]:
         yield Entry("condition", f"{condition:.1e} for the correlation matrix of component {worst}", flagged=True)
+    yield from _missing_entries(components)
     yield from _shape_entries(facts)
     if len(components) > 1:
         overlap = facts["overlap"]
         worst_overlap = max((pair["overlap"] for pair in overlap["pairs"]), default=0.0)
         uncertain = worst_overlap >= _STRONG_OVERLAP or overlap["certainty"] < _UNCERTAIN
         yield Entry("certainty", _certainty(overlap), flagged=uncertain)
+        yield from _rule_entries(facts.get("clusters", []))
+
+
+def _missing_entries(components: list[dict[str, Any]]) -> Iterator[Entry]:
+    if "information" not in components[0]:
+        return
+    left = join_words(f"{found['information']:.0%}" for found in components)
+    some = any(found["information"] < _INFORMATION for found in components)
+    yield Entry("information", f"missing values leave {left} of that about the mean of each component", flagged=some)
+    hardly = [
+        f"component {at} has hardly any value of {join_words(found['hardly_observed'], _SHOWN)}"
+        for at, found in enumerate(components)
+        if found["hardly_observed"]
+    ]
+    if hardly:
+        yield Entry("hardly seen", join_clauses(hardly, _SHOWN), flagged=True)
 
 
 def _shape_entries(facts: dict[str, Any]) -> Iterator[Entry]:
@@ -272,6 +308,14 @@ def _shape_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     if sides:
         text = f'{join_clauses(sides, _SHOWN)}; equal variances (covariance_type="tied") give one threshold'
         yield Entry("order", text, flagged=True)
+
+
+def _rule_entries(clusters: list[dict[str, Any]]) -> Iterator[Entry]:
+    """Yield the best short rule of each component."""
+    for found in clusters[:_MOST_RULES]:
+        for rule in found["rules"][:1]:
+            accuracy = f"precision {share_text(rule['precision'])}, recall {share_text(rule['recall'])}"
+            yield Entry(f"rule for {found['cluster']}", f"{rule['text']}: {accuracy}")
 
 
 def _components_named(numbers: list[int]) -> str:

@@ -16,6 +16,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.core.validation import as_rows, check_sample_weight
 from gaussmix.diagnostics.advice import advice_for_rows
 from gaussmix.diagnostics.columns import column_facts, is_ordered
+from gaussmix.diagnostics.missing import missing_facts
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.tables import numeric_part
 
@@ -84,7 +85,7 @@ def row_warnings(rows: WeightedRows) -> list[str]:
     Parameters
     ----------
     rows : WeightedRows
-        Finite numbers.
+        Numbers; NaN is a missing value.
 
     Returns
     -------
@@ -131,6 +132,7 @@ def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> di
         **column_facts(some.rows, rows.values, names),
         "n_distinct": _n_distinct(rows.values, some),
         "outliers": _outliers(some, names),
+        "missing_values": missing_facts(rows, names),
     }
 
 
@@ -138,18 +140,27 @@ def _n_distinct(rows: Rows, some: Subsample) -> int:
     """Return the number of distinct rows, estimated unless all rows are examined."""
     if not some.complete:
         return round(min(estimated_distinct(rows), len(rows)))
+    values, rng = some.rows.values, np.random.default_rng(0)
     with np.errstate(over="ignore"):  # random projections of distinct rows differ almost surely
-        mixed = (some.rows.values * np.random.default_rng(0).standard_normal(some.rows.n_features)).sum(axis=1)
+        mixed = (np.nan_to_num(values) * rng.standard_normal(some.rows.n_features)).sum(axis=1)
+        if some.rows.missing is not None:
+            mixed = mixed + some.rows.missing @ rng.standard_normal(some.rows.n_features)
     return len(np.unique(mixed))
 
 
 def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
-    """Find rows that differ from all but two others by more than five robust standard deviations in some column.
+    """Find complete rows that differ from all but two others by more than five robust standard deviations in a column.
 
     The robust standard deviation is the distance between the quartiles over 1.349, which is the standard deviation of
     a normal distribution. A column whose quartiles are equal is measured by its standard deviation.
     """
-    values = some.rows.values
+    none: dict[str, Any] = {"n": 0, "worst_row": None, "column": None, "deviations": None}
+    values, positions = some.rows.values, some.positions
+    if some.rows.missing is not None:
+        complete = ~some.rows.missing.any(axis=1)
+        values, positions = values[complete], positions[complete]
+    if not len(values):
+        return none
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
     spread = (high - low) / 1.349
     spread = np.where(spread > 0, spread, values.std(axis=0))
@@ -157,7 +168,6 @@ def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     reach = np.abs(scaled).max(axis=1)
     candidates = np.flatnonzero(reach > _FAR).astype(np.int64)
     candidates = candidates[np.argsort(-reach[candidates], kind="stable")][:_COMPARED]
-    none: dict[str, Any] = {"n": 0, "worst_row": None, "column": None, "deviations": None}
     if not candidates.size:
         return none
     others = scaled
@@ -172,7 +182,7 @@ def _outliers(some: Subsample, names: tuple[str, ...]) -> dict[str, Any]:
     column = int(np.abs(scaled[worst]).argmax())
     return {
         "n": len(far),
-        "worst_row": int(some.positions[worst]),
+        "worst_row": int(positions[worst]),
         "column": names[column],
         "deviations": float(abs(scaled[worst, column])),
     }

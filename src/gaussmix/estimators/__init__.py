@@ -5,6 +5,7 @@ from gaussmix.estimators.classifier import GaussianMixtureClassifier
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
+from gaussmix.estimators.regressor import GaussianMixtureRegressor
 
 __all__ = [
     "BayesianGaussianMixture",
@@ -12,4 +13,5 @@ __all__ = [
     "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureRegressor",
 ]

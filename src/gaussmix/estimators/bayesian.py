@@ -11,20 +11,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import IntArray, Random
+from gaussmix.core.typing import BoolArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.diagnostics.posterior import inspect_posterior
 from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_settings
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
-from gaussmix.estimators.parameter_checks import require_enough_rows
+from gaussmix.estimators.parameter_checks import of_used, require_enough_rows, require_observed_columns
 from gaussmix.estimators.rollback import restored_on_failure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
@@ -220,7 +220,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         self.time_budget = time_budget
         self.prune = prune
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the posterior to rows.
 
         Parameters
@@ -232,6 +232,10 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             Present for scikit-learn's pipelines: a mixture is fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows, also in the posterior.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------
@@ -253,10 +257,10 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight)
+            self._fit(X, sample_weight, noise_covariance)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
         """Fit the posterior and return the label of each row, as ``fit(X).predict(X)`` does.
 
         Parameters
@@ -267,6 +271,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             Present for scikit-learn's pipelines: a mixture is fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -274,11 +280,12 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             The most probable component of each row, from 0.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self._whitened(), "labels")
+            return assign_rows(engine_for(self._fit(X, sample_weight, noise_covariance)), self._whitened(), "labels")
 
-    def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_bayesian_mixture(self)
-        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         settings = prior_settings(self, rows.n_features)
         previous = self._previous_result(rows.n_features)
@@ -286,11 +293,11 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             settings = settings.with_components(len(previous.posterior.means))
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval, "mean evidence lower bound")
-        starts = self._given_starts(previous, rng, printer)
+        starts = self._given_starts(previous, rng, printer, rows.with_value)
         prune = starts is None if isinstance(self.prune, str) else bool(self.prune)
-        search = self._search(starts, rows.total, self._watcher(printer))
+        search = self._search(starts, rows.informative().total, self._watcher(printer))
         ridge = 0.0 if isinstance(self.reg_covar, str) else float(self.reg_covar)
-        result = fit_posterior(rows, settings, search, rng, ridge=ridge, prune=prune, starts=starts)
+        result = fit_posterior(rows.informative(), settings, search, rng, ridge=ridge, prune=prune, starts=starts)
         self.fit_result_ = result
         if result.fit.stop is Stop.INTERRUPTED:
             raise KeyboardInterrupt
@@ -320,23 +327,25 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             )
         return previous
 
-    def _given_starts(self, previous: PosteriorFit | None, rng: Random, printer: VerbosePrinter) -> GivenStates | None:
-        """Return how starts are made, or None for a search."""
+    def _given_starts(
+        self, previous: PosteriorFit | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+    ) -> GivenStates | None:
+        """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         if isinstance(self.init_params, str) and self.init_params == "auto" and previous is None:
             return None
 
         def draw(rows: WeightedRows, update: VariationalUpdate) -> Mixture:
-            return self._draw_start(rows, update, rng) if previous is None else previous.fit.mixture
+            return self._draw_start(rows, update, rng, used) if previous is None else previous.fit.mixture
 
         return GivenStates(draw, previous.previous_bound if previous else -math.inf, printer.print_end)
 
-    def _draw_start(self, rows: WeightedRows, update: VariationalUpdate, rng: Random) -> Mixture:
+    def _draw_start(self, rows: WeightedRows, update: VariationalUpdate, rng: Random, used: BoolArray) -> Mixture:
         if isinstance(self.init_params, str):
             method: Method = self.init_params  # type: ignore[assignment]
-            membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
+            membership = draw_membership(engine_for(rows), self.n_components, method, rng)
         else:
             require_unmasked(self.init_params, "init_params")
-            membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
+            membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
         return mixture_from_membership(membership, update.prior.structure, update)
 
     def _search(
@@ -359,7 +368,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         return bool(self.warm_start) and hasattr(self, "fit_result_")
 
     @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 
         Parameters
@@ -368,6 +377,8 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             The rows of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -375,5 +386,5 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
             ``str(report)`` is its text, ``report.facts`` its numbers.
         """
         check_is_fitted(self)
-        rows = None if X is None else self._checked_rows(X, sample_weight, reset=False)
+        rows = None if X is None else self._checked_rows(X, sample_weight, noise_covariance, reset=False)
         return inspect_posterior(self.fit_result_, rows)

@@ -1,8 +1,11 @@
 """Warnings about problems of a fit, with the components."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from gaussmix.core.engines import engine_for
 from gaussmix.core.errors import DegenerateComponentWarning, DegenerateDataWarning, NearRelationWarning, RidgeWarning
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -10,11 +13,14 @@ from gaussmix.core.text import default_names, join_clauses, join_words
 from gaussmix.core.typing import BoolArray
 from gaussmix.core.warning_values import warn
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.near_relations import find_near_relation
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.repeated_values import repeated_values
 from gaussmix.fitting.search_result import HigherOptimum
 from gaussmix.fitting.stopping import Stop
+
+_FEW_VALUES = 3  # with fewer, a component knows hardly anything of the variance in a column
 
 
 def warn_of_fit(result: FitResult, reg_covar: float | str) -> None:
@@ -103,6 +109,37 @@ def _warn_of_repeated_value(result: FitResult, higher: HigherOptimum) -> None:
     warn(DegenerateDataWarning(columns, (), note=note), stacklevel=5)
 
 
+def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
+    """Warn about components whose rows have hardly any value in a column; the warning points to the call of ``fit``.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows of the fit.
+    mixture : Mixture
+        The fitted mixture.
+    """
+    if rows.missing is None or mixture.n_components == 1:
+        return
+    shares = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")
+    counts = (shares * rows.explicit_weights[:, None]).T @ ~rows.missing
+    hardly = (counts < _FEW_VALUES) & (mixture.weights > 0)[:, None]
+    components = np.flatnonzero(hardly.any(axis=1))
+    if not components.size:
+        return
+    names = default_names(rows.n_features) if rows.names is None else rows.names
+    said = [
+        f"{join_words([names[column] for column in np.flatnonzero(hardly[at])], 5)}"
+        + (f" (component {at})" if len(components) > 1 else "")
+        for at in components.tolist()
+    ]
+    trouble = (
+        f"may be unreliable: hardly any value of {join_clauses(said, 5)} is observed, fewer than {_FEW_VALUES}. Use "
+        "fewer components or leave the column out."
+    )
+    warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
+
+
 def warn_of_singular_prior(rows: WeightedRows, covariance_type: str) -> None:
     """Warn about columns in which the covariance of the rows, the default of a prior, is singular.
 
@@ -113,7 +150,7 @@ def warn_of_singular_prior(rows: WeightedRows, covariance_type: str) -> None:
     covariance_type : {"full", "tied", "diag", "spherical"}
         Form of the covariances.
     """
-    columns = ColumnReduction.of(rows, covariance_type)
+    columns = find_redundant(rows, covariance_type)
     if columns is None:
         return
     note = (
@@ -136,10 +173,13 @@ def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, m
     mixture : Mixture
         The fitted mixture. Without exceptions, a relation matters only if a component of it is nearly singular.
     """
-    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
-    relation = find_near_relation(kept)
+    kept = rows if columns is None else reduce_rows(columns, rows)
+    whole = kept.missing is None or ~kept.missing.any(axis=1)
+    relation = None if kept.noise is not None else find_near_relation(kept if whole is True else kept.take(whole))
     if relation is None or not (relation.exceptions.size or _is_nearly_singular(mixture)):
         return
+    if whole is not True:
+        relation = replace(relation, exceptions=np.flatnonzero(whole)[relation.exceptions])
     positions = np.arange(rows.n_features) if columns is None else columns.kept
     known = default_names(rows.n_features) if rows.names is None else rows.names
     said = relation.describe([known[at] for at in positions])

@@ -11,27 +11,36 @@ from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
+from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.number_checks import check_numbers
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.selection.criteria import CRITERIA
 
 
-class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
+class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     """Methods and attributes that estimators share; a subclass has ``mixture_`` and ``random_state``."""
 
     mixture_: Mixture
     random_state: Any
 
-    def predict(self, X: Any) -> IntArray:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def predict(self, X: Any, *, noise_covariance: Any = None) -> IntArray:
         """Return the most probable component of each row.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -39,15 +48,17 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
             Numbers of components, from 0, in the order of the rows. It is an array also for a table, and with any
             ``set_output``, as in scikit-learn.
         """
-        return assign_rows(self._engine(X), self._whitened(), "labels")
+        return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "labels")
 
-    def predict_proba(self, X: Any) -> FloatArray:
+    def predict_proba(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the probability of each component for each row.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -55,58 +66,65 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
             Responsibilities; every row sums to one. A row so far away that all densities are zero belongs to the
             nearest component.
         """
-        return assign_rows(self._engine(X), self._whitened(), "responsibilities")
+        return assign_rows(self._engine(X, None, noise_covariance), self._whitened(), "responsibilities")
 
-    def transform(self, X: Any) -> FloatArray:
+    def transform(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the responsibilities as features for a pipeline.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         (n, k) array or data frame
             Responsibilities; a data frame after ``set_output(transform="pandas")``.
         """
-        return self.predict_proba(X)
+        return self.predict_proba(X, noise_covariance=noise_covariance)
 
-    def score_samples(self, X: Any) -> FloatArray:
+    def score_samples(self, X: Any, *, noise_covariance: Any = None) -> FloatArray:
         """Return the log density of each row.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         (n,) array
             In nats.
         """
-        return self._engine(X).score_rows(self._whitened(), "log_density")
+        return self._engine(X, None, noise_covariance).score_rows(self._whitened(), "log_density")
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> float:
         """Return the (weighted) mean log density of the rows.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         y : ignored
             Present for scikit-learn's pipelines: labels do not change the score.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             Log-likelihood in nats per row; higher is better.
         """
-        return self._engine(X, sample_weight).accumulate(self._whitened()).mean_log_likelihood
+        rows = self._rows(X, sample_weight, noise_covariance).informative()
+        return engine_for(rows).accumulate(self._whitened()).mean_log_likelihood
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the Bayesian information criterion (`gaussmix.selection.criteria.bic`).
 
         Weights count rows: ``n`` in ``log n`` is their sum.
@@ -114,84 +132,94 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             Lower is better; only models of the same rows can be compared.
         """
-        return self._criterion("bic", X, sample_weight)
+        return self._criterion("bic", X, sample_weight, noise_covariance)
 
-    def icl(self, X: Any, sample_weight: Any = None) -> float:
+    def icl(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the integrated completed likelihood, BIC plus twice the entropy (`gaussmix.selection.criteria.icl`).
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             Lower is better; only models of the same rows can be compared.
         """
-        return self._criterion("icl", X, sample_weight)
+        return self._criterion("icl", X, sample_weight, noise_covariance)
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the Akaike information criterion (Akaike 1974).
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             Lower is better; only models of the same rows can be compared.
         """
-        return self._criterion("aic", X, sample_weight)
+        return self._criterion("aic", X, sample_weight, noise_covariance)
 
-    def aicc(self, X: Any, sample_weight: Any = None) -> float:
+    def aicc(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return Akaike's criterion corrected for few rows (`gaussmix.selection.criteria.aicc`).
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             Lower is better; only models of the same rows can be compared.
         """
-        return self._criterion("aicc", X, sample_weight)
+        return self._criterion("aicc", X, sample_weight, noise_covariance)
 
-    def entropy(self, X: Any, sample_weight: Any = None) -> float:
+    def entropy(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
         """Return the entropy of the responsibilities, summed over the (weighted) rows.
 
         Parameters
         ----------
         X : (n, d) array-like or table
-            Rows with the columns of the fit.
+            Rows with the columns of the fit; NaN is a missing value.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         float
             In nats; 0 if the component of every row is certain.
         """
-        return self._moments(X, sample_weight).entropy
+        return self._moments(X, sample_weight, noise_covariance).entropy
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[FloatArray, IntArray]:
         """Draw rows from the fitted mixture, in random order.
@@ -288,22 +316,26 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
     def _n_features_out(self) -> int:
         return self.mixture_.n_components
 
-    def _criterion(self, name: str, X: Any, sample_weight: Any) -> float:
-        moments, p = self._moments(X, sample_weight), self.mixture_.n_parameters
+    def _criterion(self, name: str, X: Any, sample_weight: Any, noise_covariance: Any) -> float:
+        moments, p = self._moments(X, sample_weight, noise_covariance), self.mixture_.n_parameters
         return float(CRITERIA[name](moments.log_likelihood, p, moments.weight, moments.entropy))
 
     def _whitened(self) -> WhitenedMixture:
         """Return what scores rows: the fitted mixture, or in variational Bayes its posterior."""
         return self.mixture_.whitened()
 
-    def _moments(self, X: Any, sample_weight: Any) -> Moments:
-        return self._engine(X, sample_weight).accumulate(self.mixture_.whitened())
+    def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
+        rows = self._rows(X, sample_weight, noise_covariance).informative()
+        return engine_for(rows).accumulate(self.mixture_.whitened())
 
-    def _engine(self, X: Any, sample_weight: Any = None) -> NativeEngine | IncompleteEngine:
+    def _engine(self, X: Any, sample_weight: Any, noise_covariance: Any) -> NativeEngine | IncompleteEngine:
+        return engine_for(self._rows(X, sample_weight, noise_covariance))
+
+    def _rows(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_is_fitted(self)
-        return engine_for(self._checked_rows(X, sample_weight, reset=False))
+        return self._checked_rows(X, sample_weight, noise_covariance, reset=False)
 
-    def _checked_rows(self, X: Any, sample_weight: Any, **options: Any) -> WeightedRows:
+    def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
         options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
         rows = check_numbers(X)
@@ -312,7 +344,8 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
         require_finite(values, X, allow_missing=True)
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else tuple(map(str, names))
-        return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names)
+        noise = NoiseCovariance.of_user(noise_covariance, *values.shape)
+        return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names, noise)
 
 
 def _read_only(array: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import Posterior
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
@@ -107,3 +108,6 @@ class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
     def lower_bounds_(self) -> list[float]:
         """Evidence lower bound after each iteration, in nats over all rows."""
         return [float(value) for value in self.history_["lower_bound"][1:]]
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("evidence lower bound", f"{self.lower_bound_:.4f}"), *super()._result_entries()]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
@@ -34,6 +35,9 @@ class FittedRunMixin:
     def history_(self) -> dict[str, FloatArray]:
         """The start and every iteration of the selected run, as arrays."""
         return dict(self.fit_result_.history())
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("why it stopped", self.stop_reason_, not self.converged_)]
 
     def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None] | None:
         if self.callback is None and not self.verbose:

@@ -12,22 +12,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.components.matching import order_components
 from gaussmix.core.covariance import covariance_class, structure_of
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray, IntArray, Random
+from gaussmix.core.text import Entry
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
-from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation
+from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation, warn_of_unobserved
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
+    of_used,
     require_enough_rows,
+    require_observed_columns,
     require_order,
     with_given_parameters,
 )
@@ -203,7 +206,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         self.time_budget = time_budget
         self.order_by = order_by
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit the mixture to rows.
 
         Parameters
@@ -216,6 +219,14 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------
@@ -239,10 +250,10 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight)
+            self._fit(X, sample_weight, noise_covariance)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
         """Fit the mixture and return the label of each row, as ``fit(X).predict(X)`` does.
 
         Parameters
@@ -254,6 +265,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             ``init_params``.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -261,20 +274,22 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             The most probable component of each row, from 0.
         """
         with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
-            return assign_rows(NativeEngine.of(self._fit(X, sample_weight)), self.mixture_.whitened(), "labels")
+            rows = self._fit(X, sample_weight, noise_covariance)
+            return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
 
-    def _fit(self, X: Any, sample_weight: Any) -> WeightedRows:
+    def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:
         check_gaussian_mixture(self)
-        rows = self._checked_rows(X, sample_weight, ensure_min_samples=2)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, ensure_min_samples=2)
+        require_observed_columns(rows)
         require_enough_rows(rows, self.n_components)
         require_order(self.order_by, rows.names, rows.n_features)
         previous = self._previous_result(rows.n_features)
         rng = check_random_state(self.random_state)
         printer = VerbosePrinter(self.verbose, self.verbose_interval)
-        starts = self._given_starts(previous, rng, printer)
+        starts = self._given_starts(previous, rng, printer, rows.with_value)
         settings = self._settings(starts, previous, self._watcher(printer))
         reduces = isinstance(self.reg_covar, str) and not self._has_parameters_init and previous is None
-        result = fit_mixture(rows, settings, rng, starts=starts, reduce_columns=reduces)
+        result = fit_mixture(rows.informative(), settings, rng, starts=starts, reduce_columns=reduces)
         if self.order_by != "auto" and previous is None:
             result = result.reordered(order_components(result.mixture, self.order_by))
         self.fit_result_ = result
@@ -285,6 +300,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         if reduces and structure_of(result.mixture.covariance.form).name in ("full", "tied"):
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
+        warn_of_unobserved(rows, result.mixture)
         return rows
 
     @property
@@ -311,14 +327,16 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             )
         return previous
 
-    def _given_starts(self, previous: FitResult | None, rng: Random, printer: VerbosePrinter) -> GivenStarts | None:
-        """Return how starts are made, or None for a search."""
+    def _given_starts(
+        self, previous: FitResult | None, rng: Random, printer: VerbosePrinter, used: BoolArray
+    ) -> GivenStarts | None:
+        """Return how starts are made, or None for a search; ``used`` (n,) says which rows the fit has."""
         is_auto = isinstance(self.init_params, str) and self.init_params == "auto"
         if is_auto and not self._has_parameters_init and previous is None:
             return None
 
         def draw(rows: WeightedRows, update: MaximumLikelihood) -> Mixture:
-            return previous.mixture if previous else self._draw_start(rows, update, rng)
+            return previous.mixture if previous else self._draw_start(rows, update, rng, used)
 
         before = previous.previous_log_likelihood if previous else -math.inf
         are_drawn = previous is None and self._is_drawn and not self._has_parameters_init
@@ -340,22 +358,22 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         reg_covar = self.reg_covar if isinstance(self.reg_covar, str) else float(self.reg_covar)
         return FitSettings(covariance_class(self.covariance_type), self.n_components, reg_covar, search)
 
-    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random) -> Mixture:
+    def _draw_start(self, rows: WeightedRows, update: MaximumLikelihood, rng: Random, used: BoolArray) -> Mixture:
         structure = covariance_class(self.covariance_type)
         given = (self.weights_init, self.means_init, self.precisions_init)
         drawn = None
         if any(parameter is None for parameter in given):
             if isinstance(self.init_params, str):
                 method: Method = "kmeans" if self.init_params == "auto" else self.init_params  # type: ignore[assignment]
-                membership = draw_membership(NativeEngine.of(rows), self.n_components, method, rng)
+                membership = draw_membership(engine_for(rows), self.n_components, method, rng)
             else:
                 require_unmasked(self.init_params, "init_params")
-                membership = membership_from_user(np.asarray(self.init_params), rows, self.n_components)
+                membership = membership_from_user(of_used(self.init_params, used), rows, self.n_components)
             drawn = mixture_from_membership(membership, structure, update)
         return with_given_parameters(drawn, structure, (self.n_components, rows.n_features), *given)
 
     @underflow_to_zero
-    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
         """Report on the fit, and on its rows if they are given again (docs/report.md).
 
         Parameters
@@ -364,6 +382,8 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             The rows of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -373,7 +393,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         check_is_fitted(self)
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
-        rows = self._checked_rows(X, sample_weight, reset=False)
+        rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
         return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights)
 
     @property
@@ -395,3 +415,6 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     def lower_bounds_(self) -> list[float]:
         """Mean log-likelihood after each iteration, in nats per row."""
         return [float(value) for value in self.history_["log_likelihood"][1:]]
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

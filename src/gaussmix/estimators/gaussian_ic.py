@@ -15,6 +15,7 @@ from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import Entry
 from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
@@ -23,10 +24,12 @@ from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.parameter_checks import (
+    numbers_of_components,
     refuse_unknown,
     require_flag,
     require_integer,
     require_n_jobs,
+    require_observed_columns,
     require_reg_covar,
     require_time_budget,
 )
@@ -150,7 +153,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     _held_out: dict[ModelSpec, HeldOut | None]
     cells_: dict[ModelSpec, Cell]
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit all models and choose one.
 
         Parameters
@@ -161,6 +164,10 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Numbers of rows: a weight of 2 counts as two equal rows, also in the ``n`` of the criteria.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
+            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
+            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------
@@ -186,7 +193,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             columns are left out, and models with correlations fail.
         """
         with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight, self.n_components, self.covariance_types, {})
+            self._fit(X, sample_weight, noise_covariance, self.n_components, self.covariance_types, {})
         return self
 
     def extend(
@@ -195,6 +202,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         n_components: Iterable[int] | int | None = None,
         covariance_types: Any = None,
         sample_weight: Any = None,
+        noise_covariance: Any = None,
     ) -> Self:
         """Add models to a search; models that have been fitted are not fitted again.
 
@@ -208,6 +216,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             Covariance models; by default those of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            The covariance of the measurement errors of the fit.
 
         Returns
         -------
@@ -224,10 +234,10 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         types = self._types if covariance_types is None else covariance_types
         known = {spec: cell for spec, cell in self.cells_.items() if cell.fit is not None}
         with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
-            self._fit(X, sample_weight, numbers, types, known)
+            self._fit(X, sample_weight, noise_covariance, numbers, types, known)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> IntArray:
         """Fit all models and return the label of each row under the chosen one.
 
         Parameters
@@ -238,13 +248,16 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             Present for scikit-learn's pipelines: mixtures are fitted without labels.
         sample_weight : (n,) array-like, optional
             Nonnegative; a weight of 2 counts as two equal rows.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
         (n,) array
             The most probable component of each row, from 0.
         """
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        self.fit(X, None, sample_weight, noise_covariance)
+        return self.predict(X, noise_covariance=noise_covariance)
 
     @underflow_to_zero
     def why(self) -> Explanation:
@@ -261,7 +274,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         check_is_fitted(self)
         return explain(self.results_, self._margin_error, self._weight, self._n_weighted)
 
-    def report(self, X: Any = None, sample_weight: Any = None) -> Report:
+    def report(self, X: Any = None, sample_weight: Any = None, *, noise_covariance: Any = None) -> Report:
         """Report on the fit of the chosen model, as `GaussianMixture.report` does.
 
         Parameters
@@ -270,6 +283,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             The rows of the fit.
         sample_weight : (n,) array-like, optional
             The weights of the fit.
+        noise_covariance : array-like, optional
+            Covariance of the measurement errors, as in ``fit``.
 
         Returns
         -------
@@ -277,19 +292,26 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             ``str(report)`` is its text, ``report.facts`` its numbers.
         """
         check_is_fitted(self)
-        return self.best_estimator_.report(X, sample_weight)
+        return self.best_estimator_.report(X, sample_weight, noise_covariance=noise_covariance)
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]
         """The mixture of the chosen model."""
         return self.best_estimator_.mixture_
 
-    def _fit(self, X: Any, sample_weight: Any, numbers: Any, types: Any, known: dict[ModelSpec, Cell]) -> None:
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("chosen", self.reason_)]
+
+    def _fit(
+        self, X: Any, weight: Any, noise_covariance: Any, numbers: Any, types: Any, known: dict[ModelSpec, Cell]
+    ) -> None:
         began = time.perf_counter()
         self._check_parameters()
-        sizes = _numbers_of_components(numbers)
+        sizes = numbers_of_components(numbers)
         options = {"dtype": np.float64, "order": "C", "reset": not known, "ensure_min_samples": 2}
-        rows = SearchRows.of(self._checked_rows(X, sample_weight, **options), sizes[-1])
+        given = self._checked_rows(X, weight, noise_covariance, **options)
+        require_observed_columns(given)
+        rows = SearchRows.of(given.informative(), sizes[-1])
         if known and rows.fingerprint() != self._fingerprint:
             raise ValueError(
                 f"extend needs the rows and weights of the fit, in the same order, with shape {self._fingerprint[0]}; "
@@ -414,20 +436,6 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         require_integer("n_folds", self.n_folds, 2)
         require_n_jobs(self.n_jobs)
         require_flag("progress", self.progress)
-
-
-def _numbers_of_components(numbers: Any) -> tuple[int, ...]:
-    if isinstance(numbers, str):
-        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
-    try:
-        candidates = list(numbers)
-    except TypeError:
-        candidates = [numbers]
-    if not candidates:
-        raise ValueError("n_components is empty: give at least one number of components")
-    for k in candidates:
-        require_integer("each of n_components", k, 1)
-    return tuple(sorted({int(k) for k in candidates}))
 
 
 def _held_out(cell: Cell, rows: SearchRows, n_folds: int, seed: int) -> HeldOut | None:

@@ -15,7 +15,7 @@ from gaussmix.core.covariance import AbstractCovariance, covariance_class
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray, Rows
 from gaussmix.fitting.initialization import METHODS
 from gaussmix.fitting.settings import PENALTIES
 
@@ -64,17 +64,53 @@ def require_time_budget(time_budget: Any) -> None:
         require_nonnegative("time_budget", time_budget)
 
 
+def require_observed_columns(rows: WeightedRows) -> None:
+    """Raise a ValueError that names the first column without any value in a row of positive weight."""
+    missing = rows.positive().missing
+    if missing is None or not missing.all(axis=0).any():
+        return
+    column = int(missing.all(axis=0).argmax())
+    name = "" if rows.names is None else f" ({rows.names[column]!r})"
+    raise ValueError(f"X has no value in column {column}{name}: leave the column out")
+
+
+def of_used(init_params: Any, used: BoolArray) -> Rows:
+    """Return the labels or responsibilities of a user for the rows (n,) that a fit uses."""
+    given = np.asarray(init_params)
+    return given[used] if given.shape[:1] == used.shape else given
+
+
 def require_enough_rows(rows: WeightedRows, n_components: int) -> None:
-    """Raise a ValueError if there are fewer rows, or fewer rows of positive weight, than components."""
+    """Raise a ValueError if fewer rows have a value, or a value and a positive weight, than there are components."""
     if rows.n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_rows}"
         )
-    if rows.n_positive < n_components:
+    if rows.with_value.sum() < n_components:
         raise ValueError(
-            f"sample_weight leaves {rows.n_positive} rows for n_components = {n_components}; give weight to more rows "
-            "or use fewer components"
+            f"only {rows.with_value.sum()} rows of X have a value, for n_components = {n_components}: use fewer "
+            "components"
         )
+    if rows.informative().n_positive < n_components:
+        raise ValueError(
+            f"sample_weight leaves {rows.informative().n_positive} rows for n_components = {n_components}; give weight "
+            "to more rows or use fewer components"
+        )
+
+
+def numbers_of_components(numbers: Any) -> tuple[int, ...]:
+    """Return distinct whole numbers in ascending order; raise a ValueError if there are none or others."""
+    if isinstance(numbers, str):
+        raise ValueError(f"n_components must be whole numbers, such as range(1, 10); got {numbers!r}")
+    try:
+        candidates = list(numbers)
+    except TypeError:
+        candidates = [numbers]
+    if not candidates:
+        raise ValueError("n_components is empty: give at least one number of components")
+    for k in candidates:
+        require_integer("each of n_components", k, 1)
+    return tuple(sorted({int(k) for k in candidates}))
 
 
 def check_gaussian_mixture(estimator: Any) -> None:

@@ -22,14 +22,17 @@ def draw_sample(
 ) -> tuple[Sample, bool]:
     """Return all rows or a lightweight coreset of them, and whether they are all rows.
 
-    Distances to the center are in units of the covariance of the data.
+    Distances to the center are in units of the covariance of the data. Incomplete rows, which have no distances, are
+    drawn by their weights.
     """
     if engine.n_rows <= most_rows:
         return Sample.of(engine.sample_rows(most_rows, rng), structure.form), True
     few = Sample.of(engine.sample_rows(LEAST_ROWS, rng), structure.form)
     one = start_from_labels(few, np.zeros(few.rows.n_rows, dtype=np.int64), structure, 1)
-    log_density = engine.score_rows(one.whitened(), "log_density")
-    odds = coreset_odds(log_density.max() - log_density)
     free = n_components * (1 + one.n_parameters)
     limit = min(max(LEAST_ROWS, ROWS_PER_PARAMETER * free), most_rows)
+    odds = None
+    if few.incomplete is None:
+        log_density = engine.score_rows(one.whitened(), "log_density")
+        odds = coreset_odds(log_density.max() - log_density)
     return Sample.of(engine.sample_rows(limit, rng, odds), structure.form), False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
-from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
+from gaussmix.core.engines import AbstractEngine, distinct_rows, engine_for
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -16,8 +16,8 @@ from gaussmix.fitting.acceleration import Accelerator
 from gaussmix.fitting.degeneracy import examine, find_lost
 from gaussmix.fitting.em import EMRun, Fit, fit_em
 from gaussmix.fitting.fit_result import FitResult
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.sample import Sample
 from gaussmix.fitting.search import ALL_ROWS, find_optimum
 from gaussmix.fitting.search_result import SearchResult
@@ -79,13 +79,13 @@ def fit_mixture(
     FitResult
         The result; after Ctrl-C, ``fit.stop`` is ``Stop.INTERRUPTED``.
     """
-    columns = ColumnReduction.of(rows, structure_of(settings.structure.form).name) if reduce_columns else None
-    kept = rows if columns is None else rows.with_values(columns.reduce(rows.values))
+    columns = find_redundant(rows, structure_of(settings.structure.form).name) if reduce_columns else None
+    kept = rows if columns is None else reduce_rows(columns, rows)
     if rows.weights is not None:
         mean = float(rows.weights[rows.weights > 0].mean())
         kept = replace(kept, weights=rows.weights / (mean if mean > _HUGE_WEIGHT else min(1.0, mean)))
     distinct = distinct_rows(kept)
-    engine = NativeEngine.of(kept if distinct is None else distinct)
+    engine = engine_for(kept if distinct is None else distinct)
     with one_blas_thread(*rows.shape):
         if starts is None:
             search = _search(engine, kept.total, settings, rng)

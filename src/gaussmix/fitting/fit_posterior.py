@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.core.engines import AbstractEngine, NativeEngine, distinct_rows
+from gaussmix.core.engines import AbstractEngine, distinct_rows, engine_for
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -135,7 +135,7 @@ def fit_posterior(
     """
     prior = settings.prior_of(rows, ridge)
     distinct = distinct_rows(rows)
-    engine = NativeEngine.of(rows if distinct is None else distinct)
+    engine = engine_for(rows if distinct is None else distinct)
 
     def update_for(prior: MixturePrior, total: float) -> VariationalUpdate:
         return VariationalUpdate(prior, total, ridge)

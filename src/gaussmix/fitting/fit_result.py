@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
@@ -87,7 +87,7 @@ class FitResult:
         mixture, log_likelihood = fit.mixture, fit.moments.mean_log_likelihood
         if columns is not None:
             mixture = columns.lift(mixture)
-            log_likelihood = NativeEngine.of(rows).accumulate(mixture.whitened()).mean_log_likelihood
+            log_likelihood = engine_for(rows).accumulate(mixture.whitened()).mean_log_likelihood
         mixture = replace(mixture, feature_names=rows.names)
         reason = fit.reason if reason is None else reason
         return cls(

@@ -16,6 +16,7 @@ from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.row_sampling import draw_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Random, Rows
+from gaussmix.fitting.completed_rows import completed
 from gaussmix.fitting.kmeans import draw_seeds, k_means, nearest
 from gaussmix.fitting.m_step import AbstractUpdate
 
@@ -63,9 +64,9 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
     n_components : int
         Number of components.
     method : {"kmeans", "k-means++", "random", "random_from_data"}
-        "kmeans": clusters of k-means. "k-means++": each row belongs to the nearest seed of k-means++ (Arthur and
-        Vassilvitskii 2007). "random_from_data": each row belongs to the nearest of k distinct rows drawn by their
-        weights. "random": uniform random responsibilities, normalized.
+        "kmeans": clusters of k-means, after missing values are filled in. "k-means++": each row belongs to the nearest
+        seed of k-means++ (Arthur and Vassilvitskii 2007). "random_from_data": each row belongs to the nearest of k
+        distinct rows drawn by their weights. "random": uniform random responsibilities, normalized.
     rng : numpy RandomState or Generator
         Source of random numbers.
     """
@@ -73,7 +74,7 @@ def draw_membership(engine: AbstractEngine, n_components: int, method: Method, r
         limit = min(START_ROWS, 10_000_000 // n_components)
     else:  # enough rows for the covariances
         limit = min(START_ROWS, max(2 * _CLUSTERED_ROWS, max(100, 10 * engine.n_features) * n_components))
-    rows = engine.sample_rows(max(limit, 2 * n_components), rng)
+    rows = completed(engine.sample_rows(max(limit, 2 * n_components), rng))
     if method == "random":
         shares = rng.uniform(size=(rows.n_rows, n_components))
         shares /= shares.sum(axis=1, keepdims=True)
@@ -169,6 +170,7 @@ def _labels_from_user(given: Rows, n_components: int) -> IntArray:
 
 def membership_from_user(given: Rows, rows: WeightedRows, n_components: int) -> Membership:
     """Return memberships of all rows from user input: labels (n,) from 0 to k - 1, or responsibilities (n, k)."""
+    rows = completed(rows)
     if given.shape == (rows.n_rows,):
         return Membership(rows, n_components, labels=_labels_from_user(given, n_components))
     if given.shape == (rows.n_rows, n_components):

@@ -14,6 +14,7 @@ from gaussmix.core.posterior.weights import WeightKind
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.fitting.completed_rows import normal_of
 
 _LEAST_SPREAD = 1e-7  # least residual standard deviation of a column given the others, as a share
 _BELOW_RIDGE = 1e-4  # the same for a constant column with a ridge, as a share of the root of the ridge
@@ -100,23 +101,31 @@ class PriorSettings:
         )
 
 
+def _moments_of(rows: WeightedRows) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the mean and a unit (d,) of each column, and the covariance (d, d) of the rows in these units."""
+    if not rows.is_exact:
+        mean, covariance = normal_of(rows)
+        scale = np.sqrt(covariance.diagonal())
+        return mean, scale, covariance / scale[:, None] / scale
+    mean = np.average(rows.values, axis=0, weights=rows.weights).astype(np.float64)
+    size = np.maximum(np.abs(rows.values.max(axis=0) - mean), np.abs(rows.values.min(axis=0) - mean))
+    scale = np.where(size > 0, size, 1.0)
+    unit = WhitenedMixture("full", np.zeros(1), mean[None], np.diag(1 / scale)[None])
+    moments = NativeEngine.of(rows).accumulate(unit)
+    shift = moments.shifts[0] / moments.counts[0]
+    return mean, scale, moments.scatter[0] / moments.counts[0] - np.outer(shift, shift)
+
+
 def _center_and_root(
     rows: WeightedRows, structure: type[AbstractCovariance], ridge: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return the mean of the rows and a regular root of their unbiased covariance, restricted to the structure.
 
     A weight of 2 counts as two rows. The root of a singular covariance gets the least spread that double precision
-    resolves; a constant column, without a ridge, the standard deviation 1.
+    resolves; a constant column, without a ridge, the standard deviation 1. Incomplete rows have those of `normal_of`.
     """
     d, total = rows.n_features, rows.total
-    some = rows.positive()
-    mean = np.average(some.values, axis=0, weights=some.weights).astype(np.float64)
-    size = np.maximum(np.abs(some.values.max(axis=0) - mean), np.abs(some.values.min(axis=0) - mean))
-    scale = np.where(size > 0, size, 1.0)
-    unit = WhitenedMixture("full", np.zeros(1), mean[None], np.diag(1 / scale)[None])
-    moments = NativeEngine.of(some).accumulate(unit)
-    shift = moments.shifts[0] / moments.counts[0]
-    covariance = moments.scatter[0] / moments.counts[0] - np.outer(shift, shift)
+    mean, scale, covariance = _moments_of(rows.positive())
     covariance *= total / max(total - 1, 0.5 * total)
     form = FORMS[structure.form]
     is_pooled = form.features_per_variance(d) > 1

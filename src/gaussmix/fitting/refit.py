@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.core.covariance.triangular import lower_root
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
@@ -51,7 +51,7 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     Parameters
     ----------
     rows : WeightedRows
-        Rows of float64.
+        Rows of float64; NaN is a missing value.
     update : MaximumLikelihood
         The M-step.
     start : Mixture
@@ -62,9 +62,9 @@ def refit(rows: WeightedRows, update: MaximumLikelihood, start: Mixture) -> Refi
     FitFailedError
         If a component lost its rows or collapsed, or the density of a row is zero.
     """
-    if rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
+    if not rows.is_exact or rows.n_rows > _FEW_ROWS or (update.prior is not None and update.prior.mean_strength > 0):
         accelerator = Accelerator(update)
-        engine = NativeEngine.of(rows)
+        engine = engine_for(rows)
         return _of_fit(lambda: fit_em(engine, update, start, NEAR, max_iter=MAX_ITER, accelerator=accelerator))
     shares = start.responsibilities(rows.values)[None]
     structure = type(start.covariance)
@@ -83,7 +83,7 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
     Parameters
     ----------
     rows : WeightedRows
-        Rows of float64.
+        Rows of float64; NaN is a missing value.
     update : MaximumLikelihood
         The M-step.
     like : Mixture
@@ -99,7 +99,7 @@ def search_anew(rows: WeightedRows, update: MaximumLikelihood, like: Mixture, rn
 
     def search() -> Fit:
         return find_optimum(
-            NativeEngine.of(rows),
+            engine_for(rows),
             type(like.covariance),
             like.n_components,
             lambda data, root: update,

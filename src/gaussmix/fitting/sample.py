@@ -10,8 +10,11 @@ from gaussmix.core.covariance import structure_of
 from gaussmix.core.covariance.deviations import dense_root, diagonal_of, whiten_by
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.forms import FORMS
+from gaussmix.core.imputation import expected_rows
+from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Form, IntArray
+from gaussmix.fitting.completed_rows import completed
 from gaussmix.fitting.kmeans import k_means_labels
 
 LLOYD_ITERATIONS = 10
@@ -31,7 +34,7 @@ class Sample:
     Attributes
     ----------
     rows : WeightedRows
-        Rows whose weights have mean one.
+        Complete rows (`completed`) whose weights have mean one.
     center : (d,) array
         Weighted mean of the rows.
     root : (d, d) or (d,) array
@@ -39,18 +42,34 @@ class Sample:
         spherical form, for which all numbers are equal.
     whitened : (n, d) array
         Rows about the center, in units of the root.
+    incomplete : WeightedRows or None
+        The rows as they are, if values are missing or have errors.
     """
 
     rows: WeightedRows
     center: FloatArray
     root: FloatArray
+    incomplete: WeightedRows | None = None
 
     @classmethod
     def of(cls, rows: WeightedRows, form: Form) -> "Sample":
         if rows.weights is not None:
             rows = replace(rows, weights=rows.weights / rows.weights.mean())
-        center = np.average(rows.values, axis=0, weights=rows.weights)
-        return cls(rows, center, _root_about(rows.with_values(rows.values - center), form))
+        whole = completed(rows)
+        center = np.average(whole.values, axis=0, weights=whole.weights)
+        root = _root_about(whole.with_values(whole.values - center), form)
+        return cls(whole, center, root, None if whole is rows else rows)
+
+    def completed_by(self, mixture: Mixture) -> "Sample":
+        """Return the sample with its incomplete rows completed by their expectations under a mixture."""
+        rows = self.as_observed
+        whole = np.ascontiguousarray(expected_rows(mixture.whitened(), rows))
+        return Sample(rows.with_values(whole), np.average(whole, axis=0, weights=rows.weights), self.root, rows)
+
+    @property
+    def as_observed(self) -> WeightedRows:
+        """The rows as they are."""
+        return self.rows if self.incomplete is None else self.incomplete
 
     @cached_property
     def whitened(self) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines import AbstractEngine, NativeEngine
+from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.compiled_rows import CompiledRows
@@ -56,7 +56,8 @@ def find_optimum(
 ) -> SearchResult:
     """Search for the best optimum: compare several starts, and improve the best by split-and-merge moves.
 
-    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima.
+    If there are many rows, a sample is searched, and EM on all rows starts from its two best optima. For incomplete
+    rows, unless the starts agree, the search is repeated with rows that are completed by the optimum it has found.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def find_optimum(
     data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
-    searched = engine if all_rows else NativeEngine.of(data.rows)
+    searched = engine if all_rows else engine_for(data.as_observed)
     near = _NEAR if all_rows else _NEAR_IN_SAMPLE
     reference = Multistart(searched, data, update, target_root, settings, near)
     search = _compiled(reference, structure, n_components) or reference
@@ -101,6 +102,9 @@ def find_optimum(
     try:
         try:
             runs, found = _explore(search, structure, n_components, seed, first)
+            if data.incomplete is not None and n_components > 1 and not found.has_agreement:
+                search = replace(search, data=data.completed_by(found.mixture))
+                runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
             best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
         except SingularRunsError:
             search = replace(reference, best=search.best)
@@ -129,7 +133,8 @@ def _compiled(reference: Multistart, structure: type[AbstractCovariance], n_comp
     """Return the same search in compiled code if there is code for it, and the table is small."""
     data, update, settings = reference.data, reference.update, reference.settings
     is_small = data.rows.n_rows * n_components <= MOST_PAIRS and settings.max_iter >= LAST
-    if not is_small or not CompiledRows.can_hold(structure, data.rows.n_features, update):
+    is_simple = data.incomplete is None and is_small
+    if not is_simple or not CompiledRows.can_hold(structure, data.rows.n_features, update):
         return None
     rows = CompiledRows.of(data, structure, n_components, update, reference.target_root)
     return CompiledSearch(
@@ -179,6 +184,11 @@ def _explore(
             break
     assert found is not None
     return ranked(runs), found
+
+
+def _better(runs: list[Run], found: Run, again: tuple[list[Run], Run]) -> tuple[list[Run], Run]:
+    """Return the last runs and the best run of two explorations; the first counts if they agree."""
+    return ranked([*runs, *again[0]]), again[1] if again[1].beats(found) else found
 
 
 def _copied(state: Any) -> np.random.RandomState | None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from gaussmix.core.covariance import AbstractCovariance
-from gaussmix.core.engines import AbstractEngine, NativeEngine
+from gaussmix.core.engines import AbstractEngine, engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import MixturePrior
 from gaussmix.fitting.acceleration import Accelerator
@@ -291,7 +291,7 @@ def find_posterior(
     k, structure = prior.n_components, prior.structure
     data, all_rows = draw_sample(engine, structure, k, next(streams), ALL_ROWS)
     size = total if all_rows else float(data.rows.n_rows)
-    search_engine = engine if all_rows else NativeEngine.of(data.rows)
+    search_engine = engine if all_rows else engine_for(data.as_observed)
     search = BoundSearch(search_engine, data, update_for(prior, size), settings, _NEAR if all_rows else _NEAR_IN_SAMPLE)
     last = search if all_rows else replace(search, engine=engine, update=update_for(prior, total))
     fits: list[Fit] = []

@@ -7,13 +7,14 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.covariance import COVARIANCES, display_name, is_model
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.warning_values import collected_warnings
 from gaussmix.estimators import GaussianMixtureIC
+from gaussmix.fitting.incomplete_columns import reduce_rows
 from gaussmix.selection import criteria
 from gaussmix.selection.model_names import code_of
 from gaussmix.selection.table import SelectionTable
@@ -155,10 +156,10 @@ def compare_with_search(
     if columns is not None:
         dropped = tuple(columns.dropped.tolist())
         mixture = mixture.marginal(columns.kept.tolist())
-        rows = rows.with_values(columns.reduce(rows.values))
+        rows = reduce_rows(columns, rows)
     d = mixture.n_features
     n_parameters = k - 1 + k * d + structure.count_parameters(k, d)
-    moments = NativeEngine.of(rows).accumulate(mixture.whitened())
+    moments = engine_for(rows).accumulate(mixture.whitened())
     table = search.results_
     same = [
         line
@@ -181,5 +182,5 @@ def was_fitted_to(search: GaussianMixtureIC, rows: WeightedRows) -> bool:
     fitted = search.best_estimator_
     if fitted.n_features_in_ != rows.n_features:
         return False
-    moments = NativeEngine.of(rows).accumulate(fitted.mixture_.whitened())
+    moments = engine_for(rows).accumulate(fitted.mixture_.whitened())
     return bool(np.isclose(moments.mean_log_likelihood, fitted.lower_bound_, rtol=1e-9, atol=1e-9))

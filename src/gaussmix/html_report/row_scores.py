@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.rows import WeightedRows
@@ -49,7 +49,7 @@ class RowScores:
     n_draws : int
         Number of rows drawn from the mixture.
     rare_log_density, rare_share : float
-        Log density below which a share `RARE` of the drawn rows is, and the share of the rows below it.
+        Log density below which a share `RARE` of the drawn rows is, and the share of the complete rows below it.
     """
 
     n_rows: int
@@ -80,10 +80,11 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
     mixture : Mixture
         Mixture with the features of the rows.
     rows : WeightedRows
-        Rows of finite numbers.
+        Rows; NaN is a missing value. Rows with missing values are not compared with drawn rows, because the density of
+        fewer values is another one.
     """
     k, d = mixture.n_components, mixture.n_features
-    engine, whitened = NativeEngine.of(rows), mixture.whitened()
+    engine, whitened = engine_for(rows), mixture.whitened()
     moments = engine.accumulate(whitened)
     log_density = np.asarray(engine.score_rows(whitened, "log_density"), dtype=np.float64)
     weights = rows.explicit_weights
@@ -95,7 +96,8 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
     present = np.flatnonzero(weights)
     uncertain = _least(certainty, present) if k > 1 else present[:0]
     uncertain = uncertain[certainty[uncertain] < CERTAINTIES[1]]
-    unlikely = _least(log_density, present)
+    complete = weights > 0 if rows.missing is None else (weights > 0) & ~rows.missing.any(axis=1)
+    unlikely = _least(log_density, np.flatnonzero(complete))
     n_draws = max(_LEAST_DRAWS, min(_DRAWS, _NUMBERS // d))
     drawn = np.sort(mixture.log_density(mixture.sample(n_draws, 0)[0]))
     limit = float(drawn[int(RARE * n_draws)])
@@ -112,7 +114,7 @@ def score_rows(mixture: Mixture, rows: WeightedRows) -> RowScores:
         labels[unlikely],
         n_draws,
         limit,
-        float(weights[log_density < limit].sum() / weights.sum()),
+        float(weights[complete & (log_density < limit)].sum() / max(weights[complete].sum(), 1e-300)),
     )
 
 
@@ -129,6 +131,8 @@ def _most_probable(mixture: Mixture, rows: Rows) -> tuple[IntArray, FloatArray]:
 
 def _least(values: FloatArray, present: IntArray) -> IntArray:
     """Return the rows of smallest value in ascending order; of equal values the first rows."""
+    if not len(present):
+        return present
     kept = values[present]
     n = min(MOST_LISTED, len(kept))
     border = np.partition(kept, n - 1)[n - 1]

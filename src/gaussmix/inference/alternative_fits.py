@@ -6,9 +6,10 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.batch import BatchFit
+from gaussmix.fitting.completed_rows import completed
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.refit import BATCH_SETTINGS, Refit
+from gaussmix.fitting.refit import BATCH_SETTINGS, FitFailedError, Refit, refit
 from gaussmix.fitting.sequential_batch import batch_method
 from gaussmix.fitting.split_merge import halves, side_of_mean
 
@@ -16,6 +17,7 @@ _DIRECTIONS = 3  # random directions across which each component is split
 _PLACES = 24  # starts with a component of neighboring rows
 _LOCAL_ROWS = (1.0, 2.0, 4.0)  # rows of such a component, times d + 2
 _CELLS = 16  # starts from cells around random rows
+_CONTENDERS, _SAME_DIGITS = 4, 2  # runs on completed rows that go on; digits of objectives that count as the same
 _TABLE = 20_000_000  # entries in the responsibilities of starts that run together
 
 
@@ -30,6 +32,7 @@ def fit_one_more(
 
     Each component of the fit is split across random directions, and into an inner and an outer part; neighboring rows
     become a component; or rows are assigned to the nearest of several random rows. All starts run to convergence.
+    Starts of incomplete rows do so on completed rows (`completed`), and the best few then on the rows as they are.
 
     Parameters
     ----------
@@ -49,9 +52,10 @@ def fit_one_more(
     Refit or None
         None if all runs have unsound components (`gaussmix.fitting.degeneracy.examine`).
     """
+    if not rows.is_exact:
+        return _fit_incomplete(rows, null, update, rng, also)
     structure, values = type(null.covariance), rows.values
-    shares = null.responsibilities(values)
-    tables = [*_cuts(values, null, shares, rng), *_places(values, null, shares, rng), *_cells(values, null, rng)]
+    tables = _tables(values, null, rng)
     if also is not None:
         tables.append(also.responsibilities(values))
     rounding = rounding_variances(values)
@@ -69,6 +73,36 @@ def fit_one_more(
                 best = Refit(mixture, float(runs.log_likelihoods[run]))
                 break
     return best
+
+
+def _fit_incomplete(
+    rows: WeightedRows, null: Mixture, update: MaximumLikelihood, rng: np.random.Generator, also: Mixture | None
+) -> Refit | None:
+    """Return the best of the runs on incomplete rows from the best runs on completed ones."""
+    whole = completed(rows)
+    tables = np.stack(_tables(whole.values, null, rng))
+    runs = batch_method(type(null.covariance), rows.n_features)(
+        whole, type(null.covariance), tables, update, BATCH_SETTINGS
+    )
+    starts: dict[float, Mixture] = {}
+    for run in _by_objective(runs):
+        starts.setdefault(round(float(runs.objectives[run]), _SAME_DIGITS), runs.mixture(run))
+    best: Refit | None = None
+    for start in [*list(starts.values())[:_CONTENDERS], *([] if also is None else [also])]:
+        try:
+            found = refit(rows, update, start)
+        except FitFailedError:
+            continue
+        is_sound = not examine(found.mixture, rows.total * found.mixture.weights, rows.total).n_unsound
+        if is_sound and (best is None or found.log_likelihood > best.log_likelihood):
+            best = found
+    return best
+
+
+def _tables(values: FloatArray, null: Mixture, rng: np.random.Generator) -> list[FloatArray]:
+    """Return the responsibilities (n, k + 1) of all starts."""
+    shares = null.responsibilities(values)
+    return [*_cuts(values, null, shares, rng), *_places(values, null, shares, rng), *_cells(values, null, rng)]
 
 
 def _by_objective(runs: BatchFit) -> list[int]:

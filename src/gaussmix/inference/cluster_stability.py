@@ -6,8 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, search_anew, seed_of, stream
@@ -44,17 +47,26 @@ class Stability:
         str
             A line for each component: weight, mean Jaccard similarity, and share of draws in which it is dissolved.
         """
-        n_draws = len(self.rand) + self.n_failed
-        failed = f", {self.n_failed} failed" if self.n_failed else ""
-        low, middle = np.quantile(self.rand, [0.1, 0.5])
-        title = f"{n_draws} draws{failed}; adjusted Rand index: median {middle:.2f}, 10 % quantile {low:.2f}"
-        lines = [("component", "weight", "Jaccard", "dissolved")]
-        for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
-            lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
-        return f"{title}\n{align_columns(lines)}"
+        return f"{self._title()}\n{align_columns(self._lines())}"
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        headings, *lines = self._lines()
+        return table_html(self._title(), headings, lines)
+
+    def _title(self) -> str:
+        n_draws = len(self.rand) + self.n_failed
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        low, middle = np.quantile(self.rand, [0.1, 0.5])
+        return f"{n_draws} draws{failed}; adjusted Rand index: median {middle:.2f}, 10 % quantile {low:.2f}"
+
+    def _lines(self) -> list[tuple[str, ...]]:
+        lines: list[tuple[str, ...]] = [("component", "weight", "Jaccard", "dissolved")]
+        for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
+            lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
+        return lines
 
 
 @underflow_to_zero
@@ -65,6 +77,7 @@ def stability(
     n_draws: int = 100,
     start: Literal["search", "warm"] = "search",
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -88,6 +101,8 @@ def stability(
         only runs EM from the fitted parameters, which takes a hundredth of the time and hardly ever finds other optima.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -111,9 +126,10 @@ def stability(
     """
     if start not in ("search", "warm"):
         raise ValueError(f'start must be "search" or "warm"; got {start!r}')
-    fitted, seed = Fitted.of(model, X, sample_weight), seed_of(random_state)
+    fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
     k = fitted.mixture.n_components
-    labels = fitted.reduced.labels(fitted.rows.values)
+    engine = engine_for(fitted.rows)
+    labels = assign_rows(engine, fitted.reduced.whitened(), "labels")
 
     def make(draw: int) -> tuple[float, FloatArray]:
         rng = stream(seed, draw)
@@ -124,7 +140,8 @@ def stability(
         with suppress(FitFailedError) if fits else nullcontext():
             fits.append(refit(rows, fitted.update, fitted.reduced))
         fit = max(fits, key=lambda found: found.log_likelihood)
-        pairs = np.bincount(k * labels + fit.mixture.labels(fitted.rows.values), fitted.rows.weights, k * k)
+        own = assign_rows(engine, fit.mixture.whitened(), "labels")
+        pairs = np.bincount(k * labels + own, fitted.rows.weights, k * k)
         shared = pairs.astype(np.float64).reshape(k, k)
         return adjusted_rand(shared), greatest_jaccard(shared)
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any, Literal
 
+from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Seed
-from gaussmix.core.validation import as_rows
 from gaussmix.fitting.refit import seed_of
 from gaussmix.inference.refitting import Fitted
 from gaussmix.selection.cross_validation import HeldOut, hold_out
@@ -19,6 +19,7 @@ def cross_validated_log_likelihood(
     n_folds: int = 10,
     start: Literal["warm", "cold"] = "warm",
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = 0,
 ) -> HeldOut:
     """Compute the log density of each row under a refit to the other folds.
@@ -39,6 +40,8 @@ def cross_validated_log_likelihood(
         Start of the refits.
     sample_weight : (n,) array-like, optional
         A row of weight 2 counts as two rows of the same fold.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness of the folds; with the default, all models have the same folds and can be compared.
 
@@ -64,7 +67,7 @@ def cross_validated_log_likelihood(
     >>> two.criterion < one.criterion
     True
     """
-    fitted = Fitted.of(model, X, sample_weight)
+    fitted = Fitted.of(model, X, sample_weight, noise_covariance)
     held_out = hold_out(
         fitted.rows,
         fitted.reduced,
@@ -76,6 +79,6 @@ def cross_validated_log_likelihood(
     if fitted.columns is None:
         return held_out
     # the density of redundant columns, given the others, is the same in all components
-    rows = as_rows(X, fitted.mixture.n_features, fitted.mixture.feature_names)
-    shift = fitted.mixture.log_density(rows) - fitted.reduced.log_density(fitted.rows.values)
+    reduced = engine_for(fitted.rows).score_rows(fitted.reduced.whitened(), "log_density")
+    shift = fitted.mixture.log_density(X, noise_covariance) - reduced
     return replace(held_out, log_density=held_out.log_density + shift)

@@ -7,6 +7,7 @@ information of a row is the covariance of f under r,
 
     sum_{j < k} r_j r_k (f_j - f_k)(f_j - f_k)'.
 
+Of an incomplete row, f_k is an expectation given what is observed, and the covariance of f given k is missing as well.
 This form avoids the cancellation in the difference of ``sum_k r_k f_k f_k'`` and the squared score for rows far from
 all means.
 """
@@ -18,8 +19,11 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.row_groups import group_rows
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.inference.hidden_part import HiddenPart
 from gaussmix.inference.parametrization import Parametrization
 
 BLOCK_SIZE = 1 << 22  # numbers in memory
@@ -72,7 +76,14 @@ class Information:
                 score[places[component]] += shares @ block.features[component]
                 counts[component] += shares.sum()
                 shifts[component] += shares @ whitened
-                scatter[component] += whitened.T @ (shares[:, None] * whitened)
+                own = whitened.T @ (shares[:, None] * whitened)
+                scatter[component] += own
+                if block.hidden is not None:
+                    part, total = block.hidden[component], float(shares.sum())
+                    scatter[component] += total * part.covariance
+                    where = places[component][k - 1 :]
+                    slope, slopes = _slope(parametrization, component), parametrization.tangents[component].slopes
+                    missing[np.ix_(where, where)] += part.missing(slope, slopes, total, shares @ whitened, own)
         complete = np.zeros((p, p))
         complete[: k - 1, : k - 1] = counts.sum() * np.eye(k - 1)
         for component in range(k):
@@ -86,18 +97,25 @@ class Information:
 def score_rows(parametrization: Parametrization, rows: Rows) -> FloatArray:
     """Return the gradient (n, p) of the log density of each row."""
     places = [_places(parametrization, component) for component in range(len(parametrization.roots))]
-    blocks = _blocks(parametrization, WeightedRows(rows))
-    return np.concatenate([block.scores(parametrization.n_coordinates, places) for block in blocks])
+    scores = np.empty((len(rows), parametrization.n_coordinates))
+    for block in _blocks(parametrization, WeightedRows(rows)):
+        scores[block.positions] = block.scores(parametrization.n_coordinates, places)
+    return scores
 
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Block of rows: weights (b,), responsibilities (b, k), and per component whitened rows (b, d) and f (b, q)."""
+    """Block of rows: positions and weights (b,), responsibilities (b, k); by component whitened rows (b, d), f (b, q).
 
+    Of incomplete rows, both are expectations, and ``hidden`` has the distribution of the rest for each component.
+    """
+
+    positions: IntArray
     row_weights: FloatArray
     responsibilities: FloatArray
     whitened: list[FloatArray]
     features: list[FloatArray]
+    hidden: list[HiddenPart] | None = None
 
     def scores(self, n_coordinates: int, places: list[IntArray]) -> FloatArray:
         """Return the scores (b, p)."""
@@ -108,6 +126,9 @@ class _Block:
 
 
 def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_Block]:
+    if not rows.is_exact:
+        yield from _incomplete_blocks(parametrization, rows.positive())
+        return
     mixture, (k, d) = parametrization.mixture, parametrization.mixture.means.shape
     recipes = [_Recipe.of(parametrization, component) for component in range(k)]
     width = parametrization.n_coordinates + sum(len(recipe.constants) + d for recipe in recipes)
@@ -126,7 +147,30 @@ def _blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_B
                 )
         responsibilities = mixture.responsibilities(some)
         features = [recipe.apply(part) for recipe, part in zip(recipes, whitened, strict=True)]
-        yield _Block(weights, responsibilities, whitened, features)
+        yield _Block(start + counted, weights, responsibilities, whitened, features)
+
+
+def _incomplete_blocks(parametrization: Parametrization, rows: WeightedRows) -> Iterator[_Block]:
+    """Yield a block for each group of rows with the same missing values and errors."""
+    mixture, k = parametrization.mixture, parametrization.mixture.n_components
+    recipes = [_Recipe.of(parametrization, component) for component in range(k)]
+    responsibilities = engine_for(rows).score_rows(mixture.whitened(), "responsibilities")
+    for group in group_rows(rows):
+        positions, observed = group.positions, group.observed
+        hidden = [HiddenPart.of(root, observed, group.noise_root) for root in parametrization.roots]
+        values = group.values.values[:, : len(observed)]
+        whitened = [part.expected(values - mean[observed]) for part, mean in zip(hidden, mixture.means, strict=True)]
+        features = [
+            recipe.apply(mean) + recipe.variance_terms(part.covariance)
+            for recipe, mean, part in zip(recipes, whitened, hidden, strict=True)
+        ]
+        yield _Block(
+            positions, rows.explicit_weights[positions], responsibilities[positions], whitened, features, hidden
+        )
+
+
+def _slope(parametrization: Parametrization, component: int) -> float:
+    return float(1 / np.sqrt(parametrization.mixture.weights[component]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +204,7 @@ class _Recipe:
         constants = np.concatenate(
             [parametrization.contrasts[component], np.zeros(d), -0.5 * np.trace(slopes, axis1=1, axis2=2)]
         )
-        return cls(constants, 1 / np.sqrt(parametrization.mixture.weights[component]), first, second, coefficients)
+        return cls(constants, _slope(parametrization, component), first, second, coefficients)
 
     def apply(self, whitened: FloatArray) -> FloatArray:
         """Return f (b, q) of whitened rows."""
@@ -171,6 +215,13 @@ class _Recipe:
             whitened[:, self.first] * whitened[:, self.second]
         ) @ self.coefficients
         return features
+
+    def variance_terms(self, covariance: FloatArray) -> FloatArray:
+        """Return what the covariance (d, d) of whitened rows about their expectations adds to the expectation of f."""
+        q = self.coefficients.shape[1]
+        terms = np.zeros(len(self.constants))
+        terms[len(terms) - q :] = covariance[self.first, self.second] @ self.coefficients
+        return terms
 
 
 def _places(parametrization: Parametrization, component: int) -> IntArray:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import text_html
 from gaussmix.core.number_checks import require_level
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
@@ -58,6 +59,9 @@ class LikelihoodRatioTest:
             f"{failed}); p = {self.p_value:.3g}"
         )
 
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
+
 
 @dataclass(frozen=True, eq=False)
 class SequentialTest:
@@ -86,6 +90,9 @@ class SequentialTest:
         number = counted(self.n_components, "component")
         return "\n".join([*lines, f"{number}{open_end} at the level {self.level:g}"])
 
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
+
 
 @underflow_to_zero
 def likelihood_ratio_test(
@@ -96,6 +103,7 @@ def likelihood_ratio_test(
     covariance_type: str = "full",
     n_draws: int = 999,
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -104,11 +112,12 @@ def likelihood_ratio_test(
 
     The likelihood ratio does not have a chi-squared distribution here: under the null, the weight of the additional
     component is on the boundary of the parameter space, and its mean is not identifiable. Therefore tables are drawn
-    from the fitted null, and both models are fitted to each. The null starts from the parameters from which the table
-    was drawn, the alternative from several dozen starts (`gaussmix.inference.alternative_fits`), as for the observed
-    table; with a worse search, the statistics of the draws and the p-value would be too small. Optima with unsound
-    components (`gaussmix.fitting.degeneracy`) are ignored. If there is no other optimum, or it is lower than the null,
-    the statistic is zero, because the alternative contains the null.
+    from the fitted null, with the missing values and errors of the rows, and both models are fitted to each. The null
+    starts from the parameters from which the table was drawn, the alternative from several dozen starts
+    (`gaussmix.inference.alternative_fits`), as for the observed table; with a worse search, the statistics of the draws
+    and the p-value would be too small. Optima with unsound components (`gaussmix.fitting.degeneracy`) are ignored. If
+    there is no other optimum, or it is lower than the null, the statistic is zero, because the alternative contains the
+    null.
 
     Parameters
     ----------
@@ -124,6 +133,8 @@ def likelihood_ratio_test(
         Number of tables drawn; the p-value is at least ``1 / (n_draws + 1)``.
     sample_weight : (n,) array-like, optional
         Weights count rows; tables have as many rows as their sum, rounded.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -151,11 +162,11 @@ def likelihood_ratio_test(
     """
     seed = seed_of(random_state)
     if isinstance(null, int | np.integer) and not isinstance(null, bool):
-        small = _fit_null(X, int(null), covariance_type, sample_weight, seed)
+        small = _fit_null(X, int(null), covariance_type, sample_weight, noise_covariance, seed)
     else:
-        small = Fitted.of(null, X, sample_weight)
+        small = Fitted.of(null, X, sample_weight, noise_covariance)
     k = small.mixture.n_components
-    large = None if alternative is None else Fitted.of(alternative, X, sample_weight)
+    large = None if alternative is None else Fitted.of(alternative, X, sample_weight, noise_covariance)
     update = small.update if large is None else large.update
     if update.prior is not None and update.prior.mean_strength > 0:
         raise ValueError("reg_covar must not put a prior on the means, because the test compares likelihoods")
@@ -191,7 +202,7 @@ def _statistic(null: float, alternative: Refit | None) -> float:
 
 
 def _log_likelihood(fitted: Fitted, mixture: Mixture) -> float:
-    return NativeEngine.of(fitted.rows).accumulate(mixture.whitened()).log_likelihood
+    return engine_for(fitted.rows).accumulate(mixture.whitened()).log_likelihood
 
 
 @underflow_to_zero
@@ -203,6 +214,7 @@ def choose_n_components(
     covariance_type: str = "full",
     n_draws: int = 999,
     sample_weight: Any = None,
+    noise_covariance: Any = None,
     random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -223,6 +235,8 @@ def choose_n_components(
         Number of tables drawn for each test.
     sample_weight : (n,) array-like, optional
         Weights count rows; tables have as many rows as their sum, rounded.
+    noise_covariance : array-like, optional
+        Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
         Source of randomness; the result does not depend on ``n_jobs``.
     n_jobs : int or None
@@ -262,6 +276,7 @@ def choose_n_components(
                 covariance_type=covariance_type,
                 n_draws=n_draws,
                 sample_weight=sample_weight,
+                noise_covariance=noise_covariance,
                 random_state=seed,
                 n_jobs=n_jobs,
                 progress=progress,
@@ -272,12 +287,15 @@ def choose_n_components(
     return SequentialTest(tuple(tests), level)
 
 
-def _fit_null(X: Any, n_components: int, covariance_type: str, sample_weight: Any, seed: int) -> Fitted:
+def _fit_null(
+    X: Any, n_components: int, covariance_type: str, sample_weight: Any, noise_covariance: Any, seed: int
+) -> Fitted:
     """Return the better of the fit of the default search and of fits that start from one component less."""
 
     def fit(k: int) -> Fitted:
         estimator = GaussianMixture(k, covariance_type=covariance_type, random_state=seed)
-        return Fitted.of(estimator.fit(X, sample_weight=sample_weight), X, sample_weight)
+        fitted = estimator.fit(X, sample_weight=sample_weight, noise_covariance=noise_covariance)
+        return Fitted.of(fitted, X, sample_weight, noise_covariance)
 
     best = fit(n_components)
     if n_components > 1:

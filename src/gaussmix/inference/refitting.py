@@ -12,9 +12,11 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.threads import mapped_in_threads
+from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import as_weighted_rows
 from gaussmix.estimators import GaussianMixture
 from gaussmix.estimators.parameter_checks import require_flag, require_n_jobs
+from gaussmix.fitting.incomplete_columns import reduce_rows
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError, default_update
@@ -47,7 +49,7 @@ class Fitted:
     columns: ColumnReduction | None
 
     @classmethod
-    def of(cls, model: Any, X: Any, sample_weight: Any) -> Self:
+    def of(cls, model: Any, X: Any, sample_weight: Any, noise_covariance: Any = None) -> Self:
         """Take the fit of a `GaussianMixture`, or a `Mixture`, which is refitted with the default penalty.
 
         Raises
@@ -65,12 +67,12 @@ class Fitted:
             mixture, reduced, update, columns = model, model, default_update(model), None
         else:
             raise TypeError(f"model must be a fitted GaussianMixture or a Mixture; got {type(model).__name__}")
-        rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names)
+        rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names, noise_covariance)
         if rows.n_rows == 0:
             raise ValueError("X has no rows")
-        values = rows.values if columns is None else columns.reduce(rows.values)
-        rows = rows.with_values(np.ascontiguousarray(values, dtype=np.float64))
-        return cls(mixture, reduced, update, rows, columns)
+        kept = rows if columns is None else reduce_rows(columns, rows)
+        kept = replace(kept, values=np.ascontiguousarray(kept.values, dtype=np.float64), names=None)
+        return cls(mixture, reduced, update, kept, columns)
 
     @property
     def n_rows(self) -> int:
@@ -105,7 +107,7 @@ class Fitted:
         shares = np.full(n_rows, 1 / n_rows) if weights is None else weights / self.rows.total
         counts = rng.multinomial(self.n_rows, shares)
         held = counts.nonzero()[0]
-        return WeightedRows(np.ascontiguousarray(self.rows.values[held]), counts[held].astype(np.float64))
+        return replace(self.rows.take(held), weights=counts[held].astype(np.float64))
 
     def reweighted(self, rng: np.random.Generator) -> WeightedRows:
         """Return all rows with weights drawn from a Dirichlet distribution."""
@@ -114,8 +116,19 @@ class Fitted:
         return replace(self.rows, weights=own * (self.rows.total / own.sum()))
 
     def simulated(self, rng: np.random.Generator) -> WeightedRows:
-        """Draw ``n_rows`` rows from the mixture."""
-        return WeightedRows(self.reduced.sample(self.n_rows, rng)[0])
+        """Draw ``n_rows`` rows from the mixture, with the missing values and the errors of the rows."""
+        values = self.reduced.sample(self.n_rows, rng)[0]
+        if self.rows.is_exact:
+            return WeightedRows(values)
+        return observed_like(self.rows, values, rng)
+
+    def without(self, row: int) -> WeightedRows:
+        """Return the rows without one of them, or with a weight that is less by one."""
+        if self.rows.weights is None:
+            return self.rows.take(np.delete(np.arange(self.rows.n_rows), row))
+        weights = self.rows.weights.copy()
+        weights[row] -= 1
+        return replace(self.rows, weights=weights).positive()
 
 
 def draw_each(
@@ -178,3 +191,31 @@ def draw_each(
             "fewer components, a simpler covariance_type or reg_covar='inverse-wishart'"
         )
     return drawn
+
+
+def observed_like(rows: WeightedRows, values: FloatArray, rng: np.random.Generator) -> WeightedRows:
+    """Return what is observed of true values, with the missing values and the errors of other rows.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows whose missing values and errors are taken. If their weights are numbers of rows, each has as many copies.
+    values : (n, d) array
+        True values.
+    rng : Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    WeightedRows
+        n rows without weights.
+    """
+    share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weights is None else rows.weights / rows.total
+    places = (np.arange(len(values)) + 0.5) / len(values)
+    like = rows.take(np.minimum(np.searchsorted(np.cumsum(share), places), rows.n_rows - 1))
+    noise = like.noise
+    if noise is not None:
+        values = values + noise.draw(len(values), rng)
+    if like.missing is not None:
+        values = np.where(like.missing, np.nan, values)
+    return WeightedRows(np.ascontiguousarray(values), noise=noise)

@@ -21,6 +21,8 @@ LEAST_WEIGHT = 1e-3
 
 Range = tuple[float, float]
 
+_TICK = 0.025  # length as a share of the axes
+
 
 def drawn_components(mixture: Mixture) -> list[int]:
     least = min(LEAST_WEIGHT, 0.1 / mixture.n_components)
@@ -52,13 +54,29 @@ def draw_rows(
     inks: Inks,
     largest: float = 22,
 ) -> None:
-    """Draw points in the colors of components; less certain rows are fainter."""
+    """Draw points in the colors of components; less certain rows are fainter.
+
+    A row without one of its two coordinates is a tick on the margin.
+    """
     from matplotlib.colors import to_rgb
 
     palette = np.array([to_rgb(color_of(component, inks)) for component in range(n_components)])
     sureness = (certainty - 1 / n_components) / (1 - 1 / n_components) if n_components > 1 else certainty
     colors = np.column_stack([palette[labels], 0.15 + 0.7 * sureness])
     axes.scatter(rows[:, 0], rows[:, 1], c=colors, s=size_of_points(len(rows), largest), linewidths=0, zorder=2)
+    draw_incomplete_rows(axes, rows, colors)
+
+
+def draw_incomplete_rows(axes: "Axes", rows: FloatArray, colors: FloatArray) -> None:
+    """Draw rows (n, 2) without one of their coordinates as ticks on the margin, in colors (n, any)."""
+    only_x, only_y = (np.isnan(rows[:, 1 - axis]) & ~np.isnan(rows[:, axis]) for axis in (0, 1))
+    look: dict[str, Any] = {"linewidths": 1.0, "zorder": 2}
+    if only_x.any():
+        look_x = look | {"colors": colors[only_x], "transform": axes.get_xaxis_transform()}
+        axes.vlines(rows[only_x, 0], 0, _TICK, **look_x)
+    if only_y.any():
+        look_y = look | {"colors": colors[only_y], "transform": axes.get_yaxis_transform()}
+        axes.hlines(rows[only_y, 1], 0, _TICK, **look_y)
 
 
 def size_of_points(n_rows: int, largest: float = 22) -> float:

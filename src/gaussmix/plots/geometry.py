@@ -183,12 +183,12 @@ def marginal_densities(mixture: Mixture, feature: int | str, grid: ArrayLike) ->
 
 
 def view_range(values: ArrayLike, margin: float = 0.06) -> tuple[float, float]:
-    """Return the smallest and the greatest value, with a margin on both sides.
+    """Return the smallest and the greatest value, with a margin on both sides; NaN is left out.
 
     Parameters
     ----------
     values : array-like
-        Finite numbers.
+        Numbers, of which at least one is not NaN.
     margin : float, default=0.06
         Margin as a share of the range.
 
@@ -197,6 +197,6 @@ def view_range(values: ArrayLike, margin: float = 0.06) -> tuple[float, float]:
     tuple of two floats
         Limits of an axis.
     """
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
     room = margin * (high - low) or 0.5
     return low - room, high + room

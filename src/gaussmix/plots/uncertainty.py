@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
+from gaussmix.plots.components import draw_incomplete_rows
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
-from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows
 from gaussmix.plots.mixture import two_positions
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ class UncertaintyDisplay:
         UncertaintyDisplay
             This display.
         """
-        from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
         axes = new_axes() if ax is None else ax
         inks = quiet_axes(axes)
@@ -175,6 +177,7 @@ class UncertaintyDisplay:
             self.rows[order, 0], self.rows[order, 1], s=scale * _areas(self.uncertainty[order]), linewidths=0.4,
             c=[colors[label] for label in self.labels[order].tolist()], edgecolors=inks.paper, alpha=0.9, zorder=2,
         )  # fmt: skip
+        draw_incomplete_rows(axes, self.rows, np.array([to_rgb(color) for color in colors])[self.labels])
         axes.set_xlim(view_range(self.rows[:, 0]))
         axes.set_ylim(view_range(self.rows[:, 1]))
         axes.set_xlabel(as_written(self.names[0]), color=inks.ink)

@@ -1,11 +1,12 @@
 """Cross-validated log-likelihood."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from gaussmix.core.engines import engine_for
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
@@ -121,7 +122,7 @@ def hold_out(
                 "use more folds or fewer components"
             )
         others = rows.take(seen)
-        others = others.with_values(np.ascontiguousarray(others.values, dtype=np.float64))
+        others = replace(others, values=np.ascontiguousarray(others.values, dtype=np.float64), names=None)
         try:
             if start == "warm":
                 fit = refit(others, update, mixture)
@@ -131,5 +132,6 @@ def hold_out(
             raise FitFailedError(
                 f"without fold {fold} {error}: use fewer components, a simpler covariance_type or more folds"
             ) from error
-        log_density[folds == fold] = fit.mixture.log_density(np.ascontiguousarray(rows.values[folds == fold]))
+        engine = engine_for(rows.take(folds == fold))
+        log_density[folds == fold] = engine.score_rows(fit.mixture.whitened(), "log_density")
     return HeldOut(log_density, folds, rows.weights)

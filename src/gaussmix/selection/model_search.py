@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from gaussmix.core.covariance import covariance_class
-from gaussmix.core.engines import NativeEngine, distinct_rows
+from gaussmix.core.engines import distinct_rows, engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
@@ -50,12 +50,13 @@ def search_models(
 ) -> dict[ModelSpec, Cell]:
     """Find the best fit of each model.
 
-    If there are more than 5,000 rows, a sample of them is searched. Final fits use all rows.
+    If there are more than 5,000 rows, a sample of them is searched. Incomplete rows are completed for the search
+    (`gaussmix.fitting.completed_rows`). Final fits use all rows as they are.
 
     Parameters
     ----------
     rows : WeightedRows
-        Rows of type float64.
+        Rows of type float64; NaN is a missing value.
     models : set of ModelSpec
         Models to search.
     reg_covar : float or str
@@ -88,7 +89,7 @@ def search_models(
     before = {spec: cell for spec, cell in (known or {}).items() if cell.fit}
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
     distinct = distinct_rows(rows)
-    engine = NativeEngine.of(rows if distinct is None else distinct)
+    engine = engine_for(rows if distinct is None else distinct)
 
     def update_for(spec: ModelSpec, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         return regularized_update(reg_covar, spec.structure, spec.n_components, rows.total, sample, root_within)
@@ -106,7 +107,7 @@ def search_models(
             sweep.run()
         except KeyboardInterrupt:
             interrupted = True
-        is_final = is_all and data.rows.weights is None
+        is_final = is_all and data.rows.weights is None and sample.incomplete is None
         finished = searcher if is_final and isinstance(searcher, CompiledCells) else None
         final = FinalFits(engine, data, sweep, before, deadline, finished)
         selected = sweep.select_optima()

@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
+from gaussmix.fitting.incomplete_columns import find_redundant, reduce_rows
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.selection.model_names import ModelSpec
 
@@ -38,13 +39,13 @@ class SearchRows:
         """Examine rows for a search of up to ``most_components`` components."""
         n_different = _count_different(rows.positive().values, max(most_components, rows.n_features + 1))
         kind = "full" if n_different > rows.n_features else "diag"
-        return cls(rows, ColumnReduction.of(rows, kind), n_different)
+        return cls(rows, find_redundant(rows, kind), n_different)
 
     @property
     def kept(self) -> WeightedRows:
         """Rows of the kept columns."""
         columns = self.columns
-        return self.rows if columns is None else self.rows.with_values(columns.reduce(self.rows.values))
+        return self.rows if columns is None else reduce_rows(columns, self.rows)
 
     @property
     def n_features(self) -> int:
@@ -60,11 +61,13 @@ class SearchRows:
         return ""
 
     def fingerprint(self) -> tuple[tuple[int, ...], str]:
-        """Return the shape and a hash of some rows and weights."""
+        """Return the shape and a hash of some rows, weights and measurement errors."""
         some = self.rows.take(np.unique(np.linspace(0, self.rows.n_rows - 1, _HASHED_ROWS).astype(np.int64)))
         digest = hashlib.blake2b(np.ascontiguousarray(some.values).tobytes(), digest_size=16)
         if some.weights is not None:
             digest.update(some.weights.tobytes())
+        if some.noise is not None:
+            digest.update(some.noise.values.tobytes())
         return self.rows.shape, digest.hexdigest()
 
 

@@ -34,12 +34,12 @@ _MANY = 20  # rows; more are hardly sorted by chance
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Table of finite numbers.
+    """Table of numbers.
 
     Attributes
     ----------
     rows : (n, d) array
-        Array of at least one row and one column.
+        Array of at least one row and one column. NaN is a missing value.
     names : tuple of d str
         Names of the columns; their positions "0", "1", ... if the file has no names.
     named : bool
@@ -92,6 +92,7 @@ def read_table(
     *,
     fixed: bool = False,
     header: bool | None = None,
+    allow_missing: bool = False,
 ) -> Table:
     """Read a table, or some of its columns in the order given.
 
@@ -110,6 +111,8 @@ def read_table(
         Whether a model requires these columns, so that error messages do not suggest others.
     header : bool, optional
         Whether the first line of a CSV file has the names; found out by default.
+    allow_missing : bool
+        Whether cells may be empty.
 
     Raises
     ------
@@ -135,12 +138,13 @@ def read_table(
             for position in positions:
                 _require_exact(source, names[position], array[:, position], None)
             whole = positions == list(range(array.shape[1]))
-            return _checked(source, Table(array if whole else array[:, positions], chosen, named), None)
+            table = Table(array if whole else array[:, positions], chosen, named)
+            return _checked(source, table, None, allow_missing=allow_missing)
     kind = np.result_type(*arrays)
     rows: Rows = np.empty((len(arrays[0]), len(arrays)), kind if kind.type in KEPT_TYPES else np.float64)
     for position, values in enumerate(arrays):
         rows[:, position] = values
-    return _checked(source, Table(rows, chosen, named), header)
+    return _checked(source, Table(rows, chosen, named), header, allow_missing=allow_missing)
 
 
 def require_columns(path: Path, columns: Sequence[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -302,12 +306,14 @@ def _numbers(path: Path, name: str, column: Any, advice: str, file: CsvFile | No
     return np.asarray(numbers)
 
 
-def _checked(path: Path, table: Table, header: bool | None) -> Table:
+def _checked(path: Path, table: Table, header: bool | None, *, allow_missing: bool) -> Table:
     if not len(table.rows):
         raise ValueError(f"{path} has no rows")
     blocks = range(0, len(table.rows), 65536)
     bad = [np.argwhere(~np.isfinite(table.rows[start : start + 65536])) + np.array([start, 0]) for start in blocks]
     cells = np.concatenate(bad)
+    if allow_missing and len(cells):
+        cells = cells[~np.isnan(table.rows[cells[:, 0], cells[:, 1]])]
     if not len(cells):
         return table
     file = CsvFile.open(path, header) if kind_of(path) == "csv" else None
@@ -318,9 +324,12 @@ def _checked(path: Path, table: Table, header: bool | None) -> Table:
         for row, column in cells[first[:_SHOWN]].tolist()
     ]
     more = [f"{len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    what, remedy = "missing or infinite", "fill in these cells"
+    if allow_missing:
+        what, remedy = "infinite", "leave these cells empty if the values are unknown"
     raise ValueError(
-        f"{path} has missing or infinite values in {len(rows)} of {len(table.rows)} rows: {join_words(said + more)}; "
-        "fill in these cells, or delete the rows (in pandas: table.dropna())"
+        f"{path} has {what} values in {len(rows)} of {len(table.rows)} rows: {join_words(said + more)}; "
+        f"{remedy}, or delete the rows{' (in pandas: table.dropna())' if not allow_missing else ''}"
     )
 
 

@@ -72,6 +72,9 @@ class NativeEngine(AbstractEngine):
         Nonnegative weights; a weight of 2 counts as two equal rows.
     """
 
+    _incomplete = False  # whether rows may have missing values or measurement errors
+    _errors: FloatArray | None = None  # of each row, as the compiled code reads them (cpp/pass/pass.hpp)
+
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
         self._weight = self._rows.total
@@ -124,6 +127,8 @@ class NativeEngine(AbstractEngine):
                 overlap,
                 totals,
                 rough,
+                self._incomplete,
+                None if self._errors is None else self._errors[part],
             )
         if overlap is not None:
             scatter += _scatter_of_overlap(mixture, overlap)
@@ -146,6 +151,8 @@ class NativeEngine(AbstractEngine):
                 responsibilities=result[part] if want == "responsibilities" else None,
                 labels=result[part] if want == "labels" else None,
                 scores=result[part] if want == "scores" else None,
+                incomplete=self._incomplete,
+                noise=None if self._errors is None else self._errors[part],
             )
         return result
 
@@ -181,8 +188,10 @@ class NativeEngine(AbstractEngine):
         if self._in_place and self.n_rows <= _FEW_ROWS:
             yield slice(None), self._rows.values
             return
-        block = _native.block_rows(form, n_components, self.n_features)
+        block = _native.block_rows(form, n_components, self.n_features, self._incomplete)
         work_per_row = n_components * (100 + 4 * self.n_features * (self.n_features if form == "full" else 1))
+        if self._incomplete:  # each row may need a decomposition
+            work_per_row *= self.n_features
         most = block + self.n_rows if self._in_place else _CONVERTED_BYTES // (8 * self.n_features)
         most_blocks = max(1, most // block)
         step = block * min(most_blocks, max(1, int(FLOPS_PER_CALL / (work_per_row * block))))

@@ -44,24 +44,58 @@ def group_rows(rows: WeightedRows) -> Iterator[RowGroup]:
     RowGroup
         A group.
     """
-    for positions in _positions(rows):
-        some = rows.take(positions)
-        observed = np.arange(rows.n_features) if some.missing is None else np.flatnonzero(~some.missing[0])
-        noise_root = None
-        if some.noise is not None and len(observed):
-            noise_root = _root(some.noise.of_features(observed).dense(0))
-        values = some.values[:, observed] if len(observed) else np.zeros((len(positions), 1))
-        yield RowGroup(positions, observed, WeightedRows(values.astype(np.float64), some.weights), noise_root)
-
-
-def _positions(rows: WeightedRows) -> Iterator[IntArray]:
     if rows.noise is not None and rows.noise.per_row:
-        yield from np.arange(rows.n_rows)[:, None]
+        yield from (group_of(rows, positions) for positions in np.arange(rows.n_rows)[:, None])
         return
-    missing = np.zeros(rows.shape, dtype=bool) if rows.missing is None else rows.missing
-    _, group = np.unique(missing, axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(group.ravel()[order])) + 1)
+    yield from (group_of(rows, positions) for positions in positions_by_pattern(rows))
+
+
+def group_of(rows: WeightedRows, positions: IntArray) -> RowGroup:
+    """Return some rows that are observed in the same way as a group.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows, with NaN where values are missing.
+    positions : (m,) array of int
+        Positions of the rows of the group.
+
+    Returns
+    -------
+    RowGroup
+        The group.
+    """
+    some = rows.take(positions)
+    observed = np.arange(rows.n_features) if some.missing is None else np.flatnonzero(~some.missing[0])
+    noise_root = None
+    if some.noise is not None and len(observed):
+        noise_root = _root(some.noise.of_features(observed).dense(0))
+    values = some.values[:, observed] if len(observed) else np.zeros((len(positions), 1))
+    return RowGroup(positions, observed, WeightedRows(values.astype(np.float64), some.weights), noise_root)
+
+
+def positions_by_pattern(rows: WeightedRows) -> list[IntArray]:
+    """Return the positions of the rows with the same missing values, for every pattern of missing values.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows, with NaN where values are missing.
+
+    Returns
+    -------
+    list of (m,) arrays of int
+        Positions in ascending order. The patterns with the fewest missing values are first.
+    """
+    if rows.missing is None:
+        return [np.arange(rows.n_rows)]
+    packed = np.packbits(rows.missing, axis=1)
+    words = np.zeros((rows.n_rows, -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    keys = [*words.view(np.uint64).T, rows.missing.sum(axis=1)]
+    order = np.lexsort(keys)
+    differs = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    return np.split(order, np.flatnonzero(differs) + 1)
 
 
 def _root(covariance: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines import engine_for
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
@@ -38,7 +38,7 @@ def log_probability_empty(rows: WeightedRows, mixture: WhitenedMixture) -> Float
     step = max(1, _NUMBERS // mixture.n_components)
     for start in range(0, rows.n_rows, step):
         part = rows.take(slice(start, start + step))
-        shares = NativeEngine.of(part).score_rows(mixture, "responsibilities")
+        shares = engine_for(part).score_rows(mixture, "responsibilities")
         with np.errstate(divide="ignore"):
             left = np.log1p(-np.minimum(shares, 1.0))
         total += left.sum(axis=0) if part.weights is None else (part.weights[:, None] * left).sum(axis=0)

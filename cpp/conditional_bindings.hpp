@@ -1,0 +1,6 @@
+// Conditional distributions (pass/conditional.hpp) for Python.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+void bind_conditional(nanobind::module_& module);

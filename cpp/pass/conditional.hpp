@@ -1,0 +1,52 @@
+// Conditional distributions of some features given the others, one for each row: moments and quantiles.
+//
+// Plain C++: no Python, no exceptions except std::bad_alloc. A row is computed by one thread, so the bits do not depend
+// on their number.
+#pragma once
+
+#include <cstddef>
+
+namespace gaussmix {
+
+// In component c the targets are target_means[c] + coefficients[c] (row - observed_means[c]) + residual.
+struct Regressions {
+  int n_components, n_observed, n_targets;
+  const double* observed_means;  // (k, s)
+  const double* target_means;    // (k, q)
+  const double* coefficients;    // (k, q, s)
+  const double* covariances;     // (k, q, q) of the residuals
+};
+
+struct ObservedRows {
+  const double* values;   // (n, s)
+  const double* weights;  // (n, k): probabilities of the components given the row
+  std::size_t n_rows;
+};
+
+struct ConditionalMoments {
+  double* means;            // (n, q) or null
+  double* covariances;      // (n, q, q) or null
+  double* variances;        // (n, q) or null
+  double* component_means;  // (n, k, q) or null
+};
+
+void condition_rows(const ObservedRows& rows, const Regressions& regressions, int n_threads,
+                    const ConditionalMoments& to);
+
+// A mixture of normal distributions of one variable for each row; standard deviations are those of the components.
+struct NormalMixtures {
+  std::size_t n_rows;
+  int n_components;
+  const double* weights;     // (n, k)
+  const double* means;       // (n, k)
+  const double* deviations;  // (k,)
+};
+
+// Probabilities of at most the values (n,).
+void cumulative_probabilities(const NormalMixtures& mixtures, const double* values, int n_threads, double* to);
+
+// Quantiles (n, m) for levels (m,) between 0 and 1. `scores` are the quantiles of the standard normal distribution.
+void quantiles(const NormalMixtures& mixtures, int n_levels, const double* levels, const double* scores, int n_threads,
+               double* to);
+
+}  // namespace gaussmix

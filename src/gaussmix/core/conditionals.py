@@ -1,0 +1,343 @@
+"""Conditional distributions of some features of a mixture, one for each row of the others."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+from scipy.special import ndtri
+
+import gaussmix.core._native as _native
+from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.number_checks import as_numbers
+from gaussmix.core.regressions import ComponentRegressions, pieces_of
+from gaussmix.core.text import default_names
+from gaussmix.core.typing import ArrayLike, FloatArray, Rows, Seed
+from gaussmix.core.validation import as_generator, as_rows
+
+
+class AbstractDistribution(ABC):
+    """What the conditional distributions need to know of a mixture."""
+
+    weights: FloatArray
+    means: FloatArray
+    covariance: AbstractCovariance
+    feature_names: tuple[str, ...] | None
+
+    @abstractmethod
+    def marginal(self, features: Sequence[int | str]) -> Self:
+        """Return the marginal distribution of some of the features."""
+
+    @abstractmethod
+    def log_density(self, X: ArrayLike) -> FloatArray:
+        """Return the log density of each row."""
+
+    @abstractmethod
+    def responsibilities(self, X: ArrayLike) -> FloatArray:
+        """Return the probability of each component given the row."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features, ``x0, x1, ...`` by default."""
+        return self.feature_names or default_names(self.means.shape[1])
+
+    def with_features(
+        self, positions: Sequence[int], weights: FloatArray, means: FloatArray, covariance: AbstractCovariance
+    ) -> Self:
+        """Return a mixture of other parameters, whose features have the names of some of this one.
+
+        Parameters
+        ----------
+        positions : sequence of int
+            Positions of the features in this mixture.
+        weights, means, covariance
+            Parameters of the result.
+
+        Returns
+        -------
+        Mixture
+            Mixture of these features.
+        """
+        names = None if self.feature_names is None else tuple(self.feature_names[at] for at in positions)
+        return type(self)(weights, means, covariance, names)  # type: ignore[call-arg]
+
+
+AnyMixture = TypeVar("AnyMixture", bound=AbstractDistribution)
+
+
+@dataclass(frozen=True, eq=False)
+class Conditionals(Generic[AnyMixture]):
+    """Distributions of the target features given the observed ones, one for each row; from `Mixture.condition`.
+
+    For each row the distribution is a mixture with weights (k,) and component means (k, q); the covariances (k, q, q)
+    are the same for all rows.
+
+    Attributes
+    ----------
+    joint : Mixture
+        Distribution of all features.
+    observed, targets : tuple of int
+        Positions of the s observed and of the q target features.
+    rows : (n, s) array
+        Observed values.
+    weights : (n, k) array
+        Probabilities of the components given the observed values.
+    regressions : ComponentRegressions
+        Regression of the targets on the observed features in each component.
+
+    Examples
+    --------
+    >>> from gaussmix import Mixture
+    >>> mixture = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [5.0, 9.0]], [1.0, 4.0], covariance_type="spherical")
+    >>> y = mixture.condition([[0.0], [2.0], [5.0]], on=[0])
+    >>> y.weights.round(2)
+    array([[0.98, 0.02],
+           [0.45, 0.55],
+           [0.  , 1.  ]])
+    >>> y.means.round(1)
+    array([[0.2],
+           [4.9],
+           [9. ]])
+    >>> y.quantiles([0.25, 0.75]).round(1)
+    array([[-0.7,  0.7],
+           [ 0.1,  9.2],
+           [ 7.7, 10.3]])
+    """
+
+    joint: AnyMixture
+    observed: tuple[int, ...]
+    targets: tuple[int, ...]
+    rows: Rows
+    weights: FloatArray
+    regressions: ComponentRegressions
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the targets."""
+        return tuple(self.joint.names[at] for at in self.targets)
+
+    @property
+    def means(self) -> FloatArray:
+        """Means of the targets, ``(n, q)``."""
+        return self._moments[0]
+
+    @property
+    def standard_deviations(self) -> FloatArray:
+        """Standard deviations of the targets, ``(n, q)``."""
+        return np.sqrt(self._moments[1])
+
+    @property
+    def covariances(self) -> FloatArray:
+        """Covariances of the targets, ``(n, q, q)``: within components and between their means."""
+        return self.regressions.covariances(self.rows, self.weights)
+
+    @property
+    def component_means(self) -> FloatArray:
+        """Means of the targets in each component, ``(n, k, q)``."""
+        return self.regressions.component_means(self.rows, self.weights)
+
+    @property
+    def component_covariances(self) -> FloatArray:
+        """Covariances of the targets in each component, ``(k, q, q)``, the same for all rows."""
+        return self.regressions.residual.dense()
+
+    @cached_property
+    @underflow_to_zero
+    def _moments(self) -> tuple[FloatArray, FloatArray]:
+        return self.regressions.moments(self.rows, self.weights)
+
+    def mixture(self, row: int) -> AnyMixture:
+        """Return the distribution for one row.
+
+        Parameters
+        ----------
+        row : int
+            Position of the row.
+
+        Returns
+        -------
+        Mixture
+            Mixture of the targets.
+        """
+        means = self.regressions.predict(np.asarray(self.rows[row], dtype=np.float64))
+        return self.joint.with_features(self.targets, self.weights[row], means, self.regressions.residual)
+
+    @underflow_to_zero
+    def quantiles(self, levels: ArrayLike, feature: int | str | None = None) -> FloatArray:
+        """Return quantiles of one target for each row.
+
+        They are exact to about 1e-13 standard deviations of the narrowest component.
+
+        Parameters
+        ----------
+        levels : float or (m,) array-like
+            Probabilities between 0 and 1.
+        feature : int or str, optional
+            Position among the targets, or name; not needed if there is one target.
+
+        Returns
+        -------
+        (n, m) array
+            Quantiles; (n,) for a single level.
+
+        Raises
+        ------
+        ValueError
+            If a level is not between 0 and 1, or if there are several targets and no feature is named.
+        """
+        wanted = as_numbers(levels, "levels")
+        if wanted.ndim > 1 or not ((wanted > 0) & (wanted < 1)).all():
+            raise ValueError(f"levels must be numbers between 0 and 1, both excluded; got {levels!r}")
+        several = np.atleast_1d(wanted)
+        target = self._target(feature)
+        found = np.empty((len(self), len(several)))
+        for part in pieces_of(len(self)):
+            _native.quantiles(*self._normals(part, target), several, ndtri(several), found[part])
+        return found if wanted.ndim else found[:, 0]
+
+    def interval(self, coverage: float = 0.9, feature: int | str | None = None) -> FloatArray:
+        """Return the central interval that contains one target with a given probability.
+
+        Parameters
+        ----------
+        coverage : float, default=0.9
+            Probability between 0 and 1.
+        feature : int or str, optional
+            As in `quantiles`.
+
+        Returns
+        -------
+        (n, 2) array
+            Lower and upper ends, the quantiles of ``(1 - coverage) / 2`` and ``(1 + coverage) / 2``.
+
+        Raises
+        ------
+        ValueError
+            If the coverage is not between 0 and 1, and as in `quantiles`.
+        """
+        require_coverage(coverage)
+        return self.quantiles([(1 - coverage) / 2, (1 + coverage) / 2], feature)
+
+    @underflow_to_zero
+    def cumulative_probabilities(self, values: ArrayLike, feature: int | str | None = None) -> FloatArray:
+        """Return the probability that one target is at most a value, for each row.
+
+        Parameters
+        ----------
+        values : (n,) array-like
+            A value for each row.
+        feature : int or str, optional
+            As in `quantiles`.
+
+        Returns
+        -------
+        (n,) array
+            Probabilities.
+
+        Raises
+        ------
+        ValueError
+            If there is not one number for each row, or as in `quantiles`.
+        """
+        at = as_numbers(values, "values")
+        if at.shape != (len(self),) or np.isnan(at).any():
+            raise ValueError(f"values must be {len(self)} numbers, one for each row; got the shape {at.shape} or NaN")
+        target = self._target(feature)
+        found = np.empty(len(self))
+        for part in pieces_of(len(self)):
+            _native.cumulative_probabilities(*self._normals(part, target), at[part], found[part])
+        return found
+
+    def log_density(self, Y: ArrayLike) -> FloatArray:
+        """Return the log density of the targets given the observed features, for each row.
+
+        Parameters
+        ----------
+        Y : (n, q) array-like or table
+            Values of the targets; (n,) if there is one.
+
+        Returns
+        -------
+        (n,) array
+            Log densities in nats.
+
+        Raises
+        ------
+        ValueError
+            If Y has another shape, or a value that is NaN or infinite.
+        """
+        values = as_rows(np.reshape(Y, (-1, 1)) if np.ndim(Y) == 1 else Y, len(self.targets))
+        if len(values) != len(self):
+            raise ValueError(f"Y must have {len(self)} rows, one for each row of X; got {len(values)}")
+        features = [*self.observed, *self.targets]
+        both = np.concatenate([self.rows, values], axis=1)
+        base = self.joint.marginal(list(self.observed)).log_density(self.rows)
+        far = np.flatnonzero(np.isneginf(base))  # so far away that the density of the observed values underflows
+        base[far] = 0.0
+        found = self.joint.marginal(features).log_density(both) - base
+        for row in far:
+            found[row] = self.mixture(int(row)).log_density(values[row : row + 1])[0]
+        return found
+
+    @underflow_to_zero
+    def sample(self, random_state: Seed = None) -> FloatArray:
+        """Draw the targets once for each row.
+
+        Parameters
+        ----------
+        random_state : int, numpy Generator or RandomState, optional
+            Source of random numbers. An int gives the same draws at every call; a generator advances.
+
+        Returns
+        -------
+        (n, q) array
+            Independent draws.
+        """
+        rng = as_generator(random_state)
+        below = rng.uniform(size=(len(self), 1)) * self.weights.sum(axis=1, keepdims=True)
+        labels = (self.weights.cumsum(axis=1) < below).sum(axis=1)
+        drawn = rng.standard_normal((len(self), len(self.targets)))
+        regressions = self.regressions
+        for component in range(self.weights.shape[1]):
+            chosen = labels == component
+            shifts = self.rows[chosen] - regressions.observed_means[component]
+            mean = regressions.target_means[component] + shifts @ regressions.coefficients[component].T
+            drawn[chosen] = mean + regressions.residual.color(drawn[chosen], component)
+        return drawn
+
+    def _target(self, feature: int | str | None) -> int:
+        """Return the position among the targets."""
+        if feature is None:
+            if len(self.targets) > 1:
+                raise ValueError(f"there are several targets: name one of {self.names} as feature")
+            return 0
+        if feature in self.names:
+            return self.names.index(feature)
+        if not isinstance(feature, int | np.integer) or not 0 <= feature < len(self.targets):
+            raise ValueError(f"feature must be one of {self.names}, or its position among them; got {feature!r}")
+        return int(feature)
+
+    def _normals(self, part: slice, target: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return weights (n, k), means (n, k) and standard deviations (k,) of the normal components of a target."""
+        regressions = self.regressions
+        one = ComponentRegressions(
+            regressions.observed_means,
+            regressions.target_means[:, [target]],
+            regressions.coefficients[:, [target]],
+            regressions.residual.marginal([target]),
+        )
+        weights = self.weights[part]
+        means = one.component_means(self.rows[part], weights)[:, :, 0]
+        return weights, means, np.sqrt(one.residual.variances()[:, 0])
+
+
+def require_coverage(coverage: Any) -> None:
+    """Raise a ValueError unless it is a number between 0 and 1."""
+    if isinstance(coverage, bool) or not isinstance(coverage, float | np.floating) or not 0 < coverage < 1:
+        raise ValueError(f"coverage must be between 0 and 1, both excluded; got {coverage!r}")
