@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from gaussmix.classification import MixtureClassifier
 from gaussmix.cli.console import command, print_text
 from gaussmix.cli.kept_columns import JoinFlag, KeepOption, joined
 from gaussmix.cli.options import HeaderFlag, ModelPath, NoHeaderFlag, TablePath, flag, header_given
@@ -107,7 +106,10 @@ def sample(
     _write(columns, output)
 
 
-def _classes(classifier: MixtureClassifier, rows: Rows, *, proba: bool) -> dict[str, Rows]:
+def _classes(model: Path, rows: Rows, *, proba: bool) -> dict[str, Rows]:
+    from gaussmix.classification import MixtureClassifier
+
+    classifier = MixtureClassifier.load(model)
     shares = classifier.predict_proba(rows)
     columns: dict[str, Rows] = {"label": classifier.classes[shares.argmax(axis=1)]}
     if proba:
