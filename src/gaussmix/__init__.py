@@ -18,6 +18,7 @@ from gaussmix.core.errors import (
 from gaussmix.core.mixture import Mixture
 
 if TYPE_CHECKING:
+    from gaussmix.classification import MixtureClassifier
     from gaussmix.components.matching import align, match_components, order_components
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gaussmix.estimators import (
         BayesianGaussianMixture,
         GaussianMixture,
+        GaussianMixtureClassifier,
         GaussianMixtureIC,
         GaussianMixtureImputer,
         GaussianMixtureOutlierDetector,
@@ -54,12 +56,14 @@ __all__ = [
     "DoubtfulModelWarning",
     "FlatLikelihoodWarning",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
+    "MixtureClassifier",
     "ModelFileError",
     "__version__",
     "agglomerate",
@@ -85,10 +89,12 @@ __all__ = [
 _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
+    "GaussianMixtureClassifier": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
     "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
     "agglomerate": "gaussmix.fitting.agglomeration_tree",

@@ -25,6 +25,7 @@ PAGES = {
     "measurement-errors": 2,
     "criteria": 1,
     "merging": 1,
+    "classification": 4,
     "describe-clusters": 3,
     "uncertainty": 1,
     "standard-errors": 1,

@@ -1,6 +1,7 @@
 """Estimators with scikit-learn's interface."""
 
 from gaussmix.estimators.bayesian import BayesianGaussianMixture
+from gaussmix.estimators.classifier import GaussianMixtureClassifier
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
@@ -10,6 +11,7 @@ from gaussmix.estimators.regressor import GaussianMixtureRegressor
 __all__ = [
     "BayesianGaussianMixture",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
     "GaussianMixtureOutlierDetector",
