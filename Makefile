@@ -16,7 +16,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(C) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification docs sanitize clean
+.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers docs sanitize clean
 
 # No tables and no image formats but PNG: the demo needs none of their libraries.
 demo: $(VENV)/.plots
@@ -69,6 +69,12 @@ bench-selection: $(VENV)/.bench
 # DATA: a folder with banknote.csv, crabs.csv, diabetes.csv, olive.csv, penguins4.csv and thyroid.csv.
 bench-classification: $(VENV)/.bench
 	$(BIN)/python benchmarks/classification.py --tables $(DATA) $(BENCH_OPTIONS)
+
+# PyOD is a peer where it is installed.
+bench-outliers: $(VENV)/.bench
+	@failed=; for name in p_values detection; do \
+	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/outliers/$$name.py $(BENCH_OPTIONS) || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
 
 bench-bayesian: $(VENV)/.bench
 	@failed=; for name in passes default_fit number_of_components intervals; do \

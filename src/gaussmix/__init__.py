@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         GaussianMixtureClassifier,
         GaussianMixtureIC,
         GaussianMixtureImputer,
+        GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
     )
     from gaussmix.fitting.agglomeration_tree import agglomerate
@@ -58,6 +59,7 @@ __all__ = [
     "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
@@ -90,6 +92,7 @@ _LATER = {
     "GaussianMixtureClassifier": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
+    "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
     "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",

@@ -30,6 +30,7 @@ PAGES = {
     "uncertainty": 1,
     "standard-errors": 1,
     "comparing": 1,
+    "outliers": 4,
     "regression": 3,
     "report": 0,
     "troubleshooting": 0,

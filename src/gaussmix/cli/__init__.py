@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gaussmix
-from gaussmix.cli import apply, bayes, classify, compare, demo, fit, impute, plot, report, segment, select
+from gaussmix.cli import apply, bayes, classify, compare, demo, fit, impute, outliers, plot, report, segment, select
 from gaussmix.cli.options import flag
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command(epilog="Example: gaussmix predict model.json old_faithful.csv --prob
 app.command(epilog="Example: gaussmix score model.json old_faithful.csv")(apply.score)
 app.command(epilog="Example: gaussmix impute table.csv -o filled.csv")(impute.impute)
 app.command(epilog="Example: gaussmix sample model.json -n 1000 --seed 0 -o sample.csv")(apply.sample)
+app.command(epilog="Example: gaussmix outliers model.json old_faithful.csv -o flagged.csv")(outliers.outliers)
 app.command(epilog="Example: gaussmix plot model.json old_faithful.csv -o figure.png")(plot.plot)
 app.command(epilog="Example: gaussmix report model.json old_faithful.csv -o report.html")(report.report)
 app.command(epilog="Example: gaussmix segment photo.jpg -k 4 -o segments")(segment.segment)

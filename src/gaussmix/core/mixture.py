@@ -11,6 +11,7 @@ import numpy as np
 from gaussmix.core.affine import rescaled
 from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.distribution import DistributionMixin
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
@@ -25,7 +26,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(ConditioningMixin, ImputingMixin):
+class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes

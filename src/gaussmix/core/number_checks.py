@@ -54,8 +54,8 @@ def check_numbers(given: Any) -> Any:
 
 def with_nan(values: np.ma.MaskedArray[Any, Any]) -> Rows:
     """Return a masked array as an array of floats in which masked values are NaN."""
-    kept = values if values.dtype.kind == "f" else values.astype(np.float64)
-    return np.asarray(kept.filled(np.nan))
+    kept = values.data if values.dtype.kind == "f" else values.data.astype(np.float64)
+    return np.where(np.ma.getmaskarray(values), np.nan, kept).astype(kept.dtype, copy=False)
 
 
 def column_names(table: Any) -> list[Any] | None:

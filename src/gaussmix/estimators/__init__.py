@@ -5,6 +5,7 @@ from gaussmix.estimators.classifier import GaussianMixtureClassifier
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.imputer import GaussianMixtureImputer
+from gaussmix.estimators.outlier_detector import GaussianMixtureOutlierDetector
 from gaussmix.estimators.regressor import GaussianMixtureRegressor
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
 ]

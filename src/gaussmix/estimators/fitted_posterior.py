@@ -13,13 +13,14 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
+from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.fitting.fit_posterior import PosteriorFit
 
 
 class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
     """Attributes and methods of an estimator with a posterior; a subclass sets ``fit_result_``."""
 
-    fit_result_: PosteriorFit
+    fit_result_: PosteriorFit = set_by_fit()
 
     def _whitened(self) -> WhitenedMixture:
         return self.posterior_.whitened()

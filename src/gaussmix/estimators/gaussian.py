@@ -34,7 +34,7 @@ from gaussmix.estimators.parameter_checks import (
     require_order,
     with_given_parameters,
 )
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
@@ -249,7 +249,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         DegenerateDataWarning
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, noise_covariance)
         return self
 
@@ -273,7 +273,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
             return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
 
