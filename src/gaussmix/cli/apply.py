@@ -42,9 +42,7 @@ def predict(
     mixture, named = Mixture.load(model), header_given(header, no_header)
     rows = read_features(mixture, table, header=named)
     if has_classes(model):
-        _write(
-            joined(_classes(MixtureClassifier.load(model), rows, proba=proba), table, keep, join, output, named), output
-        )
+        _write(joined(_classes(model, rows, proba=proba), table, keep, join, output, named), output)
         return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:

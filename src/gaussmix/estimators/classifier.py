@@ -23,7 +23,7 @@ from gaussmix.core.validation import check_sample_weight, naming_columns, requir
 from gaussmix.core.warning_values import warn
 from gaussmix.estimators.classifier_checks import check_classifier, each_class, is_auto
 from gaussmix.estimators.parameter_checks import refuse_unknown
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.fitting.refit import FitFailedError
 
@@ -178,7 +178,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         DegenerateDataWarning
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
-        with restored_on_failure(self, "classifier_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "classifier_"), np.errstate(under="ignore"):
             self._fit(X, y, sample_weight)
         return self
 
