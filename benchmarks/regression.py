@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from gaussmix import GaussianMixtureRegressor
 from gaussmix.core.typing import FloatArray
 
-DRAWS, QUICK_DRAWS, N = 10, 1, 600
+DRAWS, QUICK_DRAWS, N = 20, 1, 600
 COVERAGE, LEAST, MOST = 0.9, 0.88, 0.92
 
 
