@@ -130,12 +130,12 @@ def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
     names = default_names(rows.n_features) if rows.names is None else rows.names
     said = [
         f"{join_words([names[column] for column in np.flatnonzero(hardly[at])], 5)}"
-        + (f" (component {at})" if len(components) > 1 else "")
+        + (f" in component {at}" if len(components) > 1 else "")
         for at in components.tolist()
     ]
     trouble = (
-        f"may be unreliable: hardly any value of {join_clauses(said, 5)} is observed, fewer than {_FEW_VALUES}. Use "
-        "fewer components or leave the column out."
+        f"may be unreliable: fewer than {_FEW_VALUES} observed values of {join_clauses(said, 5)}. Use fewer components "
+        "or leave the column out."
     )
     warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
 

@@ -394,7 +394,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
         rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights)
+        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]
