@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile, pip compiles every module of every package, and a command imports a few of them only.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
-BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression
+BENCHMARKS := peak passes scoring starts scaling random_shapes photo memory import_time acceleration default_fit busy concurrency adversarial optima search_time imputation em_batch shared_axes incomplete_passes alignment coverage plots onnx_precision conditioning regression cluster_rules
 # Every BLAS chooses its own kernels.
 FAIR := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE
 # The editable install records the packages, so a new one is a reason to install again.
@@ -13,10 +13,10 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*.?pp cpp/*/*.?pp) $(she
 SANITIZED := build/sanitized
 # The sanitizers' runtime comes first in the process; leaks are not looked for, because Python keeps memory at its end.
 # pytest must leave the file descriptors alone (--capture=sys), or a report would be lost with the process that it ends.
-CHECKED = LD_PRELOAD="$(shell $(C) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
+CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian docs sanitize clean
+.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers docs sanitize clean
 
 # No tables and no image formats but PNG: the demo needs none of their libraries.
 demo: $(VENV)/.plots
@@ -65,6 +65,16 @@ bench-selection: $(VENV)/.bench
 	  test $$name = recovery && data= || data="--data $(DATA)"; \
 	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/selection/$$name.py $$data $(BENCH_OPTIONS) || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
+
+# PyOD is a peer where it is installed.
+bench-outliers: $(VENV)/.bench
+	@failed=; for name in p_values detection; do \
+	  echo "== $$name"; $(FAIR) $(BIN)/python benchmarks/outliers/$$name.py $(BENCH_OPTIONS) || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "missed what they claim, or failed:$$failed"; exit 1; }
+
+# DATA: a folder with banknote.csv, crabs.csv, diabetes.csv, olive.csv, penguins4.csv and thyroid.csv.
+bench-classification: $(VENV)/.bench
+	$(BIN)/python benchmarks/classification.py --tables $(DATA) $(BENCH_OPTIONS)
 
 bench-bayesian: $(VENV)/.bench
 	@failed=; for name in passes default_fit number_of_components intervals; do \

@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from gaussmix import GaussianMixtureRegressor
 from gaussmix.core.typing import FloatArray
 
-DRAWS, QUICK_DRAWS, N = 20, 2, 600
+DRAWS, QUICK_DRAWS, N = 10, 1, 600
 COVERAGE, LEAST, MOST = 0.9, 0.88, 0.92
 
 
@@ -157,7 +157,7 @@ def judge(found: Prediction, targets: FloatArray, scale: float) -> tuple[float, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the draws")
+    parser.add_argument("--quick", action="store_true", help="one draw")
     parser.add_argument("--only", nargs="*", choices=tuple(METHODS), default=tuple(METHODS), help="methods to run")
     options = parser.parse_args()
     draws = QUICK_DRAWS if options.quick else DRAWS

@@ -272,24 +272,23 @@ void update_fractions(const Integers& shape, const In& weights, const Floats& ro
 
 constexpr int kSweepsPerStep = 20;  // if it ends early, the next M-step continues
 
-bool common_axes(const In& counts, const In& covariances, const Out& axes, bool equal_volume) {
-  if (covariances.ndim() != 3) throw nb::value_error("covariances must have three axes");
-  const std::size_t k = covariances.shape(0), d = covariances.shape(1);
-  sized(covariances, k * d * d, "covariances");
+bool common_axes(const In& counts, const In& roots, const Out& axes, bool equal_volume) {
+  if (roots.ndim() != 3) throw nb::value_error("roots must have three axes");
+  const std::size_t k = roots.shape(0), d = roots.shape(1);
+  sized(roots, k * d * d, "roots");
   sized(counts, k, "counts");
   sized(axes, d * d, "axes");
   const gaussmix::Released released;
   std::vector<double> variances(k * d);
   const gaussmix::AxesSearch search{false, kSweepsPerStep, gaussmix::kTightest};
-  return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), covariances.data(),
-                                    equal_volume, search, axes.data(), variances.data());
+  return gaussmix::find_common_axes(static_cast<int>(k), static_cast<int>(d), counts.data(), roots.data(), equal_volume,
+                                    search, axes.data(), variances.data());
 }
 
 void em_batch(const In& rows, const std::optional<In>& row_weights, const std::string& model,
               const In& responsibilities, const In& pseudo_scatter, double pseudo_rows, double ridge, int max_iter,
               double nats, bool accelerate, const Out& weights, const Out& means, const Out& roots,
-              const Out& objectives, const Out& log_likelihoods, const Labels& n_passes,
-              const std::optional<Out>& ended) {
+              const Out& objectives, const Out& log_likelihoods, const Labels& n_passes) {
   if (rows.ndim() != 2) throw nb::value_error("rows must have two axes");
   if (responsibilities.ndim() != 3) throw nb::value_error("responsibilities must have three axes");
   const std::size_t n = rows.shape(0), d = rows.shape(1);
@@ -314,8 +313,7 @@ void em_batch(const In& rows, const std::optional<In>& row_weights, const std::s
                                   sized(roots, m * k * d * d, "roots"),
                                   sized(objectives, m, "objectives"),
                                   sized(log_likelihoods, m, "log_likelihoods"),
-                                  sized(n_passes, m, "n_passes"),
-                                  sized_or_null(ended, m * n * k, "ended")};
+                                  sized(n_passes, m, "n_passes")};
   const gaussmix::Released released;
   gaussmix::em_batch(problem, m, responsibilities.data(), gaussmix::max_threads(), results);
 }
@@ -373,13 +371,12 @@ NB_MODULE(_native, module) {
              "factor"_a, "status"_a.noconvert(), "fractions_of_states"_a, "means"_a, "log_weights"_a, "smoothing"_a,
              "fractions"_a.noconvert(), "sums"_a.noconvert(),
              "Update the expected fractions of every pixel in place and add to sums (cpp/imaging/fractions.hpp).");
-  module.def("common_axes", &common_axes, "counts"_a, "covariances"_a, "axes"_a.noconvert(), "equal_volume"_a,
-             "Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp).");
+  module.def("common_axes", &common_axes, "counts"_a, "roots"_a, "axes"_a.noconvert(), "equal_volume"_a,
+             "Find the axes that make the covariances of roots nearly diagonal, in place (cpp/em/common_axes.hpp).");
   module.def("em_batch", &em_batch, "rows"_a.noconvert(), "row_weights"_a.none(), "model"_a,
              "responsibilities"_a.noconvert(), "pseudo_scatter"_a, "pseudo_rows"_a, "ridge"_a, "max_iter"_a, "nats"_a,
              "accelerate"_a, "weights"_a.noconvert(), "means"_a.noconvert(), "roots"_a.noconvert(),
              "objectives"_a.noconvert(), "log_likelihoods"_a.noconvert(), "n_passes"_a.noconvert(),
-             "ended"_a.none().noconvert(),
              "Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp).");
   bind_search(module);
   bind_cells(module);

@@ -18,8 +18,9 @@ std::size_t axis_of(const Array& array, std::size_t axis, std::size_t n_axes, co
 }
 
 void condition_rows(const In& rows, const In& weights, const In& observed_means, const In& target_means,
-                    const In& coefficients, const In& covariances, const std::optional<Out>& means,
-                    const std::optional<Out>& conditional_covariances, const std::optional<Out>& variances,
+                    const std::optional<In>& coefficients, const In& residual_variances,
+                    const std::optional<In>& residual_covariances, const std::optional<Out>& means,
+                    const std::optional<Out>& covariances, const std::optional<Out>& variances,
                     const std::optional<Out>& component_means) {
   const std::size_t n = axis_of(rows, 0, 2, "rows"), s = rows.shape(1);
   const std::size_t k = axis_of(target_means, 0, 2, "target_means"), q = target_means.shape(1);
@@ -28,11 +29,13 @@ void condition_rows(const In& rows, const In& weights, const In& observed_means,
                                           static_cast<int>(q),
                                           sized(observed_means, k * s, "observed_means"),
                                           target_means.data(),
-                                          sized(coefficients, k * q * s, "coefficients"),
-                                          sized(covariances, k * q * q, "covariances")};
+                                          sized_or_null(coefficients, k * q * s, "coefficients"),
+                                          sized(residual_variances, k * q, "residual_variances"),
+                                          sized_or_null(residual_covariances, k * q * q, "residual_covariances")};
+  if (covariances && !residual_covariances) throw nb::value_error("covariances need those of the residuals");
   const gaussmix::ObservedRows observed{rows.data(), sized(weights, n * k, "weights"), n};
   const gaussmix::ConditionalMoments to{
-      sized_or_null(means, n * q, "means"), sized_or_null(conditional_covariances, n * q * q, "covariances"),
+      sized_or_null(means, n * q, "means"), sized_or_null(covariances, n * q * q, "covariances"),
       sized_or_null(variances, n * q, "variances"), sized_or_null(component_means, n * k * q, "component_means")};
   const gaussmix::Released released;
   gaussmix::condition_rows(observed, regressions, gaussmix::max_threads(), to);
@@ -66,8 +69,8 @@ void quantiles(const In& weights, const In& means, const In& deviations, const I
 
 void bind_conditional(nb::module_& module) {
   module.def("condition_rows", &condition_rows, "rows"_a, "weights"_a, "observed_means"_a, "target_means"_a,
-             "coefficients"_a, "covariances"_a, "means"_a.none().noconvert(),
-             "conditional_covariances"_a.none().noconvert(), "variances"_a.none().noconvert(),
+             "coefficients"_a.none(), "residual_variances"_a, "residual_covariances"_a.none(),
+             "means"_a.none().noconvert(), "covariances"_a.none().noconvert(), "variances"_a.none().noconvert(),
              "component_means"_a.none().noconvert(),
              "Fill the conditional moments of each row (cpp/pass/conditional.hpp).");
   module.def("cumulative_probabilities", &cumulative_probabilities, "weights"_a, "means"_a, "deviations"_a, "values"_a,

@@ -11,7 +11,7 @@ PRIVATE = re.compile(
     r"(?m)^from gaussmix\S* import .*\b_(?!native\b)\w+"  # an import
     r"|[\"']gaussmix[\w.]*\._(?!native\b)\w+"  # a dotted name in monkeypatch.setattr
     r"|setattr\(\w[\w.]*, [\"']_(?!native\b)(?!_)\w+"
-    r"|(?<!\bself)(?<!\bos)\._(?!native\b|repr_html_\b|_)\w+"  # an attribute
+    r"|(?<!\bself)(?<!\bos)\._(?!native\b|repr_html_\b|repr_mimebundle_\b|_)\w+"  # an attribute
 )
 CLOCK = re.compile(r"\btime\.(?:perf_counter|monotonic|time|process_time)\(")
 

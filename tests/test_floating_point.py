@@ -12,6 +12,7 @@ import pytest
 from gaussmix import (
     GaussianMixture,
     GaussianMixtureIC,
+    GaussianMixtureOutlierDetector,
     Mixture,
     align,
     bootstrap,
@@ -91,6 +92,21 @@ WORKFLOWS = {
     "trace": lambda at: trace_em(ROWS, OTHER.mixture_, 3),
     "model file": lambda at: (MODEL.mixture_.save(at / "m.json"), load(at / "m.json").sample(9)),
     "marginal": lambda at: MODEL.mixture_.marginal([0]).log_density(ROWS[:, :1]),
+    "distribution": lambda at: [
+        MODEL.mixture_.cdf(ROWS[:9], return_error=True),
+        MODEL.mixture_.marginal([0]).quantile([0, 1e-300, 0.5, 1]),
+        MODEL.mixture_.modes(),
+        MODEL.mixture_.entropy(),
+        MODEL.mixture_.density_level(0.9),
+        MODEL.mixture_.log_density_distribution().cdf([-1e300, -1e3]),
+        MODEL.mixture_.log_density_distribution().cdf_error([-1e300, -1e3]),
+    ],
+    "outliers": lambda at: (
+        GaussianMixtureOutlierDetector(contamination=0.1, random_state=0)
+        .fit(ROWS)
+        .p_values(1e9 * ROWS, return_error=True),
+        print(GaussianMixtureOutlierDetector(2, calibration=0.2, random_state=0).fit(ROWS).explain(1e9 * ROWS)),
+    ),
     "bootstrap": lambda at: print(bootstrap(MODEL, ROWS, n_draws=5, random_state=0)),
     "parametric bootstrap": lambda at: bootstrap(MODEL, ROWS, kind="parametric", n_draws=3, random_state=0).interval(),
     "standard errors": lambda at: print(standard_errors(MODEL, ROWS)),
@@ -125,7 +141,7 @@ WORKFLOWS |= {
     f"merging by {method}": partial(
         lambda at, method: print(merge_components(MODEL.mixture_, ROWS, method=method).text()), method=method
     )
-    for method in ("entropy", "ridgeline-ratio", "ridgeline-unimodal", "bhattacharyya", "demp")
+    for method in ("entropy", "ridgeline-ratio", "ridgeline-unimodal", "high-density", "bhattacharyya", "demp")
 }
 WORKFLOWS |= {
     name: partial(lambda at, distance: distance(MODEL.mixture_, OTHER.mixture_), distance=getattr(distances, name))

@@ -17,28 +17,82 @@ constexpr double kFirstStep = 0.5 * kPi / kDirections;
 constexpr int kMostHalvings = 40;
 constexpr double kNearlyQuadratic = 0.3;  // relative change of the second derivative allowed in a step
 
+constexpr double kNearlyParallel = 0.99;  // square of a correlation above which one minus it would cancel
+
+// The rows (d, k, d) of the roots of all components along the axes, A_k = q' root_k, and the squares (d, k) of their
+// lengths, which are the variances along the axes. Rotations of rows keep the digits of a variance that is far smaller
+// than others; those of q' free_k q do not.
+class Roots {
+ public:
+  Roots(int k, int d, const double* roots, const double* axes)
+      : k_(k), d_(d), rows_(static_cast<std::size_t>(d) * k * d), squares_(static_cast<std::size_t>(d) * k) {
+    for (int c = 0; c < k; ++c) {
+      const double* root = roots + static_cast<std::size_t>(c) * d * d;
+      for (int i = 0; i < d; ++i) {
+        double* to = row(i, c);
+        for (int p = 0; p < d; ++p) {
+          const double share = axes[p * d + i];
+          for (int j = 0; j < d; ++j) to[j] += share * root[p * d + j];
+        }
+      }
+    }
+    for (int i = 0; i < d; ++i) measure(i);
+  }
+
+  double* row(int i, int c) { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  const double* row(int i, int c) const { return rows_.data() + (static_cast<std::size_t>(i) * k_ + c) * d_; }
+  double square(int i, int c) const { return squares_[static_cast<std::size_t>(i) * k_ + c]; }
+  bool are_positive(int i) const {
+    for (int c = 0; c < k_; ++c) {
+      if (!(square(i, c) > 0) || !std::isfinite(square(i, c))) return false;
+    }
+    return true;
+  }
+  void turn(int i, int j, double cosine, double sine) {
+    rotate(row(i, 0), row(j, 0), static_cast<std::size_t>(k_) * d_, cosine, sine);
+    measure(i), measure(j);
+  }
+
+ private:
+  void measure(int i) {
+    for (int c = 0; c < k_; ++c) squares_[static_cast<std::size_t>(i) * k_ + c] = dot(row(i, c), row(i, c), d_);
+  }
+
+  int k_, d_;
+  std::vector<double> rows_, squares_;
+};
+
 // The objective as a function of the angle of one pair of axes. With det_k the determinant of a component's 2 x 2 block
 // and w_k(a) its number off the diagonal after a rotation by a / 2, the product of the variances along the two axes is
 // v_k = det_k + w_k^2. The objective is the sum of weight log v, or of weight v^(1/d) with weights that hold the other
 // axes.
 class PairOfAxes {
  public:
-  PairOfAxes(int k, int d, int i, int j, const double* turned, double* weights, bool one_volume)
-      : k_(k), d_(d), i_(i), j_(j), turned_(turned), weights_(weights), power_(one_volume ? 1.0 / d : 0.0) {}
+  struct Block {
+    double p, r, off, det;
+  };
 
-  // The first two derivatives of the objective (of the second form, without its factor 1/d), and a bound on the third.
+  PairOfAxes(int k, int d, const Roots& roots, int i, int j, std::vector<Block>& blocks, double* weights,
+             bool one_volume)
+      : k_(k), blocks_(blocks), weights_(weights), power_(one_volume ? 1.0 / d : 0.0) {
+    for (int c = 0; c < k; ++c) blocks_[c] = block(roots, i, j, c, d);
+  }
+
+  // The first two derivatives of the objective (of the second form, without its factor 1/d), and a bound on the third:
+  // with s^2 = (u^2 + off^2) / det, that of log v is at most 4 s^2 + 8 s^3, since v exceeds both det and 2 sqrt(det) w.
   struct Slope {
     double first, second, third;
   };
   Slope slope() const {
     Slope slope{0.0, 0.0, 0.0};
     for (int c = 0; c < k_; ++c) {
-      const Block b = block(c);
+      const Block& b = blocks_[c];
       const double share = 1 / (b.p * b.r), u = 0.5 * (b.p - b.r);
       const double first = -2 * b.off * u * share, second = 2 * (u * u - b.off * b.off) * share;
       slope.first += weights_[c] * first;
       slope.second += weights_[c] * (second + (power_ - 1) * first * first);
-      slope.third += weights_[c] * 8 * (u * u + b.off * b.off) * share;
+      const double square = (u * u + b.off * b.off) / b.det;
+      slope.third += weights_[c] * square * (4 + (8 + 10 * power_) * std::sqrt(square));
     }
     return slope;
   }
@@ -47,7 +101,7 @@ class PairOfAxes {
     const double cosine = std::cos(angle), sine = std::sin(angle);
     double sum = 0.0;
     for (int c = 0; c < k_; ++c) {
-      const double log_ratio = std::log1p(change(c, cosine, sine));
+      const double log_ratio = log_change(blocks_[c], cosine, sine);
       sum += weights_[c] * (power_ == 0.0 ? log_ratio : std::expm1(power_ * log_ratio) / power_);
     }
     return sum;
@@ -56,29 +110,32 @@ class PairOfAxes {
   void keep(double angle) {
     if (power_ == 0.0) return;
     const double cosine = std::cos(angle), sine = std::sin(angle);
-    for (int c = 0; c < k_; ++c) {
-      const double by = change(c, cosine, sine);
-      weights_[c] *= std::abs(by) < 1e-3 ? 1 + power_ * by * (1 + 0.5 * (power_ - 1) * by) : std::pow(1 + by, power_);
-    }
+    for (int c = 0; c < k_; ++c) weights_[c] *= std::exp(power_ * log_change(blocks_[c], cosine, sine));
   }
 
  private:
-  struct Block {
-    double p, r, off;
-  };
-  Block block(int c) const {
-    const double *line = turned_ + static_cast<std::size_t>(i_) * d_ * k_ + c, *other = line + (j_ - i_) * d_ * k_;
-    return {line[i_ * k_], other[j_ * k_], line[j_ * k_]};
+  static Block block(const Roots& roots, int i, int j, int c, int d) {
+    const double p = roots.square(i, c), r = roots.square(j, c);
+    const double *longer = roots.row(p > r ? i : j, c), *shorter = roots.row(p > r ? j : i, c);
+    const double off = dot(longer, shorter, d);
+    if (off * off < kNearlyParallel * p * r) return {p, r, off, p * r - off * off};
+    const double along = off / std::max(p, r);  // the rest of the shorter row is across the longer one
+    double across = 0.0;
+    for (int t = 0; t < d; ++t) {
+      const double rest = shorter[t] - along * longer[t];
+      across += rest * rest;
+    }
+    return {p, r, off, std::max(p, r) * across};
   }
-  // The relative change of v.
-  double change(int c, double cosine, double sine) const {
-    const Block b = block(c);
+  // The logarithm of the ratio of v after and before a rotation.
+  static double log_change(const Block& b, double cosine, double sine) {
     const double w = b.off * cosine - 0.5 * (b.p - b.r) * sine;
-    return (w - b.off) * (w + b.off) / (b.p * b.r);
+    const double change = (w - b.off) * (w + b.off) / (b.p * b.r);
+    return change > -0.5 ? std::log1p(change) : std::log((b.det + w * w) / (b.p * b.r));
   }
 
-  int k_, d_, i_, j_;
-  const double* turned_;
+  int k_;
+  std::vector<Block>& blocks_;
   double* weights_;
   double power_;
 };
@@ -86,73 +143,66 @@ class PairOfAxes {
 // Twice the angle to rotate a pair by; zero if no rotation lowers the objective by more than `least`.
 double find_angle(const PairOfAxes& pair, bool look_around, double least) {
   const PairOfAxes::Slope slope = pair.slope();
-  if (slope.second > 0 && !look_around) {
+  const bool is_newton = slope.second > 0 && !look_around;
+  if (is_newton) {
     if (!(0.5 * slope.first * slope.first > least * slope.second)) return 0.0;
-    double angle = std::clamp(-slope.first / slope.second, -1.0, 1.0);
+    const double angle = -slope.first / slope.second;
     if (std::abs(angle) * slope.third < kNearlyQuadratic * slope.second) return angle;
-    for (int halving = 0; halving < 4; ++halving, angle *= 0.5) {
-      if (pair.rise(angle) < 0) return angle;
-    }
   }
   double best = -least, found = 0.0;
-  for (int direction = 1; direction < kDirections; ++direction) {
+  for (int direction = 1; !is_newton && direction < kDirections; ++direction) {
     const double angle = kPi * direction / kDirections, rise = pair.rise(angle);
     if (rise < best) best = rise, found = angle;
   }
-  // The tried angles may miss a narrow minimum: follow the negative gradient, halving the step until the objective
-  // falls.
+  if (found != 0.0 || slope.first == 0.0) return found;
+  // The tried angles may miss a narrow minimum, and Newton's step may be too long: follow the negative gradient,
+  // halving the step until the objective falls.
   double angle = slope.first > 0 ? -kFirstStep : kFirstStep;
-  for (int halving = 0; found == 0.0 && slope.first != 0.0 && halving < kMostHalvings; ++halving, angle *= 0.5) {
-    if (pair.rise(angle) < -least) found = angle;
+  if (is_newton) angle = std::clamp(-slope.first / slope.second, -1.0, 1.0);
+  for (int halving = 0; halving < kMostHalvings; ++halving, angle *= 0.5) {
+    if (pair.rise(angle) < -least) return angle;
   }
-  return found;
+  return 0.0;
 }
 
 }  // namespace
 
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const AxesSearch& search,
-                      double* axes, double* variances) {
-  const std::size_t size = static_cast<std::size_t>(d) * d, line = static_cast<std::size_t>(d) * k;
-  std::vector<double> room(2 * size + k + line * d);
-  double *weights = room.data() + 2 * size, *turned = weights + k;  // (d, d, k): a rotation is that of all components
+bool find_common_axes(int k, int d, const double* counts, const double* roots, bool one_volume,
+                      const AxesSearch& search, double* axes, double* variances) {
   if (!make_orthonormal(axes, d)) return false;
-  for (int c = 0; c < k; ++c) {
-    double* own = room.data() + size;
-    turn(axes, free + c * size, d, room.data(), own);
-    double sum = 0.0;
-    for (int j = 0; j < d; ++j) {
-      if (!(own[j * d + j] > 0) || !std::isfinite(own[j * d + j])) return false;
-      sum += std::log(own[j * d + j]);
-    }
-    weights[c] = counts[c] * (one_volume ? std::exp(sum / d) : 1.0);
-    for (std::size_t i = 0; i < size; ++i) turned[i * k + c] = own[i];
+  Roots turned(k, d, roots, axes);
+  std::vector<PairOfAxes::Block> blocks(k);
+  std::vector<double> weights(k);
+  for (int i = 0; i < d; ++i) {
+    if (!turned.are_positive(i)) return false;
   }
   for (int sweep = 0; sweep < search.most_sweeps; ++sweep) {
     const bool look = search.look_around && sweep == 0;
     bool rotated = look;
     double total = 0.0;
-    for (int c = 0; c < k; ++c) total += weights[c];
+    for (int c = 0; c < k; ++c) {
+      double sum = 0.0;
+      for (int j = 0; one_volume && j < d; ++j) sum += std::log(turned.square(j, c));
+      total += weights[c] = counts[c] * std::exp(sum / d);
+    }
     const double least = 0.5 * search.tolerance * search.tolerance * total;
     for (int i = 0; i + 1 < d; ++i) {
       for (int j = i + 1; j < d; ++j) {
-        PairOfAxes pair(k, d, i, j, turned, weights, one_volume);
+        PairOfAxes pair(k, d, turned, i, j, blocks, weights.data(), one_volume);
         const double angle = find_angle(pair, look, least);
         if (angle == 0.0) continue;
         rotated = true;
         pair.keep(angle);
         const double cosine = std::cos(0.5 * angle), sine = std::sin(0.5 * angle);
-        rotate(turned + i * line, turned + j * line, line, cosine, sine);
-        for (int p = 0; p < d; ++p) rotate(turned + p * line + i * k, turned + p * line + j * k, k, cosine, sine);
-        for (int c = 0; c < k; ++c) {
-          if (!(turned[i * line + i * k + c] > 0) || !(turned[j * line + j * k + c] > 0)) return false;
-        }
+        turned.turn(i, j, cosine, sine);
+        if (!turned.are_positive(i) || !turned.are_positive(j)) return false;
         for (int p = 0; p < d; ++p) rotate(axes + p * d + i, axes + p * d + j, 1, cosine, sine);
       }
     }
     if (!rotated) break;
   }
   for (int c = 0; c < k; ++c) {
-    for (int j = 0; j < d; ++j) variances[c * d + j] = turned[j * line + j * k + c];
+    for (int j = 0; j < d; ++j) variances[c * d + j] = turned.square(j, c);
   }
   return true;
 }

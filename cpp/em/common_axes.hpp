@@ -18,10 +18,12 @@ struct AxesSearch {
 //   sum_k counts_k sum_j log(q_j' free_k q_j)                       variable volumes
 //   log sum_k counts_k exp(mean_j log(q_j' free_k q_j))             one volume
 //
-// by rotations of pairs of axes, each to its minimum (Flury and Gautschi, SIAM Journal on Scientific and Statistical
-// Computing 7 (1986), 169-184, with Newton's step in place of theirs). The objective never rises. `variances` (k, d)
-// are those along the final axes. False if one is not positive.
-bool find_common_axes(int k, int d, const double* counts, const double* free, bool one_volume, const AxesSearch& search,
-                      double* axes, double* variances);
+// with free_k = root_k root_k', by rotations of pairs of axes, each to its minimum (Flury and Gautschi, SIAM Journal on
+// Scientific and Statistical Computing 7 (1986), 169-184, with Newton's step in place of theirs). The objective never
+// rises, even if a covariance is nearly singular: the rotations are those of the roots (k, d, d), as in
+// Hestenes's method for singular values (Golub and Van Loan 2013, 8.6.3). `variances` (k, d) are those along the final
+// axes. False if one is not positive.
+bool find_common_axes(int k, int d, const double* counts, const double* roots, bool one_volume,
+                      const AxesSearch& search, double* axes, double* variances);
 
 }  // namespace gaussmix

@@ -29,13 +29,12 @@ struct Problem {
 
 // The final parameters of each run, and the results of the last pass at them.
 struct Results {
-  double* weights;           // (m, k)
-  double* means;             // (m, k, d)
-  double* roots;             // (m, k, d, d) lower triangular, of the covariances
-  double* objectives;        // (m,) -inf for a run with a singular covariance or an empty component
-  double* log_likelihoods;   // (m,) the same
-  std::int64_t* n_passes;    // (m,)
-  double* responsibilities;  // (m, n, k) at these parameters, or null
+  double* weights;          // (m, k)
+  double* means;            // (m, k, d)
+  double* roots;            // (m, k, d, d) lower triangular, of the covariances
+  double* objectives;       // (m,) -inf for a run with a singular covariance or an empty component
+  double* log_likelihoods;  // (m,) the same
+  std::int64_t* n_passes;   // (m,)
 };
 
 // `responsibilities` (m, n, k): each run begins with the M-step of its table. Results have the same bits for any number

@@ -264,7 +264,6 @@ class EmRun : private Dimensions {
         }
       }
     }
-    if (to.responsibilities) score(to.responsibilities + i * n_ * k_);
   }
 
  private:

@@ -296,8 +296,13 @@ bool Structure::share_axes(const double* counts, double* covariances) {
     set_identity(axes_.data(), d_);
     diagonalize(pooled, d_, axes_.data(), 0.0);
   }
+  for (int c = 0; c < k_; ++c) {
+    if (!find_root(covariances + c * size, d_, turned_.data() + c * size)) return false;
+  }
   const AxesSearch search{!has_start_, has_start_ ? most_sweeps_ : kMostSweeps, tolerance_};
-  if (!find_common_axes(k_, d_, counts, covariances, one_volume, search, axes_.data(), variances_.data())) return false;
+  if (!find_common_axes(k_, d_, counts, turned_.data(), one_volume, search, axes_.data(), variances_.data())) {
+    return false;
+  }
   if (one_volume) share_volume(counts, variances_.data());
   for (int c = 0; c < k_; ++c) compose(axes_.data(), variances_.data() + c * d_, d_, covariances + c * size);
   return true;

@@ -40,12 +40,13 @@ class Tile {
       const double* center = g_.observed_means + static_cast<std::size_t>(c) * g_.n_observed;
       for (int j = 0; j < g_.n_targets; ++j) {
         const std::size_t at = static_cast<std::size_t>(c) * g_.n_targets + j;
-        const double *slope = g_.coefficients + at * g_.n_observed, start = g_.target_means[at];
+        const double start = g_.target_means[at];
         double* to = found_.data() + at * kTile;
         double shift[kTile] = {};
-        for (int i = 0; i < g_.n_observed; ++i) {
+        for (int i = 0; g_.coefficients && i < g_.n_observed; ++i) {
+          const double slope = g_.coefficients[at * g_.n_observed + i];
           const double* values = rows_.data() + i * kTile;
-          for (std::size_t l = 0; l < kTile; ++l) shift[l] += slope[i] * (values[l] - center[i]);
+          for (std::size_t l = 0; l < kTile; ++l) shift[l] += slope * (values[l] - center[i]);
         }
         for (std::size_t l = 0; l < kTile; ++l) to[l] = start + shift[l];
       }
@@ -74,7 +75,7 @@ class Tile {
     const double *mean_i = means_.data() + i * kTile, *mean_j = means_.data() + j * kTile;
     std::fill(to, to + kTile, 0.0);
     for_each_component([&](int c, const double* weight) {
-      const double within = g_.covariances[(c * q + i) * q + j];
+      const double within = i == j ? g_.variances[c * q + i] : g_.covariances[(c * q + i) * q + j];
       const double *found_i = of_component(c, i), *found_j = of_component(c, j);
       for (std::size_t l = 0; l < kTile; ++l) {
         const double between = (found_i[l] - mean_i[l]) * (found_j[l] - mean_j[l]);

@@ -8,13 +8,15 @@
 
 namespace gaussmix {
 
-// In component c the targets are target_means[c] + coefficients[c] (row - observed_means[c]) + residual.
+// In component c the targets are target_means[c] + coefficients[c] (row - observed_means[c]) + residual. Without
+// coefficients they do not depend on the row.
 struct Regressions {
   int n_components, n_observed, n_targets;
   const double* observed_means;  // (k, s)
   const double* target_means;    // (k, q)
-  const double* coefficients;    // (k, q, s)
-  const double* covariances;     // (k, q, q) of the residuals
+  const double* coefficients;    // (k, q, s) or null
+  const double* variances;       // (k, q) of the residuals
+  const double* covariances;     // (k, q, q) of the residuals; null if no covariances are wanted
 };
 
 struct ObservedRows {

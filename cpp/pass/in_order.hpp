@@ -30,10 +30,9 @@ class Buffer {
   void clear() {
     for (std::size_t i = 0; i < size_ + kSlack; ++i) data_[i] = 0.0;
   }
-  void add(const double* other) {
-    for (std::size_t i = 0; i < size_; ++i) data_[i] += other[i];
+  void add(const Buffer& other) {
+    for (std::size_t i = 0; i < size_; ++i) data_[i] += other.data_[i];
   }
-  void add(const Buffer& other) { add(other.data_); }
 
  private:
   static constexpr std::size_t kSlack = 8;
@@ -44,33 +43,40 @@ class Buffer {
 
 // Adds the sums of blocks to a total. Each block has a slot until it has been added. A thread that is as many blocks
 // ahead as there are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens
-// of milliseconds in the middle of a block, so there are many slots; memory is touched for those in use only.
+// of milliseconds in the middle of a block, so there are many slots, but memory only for those in use.
 class InOrder {
  public:
-  InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, int n_threads)
-      : total_(total), stride_((size + kSlack + 7) / 8 * 8) {
-    const auto fit = static_cast<std::int64_t>(kMost / stride_);
+  InOrder(Buffer& total, std::size_t size, std::int64_t n_blocks, int n_threads) : total_(total), size_(size) {
+    const auto fit = static_cast<std::int64_t>(kMost / (size + 1));
     const std::int64_t wanted = n_threads == 1 ? 1 : std::max<std::int64_t>(fit, n_threads + 2);
     n_slots_ = std::max<std::int64_t>(1, std::min(n_blocks, wanted));
-    slots_.reset(static_cast<double*>(::operator new(n_slots_ * stride_ * sizeof(double), kAlignment)));
     slot_of_.resize(n_slots_);
     ready_.assign(n_slots_, false);
-    free_.reserve(n_slots_);
   }
 
-  // Returns a zeroed buffer for the sums of a block. Waits while the block is too far ahead.
+  // Returns a zeroed buffer for the sums of a block. Waits while the block is too far ahead. Without memory, for this
+  // block or another, it throws.
   double* claim(std::int64_t block) {
     std::unique_lock lock(mutex_);
-    moved_.wait(lock, [&] { return block < next_ + n_slots_; });
-    double*& slot = slot_of_[block % n_slots_];
+    moved_.wait(lock, [&] { return has_failed_ || block < next_ + n_slots_; });
+    if (has_failed_) throw std::bad_alloc();
+    Buffer*& slot = slot_of_[block % n_slots_];
     if (!free_.empty()) {  // the last one is in cache
       slot = free_.back();
       free_.pop_back();
     } else {
-      slot = slots_.get() + n_used_++ * stride_;
-      std::fill(slot, slot + stride_, 0.0);
+      slots_.push_back(std::make_unique<Buffer>(size_));
+      slot = slots_.back().get();
+      free_.reserve(slots_.size());
     }
-    return slot;
+    return slot->data();
+  }
+
+  // Ends the waiting for a block that will not be submitted.
+  void fail() {
+    const std::lock_guard lock(mutex_);
+    has_failed_ = true;
+    moved_.notify_all();
   }
 
   // Takes the complete sums of a block. Adds them, and those of later blocks that are ready, unless another thread is
@@ -81,10 +87,10 @@ class InOrder {
     if (adding_) return;
     adding_ = true;
     while (ready_[next_ % n_slots_]) {
-      double* slot = slot_of_[next_ % n_slots_];
+      Buffer* slot = slot_of_[next_ % n_slots_];
       lock.unlock();
-      total_.add(slot);
-      std::fill(slot, slot + stride_, 0.0);
+      total_.add(*slot);
+      slot->clear();
       lock.lock();
       free_.push_back(slot);
       ready_[next_ % n_slots_] = false;
@@ -95,22 +101,16 @@ class InOrder {
   }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
   static constexpr std::size_t kMost = std::size_t{1} << 20;  // doubles
-  static constexpr std::size_t kSlack = 8;                    // room for a whole last pack
-
-  struct Free {
-    void operator()(double* memory) const { ::operator delete(memory, kAlignment); }
-  };
 
   Buffer& total_;
-  std::size_t stride_;
-  std::int64_t n_slots_ = 0, n_used_ = 0;
-  std::unique_ptr<double, Free> slots_;
-  std::vector<double*> slot_of_, free_;  // of block b at b % n_slots
+  std::size_t size_;
+  std::int64_t n_slots_ = 0;
+  std::vector<std::unique_ptr<Buffer>> slots_;  // those that have been needed so far
+  std::vector<Buffer*> slot_of_, free_;         // of block b at b % n_slots
   std::vector<bool> ready_;
   std::int64_t next_ = 0;  // the next block to add
-  bool adding_ = false;
+  bool adding_ = false, has_failed_ = false;
   std::mutex mutex_;
   std::condition_variable moved_;
 };

@@ -15,21 +15,18 @@ const Kernels& selected_kernels(bool rough);  // dispatch.cpp
 
 namespace {
 
-// One buffer per thread.
+// One buffer per thread. Each thread clears its own when it needs it first: a page of memory that no thread has written
+// is slow, and the caller would write those of all threads while they wait.
 class Buffers {
  public:
-  Buffers(int n_threads, std::size_t size) {
-    buffers_.reserve(n_threads);
-    for (int t = 0; t < n_threads; ++t) buffers_.push_back(std::make_unique<Buffer>(size));
+  Buffers(int n_threads, std::size_t size) : size_(size), buffers_(n_threads) {}
+  double* of(int thread) {
+    if (!buffers_[thread]) buffers_[thread] = std::make_unique<Buffer>(size_);
+    return buffers_[thread]->data();
   }
-  std::vector<double*> all() const {
-    std::vector<double*> pointers;
-    for (const auto& buffer : buffers_) pointers.push_back(buffer->data());
-    return pointers;
-  }
-  double* of(int thread) { return buffers_[thread]->data(); }
 
  private:
+  std::size_t size_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
 };
 
@@ -77,9 +74,9 @@ int useful_threads(const Mixture& m, std::size_t n_rows, std::int64_t n_blocks, 
   return std::max(1, static_cast<int>(std::min<double>(n_threads, most)));
 }
 
-// Doubles of the wide form that each thread may have to itself, 2 MiB. Threads that need no more divide the blocks
-// among them, as in the other forms.
-constexpr std::size_t kMostOfThread = std::size_t{1} << 18;
+// Doubles of the wide form that each thread may have to itself, 16 MiB. Threads that need no more divide the blocks
+// among them, as in the other forms. Where they need more, there is more work between the waits of a shared block.
+constexpr std::size_t kMostOfThread = std::size_t{1} << 21;
 
 std::size_t bytes_of(Scalar scalar) {
   return scalar == Scalar::float64 ? 8 : scalar == Scalar::float32 ? 4 : scalar == Scalar::uint16 ? 2 : 1;
@@ -133,19 +130,25 @@ void accumulate(const Rows& rows, const Mixture& mixture, int n_threads, bool ro
 
   Buffers scratch(n_threads, layout.scratch), shared(together ? 1 : n_threads, layout.shared);
   if (together) {
-    kernels.accumulate_together(rows, mixture, packed.data(), shared.of(0), scratch.all().data(), n_threads,
-                                total.data());
+    std::vector<double*> of_threads;
+    for (int thread = 0; thread < n_threads; ++thread) of_threads.push_back(scratch.of(thread));
+    kernels.accumulate_together(rows, mixture, packed.data(), shared.of(0), of_threads.data(), n_threads, total.data());
   } else {
     InOrder in_order(total, layout.partial, n_blocks, n_threads);
     // Blocks are begun in order, or a thread could wait for itself.
     parallel_for(n_blocks, n_threads, [&](std::int64_t b, int thread) {
       const std::size_t begin = b * block, end = std::min(rows.n_rows, begin + block);
-      double *own = scratch.of(thread), *partial = in_order.claim(b);
-      if (layout.shared) {
-        kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread), &own,
-                                    1, partial);
-      } else {
-        kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
+      try {
+        double *own = scratch.of(thread), *partial = in_order.claim(b);
+        if (layout.shared) {
+          kernels.accumulate_together(part_of(rows, mixture, begin, end), mixture, packed.data(), shared.of(thread),
+                                      &own, 1, partial);
+        } else {
+          kernels.accumulate(rows, mixture, packed.data(), begin, end, own, partial);
+        }
+      } catch (...) {
+        in_order.fail();
+        throw;
       }
       in_order.submit(b);
     });

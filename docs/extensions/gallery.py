@@ -11,6 +11,7 @@ PAGES = {
         "beyond_kmeans",
         "kmeans_limit",
         "mahalanobis",
+        "projections",
         "quadratic_boundaries",
         "lda",
         "responsibilities",

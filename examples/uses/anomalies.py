@@ -22,7 +22,12 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix import (
+    GaussianMixture,
+    GaussianMixtureIC,
+    GaussianMixtureOutlierDetector,
+    Mixture,
+)
 from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 truth = Mixture.from_parameters(
@@ -166,6 +171,59 @@ for axes, (name, score) in zip(panels, list(models.items())[:2], strict=True):
         handletextpad=0.1,
     )
 plt.show()
+
+# %%
+# P-values
+# --------
+#
+# ``GaussianMixtureOutlierDetector`` replaces the quantile by a p-value: the probability that a row drawn from the
+# mixture has a density at most as low. It needs no training rows near the threshold, and it is precise far in the tail,
+# so that many rows can be tested at once. The procedure of Benjamini and Hochberg flags the rows below the last
+# crossing of the sorted p-values and a line. The slope of the line bounds the expected share of ordinary rows among the
+# flagged ones, here 10 %.
+
+detector = GaussianMixtureOutlierDetector(
+    3, covariance_type="full", control="fdr", alpha=0.1, random_state=0
+).fit(training)
+flagged = detector.predict(new) == -1
+print(f"flagged: {flagged.sum()}, of which ordinary: {np.mean(~is_anomaly[flagged]):.1%}")
+print(detector.explain(new[-3:], control="each"))
+
+p_values = detector.p_values(new)
+order, ranks = np.argsort(p_values), np.arange(1, len(new) + 1)
+figure, axes = plt.subplots(figsize=(7, 4.4), layout="constrained")
+inks = quiet_axes(axes)
+for which, color, legend in (
+    (~is_anomaly[order], inks.line, "ordinary rows"),
+    (is_anomaly[order], PALETTE[2], "anomalies"),
+):
+    axes.scatter(ranks[which], p_values[order][which], s=9, color=color, label=legend)
+axes.plot(ranks, 0.1 * ranks / len(new), color=inks.ink, linewidth=1, label="line of 10 %")
+axes.set(
+    xscale="log",
+    yscale="log",
+    ylim=(1e-16, 2),
+    xlabel="rank of the p-value",
+    ylabel="p-value",
+)
+axes.legend(frameon=False)
+plt.show()
+
+# %%
+# The bound is for the mean over data sets, and for the true mixture. In a single data set the share can be twice as
+# large or much smaller. A mixture that is estimated from few rows is too tight, so that the mean is somewhat larger.
+
+rates, draws = np.empty(20), np.random.default_rng(1)
+for data_set in range(20):
+    ordinary, anomalies = truth.sample(1900, draws)[0], draws.uniform(low, high, (100, 2))
+    flagged = detector.fit(truth.sample(2000, draws)[0]).predict(
+        np.concatenate([ordinary, anomalies])
+    )
+    rates[data_set] = np.mean(~is_anomaly[flagged == -1])
+error = rates.std(ddof=1) / np.sqrt(20)
+print(f"ordinary rows among the flagged ones: mean {rates.mean():.1%} ± {error:.1%}")
+print(f"from {rates.min():.1%} to {rates.max():.1%}")
+assert abs(rates.mean() - 0.1) < 4 * error
 
 # %%
 # Real data

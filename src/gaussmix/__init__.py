@@ -18,18 +18,24 @@ from gaussmix.core.errors import (
 from gaussmix.core.mixture import Mixture
 
 if TYPE_CHECKING:
+    from gaussmix.classification import MixtureClassifier
     from gaussmix.components.matching import align, match_components, order_components
     from gaussmix.components.merging import merge_components
     from gaussmix.components.mixture_comparison import compare_mixtures
+    from gaussmix.components.projection import discriminant_directions, random_projection
     from gaussmix.core.environment import show_versions
+    from gaussmix.diagnostics.description import describe
     from gaussmix.diagnostics.em_trace import trace_em
     from gaussmix.estimators import (
         BayesianGaussianMixture,
         GaussianMixture,
+        GaussianMixtureClassifier,
         GaussianMixtureIC,
         GaussianMixtureImputer,
+        GaussianMixtureOutlierDetector,
         GaussianMixtureRegressor,
     )
+    from gaussmix.fitting.agglomeration_tree import agglomerate
     from gaussmix.inference import (
         bootstrap,
         choose_n_components,
@@ -50,23 +56,30 @@ __all__ = [
     "DoubtfulModelWarning",
     "FlatLikelihoodWarning",
     "GaussianMixture",
+    "GaussianMixtureClassifier",
     "GaussianMixtureIC",
     "GaussianMixtureImputer",
+    "GaussianMixtureOutlierDetector",
     "GaussianMixtureRegressor",
     "MissingDependencyError",
     "Mixture",
+    "MixtureClassifier",
     "ModelFileError",
     "__version__",
+    "agglomerate",
     "align",
     "bootstrap",
     "choose_n_components",
     "compare_mixtures",
     "cross_validated_log_likelihood",
+    "describe",
+    "discriminant_directions",
     "likelihood_ratio_test",
     "load",
     "match_components",
     "merge_components",
     "order_components",
+    "random_projection",
     "show_versions",
     "stability",
     "standard_errors",
@@ -76,15 +89,22 @@ __all__ = [
 _LATER = {
     "BayesianGaussianMixture": "gaussmix.estimators",
     "GaussianMixture": "gaussmix.estimators",
+    "GaussianMixtureClassifier": "gaussmix.estimators",
     "GaussianMixtureIC": "gaussmix.estimators",
     "GaussianMixtureImputer": "gaussmix.estimators",
+    "GaussianMixtureOutlierDetector": "gaussmix.estimators",
     "GaussianMixtureRegressor": "gaussmix.estimators",
+    "MixtureClassifier": "gaussmix.classification",
     "compare_mixtures": "gaussmix.components.mixture_comparison",
     "merge_components": "gaussmix.components.merging",
+    "agglomerate": "gaussmix.fitting.agglomeration_tree",
     "align": "gaussmix.components.matching",
     "bootstrap": "gaussmix.inference",
     "choose_n_components": "gaussmix.inference",
     "cross_validated_log_likelihood": "gaussmix.inference",
+    "describe": "gaussmix.diagnostics.description",
+    "discriminant_directions": "gaussmix.components.projection",
+    "random_projection": "gaussmix.components.projection",
     "likelihood_ratio_test": "gaussmix.inference",
     "match_components": "gaussmix.components.matching",
     "order_components": "gaussmix.components.matching",

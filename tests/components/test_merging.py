@@ -17,8 +17,8 @@ from gaussmix.components.merging.ridgeline import Ridgeline
 from gaussmix.core.covariance import MODELS, covariance_class
 from gaussmix.testing import random_mixture
 
-METHODS = ("entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp")
-FROM_PARAMETERS = ("ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya")
+METHODS = ("entropy", "ridgeline-unimodal", "ridgeline-ratio", "high-density", "bhattacharyya", "demp")
+FROM_PARAMETERS = ("ridgeline-unimodal", "ridgeline-ratio", "high-density", "bhattacharyya")
 
 
 def line(weights, means, variances):

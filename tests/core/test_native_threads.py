@@ -276,7 +276,7 @@ to = [np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d)), np.zeros(m)
 
 def batch():
     with threadpool_limits({n_threads}, user_api="openmp"):
-        _native.em_batch(rows, None, "VVV", responsibilities, np.eye(d), 2.0, 1e-3, 2, 1e-3, False, *to, None)
+        _native.em_batch(rows, None, "VVV", responsibilities, np.eye(d), 2.0, 1e-3, 2, 1e-3, False, *to)
 
 passed({n_threads})
 leave(10 << 20)

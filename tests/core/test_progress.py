@@ -1,8 +1,10 @@
 """The progress bar: where it is seen, what it says, and that it goes."""
 
 import io
+import sys
 import time
 from contextlib import suppress
+from types import ModuleType
 
 import pytest
 from rich.console import Console
@@ -60,3 +62,49 @@ def test_the_bar_goes_when_the_body_fails():
     with pytest.raises(ZeroDivisionError), progress_bar("first", 2, console=console):
         1 / 0  # noqa: B018
     assert console.file.getvalue().endswith("\x1b[2K")
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook shows, oldest first, with a stand-in for IPython."""
+    shown = []
+
+    class Handle:
+        def update(self, markup):
+            shown.append(markup)
+
+    def display(markup, display_id):
+        assert display_id is True
+        shown.append(markup)
+        return Handle()
+
+    package, module = ModuleType("IPython"), ModuleType("IPython.display")
+    module.HTML, module.display = str, display
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("total", "first", "last"),
+    [
+        (3, ' value="0" max="3"></progress> 0 of 3, 0 s', ' value="2" max="3"></progress> 2 of 3, 0 s'),
+        (None, "></progress> 0 s", "></progress> 0 s"),
+    ],
+)
+def test_a_notebook_shows_a_bar_that_goes(displayed, monkeypatch, total, first, last):
+    monkeypatch.setattr("gaussmix.core.notebook_progress.INTERVAL", 0.0)
+    with suppress(ZeroDivisionError), progress_bar("a < b", total, console=Console(force_jupyter=True)) as update:
+        update("second")
+        update()
+        1 / 0  # noqa: B018
+    assert displayed[0] == f"<div>a &lt; b <progress{first}</div>"
+    assert displayed[-2] == f"<div>second <progress{last}</div>"
+    assert displayed[-1] == ""
+
+
+@pytest.mark.parametrize("options", [{"shown": False}, {"after": 1e9}])
+def test_a_notebook_shows_no_bar_of_a_short_body(displayed, options):
+    with progress_bar("first", 2, console=Console(force_jupyter=True), **options) as update:
+        update()
+    assert displayed == []

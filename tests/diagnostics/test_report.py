@@ -167,7 +167,9 @@ def test_a_sound_fit_is_short():
     rows = two().sample(500, 0)[0]
     report = GaussianMixture(2, random_state=0).fit(rows).report(rows)
     lines = lines_of(report)
-    assert list(lines) == ["rows", "why it stopped", "starts", "time", "rows in each", "certainty", "unusual"]
+    assert list(lines) == [
+        "rows", "why it stopped", "starts", "time", "rows in each", "certainty", "rule for 0", "rule for 1", "unusual"
+    ]  # fmt: skip
     assert lines["unusual"] == "nothing"
     counts = [found["count"] for found in report.facts["components"]]
     assert sum(counts) == pytest.approx(500)

@@ -124,10 +124,15 @@ def test_integers_that_floats_cannot_hold_are_refused(others):
         inspect_rows(pd.DataFrame({"a": [1.0, 2.0, 4.0], "z": [2**60 + 1, 1, 2], **others}))
 
 
-@pytest.mark.parametrize("values", [np.array(DAYS)[:, None], np.ma.masked_equal(np.eye(3), 1.0)])
-def test_arrays_of_dates_and_masked_arrays_are_refused(values):
-    with pytest.raises(ValueError, match=r"date|masked"):
-        inspect_rows(values)
+def test_arrays_of_dates_are_refused():
+    with pytest.raises(ValueError, match="date"):
+        inspect_rows(np.array(DAYS)[:, None])
+
+
+def test_masked_values_are_missing():
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    masked = np.ma.masked_greater(rows, 1.5)
+    assert str(inspect_rows(masked)) == str(inspect_rows(masked.filled(np.nan)))
 
 
 def test_a_sound_table_has_no_line_about_columns():

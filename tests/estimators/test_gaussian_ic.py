@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers.datasets import TABLES
 from helpers.oracles import responsibilities
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import entr
@@ -417,3 +418,17 @@ def test_correlations_survive_where_constant_columns_are_left_out_of_a_wide_tabl
     np.testing.assert_array_equal(search.predict(rows), alone.predict(pair))
     lifted = search.score_samples(rows) - alone.score_samples(pair)
     np.testing.assert_allclose(lifted, lifted[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0, 1e-9])
+def test_a_time_budget_too_short_for_any_model_is_named(eruptions, seconds):
+    with pytest.raises(ValueError, match=f"time_budget={seconds!r} ended before any model had been fitted: give more"):
+        GaussianMixtureIC([1, 2], time_budget=seconds).fit(eruptions)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "wide", "overlapping"])
+def test_the_chosen_model_has_the_iterations_of_its_run(name):
+    rows, k = TABLES[name]
+    best = GaussianMixtureIC([k], covariance_types=["VVE", "full"], random_state=0).fit(rows).best_estimator_
+    assert best.n_iter_ == best.fit_result_.fit.n_passes - 1 > 0
+    assert f"after {best.n_iter_} iterations" in best.stop_reason_

@@ -85,6 +85,7 @@ def test_calibration_changes_only_the_residuals(fitted):
     assert_allclose(after.component_covariances, fitted.residual_factor_**2 * before.component_covariances, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("covariance_type", ["spherical", "EEI", "diag", "tied", "VEV", "full"])
 def test_any_structure_is_calibrated(covariance_type):
     X, y = two_targets()
@@ -168,6 +169,7 @@ def test_weights_count_as_rows():
     assert_allclose(weighted.residual_factor_, repeated.residual_factor_, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offset", "scale"), [(0.0, 1e-8), (1e6, 1.0), (-1e9, 1e6)])
 def test_units_and_offsets_do_not_matter(offset, scale):
     x, y = waves()
@@ -198,6 +200,7 @@ def test_exact_functions_are_predicted_exactly(covariance_type):
         assert (model.predict(X, return_std=True)[1] < 1e-2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateDataWarning")
 @pytest.mark.filterwarnings("ignore::gaussmix.DegenerateComponentWarning")
 @pytest.mark.parametrize("n_rows", [2, 3, 5])
@@ -216,6 +219,7 @@ def test_draws_have_the_predicted_distribution(fitted):
     assert_array_equal(fitted.sample_y(x, 3), fitted.sample_y(x, 3))
 
 
+@pytest.mark.slow
 def test_copies_predict_the_same(fitted):
     x = waves(10, seed=3)[0]
     assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(x), fitted.predict(x))
@@ -237,6 +241,7 @@ def test_wrong_parameters_are_named(message):
         GaussianMixtureRegressor(**WRONG[message]).fit(*waves(20))
 
 
+@pytest.mark.slow
 def test_wrong_rows_are_named(fitted):
     x, y = waves(20)
     model = clone(fitted)

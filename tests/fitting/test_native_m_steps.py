@@ -170,7 +170,7 @@ def test_axes_that_are_common_are_found(equal_volume):
     axes = np.linalg.qr(rng.standard_normal((7, 7)))[0]
     covariances = np.einsum("ij,kj,lj->kil", axes, rng.uniform(0.1, 10, (4, 7)), axes)
     found = np.eye(7)
-    assert _native.common_axes(np.ones(4), covariances, found, equal_volume)
+    assert _native.common_axes(np.ones(4), np.linalg.cholesky(covariances), found, equal_volume)
     turned = np.einsum("ij,kil,lm->kjm", found, covariances, found)
     off_diagonal = turned - np.einsum("kii->ki", turned)[:, :, None] * np.eye(7)
     np.testing.assert_allclose(off_diagonal, 0, atol=1e-8)
@@ -181,7 +181,7 @@ def test_axes_that_are_common_are_found(equal_volume):
 def test_no_small_rotation_improves_common_axes(equal_volume):
     counts, free = free_covariances(3, 4, seed=2)
     axes = np.eye(4)
-    assert _native.common_axes(counts, free, axes, equal_volume)
+    assert _native.common_axes(counts, np.linalg.cholesky(free), axes, equal_volume)
 
     def loss(q):
         logs = np.log(np.einsum("ij,kil,lj->kj", q, free, q))
@@ -197,11 +197,41 @@ def test_no_small_rotation_improves_common_axes(equal_volume):
 def test_the_search_for_common_axes_begins_at_the_given_ones():
     counts, free = free_covariances(3, 5)
     once = np.eye(5)
-    assert _native.common_axes(counts, free, once, False)
+    assert _native.common_axes(counts, np.linalg.cholesky(free), once, False)
     again = once.copy()
-    assert _native.common_axes(counts, free, again, False)
+    assert _native.common_axes(counts, np.linalg.cholesky(free), again, False)
     np.testing.assert_allclose(again, once, atol=1e-9)
-    assert not _native.common_axes(counts, free, np.zeros((5, 5)), False)
+    assert not _native.common_axes(counts, np.linalg.cholesky(free), np.zeros((5, 5)), False)
+
+
+@pytest.mark.parametrize("equal_volume", [False, True])
+@pytest.mark.parametrize(
+    ("d", "k", "few", "decades"), [(13, 4, 7, 1.5), (6, 3, 4, 1.0), (10, 2, 5, 0.0), (20, 5, 12, 1.0)]
+)
+def test_the_search_for_common_axes_never_makes_them_worse(d, k, few, decades, equal_volume):
+    """One component has fewer rows than columns, so that its covariance is nearly singular."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        units = 10 ** rng.uniform(-decades, decades, d)
+        shapes = np.eye(d) + 0.3 * rng.standard_normal((k, d, d))
+        counts = np.r_[few, np.full(k - 1, 60)] / (few + 60 * (k - 1))
+        free = np.stack(
+            [
+                np.cov(rng.standard_normal((few if c == 0 else 60, d)) @ shapes[c], rowvar=False) + 1e-9 * np.eye(d)
+                for c in range(k)
+            ]
+        )
+        roots = np.linalg.cholesky(free * np.outer(units, units))
+
+        def objective(axes, counts=counts, roots=roots):
+            logs = np.log(((axes.T @ roots) ** 2).sum(axis=2))
+            return np.log(counts @ np.exp(logs.mean(axis=1))) if equal_volume else counts @ logs.sum(axis=1)
+
+        axes = np.linalg.qr(rng.standard_normal((d, d)))[0]
+        for _ in range(4):
+            before = objective(axes)
+            assert _native.common_axes(counts, roots, axes, equal_volume)
+            assert objective(axes) <= before + 1e-11
 
 
 def test_wrong_names_and_sizes_are_refused():
@@ -210,7 +240,7 @@ def test_wrong_names_and_sizes_are_refused():
 
     def run(model, row_weights, means):
         outputs = np.zeros((1, 3)), means, np.zeros((1, 3, 3, 3)), np.zeros(1), np.zeros(1), np.zeros(1, np.int64)
-        _native.em_batch(rows, row_weights, model, table, np.zeros((3, 3)), 0.0, 0.0, 1, 1.0, True, *outputs, None)
+        _native.em_batch(rows, row_weights, model, table, np.zeros((3, 3)), 0.0, 0.0, 1, 1.0, True, *outputs)
 
     run("VEE", row_weights, np.zeros((1, 3, 3)))
     with pytest.raises(ValueError, match="there is no model 'XXX'"):
@@ -220,5 +250,5 @@ def test_wrong_names_and_sizes_are_refused():
     with pytest.raises(ValueError, match="means has the wrong size"):
         run("VEE", row_weights, np.zeros((1, 3, 2)))
     with pytest.raises(ValueError, match="axes has the wrong size"):
-        _native.common_axes(counts, free, np.eye(2), False)
+        _native.common_axes(counts, np.linalg.cholesky(free), np.eye(2), False)
     assert covariance_class("VEE") is MODELS["VEE"]

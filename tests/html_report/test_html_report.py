@@ -12,11 +12,12 @@ from sklearn.mixture import GaussianMixture as TheirMixture
 
 import gaussmix.core.row_sampling
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix.core.component_means import format_means
+from gaussmix.core.markup import Markup, element, joined
 from gaussmix.core.rows import WeightedRows
 from gaussmix.datasets import load_old_faithful
-from gaussmix.diagnostics.means import format_means
 from gaussmix.html_report import write_report
-from gaussmix.html_report.elements import Markup, data_table, element, joined
+from gaussmix.html_report.elements import data_table
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import default_n_components
 from gaussmix.html_report.row_scores import score_rows
@@ -54,7 +55,7 @@ def test_pages_of_any_number_of_features_are_complete(name, k, drawn, written):
     assert len(text) < 3e6
     headings = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
     assert headings == [
-        "summary", "mixture", "components", "certainty", "unusual", "diagnostics", "overlap", "models"
+        "summary", "mixture", "components", "clusters", "certainty", "unusual", "diagnostics", "overlap", "models"
     ]  # fmt: skip
     assert sum(tag == "img" for tag, _ in reader.tags) == (3 if k > 1 else 2)
     assert f"{len(rows):,} rows" in reader.texts["header"]

@@ -9,6 +9,7 @@ from helpers.datasets import COVARIANCE_TYPES, TABLES, read_only
 from scipy import stats
 
 from gaussmix import GaussianMixture, Mixture, bootstrap, cross_validated_log_likelihood
+from gaussmix.datasets import load_old_faithful
 from gaussmix.fitting.refit import refit
 
 KINDS = ("nonparametric", "weighted", "parametric")
@@ -30,6 +31,43 @@ def test_errors_of_one_normal_are_those_of_the_textbook(kind):
     expected = variance * math.sqrt((kurtosis - 1) / n)
     assert draws.standard_errors.covariances[0, 0, 0] == pytest.approx(expected, rel=0.08)
     assert draws.standard_errors.weights[0] == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_jackknife_of_one_normal_is_exact(weighted):
+    weights = np.random.default_rng(0).integers(0, 3, len(NORMAL)) if weighted else None
+    rows = NORMAL if weights is None else NORMAL.repeat(weights, axis=0)
+    draws = bootstrap(ONE, NORMAL, kind="jackknife", sample_weight=weights)
+    n = len(rows)
+    assert draws.n_draws == n
+    assert draws.standard_errors.means[0, 0] == pytest.approx(rows.std(ddof=1) / math.sqrt(n), rel=1e-6)
+    left_out = np.array([np.delete(rows, at).var() for at in range(n)])
+    expected = math.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
+    assert draws.standard_errors.covariances[0, 0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_errors_of_a_jackknife_are_those_of_mclust():
+    eruptions, _ = load_old_faithful()
+    gm = GaussianMixture(2, random_state=0).fit(eruptions)
+    errors = bootstrap(gm, eruptions, kind="jackknife").standard_errors
+    # mclust 6.0.0: MclustBootstrap(Mclust(faithful, G=2, modelNames="VVV"), type="jk"), summary(what="se")
+    np.testing.assert_allclose(errors.weights, 0.029148539, rtol=0.01)
+    expected = [[0.031825011, 0.460325275], [0.028334736, 0.599520580]]
+    np.testing.assert_allclose(errors.means, expected, rtol=0.02)
+    expected = [[0.018600848, 4.09540726], [0.013848581, 4.3873730]]
+    np.testing.assert_allclose(np.diagonal(errors.covariances, 0, 1, 2), expected, rtol=0.03)
+
+
+def test_a_jackknife_has_normal_intervals_and_whole_weights():
+    draws = bootstrap(ONE, NORMAL[:30], kind="jackknife")
+    assert str(draws).startswith("jackknife, 30 draws; normal intervals of 95 %")
+    assert draws.interval()[0].means < NORMAL[:30].mean() < draws.interval()[1].means
+    with pytest.raises(ValueError, match='no percentiles: use method="normal"'):
+        draws.interval(method="percentile")
+    with pytest.raises(ValueError, match="whole numbers for a jackknife; row 2 has"):
+        bootstrap(ONE, NORMAL[:4], kind="jackknife", sample_weight=[1, 2, 0.5, 1])
 
 
 @pytest.mark.slow
@@ -145,7 +183,8 @@ def test_columns_that_were_left_out_come_back():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"kind": "jackknife"}, ValueError, "kind must be one of"),
+        ({"kind": "subsample"}, ValueError, "kind must be one of"),
+        ({"kind": "jackknife"}, ValueError, "n_draws must be None for a jackknife"),
         ({"n_draws": 1}, ValueError, "n_draws must be a whole number, at least 2"),
         ({"n_jobs": "all"}, ValueError, "n_jobs must be a number of threads"),
         ({"n_jobs": 0}, ValueError, "n_jobs must be a number of threads"),

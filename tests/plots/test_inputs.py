@@ -17,6 +17,7 @@ from gaussmix.plots import (
     HistogramDisplay,
     MixtureDisplay,
     PairsDisplay,
+    ProjectionDisplay,
     ResponsibilityDisplay,
     UncertaintyDisplay,
     model_figure,
@@ -67,7 +68,9 @@ def _numbers(display):
     return kept
 
 
-DISPLAYS = [MixtureDisplay, PairsDisplay, HistogramDisplay, ResponsibilityDisplay, UncertaintyDisplay]
+DISPLAYS = [
+    MixtureDisplay, PairsDisplay, HistogramDisplay, ProjectionDisplay, ResponsibilityDisplay, UncertaintyDisplay
+]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -43,5 +43,5 @@ def test_parts_are_of_nearly_equal_length(n, most, sizes):
 
 def test_table_as_html_is_well_formed(search):
     tree = ElementTree.fromstring(search.results_._repr_html_().replace("<br>", "<br/>"))
-    assert len(tree.findall(".//td")) == 16
-    assert [cell.text for cell in tree.findall(".//td") if "bold" in cell.get("style")] == ["0.0*"]
+    assert len(tree.findall(".//td/span")) == 16
+    assert [cell.text for cell in tree.findall(".//td/span") if "bold" in cell.get("style", "")] == ["0.0*"]

@@ -13,6 +13,7 @@ from gaussmix.cli.outputs import check_output
 from gaussmix.cli.summary import print_apart
 from gaussmix.cli.table_input import read_features
 from gaussmix.cli.tables import table_as_csv, write_table
+from gaussmix.core.classifier_file import has_classes
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import Entry, entry_grid
 from gaussmix.core.typing import Rows
@@ -28,7 +29,7 @@ def predict(
     model: ModelPath,
     table: TablePath,
     proba: Annotated[
-        bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component.")
+        bool, flag("--proba", help="Add columns p0, p1, ... with the probability of each component, or p_CLASS.")
     ] = False,
     keep: KeepOption = None,
     join: JoinFlag = False,
@@ -36,10 +37,13 @@ def predict(
     no_header: NoHeaderFlag = False,
     output: TableOutput = None,
 ) -> None:
-    """Print the most probable component of each row (CSV column `label`)."""
+    """Print the most probable component of each row, or its class with a model of `classify` (CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture, named = Mixture.load(model), header_given(header, no_header)
     rows = read_features(mixture, table, header=named)
+    if has_classes(model):
+        _write(joined(_classes(model, rows, proba=proba), table, keep, join, output, named), output)
+        return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}
     if proba:
         columns |= {f"p{component}": line for component, line in enumerate(mixture.responsibilities(rows).T)}
@@ -98,6 +102,17 @@ def sample(
     if labels:
         columns["label"] = drawn
     _write(columns, output)
+
+
+def _classes(model: Path, rows: Rows, *, proba: bool) -> dict[str, Rows]:
+    from gaussmix.classification import MixtureClassifier
+
+    classifier = MixtureClassifier.load(model)
+    shares = classifier.predict_proba(rows)
+    columns: dict[str, Rows] = {"label": classifier.classes[shares.argmax(axis=1)]}
+    if proba:
+        columns |= {f"p_{label}": line for label, line in zip(classifier.classes, shares.T, strict=True)}
+    return columns
 
 
 def _write(columns: dict[str, Any], output: Path | None) -> None:

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from gaussmix.cli.console import results
 from gaussmix.cli.table_input import as_frame
+from gaussmix.core.component_means import format_means
 from gaussmix.core.covariance import display_name
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.text import Entry, counted, printable
 from gaussmix.core.typing import FloatArray, Rows
-from gaussmix.diagnostics.means import format_means
 from gaussmix.imaging import Segmentation
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
     weights = [f"{weight:.4f}" for weight in mixture.weights]
     tables = []
     if d > fits and k <= fits:
-        table = _new_table("", *(f"component {component}" for component in range(k)))
+        table = new_table("", *(f"component {component}" for component in range(k)))
         table.add_row("weight", *weights, end_section=True)
         for feature in range(shown):
             table.add_row(Text(printable(mixture.names[feature])), *(line[feature] for line in cells))
@@ -48,7 +48,7 @@ def mixture_summary(mixture: Mixture, width: int | None = None) -> RenderableTyp
     else:
         for first in range(0, shown, fits):
             some = slice(first, min(first + fits, shown))
-            table = _new_table("component", "weight", *map(printable, mixture.names[some]))
+            table = new_table("component", "weight", *map(printable, mixture.names[some]))
             for component, line in enumerate(cells):
                 table.add_row(str(component), weights[component], *line[some])
             tables.append(table)
@@ -93,7 +93,7 @@ def segments_summary(
     if picture.suffix.startswith(".nii") and picture.spacing is not None:
         voxel = math.prod(picture.spacing) / 1000
         columns |= {f"volume{by}": [f"{voxel * size:,.1f} ml" for size in sizes] for by, sizes in counts}
-    table = _new_table("segment", *([] if painted is None else [_PAINTED]), *columns, _COLOR)
+    table = new_table("segment", *([] if painted is None else [_PAINTED]), *columns, _COLOR)
     for segment, color in enumerate(segmentation.colors):
         seeds = [] if painted is None else [_swatch(painted[segment]) if segment < len(painted) else Text("-")]
         table.add_row(str(segment), *seeds, *(cells[segment] for cells in columns.values()), _swatch(color))
@@ -103,7 +103,7 @@ def segments_summary(
 def files_summary(names: Sequence[str], shares: Sequence[FloatArray], colors: Sequence[Rows]) -> RenderableType:
     """Return the pixel share of each segment in each file, with its mean color."""
     k = max(len(share) for share in shares)
-    table = _new_table("% of pixels in segment", *map(str, range(k)))
+    table = new_table("% of pixels in segment", *map(str, range(k)))
     for name, line, palette in zip(names, shares, colors, strict=True):
         cells = [
             Text.assemble(("  ", f"on {_code(color)}"), f"{100 * share:5.1f}")
@@ -130,7 +130,8 @@ def print_apart(*parts: RenderableType) -> None:
         console.print(part)
 
 
-def _new_table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """Return an empty table; all columns but the first are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
         table.add_column(

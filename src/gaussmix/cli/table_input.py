@@ -57,22 +57,29 @@ def as_frame(rows: WeightedRows) -> Any:
     return import_pandas().DataFrame(rows.values, columns=list(rows.names), copy=False)
 
 
-def read_features(mixture: Mixture, path: Path, *, leaving_out: str | None = None, header: bool | None = None) -> Rows:
+def read_features(
+    mixture: Mixture,
+    path: Path,
+    *,
+    leaving_out: str | None = None,
+    header: bool | None = None,
+    allow_missing: bool = True,
+) -> Rows:
     """Read the features of a model: by name if both have names, else by position, without the column left out.
 
-    Empty cells are missing values.
+    Empty cells are missing values, which may be refused.
     """
     names, named = column_names(path, header=header)
     wanted = mixture.feature_names
     if wanted is not None and (named or set(wanted) <= set(names)):
-        return read_table(path, wanted, fixed=True, header=header, allow_missing=True).rows
+        return read_table(path, wanted, fixed=True, header=header, allow_missing=allow_missing).rows
     left = [name for name in names if name != leaving_out]
     if len(left) != mixture.n_features:
         raise ValueError(
             f"{path} has {counted(len(left), 'column')}; the model has {counted(mixture.n_features, 'feature')}"
         )
     chosen = None if len(left) == len(names) else left
-    return read_table(path, chosen, fixed=True, header=header, allow_missing=True).rows
+    return read_table(path, chosen, fixed=True, header=header, allow_missing=allow_missing).rows
 
 
 def read_weights(path: Path, column: str, header: bool | None = None) -> FloatArray:

@@ -17,6 +17,7 @@ from gaussmix.components.distances import (
 )
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import stacked_html, table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray
 
@@ -183,6 +184,10 @@ class MixtureComparison:
     def __str__(self) -> str:
         lines = self.table()
         return "\n".join([align_columns(lines, left=range(len(lines[0]))), *self.sentences()])
+
+    def _repr_html_(self) -> str:
+        headings, *lines = self.table()
+        return stacked_html(table_html("", headings, lines, left=range(len(headings))), *self.sentences())
 
     def __rich__(self) -> "RenderableType":
         from rich.console import Group

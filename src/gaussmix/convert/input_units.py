@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.convert.models import mixture_of
 from gaussmix.core.affine import mapped, rescaled
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

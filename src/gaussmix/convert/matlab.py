@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.convert.models import mixture_of
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of
 from gaussmix.core.typing import FloatArray
 
 
@@ -36,14 +37,14 @@ def to_matlab(model: Any) -> dict[str, Any]:
     """
     mixture = mixture_of(model)
     covariance = mixture.covariance
-    diagonal = covariance.form in ("diagonal", "spherical")
-    shared = covariance.letters[0] == "E" and (covariance.form == "tied" or covariance.letters in ("EEI", "EII"))
-    each = covariance.variances()[:, None, :] if diagonal else covariance.dense()
+    form = FORMS[covariance.form]
+    shared = covariance.letters[0] == "E" and (form.is_shared or covariance.letters in ("EEI", "EII"))
+    each = covariance.variances()[:, None, :] if form.is_diagonal else covariance.dense()
     return {
         "mu": mixture.means.copy(),
         "Sigma": each[0] if shared else np.moveaxis(each, 0, 2),
         "ComponentProportion": mixture.weights[None, :].copy(),
-        "CovarianceType": "diagonal" if diagonal else "full",
+        "CovarianceType": "diagonal" if form.is_diagonal else "full",
         "SharedCovariance": shared,
     }
 

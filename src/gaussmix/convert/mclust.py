@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gaussmix.core.covariance import covariance_class
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
 
 _SINGLE = {"X": "E", "XII": "EII", "XXI": "EEI", "XXX": "EEE"}
 """Names of models with one component."""
@@ -58,23 +58,10 @@ def from_mclust(model: Mapping[str, Any]) -> Mixture:
         covariances = np.broadcast_to(np.ravel(np.asarray(_entry(variance, "sigmasq", "variance"))), k)
     else:
         dense = np.moveaxis(np.asarray(_entry(variance, "sigma", "variance"), dtype=np.float64), 2, 0)
-        covariances = _in_shape(dense, structure.form)
+        covariances = FORMS[structure.form].from_dense(dense)
     return Mixture.from_parameters(
         weights, means, covariances, covariance_type=structure.name, feature_names=_names(given) if d > 1 else None
     )
-
-
-def _in_shape(dense: FloatArray, form: str) -> FloatArray:
-    """Return covariances (k, d, d) in the shape of a form."""
-    match form:
-        case "full":
-            return dense
-        case "tied":
-            return dense[0]
-        case "diagonal":
-            return np.diagonal(dense, axis1=1, axis2=2)
-        case _:
-            return dense[:, 0, 0]
 
 
 def _names(mean: Any) -> list[str] | None:

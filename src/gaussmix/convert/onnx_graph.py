@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gaussmix.convert.models import fitted_model, mixture_of
 from gaussmix.core.errors import MissingDependencyError
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.model_input import fitted_model, mixture_of
+from gaussmix.core.typing import FloatArray, Form
 from gaussmix.core.whitened import WhitenedMixture
 
 OPSET, IR_VERSION = 18, 8
@@ -96,7 +97,7 @@ def _scores_of(model: Any) -> tuple[Mixture, WhitenedMixture]:
 def _constants(whitened: WhitenedMixture, dtype: np.dtype[Any]) -> dict[str, FloatArray]:
     """Return the arrays of the graph."""
     factors = whitened.factors
-    if whitened.form in ("diagonal", "spherical"):
+    if FORMS[whitened.form].is_diagonal:
         factors = factors.reshape(whitened.n_components, 1, -1)
     arrays = {
         "offsets": whitened.offsets[:, None],
@@ -113,13 +114,13 @@ def _constants(whitened: WhitenedMixture, dtype: np.dtype[Any]) -> dict[str, Flo
     return converted | {"first": np.array([0]), "last": np.array([-1])}
 
 
-def _nodes(form: str) -> list[tuple[Any, ...]]:
+def _nodes(form: Form) -> list[tuple[Any, ...]]:
     """Return the operators in order, each with its name, inputs, outputs and attributes.
 
     Scores have the shape (k, n). The greatest score is at least the least finite number, so that rows without density
     have the log density ``-inf``.
     """
-    whiten = "MatMul" if form in ("full", "tied") else "Mul"
+    whiten = "Mul" if FORMS[form].is_diagonal else "MatMul"
     kept: dict[str, Any] = {"keepdims": 1}
     return [
         ("Unsqueeze", ["X", "first"], ["rows"], {}),

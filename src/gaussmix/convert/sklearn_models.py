@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.convert.models import fitted_model, mixture_of
 from gaussmix.core.covariance import Full, structure_of
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import fitted_model, mixture_of
 
 if TYPE_CHECKING:
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
@@ -57,7 +58,7 @@ def to_sklearn(model: Any) -> "GaussianMixture":
     mixture = mixture_of(fitted)
     covariance = mixture.covariance
     far = np.abs(mixture.means) > _FARTHEST * np.sqrt(covariance.variances())
-    structure = Full if covariance.form in ("diagonal", "spherical") and far.any() else structure_of(covariance.form)
+    structure = Full if FORMS[covariance.form].is_diagonal and far.any() else structure_of(covariance.form)
     covariance = covariance.promote_to(structure)
     result = GaussianMixture(mixture.n_components, covariance_type=structure.name)
     result.weights_, result.means_ = mixture.weights.copy(), mixture.means.copy()

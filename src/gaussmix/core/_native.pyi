@@ -44,10 +44,11 @@ def condition_rows(
     weights: FloatArray,
     observed_means: FloatArray,
     target_means: FloatArray,
-    coefficients: FloatArray,
-    covariances: FloatArray,
+    coefficients: FloatArray | None,
+    residual_variances: FloatArray,
+    residual_covariances: FloatArray | None,
     means: FloatArray | None,
-    conditional_covariances: FloatArray | None,
+    covariances: FloatArray | None,
     variances: FloatArray | None,
     component_means: FloatArray | None,
 ) -> None:
@@ -134,8 +135,8 @@ def update_fractions(
 ) -> None:
     """Update the expected shares of every pixel in place and add to sums (cpp/imaging/fractions.hpp)."""
 
-def common_axes(counts: FloatArray, covariances: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
-    """Find the axes along which covariances are nearly diagonal, in place (cpp/em/common_axes.hpp)."""
+def common_axes(counts: FloatArray, roots: FloatArray, axes: FloatArray, equal_volume: bool) -> bool:
+    """Find the axes that make the covariances of roots nearly diagonal, in place (cpp/em/common_axes.hpp)."""
 
 def em_batch(
     rows: FloatArray,
@@ -154,7 +155,6 @@ def em_batch(
     objectives: FloatArray,
     log_likelihoods: FloatArray,
     n_passes: IntArray,
-    ended: FloatArray | None,
 ) -> None:
     """Run EM from each of many tables of responsibilities (cpp/em/em_batch.hpp)."""
 

@@ -120,7 +120,8 @@ class Conditionals(Generic[AnyMixture]):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the targets."""
-        return tuple(self.joint.names[at] for at in self.targets)
+        names = self.joint.names
+        return tuple(names[at] for at in self.targets)
 
     @property
     def means(self) -> FloatArray:

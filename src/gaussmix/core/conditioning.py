@@ -165,7 +165,7 @@ class ConditioningMixin(AbstractDistribution):
 
     def _others(self, observed: Sequence[int]) -> list[int]:
         """Return the positions of the features that are not observed; ValueError if there are none."""
-        others = [position for position in range(self.means.shape[1]) if position not in set(observed)]
+        others = np.delete(np.arange(self.means.shape[1]), list(observed)).tolist()
         if not others:
             raise ValueError("all features are given: leave out those whose distribution is wanted")
         return others

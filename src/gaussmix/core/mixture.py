@@ -11,11 +11,12 @@ import numpy as np
 from gaussmix.core.affine import rescaled
 from gaussmix.core.conditioning import ConditioningMixin
 from gaussmix.core.covariance import AbstractCovariance, covariance_class
+from gaussmix.core.distribution import DistributionMixin
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
-from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture
+from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
 from gaussmix.core.number_checks import as_numbers, check_weights
 from gaussmix.core.saving import save
@@ -25,7 +26,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(ConditioningMixin, ImputingMixin):
+class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
@@ -60,6 +61,7 @@ class Mixture(ConditioningMixin, ImputingMixin):
 
     __repr__ = abbreviate_mixture
     __str__ = format_mixture
+    _repr_html_ = mixture_html
     rescaled, save = rescaled, save
 
     def __reduce__(self) -> tuple[Any, ...]:

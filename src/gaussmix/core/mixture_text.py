@@ -1,8 +1,11 @@
-"""A mixture as text."""
+"""A mixture as text, and as HTML for notebooks."""
 
 from typing import TYPE_CHECKING
 
+from gaussmix.core.component_means import format_means
 from gaussmix.core.covariance import display_name
+from gaussmix.core.markup import Markup
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns, counted, plural
 from gaussmix.core.typing import FloatArray
 
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     from gaussmix.core.mixture import Mixture
 
 _MOST_COMPONENTS, _MOST_FEATURES = 12, 6
+_MOST_ACROSS, _MOST_DOWN = 8, 40  # columns and lines of the table in a notebook
 
 
 def abbreviate_mixture(mixture: "Mixture") -> str:
@@ -25,8 +29,7 @@ def format_mixture(mixture: "Mixture") -> str:
     once. At most 12 components and 6 features are shown.
     """
     k, shown = mixture.n_components, min(mixture.n_components, _MOST_COMPONENTS)
-    name = display_name(mixture.covariance_type, mixture.n_features)
-    blocks = [f"Mixture of {counted(k, 'component')} in {counted(mixture.n_features, 'feature')}, {name} covariances"]
+    blocks = [_title(mixture)]
     some = mixture.take(range(shown)).covariance
     if mixture.covariance.form in ("diagonal", "spherical"):
         spreads = list(some.variances()[:, :, None])
@@ -42,6 +45,35 @@ def format_mixture(mixture: "Mixture") -> str:
     if shown < k:
         blocks.append(f"... {k - shown} more {plural('component', k - shown)}")
     return "\n\n".join(blocks)
+
+
+def mixture_html(mixture: "Mixture") -> Markup:
+    """Return weights, means and standard deviations as a table; components are columns if features do not fit."""
+    k, d = mixture.n_components, mixture.n_features
+    across, down = (d, k) if d <= _MOST_ACROSS else (k, d)
+    across, down = min(across, _MOST_ACROSS), min(down, _MOST_DOWN)
+    some = mixture.take(range(min(k, _MOST_DOWN)), mixture.weights[:_MOST_DOWN])
+    cells = format_means(some)
+    weights = [f"{weight:.4g}" for weight in some.weights]
+    columns: list[object]
+    if d <= _MOST_ACROSS:
+        columns = ["component", "weight", *mixture.names]
+        lines = [[f"{at}", weights[at], *cells[at]] for at in range(down)]
+    else:
+        columns = ["", *(f"component {at}" for at in range(across))]
+        lines = [["weight", *weights[:across]]]
+        lines += [[mixture.names[at], *(line[at] for line in cells[:across])] for at in range(down)]
+    shown_k, shown_d = (down, d) if d <= _MOST_ACROSS else (across, down)
+    rest = [counted(k - shown_k, "component")] if shown_k < k else []
+    rest += [counted(d - shown_d, "feature")] if shown_d < d else []
+    more = f"; not shown: {' and '.join(rest)}" if rest else ""
+    return table_html(f"{_title(mixture)}; mean ± standard deviation{more}", columns, lines)
+
+
+def _title(mixture: "Mixture") -> str:
+    name = display_name(mixture.covariance_type, mixture.n_features)
+    k, d = counted(mixture.n_components, "component"), counted(mixture.n_features, "feature")
+    return f"Mixture of {k} in {d}, {name} covariances"
 
 
 def _table(names: tuple[str, ...], mean: FloatArray | None, spread: FloatArray | None) -> str:

@@ -35,8 +35,13 @@ class StoredMixture:
     feature_names: tuple[str, ...] | None
 
 
-def write_model(path: str | PathLike[str], model: StoredMixture, vectors: dict[str, Any] | None) -> None:
-    """Write a model file with test vectors; an existing file is replaced only when the new one is complete."""
+def write_model(
+    path: str | PathLike[str],
+    model: StoredMixture,
+    vectors: dict[str, Any] | None,
+    parts: dict[str, Any] | None = None,
+) -> None:
+    """Write a model file with test vectors and further parts; an existing file is replaced only by a complete one."""
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -49,6 +54,7 @@ def write_model(path: str | PathLike[str], model: StoredMixture, vectors: dict[s
         "covariances": model.covariance.covariances.tolist(),
         "roots": model.covariance.roots.tolist(),
         "test_vectors": vectors,
+        **(parts or {}),
     }
     text = json.dumps(document, allow_nan=False, indent=1)
     with complete_file(path) as partial:
@@ -66,7 +72,7 @@ def read_model(path: str | PathLike[str]) -> StoredMixture:
     """
     try:
         with np.errstate(all="ignore"):  # what overflows or underflows is found by its result
-            return _model_of(document_in(path))
+            return model_of(document_in(path))
     except ModelFileError as error:
         raise ModelFileError(f"{path} is not a gaussmix model: {error}") from error
 
@@ -94,7 +100,8 @@ def _refuse_constant(name: str) -> float:
     raise ModelFileError(f"it contains {name}")
 
 
-def _model_of(document: dict[str, Any]) -> StoredMixture:
+def model_of(document: dict[str, Any]) -> StoredMixture:
+    """Return the mixture of a document, after checks."""
     structure, n_components, n_features = sizes_of(document)
     weights = numbers_of(document, "weights", (n_components,))
     if (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:

@@ -54,9 +54,8 @@ def check_numbers(given: Any) -> Any:
 
 def with_nan(values: np.ma.MaskedArray[Any, Any]) -> Rows:
     """Return a masked array as an array of floats in which masked values are NaN."""
-    numbers = np.array(values.data, dtype=values.dtype if values.dtype.kind == "f" else np.float64)
-    numbers[np.ma.getmaskarray(values)] = np.nan
-    return numbers
+    kept = values.data if values.dtype.kind == "f" else values.data.astype(np.float64)
+    return np.where(np.ma.getmaskarray(values), np.nan, kept).astype(kept.dtype, copy=False)
 
 
 def column_names(table: Any) -> list[Any] | None:

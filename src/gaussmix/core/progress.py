@@ -4,19 +4,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from gaussmix.core.notebook_progress import Update, notebook_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 LONG = 20.0
 """Seconds after which a line is written where no bar can be shown."""
-
-
-class Update(Protocol):
-    """Function that advances a bar by some steps and optionally changes its description."""
-
-    def __call__(self, description: str | None = None, advance: int = 1) -> None: ...
 
 
 @contextmanager
@@ -61,7 +57,11 @@ def progress_bar(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = console or Console(stderr=True)
-    if not (console.is_terminal or console.is_jupyter):
+    if console.is_jupyter:
+        with notebook_bar(description, total, after) as count:
+            yield count
+        return
+    if not console.is_terminal:
         with _lines(description, total, LONG if line_after is None else line_after, console) as count:
             yield count
         return

@@ -36,7 +36,8 @@ class ComponentRegressions:
     target_means : (k, q) array
         Means of the targets.
     coefficients : (k, q, s) array
-        Slopes, ``C_ts inverse(C_ss)``, in units of the targets per unit of the observed features.
+        Slopes, ``C_ts inverse(C_ss)``, in units of the targets per unit of the observed features. A view of a single
+        zero if features are independent within components.
     residual : AbstractCovariance
         Covariances of the residuals: those of the targets given the observed features.
     """
@@ -72,7 +73,7 @@ class ComponentRegressions:
         k, s, q = len(means), len(observed), len(targets)
         at = means[:, list(observed)], means[:, list(targets)]
         if FORMS[covariance.form].is_diagonal:
-            return cls(*at, np.zeros((k, q, s)), covariance.marginal(targets))
+            return cls(*at, np.broadcast_to(0.0, (k, q, s)), covariance.marginal(targets))
         roots = root_of_some(covariance.dense_roots(), [*observed, *targets])
         # B L_ss = L_ts: the transposed system has an upper triangular matrix
         solved = [lapack.dtrtrs(root[:s, :s], root[s:, :s].T, lower=1, trans=1)[0].T for root in roots]
@@ -92,6 +93,8 @@ class ComponentRegressions:
         (k, q) array
             Means of the targets.
         """
+        if self._are_independent:
+            return self.target_means
         shifts = (self.coefficients @ (row - self.observed_means)[:, :, None])[:, :, 0]
         return np.asarray(self.target_means + shifts)
 
@@ -159,6 +162,10 @@ class ComponentRegressions:
             self._fill(rows[part], weights[part], covariances=found[part])
         return found
 
+    @property
+    def _are_independent(self) -> bool:
+        return FORMS[self.residual.form].is_diagonal
+
     def _fill(
         self,
         rows: Rows,
@@ -174,8 +181,9 @@ class ComponentRegressions:
             weights,
             self.observed_means,
             self.target_means,
-            self.coefficients,
-            self.residual.dense(),
+            None if self._are_independent else self.coefficients,
+            self.residual.variances(),
+            None if covariances is None else self.residual.dense(),
             means,
             covariances,
             variances,

@@ -129,8 +129,7 @@ class WeightedRows:
     @property
     def with_value(self) -> BoolArray:
         """Which rows have at least one value, (n,)."""
-        missing = np.zeros(self.n_rows, dtype=np.bool_) if self.missing is None else self.missing.all(axis=1)
-        return np.logical_not(missing)
+        return np.asarray(np.ones(self.n_rows, dtype=np.bool_) if self.missing is None else ~self.missing.all(axis=1))
 
     def informative(self) -> "WeightedRows":
         """Return the rows with at least one value; others say nothing about a mixture.

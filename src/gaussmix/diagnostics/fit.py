@@ -15,8 +15,9 @@ from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.diagnostics.advice import advice_for_fit
 from gaussmix.diagnostics.component_shapes import interrupted_components, relative_spreads, shape_facts
+from gaussmix.diagnostics.description.clusters import describe_rows
 from gaussmix.diagnostics.missing import information_facts
-from gaussmix.diagnostics.overlap import overlap_facts
+from gaussmix.diagnostics.overlap import Confusion, confusion, overlap_facts
 from gaussmix.diagnostics.removal import removal_losses
 from gaussmix.diagnostics.report import Report
 from gaussmix.diagnostics.rows import row_facts
@@ -29,6 +30,7 @@ from gaussmix.fitting.repeated_values import repeated_values
 from gaussmix.fitting.search_result import HigherOptimum
 
 _SAME_OPTIMUM = 1e-2  # nats
+_MOST_DESCRIBED = 20  # components
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,13 +149,15 @@ def inspect_fit(
     else:
         kept = None if given is None else reduce_rows(columns, given)
         facts["components"] = _components(reduced, update, kept)
-    facts["overlap"] = overlap_facts(mixture)
+    confused = confusion(mixture)
+    facts["overlap"] = overlap_facts(confused)
     if given is not None:
         some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
         shares = mixture.responsibilities(some.values).max(axis=1)
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
         for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
             found["shape"] = shape
+        facts["clusters"] = _cluster_facts(mixture, some, confused)
         seen = some.values[~np.isnan(some.values).any(axis=1)]
         facts["interrupted"] = interrupted_components(mixture, seen) if given.n_features == 1 else []
         if given.missing is not None:
@@ -161,6 +165,14 @@ def inspect_fit(
                 found |= left
     facts["advice"] = advice_for_fit(facts)
     return Report(facts)
+
+
+def _cluster_facts(mixture: Mixture, some: WeightedRows, confused: Confusion) -> list[dict[str, Any]]:
+    """Describe the components by some of the rows; without counts, and not if there are too many components."""
+    if not 1 < mixture.n_components <= _MOST_DESCRIBED:
+        return []
+    described = describe_rows(mixture, np.arange(mixture.n_components), some, confused).to_dict()["clusters"]
+    return [{name: value for name, value in found.items() if name != "n_rows"} for found in described]
 
 
 def _column_reduction(mixture: Mixture, rows: WeightedRows | None) -> ColumnReduction | None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words, plural
 from gaussmix.diagnostics.advice import ridge_matters, too_few_rows, units_matter
 from gaussmix.diagnostics.component_shapes import is_small, is_wide
+from gaussmix.diagnostics.description.rules import share_text
 from gaussmix.diagnostics.posterior_text import posterior_entries
 from gaussmix.diagnostics.tables import describe_columns
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHOWN = 5
+_MOST_RULES = 8
 _GROUPED = 3  # components with the same troubles that share an entry
 _OVERLAP, _STRONG_OVERLAP = 0.05, 0.2
 _UNCERTAIN = 0.8
@@ -79,6 +82,9 @@ class Report:
 
     def __rich__(self) -> "RenderableType":
         return entry_grid(self.entries())
+
+    def _repr_html_(self) -> str:
+        return entries_html(self.entries())
 
 
 def _row_entries(rows: dict[str, Any]) -> Iterator[Entry]:
@@ -250,6 +256,7 @@ def _component_entries(facts: dict[str, Any]) -> Iterator[Entry]:
         worst_overlap = max((pair["overlap"] for pair in overlap["pairs"]), default=0.0)
         uncertain = worst_overlap >= _STRONG_OVERLAP or overlap["certainty"] < _UNCERTAIN
         yield Entry("certainty", _certainty(overlap), flagged=uncertain)
+        yield from _rule_entries(facts.get("clusters", []))
 
 
 def _missing_entries(components: list[dict[str, Any]]) -> Iterator[Entry]:
@@ -301,6 +308,14 @@ def _shape_entries(facts: dict[str, Any]) -> Iterator[Entry]:
     if sides:
         text = f'{join_clauses(sides, _SHOWN)}; equal variances (covariance_type="tied") give one threshold'
         yield Entry("order", text, flagged=True)
+
+
+def _rule_entries(clusters: list[dict[str, Any]]) -> Iterator[Entry]:
+    """Yield the best short rule of each component."""
+    for found in clusters[:_MOST_RULES]:
+        for rule in found["rules"][:1]:
+            accuracy = f"precision {share_text(rule['precision'])}, recall {share_text(rule['recall'])}"
+            yield Entry(f"rule for {found['cluster']}", f"{rule['text']}: {accuracy}")
 
 
 def _components_named(numbers: list[int]) -> str:

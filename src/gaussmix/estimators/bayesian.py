@@ -25,7 +25,7 @@ from gaussmix.estimators.bayesian_checks import check_bayesian_mixture, prior_se
 from gaussmix.estimators.fit_warnings import warn_of_singular_prior
 from gaussmix.estimators.fitted_posterior import FittedPosteriorMixin
 from gaussmix.estimators.parameter_checks import of_used, require_enough_rows, require_observed_columns
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_posterior import GivenStates, PosteriorFit, fit_posterior
@@ -256,7 +256,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         DegenerateDataWarning
             If columns are constant or follow from others, so that the default ``covariance_prior`` is singular.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, noise_covariance)
         return self
 
@@ -279,7 +279,7 @@ class BayesianGaussianMixture(ClassNamePrefixFeaturesOutMixin, FittedPosteriorMi
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             return assign_rows(engine_for(self._fit(X, sample_weight, noise_covariance)), self._whitened(), "labels")
 
     def _fit(self, X: Any, sample_weight: Any, noise_covariance: Any) -> WeightedRows:

@@ -174,12 +174,12 @@ def warn_of_near_relation(rows: WeightedRows, columns: ColumnReduction | None, m
         The fitted mixture. Without exceptions, a relation matters only if a component of it is nearly singular.
     """
     kept = rows if columns is None else reduce_rows(columns, rows)
-    whole = None if kept.missing is None else np.flatnonzero(np.logical_not(kept.missing.any(axis=1)))
-    relation = None if kept.noise is not None else find_near_relation(kept if whole is None else kept.take(whole))
+    relation = None if kept.noise is not None else find_near_relation(kept.complete())
     if relation is None or not (relation.exceptions.size or _is_nearly_singular(mixture)):
         return
-    if whole is not None:
-        relation = replace(relation, exceptions=whole[relation.exceptions])
+    if kept.missing is not None:
+        complete = np.flatnonzero(~kept.missing.any(axis=1))
+        relation = replace(relation, exceptions=complete[relation.exceptions])
     positions = np.arange(rows.n_features) if columns is None else columns.kept
     known = default_names(rows.n_features) if rows.names is None else rows.names
     said = relation.describe([known[at] for at in positions])

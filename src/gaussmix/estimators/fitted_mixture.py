@@ -4,23 +4,22 @@ from typing import Any
 
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.core.engines import IncompleteEngine, NativeEngine, engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.imputing import ImputationKind
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
-from gaussmix.core.noise import NoiseCovariance
-from gaussmix.core.number_checks import check_numbers
-from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray, Seed
-from gaussmix.core.validation import check_sample_weight, naming_columns, require_finite
 from gaussmix.core.whitened import WhitenedMixture
+from gaussmix.estimators.checked_rows import checked_rows
+from gaussmix.estimators.notebook import NotebookMixin
 from gaussmix.selection.criteria import CRITERIA
 
 
-class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
+class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
     """Methods and attributes that estimators share; a subclass has ``mixture_`` and ``random_state``."""
 
     mixture_: Mixture
@@ -336,15 +335,7 @@ class FittedMixtureMixin(TransformerMixin):  # type: ignore[misc]
 
     def _checked_rows(self, X: Any, sample_weight: Any, noise_covariance: Any = None, **options: Any) -> WeightedRows:
         """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
-        options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
-        rows = check_numbers(X)
-        with naming_columns(X):
-            values = validate_data(self, rows, **options)
-        require_finite(values, X, allow_missing=True)
-        names = getattr(self, "feature_names_in_", None)
-        names = None if names is None else tuple(map(str, names))
-        noise = NoiseCovariance.of_user(noise_covariance, *values.shape)
-        return WeightedRows(values, check_sample_weight(sample_weight, len(values)), names, noise)
+        return checked_rows(self, X, sample_weight, noise_covariance, allow_missing=True, **options)
 
 
 def _read_only(array: FloatArray) -> FloatArray:

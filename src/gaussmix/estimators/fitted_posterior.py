@@ -8,17 +8,19 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.posterior import Posterior
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
+from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.fitting.fit_posterior import PosteriorFit
 
 
 class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
     """Attributes and methods of an estimator with a posterior; a subclass sets ``fit_result_``."""
 
-    fit_result_: PosteriorFit
+    fit_result_: PosteriorFit = set_by_fit()
 
     def _whitened(self) -> WhitenedMixture:
         return self.posterior_.whitened()
@@ -107,3 +109,6 @@ class FittedPosteriorMixin(FittedRunMixin, FittedMixtureMixin):
     def lower_bounds_(self) -> list[float]:
         """Evidence lower bound after each iteration, in nats over all rows."""
         return [float(value) for value in self.history_["lower_bound"][1:]]
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("evidence lower bound", f"{self.lower_bound_:.4f}"), *super()._result_entries()]

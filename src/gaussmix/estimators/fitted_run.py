@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import FloatArray
+from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
 
@@ -11,7 +13,7 @@ from gaussmix.fitting.em import Progress
 class FittedRunMixin:
     """Attributes of the selected run; a subclass has ``fit_result_``, ``callback`` and ``verbose``."""
 
-    fit_result_: Any
+    fit_result_: Any = set_by_fit()
     callback: Callable[[Progress], object] | None
     verbose: int
 
@@ -32,8 +34,11 @@ class FittedRunMixin:
 
     @property
     def history_(self) -> dict[str, FloatArray]:
-        """The start and every iteration of the selected run, as arrays."""
+        """The start and every iteration of the selected run, as arrays; of a search over models, only the end."""
         return dict(self.fit_result_.history())
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("why it stopped", self.stop_reason_, not self.converged_)]
 
     def _watcher(self, printer: VerbosePrinter) -> Callable[[Progress], None] | None:
         if self.callback is None and not self.verbose:

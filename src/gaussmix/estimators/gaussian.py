@@ -18,6 +18,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_unmasked
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import Entry
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
@@ -33,7 +34,7 @@ from gaussmix.estimators.parameter_checks import (
     require_order,
     with_given_parameters,
 )
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.estimators.verbose import VerbosePrinter
 from gaussmix.fitting.em import Progress
 from gaussmix.fitting.fit_mixture import GivenStarts, fit_mixture
@@ -248,7 +249,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         DegenerateDataWarning
             If columns are constant or functions of others. They are left out of the fit, but the model covers them.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, noise_covariance)
         return self
 
@@ -272,7 +273,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         (n,) array
             The most probable component of each row, from 0.
         """
-        with restored_on_failure(self, "fit_result_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             rows = self._fit(X, sample_weight, noise_covariance)
             return assign_rows(engine_for(rows), self.mixture_.whitened(), "labels")
 
@@ -414,3 +415,6 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
     def lower_bounds_(self) -> list[float]:
         """Mean log-likelihood after each iteration, in nats per row."""
         return [float(value) for value in self.history_["log_likelihood"][1:]]
+
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("log-likelihood", f"{self.lower_bound_:.6f} per row"), *super()._result_entries()]

@@ -13,15 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import DoubtfulModelWarning
 from gaussmix.core.floating_point import underflow_to_zero
-from gaussmix.core.mixture import Mixture
 from gaussmix.core.progress import progress_bar
+from gaussmix.core.text import Entry
 from gaussmix.core.threads import mapped_in_threads
 from gaussmix.core.typing import IntArray
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report
 from gaussmix.estimators.best_estimator import estimator_of_cell
 from gaussmix.estimators.fit_warnings import warn_of_near_relation
-from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
+from gaussmix.estimators.fitted_search import FittedSearchMixin
 from gaussmix.estimators.parameter_checks import (
     numbers_of_components,
     refuse_unknown,
@@ -32,7 +32,7 @@ from gaussmix.estimators.parameter_checks import (
     require_reg_covar,
     require_time_budget,
 )
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
 from gaussmix.fitting.refit import FitFailedError
 from gaussmix.selection.cells import Cell
 from gaussmix.selection.cross_validation import HeldOut, hold_out
@@ -43,7 +43,7 @@ from gaussmix.selection.rows import SearchRows
 from gaussmix.selection.table import CRITERIA, SelectionTable
 
 
-class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Search over numbers of components and covariance models; a criterion chooses the best.
 
     Every pair of a number of components and a covariance model is a cell of a table; each fit provides starts for its
@@ -150,7 +150,6 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
     _types: tuple[str, ...]
     _fingerprint: tuple[tuple[int, ...], str]
     _held_out: dict[ModelSpec, HeldOut | None]
-    cells_: dict[ModelSpec, Cell]
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, noise_covariance: Any = None) -> Self:
         """Fit all models and choose one.
@@ -176,7 +175,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         Raises
         ------
         ValueError
-            If the input is invalid, or no model could be fitted.
+            If the input is invalid, no model could be fitted, or ``time_budget`` ended before the first one was.
         KeyboardInterrupt
             On Ctrl-C. The estimator keeps the best model so far, if any.
 
@@ -191,7 +190,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
             model covers them, with "full" covariances. If there are no more distinct rows than columns, only constant
             columns are left out, and models with correlations fail.
         """
-        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, noise_covariance, self.n_components, self.covariance_types, {})
         return self
 
@@ -232,7 +231,7 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         numbers = sorted({spec.n_components for spec in self.cells_}) if n_components is None else n_components
         types = self._types if covariance_types is None else covariance_types
         known = {spec: cell for spec, cell in self.cells_.items() if cell.fit is not None}
-        with restored_on_failure(self, "results_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "results_"), np.errstate(under="ignore"):
             self._fit(X, sample_weight, noise_covariance, numbers, types, known)
         return self
 
@@ -293,10 +292,8 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         check_is_fitted(self)
         return self.best_estimator_.report(X, sample_weight, noise_covariance=noise_covariance)
 
-    @property
-    def mixture_(self) -> Mixture:  # type: ignore[override]
-        """The mixture of the chosen model."""
-        return self.best_estimator_.mixture_
+    def _result_entries(self) -> list[Entry]:
+        return [Entry("chosen", self.reason_)]
 
     def _fit(
         self, X: Any, weight: Any, noise_covariance: Any, numbers: Any, types: Any, known: dict[ModelSpec, Cell]
@@ -321,8 +318,13 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, Den
         deadline = math.inf if self.time_budget is None else began + float(self.time_budget)
         with one_blas_thread(*rows.rows.shape):
             interrupted = self._search(rows, wanted, cells, known, deadline)
-            if interrupted and not any(cell.fit for cell in cells.values()):
-                raise KeyboardInterrupt
+            if not any(cell.fit for cell in cells.values()):
+                if interrupted:
+                    raise KeyboardInterrupt
+                if time.perf_counter() > deadline:
+                    raise ValueError(
+                        f"time_budget={self.time_budget!r} ended before any model had been fitted: give more seconds"
+                    )
             held_out = self._held_out if known else {}
             if self.criterion == "cv":
                 held_out = self._cross_validate(rows, cells, held_out)

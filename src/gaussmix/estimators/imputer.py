@@ -17,7 +17,8 @@ from gaussmix.core.validation import naming_columns, require_finite
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.gaussian_ic import GaussianMixtureIC
 from gaussmix.estimators.parameter_checks import refuse_unknown, require_flag, require_integer
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.estimators.set_by_fit import set_by_fit
 
 _MOST_COMPONENTS = 9  # of a search, as in `GaussianMixtureIC`
 
@@ -76,6 +77,8 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
     array([0.5, 1. ])
     """
 
+    estimator_ = indicator_ = set_by_fit()
+
     @refuse_unknown
     def __init__(
         self,
@@ -118,7 +121,7 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
         require_flag("sample_posterior", self.sample_posterior)
         if self.n_components != "auto":
             require_integer("n_components", self.n_components, 1)
-        with restored_on_failure(self, "estimator_"):
+        with RestoredOnFailure(self, "estimator_"):
             values = self._checked(X, reset=True)
             estimator = self._estimator(*values.shape)
             self.estimator_ = estimator.fit(X, sample_weight=sample_weight)

@@ -21,7 +21,8 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import as_generator, check_sample_weight, naming_columns, require_finite
 from gaussmix.estimators.gaussian import GaussianMixture
 from gaussmix.estimators.parameter_checks import refuse_unknown, require_integer, require_n_jobs, require_reg_covar
-from gaussmix.estimators.rollback import restored_on_failure
+from gaussmix.estimators.rollback import RestoredOnFailure
+from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.selection.model_names import ModelSpec
 from gaussmix.selection.predictive import PredictiveSearch
 
@@ -116,7 +117,9 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    mixture_: Mixture
+    mixture_: Mixture = set_by_fit()
+    n_components_ = covariance_type_ = model_ = target_names_ = set_by_fit()
+    residual_factor_ = held_out_log_density_ = set_by_fit()
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the joint distribution of features and targets.
@@ -145,7 +148,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         DegenerateComponentWarning, DegenerateDataWarning, ConvergenceWarning
             As in `GaussianMixture.fit`, about the joint distribution.
         """
-        with restored_on_failure(self, "mixture_"), np.errstate(under="ignore"):
+        with RestoredOnFailure(self, "mixture_"), np.errstate(under="ignore"):
             self._fit(X, y, sample_weight)
         return self
 

@@ -1,23 +1,40 @@
 """Restoration of an estimator after a failed fit."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
 
 from sklearn.base import BaseEstimator
 
 
-@contextmanager
-def restored_on_failure(estimator: BaseEstimator, result: str) -> Iterator[None]:
-    """Restore the estimator's previous state if fitting fails.
+class RestoredOnFailure:
+    """Context that restores the estimator's previous state if fitting fails.
 
-    An interrupted fit that has stored a new ``result`` (the name of an attribute) keeps it.
+    An interrupted fit that has stored a new result keeps it. A `StopIteration` of a callback leaves the fit as it is,
+    although Python raises a `RuntimeError` where it leaves a generator.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator.
+    result : str
+        Name of the attribute with the result.
     """
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and vars(estimator).get(result) is not before.get(result):
-            raise
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+
+    def __init__(self, estimator: BaseEstimator, result: str) -> None:
+        self._estimator, self._result = estimator, result
+        self._before: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self._before = vars(self._estimator).copy()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        now = vars(self._estimator)
+        is_kept = isinstance(error, KeyboardInterrupt) and now.get(self._result) is not self._before.get(self._result)
+        if error is None or is_kept:
+            return
+        now.clear()
+        now.update(self._before)
+        if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+            raise error.__cause__

@@ -174,7 +174,8 @@ class Accelerator:
     def _learn(self, ratio: float) -> None:
         """Adapt the radius and the history to the ratio of the actual to the predicted gain of a Newton step."""
         if ratio < _BAD:
-            self._radius = max(self._length / _NARROWER, _NARROWEST)
+            length = self._length if math.isfinite(self._length) else self._radius  # of a component without rows
+            self._radius = max(length / _NARROWER, _NARROWEST)
         elif ratio > _GOOD and self._length > self._radius / 2:
             self._radius = min(self._radius * _WIDER, _WIDEST)
         if not _STRAIGHT[0] <= ratio <= _STRAIGHT[1]:

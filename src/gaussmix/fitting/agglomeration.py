@@ -1,6 +1,6 @@
 """Model-based hierarchical agglomeration of small cells."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -59,28 +59,57 @@ def merge_tree(rows: WeightedRows, form: Form, cells: IntArray, sizes: Collectio
         Labels (n,) by size. If there are fewer cells, each of them is a cluster.
     """
     n_cells = int(cells.max()) + 1
-    merged = _Cells.of(rows, form, cells, n_cells, max(sizes))
     ids = np.arange(n_cells)
+    wanted = sorted(sizes, reverse=True)
+    clusters = {}
+    left = len(np.unique(cells))
+    steps = merge_steps(rows, form, cells, max(sizes) ** (-2 / rows.n_features))
+    while wanted:
+        while wanted and wanted[0] >= left:
+            clusters[wanted.pop(0)] = np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
+        if wanted:
+            i, j, _ = next(steps)
+            ids[ids == ids[j]] = ids[i]
+            left -= 1
+    return clusters
+
+
+def merge_steps(rows: WeightedRows, form: Form, cells: IntArray, pseudo: float) -> Iterator[tuple[int, int, float]]:
+    """Merge all cells pair by pair as in `merge_tree`; yield the two cells and the loss of each step.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows in whitened units, of positive weight.
+    form : {"full", "tied", "diagonal", "spherical"}
+        Form of the covariances.
+    cells : (n,) array of int
+        Cell of each row.
+    pseudo : float
+        Variance of the pseudo-row in every cell.
+
+    Yields
+    ------
+    i, j : int
+        The cells that are merged; the result has the number i.
+    loss : float
+        Loss of classification likelihood, in nats.
+    """
+    n_cells = int(cells.max()) + 1
+    merged = _Cells.of(rows, form, cells, n_cells, pseudo)
     alive = merged.sums[:, 0] > 0
     loss = np.full((n_cells, n_cells), np.inf)
     first, second = np.triu_indices(n_cells, 1)
     loss[first, second] = merged.losses(first, second)
     loss[~alive] = loss[:, ~alive] = np.inf
-    wanted = sorted(sizes, reverse=True)
-    clusters = {}
-    for left in range(int(alive.sum()), 0, -1):
-        while wanted and wanted[0] >= left:
-            clusters[wanted.pop(0)] = np.unique(ids[cells], return_inverse=True)[1].astype(np.int64)
-        if not wanted:
-            break
+    for _ in range(int(alive.sum()) - 1):
         i, j = divmod(int(loss.argmin()), n_cells)
+        yield i, j, float(loss[i, j])
         merged.merge(i, j)
-        ids[ids == ids[j]] = ids[i]
         alive[j] = False
         loss[j] = loss[:, j] = np.inf
         others = np.flatnonzero(alive & (np.arange(n_cells) != i))
         loss[np.minimum(i, others), np.maximum(i, others)] = merged.losses(np.full_like(others, i), others)
-    return clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +123,12 @@ class _Cells:
     own: FloatArray
 
     @classmethod
-    def of(cls, rows: WeightedRows, form: Form, cells: IntArray, n_cells: int, most_clusters: int) -> Self:
+    def of(cls, rows: WeightedRows, form: Form, cells: IntArray, n_cells: int, pseudo: float) -> Self:
         weights = rows.explicit_weights
         columns = (np.ones(rows.n_rows), *rows.values.T)
         sums: FloatArray = np.stack([np.bincount(cells, weights * column, n_cells) for column in columns], axis=1)
         squares = _squares_of_cells(rows, form, cells, n_cells)
-        merged = cls(form, most_clusters ** (-2 / rows.n_features), sums, squares, np.zeros(n_cells))
+        merged = cls(form, pseudo, sums, squares, np.zeros(n_cells))
         for cell in range(n_cells):
             merged.own[cell] = merged.energy(sums[cell], squares[cell])
         return merged

@@ -38,8 +38,6 @@ class BatchSettings:
         Estimated remaining gain below which a run ends, at two passes in a row, as in `stopping.RemainingGain`.
     accelerate : bool, default=True
         Whether to extrapolate the sums. The objective never decreases in either case.
-    with_responsibilities : bool, default=False
-        Whether to return the responsibilities at the end of each run, so that the run can be continued.
 
     Raises
     ------
@@ -50,7 +48,6 @@ class BatchSettings:
     max_iter: int
     nats: float
     accelerate: bool = True
-    with_responsibilities: bool = False
 
     def __post_init__(self) -> None:
         if self.max_iter < 1:
@@ -80,8 +77,6 @@ class BatchFit:
         Final log-likelihoods, in nats.
     n_passes : (m,) array of int
         Numbers of passes over the rows.
-    responsibilities : (m, n, k) array or None
-        Responsibilities at these parameters, if the settings request them.
     """
 
     structure: type[AbstractCovariance]
@@ -91,7 +86,6 @@ class BatchFit:
     objectives: FloatArray
     log_likelihoods: FloatArray
     n_passes: IntArray
-    responsibilities: FloatArray | None
 
     def mixture(self, run: int) -> Mixture:
         """Return the final mixture of a run.
@@ -154,7 +148,6 @@ def fit_em_batch(
     centered = np.ldexp(rows.values - center, -exponent)
     weights, means = np.zeros((m, k)), np.zeros((m, k, d))
     roots = np.zeros((m, k, d, d))
-    ended = np.zeros((m, n, k)) if settings.with_responsibilities else None
     objectives, log_likelihoods = np.zeros(m), np.zeros(m)
     n_passes = np.zeros(m, dtype=np.int64)
     flops = n * k * (100.0 + 4 * d * d) * _USUAL_PASSES
@@ -178,7 +171,6 @@ def fit_em_batch(
             objectives[some],
             log_likelihoods[some],
             n_passes[some],
-            None if ended is None else ended[some],
         )
     failed = objectives == -math.inf
     means = np.ldexp(means, exponent) + center
@@ -188,7 +180,7 @@ def fit_em_batch(
     log_likelihoods = log_likelihoods - rows.total * logarithm
     objectives = objectives - (rows.total + k * pseudo_rows) * logarithm
     roots = np.ldexp(roots, exponent)
-    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
+    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes)
 
 
 def check_batch(rows: WeightedRows, responsibilities: FloatArray, update: MaximumLikelihood) -> None:

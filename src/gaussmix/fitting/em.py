@@ -128,6 +128,8 @@ class Fit:
         Reason for the end of the run, as a sentence.
     last_step : Step or None
         Last M-step, with its repairs; None if there was none.
+    n_unrecorded : int, default=0
+        Iterations before the first record: those of a compiled search over models.
     """
 
     mixture: Mixture
@@ -139,6 +141,7 @@ class Fit:
     stop: Stop
     reason: str
     last_step: Step | None
+    n_unrecorded: int = 0
 
     @classmethod
     def of_start(cls, mixture: Mixture, moments: Moments, objective: float) -> "Fit":
@@ -165,7 +168,7 @@ class Fit:
     @property
     def n_iter(self) -> int:
         """The number of iterations."""
-        return len(self.history) - 1
+        return self.n_unrecorded + len(self.history) - 1
 
     @property
     def trace(self) -> tuple[float, ...]:

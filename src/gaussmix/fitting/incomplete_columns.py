@@ -46,7 +46,7 @@ def find_redundant(rows: WeightedRows, covariance_type: str) -> ColumnReduction 
     constant = ColumnReduction.of(_with_means(known), "spherical" if covariance_type == "spherical" else "diag")
     if rows.noise is not None or covariance_type not in ("full", "tied"):
         return constant if constant is None else replace(constant, covariance_type=covariance_type)
-    complete = known.take(np.logical_not(np.isnan(known.values).any(axis=1)))
+    complete = known.complete()
     if complete.n_rows > _ROWS_PER_COLUMN * rows.n_features:
         found = ColumnReduction.of(complete, covariance_type)
         if found is not None and _holds(found, known.values):

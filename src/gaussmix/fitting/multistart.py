@@ -209,14 +209,14 @@ class Multistart:
         """
         starts = self._in_time(starts)
         short = self.short_runs(itertools.islice(starts, _FIRST))
-        kept = short[0]
-        some = ranked(short)[:_AGREED]
+        kept, some = short[0], ranked(short)[:_AGREED]
         longer = dict(zip(map(id, some), self.longer_runs(some, LONGER), strict=True))
         early = ranked(longer.values())
         if early[0].has_agreement and not self.settings.all_starts:
             return ranked([self.go_on(early[0], LAST), *self._carry(kept, early[:1])])
         runs = ranked([*short, *self.short_runs(starts)])
         n_longer = math.ceil(len(runs) / 3)
+        del short, runs[max(n_longer, _FINISHERS + _MORE_FINISHERS) :]  # the others would only need memory
         others = [run for run in runs[:n_longer] if id(run) not in longer]
         longer |= zip(map(id, others), self.longer_runs(others, LONGER), strict=True)
         best = ranked(longer[id(run)] for run in runs[:n_longer])

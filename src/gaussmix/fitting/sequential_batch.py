@@ -61,11 +61,10 @@ def fit_em_one_by_one(
     """
     check_batch(rows, responsibilities, update)
     runs = [_fit(rows, structure, table, update, settings) for table in responsibilities]
-    (m, n, k), d = responsibilities.shape, rows.n_features
+    (m, _, k), d = responsibilities.shape, rows.n_features
     weights, means, roots = np.zeros((m, k)), np.zeros((m, k, d)), np.zeros((m, k, d, d))
     objectives, log_likelihoods = np.full(m, -math.inf), np.full(m, -math.inf)
     n_passes = np.zeros(m, dtype=np.int64)
-    ended = np.zeros((m, n, k)) if settings.with_responsibilities else None
     for run, fit in enumerate(runs):
         if fit is None:
             continue
@@ -73,9 +72,7 @@ def fit_em_one_by_one(
         roots[run] = fit.mixture.covariance.dense_roots()
         objectives[run], log_likelihoods[run] = fit.objective, fit.moments.log_likelihood
         n_passes[run] = fit.n_passes
-        if ended is not None:
-            ended[run] = NativeEngine(rows.values).score_rows(fit.mixture.whitened(), "responsibilities")
-    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes, ended)
+    return BatchFit(structure, weights, means, roots, objectives, log_likelihoods, n_passes)
 
 
 def _fit(

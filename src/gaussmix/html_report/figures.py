@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaussmix.core.markup import Markup
 from gaussmix.core.text import counted
-from gaussmix.html_report.elements import Markup, picture
+from gaussmix.html_report.elements import picture
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.row_scores import CERTAINTIES, RowScores
 from gaussmix.plots import CriterionDisplay, HistogramDisplay, MixtureDisplay, PairsDisplay, ResponsibilityDisplay

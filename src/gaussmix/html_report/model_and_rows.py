@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.number_checks import column_names
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
 from gaussmix.core.validation import check_sample_weight
 from gaussmix.diagnostics import FitRecord
 from gaussmix.estimators import GaussianMixture
-from gaussmix.plots.inputs import mixture_of, rows_of
 
 
 @dataclass(frozen=True, eq=False)

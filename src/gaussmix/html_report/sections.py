@@ -7,22 +7,16 @@ import numpy as np
 from scipy.special import chdtrc
 
 from gaussmix.components.merging import merge_components
+from gaussmix.core.component_means import format_means
 from gaussmix.core.covariance import display_name
+from gaussmix.core.markup import Markup, element, joined
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.text import counted, join_words
 from gaussmix.core.typing import FloatArray
 from gaussmix.diagnostics import Report
-from gaussmix.diagnostics.means import format_means
-from gaussmix.html_report.elements import (
-    Markup,
-    bullets,
-    data_table,
-    definition_list,
-    element,
-    joined,
-    note,
-    paragraph,
-)
+from gaussmix.diagnostics.description import ClusterDescriptions
+from gaussmix.diagnostics.description.rules import share_text
+from gaussmix.html_report.elements import bullets, data_table, definition_list, note, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import FitCriteria, ModelComparison
 from gaussmix.html_report.row_scores import CERTAINTIES, RARE, RowScores
@@ -33,6 +27,7 @@ _MOST_ACROSS = 8  # columns of numbers in one table
 _MOST_MEANS = 5  # columns of means with standard deviations
 _MOST_FEATURES = 100
 _MOST_NOTES = 8
+_MOST_DISTINCT = 3  # features of a component
 _FAR, _CHANCE = 2.0, 0.05  # standard deviations of one feature; probability of as great a Mahalanobis distance
 _LONG = 1e12
 _TOLERANCE = 0.01  # nats between runs that end at the same optimum
@@ -131,6 +126,59 @@ def components(data: ModelAndRows, scores: RowScores) -> Markup:
             paragraph(f"Shown: the {len(shown)} of {d} features that separate the components best.", quiet=True)
         )
     return joined(tables)
+
+
+def clusters(described: ClusterDescriptions) -> Markup:
+    """Return the rules and the most distinct features of each component, and its nearest neighbor."""
+    if len(described) == 1:
+        return paragraph("The mixture has one component.")
+    rules = [
+        [component(each.cluster), rule.text, share_text(rule.precision), share_text(rule.recall)]
+        for each in described
+        for rule in each.rules
+    ]
+    features = [
+        [
+            component(each.cluster),
+            contrast.name,
+            *(f"{value:.4g}" for value in (contrast.mean, contrast.others)),
+            f"{contrast.difference:+.1f}",
+            share_text(contrast.overlap),
+        ]
+        for each in described
+        for contrast in each.features[:_MOST_DISTINCT]
+    ]
+    neighbors = [
+        [component(each.cluster), component(each.nearest), share_text(each.overlap)]
+        for each in described
+        if each.nearest is not None and each.overlap is not None
+    ]
+    return joined(
+        [
+            data_table(
+                "Short rules that select the rows of a component. Precision: the share of the selected rows that "
+                "belong to it. Recall: the share of its rows that are selected.",
+                ["component", "rule", "precision", "recall"],
+                rules,
+                words=(1,),
+            )
+            if rules
+            else paragraph("No rule of one or two thresholds selects the rows of a component."),
+            data_table(
+                "The features that set a component apart. Difference: of the mean from that of the other rows, in "
+                "standard deviations within both. Overlap: of the marginal densities, 100% if they are equal.",
+                ["component", "feature", "mean", "others", "difference", "overlap"],
+                features,
+                words=(1,),
+            ),
+            data_table(
+                "The nearest component, and the overlap as in the section on overlap",
+                ["component", "nearest", "overlap"],
+                neighbors,
+                words=(1,),
+            ),
+        ]
+    )
 
 
 def certainty(data: ModelAndRows, scores: RowScores) -> Markup:

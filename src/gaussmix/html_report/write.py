@@ -10,12 +10,14 @@ import numpy as np
 import gaussmix.core._native as _native
 from gaussmix.core.environment import installed_version
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.markup import Markup, joined
 from gaussmix.core.output_files import complete_file, require_possible_output
 from gaussmix.core.text import counted
 from gaussmix.diagnostics import inspect_fit
+from gaussmix.diagnostics.description import describe
 from gaussmix.estimators import GaussianMixtureIC
 from gaussmix.html_report import figures, sections
-from gaussmix.html_report.elements import Markup, joined, page, paragraph
+from gaussmix.html_report.elements import page, paragraph
 from gaussmix.html_report.model_and_rows import ModelAndRows
 from gaussmix.html_report.model_comparison import (
     FitCriteria,
@@ -43,10 +45,10 @@ def write_report(
 ) -> None:
     """Write a report on a mixture and rows to a self-contained HTML file.
 
-    The report has the parameters of the components, figures, the certainty of the component of each row, the rows of
-    lowest density, the diagnostics of the fit, the overlap of the components, and a comparison with other numbers of
-    components and covariance structures. It contains no date and no path: the same model, rows and versions give the
-    same file.
+    The report has the parameters of the components, what sets them apart, figures, the certainty of the component of
+    each row, the rows of lowest density, the diagnostics of the fit, the overlap of the components, and a comparison
+    with other numbers of components and covariance structures. It contains no date and no path: the same model, rows
+    and versions give the same file.
 
     Parameters
     ----------
@@ -101,10 +103,12 @@ def write_report(
     mixture_figure = figures.mixture_figure(data)
     certainty_figure = figures.certainty_figure(data, scores) if mixture.n_components > 1 else ""
     comparison, interrupt = _compare(data, model, n_components, random_state, n_jobs, progress)
+    described = describe(mixture, rows.values, sample_weight=rows.weights)
     parts = [
         ("summary", "Summary", sections.summary(scores, fit_criteria, report, comparison)),
         ("mixture", "Mixture", mixture_figure),
         ("components", "Components", sections.components(data, scores)),
+        ("clusters", "What sets components apart", sections.clusters(described)),
         ("certainty", "Certainty", joined([certainty_figure, sections.certainty(data, scores)])),
         ("unusual", "Unusual rows", sections.unusual_rows(data, scores)),
         ("diagnostics", "Diagnostics", sections.diagnostics(report, data.record is not None)),

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.typing import Rows
 from gaussmix.estimators import GaussianMixture
+from gaussmix.estimators.set_by_fit import set_by_fit
 from gaussmix.imaging.images.class_order import class_order
 from gaussmix.imaging.images.features import Features
 from gaussmix.imaging.images.inputs import MAX_CLASSES, as_images, require_kind, with_all_seeds
@@ -109,6 +110,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    mixture_ = n_components_ = smoothing_ = free_energies_ = bias_ = set_by_fit()
+
     def __init__(
         self,
         n_components: int | str = 3,
@@ -193,10 +196,8 @@ class GaussianMixtureSegmenter(BaseEstimator):  # type: ignore[misc]
         rng = check_random_state(self.random_state)
         fit = self._fit_seeded(sample, estimator, rng) if seeded else self._fit_unsupervised(sample, estimator, rng)
         self._fit_result = fit
-        self.mixture_ = fit.classes.mixture
-        self.n_components_ = fit.classes.n_classes
-        self.smoothing_ = fit.smoothing
-        self.free_energies_ = fit.free_energies
+        self.mixture_, self.n_components_ = fit.classes.mixture, fit.classes.n_classes
+        self.smoothing_, self.free_energies_ = fit.smoothing, fit.free_energies
         fit.warn(stacklevel=3)
         return self
 

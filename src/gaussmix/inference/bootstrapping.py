@@ -1,5 +1,6 @@
 """Bootstrap of the parameters: refits to resampled rows."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +13,20 @@ from gaussmix.components.matching import align
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.number_checks import require_level
-from gaussmix.core.typing import FloatArray, Seed
+from gaussmix.core.rows import WeightedRows
+from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, seed_of, stream
-from gaussmix.inference.parameter_table import table_of_parameters
+from gaussmix.inference.parameter_table import parameter_html, parameter_lines, parameter_text
 from gaussmix.inference.parameters import Parameters
 from gaussmix.inference.refitting import Fitted, draw_each
 
-KINDS = ("nonparametric", "weighted", "parametric")
+KINDS = ("nonparametric", "weighted", "parametric", "jackknife")
 """Kinds of resampling."""
+
+Kind = Literal["nonparametric", "weighted", "parametric", "jackknife"]
+Method = Literal["percentile", "normal"]
+
+_DRAWS = 999
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +37,7 @@ class Bootstrap:
     ----------
     mixture : Mixture
         Original fit.
-    kind : {"nonparametric", "weighted", "parametric"}
+    kind : {"nonparametric", "weighted", "parametric", "jackknife"}
         Kind of resampling.
     n_draws : int
         Number of draws, including failed ones.
@@ -65,23 +72,26 @@ class Bootstrap:
     @cached_property
     @underflow_to_zero
     def standard_errors(self) -> Parameters:
-        """Standard deviation of each parameter over the draws."""
-        return Parameters(*(np.std(values, axis=0, ddof=1) for values in self._values()))
+        """Standard deviation of each parameter over the draws; for a jackknife times ``(b - 1) / sqrt(b)``.
+
+        The jackknife is that of Efron and Tibshirani (1993), equation 11.5.
+        """
+        b = len(self.weights)
+        factor = (b - 1) / math.sqrt(b) if self.kind == "jackknife" else 1.0
+        return Parameters(*(factor * np.std(values, axis=0, ddof=1) for values in self._values()))
 
     @underflow_to_zero
-    def interval(
-        self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile"
-    ) -> tuple[Parameters, Parameters]:
+    def interval(self, level: float = 0.95, method: Method | None = None) -> tuple[Parameters, Parameters]:
         """Return the lower and upper ends of confidence intervals for each parameter.
 
         Parameters
         ----------
         level : float, default=0.95
             Confidence level, between 0 and 1.
-        method : {"percentile", "normal"}, default="percentile"
-            "percentile": quantiles of the draws (Efron and Tibshirani 1993, section 13.3). "normal": the estimate plus
-            and minus a normal quantile times the standard error; the interval may contain impossible values, such as
-            negative weights.
+        method : {"percentile", "normal"}, optional
+            By default "percentile", for a jackknife "normal". "percentile": quantiles of the draws (Efron and
+            Tibshirani 1993, section 13.3). "normal": the estimate plus and minus a normal quantile times the standard
+            error; the interval may contain impossible values, such as negative weights.
 
         Returns
         -------
@@ -93,10 +103,13 @@ class Bootstrap:
         Raises
         ------
         ValueError
-            If ``level`` is not between 0 and 1, or ``method`` is unknown.
+            If ``level`` is not between 0 and 1, ``method`` is unknown, or percentiles of a jackknife are asked for.
         """
         require_level(level)
+        method = method or self._method
         tails = (0.5 * (1 - level), 0.5 * (1 + level))
+        if method == "percentile" and self.kind == "jackknife":
+            raise ValueError('the draws of a jackknife have no percentiles: use method="normal"')
         if method == "percentile":
             lower, upper = zip(*(np.quantile(values, tails, axis=0) for values in self._values()), strict=True)
             return Parameters(*lower), Parameters(*upper)
@@ -113,14 +126,14 @@ class Bootstrap:
         )
 
     @underflow_to_zero
-    def summary(self, level: float = 0.95, method: Literal["percentile", "normal"] = "percentile") -> str:
+    def summary(self, level: float = 0.95, method: Method | None = None) -> str:
         """Return a table of each weight, mean and variance with its standard error and interval.
 
         Parameters
         ----------
         level : float, default=0.95
             Confidence level, between 0 and 1.
-        method : {"percentile", "normal"}, default="percentile"
+        method : {"percentile", "normal"}, optional
             As in `interval`.
 
         Returns
@@ -133,15 +146,29 @@ class Bootstrap:
         ValueError
             As in `interval`.
         """
-        drawn = f"{self.kind} bootstrap, {self.n_draws} draws"
-        if self.failures:
-            reasons = "; ".join(f"{count}: {reason}" for reason, count in self.failures.items())
-            drawn += f", {self.n_failed} failed and left out ({reasons})"
-        title = f"{drawn}; {method} intervals of {100 * level:g} %"
-        return table_of_parameters(title, self.mixture, self.standard_errors, *self.interval(level, method))
+        return parameter_text(self._title(level, method), self._lines(level, method))
 
     def __str__(self) -> str:
         return self.summary()
+
+    @underflow_to_zero
+    def _repr_html_(self) -> str:
+        return parameter_html(self._title(0.95, None), self._lines(0.95, None))
+
+    @property
+    def _method(self) -> Method:
+        return "normal" if self.kind == "jackknife" else "percentile"
+
+    def _title(self, level: float, method: Method | None) -> str:
+        drawn = f"{self.kind} bootstrap" if self.kind != "jackknife" else self.kind
+        drawn += f", {self.n_draws} draws"
+        if self.failures:
+            reasons = "; ".join(f"{count}: {reason}" for reason, count in self.failures.items())
+            drawn += f", {self.n_failed} failed and left out ({reasons})"
+        return f"{drawn}; {method or self._method} intervals of {100 * level:g} %"
+
+    def _lines(self, level: float, method: Method | None) -> list[tuple[str, ...]]:
+        return parameter_lines(self.mixture, self.standard_errors, *self.interval(level, method))
 
     def _values(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         return self.weights, self.means, self.covariances
@@ -152,8 +179,8 @@ def bootstrap(
     model: Any,
     X: Any,
     *,
-    kind: Literal["nonparametric", "weighted", "parametric"] = "nonparametric",
-    n_draws: int = 999,
+    kind: Kind = "nonparametric",
+    n_draws: int | None = None,
     sample_weight: Any = None,
     noise_covariance: Any = None,
     random_state: Seed = None,
@@ -172,16 +199,16 @@ def bootstrap(
         Fitted to X. A `Mixture` is refitted with the default penalty.
     X : (n, d) array-like
         The rows of the fit.
-    kind : {"nonparametric", "weighted", "parametric"}, default="nonparametric"
+    kind : {"nonparametric", "weighted", "parametric", "jackknife"}, default="nonparametric"
         "nonparametric": rows drawn with replacement. "weighted": all rows with random weights of mean one from a
         Dirichlet distribution (Newton and Raftery, Journal of the Royal Statistical Society B 56 (1994), 3-48; O'Hagan,
         Murphy, Scrucca and Gormley, Computational Statistics 34 (2019), 1779-1813). "parametric": new rows drawn from
-        the model.
-    n_draws : int, default=999
-        Number of refits, at least 2.
+        the model. "jackknife": all rows but one, each in turn (Quenouille, Biometrika 43 (1956), 353-360).
+    n_draws : int, optional
+        Number of refits, at least 2; by default 999. A jackknife has one for each row.
     sample_weight : (n,) array-like, optional
         A weight of 2 counts as two equal rows, which are drawn separately. The number of rows of each draw is the sum
-        of the weights, rounded.
+        of the weights, rounded. For a jackknife they must be whole numbers.
     noise_covariance : array-like, optional
         Covariance of the measurement errors, as in `GaussianMixture.fit`.
     random_state : int, Generator, RandomState or None
@@ -217,25 +244,54 @@ def bootstrap(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}; got {kind!r}")
     fitted, seed = Fitted.of(model, X, sample_weight, noise_covariance), seed_of(random_state)
-    draw_rows = {
-        "nonparametric": fitted.resampled,
-        "weighted": fitted.reweighted,
-        "parametric": fitted.simulated,
-    }[kind]
+    if kind == "jackknife":
+        left_out = _left_out(fitted, n_draws)
+        n_draws, repeats = len(left_out), fitted.rows.explicit_weights[left_out].astype(np.int64)
+    else:
+        left_out, repeats = np.empty(0, dtype=np.int64), None
+        n_draws = _DRAWS if n_draws is None else n_draws
+
+    def rows_of(draw: int) -> WeightedRows:
+        match kind:
+            case "nonparametric":
+                return fitted.resampled(stream(seed, draw))
+            case "weighted":
+                return fitted.reweighted(stream(seed, draw))
+            case "parametric":
+                return fitted.simulated(stream(seed, draw))
+            case "jackknife":
+                return fitted.without(int(left_out[draw]))
 
     def make(draw: int) -> Mixture:
-        fit = refit(draw_rows(stream(seed, draw)), fitted.update, fitted.reduced)
+        fit = refit(rows_of(draw), fitted.update, fitted.reduced)
         return align(fitted.lift(fit.mixture), fitted.mixture)
 
     drawn = draw_each(make, n_draws, fitted.rows.shape, n_jobs=n_jobs, progress=progress, title="bootstrap")
+    if repeats is not None:
+        drawn = [result for result, times in zip(drawn, repeats, strict=True) for _ in range(times)]
     failures = Counter(str(result) for result in drawn if isinstance(result, FitFailedError))
     mixtures = [result for result in drawn if isinstance(result, Mixture)]
     return Bootstrap(
         fitted.mixture,
         kind,
-        n_draws,
+        len(drawn),
         np.stack([mixture.weights for mixture in mixtures]),
         np.stack([mixture.means for mixture in mixtures]),
         np.stack([mixture.covariance.dense() for mixture in mixtures]),
         dict(failures),
     )
+
+
+def _left_out(fitted: Fitted, n_draws: int | None) -> IntArray:
+    """Return the positions of the rows that a jackknife leaves out, each once."""
+    if n_draws is not None:
+        raise ValueError("n_draws must be None for a jackknife, which has one draw for each row")
+    weights = fitted.rows.explicit_weights
+    fractions = np.flatnonzero(weights != np.rint(weights))
+    if fractions.size:
+        row = int(fractions[0])
+        raise ValueError(
+            f"sample_weight must be whole numbers for a jackknife; row {row} has {weights[row]}: use "
+            "kind='nonparametric'"
+        )
+    return np.flatnonzero(weights).astype(np.int64)

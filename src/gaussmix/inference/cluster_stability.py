@@ -10,6 +10,7 @@ from gaussmix.core.engines import engine_for
 from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray, Seed
 from gaussmix.fitting.refit import FitFailedError, refit, search_anew, seed_of, stream
@@ -46,17 +47,26 @@ class Stability:
         str
             A line for each component: weight, mean Jaccard similarity, and share of draws in which it is dissolved.
         """
-        n_draws = len(self.rand) + self.n_failed
-        failed = f", {self.n_failed} failed" if self.n_failed else ""
-        low, middle = np.quantile(self.rand, [0.1, 0.5])
-        title = f"{n_draws} draws{failed}; adjusted Rand index: median {middle:.2f}, 10 % quantile {low:.2f}"
-        lines = [("component", "weight", "Jaccard", "dissolved")]
-        for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
-            lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
-        return f"{title}\n{align_columns(lines)}"
+        return f"{self._title()}\n{align_columns(self._lines())}"
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        headings, *lines = self._lines()
+        return table_html(self._title(), headings, lines)
+
+    def _title(self) -> str:
+        n_draws = len(self.rand) + self.n_failed
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        low, middle = np.quantile(self.rand, [0.1, 0.5])
+        return f"{n_draws} draws{failed}; adjusted Rand index: median {middle:.2f}, 10 % quantile {low:.2f}"
+
+    def _lines(self) -> list[tuple[str, ...]]:
+        lines: list[tuple[str, ...]] = [("component", "weight", "Jaccard", "dissolved")]
+        for k, (weight, shared) in enumerate(zip(self.mixture.weights, self.jaccard.T, strict=True)):
+            lines.append((f"{k}", f"{weight:.3f}", f"{shared.mean():.2f}", f"{(shared <= 0.5).mean():.0%}"))
+        return lines
 
 
 @underflow_to_zero

@@ -8,6 +8,7 @@ import numpy as np
 from gaussmix.core.engines import engine_for
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import text_html
 from gaussmix.core.number_checks import require_level
 from gaussmix.core.text import counted
 from gaussmix.core.typing import FloatArray, Seed
@@ -58,6 +59,9 @@ class LikelihoodRatioTest:
             f"{failed}); p = {self.p_value:.3g}"
         )
 
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
+
 
 @dataclass(frozen=True, eq=False)
 class SequentialTest:
@@ -85,6 +89,9 @@ class SequentialTest:
         open_end = "" if self.tests[-1].p_value > self.level else " or more (larger numbers were not tested)"
         number = counted(self.n_components, "component")
         return "\n".join([*lines, f"{number}{open_end} at the level {self.level:g}"])
+
+    def _repr_html_(self) -> str:
+        return text_html(str(self))
 
 
 @underflow_to_zero

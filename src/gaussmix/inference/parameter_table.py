@@ -1,8 +1,11 @@
-"""Table of parameters with standard errors and intervals, as text."""
+"""Table of parameters with standard errors and intervals, as text and as HTML for notebooks."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from gaussmix.core.markup import Markup
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import FloatArray
 
@@ -18,11 +21,21 @@ class PerParameter(Protocol):
     def covariances(self) -> FloatArray: ...
 
 
-def table_of_parameters(
-    title: str, mixture: Mixture, errors: PerParameter, lower: PerParameter, upper: PerParameter
-) -> str:
-    """Return a table with estimate, standard error and interval of each weight, mean and variance."""
-    lines = [("component", "", "estimate", "error", "from", "to")]
+def parameter_text(title: str, lines: Sequence[Sequence[str]]) -> str:
+    """Return the lines of `parameter_lines` as text below a title."""
+    return f"{title}\n{align_columns(lines, left=(0, 1))}"
+
+
+def parameter_html(title: str, lines: Sequence[Sequence[str]]) -> Markup:
+    """Return the lines of `parameter_lines` as a table for notebooks."""
+    return table_html(title, lines[0], lines[1:], left=(0, 1))
+
+
+def parameter_lines(
+    mixture: Mixture, errors: PerParameter, lower: PerParameter, upper: PerParameter
+) -> list[tuple[str, ...]]:
+    """Return headings, and a line with estimate, standard error and interval of each weight, mean and variance."""
+    lines: list[tuple[str, ...]] = [("component", "", "estimate", "error", "from", "to")]
     variances = mixture.covariance.variances()
     for k in range(mixture.n_components):
         at: tuple[int, ...] = (k,)
@@ -35,7 +48,7 @@ def table_of_parameters(
         for d, name in enumerate(mixture.names):
             values = (part.covariances[k, d, d] for part in (errors, lower, upper))
             lines.append(_line("", f"variance {name}", variances[k, d], *values))
-    return f"{title}\n{align_columns(lines, left=(0, 1))}"
+    return lines
 
 
 def _line(first: str, second: str, *numbers: float) -> tuple[str, str, str, str, str, str]:

@@ -122,33 +122,13 @@ class Fitted:
             return WeightedRows(values)
         return observed_like(self.rows, values, rng)
 
-
-def observed_like(rows: WeightedRows, values: FloatArray, rng: np.random.Generator) -> WeightedRows:
-    """Return what is observed of true values, with the missing values and the errors of other rows.
-
-    Parameters
-    ----------
-    rows : WeightedRows
-        Rows whose missing values and errors are taken. If their weights are numbers of rows, each has as many copies.
-    values : (n, d) array
-        True values.
-    rng : Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    WeightedRows
-        n rows without weights.
-    """
-    share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weights is None else rows.weights / rows.total
-    places = (np.arange(len(values)) + 0.5) / len(values)
-    like = rows.take(np.minimum(np.searchsorted(np.cumsum(share), places), rows.n_rows - 1))
-    noise = like.noise
-    if noise is not None:
-        values = values + noise.draw(len(values), rng)
-    if like.missing is not None:
-        values = np.where(like.missing, np.nan, values)
-    return WeightedRows(np.ascontiguousarray(values), noise=noise)
+    def without(self, row: int) -> WeightedRows:
+        """Return the rows without one of them, or with a weight that is less by one."""
+        if self.rows.weights is None:
+            return self.rows.take(np.delete(np.arange(self.rows.n_rows), row))
+        weights = self.rows.weights.copy()
+        weights[row] -= 1
+        return replace(self.rows, weights=weights).positive()
 
 
 def draw_each(
@@ -211,3 +191,31 @@ def draw_each(
             "fewer components, a simpler covariance_type or reg_covar='inverse-wishart'"
         )
     return drawn
+
+
+def observed_like(rows: WeightedRows, values: FloatArray, rng: np.random.Generator) -> WeightedRows:
+    """Return what is observed of true values, with the missing values and the errors of other rows.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows whose missing values and errors are taken. If their weights are numbers of rows, each has as many copies.
+    values : (n, d) array
+        True values.
+    rng : Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    WeightedRows
+        n rows without weights.
+    """
+    share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weights is None else rows.weights / rows.total
+    places = (np.arange(len(values)) + 0.5) / len(values)
+    like = rows.take(np.minimum(np.searchsorted(np.cumsum(share), places), rows.n_rows - 1))
+    noise = like.noise
+    if noise is not None:
+        values = values + noise.draw(len(values), rng)
+    if like.missing is not None:
+        values = np.where(like.missing, np.nan, values)
+    return WeightedRows(np.ascontiguousarray(values), noise=noise)

@@ -13,6 +13,7 @@ from gaussmix.core.environment import one_blas_thread
 from gaussmix.core.errors import FlatLikelihoodWarning
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import stacked_html
 from gaussmix.core.number_checks import require_level
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import FloatArray, IntArray
@@ -20,7 +21,7 @@ from gaussmix.core.warning_values import warn
 from gaussmix.inference.asymptotic_covariance import AsymptoticCovariance
 from gaussmix.inference.information import Information
 from gaussmix.inference.jacobian import Derivative, derivatives
-from gaussmix.inference.parameter_table import table_of_parameters
+from gaussmix.inference.parameter_table import parameter_html, parameter_lines, parameter_text
 from gaussmix.inference.parameters import Parameters
 from gaussmix.inference.parametrization import Parametrization
 from gaussmix.inference.refitting import Fitted
@@ -133,20 +134,29 @@ class StandardErrors:
         str
             Lines of text.
         """
+        lines = parameter_lines(self.mixture, self, *self.interval(level))
+        return f"{parameter_text(self._title(level), lines)}\n{self._footnote()}"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    @underflow_to_zero
+    def _repr_html_(self) -> str:
+        table = parameter_html(self._title(0.95), parameter_lines(self.mixture, self, *self.interval(0.95)))
+        return stacked_html(table, self._footnote())
+
+    def _title(self, level: float) -> str:
         source = {
             "observed": "observed information",
             "opg": "squared scores",
             "sandwich": "sandwich of observed information and squared scores",
         }[self.kind]
-        title = f"{source}, {self.n:g} rows; intervals of {100 * level:g} %"
-        table = table_of_parameters(title, self.mixture, self, *self.interval(level))
-        share, rows = self.least_information, self.n * self.least_information
-        least = f"least information: {share:.2g} of that with known components, equivalent to {rows:.0f} rows"
-        doubt = f"; with fewer than {_ENOUGH}, intervals tend to be too short" if rows < _ENOUGH else ""
-        return f"{table}\n{least}{doubt}"
+        return f"{source}, {self.n:g} rows; intervals of {100 * level:g} %"
 
-    def __str__(self) -> str:
-        return self.summary()
+    def _footnote(self) -> str:
+        share, rows = self.least_information, self.n * self.least_information
+        doubt = f"; with fewer than {_ENOUGH}, intervals tend to be too short" if rows < _ENOUGH else ""
+        return f"least information: {share:.2g} of that with known components, equivalent to {rows:.0f} rows{doubt}"
 
 
 @underflow_to_zero

@@ -17,6 +17,7 @@ from gaussmix.plots.mixture import MixtureDisplay
 from gaussmix.plots.model_figures import model_figure, scatter_figure
 from gaussmix.plots.output import write_figure
 from gaussmix.plots.pairs import PairsDisplay
+from gaussmix.plots.projection import ProjectionDisplay
 from gaussmix.plots.responsibility import ResponsibilityDisplay
 from gaussmix.plots.seeded_figures import seeded_figure
 from gaussmix.plots.segmentation import SegmentationDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "HistogramDisplay",
     "MixtureDisplay",
     "PairsDisplay",
+    "ProjectionDisplay",
     "ResponsibilityDisplay",
     "SegmentationDisplay",
     "TraceDisplay",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.model_input import rows_of
 from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import ArrayLike
 from gaussmix.diagnostics.em_trace import EMTrace
@@ -26,7 +27,7 @@ from gaussmix.plots.components import (
 )
 from gaussmix.plots.drawing import as_written, new_axes, new_figure, quiet_axes
 from gaussmix.plots.geometry import ellipse, view_range
-from gaussmix.plots.inputs import chosen_rows, feature_names, rows_of
+from gaussmix.plots.inputs import chosen_rows, feature_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

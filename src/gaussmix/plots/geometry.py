@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -109,12 +109,11 @@ def principal_axes(mean: ArrayLike, covariance: ArrayLike, radius: float = 1.0) 
 
 
 @underflow_to_zero
-def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18) -> FloatArray:
+def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 16) -> FloatArray:
     """Return the densities at the edges of the highest density regions of given masses.
 
     A highest density region is the smallest region with its mass (Hyndman 1996, Computing and Graphing Highest Density
-    Regions). The masses are estimated from points of a Sobol sequence in each component, so that the result is
-    reproducible. In a few features, masses are accurate to 1e-3.
+    Regions). `Mixture.density_level` returns the same.
 
     Parameters
     ----------
@@ -122,8 +121,8 @@ def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18)
         Mixture with any number of features.
     masses : (m,) array-like
         Masses above 0 and below 1.
-    n_points : int, default=2**18
-        Smallest number of points.
+    n_points : int, default=2**16
+        Number of rows drawn from each component, as in `Mixture.log_density_distribution`.
 
     Returns
     -------
@@ -142,19 +141,7 @@ def mass_levels(mixture: Mixture, masses: ArrayLike, *, n_points: int = 1 << 18)
     wanted = np.asarray(masses, dtype=np.float64)
     if not ((wanted > 0) & (wanted < 1)).all():
         raise ValueError(f"masses must be above 0 and below 1; got {wanted.tolist()}")
-    from scipy.stats.qmc import Sobol
-
-    sequence = Sobol(mixture.n_features, seed=0)
-    rows, shares = [], []
-    for component in map(int, np.argsort(-mixture.weights)[: np.count_nonzero(mixture.weights)]):
-        weight = mixture.weights[component]
-        even = sequence.random(1 << max(6, math.ceil(math.log2(n_points * weight)))) + 0.5**31  # 0 has no quantile
-        rows.append(mixture.means[component] + mixture.covariance.color(ndtri(even), component))
-        shares.append(np.full(len(even), weight / len(even)))
-    log_density = mixture.log_density(np.concatenate(rows))
-    order = np.argsort(-log_density)
-    share = np.concatenate(shares)[order]
-    return np.interp(wanted, np.cumsum(share) - 0.5 * share, log_density[order])
+    return mixture.log_density_distribution(n_points=n_points).quantile(1 - wanted)
 
 
 @underflow_to_zero

@@ -8,12 +8,13 @@ import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
 from gaussmix.plots.components import Range, drawn_components, views_of
 from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import as_written, color_of, draw_densities, new_axes, quiet_axes
 from gaussmix.plots.geometry import marginal_densities, view_range
-from gaussmix.plots.inputs import feature_names, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,30 +1,12 @@
-"""Inputs of displays: mixtures of fitted estimators, and rows of arrays or tables."""
-
-from typing import Any
+"""Inputs of displays: names of features, and rows to draw."""
 
 import numpy as np
 
-from gaussmix.convert.models import mixture_of as mixture_of
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows
-from gaussmix.core.validation import as_rows
 
 MOST_POINTS = 5_000
 """Greatest number of rows that a display draws; of more rows a random sample is drawn."""
-
-
-def rows_of(mixture: Mixture, X: Any) -> Rows:
-    """Return the features of a mixture in its order; the columns of a table are selected by name. NaN is missing.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, the shape is wrong, a value is infinite, or X has no rows.
-    """
-    rows = as_rows(X, mixture.n_features, mixture.feature_names, allow_missing=True)
-    if not len(rows):
-        raise ValueError("X has no rows")
-    return rows
 
 
 def feature_names(mixture: Mixture, positions: ArrayLike | None = None) -> list[str]:

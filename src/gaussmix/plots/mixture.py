@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
@@ -26,7 +27,7 @@ from gaussmix.plots.components import (
 from gaussmix.plots.curve_labels import CurveLabels
 from gaussmix.plots.drawing import Inks, as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import ellipse, mass_levels, principal_axes
-from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows
 from gaussmix.plots.level_curves import decision_boundaries, density_contours
 
 if TYPE_CHECKING:
@@ -163,22 +164,57 @@ class MixtureDisplay:
         mixture = whole.marginal(positions)
         given = None if X is None else rows_of(whole, X)
         rows, labels, certainty = labeled_rows(whole, given)
+        shown_rows = (rows[:, positions], labels, certainty)
+        return cls.of(mixture, feature_names(whole, positions), shown_rows, masses, ax).plot(ax, **shown)
+
+    @classmethod
+    def of(
+        cls,
+        mixture: Mixture,
+        names: list[str],
+        rows: tuple[FloatArray, IntArray, FloatArray],
+        masses: Sequence[float],
+        ax: "Axes | None",
+        **more: Any,
+    ) -> Self:
+        """Compute the display of a mixture of two features, without drawing it.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Mixture of two features.
+        names : list of two str
+            Labels of the axes.
+        rows : tuple of arrays
+            Rows (m, 2) to draw, their components (m,) and the certainty of these (m,).
+        masses : sequence of float
+            Shares of a component that its ellipses contain.
+        ax : matplotlib.axes.Axes or None
+            Axes whose limits are kept.
+        **more
+            Attributes of a subclass.
+
+        Returns
+        -------
+        MixtureDisplay
+            Display of the class on which this is called.
+        """
         covariances = mixture.covariance.dense()
         masses = tuple(sorted(masses))
         radii = radii_of(masses)
         components = list(zip(mixture.means, covariances, strict=True))
-        view = _fixed_view(ax, views_of(mixture, rows[:, positions]))
+        view = _fixed_view(ax, views_of(mixture, rows[0]))
         x, y = (np.linspace(*ends, fineness(mixture, view, _COARSEST, _FINEST)) for ends in view)
         grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
         levels = mass_levels(mixture, SHADES)
         named = [levels[SHADES.index(mass)] for mass in NAMED_CONTOURS]
-        display = cls(
+        return cls(
             mixture=mixture,
-            names=feature_names(whole, positions),
+            names=names,
             view=view,
-            rows=rows[:, positions],
-            labels=labels,
-            certainty=certainty,
+            rows=rows[0],
+            labels=rows[1],
+            certainty=rows[2],
             masses=masses,
             ellipses=np.array([[ellipse(*component, radius) for radius in radii] for component in components]),
             axes=np.array([principal_axes(*component, radii[0] if radii else 1.0) for component in components]),
@@ -188,8 +224,8 @@ class MixtureDisplay:
             levels=levels,
             contours=dict(zip(NAMED_CONTOURS, density_contours(mixture, x, y, named), strict=True)),
             boundaries=decision_boundaries(mixture, x, y),
+            **more,
         )
-        return display.plot(ax, **shown)
 
     @underflow_to_zero
     def plot(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import (
     SHADES,
@@ -26,7 +27,7 @@ from gaussmix.plots.components import (
 from gaussmix.plots.drawing import Inks, as_written, color_of, quiet_axes, shown_figure
 from gaussmix.plots.geometry import ellipse, mass_levels
 from gaussmix.plots.histogram import HistogramDisplay, histogram_of
-from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.drawing import Inks, color_of, new_axes, quiet_axes, words_on
-from gaussmix.plots.inputs import mixture_of, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.model_input import mixture_of, rows_of
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 from gaussmix.plots.components import draw_incomplete_rows
 from gaussmix.plots.drawing import as_written, color_of, new_axes, quiet_axes
 from gaussmix.plots.geometry import view_range
-from gaussmix.plots.inputs import feature_names, labeled_rows, mixture_of, rows_of
+from gaussmix.plots.inputs import feature_names, labeled_rows
 from gaussmix.plots.mixture import two_positions
 
 if TYPE_CHECKING:

@@ -218,9 +218,8 @@ class CompiledCells:
         point = CompiledPoint(spec, compiled, self._units)
         moments = point.moments(self._data.rows.total)
         start = Fit.of_start(point.mixture, moments, compiled.objective - self._step(spec).log_volume)
-        reason = Stop.AT_OPTIMUM.sentence(compiled.n_passes - 1, remaining=compiled.ahead)
-        fit = replace(start, n_passes=compiled.n_passes, stop=Stop.AT_OPTIMUM, reason=reason)
-        return fit, compiled.is_sound
+        fit = replace(start, n_passes=compiled.n_passes, n_unrecorded=compiled.n_passes - 1)
+        return fit.stopped_by(Stop.AT_OPTIMUM, compiled.ahead), compiled.is_sound
 
     def _optimum(self, spec: ModelSpec, compiled: _native.Optimum, origin: str) -> LocalOptimum:
         objective = compiled.objective - self._step(spec).log_volume

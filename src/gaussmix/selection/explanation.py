@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.core.floating_point import underflow_to_zero
+from gaussmix.core.notebook import entries_html
 from gaussmix.core.text import Entry, counted, entry_grid, format_entries, join_clauses, join_words
 from gaussmix.selection.criteria import differences_in_words
 from gaussmix.selection.model_names import family_of
@@ -42,6 +43,9 @@ class Explanation:
 
     def __rich__(self) -> "RenderableType":
         return entry_grid(self.entries)
+
+    def _repr_html_(self) -> str:
+        return entries_html(self.entries)
 
 
 @underflow_to_zero

@@ -1,6 +1,5 @@
 """Rendering of the table of models as text, HTML and for terminals: components in rows, models in columns."""
 
-import html
 import itertools
 import math
 from typing import TYPE_CHECKING
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.core.covariance import display_name
+from gaussmix.core.markup import element, joined
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import join_words
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ CRITERION_NAMES = {
 BEST, DOUBTFUL, FAILED = "*", "?", "x"
 """Marks of cells in the table."""
 
+_STYLES = {BEST: "font-weight:bold", DOUBTFUL: "font-style:italic", FAILED: "opacity:0.6"}
 _WIDTH = 100
 _CELL = 8
 
@@ -49,19 +51,18 @@ def as_text(table: "SelectionTable", width: int = _WIDTH) -> str:
 def as_html(table: "SelectionTable") -> str:
     """Return HTML for notebooks."""
     ks, types, cells = grid(table)
-    colors = {BEST: "background:#cfe8cf;font-weight:bold", DOUBTFUL: "color:#a60", FAILED: "color:#999"}
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in types)
-    body = []
-    for line, k in enumerate(ks):
-        shown = "".join(
-            f'<td style="text-align:right;{colors.get(mark, "")}" title="{html.escape(why)}">{text}{mark.strip()}</td>'
-            for (text, mark), why in zip(cells[line], _troubles(table, k, types), strict=True)
-        )
-        body.append(f"<tr><th>{k}</th>{shown}</tr>")
-    return (
-        f"<table><caption>{html.escape(title(table))}<br>{html.escape(legend(table))}</caption>"
-        f"<thead><tr><th>K</th>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-    )
+    lines = [
+        [
+            f"{k}",
+            *(
+                element("span", f"{text}{mark.strip()}", style=_STYLES.get(mark), title=why or None)
+                for (text, mark), why in zip(cells[line], _troubles(table, k, types), strict=True)
+            ),
+        ]
+        for line, k in enumerate(ks)
+    ]
+    caption = joined([title(table), element("br"), legend(table)])
+    return table_html(caption, ["K", *types], lines, left=())
 
 
 def as_rich(table: "SelectionTable", width: int = _WIDTH) -> "RenderableType":

@@ -1,6 +1,7 @@
 """Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
 
 from gaussmix.cli.tables.any_columns import read_any_columns, require_numbers
+from gaussmix.cli.tables.label_column import read_labels
 from gaussmix.cli.tables.libraries import import_pandas
 from gaussmix.cli.tables.table_files import (
     READ_SUFFIXES,
@@ -20,6 +21,7 @@ __all__ = [
     "column_names",
     "import_pandas",
     "read_any_columns",
+    "read_labels",
     "read_table",
     "require_numbers",
     "require_table_suffix",

@@ -5,6 +5,7 @@ from typing import get_args
 import numpy as np
 
 from gaussmix.components.merging.affinities import AbstractClusters, ConfusedClusters, NormalClusters, SoftClusters
+from gaussmix.components.merging.high_density import HighDensityClusters
 from gaussmix.components.merging.tree import THRESHOLDS, MergeTree, Method
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -36,15 +37,20 @@ def merge_components(
     ``ridgeline-unimodal``  a pair whose mixture has a single mode, as long as there is one
     ``ridgeline-ratio``     the pair with the greatest ratio of the minimum density between its modes to the density at
                             the lower mode, as long as it is at least 0.2
+    ``high-density``        the pair that is connected at the highest share of the density of its lower mode, as long as
+                            no level of the density separates it, up to one percent
     ``bhattacharyya``       the pair with the greatest Bhattacharyya coefficient, the integral of sqrt(p q), as long as
                             it is at least 0.1
     ``demp``                the pair with the greatest misclassification probability, as long as it is at least 0.025;
                             from the responsibilities of the rows, or else of 100,000 rows drawn from the mixture
     ======================  ===========================================================================================
 
-    The last four are from Hennig, Methods for merging Gaussian mixture components, Advances in Data Analysis and
-    Classification 4 (2010), 3-34, with the tuning constants of his R package fpc. The ridgeline and Bhattacharyya
-    methods use parameters only, and represent a cluster by a normal distribution with its mean and covariance.
+    Two of them have other sources: ``entropy`` and ``high-density``, which connects components along paths through the
+    density of the whole mixture (Scrucca, Computational Statistics and Data Analysis 93 (2016), 5-17; ``gmmhd`` in
+    mclust connects rows instead). The others are from Hennig, Methods for merging Gaussian mixture components, Advances
+    in Data Analysis and Classification 4 (2010), 3-34, with the tuning constants of his R package fpc. The ridgeline
+    and Bhattacharyya methods represent a cluster by a normal distribution with its mean and covariance. These and
+    ``high-density`` use parameters only.
 
     Parameters
     ----------
@@ -118,6 +124,8 @@ def _clusters(mixture: Mixture, method: Method, rows: SoftClusters | None) -> Ab
                 drawn, _ = mixture.sample(_DRAWS, 0)
                 return ConfusedClusters(SoftClusters(WeightedRows(mixture.responsibilities(drawn))))
             return ConfusedClusters(rows)
+        case "high-density":
+            return HighDensityClusters.of(mixture)
         case "bhattacharyya":
             return NormalClusters(mixture, "bhattacharyya")
         case _:

@@ -8,24 +8,29 @@ import numpy as np
 from gaussmix.components.merging.elbow import find_elbow
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.notebook import table_html
 from gaussmix.core.text import align_columns
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray
 
-Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "bhattacharyya", "demp"]
+Method = Literal["entropy", "ridgeline-unimodal", "ridgeline-ratio", "high-density", "bhattacharyya", "demp"]
 
 THRESHOLDS: dict[Method, float | None] = {
     "entropy": None,
     "ridgeline-unimodal": 1.0,
     "ridgeline-ratio": 0.2,
+    "high-density": 0.99,
     "bhattacharyya": 0.1,
     "demp": 0.025,
 }
-"""Lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc."""
+"""Lowest affinities at which two clusters are merged, from Hennig (2010) and his R package fpc.
+
+A valley of one percent, in "high-density", may be rounding."""
 
 _AFFINITY_NAMES = {
     "entropy": "entropy lost",
     "ridgeline-unimodal": "valley / mode",
     "ridgeline-ratio": "valley / mode",
+    "high-density": "pass / mode",
     "bhattacharyya": "overlap",
     "demp": "misclassified",
 }
@@ -248,19 +253,27 @@ class MergeTree:
         str
             Lines of text; an arrow marks the number of clusters that `cut` chooses.
         """
+        return align_columns(self._lines(), left=(4,))
+
+    def _lines(self) -> list[tuple[str, ...]]:
         k, chosen = self.mixture.n_components, self.n_clusters
         form = ".2f" if self.method == "entropy" else ".3g"
-        lines = [("", "clusters", "" if self.entropies is None else "entropy", _AFFINITY_NAMES[self.method], "merged")]
+        entropy_name = "" if self.entropies is None else "entropy"
+        lines: list[tuple[str, ...]] = [("", "clusters", entropy_name, _AFFINITY_NAMES[self.method], "merged")]
         for n_clusters in range(k, 0, -1):
             step = k - n_clusters - 1
             arrow = "->" if n_clusters == chosen else ""
             entropy = "" if self.entropies is None else f"{abs(self.entropies[n_clusters - 1]):.2f}"
             why, what = ("", "") if step < 0 else (f"{self.affinities[step]:{form}}", self._merged(step))
             lines.append((arrow, str(n_clusters), entropy, why, what))
-        return align_columns(lines, left=(4,))
+        return lines
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_html_(self) -> str:
+        headings, *lines = self._lines()
+        return table_html(f"merging by {self.method}", headings, lines, left=(4,))
 
     def _merged(self, step: int) -> str:
         return " + ".join("{" + ", ".join(map(str, self._members(int(node)))) + "}" for node in self.merges[step])

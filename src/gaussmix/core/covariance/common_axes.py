@@ -2,7 +2,7 @@
 
 Flury and Gautschi, An algorithm for simultaneous orthogonal transformation of several positive definite symmetric
 matrices to nearly diagonal form, SIAM Journal on Scientific and Statistical Computing 7 (1986), 169-184, with Jacobi's
-rotations (cpp/em/common_axes.hpp).
+rotations of the roots (cpp/em/common_axes.hpp).
 """
 
 import numpy as np
@@ -33,9 +33,8 @@ def common_axes(counts: FloatArray, roots: FloatArray, axes: FloatArray, *, equa
         Whether the covariances have equal volumes.
     """
     found = np.array(axes, order="C")
-    scaled = roots / np.abs(roots).max()
-    covariances = np.ascontiguousarray(scaled @ scaled.transpose(0, 2, 1))
-    return found if _native.common_axes(counts / counts.sum(), covariances, found, equal_volumes) else axes
+    scaled = np.ascontiguousarray(roots / np.abs(roots).max())
+    return found if _native.common_axes(counts / counts.sum(), scaled, found, equal_volumes) else axes
 
 
 def generic_axes(roots: FloatArray) -> FloatArray:

@@ -21,6 +21,8 @@ from gaussmix.core.covariance.triangular import (
 )
 from gaussmix.core.typing import FloatArray, IntArray
 
+_PAIRS_AT_A_TIME = 64  # matrices of pairs in memory
+
 
 class Full(AbstractCovariance):
     """Covariances (k, d, d), one per component (VVV in mclust's letters)."""
@@ -126,9 +128,13 @@ class Full(AbstractCovariance):
         return variances_beside(self.roots, target_root)
 
     def merge_costs(self, first: IntArray, second: IntArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
-        pairs = Pairs.of(first, second, counts)
-        between = pairs.apart[:, None, None] * shifts[:, :, None] * shifts[:, None, :]
-        log_det = np.linalg.slogdet(pairs.pooled(self.dense()) + between)[1]
+        pairs, covariances = Pairs.of(first, second, counts), self.dense()
+        log_det = np.empty(len(first))
+        for start in range(0, len(first), _PAIRS_AT_A_TIME):
+            part = slice(start, start + _PAIRS_AT_A_TIME)
+            some, apart = Pairs.of(first[part], second[part], counts), shifts[part]
+            between = some.apart[:, None, None] * apart[:, :, None] * apart[:, None, :]
+            log_det[part] = np.linalg.slogdet(some.pooled(covariances) + between)[1]
         return pairs.costs(log_det, -2 * self.log_det())
 
     def with_average(self, component: int, weights: FloatArray) -> Self:

@@ -117,7 +117,7 @@ class IncompleteEngine(AbstractEngine):
             yield _Part(slice(None), IncompleteRows(rows))
             return
         for positions in positions_by_pattern(rows):
-            n_missing = 0 if rows.missing is None else np.count_nonzero(rows.missing[positions[0]])
+            n_missing = 0 if rows.missing is None else int(rows.missing[positions[0]].sum())
             if rows.noise is None and n_missing == 0:
                 yield _Part(positions, NativeEngine.of(rows.take(positions)))
             elif may_group and self._is_large(len(positions), n_missing):

@@ -1,14 +1,17 @@
 """Means and standard deviations of components as text, for summaries of a mixture."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.core.mixture import Mixture
 from gaussmix.core.typing import FloatArray
 
+if TYPE_CHECKING:
+    from gaussmix.core.mixture import Mixture
 
-def format_means(mixture: Mixture) -> list[tuple[str, ...]]:
+
+def format_means(mixture: "Mixture") -> list[tuple[str, ...]]:
     """Return the mean and the standard deviation of each component in each feature, such as "2.04 ± 0.27".
 
     A feature has the same number of decimals in all components: three digits of its smallest deviation.

@@ -1,10 +1,12 @@
-"""The mixture of a model of gaussmix or scikit-learn."""
+"""Models and rows that a user passes to a function: the mixture of a fitted estimator, and its features of a table."""
 
 from typing import Any
 
 import numpy as np
 
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.typing import Rows
+from gaussmix.core.validation import as_rows
 
 
 def mixture_of(model: Any) -> Mixture:
@@ -59,3 +61,17 @@ def fitted_model(model: Any) -> Any:
 
     check_is_fitted(model)
     return getattr(model, "best_estimator_", model)
+
+
+def rows_of(mixture: Mixture, X: Any) -> Rows:
+    """Return the features of a mixture in its order; the columns of a table are selected by name. NaN is missing.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, the shape is wrong, a value is infinite, or X has no rows.
+    """
+    rows = as_rows(X, mixture.n_features, mixture.feature_names, allow_missing=True)
+    if not len(rows):
+        raise ValueError("X has no rows")
+    return rows
