@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC, Mixture
+from gaussmix import BayesianGaussianMixture, DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.core.covariance import MODELS
 
 RNG = np.random.default_rng(0)
@@ -166,3 +166,19 @@ def test_infinite_errors_are_missing_values_in_reports():
     assert given["rows"]["missing_values"] == missing["rows"]["missing_values"]
     counts = [[found["count"] for found in facts["components"]] for facts in (given, missing)]
     np.testing.assert_allclose(counts[0], counts[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("share", [1.5, 100.0])
+def test_errors_larger_than_the_spread_of_the_rows_are_named(covariance_type: str, share: float) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 3))
+    variances = np.full(3, share)
+    with pytest.warns(DegenerateComponentWarning, match="measurement errors are at least as large as the spread"):
+        gm = GaussianMixture(1, covariance_type=covariance_type, random_state=0).fit(rows, noise_covariance=variances)
+    assert np.isfinite(gm.score(rows, noise_covariance=variances))
+
+
+def test_errors_smaller_than_the_spread_are_not(recwarn: pytest.WarningsRecorder) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 3))
+    GaussianMixture(1, random_state=0).fit(rows, noise_covariance=np.full(3, 0.3))
+    assert not recwarn.list
