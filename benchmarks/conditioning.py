@@ -1,12 +1,12 @@
 """Conditioning of many rows, compared with gmr.
 
-Claim: the conditional distributions of 1,000,000 rows of a mixture with 8 features and 10 components (weights of the
-components, means and standard deviations) take at most a fiftieth of the time of gmr (``pip install gmr``), and the
-numbers are the same.
+Claim: means and standard deviations of the conditional distributions of 1,000,000 rows of a mixture with 8 features and
+10 components take at most a fiftieth of the time of gmr's ``predict``, which returns means only (``pip install gmr``),
+and the means are the same.
 
-Method: one feature is predicted from the others. gmr's ``condition`` takes one row at a time, so it is timed on fewer
-rows, and its time is scaled. Its ``predict``, which returns the means of all rows only, is shown for comparison. Times
-are processor times of all threads; runs alternate, and the least time of each counts.
+Method: one feature is predicted from the others. gmr's ``condition``, which returns the whole distribution, takes one
+row at a time, so it is timed on fewer rows, and its time is scaled. Times are processor times of all threads; runs
+alternate, and the least time of each counts. The ratio is that of AVX-512; it is 35 with AVX2 (``GAUSSMIX_ISA=avx2``).
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
     for name, seconds in times.items():
         print(f"{name:<14}{seconds * n_rows:>10.2f} s {seconds / ours:>10,.0f} times")
     print_machine(describe_machine())
-    if times["gmr condition"] < CLAIM * ours:
+    if min(times["gmr condition"], times["gmr predict"]) < CLAIM * ours:
         raise SystemExit("the claim fails")
 
 

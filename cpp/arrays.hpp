@@ -42,3 +42,25 @@ inline gaussmix::Model model_of(const std::string& name) {
     throw nanobind::value_error(("there is no model '" + name + "'").c_str());
   return model;
 }
+
+// A mixture as Python passes it.
+inline gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors,
+                                    const std::optional<In>& basis) {
+  const gaussmix::Form shape = form_of(form);
+  if (basis && (shape == gaussmix::Form::full || shape == gaussmix::Form::tied)) {
+    throw nanobind::value_error("basis requires the diagonal or the spherical form");
+  }
+  if (means.ndim() != 2) throw nanobind::value_error("means must have two axes");
+  const std::size_t k = means.shape(0), d = means.shape(1);
+  const std::size_t size = shape == gaussmix::Form::full       ? k * d * d
+                           : shape == gaussmix::Form::tied     ? d * d
+                           : shape == gaussmix::Form::diagonal ? k * d
+                                                               : k;
+  return {shape,
+          static_cast<int>(k),
+          static_cast<int>(d),
+          sized(offsets, k, "offsets"),
+          means.data(),
+          sized(factors, size, "factors"),
+          sized_or_null(basis, d * d, "basis")};
+}

@@ -49,27 +49,6 @@ gaussmix::Noise noise_of(const std::optional<In>& noise, std::size_t n_rows, std
   throw nb::value_error("noise has the wrong size");
 }
 
-gaussmix::Mixture mixture_of(const std::string& form, const In& offsets, const In& means, const In& factors,
-                             const std::optional<In>& basis) {
-  const gaussmix::Form shape = form_of(form);
-  if (basis && (shape == gaussmix::Form::full || shape == gaussmix::Form::tied)) {
-    throw nb::value_error("basis requires the diagonal or the spherical form");
-  }
-  if (means.ndim() != 2) throw nb::value_error("means must have two axes");
-  const std::size_t k = means.shape(0), d = means.shape(1);
-  const std::size_t size = shape == gaussmix::Form::full       ? k * d * d
-                           : shape == gaussmix::Form::tied     ? d * d
-                           : shape == gaussmix::Form::diagonal ? k * d
-                                                               : k;
-  return {shape,
-          static_cast<int>(k),
-          static_cast<int>(d),
-          sized(offsets, k, "offsets"),
-          means.data(),
-          sized(factors, size, "factors"),
-          sized_or_null(basis, d * d, "basis")};
-}
-
 // Also tells the mixture what the rows are like.
 gaussmix::Rows rows_of(const Table& rows, const std::optional<In>& weights, const std::optional<In>& log_prior,
                        bool incomplete, const std::optional<In>& noise, gaussmix::Mixture& mixture) {

@@ -17,11 +17,11 @@ std::size_t axis_of(const Array& array, std::size_t axis, std::size_t n_axes, co
   return array.shape(axis);
 }
 
-void condition_rows(const In& rows, const In& weights, const In& observed_means, const In& target_means,
-                    const std::optional<In>& coefficients, const In& residual_variances,
-                    const std::optional<In>& residual_covariances, const std::optional<Out>& means,
-                    const std::optional<Out>& covariances, const std::optional<Out>& variances,
-                    const std::optional<Out>& component_means) {
+void condition_rows(const In& rows, const std::string& form, const In& offsets, const In& observed_means,
+                    const In& factors, const In& target_means, const std::optional<In>& coefficients,
+                    const In& residual_variances, const std::optional<In>& residual_covariances,
+                    const std::optional<Out>& means, const std::optional<Out>& covariances,
+                    const std::optional<Out>& variances, const std::optional<Out>& component_means) {
   const std::size_t n = axis_of(rows, 0, 2, "rows"), s = rows.shape(1);
   const std::size_t k = axis_of(target_means, 0, 2, "target_means"), q = target_means.shape(1);
   const gaussmix::Regressions regressions{static_cast<int>(k),
@@ -33,12 +33,13 @@ void condition_rows(const In& rows, const In& weights, const In& observed_means,
                                           sized(residual_variances, k * q, "residual_variances"),
                                           sized_or_null(residual_covariances, k * q * q, "residual_covariances")};
   if (covariances && !residual_covariances) throw nb::value_error("covariances need those of the residuals");
-  const gaussmix::ObservedRows observed{rows.data(), sized(weights, n * k, "weights"), n};
+  const gaussmix::Mixture mixture = mixture_of(form, offsets, observed_means, factors, {});
+  const gaussmix::Rows observed{rows.data(), gaussmix::Scalar::float64, n, static_cast<int>(s), nullptr, nullptr};
   const gaussmix::ConditionalMoments to{
       sized_or_null(means, n * q, "means"), sized_or_null(covariances, n * q * q, "covariances"),
       sized_or_null(variances, n * q, "variances"), sized_or_null(component_means, n * k * q, "component_means")};
   const gaussmix::Released released;
-  gaussmix::condition_rows(observed, regressions, gaussmix::max_threads(), to);
+  gaussmix::condition_rows(observed, mixture, regressions, gaussmix::max_threads(), to);
 }
 
 gaussmix::NormalMixtures mixtures_of(const In& weights, const In& means, const In& deviations) {
@@ -68,8 +69,8 @@ void quantiles(const In& weights, const In& means, const In& deviations, const I
 }  // namespace
 
 void bind_conditional(nb::module_& module) {
-  module.def("condition_rows", &condition_rows, "rows"_a, "weights"_a, "observed_means"_a, "target_means"_a,
-             "coefficients"_a.none(), "residual_variances"_a, "residual_covariances"_a.none(),
+  module.def("condition_rows", &condition_rows, "rows"_a, "form"_a, "offsets"_a, "observed_means"_a, "factors"_a,
+             "target_means"_a, "coefficients"_a.none(), "residual_variances"_a, "residual_covariances"_a.none(),
              "means"_a.none().noconvert(), "covariances"_a.none().noconvert(), "variances"_a.none().noconvert(),
              "component_means"_a.none().noconvert(),
              "Fill the conditional moments of each row (cpp/pass/conditional.hpp).");

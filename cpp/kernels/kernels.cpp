@@ -7,6 +7,7 @@
 #include "kernels/form_diagonal.hpp"
 #include "kernels/form_full.hpp"
 #ifndef GAUSSMIX_SINGLE
+#include "kernels/conditional_tile.hpp"
 #include "kernels/form_incomplete.hpp"
 #include "kernels/form_incomplete_axes.hpp"
 #endif
@@ -148,6 +149,8 @@ void accumulate_together(const Rows& rows, const Mixture& m, const double* packe
 
 #ifdef GAUSSMIX_SINGLE
 constexpr auto score = nullptr;
+constexpr auto condition_scratch = nullptr;
+constexpr auto condition = nullptr;
 #else
 void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
            double* scratch, const Scores& out) {
@@ -163,6 +166,34 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
     write_scores(kernel.tile, first, count, out);
   }
 }
+
+std::size_t condition_scratch(const Mixture& m, const Regressions& regressions) {
+  Arena arena(nullptr);
+  Kernel form(m, form_for(m), nullptr, arena, false);
+  const ConditionalTile conditional(regressions, (*form).tile, arena);
+  return arena.used();
+}
+
+void condition(const Rows& rows, const Mixture& m, const double* packed, std::size_t begin, std::size_t end,
+               double* scratch, const Regressions& regressions, const ConditionalMoments& to) {
+  Arena arena(scratch);
+  Kernel form(m, form_for(m), packed, arena, false);
+  FormKernel& kernel = *form;
+  ConditionalTile conditional(regressions, kernel.tile, arena);
+  const bool averages = to.means || to.variances || to.covariances;
+  for (std::size_t first = begin; first < end; first += kernel.tile.size) {
+    const int count = rows_of_tile(kernel, first, end);
+    conditional.load(rows, first, count);
+    prefetch_rows(rows, first + count, end, kernel.tile.size);
+    conditional.predict();
+    if (averages) {
+      kernel.load(rows, first, count);
+      kernel.score();
+      conditional.average();
+    }
+    conditional.write(first, count, to);
+  }
+}
 #endif
 
 #define GAUSSMIX_TEXT(name) #name
@@ -176,6 +207,7 @@ void score(const Rows& rows, const Mixture& m, const double* packed, std::size_t
 const Kernels GAUSSMIX_TABLE(GAUSSMIX_ISA) = {GAUSSMIX_NAME(GAUSSMIX_ISA), GAUSSMIX_ISA::kPad,
                                               GAUSSMIX_ISA::layout,        GAUSSMIX_ISA::pack,
                                               GAUSSMIX_ISA::accumulate,    GAUSSMIX_ISA::accumulate_together,
-                                              GAUSSMIX_ISA::score};
+                                              GAUSSMIX_ISA::score,         GAUSSMIX_ISA::condition_scratch,
+                                              GAUSSMIX_ISA::condition};
 
 }  // namespace gaussmix

@@ -1,6 +1,7 @@
 // Functions that each instruction set provides for one block of rows.
 #pragma once
 
+#include "pass/conditional.hpp"
 #include "pass/pass.hpp"
 
 namespace gaussmix {
@@ -33,6 +34,10 @@ struct Kernels {
                               int n_threads, double* partial);
   void (*score)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end, double* scratch,
                 const Scores&);
+  // Conditional moments of the rows [begin, end); the first function returns the size of their scratch, in doubles.
+  std::size_t (*condition_scratch)(const Mixture&, const Regressions&);
+  void (*condition)(const Rows&, const Mixture&, const double* packed, std::size_t begin, std::size_t end,
+                    double* scratch, const Regressions&, const ConditionalMoments&);
 };
 
 // Static, like all functions that the kernels share: each instruction set must keep its own copy.

@@ -73,6 +73,19 @@ GAUSSMIX_INLINE void normalize(const Tile tile, int begin, int end, double& log_
 }
 
 #ifndef GAUSSMIX_SINGLE
+// Replaces the scores of a pack of rows by exp(score - reference), without omissions, and returns their sum.
+GAUSSMIX_INLINE Pack exponentiate(const Tile tile, int n, Pack reference) {
+  Pack sum{};
+  for (int k = 0; k < tile.n_components; ++k) {
+    const Pack below = fetch(tile.of(k) + n) - reference;
+    Pack share = exp_nonpositive(larger(below, broadcast(kLogSmallest)));
+    share = select(below > broadcast(kLogSmallest), share, Pack{});
+    sum += share;
+    store(tile.of(k) + n, share);
+  }
+  return sum;
+}
+
 // Writes the scores of the tile's first `count` rows to the arrays that are not null, without omissions.
 GAUSSMIX_ONCE void write_scores(const Tile tile, std::size_t first, int count, const Scores& out) {
   const int k_count = tile.n_components;
@@ -97,15 +110,7 @@ GAUSSMIX_ONCE void write_scores(const Tile tile, std::size_t first, int count, c
     }
     if (!out.log_density && !out.responsibilities) continue;
     const Bits possible = greatest > broadcast(-kInfinity);
-    const Pack reference = select(possible, greatest, Pack{});
-    Pack sum{};
-    for (int k = 0; k < k_count; ++k) {
-      const Pack below = fetch(tile.of(k) + n) - reference;
-      Pack share = exp_nonpositive(larger(below, broadcast(kLogSmallest)));
-      share = select(below > broadcast(kLogSmallest), share, Pack{});
-      sum += share;
-      store(tile.of(k) + n, share);
-    }
+    const Pack sum = exponentiate(tile, n, select(possible, greatest, Pack{}));
     if (out.log_density) {
       const Pack log_sum = log_positive(select(possible, sum, broadcast(1.0)));
       const Pack log_density = select(possible, greatest + log_sum, broadcast(-kInfinity));

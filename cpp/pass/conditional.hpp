@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include "pass/pass.hpp"
+
 namespace gaussmix {
 
 // In component c the targets are target_means[c] + coefficients[c] (row - observed_means[c]) + residual. Without
@@ -19,12 +21,6 @@ struct Regressions {
   const double* covariances;     // (k, q, q) of the residuals; null if no covariances are wanted
 };
 
-struct ObservedRows {
-  const double* values;   // (n, s)
-  const double* weights;  // (n, k): probabilities of the components given the row
-  std::size_t n_rows;
-};
-
 struct ConditionalMoments {
   double* means;            // (n, q) or null
   double* covariances;      // (n, q, q) or null
@@ -32,7 +28,9 @@ struct ConditionalMoments {
   double* component_means;  // (n, k, q) or null
 };
 
-void condition_rows(const ObservedRows& rows, const Regressions& regressions, int n_threads,
+// The mixture is that of the observed features. Rows whose density is zero in double precision get zeros, except for
+// their component means.
+void condition_rows(const Rows& rows, const Mixture& mixture, const Regressions& regressions, int n_threads,
                     const ConditionalMoments& to);
 
 // A mixture of normal distributions of one variable for each row; standard deviations are those of the components.

@@ -41,6 +41,21 @@ class Buffer {
   double* data_;
 };
 
+// One buffer per thread. Each thread clears its own when it needs it first: a page of memory that no thread has written
+// is slow, and the caller would write those of all threads while they wait.
+class Buffers {
+ public:
+  Buffers(int n_threads, std::size_t size) : size_(size), buffers_(n_threads) {}
+  double* of(int thread) {
+    if (!buffers_[thread]) buffers_[thread] = std::make_unique<Buffer>(size_);
+    return buffers_[thread]->data();
+  }
+
+ private:
+  std::size_t size_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+};
+
 // Adds the sums of blocks to a total. Each block has a slot until it has been added. A thread that is as many blocks
 // ahead as there are slots waits until the others catch up. On a busy machine a thread may lose its processor for tens
 // of milliseconds in the middle of a block, so there are many slots, but memory only for those in use.

@@ -2,7 +2,6 @@
 #include "pass/pass.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -14,21 +13,6 @@ namespace gaussmix {
 const Kernels& selected_kernels(bool rough);  // dispatch.cpp
 
 namespace {
-
-// One buffer per thread. Each thread clears its own when it needs it first: a page of memory that no thread has written
-// is slow, and the caller would write those of all threads while they wait.
-class Buffers {
- public:
-  Buffers(int n_threads, std::size_t size) : size_(size), buffers_(n_threads) {}
-  double* of(int thread) {
-    if (!buffers_[thread]) buffers_[thread] = std::make_unique<Buffer>(size_);
-    return buffers_[thread]->data();
-  }
-
- private:
-  std::size_t size_;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
-};
 
 // Calls visit(double in the partial, double of the caller) for every sum of a pass.
 template <class Visit>

@@ -41,8 +41,10 @@ def score_rows(
 
 def condition_rows(
     rows: FloatArray,
-    weights: FloatArray,
+    form: str,
+    offsets: FloatArray,
     observed_means: FloatArray,
+    factors: FloatArray,
     target_means: FloatArray,
     coefficients: FloatArray | None,
     residual_variances: FloatArray,

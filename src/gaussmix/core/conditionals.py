@@ -11,12 +11,15 @@ from scipy.special import ndtri
 
 import gaussmix.core._native as _native
 from gaussmix.core.covariance import AbstractCovariance
+from gaussmix.core.engines import NativeEngine
+from gaussmix.core.engines.far_rows import far_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.number_checks import as_numbers
 from gaussmix.core.regressions import ComponentRegressions, pieces_of
 from gaussmix.core.text import default_names
-from gaussmix.core.typing import ArrayLike, FloatArray, Rows, Seed
+from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Rows, Seed
 from gaussmix.core.validation import as_generator, as_rows
+from gaussmix.core.whitened import WhitenedMixture
 
 
 class AbstractDistribution(ABC):
@@ -38,6 +41,10 @@ class AbstractDistribution(ABC):
     @abstractmethod
     def responsibilities(self, X: ArrayLike) -> FloatArray:
         """Return the probability of each component given the row."""
+
+    @abstractmethod
+    def whitened(self) -> WhitenedMixture:
+        """Return the mixture in the form that engines read."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,8 +90,6 @@ class Conditionals(Generic[AnyMixture]):
         Positions of the s observed and of the q target features.
     rows : (n, s) array
         Observed values.
-    weights : (n, k) array
-        Probabilities of the components given the observed values.
     regressions : ComponentRegressions
         Regression of the targets on the observed features in each component.
 
@@ -111,7 +116,6 @@ class Conditionals(Generic[AnyMixture]):
     observed: tuple[int, ...]
     targets: tuple[int, ...]
     rows: Rows
-    weights: FloatArray
     regressions: ComponentRegressions
 
     def __len__(self) -> int:
@@ -134,14 +138,18 @@ class Conditionals(Generic[AnyMixture]):
         return np.sqrt(self._moments[1])
 
     @property
+    @underflow_to_zero
     def covariances(self) -> FloatArray:
         """Covariances of the targets, ``(n, q, q)``: within components and between their means."""
-        return self.regressions.covariances(self.rows, self.weights)
+        covariances = self.regressions.covariances(self.rows, self._whitened)
+        far, nearest = self._far
+        covariances[far] = self.component_covariances[nearest]
+        return covariances
 
     @property
     def component_means(self) -> FloatArray:
         """Means of the targets in each component, ``(n, k, q)``."""
-        return self.regressions.component_means(self.rows, self.weights)
+        return self.regressions.component_means(self.rows, self._whitened)
 
     @property
     def component_covariances(self) -> FloatArray:
@@ -149,9 +157,31 @@ class Conditionals(Generic[AnyMixture]):
         return self.regressions.residual.dense()
 
     @cached_property
+    def weights(self) -> FloatArray:
+        """Probabilities of the components given the observed values, ``(n, k)``."""
+        return self._marginal.responsibilities(self.rows)
+
+    @cached_property
     @underflow_to_zero
     def _moments(self) -> tuple[FloatArray, FloatArray]:
-        return self.regressions.moments(self.rows, self.weights)
+        means, variances = self.regressions.moments(self.rows, self._whitened)
+        far, nearest = self._far
+        if far.size:
+            means[far] = self.regressions.component_means(self.rows[far], self._whitened)[np.arange(far.size), nearest]
+            variances[far] = self.regressions.residual.variances()[nearest]
+        return means, variances
+
+    @cached_property
+    def _marginal(self) -> AnyMixture:
+        return self.joint.marginal(list(self.observed))
+
+    @cached_property
+    def _whitened(self) -> WhitenedMixture:
+        return self._marginal.whitened()
+
+    @cached_property
+    def _far(self) -> tuple[IntArray, IntArray]:
+        return far_rows(NativeEngine(self.rows), self._whitened)
 
     def mixture(self, row: int) -> AnyMixture:
         """Return the distribution for one row.
@@ -278,7 +308,7 @@ class Conditionals(Generic[AnyMixture]):
             raise ValueError(f"Y must have {len(self)} rows, one for each row of X; got {len(values)}")
         features = [*self.observed, *self.targets]
         both = np.concatenate([self.rows, values], axis=1)
-        base = self.joint.marginal(list(self.observed)).log_density(self.rows)
+        base = self._marginal.log_density(self.rows)
         far = np.flatnonzero(np.isneginf(base))  # so far away that the density of the observed values underflows
         base[far] = 0.0
         found = self.joint.marginal(features).log_density(both) - base
@@ -333,9 +363,8 @@ class Conditionals(Generic[AnyMixture]):
             regressions.coefficients[:, [target]],
             regressions.residual.marginal([target]),
         )
-        weights = self.weights[part]
-        means = one.component_means(self.rows[part], weights)[:, :, 0]
-        return weights, means, np.sqrt(one.residual.variances()[:, 0])
+        means = one.component_means(self.rows[part], self._whitened)[:, :, 0]
+        return self.weights[part], means, np.sqrt(one.residual.variances()[:, 0])
 
 
 def require_coverage(coverage: Any) -> None:

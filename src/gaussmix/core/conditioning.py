@@ -108,8 +108,7 @@ class ConditioningMixin(AbstractDistribution):
         names = [name for name in on if isinstance(name, str)]
         rows = as_rows(X, len(observed), names if len(names) == len(observed) else None)
         regressions = ComponentRegressions.of(self.means, self.covariance, observed, targets)
-        weights = self.marginal(observed).responsibilities(rows)
-        return Conditionals(self, tuple(observed), tuple(targets), rows, weights, regressions)
+        return Conditionals(self, tuple(observed), tuple(targets), rows, regressions)
 
     def positions(self, features: Sequence[int | str]) -> list[int]:
         """Return the positions of features.

@@ -19,6 +19,7 @@ from gaussmix.core.covariance import AbstractCovariance, structure_of
 from gaussmix.core.covariance.triangular import root_of_some
 from gaussmix.core.forms import FORMS
 from gaussmix.core.typing import FloatArray, Rows
+from gaussmix.core.whitened import WhitenedMixture
 
 _PIECE = 1 << 17  # rows for each call, so that Ctrl-C takes effect
 
@@ -98,15 +99,15 @@ class ComponentRegressions:
         shifts = (self.coefficients @ (row - self.observed_means)[:, :, None])[:, :, 0]
         return np.asarray(self.target_means + shifts)
 
-    def component_means(self, rows: Rows, weights: FloatArray) -> FloatArray:
+    def component_means(self, rows: Rows, mixture: WhitenedMixture) -> FloatArray:
         """Return the conditional means of each component for many rows.
 
         Parameters
         ----------
         rows : (n, s) array
             Observed values.
-        weights : (n, k) array
-            Probabilities of the components.
+        mixture : WhitenedMixture
+            Mixture of the observed features.
 
         Returns
         -------
@@ -115,51 +116,51 @@ class ComponentRegressions:
         """
         found = np.empty((len(rows), *self.target_means.shape))
         for part in pieces_of(len(rows)):
-            self._fill(rows[part], weights[part], component_means=found[part])
+            self._fill(rows[part], mixture, component_means=found[part])
         return found
 
-    def moments(self, rows: Rows, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def moments(self, rows: Rows, mixture: WhitenedMixture) -> tuple[FloatArray, FloatArray]:
         """Return means and variances of the targets over all components.
 
         Parameters
         ----------
         rows : (n, s) array
             Observed values.
-        weights : (n, k) array
-            Probabilities of the components.
+        mixture : WhitenedMixture
+            Mixture of the observed features.
 
         Returns
         -------
         means : (n, q) array
-            Expected values.
+            Expected values; zero, like the variances, in rows whose density is zero in double precision.
         variances : (n, q) array
             Variances within components and between their means.
         """
         shape = len(rows), self.target_means.shape[1]
         means, variances = np.empty(shape), np.empty(shape)
         for part in pieces_of(len(rows)):
-            self._fill(rows[part], weights[part], means=means[part], variances=variances[part])
+            self._fill(rows[part], mixture, means=means[part], variances=variances[part])
         return means, variances
 
-    def covariances(self, rows: Rows, weights: FloatArray) -> FloatArray:
+    def covariances(self, rows: Rows, mixture: WhitenedMixture) -> FloatArray:
         """Return covariances of the targets over all components.
 
         Parameters
         ----------
         rows : (n, s) array
             Observed values.
-        weights : (n, k) array
-            Probabilities of the components.
+        mixture : WhitenedMixture
+            Mixture of the observed features.
 
         Returns
         -------
         (n, q, q) array
-            Symmetric matrices.
+            Symmetric matrices; zero in rows whose density is zero in double precision.
         """
         q = self.target_means.shape[1]
         found = np.empty((len(rows), q, q))
         for part in pieces_of(len(rows)):
-            self._fill(rows[part], weights[part], covariances=found[part])
+            self._fill(rows[part], mixture, covariances=found[part])
         return found
 
     @property
@@ -169,7 +170,7 @@ class ComponentRegressions:
     def _fill(
         self,
         rows: Rows,
-        weights: FloatArray,
+        mixture: WhitenedMixture,
         *,
         means: FloatArray | None = None,
         variances: FloatArray | None = None,
@@ -178,8 +179,10 @@ class ComponentRegressions:
     ) -> None:
         _native.condition_rows(
             np.ascontiguousarray(rows, dtype=np.float64),
-            weights,
+            mixture.form,
+            mixture.offsets,
             self.observed_means,
+            mixture.factors,
             self.target_means,
             None if self._are_independent else self.coefficients,
             self.residual.variances(),

@@ -39,16 +39,32 @@ def assign_rows(
         As of `NativeEngine.score_rows` for all other rows.
     """
     result = engine.score_rows(mixture, want)
-    if not _may_overflow(engine.values, mixture):
-        return result
-    far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
-    if far.size:
-        nearest = _nearest(engine.values[far].astype(np.float64), mixture)
-        if want == "labels":
-            result[far] = nearest
-        else:
-            result[far] = np.eye(len(mixture.means))[nearest]
+    far, nearest = far_rows(engine, mixture)
+    result[far] = nearest if want == "labels" else np.eye(len(mixture.means))[nearest]
     return result
+
+
+def far_rows(engine: NativeEngine | IncompleteEngine, mixture: WhitenedMixture) -> tuple[IntArray, IntArray]:
+    """Return the rows whose density is zero in double precision, and the component that each belongs to.
+
+    Parameters
+    ----------
+    engine : NativeEngine or IncompleteEngine
+        The rows.
+    mixture : WhitenedMixture
+        The components.
+
+    Returns
+    -------
+    far : (m,) array of int
+        Positions of the rows.
+    nearest : (m,) array of int
+        The nearest component of each.
+    """
+    far = np.empty(0, dtype=np.int64)
+    if _may_overflow(engine.values, mixture):
+        far = np.flatnonzero(np.isneginf(engine.score_rows(mixture, "log_density")))
+    return far, _nearest(engine.values[far].astype(np.float64), mixture) if far.size else far
 
 
 def _may_overflow(rows: Rows, mixture: WhitenedMixture) -> bool:
