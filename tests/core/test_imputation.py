@@ -93,3 +93,17 @@ def test_exact_values_have_no_covariance() -> None:
 def test_options_are_checked(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MIXTURE.impute(HOLED, **options)
+
+
+@pytest.mark.parametrize("shape", [None, (4,), (4, 4)])
+def test_many_rows_observed_in_the_same_way_give_what_each_gives_alone(shape: tuple[int, ...] | None) -> None:
+    noise = None if shape is None else 0.1 * np.eye(4) if len(shape) == 2 else np.full(shape, 0.1)
+    rows = np.concatenate([HOLED, np.where(np.isnan(HOLED[3]), np.nan, MIXTURE.sample(40, 1)[0])])
+    if noise is None:
+        assert_allclose(MIXTURE.impute(rows), np.concatenate([MIXTURE.impute(row[None]) for row in rows]), rtol=1e-12)
+        return
+    means, covariances = MIXTURE.denoise(rows, noise)
+    for at, row in enumerate(rows):
+        mean, covariance = MIXTURE.denoise(row[None], noise)
+        assert_allclose(means[at], mean[0], rtol=1e-11, atol=1e-12)
+        assert_allclose(covariances[at], covariance[0], rtol=1e-11, atol=1e-12)

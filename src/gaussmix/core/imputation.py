@@ -5,39 +5,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.core.engines import NativeEngine
-from gaussmix.core.engines.observed import ObservedMixture, roots_of
-from gaussmix.core.engines.row_groups import RowGroup, group_rows
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.observed import factors_and_lifts, roots_of
+from gaussmix.core.engines.row_groups import RowGroups, batches_of_groups
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.typing import BoolArray, FloatArray
+from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.core.whitened import WhitenedMixture
+
+_NUMBERS = 1 << 18  # of all roots of a batch of groups, so that they stay in cache
 
 
 @dataclass(frozen=True, eq=False)
 class _ConditionalRows:
-    """True rows of a group: in component k ``x = means[k] + roots[k] z``, where z has mean ``centers`` given the row.
+    """True rows of groups: in component k ``x = means[k] + roots[k] z``, where z has mean ``centers`` given the row.
 
     Attributes
     ----------
-    group : RowGroup
+    groups : RowGroups
         The rows.
-    observed : ObservedMixture
-        Mixture of the observed values.
-    shares : (m, k) array
+    factors, lifts : (g, k, o, o), (g, k, d, o) arrays
+        F and A of `core.engines.observed`.
+    shares : (g, m, k) array
         Responsibilities.
-    whitened : (k, m, o) array
+    whitened : (g, k, m, o) array
         Observed values about the mean, in whitened units.
     """
 
-    group: RowGroup
-    observed: ObservedMixture
+    groups: RowGroups
+    factors: FloatArray
+    lifts: FloatArray
     shares: FloatArray
     whitened: FloatArray
 
-    @property
-    def centers(self) -> FloatArray:
-        """The mean (k, m, d) of z."""
-        return self.whitened @ self.observed.lifts.transpose(0, 2, 1)
+    def component_means(self, mixture: WhitenedMixture, roots: FloatArray) -> FloatArray:
+        """Return the means (g, k, m, d) of the true rows in each component."""
+        centers = self.whitened @ self.lifts.swapaxes(-1, -2)
+        return np.asarray(mixture.means[:, None] + centers @ roots.swapaxes(-1, -2))
 
 
 def expected_rows(mixture: WhitenedMixture, rows: WeightedRows) -> FloatArray:
@@ -57,8 +60,8 @@ def expected_rows(mixture: WhitenedMixture, rows: WeightedRows) -> FloatArray:
     """
     roots, result = roots_of(mixture), np.empty(rows.shape)
     for part in _conditional(mixture, roots, rows):
-        means = mixture.means[:, None] + part.centers @ roots.transpose(0, 2, 1)
-        result[part.group.positions] = np.einsum("nk,knd->nd", part.shares, means)
+        means = part.component_means(mixture, roots)
+        result[part.groups.positions] = np.einsum("gmk,gkmd->gmd", part.shares, means)
     return _with_exact(result, rows)
 
 
@@ -79,13 +82,13 @@ def covariances_of_rows(mixture: WhitenedMixture, rows: WeightedRows) -> FloatAr
     """
     roots, result = roots_of(mixture), np.empty((*rows.shape, rows.n_features))
     for part in _conditional(mixture, roots, rows):
-        lifts = part.observed.lifts
-        unseen = np.eye(rows.n_features) - lifts @ lifts.transpose(0, 2, 1)
-        within = roots @ unseen @ roots.transpose(0, 2, 1)
-        means = mixture.means[:, None] + part.centers @ roots.transpose(0, 2, 1)
-        apart = means - np.einsum("nk,knd->nd", part.shares, means)
-        between = np.einsum("nk,kni,knj->nij", part.shares, apart, apart)
-        result[part.group.positions] = np.einsum("nk,kij->nij", part.shares, within) + between
+        unseen = np.eye(rows.n_features) - part.lifts @ part.lifts.swapaxes(-1, -2)
+        within = roots @ unseen @ roots.swapaxes(-1, -2)
+        means = part.component_means(mixture, roots)
+        apart = means - np.einsum("gmk,gkmd->gmd", part.shares, means)[:, None]
+        weighted = part.shares.swapaxes(-1, -2)[..., None] * apart
+        between = np.einsum("gkmi,gkmj->gmij", weighted, apart)
+        result[part.groups.positions] = np.einsum("gmk,gkij->gmij", part.shares, within) + between
     exact = _exact(rows)
     result[exact[:, :, None] | exact[:, None, :]] = 0.0
     return result
@@ -118,27 +121,35 @@ def draw_true_rows(mixture: WhitenedMixture, rows: WeightedRows, n_draws: int, r
     chance = rng.random((n_draws, rows.n_rows))
     errors = None if rows.noise is None else rng.standard_normal(result.shape)
     for part in _conditional(mixture, roots, rows):
-        at, observed = part.group.positions, part.group.observed
-        chosen = (chance[:, at, None] >= part.shares.cumsum(axis=1)[None, :, :-1]).sum(axis=2)
+        at, observed = part.groups.positions, part.groups.observed
+        chosen = (chance[:, at, None] >= part.shares.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
         for component in np.unique(chosen):
-            draw, row = np.nonzero(chosen == component)
-            z, root = result[draw, at[row]], roots[component]
-            if len(observed):
-                x = z @ root[observed].T
-                if errors is not None and part.group.noise_root is not None:
-                    x += errors[draw, at[row]][:, : len(observed)] @ part.group.noise_root.T
-                drawn = x @ part.observed.whitened.factors[component]
-                z = z + (part.whitened[component, row] - drawn) @ part.observed.lifts[component].T
-            result[draw, at[row]] = mixture.means[component] + z @ root.T
+            draw, group, member = np.nonzero(chosen == component)
+            row = at[group, member]
+            z, root = result[draw, row], roots[component]
+            x = np.take_along_axis(z @ root.T, observed[group], axis=1)
+            if errors is not None and part.groups.noise_roots is not None:
+                noise = errors[draw, row][:, : observed.shape[1]]
+                x += _transformed(noise, part.groups.noise_roots.swapaxes(-1, -2), group)
+            drawn = _transformed(x, part.factors[:, component], group)
+            apart = part.whitened[group, component, member] - drawn
+            z = z + _transformed(apart, part.lifts[:, component].swapaxes(-1, -2), group)
+            result[draw, row] = mixture.means[component] + z @ root.T
     return _with_exact(result, rows)
 
 
+def _transformed(vectors: FloatArray, matrices: FloatArray, group: IntArray) -> FloatArray:
+    """Return vectors (n, a), each times the one of the matrices (g, a, b) that belongs to its group."""
+    return vectors @ matrices[0] if len(matrices) == 1 else (vectors[:, None] @ matrices[group])[:, 0]
+
+
 def _conditional(mixture: WhitenedMixture, roots: FloatArray, rows: WeightedRows) -> Iterator[_ConditionalRows]:
-    for group in group_rows(rows):
-        observed = ObservedMixture.of(mixture, roots, group.observed, group.noise_root)
-        shares = NativeEngine.of(group.values).score_rows(observed.whitened, "responsibilities")
-        apart = group.values.values - observed.whitened.means[:, None]
-        yield _ConditionalRows(group, observed, shares, apart @ observed.whitened.factors)
+    shares = engine_for(rows).score_rows(mixture, "responsibilities")
+    most = max(1, _NUMBERS // roots.size)
+    for groups in batches_of_groups(rows, most):
+        factors, lifts = factors_and_lifts(roots, groups.observed, groups.noise_roots)
+        apart = groups.values[:, None] - mixture.means.T[groups.observed].swapaxes(-1, -2)[:, :, None]
+        yield _ConditionalRows(groups, factors, lifts, shares[groups.positions], apart @ factors)
 
 
 def _exact(rows: WeightedRows) -> BoolArray:

@@ -71,15 +71,10 @@ class ObservedMixture:
         if not len(observed):
             none = WhitenedMixture("full", offsets, np.zeros((k, 1)), np.ones((k, 1, 1)))
             return cls(none, np.zeros((k, d, 1)))
-        rows = roots[:, observed].transpose(0, 2, 1)
-        if noise_root is not None:
-            rows = np.concatenate([rows, np.broadcast_to(noise_root.T, (k, *noise_root.T.shape))], axis=1)
-        q, r = np.linalg.qr(rows)
-        signs = np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)
-        factors = np.triu(np.linalg.inv(r * signs[:, :, None]))
+        factors, lifts = factors_and_lifts(roots, observed, noise_root)
         offsets = offsets + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         whitened = WhitenedMixture("full", offsets, mixture.means[:, observed], factors)
-        return cls(whitened, (q * signs[:, None, :])[:, :d])
+        return cls(whitened, lifts)
 
     def lift(self, moments: Moments, form: Form) -> Moments:
         """Return the expected sums over complete rows, in the whitened units of the mixture of all features.
@@ -109,6 +104,39 @@ class ObservedMixture:
             moments.entropy,
             moments.weight,
         )
+
+
+def factors_and_lifts(
+    roots: FloatArray, observed: IntArray, noise_root: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return F and A of each component, for one or several choices of the observed features.
+
+    Parameters
+    ----------
+    roots : (k, d, d) array
+        Lower roots of the covariances.
+    observed : (..., o) array of int
+        Positions of the observed features.
+    noise_root : (..., o, any) array, optional
+        Roots of the covariances of the errors; by default there are none.
+
+    Returns
+    -------
+    factors : (..., k, o, o) array
+        F, upper triangular.
+    lifts : (..., k, d, o) array
+        A.
+    """
+    d = roots.shape[1]
+    rows = np.moveaxis(roots[:, observed], 0, -3).swapaxes(-1, -2)
+    if noise_root is not None:
+        errors = noise_root.swapaxes(-1, -2)[..., None, :, :]
+        errors = np.broadcast_to(errors, (*rows.shape[:-2], *errors.shape[-2:]))
+        rows = np.concatenate([rows, errors], axis=-2)
+    q, r = np.linalg.qr(rows)
+    signs = np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
+    factors = np.triu(np.linalg.inv(r * signs[..., None]))
+    return factors, (q * signs[..., None, :])[..., :d, :]
 
 
 def roots_of(mixture: WhitenedMixture) -> FloatArray:

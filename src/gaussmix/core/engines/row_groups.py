@@ -8,6 +8,8 @@ import numpy as np
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, IntArray
 
+_FEW_ROWS = 16
+
 
 @dataclass(frozen=True, eq=False)
 class RowGroup:
@@ -74,6 +76,65 @@ def group_of(rows: WeightedRows, positions: IntArray) -> RowGroup:
     return RowGroup(positions, observed, WeightedRows(values.astype(np.float64), some.weights), noise_root)
 
 
+@dataclass(frozen=True, eq=False)
+class RowGroups:
+    """Groups of equally many rows with equally many observed values.
+
+    Attributes
+    ----------
+    positions : (g, m) array of int
+        Positions of the rows.
+    observed : (g, o) array of int
+        Positions of the features that are not missing.
+    values : (g, m, o) array
+        Observed values.
+    noise_roots : (g, o, o) array, or None
+        Roots of the covariances of the measurement errors; None if there are none.
+    """
+
+    positions: IntArray
+    observed: IntArray
+    values: FloatArray
+    noise_roots: FloatArray | None
+
+
+def batches_of_groups(rows: WeightedRows, most: int) -> Iterator[RowGroups]:
+    """Yield the groups of rows that are observed in the same way, small ones together.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows, with NaN where values are missing.
+    most : int
+        Greatest number of groups in a batch. A group of more than a few rows is a batch of its own.
+
+    Yields
+    ------
+    RowGroups
+        A batch.
+    """
+    missing = np.zeros(rows.shape, dtype=bool) if rows.missing is None else rows.missing
+    own_noise = rows.noise is not None and rows.noise.per_row
+    groups = list(np.arange(rows.n_rows)[:, None]) if own_noise else positions_by_pattern(rows)
+    alike: dict[tuple[int, int], list[IntArray]] = {}
+    for group in groups:
+        alike.setdefault((len(group), int(missing[group[0]].sum())), []).append(group)
+    for (size, n_missing), same in alike.items():
+        step = most if size <= _FEW_ROWS else 1
+        for start in range(0, len(same), step):
+            positions = np.stack(same[start : start + step])
+            observed = np.nonzero(~missing[positions[:, 0]])[1].reshape(len(positions), rows.n_features - n_missing)
+            values = rows.values[positions[:, :, None], observed[:, None]].astype(np.float64)
+            yield RowGroups(positions, observed, values, _noise_roots(rows, positions, observed))
+
+
+def _noise_roots(rows: WeightedRows, positions: IntArray, observed: IntArray) -> FloatArray | None:
+    if rows.noise is None:
+        return None
+    pairs = zip(positions[:, 0], observed, strict=True)
+    return _root(np.stack([rows.noise.dense(row)[features[:, None], features] for row, features in pairs]))
+
+
 def positions_by_pattern(rows: WeightedRows) -> list[IntArray]:
     """Return the positions of the rows with the same missing values, for every pattern of missing values.
 
@@ -99,8 +160,8 @@ def positions_by_pattern(rows: WeightedRows) -> list[IntArray]:
 
 
 def _root(covariance: FloatArray) -> FloatArray:
-    """Return a root (o, o) of a positive semidefinite matrix."""
-    scale = np.sqrt(covariance.diagonal())
+    """Return roots (..., o, o) of positive semidefinite matrices."""
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     unit = np.where(scale > 0, scale, 1.0)
-    values, axes = np.linalg.eigh(covariance / unit[:, None] / unit)
-    return np.asarray(unit[:, None] * axes * np.sqrt(np.maximum(values, 0.0)))
+    values, axes = np.linalg.eigh(covariance / unit[..., :, None] / unit[..., None, :])
+    return np.asarray(unit[..., :, None] * axes * np.sqrt(np.maximum(values, 0.0))[..., None, :])
