@@ -22,6 +22,7 @@ PAGES = {
     "uses": (
         "species",
         "number_of_components",
+        "classification",
         "missing_values",
         "measurement_errors",
         "anomalies",

@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gaussmix import GaussianMixtureRegressor
+from gaussmix import DegenerateDataWarning, GaussianMixtureRegressor
 
 
 @parametrize_with_checks(
@@ -158,6 +158,31 @@ def test_names_are_kept():
     assert model.condition(frame).names == ("u", "v")
     assert model.fit(X, y).mixture_.feature_names is None
     assert model.target_names_ == ("y0", "y1")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["width", "copy"], "copy is a linear function of width"),
+        (["constant", "width"], "constant is constant"),
+        (["width", "constant", "copy"], "constant is constant"),
+        (["copy", "width", "other"], "is a linear function of"),
+    ],
+)
+def test_warnings_name_columns(columns, message):
+    rng = np.random.default_rng(0)
+    width = rng.normal(size=60)
+    table = pd.DataFrame({"width": width, "copy": 2 * width + 1, "constant": 3.0, "other": rng.normal(size=60)})
+    model = GaussianMixtureRegressor(n_components=1, covariance_type="full")
+    with pytest.warns(DegenerateDataWarning, match=message) as caught:
+        model.fit(table[columns], pd.Series(width + rng.normal(size=60), name="price"))
+    assert "x0" not in str(caught[0].message)
+
+
+def test_missing_values_are_named():
+    table = pd.DataFrame({"width": [1.0, 2.0, np.nan, 4.0], "height": [1.0, 3.0, 2.0, 5.0]})
+    with pytest.raises(ValueError, match=r"X has NaN at row 2, column 0 \('width'\)"):
+        GaussianMixtureRegressor().fit(table, [1.0, 2.0, 3.0, 4.0])
 
 
 def test_weights_count_as_rows():

@@ -21,6 +21,9 @@ def checked_rows(
     **options: Any,
 ) -> WeightedRows:
     """Check the rows and weights of a user; ``options`` are those of scikit-learn's ``validate_data``."""
+    if isinstance(X, WeightedRows):  # checked by another estimator
+        estimator.n_features_in_ = X.n_features
+        return X
     options = {"dtype": list(KEPT_TYPES), "ensure_all_finite": False} | options
     rows = check_numbers(X)
     with naming_columns(X):

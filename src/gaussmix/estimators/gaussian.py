@@ -228,10 +228,6 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
             or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
             of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
-        noise_covariance : array-like, optional
-            Covariance of the measurement errors: variances (d,) or a covariance (d, d) of every row, variances (n, d)
-            or covariances (n, d, d) of each row. The mixture is that of the true values (Bovy, Hogg and Roweis, Annals
-            of Applied Statistics 5 (2011), 1657-1677). An infinite variance is a missing value.
 
         Returns
         -------

@@ -286,7 +286,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         self.residual_factor_ = search.residual_factor(spec) if np.isfinite(self.held_out_log_density_) else 1.0
         self.model_ = GaussianMixture(
             spec.n_components, covariance_type=spec.covariance_type, reg_covar=self.reg_covar, random_state=seed
-        ).fit(rows.values, sample_weight=rows.weights)
+        ).fit(rows)
         joint = self.model_.mixture_
         covariance = with_scaled_residuals(joint.covariance, n_targets, self.residual_factor_)
         self.target_names_ = names
@@ -316,7 +316,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         given = column_names(y) or ([y.name] if isinstance(getattr(y, "name", None), str) else None)
         options = {"dtype": np.float64, "order": "C", "multi_output": True, "y_numeric": True, "ensure_min_samples": 2}
         with naming_columns(X):
-            features, targets = validate_data(self, check_numbers(X), y, **options)
+            features, targets = validate_data(self, check_numbers(X), y, ensure_all_finite=False, **options)
         self._is_flat = targets.ndim == 1
         targets = np.asarray(targets, dtype=np.float64).reshape(len(features), -1)
         require_finite(features, X)
