@@ -31,7 +31,7 @@ from gaussmix import (
     random_projection,
 )
 from gaussmix.plots import ProjectionDisplay
-from gaussmix.plots.drawing import PALETTE
+from gaussmix.plots.drawing import PALETTE, quiet_axes
 
 wines = load_wine(as_frame=True)
 X = wines.data
@@ -41,6 +41,7 @@ print(f"adjusted Rand index {adjusted_rand_score(wines.target, gm.predict(X)):.2
 
 _, (left, right) = plt.subplots(1, 2, figsize=(12, 5.4), layout="constrained")
 components = PCA(2).fit_transform(StandardScaler().fit_transform(X))
+quiet_axes(left)
 left.scatter(*components.T, c=np.array(PALETTE)[gm.predict(X)], s=16)
 left.set(xlabel="principal component 1", ylabel="principal component 2")
 ProjectionDisplay.from_estimator(gm, X, ax=right, density=False)

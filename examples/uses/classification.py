@@ -90,6 +90,12 @@ for line, (name, (rows, classes)) in zip(panels, tables(400, 1).items(), strict=
     line[0].set_ylabel(name)
 plt.show()
 
+for name, weight in means:
+    print(
+        f"{name:27s} unlabeled_weight={weight:.0f}: "
+        f"mean {means[name, weight]:.1%}, least {least[name, weight]:.1%}"
+    )
+
 # %%
 # Where classes are clusters, rows without labels move the boundary into the gap, whatever rows have labels. In the
 # second table they often help, because each class has a simple shape. But with some draws the fit takes the clusters
