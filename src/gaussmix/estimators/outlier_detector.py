@@ -14,6 +14,7 @@ from gaussmix.core.distribution import LogDensityDistribution
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
+from gaussmix.core.text import counted
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.core.validation import as_rows
 from gaussmix.diagnostics.outliers import (
@@ -253,7 +254,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         if is_share:
             self.reference_ = self._calibrated(_part(rows, ~kept))
         elif self.calibration is not None:
-            held_out = as_rows(self.calibration, rows.n_features, rows.names)
+            held_out = as_rows(self.calibration, rows.n_features, rows.names, argument="calibration")
             self.reference_ = self._calibrated(WeightedRows(held_out, None, rows.names))
         else:
             self.reference_ = mixture.log_density_distribution()
@@ -280,11 +281,14 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
 
     def _calibrated(self, rows: WeightedRows) -> CalibrationScores:
         """Return the reference for p-values from held-out rows."""
+        enough = int(np.ceil(1 / self.alpha)) - 1
+        if not rows.n_positive:
+            raise ValueError(f"calibration has no rows: use at least {enough}")
         reference = CalibrationScores.of(self._scores(rows), rows.weights)
         if self.contamination == "auto" and reference.smallest > self.alpha:
             raise ValueError(
-                f"calibration has {rows.n_rows} rows, so no p-value is below {reference.smallest:.2g} and nothing can "
-                f"be flagged at alpha={self.alpha:g}: use at least {int(np.ceil(1 / self.alpha)) - 1} rows"
+                f"calibration has {counted(rows.n_rows, 'row')}, so no p-value is below {reference.smallest:.2g} "
+                f"and nothing can be flagged at alpha={self.alpha:g}: use at least {enough} rows"
             )
         return reference
 
