@@ -257,6 +257,15 @@ def test_sum_over_components_is_the_conditional_density():
     assert_allclose(given.log_density(rows[:, 1]), expected, rtol=1e-11, atol=1e-11)
 
 
+def test_features_without_names_have_those_that_are_shown():
+    mixture = Mixture.from_parameters([1.0], [[0.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]]])
+    assert_array_equal(mixture.conditional({"x0": 1.0}).means, mixture.conditional({0: 1.0}).means)
+    assert_array_equal(mixture.condition([[1.0]], on=["x1"]).means, mixture.condition([[1.0]], on=[1]).means)
+    assert_array_equal(mixture.marginal(["x1"]).means, [[1.0]])
+    with pytest.raises(ValueError, match="no feature 'x2'; the names are"):
+        mixture.marginal(["x2"])
+
+
 MIXTURE = Mixture.from_parameters([1.0], [[0.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]]], feature_names=["x", "y"])
 WRONG = {
     "no feature 'z'": lambda: MIXTURE.conditional({"z": 1.0}),
