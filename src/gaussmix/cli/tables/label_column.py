@@ -37,7 +37,9 @@ def read_labels(path: str | PathLike[str], column: str, *, header: bool | None =
     source = Path(path)
     names, _ = column_names(source, header=header)
     if column not in names:
-        raise ValueError(f"{source} has no column {column!r} for the labels; its columns are {join_words(names, 8)}")
+        raise ValueError(
+            f"{source} has no column {column!r} for the labels; its columns are {join_words(map(repr, names), 8)}"
+        )
     cells = import_pandas().Series(read_any_columns(source, [column], as_text=False, header=header)[column])
     missing = (cells.isna() | (cells == "")).to_numpy(dtype=np.bool_, na_value=True)
     seen = cells[~missing]
