@@ -110,6 +110,15 @@ def test_empty_cells_of_features_are_refused_by_name_with_what_to_do(table, tmp_
         assert f"{message}fill in these cells (gaussmix impute)" in " ".join(fails(*command).split())
 
 
+@pytest.mark.parametrize(
+    ("label", "message"), [("setosa", "one label, 'setosa'"), (7, "one label, 7"), (None, "no label")]
+)
+def test_a_column_of_one_class_is_named(table, label, message):
+    pd.read_csv(table).assign(species=label).to_csv(table, index=False)
+    expected = f"column 'species' has {message}; at least two classes are needed"
+    assert expected in " ".join(fails("classify", table, *ONE).split())
+
+
 def test_predictions_without_classes_are_as_before(table, tmp_path):
     model, labels = tmp_path / "model.json", tmp_path / "labels.csv"
     succeeds("fit", table, "-k", "2", "--columns", ",".join(COLUMNS), "-o", model)

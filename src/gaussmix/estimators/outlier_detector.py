@@ -14,7 +14,6 @@ from gaussmix.core.distribution import LogDensityDistribution
 from gaussmix.core.engines import NativeEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
-from gaussmix.core.text import counted
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.core.validation import as_rows
 from gaussmix.diagnostics.outliers import (
@@ -281,15 +280,9 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
 
     def _calibrated(self, rows: WeightedRows) -> CalibrationScores:
         """Return the reference for p-values from held-out rows."""
-        enough = int(np.ceil(1 / self.alpha)) - 1
-        if not rows.n_positive:
-            raise ValueError(f"calibration has no rows: use at least {enough}")
         reference = CalibrationScores.of(self._scores(rows), rows.weights)
-        if self.contamination == "auto" and reference.smallest > self.alpha:
-            raise ValueError(
-                f"calibration has {counted(rows.n_rows, 'row')}, so no p-value is below {reference.smallest:.2g} "
-                f"and nothing can be flagged at alpha={self.alpha:g}: use at least {enough} rows"
-            )
+        if self.contamination == "auto":
+            reference.require(self.alpha)
         return reference
 
     def _lowest_share(self, scores: FloatArray, rows: WeightedRows) -> float:
