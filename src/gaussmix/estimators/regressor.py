@@ -181,7 +181,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         X : (n, d) array-like or table
             Rows with the columns of the fit.
         q : float or (m,) array-like
-            Probabilities between 0 and 1.
+            Probabilities from 0 to 1, whose quantiles are -inf and inf.
 
         Returns
         -------
