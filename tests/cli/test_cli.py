@@ -459,3 +459,19 @@ def test_command_line_imports_no_heavy_library_before_it_is_needed():
     code = f"import sys, gaussmix.cli; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_scores_count_rows_with_values(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    rows[3, 0] = rows[7] = rows[9] = np.nan
+    fitted = GaussianMixture(1, random_state=0).fit(rows)
+    fitted.mixture_.save(tmp_path / "model.json")
+    np.savetxt(tmp_path / "rows.csv", rows, delimiter=",")
+    said = " ".join(succeeds("score", tmp_path / "model.json", tmp_path / "rows.csv").stdout.split())
+    assert "rows 40 (2 without any value, not counted)" in said
+    assert f"({fitted.score(rows):.6f} per row)" in said
+    assert f"BIC {fitted.bic(rows):.3f}" in said
+    np.savetxt(tmp_path / "empty.csv", np.full((3, 2), np.nan), delimiter=",")
+    assert "no value in the columns of the model" in fails("score", tmp_path / "model.json", tmp_path / "empty.csv")
+    summary = " ".join(succeeds("fit", tmp_path / "rows.csv", "-k", 1, "-o", tmp_path / "m.json").stdout.split())
+    assert f"log-likelihood {fitted.score(rows) * 38:.4f}" in summary

@@ -93,3 +93,15 @@ def test_a_model_has_its_own_columns(table, tmp_path):
     Mixture.from_parameters([1.0], [[0.0, 0.0]], [[1.0, 1.0]], covariance_type="diag").save(tmp_path / "m.json")
     assert "leave out --columns and --components" in fails("impute", table, "--model", tmp_path / "m.json", "-k", 2)
     assert "has 5 columns; the model has 2 features" in fails("impute", table, "--model", tmp_path / "m.json")
+
+
+@pytest.mark.parametrize("word", ["NA", "N/A", "NULL", "NaN", "null"])
+def test_words_for_missing_values_are_filled(word, tmp_path):
+    path, out = tmp_path / "words.csv", tmp_path / "filled.parquet"
+    path.write_text(f"x,y,z\n1.5,2,a\n{word},3,b\n2.5,{word},{word}\n3.7,4,c\n5.1,6,d\n6.2,8,e\n7.9,1,f\n")
+    assert "Filled 2 cells: x (1) and y (1)" in succeeds("impute", path, "-k", 1, "-o", out).stderr
+    filled = pd.read_parquet(out)
+    assert filled[["x", "y"]].astype(float).notna().all(axis=None)
+    written = cells(succeeds("impute", path, "-k", 1).stdout)
+    assert written[2][2] == word
+    assert float(written[1][0]) == pytest.approx(float(filled["x"][1]))

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+from gaussmix import BayesianGaussianMixture, DegenerateComponentWarning, GaussianMixture, GaussianMixtureIC, Mixture
 from gaussmix.core.covariance import MODELS
 
 RNG = np.random.default_rng(0)
@@ -140,3 +140,45 @@ def test_searches_over_models_take_measurement_errors():
 def test_impossible_errors_are_refused(noise, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(2).fit(OBSERVED[FEW], noise_covariance=noise)
+
+
+@pytest.mark.parametrize("kind", ["same", "each", "matrices"])
+def test_reports_know_the_errors(kind):
+    truth = Mixture.from_parameters([0.5, 0.5], [[0.0, 0.0], [6.0, 0.0]], [np.eye(2)] * 2)
+    rows = truth.sample(400, 0)[0] + 2 * np.random.default_rng(1).standard_normal((400, 2))
+    noise = {"same": np.full(2, 4.0), "each": np.full((400, 2), 4.0), "matrices": np.full((400, 1, 1), 4.0) * np.eye(2)}
+    fitted = GaussianMixture(2, random_state=0).fit(rows, noise_covariance=noise[kind])
+    facts = fitted.report(rows, noise_covariance=noise[kind]).facts
+    shares = fitted.predict_proba(rows, noise_covariance=noise[kind])
+    np.testing.assert_allclose([found["count"] for found in facts["components"]], shares.sum(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(facts["overlap"]["certainty"], shares.max(axis=1).mean(), rtol=1e-9)
+    assert all(found["troubles"] == [] for found in facts["components"])
+    assert all(found["shape"]["outside"] is None for found in facts["components"])
+
+
+def test_infinite_errors_are_missing_values_in_reports():
+    rows = np.random.default_rng(0).normal(size=(80, 3))
+    holes = np.random.default_rng(1).random(rows.shape) < 0.2
+    noise = np.where(holes, np.inf, 0.0)
+    fitted = GaussianMixture(2, random_state=0).fit(rows, noise_covariance=noise)
+    given = fitted.report(rows, noise_covariance=noise).facts
+    missing = fitted.report(np.where(holes, np.nan, rows)).facts
+    assert given["rows"]["missing_values"] == missing["rows"]["missing_values"]
+    counts = [[found["count"] for found in facts["components"]] for facts in (given, missing)]
+    np.testing.assert_allclose(counts[0], counts[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("share", [1.5, 100.0])
+def test_errors_larger_than_the_spread_of_the_rows_are_named(covariance_type: str, share: float) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 3))
+    variances = np.full(3, share)
+    with pytest.warns(DegenerateComponentWarning, match="measurement errors are at least as large as the spread"):
+        gm = GaussianMixture(1, covariance_type=covariance_type, random_state=0).fit(rows, noise_covariance=variances)
+    assert np.isfinite(gm.score(rows, noise_covariance=variances))
+
+
+def test_errors_smaller_than_the_spread_are_not(recwarn: pytest.WarningsRecorder) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 3))
+    GaussianMixture(1, random_state=0).fit(rows, noise_covariance=np.full(3, 0.3))
+    assert not recwarn.list

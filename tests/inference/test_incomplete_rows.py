@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 
 from gaussmix import (
     GaussianMixture,
+    Mixture,
     bootstrap,
     choose_n_components,
     cross_validated_log_likelihood,
@@ -120,3 +121,41 @@ def test_stability_and_likelihood_ratio_take_missing_values():
     rows = with_holes(rng.normal(size=(80, 2)), 0.2, rng)
     assert choose_n_components(rows, up_to=2, n_draws=9, random_state=0, level=0.11).n_components in (1, 2)
     assert likelihood_ratio_test(rows, 1, n_draws=9, random_state=0, noise_covariance=np.ones(2) / 9).p_value > 0.1
+
+
+EMPTY = np.vstack([ROWS[~np.isnan(ROWS).all(axis=1)], np.full((60, 2), np.nan)])
+N_INFORMATIVE = len(EMPTY) - 60
+
+
+def test_rows_without_any_value_do_not_count():
+    whole, some = standard_errors(FITTED, EMPTY), standard_errors(FITTED, EMPTY[:N_INFORMATIVE])
+    assert whole.n == some.n == N_INFORMATIVE
+    assert_allclose(whole.means, some.means, rtol=1e-9)
+    held_out = cross_validated_log_likelihood(FITTED, EMPTY, random_state=0)
+    assert held_out.n == N_INFORMATIVE
+    assert held_out.log_density.shape == (len(EMPTY),)
+    assert_allclose(held_out.mean, held_out.log_density[:N_INFORMATIVE].mean(), rtol=1e-12)
+    drawn = bootstrap(FITTED, EMPTY, n_draws=5, random_state=0)
+    assert np.isfinite(drawn.means).all()
+    assert str(stability(FITTED, EMPTY, n_draws=3, random_state=0))
+
+
+@pytest.mark.parametrize("function", [standard_errors, bootstrap, cross_validated_log_likelihood, stability])
+def test_some_row_needs_a_value(function):
+    with pytest.raises(ValueError, match="no row of X has a value and a positive weight"):
+        function(FITTED, np.full((5, 2), np.nan))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "d", "noise"), [(3, 3, None), (4, 2, None), (5, 3, None), (6, 4, 0.3)])
+def test_alternatives_are_as_likely_as_those_of_a_search(seed, d, noise):
+    rng = np.random.default_rng(seed)
+    roots = rng.normal(size=(2, d, d)) * 0.5 + np.eye(d)
+    covariances = roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(d)
+    truth = Mixture.from_parameters([0.6, 0.4], rng.normal(size=(2, d)) * 4, covariances)
+    rows = with_holes(truth.sample(150, seed)[0], 0.25, rng)
+    errors = None if noise is None else np.full(d, noise)
+    fits = [GaussianMixture(k, random_state=0).fit(rows, noise_covariance=errors) for k in (2, 3)]
+    small, large = (fit.score(rows, noise_covariance=errors) * (~np.isnan(rows).all(axis=1)).sum() for fit in fits)
+    test = likelihood_ratio_test(rows, 2, n_draws=2, noise_covariance=errors, random_state=0)
+    assert test.statistic >= 0.7 * 2 * (large - small)

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from gaussmix.cli.console import command, print_text
@@ -71,11 +72,14 @@ def score(
     mixture, named = Mixture.load(model), header_given(header, no_header)
     rows = read_features(mixture, table, header=named)
     log_density = mixture.log_density(rows)
-    total = math.fsum(log_density)
-    bic = -2 * total + mixture.n_parameters * math.log(len(rows))
+    total, empty = math.fsum(log_density), int(np.isnan(rows).all(axis=1).sum())
+    n = len(rows) - empty
+    if not n:
+        raise ValueError(f"{table} has no value in the columns of the model: there is nothing to score")
+    bic = -2 * total + mixture.n_parameters * math.log(n)
     lines = [
-        Entry("rows", f"{len(rows):,}"),
-        Entry("log-likelihood", f"{total:.4f} ({total / len(rows):.6f} per row)"),
+        Entry("rows", f"{len(rows):,}" + (f" ({empty:,} without any value, not counted)" if empty else "")),
+        Entry("log-likelihood", f"{total:.4f} ({total / n:.6f} per row)"),
         Entry("BIC", f"{bic:.3f} (lower is better)"),
     ]
     print_apart(entry_grid(lines))

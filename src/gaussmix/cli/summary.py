@@ -66,7 +66,7 @@ def fit_summary(estimator: "GaussianMixture", rows: WeightedRows) -> list[Entry]
         *([Entry("doubtful", f"{doubt}; likelihood and criteria are not valid", flagged=True)] if n_unsound else []),
         Entry("rows", f"{rows.n_rows:,}{weight}"),
         Entry("covariances", display_name(mixture.covariance_type, mixture.n_features)),
-        Entry("log-likelihood", f"{per_row * rows.total:.4f} ({per_row:.6f} per row)"),
+        Entry("log-likelihood", f"{per_row * rows.informative().total:.4f} ({per_row:.6f} per row)"),
         Entry("BIC", f"{estimator.bic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("AIC", f"{estimator.aic(as_frame(rows), rows.weights):.3f} (lower is better)"),
         Entry("iterations", str(estimator.n_iter_)),

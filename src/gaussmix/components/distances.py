@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
@@ -368,6 +367,8 @@ def mixture_wasserstein(first: Mixture, second: Mixture) -> Transport:
     sums = sparse.vstack([rows, columns]).tocsr()[:-1]  # the last one depends on the others
     weights = np.concatenate([first.weights, second.weights])[:-1]
     prices = costs.ravel() / scale
+    from scipy.optimize import linprog  # its import takes a tenth of a second
+
     found = linprog(prices, A_eq=sums, b_eq=weights, method="highs-ds")  # type: ignore[call-overload] # sparse
     if not found.success:
         raise ArithmeticError(f"the linear program for the transport failed: {found.message}")

@@ -210,4 +210,6 @@ class NoiseCovariance:
         wrong[~wrong] = np.linalg.eigvalsh(scaled[~wrong])[:, 0] < -_ROUNDING
         if wrong.any():
             row = f" of row {wrong.argmax()}" if self.per_row else ""
-            raise ValueError(f"noise_covariance{row} is not a symmetric and positive semidefinite matrix")
+            both = self.values.ndim == 2  # variances of d rows have the same shape
+            advice = "; variances of each of d rows have to be diagonal matrices, (d, d, d)" if both else ""
+            raise ValueError(f"noise_covariance{row} is not a symmetric and positive semidefinite matrix{advice}")

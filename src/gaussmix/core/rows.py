@@ -142,6 +142,17 @@ class WeightedRows:
         where = self.with_value
         return self if where.all() else self.take(where)
 
+    def disregarding_empty(self) -> "WeightedRows":
+        """Return the same rows, with weight 0 where a row has no value.
+
+        Returns
+        -------
+        WeightedRows
+            The rows; this object itself if there are no empty ones.
+        """
+        where = self.with_value
+        return self if where.all() else replace(self, weights=self.explicit_weights * where)
+
     def of_features(self, features: IntArray) -> "WeightedRows":
         """Return some features of the rows, with their measurement errors and without names.
 

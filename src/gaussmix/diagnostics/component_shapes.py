@@ -54,7 +54,8 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
     mixture : Mixture
         A fitted mixture.
     rows : WeightedRows
-        The rows of the fit, or some of them; rows with missing values are left out.
+        The rows of the fit, or some of them; rows with missing values are left out. With measurement errors there are
+        no facts.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def shape_facts(mixture: Mixture, rows: WeightedRows) -> list[dict[str, Any]]:
         column. A share below 1 % or five rows is None, and so is a skewness below 1 or five standard errors.
     """
     rows = rows.complete()
-    if not rows.n_rows:
+    if rows.noise is not None or not rows.n_rows:
         return [{"outside": None, "skewness": None, "skewed": None} for _ in range(mixture.n_components)]
     scores = engine_for(rows).score_rows(mixture.whitened(), "scores")
     highest = np.diagonal(engine_for(WeightedRows(mixture.means)).score_rows(mixture.whitened(), "scores"))

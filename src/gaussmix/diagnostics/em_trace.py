@@ -131,9 +131,9 @@ def trace_em(X: ArrayLike, start: Mixture, n_iter: int = 20, *, sample_weight: A
     if n_iter != int(n_iter) or n_iter < 1:
         raise ValueError(f"n_iter must be a whole number, at least 1; got {n_iter!r}")
     rows = as_weighted_rows(X, sample_weight, start.n_features, start.feature_names)
+    rows = rows.with_values(np.asarray(rows.values, dtype=np.float64)).informative().positive()
     if rows.n_rows == 0:
-        raise ValueError("X has no rows")
-    rows = rows.with_values(np.asarray(rows.values, dtype=np.float64)).positive()
+        raise ValueError("X has no rows with a value and a positive weight")
     engine, recorder = engine_for(rows), _Recorder()
     fit = fit_em(engine, recorder, start, None, max_iter=int(n_iter))
     if fit.stop is Stop.INTERRUPTED:

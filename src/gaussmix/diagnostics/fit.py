@@ -1,15 +1,17 @@
 """Diagnostics of a fit: the reason for its end, the agreement of starts, the soundness of components."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
 from gaussmix.core.covariance import structure_of
 from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.noise import NoiseCovariance
 from gaussmix.core.row_sampling import fixed_subsample
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray, Rows
@@ -103,7 +105,11 @@ class FitRecord:
 
 @underflow_to_zero
 def inspect_fit(
-    mixture: Mixture, record: FitRecord | None, rows: Rows | None = None, row_weights: FloatArray | None = None
+    mixture: Mixture,
+    record: FitRecord | None,
+    rows: Rows | None = None,
+    row_weights: FloatArray | None = None,
+    noise: NoiseCovariance | None = None,
 ) -> Report:
     """Report on a fit; without rows the report covers only the parameters.
 
@@ -120,16 +126,21 @@ def inspect_fit(
         Rows of the fit; NaN is a missing value.
     row_weights : (n,) array, optional
         Weights of the rows in the fit.
+    noise : NoiseCovariance, optional
+        Covariance of the measurement errors in the fit.
 
     Returns
     -------
     Report
         ``str(report)`` is the text, ``report.facts`` has the numbers.
     """
-    given = None if rows is None else WeightedRows(rows, row_weights, mixture.feature_names)
+    given = None if rows is None else WeightedRows(rows, row_weights, mixture.feature_names, noise)
     facts: dict[str, Any] = {}
     if given is not None:
+        if given.missing is not None:
+            given = replace(given, values=np.where(given.missing, np.nan, given.values))
         facts["rows"] = row_facts(given, mixture.n_components, mixture.covariance_type)
+        given = given.informative()
     if record is None:
         update, columns = MaximumLikelihood(), _column_reduction(mixture, given)
         reduced = None if columns is None else mixture.marginal(columns.kept.tolist())
@@ -153,7 +164,7 @@ def inspect_fit(
     facts["overlap"] = overlap_facts(confused)
     if given is not None:
         some = fixed_subsample(given).rows.take(slice(max(1, 10_000_000 // mixture.n_components)))
-        shares = mixture.responsibilities(some.values).max(axis=1)
+        shares = assign_rows(engine_for(some), mixture.whitened(), "responsibilities").max(axis=1)
         facts["overlap"]["certainty"] = float(np.average(shares, weights=some.explicit_weights))
         for found, shape in zip(facts["components"], shape_facts(mixture, some), strict=True):
             found["shape"] = shape

@@ -24,7 +24,7 @@ def inspect_posterior(result: PosteriorFit, rows: WeightedRows | None = None) ->
     """
     fit, posterior = result.fit, result.posterior
     record = FitRecord(result.reason, fit.stop.is_converged, fit.n_iter, start_log_likelihoods=None)
-    given = (None, None) if rows is None else (rows.values, rows.weights)
+    given = (None, None, None) if rows is None else (rows.values, rows.weights, rows.noise)
     report = inspect_fit(posterior.mixture, record, *given)
     facts = {
         "lower_bound": result.bound,

@@ -128,7 +128,7 @@ def row_facts(rows: WeightedRows, n_components: int, covariance_type: str) -> di
         "n_components": n_components,
         "covariance_type": covariance_type,
         "n_parameters": parameters,
-        "rows_per_parameter": rows.total / parameters,
+        "rows_per_parameter": rows.informative().total / parameters,
         **column_facts(some.rows, rows.values, names),
         "n_distinct": _n_distinct(rows.values, some),
         "outliers": _outliers(some, names),

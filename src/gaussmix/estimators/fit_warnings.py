@@ -20,6 +20,7 @@ from gaussmix.fitting.repeated_values import repeated_values
 from gaussmix.fitting.search_result import HigherOptimum
 from gaussmix.fitting.stopping import Stop
 
+_NO_SPREAD = 1e-3  # share of the variance of the errors
 _FEW_VALUES = 3  # with fewer, a component knows hardly anything of the variance in a column
 
 
@@ -130,12 +131,44 @@ def warn_of_unobserved(rows: WeightedRows, mixture: Mixture) -> None:
     names = default_names(rows.n_features) if rows.names is None else rows.names
     said = [
         f"{join_words([names[column] for column in np.flatnonzero(hardly[at])], 5)}"
-        + (f" (component {at})" if len(components) > 1 else "")
+        + (f" in component {at}" if len(components) > 1 else "")
         for at in components.tolist()
     ]
     trouble = (
-        f"may be unreliable: hardly any value of {join_clauses(said, 5)} is observed, fewer than {_FEW_VALUES}. Use "
-        "fewer components or leave the column out."
+        f"may be unreliable: fewer than {_FEW_VALUES} observed values of {join_clauses(said, 5)}. Use fewer components "
+        "or leave the column out."
+    )
+    warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
+
+
+def warn_of_large_errors(rows: WeightedRows, mixture: Mixture) -> None:
+    """Warn about components that are far narrower in a column than the measurement errors of nearly all rows.
+
+    Their rows vary no more than their errors do.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+        Rows of the fit.
+    mixture : Mixture
+        The fitted mixture.
+    """
+    if rows.noise is None:
+        return
+    errors = np.atleast_2d(rows.noise.variances)
+    least = np.quantile(
+        np.where(np.isinf(errors), errors.max(initial=0, where=np.isfinite(errors)), errors), 0.05, axis=0
+    )
+    narrow = mixture.covariance.variances() < _NO_SPREAD * least
+    narrow &= (mixture.weights > 0)[:, None]
+    components = np.flatnonzero(narrow.any(axis=1))
+    if not components.size:
+        return
+    names = default_names(rows.n_features) if rows.names is None else rows.names
+    columns = join_words([names[at] for at in np.flatnonzero(narrow.any(axis=0))], 5)
+    trouble = (
+        f"collapsed in {columns}: the measurement errors are at least as large as the spread of the rows, so that "
+        "nothing is left for the true values. Check noise_covariance: it has variances, the squares of error bars."
     )
     warn(DegenerateComponentWarning(components, trouble), stacklevel=4)
 

@@ -16,6 +16,7 @@ from gaussmix.core.typing import FloatArray, IntArray, Seed
 from gaussmix.core.whitened import WhitenedMixture
 from gaussmix.estimators.checked_rows import checked_rows
 from gaussmix.estimators.notebook import NotebookMixin
+from gaussmix.estimators.parameter_checks import require_values
 from gaussmix.selection.criteria import CRITERIA
 
 
@@ -119,7 +120,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         float
             Log-likelihood in nats per row; higher is better.
         """
-        rows = self._rows(X, sample_weight, noise_covariance).informative()
+        rows = require_values(self._rows(X, sample_weight, noise_covariance))
         return engine_for(rows).accumulate(self._whitened()).mean_log_likelihood
 
     def bic(self, X: Any, sample_weight: Any = None, *, noise_covariance: Any = None) -> float:
@@ -323,7 +324,7 @@ class FittedMixtureMixin(NotebookMixin, TransformerMixin):  # type: ignore[misc]
         return self.mixture_.whitened()
 
     def _moments(self, X: Any, sample_weight: Any, noise_covariance: Any) -> Moments:
-        rows = self._rows(X, sample_weight, noise_covariance).informative()
+        rows = require_values(self._rows(X, sample_weight, noise_covariance))
         return engine_for(rows).accumulate(self.mixture_.whitened())
 
     def _engine(self, X: Any, sample_weight: Any, noise_covariance: Any) -> NativeEngine | IncompleteEngine:

@@ -23,7 +23,12 @@ from gaussmix.core.typing import BoolArray, FloatArray, IntArray, Random
 from gaussmix.core.warning_values import warn
 from gaussmix.diagnostics import Report, inspect_fit
 from gaussmix.diagnostics.fit import FitRecord
-from gaussmix.estimators.fit_warnings import warn_of_fit, warn_of_near_relation, warn_of_unobserved
+from gaussmix.estimators.fit_warnings import (
+    warn_of_fit,
+    warn_of_large_errors,
+    warn_of_near_relation,
+    warn_of_unobserved,
+)
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
 from gaussmix.estimators.fitted_run import FittedRunMixin
 from gaussmix.estimators.parameter_checks import (
@@ -301,6 +306,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
             warn_of_near_relation(rows, result.columns, result.reduced)
         warn_of_fit(result, self.reg_covar)
         warn_of_unobserved(rows, result.mixture)
+        warn_of_large_errors(rows, result.mixture)
         return rows
 
     @property
@@ -394,7 +400,7 @@ class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMix
         if X is None:
             return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_))
         rows = self._checked_rows(X, sample_weight, noise_covariance, reset=False)
-        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights)
+        return inspect_fit(self.mixture_, FitRecord.of(self.fit_result_), rows.values, rows.weights, rows.noise)
 
     @property
     def mixture_(self) -> Mixture:  # type: ignore[override]

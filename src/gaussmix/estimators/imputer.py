@@ -183,12 +183,14 @@ class GaussianMixtureImputer(TransformerMixin, BaseEstimator):  # type: ignore[m
         return tags
 
     def _estimator(self, n_rows: int, n_features: int) -> GaussianMixture | GaussianMixtureIC:
-        given = None if isinstance(self.n_components, str) else self.n_components
-        if given is not None and self.covariance_type != "auto":
-            return GaussianMixture(given, covariance_type=self.covariance_type, random_state=self.random_state)
         most = max(1, min(_MOST_COMPONENTS, n_rows // (n_features + 1)))
+        number = self.n_components if isinstance(self.n_components, int | np.integer) else None
+        if most == 1 and number is None:
+            number = 1
+        if number is not None and self.covariance_type != "auto":
+            return GaussianMixture(number, covariance_type=self.covariance_type, random_state=self.random_state)
         types = "all" if self.covariance_type == "auto" else self.covariance_type
-        return GaussianMixtureIC(given or range(1, most + 1), covariance_types=types, random_state=self.random_state)
+        return GaussianMixtureIC(number or range(1, most + 1), covariance_types=types, random_state=self.random_state)
 
     def _checked(self, X: Any, *, reset: bool) -> Rows:
         rows = check_numbers(X)

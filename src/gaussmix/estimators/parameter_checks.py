@@ -74,6 +74,14 @@ def require_observed_columns(rows: WeightedRows) -> None:
     raise ValueError(f"X has no value in column {column}{name}: leave the column out")
 
 
+def require_values(rows: WeightedRows) -> WeightedRows:
+    """Return the rows with at least one value; ValueError if none of them has a positive weight."""
+    informative = rows.informative()
+    if not informative.total:
+        raise ValueError("X has no value in rows of positive weight: there is nothing to score")
+    return informative
+
+
 def of_used(init_params: Any, used: BoolArray) -> Rows:
     """Return the labels or responsibilities of a user for the rows (n,) that a fit uses."""
     given = np.asarray(init_params)

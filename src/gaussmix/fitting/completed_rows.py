@@ -18,7 +18,7 @@ from gaussmix.core.typing import FloatArray
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.prior import Prior
 
-_PSEUDO_ROWS = 1.0  # with the variances of the columns, which keep the covariance regular
+_PSEUDO_ROWS = 0.01  # with the variances of the columns, which keep the covariance regular
 _MOST_ITERATIONS = 50
 _NEAR = 1e-3  # gain of an iteration in nats at which the normal distribution is near enough
 _NUMBERS = 1 << 22  # of the matrices that are solved at a time
@@ -62,7 +62,7 @@ def normal_of(rows: WeightedRows) -> tuple[FloatArray, FloatArray]:
     -------
     mean : (d,) array
     covariance : (d, d) array
-        The maximum-likelihood fit to the true rows, with the variances of the columns for a pseudo-row.
+        The maximum-likelihood fit to the true rows, with a hundredth of a pseudo-row of independent columns.
     """
     _, normal, center, scale = _standardized(rows)
     return center + normal.means[0] * scale, scale[:, None] * normal.covariance.dense()[0] * scale

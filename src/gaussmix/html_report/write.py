@@ -97,7 +97,7 @@ def write_report(
     require_possible_output(path)
     data = ModelAndRows.of(model, X, sample_weight)
     mixture, rows = data.mixture, data.rows
-    scores = score_rows(mixture, rows)
+    scores = score_rows(mixture, rows.disregarding_empty())
     fit_criteria = FitCriteria.of("", mixture.n_parameters, scores.moments)
     report = inspect_fit(mixture, data.record, rows.values, rows.weights)
     mixture_figure = figures.mixture_figure(data)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from gaussmix.core.imputation import draw_true_rows
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import BoolArray, FloatArray
 from gaussmix.fitting.batch import BatchFit
-from gaussmix.fitting.completed_rows import completed
 from gaussmix.fitting.degeneracy import examine, rounding_variances
 from gaussmix.fitting.m_step import MaximumLikelihood
 from gaussmix.fitting.refit import BATCH_SETTINGS, FitFailedError, Refit, refit
@@ -17,7 +17,7 @@ _DIRECTIONS = 3  # random directions across which each component is split
 _PLACES = 24  # starts with a component of neighboring rows
 _LOCAL_ROWS = (1.0, 2.0, 4.0)  # rows of such a component, times d + 2
 _CELLS = 16  # starts from cells around random rows
-_CONTENDERS, _SAME_DIGITS = 4, 2  # runs on completed rows that go on; digits of objectives that count as the same
+_CONTENDERS, _SAME_DIGITS = 4, 2  # runs on drawn rows that go on; digits of objectives that count as the same
 _TABLE = 20_000_000  # entries in the responsibilities of starts that run together
 
 
@@ -32,7 +32,8 @@ def fit_one_more(
 
     Each component of the fit is split across random directions, and into an inner and an outer part; neighboring rows
     become a component; or rows are assigned to the nearest of several random rows. All starts run to convergence.
-    Starts of incomplete rows do so on completed rows (`completed`), and the best few then on the rows as they are.
+    Starts of incomplete rows do so on true rows drawn from the fit, and the best few sound ones then on the rows as
+    they are.
 
     Parameters
     ----------
@@ -78,17 +79,23 @@ def fit_one_more(
 def _fit_incomplete(
     rows: WeightedRows, null: Mixture, update: MaximumLikelihood, rng: np.random.Generator, also: Mixture | None
 ) -> Refit | None:
-    """Return the best of the runs on incomplete rows from the best runs on completed ones."""
-    whole = completed(rows)
+    """Return the best of the runs on incomplete rows from the best sound runs on rows drawn given what is observed."""
+    drawn = draw_true_rows(null.whitened(), rows, 1, np.random.default_rng(0))[0]
+    whole = rows.with_values(np.ascontiguousarray(drawn))
     tables = np.stack(_tables(whole.values, null, rng))
     runs = batch_method(type(null.covariance), rows.n_features)(
         whole, type(null.covariance), tables, update, BATCH_SETTINGS
     )
     starts: dict[float, Mixture] = {}
     for run in _by_objective(runs):
-        starts.setdefault(round(float(runs.objectives[run]), _SAME_DIGITS), runs.mixture(run))
+        objective, mixture = round(float(runs.objectives[run]), _SAME_DIGITS), runs.mixture(run)
+        if objective in starts or examine(mixture, rows.total * mixture.weights, rows.total).n_unsound:
+            continue
+        starts[objective] = mixture
+        if len(starts) == _CONTENDERS:
+            break
     best: Refit | None = None
-    for start in [*list(starts.values())[:_CONTENDERS], *([] if also is None else [also])]:
+    for start in [*starts.values(), *([] if also is None else [also])]:
         try:
             found = refit(rows, update, start)
         except FitFailedError:

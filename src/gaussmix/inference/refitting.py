@@ -70,6 +70,9 @@ class Fitted:
         rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names, noise_covariance)
         if rows.n_rows == 0:
             raise ValueError("X has no rows")
+        rows = rows.disregarding_empty()
+        if not rows.total:
+            raise ValueError("no row of X has a value and a positive weight")
         kept = rows if columns is None else reduce_rows(columns, rows)
         kept = replace(kept, values=np.ascontiguousarray(kept.values, dtype=np.float64), names=None)
         return cls(mixture, reduced, update, kept, columns)

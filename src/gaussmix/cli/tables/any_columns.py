@@ -10,8 +10,11 @@ from gaussmix.cli.tables.csv_files import CsvFile
 from gaussmix.cli.tables.libraries import import_pandas, import_pyarrow
 from gaussmix.cli.tables.table_files import kind_of, npy_array, parquet_table, require_columns
 
-_NUMBER = r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?|[nN]a[nN]|[+-]?inf"
+_NUMBER = r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?|[+-]?inf"
 """Numbers that are not identifiers: "007" stays text."""
+
+_MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "NULL", "null", "None", "NaN", "nan", "-NaN", "-nan")
+"""Missing values among numbers, as `CsvFile.frame` reads them."""
 
 
 def read_any_columns(
@@ -70,8 +73,8 @@ def _exact_type(kind: Any) -> Any:
 
 
 def _typed(cells: Any, as_text: bool) -> Any:
-    """Return text as numbers, if all cells that are not empty are numbers."""
-    filled = cells[cells != ""]
-    if as_text or not filled.str.fullmatch(_NUMBER).all() or not len(filled):
+    """Return text as numbers, if all cells that are not missing are numbers."""
+    missing = cells.isin(_MISSING)
+    if as_text or missing.all() or not cells[~missing].str.fullmatch(_NUMBER).all():
         return cells
-    return import_pandas().to_numeric(cells.where(cells != ""), dtype_backend="numpy_nullable")
+    return import_pandas().to_numeric(cells.where(~missing), dtype_backend="numpy_nullable")

@@ -11,7 +11,7 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import ArrayLike, FloatArray
-from gaussmix.core.validation import as_responsibilities, check_sample_weight
+from gaussmix.core.validation import as_responsibilities, as_weighted_rows, check_sample_weight
 
 _DRAWS = 100_000
 
@@ -107,9 +107,9 @@ def _soft_clusters(
     if X is not None and responsibilities is not None:
         raise ValueError("pass X or responsibilities, not both")
     if responsibilities is None:
-        shares = mixture.responsibilities(X)  # type: ignore[arg-type]
-    else:
-        shares = as_responsibilities(responsibilities, mixture.n_components)
+        rows = as_weighted_rows(X, sample_weight, mixture.n_features, mixture.feature_names).disregarding_empty()
+        return SoftClusters(rows.with_values(mixture.responsibilities(X)))  # type: ignore[arg-type]
+    shares = as_responsibilities(responsibilities, mixture.n_components)
     return SoftClusters(WeightedRows(shares, check_sample_weight(sample_weight, len(shares))))
 
 

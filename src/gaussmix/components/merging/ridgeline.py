@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from gaussmix.core.typing import FloatArray
@@ -114,6 +113,8 @@ class Ridgeline:
 
 def _zeros(function: Callable[[FloatArray], FloatArray], places: FloatArray) -> FloatArray:
     """Find a zero between each pair of neighboring positions at which a function has different signs."""
+    from scipy.optimize import brentq  # its import takes a tenth of a second
+
     values = function(places)
     left = np.flatnonzero(np.signbit(values[:-1]) != np.signbit(values[1:]))
     return np.array(

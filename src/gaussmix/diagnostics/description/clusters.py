@@ -9,6 +9,8 @@ import numpy as np
 
 from gaussmix.components.distances import bhattacharyya
 from gaussmix.components.merging import MergedMixture
+from gaussmix.core.engines import engine_for
+from gaussmix.core.engines.far_rows import assign_rows
 from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.model_input import mixture_of, rows_of
@@ -234,7 +236,7 @@ def describe(model: Any, X: Any, *, sample_weight: Any = None) -> ClusterDescrip
     values = rows_of(mixture, X)
     columns = column_names(X) if mixture.feature_names is None else mixture.feature_names
     names = mixture.names if columns is None else tuple(map(str, columns))
-    rows = WeightedRows(values, check_sample_weight(sample_weight, len(values)), names).positive()
+    rows = WeightedRows(values, check_sample_weight(sample_weight, len(values)), names).informative().positive()
     return describe_rows(mixture, clusters, rows, confusion(mixture))
 
 
@@ -276,7 +278,7 @@ def counted_rows(count: float) -> str:
 def _labels(mixture: Mixture, clusters: IntArray, rows: WeightedRows) -> IntArray:
     """Return the most probable cluster (n,) of each row."""
     if int(clusters.max()) + 1 == mixture.n_components:
-        return clusters[mixture.labels(rows.values)]
+        return clusters[assign_rows(engine_for(rows), mixture.whitened(), "labels")]
     merged, step = MergedMixture(mixture, clusters), max(1, _BLOCK // mixture.n_components)
     return np.concatenate([merged.predict(rows.values[at : at + step]) for at in range(0, rows.n_rows, step)])
 
