@@ -50,7 +50,18 @@ class CalibrationScores:
         return 1.0 / (1.0 + float(self.counts[-1])) if self.counts.size else 1.0
 
     def require(self, alpha: float) -> None:
-        """Raise a ValueError if no p-value can be at most a bound, because there are too few held-out rows."""
+        """Refuse to flag rows if there are too few held-out rows for it.
+
+        Parameters
+        ----------
+        alpha : float
+            Bound for p-values.
+
+        Raises
+        ------
+        ValueError
+            If no p-value can be at most the bound.
+        """
         if self.smallest > alpha:
             raise ValueError(
                 f"calibration has {counted(round(1 / self.smallest) - 1, 'row')}, so no p-value is below "
