@@ -81,6 +81,7 @@ def test_some_columns_and_weights_are_used(table, tmp_path):
 
 INVALID = {
     "no such column": (["--label", "kind"], "has no column 'kind' for the labels; its columns are"),
+    "label": (["--label", "Species"], "its columns are 'sepal length', 'sepal width'"),
     "continuous": (["--label", "petal width"], "labels must be whole numbers or text"),
     "structure": (["--label", "species", "--covariance-type", "XXX"], "covariance_type must be one of"),
     "selection": (["--label", "species", "--selection", "aic"], "selection must be one of"),
@@ -91,6 +92,31 @@ INVALID = {
 def test_invalid_options_are_named(table, name):
     options, message = INVALID[name]
     assert message in " ".join(fails("classify", table, *options).split())
+
+
+def test_lines_of_the_report_are_not_wrapped(table):
+    out = succeeds("classify", table, "--label", "species", "-k", "1", "--selection", "bic").stdout
+    assert "1            VEV          all classes" in out or max(map(len, out.splitlines())) > 80
+
+
+def test_empty_cells_of_features_are_refused_by_name_with_what_to_do(table, tmp_path):
+    model, holes = tmp_path / "model.json", tmp_path / "holes.csv"
+    succeeds("classify", table, *ONE, "-o", model)
+    frame = pd.read_csv(table)
+    frame.loc[3, "sepal width"] = np.nan
+    frame.to_csv(holes, index=False)
+    message = "holes.csv has missing or infinite values in 1 of 150 rows: 'sepal width' in row 3 (line 5); "
+    for command in (["classify", holes, *ONE], ["predict", model, holes]):
+        assert f"{message}fill in these cells (gaussmix impute)" in " ".join(fails(*command).split())
+
+
+@pytest.mark.parametrize(
+    ("label", "message"), [("setosa", "one label, 'setosa'"), (7, "one label, 7"), (None, "no label")]
+)
+def test_a_column_of_one_class_is_named(table, label, message):
+    pd.read_csv(table).assign(species=label).to_csv(table, index=False)
+    expected = f"column 'species' has {message}; at least two classes are needed"
+    assert expected in " ".join(fails("classify", table, *ONE).split())
 
 
 def test_predictions_without_classes_are_as_before(table, tmp_path):

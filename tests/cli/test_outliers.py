@@ -66,6 +66,15 @@ def test_held_out_rows_give_the_p_values(model, table, held_out, tmp_path):
     np.testing.assert_array_equal(written["outlier"], written["p_value"] <= 0.01)
 
 
+def test_held_out_rows_must_be_enough_for_a_flag(model, table, held_out):
+    few = held_out.with_name("few.csv")
+    pd.read_csv(held_out).head(5).to_csv(few, index=False)
+    message = (
+        "calibration has 5 rows, so no p-value is below 0.17 and nothing can be flagged at alpha=0.05: use at least 19"
+    )
+    assert message in " ".join(fails("outliers", model, table, "--calibration", few).split())
+
+
 def test_columns_of_the_table_are_kept(model, table, tmp_path):
     succeeds("outliers", model, table, "--keep", "name", "-o", tmp_path / "kept.csv")
     assert "name" in pd.read_csv(tmp_path / "kept.csv")

@@ -15,7 +15,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC
+from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC, GaussianMixtureRegressor
 from gaussmix.convert import mixture_in_units
 
 STEPS = [
@@ -119,6 +119,13 @@ def test_objects_fitted_apart_can_be_joined(rows):
 def test_steps_without_a_linear_inverse_are_refused(steps, error, message, rows):
     pipeline = make_pipeline(*steps, GaussianMixture(2, random_state=0)).fit(rows)
     with pytest.raises(error, match=message):
+        mixture_in_units(pipeline)
+
+
+def test_a_regressor_is_refused_because_its_targets_have_no_units_here(rows):
+    regressor = GaussianMixtureRegressor(1, covariance_type="full")
+    pipeline = make_pipeline(StandardScaler(), regressor).fit(rows, rows[:, 0] + np.arange(len(rows)) % 2)
+    with pytest.raises(TypeError, match=r"GaussianMixtureRegressor has targets .* mixture_\.rescaled"):
         mixture_in_units(pipeline)
 
 

@@ -9,7 +9,16 @@ import pytest
 from sklearn.mixture import BayesianGaussianMixture as TheirBayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as TheirGaussianMixture
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureIC, MissingDependencyError, Mixture
+from gaussmix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureClassifier,
+    GaussianMixtureIC,
+    GaussianMixtureOutlierDetector,
+    GaussianMixtureRegressor,
+    MissingDependencyError,
+    Mixture,
+)
 from gaussmix.convert import from_sklearn, to_onnx
 from gaussmix.core.covariance import MODELS
 from gaussmix.testing import random_mixture
@@ -113,6 +122,17 @@ def test_what_cannot_be_converted_is_refused(rows):
         to_onnx(mixture, "float32")
     with pytest.raises(TypeError, match="model must be a Mixture"):
         to_onnx(rows)
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    "estimator", [GaussianMixtureClassifier, GaussianMixtureRegressor, GaussianMixtureOutlierDetector]
+)
+def test_estimators_that_do_not_predict_components_are_refused(estimator, rows):
+    fitted = estimator(n_components=1, covariance_type="full").fit(rows, np.arange(len(rows)) % 2)
+    with pytest.raises(TypeError, match=f"{estimator.__name__} does not predict: pass its mixture_"):
+        to_onnx(fitted)
+    to_onnx(fitted.mixture_)
 
 
 def test_the_error_without_onnx_names_the_extra(monkeypatch):

@@ -279,6 +279,23 @@ def test_sum_over_components_is_the_conditional_density():
     assert_allclose(given.log_density(rows[:, 1]), expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("q", [0, 1, [0, 0.5, 1], [], [1e-300, 1 - 1e-16]])
+def test_quantiles_of_rows_are_those_of_one_row(q):
+    mixture = Mixture.from_parameters([0.3, 0.7], [[0.0, 1.0], [2.0, 4.0]], [[[1.0, 0.2], [0.2, 1.0]]] * 2)
+    given = mixture.condition([[1.0], [-3.0]], on=[0])
+    for row in range(2):
+        assert_allclose(given.quantiles(q)[row], given.mixture(row).quantile(q), rtol=1e-9)
+
+
+def test_features_without_names_have_those_that_are_shown():
+    mixture = Mixture.from_parameters([1.0], [[0.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]]])
+    assert_array_equal(mixture.conditional({"x0": 1.0}).means, mixture.conditional({0: 1.0}).means)
+    assert_array_equal(mixture.condition([[1.0]], on=["x1"]).means, mixture.condition([[1.0]], on=[1]).means)
+    assert_array_equal(mixture.marginal(["x1"]).means, [[1.0]])
+    with pytest.raises(ValueError, match="no feature 'x2'; the names are"):
+        mixture.marginal(["x2"])
+
+
 MIXTURE = Mixture.from_parameters([1.0], [[0.0, 1.0]], [[[1.0, 0.2], [0.2, 1.0]]], feature_names=["x", "y"])
 WRONG = {
     "no feature 'z'": lambda: MIXTURE.conditional({"z": 1.0}),
@@ -293,7 +310,8 @@ WRONG = {
     r"X must have the shape \(n, 1\)": lambda: MIXTURE.condition([[1.0, 2.0]], on=["x"]),
     "X has NaN at row 1": lambda: MIXTURE.condition([[1.0], [np.nan]], on=["x"]),
     "X has no column 'x'": lambda: MIXTURE.condition(pd.DataFrame({"y": [1.0]}), on=["x"]),
-    "levels must be numbers between 0 and 1": lambda: MIXTURE.condition([[1.0]], on=[0]).quantiles([0.5, 1.0]),
+    "q must be probabilities, from 0 to 1": lambda: MIXTURE.condition([[1.0]], on=[0]).quantiles([0.5, 1.1]),
+    "Y has NaN at row 0": lambda: MIXTURE.condition([[1.0]], on=[0]).log_density([np.nan]),
     "coverage must be between 0 and 1": lambda: MIXTURE.condition([[1.0]], on=[0]).interval(90),
     "Y must have 1 rows": lambda: MIXTURE.condition([[1.0]], on=[0]).log_density([1.0, 2.0]),
     "values must be 1 numbers": lambda: MIXTURE.condition([[1.0]], on=[0]).cumulative_probabilities([1.0, 2.0]),

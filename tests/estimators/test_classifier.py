@@ -293,6 +293,7 @@ def test_invalid_parameters_are_named(name):
 BAD_LABELS = {
     "one class": (np.zeros(150), "at least two classes"),
     "continuous": (np.linspace(0, 1, 150), "continuous"),
+    "numbers and texts": (np.array([1, "a"] * 75, dtype=object), "y must have labels of one kind"),
     "too few": (IRIS.target[:10], "a label for each of 150 rows"),
     "negative evidence": (-np.eye(3)[IRIS.target], "nonnegative with a positive number in every row; row 0"),
     "no evidence": (np.zeros((150, 3)), "row 0"),
@@ -305,6 +306,39 @@ def test_invalid_labels_are_named(name):
     labels, message = BAD_LABELS[name]
     with pytest.raises(ValueError, match=message):
         GaussianMixtureClassifier().fit(IRIS.data, labels)
+
+
+def test_a_class_without_weight_is_named_as_in_y():
+    with pytest.raises(ValueError, match=r"class 1 has no row of positive weight"):
+        GaussianMixtureClassifier().fit(IRIS.data, IRIS.target, sample_weight=IRIS.target != 1)
+
+
+def test_missing_values_are_refused_with_what_to_do(odd):
+    X, y = odd
+    holes = X.copy()
+    holes[3, 1] = np.nan
+    fitted = GaussianMixtureClassifier(1, covariance_type="EEE").fit(X, y)
+    for call in (
+        lambda: clone(fitted).fit(holes, y),
+        lambda: fitted.predict(holes),
+        lambda: fitted.predict_proba(holes),
+    ):
+        with pytest.raises(ValueError, match=r"NaN at row 3, column 1: .* GaussianMixtureImputer"):
+            call()
+
+
+@pytest.mark.parametrize("scales", [[1e-9, 1, 1e9], [1e12, 1, 1], [1e-14, 1e-7, 1]])
+def test_models_without_a_density_in_these_units_are_passed_over(scales):
+    rng = np.random.default_rng(0)
+    X, y = np.concatenate([rng.normal(0, 1, (40, 3)), rng.normal(3, 1, (40, 3))]), np.repeat([0, 1], 40)
+    assert GaussianMixtureClassifier(random_state=0).fit(X * scales, y).score(X * scales, y) > 0.95
+
+
+def test_wide_tables_with_unlabeled_rows_leave_out_structures_that_take_minutes():
+    X, y = load_breast_cancer(return_X_y=True)
+    labels = np.where(np.arange(len(y)) % 5, -1, y)
+    compared = GaussianMixtureClassifier(random_state=0, unlabeled_weight=1).fit(X[:200], labels[:200]).choice_.compared
+    assert {one.candidate.model.covariance_types[0] for one in compared}.isdisjoint({"VEE", "EVE", "VVE"})
 
 
 def test_a_column_of_labels_is_taken_with_a_warning():

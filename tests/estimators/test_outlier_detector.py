@@ -165,6 +165,8 @@ def test_columns_of_a_table_are_named_in_explanations(ordinary):
     ("parameters", "message"),
     [
         ({"alpha": 0}, "alpha must be above 0 and below 1"),
+        ({"alpha": "0.05"}, "alpha must be above 0 and below 1"),
+        ({"alpha": None}, "alpha must be above 0 and below 1"),
         ({"control": "fwer"}, "control must be one of"),
         ({"contamination": 0.6}, "contamination must be"),
         ({"contamination": "some"}, "contamination must be"),
@@ -172,7 +174,11 @@ def test_columns_of_a_table_are_named_in_explanations(ordinary):
         ({"calibration": 1.5}, "calibration must be"),
         ({"calibration": "rows"}, "calibration must be"),
         ({"calibration": 0.01}, r"calibration has 10 rows, so no p-value is below 0\.091.*at least 19 rows"),
-        ({"calibration": np.zeros((30, 3))}, r"shape \(n, 2\)"),
+        ({"calibration": 1e-9}, r"calibration has 0 rows, so no p-value is below 1 .* at least 19 rows"),
+        ({"calibration": np.zeros((0, 2))}, r"calibration has 0 rows, so no p-value is below 1 .* at least 19 rows"),
+        ({"calibration": np.zeros((1, 2))}, "calibration has 1 row, so"),
+        ({"calibration": np.full((30, 2), np.nan)}, "calibration has NaN at row 0, column 0"),
+        ({"calibration": np.zeros((30, 3))}, r"calibration must have the shape \(n, 2\)"),
         ({"n_components": 0}, "n_components"),
         ({"covariance_type": "round"}, "covariance"),
     ],
@@ -187,7 +193,7 @@ def test_missing_values_are_refused(ordinary):
     rows[3, 1] = np.nan
     found = detector().fit(ordinary)
     for call in (found.predict, found.p_values, found.explain, found.fit):
-        with pytest.raises(ValueError, match="NaN at row 3, column 1"):
+        with pytest.raises(ValueError, match=r"NaN at row 3, column 1: .* GaussianMixtureImputer"):
             call(rows)
 
 

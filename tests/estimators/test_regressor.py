@@ -266,6 +266,20 @@ def test_wrong_parameters_are_named(message):
         GaussianMixtureRegressor(**WRONG[message]).fit(*waves(20))
 
 
+def test_missing_values_are_refused_by_the_name_of_the_argument():
+    x, y = waves(20)
+    model = GaussianMixtureRegressor(1, covariance_type="full").fit(x, y)
+    holes = np.where(np.arange(20)[:, None] == 3, np.nan, x)
+    for call in (lambda: clone(model).fit(holes, y), lambda: model.predict(holes)):
+        with pytest.raises(ValueError, match=r"X has NaN at row 3, column 0: .* GaussianMixtureImputer"):
+            call()
+    for wrong, message in ((np.nan, "y has NaN"), (-np.inf, "y has infinity"), (1e200, r"y has 1e\+200")):
+        with pytest.raises(ValueError, match=f"{message} at row 3, column 0"):
+            clone(model).fit(x, np.where(np.arange(20) == 3, wrong, y))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clone(model).fit(x, y[:5])
+
+
 @pytest.mark.slow
 def test_wrong_rows_are_named(fitted):
     x, y = waves(20)

@@ -23,10 +23,11 @@ from gaussmix.fitting.em import fit_em
 from gaussmix.fitting.initialization import Membership, mixture_from_membership
 from gaussmix.fitting.m_step import AbstractUpdate, MaximumLikelihood, Step
 from gaussmix.fitting.prior import WEAKEST, Prior
+from gaussmix.fitting.refit import FitFailedError
 from gaussmix.fitting.stopping import RemainingGain, Stop
 
 RULE, EXACT = RemainingGain(1e-3), RemainingGain(1e-10)
-MAX_ITER = 2_000
+MAX_ITER, _MAX_ITER_FIXED = 2_000, 300  # covariances with common axes may need thousands if classes have few rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +127,23 @@ class _Ended:
 
 
 def run_em(rows: WeightedRows, update: LabeledUpdate, start: Membership, model: ClassModel) -> _Ended:
-    """Run EM from memberships to convergence."""
+    """Run EM from memberships to convergence.
+
+    Raises
+    ------
+    FitFailedError
+        If a row has no density in double precision.
+    """
     structure = covariance_class(model.covariance_types[0])
     mixture = mixture_from_membership(start, structure, update)
     is_fixed = bool((np.count_nonzero(np.isfinite(update.log_evidence), axis=1) == 1).all())
     accelerator = None if is_fixed else Accelerator(update)  # only covariances move where responsibilities are fixed
     rule = EXACT if is_fixed else RULE
-    fit = fit_em(NativeEngine.of(rows), update, mixture, rule, max_iter=MAX_ITER, accelerator=accelerator)
+    try:
+        max_iter = _MAX_ITER_FIXED if is_fixed else MAX_ITER
+        fit = fit_em(NativeEngine.of(rows), update, mixture, rule, max_iter=max_iter, accelerator=accelerator)
+    except FloatingPointError as error:
+        raise FitFailedError("the density of a row is zero") from error
     if fit.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     return _Ended(fit.mixture, fit.moments.log_likelihood)

@@ -93,7 +93,12 @@ def class_labels(y: Any, n_rows: int) -> ClassLabels:
         raise ValueError(f"y must be classes, got continuous numbers such as {seen[seen != np.floor(seen)][0]}")
     if seen.dtype.kind == "O" and all(isinstance(label, str) for label in seen):
         seen = seen.astype(str)
-    classes, codes = np.unique(seen, return_inverse=True)
+    try:
+        classes, codes = np.unique(seen, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"y must have labels of one kind, texts or numbers, because classes are sorted: {error}"
+        ) from None
     if classes.dtype.kind in "iufO" and len(classes) != 2:
         kept = np.array([not _is_minus_one(label) for label in classes], dtype=np.bool_)
         positions = np.where(kept, np.cumsum(kept) - 1, -1)

@@ -20,6 +20,7 @@ _SHRINKAGES_OF_PARTS = (0.1, 0.3)
 _SHARED_SIZES = (2, 3)  # components of each class, with one covariance for all
 _WIDE = 20  # features from which structures with common axes or orientations are left out
 _WIDE_TYPES = ("EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVV", "VVV")
+_SLOW_TYPES = ("VEE",)  # of many columns: left out where EM alternates with rows without a label
 _SEARCHED_TYPES = ("EII", "VII", "EEI", "VEI", "VVI", "EEE", "VEE", "EEV", "VEV", "VVV")
 _ROWS_PER_PART = 2  # times the features; a component of a class with fewer rows is not tried
 
@@ -99,6 +100,8 @@ def _types(data: ClassRows, asked: Asked) -> tuple[str, ...]:
     if d == 1:
         return ONE_COLUMN
     types = _WIDE_TYPES if d > _WIDE else tuple(MODELS)
+    if d > _WIDE and data.is_unlabeled.any() and not asked.by_criterion:
+        types = tuple(name for name in types if name not in _SLOW_TYPES)
     if len(np.unique(known.values, axis=0)) <= d + data.n_classes:
         types = tuple(name for name in types if name[2] == "I")  # too few rows for correlations
     if data.fewest_different < 2:

@@ -41,8 +41,9 @@ def predict(
     """Print the most probable component of each row, or its class with a model of `classify` (CSV column `label`)."""
     check_output(output, model, table, table=True)
     mixture, named = Mixture.load(model), header_given(header, no_header)
-    rows = read_features(mixture, table, header=named)
-    if has_classes(model):
+    is_classifier = has_classes(model)
+    rows = read_features(mixture, table, header=named, allow_missing=not is_classifier)
+    if is_classifier:
         _write(joined(_classes(model, rows, proba=proba), table, keep, join, output, named), output)
         return
     columns: dict[str, Rows] = {"label": mixture.labels(rows)}

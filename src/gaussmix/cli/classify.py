@@ -9,7 +9,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from gaussmix.cli.console import command
+from gaussmix.cli.console import command, print_text
 from gaussmix.cli.options import (
     HeaderFlag,
     NoHeaderFlag,
@@ -55,8 +55,9 @@ def classify(
     names, _ = column_names(table, header=header_given(header, no_header))
     labels = read_labels(table, label, header=header_given(header, no_header))
     if columns is None:
-        columns = ",".join(f'"{name}"' for name in names if name not in (label, weights))
-    rows = read_rows(table, columns, weights, header_given(header, no_header))
+        quoted = (name.replace('"', '""') for name in names if name not in (label, weights))
+        columns = ",".join(f'"{name}"' for name in quoted)
+    rows = read_rows(table, columns, weights, header_given(header, no_header), allow_missing=False)
     from gaussmix.estimators import GaussianMixtureClassifier
 
     options: dict[str, Any] = options_given(
@@ -73,7 +74,7 @@ def classify(
             f"{rows.n_rows:,}, {n_known:,} with a label, {counted(len(classifier.classes_), 'class')}",
         )
     ]
-    parts: list[RenderableType] = [str(report)]
+    parts: list[RenderableType] = []
     if table_of_rows is not None:
         parts.append(_confusion(table_of_rows, classifier.classes_))
     try:
@@ -82,6 +83,7 @@ def classify(
             replace(model, mixture=replace(model.mixture, feature_names=rows.names)).save(output)
             entries.append(Entry("model", str(output)))
     finally:  # the fit is done: it is shown even if it cannot be written
+        print_text(f"{report}\n\n")  # its lines are not wrapped
         print_apart(*parts, entry_grid(entries))
 
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `gaussmix fit -o`.")]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Model file of `gaussmix fit`, `select`, `bayes` or `classify`.")
+]
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="A table: CSV, Parquet or .npy.")]
 
 

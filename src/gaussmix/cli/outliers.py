@@ -70,7 +70,7 @@ def outliers(
     held_out = None
     if calibration is not None:
         held_out = read_features(mixture, calibration, header=named, allow_missing=False)
-    p_values = _p_values(mixture, rows, held_out)
+    p_values = _p_values(mixture, rows, held_out, alpha)
     flagged = flag_rows(p_values, alpha, control)
     at = np.flatnonzero(flagged)
     found = explain_rows(mixture, rows[at], at, p_values[at])
@@ -82,11 +82,13 @@ def outliers(
         write_table(output, joined(columns, table, keep, join, output, named))
 
 
-def _p_values(mixture: Mixture, rows: Rows, held_out: Rows | None) -> FloatArray:
-    reference = (
-        mixture.log_density_distribution() if held_out is None else CalibrationScores.of(mixture.log_density(held_out))
-    )
-    return reference.cdf(mixture.log_density(rows))
+def _p_values(mixture: Mixture, rows: Rows, held_out: Rows | None, alpha: float) -> FloatArray:
+    log_density = mixture.log_density(rows)
+    if held_out is None:
+        return mixture.log_density_distribution().cdf(log_density)
+    reference = CalibrationScores.of(mixture.log_density(held_out))
+    reference.require(alpha)
+    return reference.cdf(log_density)
 
 
 def _print_summary(found: OutlierExplanation, n_rows: int, alpha: float, control: str, held_out: Rows | None) -> None:

@@ -19,10 +19,17 @@ ColumnsOption = Annotated[str | None, typer.Option(metavar="A,B,C", help="Column
 WeightsOption = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")]
 
 
-def read_rows(path: Path, columns: str | None, weights: str | None, header: bool | None = None) -> WeightedRows:
+def read_rows(
+    path: Path,
+    columns: str | None,
+    weights: str | None,
+    header: bool | None = None,
+    *,
+    allow_missing: bool = True,
+) -> WeightedRows:
     """Read features and weights; without names if neither the file nor the options name the columns.
 
-    Empty cells of features are missing values.
+    Empty cells of features are missing values, which may be refused.
 
     A column that numbers the rows, and few distinct rows, cause a warning.
     """
@@ -38,11 +45,11 @@ def read_rows(path: Path, columns: str | None, weights: str | None, header: bool
     if features == []:
         raise ValueError(f"{path} has no columns besides the weights; there is nothing to fit")
     if weights is None:
-        table, row_weights = read_table(path, features, header=header, allow_missing=True), None
+        table, row_weights = read_table(path, features, header=header, allow_missing=allow_missing), None
         values, names = table.rows, table.names
     else:
         assert features is not None
-        table = read_table(path, [*features, weights], header=header, allow_missing=True)
+        table = read_table(path, [*features, weights], header=header, allow_missing=allow_missing)
         row_weights = _checked_weights(path, weights, table.rows[:, -1])
         values, names = np.ascontiguousarray(table.rows[:, :-1]), tuple(features)
     for sentence in row_warnings(WeightedRows(values, row_weights, names)):

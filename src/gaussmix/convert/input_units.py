@@ -35,7 +35,7 @@ def mixture_in_units(pipeline: "Pipeline") -> Mixture:
     Raises
     ------
     TypeError
-        If a step is another transformer.
+        If a step is another transformer, or the last one is a regressor, whose mixture has the targets, too.
     ValueError
         If a step has no inverse, because it leaves out components or clips values.
 
@@ -57,6 +57,11 @@ def mixture_in_units(pipeline: "Pipeline") -> Mixture:
         raise TypeError(f"pipeline must be a Pipeline of scikit-learn, got {type(pipeline).__name__}")
     *steps, (_, last) = pipeline.steps
     mixture = mixture_of(last)
+    if mixture.n_features > getattr(last, "n_features_in_", mixture.n_features):
+        raise TypeError(
+            f"the mixture of {type(last).__name__} has targets beside the rows of the pipeline: use "
+            "mixture_.rescaled(center, scale) with numbers for these, too"
+        )
     mixture = Mixture(mixture.weights, mixture.means, mixture.covariance)
     for name, step in reversed(steps):
         if step is not None and step != "passthrough":

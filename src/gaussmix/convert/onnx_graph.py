@@ -16,6 +16,9 @@ OPSET, IR_VERSION = 18, 8
 """Versions of the operators and of the file format; onnxruntime reads them from version 1.14 on."""
 
 
+_OTHER_PREDICTIONS = ("component_classes_", "target_names_", "offset_")  # classifier, regressor, outlier detector
+
+
 def to_onnx(model: Any, dtype: Literal["float64", "float32"] = "float64") -> Any:
     """Convert a mixture to an ONNX model.
 
@@ -26,7 +29,8 @@ def to_onnx(model: Any, dtype: Literal["float64", "float32"] = "float64") -> Any
     ----------
     model : Mixture or fitted estimator
         The outputs are those of ``predict``, ``predict_proba`` and ``score_samples``, for `BayesianGaussianMixture`
-        too. Of scikit-learn's estimators only ``GaussianMixture`` is accepted.
+        too. Of scikit-learn's estimators only ``GaussianMixture`` is accepted. Classifiers, regressors and outlier
+        detectors predict something else than components: convert their ``mixture_``.
     dtype : {"float64", "float32"}, default="float64"
         Type of the input, of the arithmetic and of the outputs. Use "float32" only where the runtime has no other type,
         as on many accelerators: rows between components can change their label.
@@ -42,7 +46,7 @@ def to_onnx(model: Any, dtype: Literal["float64", "float32"] = "float64") -> Any
         If onnx is not installed.
     TypeError
         If the model is a ``BayesianGaussianMixture`` of scikit-learn: convert it with `from_sklearn` first, whose
-        labels differ for some rows.
+        labels differ for some rows. Also if it is a classifier, a regressor or an outlier detector.
     ValueError
         If ``dtype`` is neither of the two types, or if a number of the model is beyond the range of "float32".
 
@@ -85,6 +89,10 @@ def _scores_of(model: Any) -> tuple[Mixture, WhitenedMixture]:
     """Return the mixture of a model, and the scores by which it predicts."""
     fitted = fitted_model(model)
     mixture = mixture_of(fitted)
+    if any(hasattr(fitted, name) for name in _OTHER_PREDICTIONS):
+        raise TypeError(
+            f"labels of the graph are components, which {type(fitted).__name__} does not predict: pass its mixture_"
+        )
     if hasattr(fitted, "posterior_"):
         return mixture, fitted.posterior_.whitened()
     if hasattr(fitted, "degrees_of_freedom_"):

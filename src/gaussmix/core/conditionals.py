@@ -200,36 +200,39 @@ class Conditionals(Generic[AnyMixture]):
         return self.joint.with_features(self.targets, self.weights[row], means, self.regressions.residual)
 
     @underflow_to_zero
-    def quantiles(self, levels: ArrayLike, feature: int | str | None = None) -> FloatArray:
+    def quantiles(self, q: ArrayLike, feature: int | str | None = None) -> FloatArray:
         """Return quantiles of one target for each row.
 
         They are exact to about 1e-13 standard deviations of the narrowest component.
 
         Parameters
         ----------
-        levels : float or (m,) array-like
-            Probabilities between 0 and 1.
+        q : float or (m,) array-like
+            Probabilities from 0 to 1, whose quantiles are -inf and inf.
         feature : int or str, optional
             Position among the targets, or name; not needed if there is one target.
 
         Returns
         -------
         (n, m) array
-            Quantiles; (n,) for a single level.
+            Quantiles; (n,) for a single probability.
 
         Raises
         ------
         ValueError
-            If a level is not between 0 and 1, or if there are several targets and no feature is named.
+            If a probability is not from 0 to 1, or if there are several targets and no feature is named.
         """
-        wanted = as_numbers(levels, "levels")
-        if wanted.ndim > 1 or not ((wanted > 0) & (wanted < 1)).all():
-            raise ValueError(f"levels must be numbers between 0 and 1, both excluded; got {levels!r}")
+        wanted = as_numbers(q, "q")
+        if wanted.ndim > 1 or not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ValueError(f"q must be probabilities, from 0 to 1; got {wanted.tolist()}")
         several = np.atleast_1d(wanted)
+        inside = (several > 0) & (several < 1)
+        asked = np.where(inside, several, 0.5)
         target = self._target(feature)
         found = np.empty((len(self), len(several)))
         for part in pieces_of(len(self)):
-            _native.quantiles(*self._normals(part, target), several, ndtri(several), found[part])
+            _native.quantiles(*self._normals(part, target), asked, ndtri(asked), found[part])
+        found[:, ~inside] = np.where(several[~inside] > 0, np.inf, -np.inf)
         return found if wanted.ndim else found[:, 0]
 
     def interval(self, coverage: float = 0.9, feature: int | str | None = None) -> FloatArray:
@@ -303,7 +306,7 @@ class Conditionals(Generic[AnyMixture]):
         ValueError
             If Y has another shape, or a value that is NaN or infinite.
         """
-        values = as_rows(np.reshape(Y, (-1, 1)) if np.ndim(Y) == 1 else Y, len(self.targets))
+        values = as_rows(np.reshape(Y, (-1, 1)) if np.ndim(Y) == 1 else Y, len(self.targets), argument="Y")
         if len(values) != len(self):
             raise ValueError(f"Y must have {len(self)} rows, one for each row of X; got {len(values)}")
         features = [*self.observed, *self.targets]

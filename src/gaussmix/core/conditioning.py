@@ -172,9 +172,9 @@ class ConditioningMixin(AbstractDistribution):
     def _position(self, feature: int | str) -> int:
         n_features = self.means.shape[1]
         if isinstance(feature, str):
-            if self.feature_names is None or feature not in self.feature_names:
+            if feature not in self.names:
                 raise ValueError(f"there is no feature {feature!r}; the names are {self.names}")
-            return self.feature_names.index(feature)
+            return self.names.index(feature)
         if not -n_features <= feature < n_features:
             raise ValueError(f"there is no feature {feature}: the mixture has {n_features}")
         return feature % n_features

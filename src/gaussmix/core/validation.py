@@ -39,10 +39,17 @@ def as_weighted_rows(
     return WeightedRows(rows, check_sample_weight(sample_weight, len(rows)), known, noise)
 
 
-def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None, *, allow_missing: bool = False) -> Rows:
+def as_rows(
+    X: Any,
+    n_features: int,
+    names: Sequence[str] | None = None,
+    *,
+    allow_missing: bool = False,
+    argument: str = "X",
+) -> Rows:
     """Return X as an (n, n_features) array, without a copy if its dtype is one of `KEPT_TYPES`.
 
-    If X has named columns, select those in ``names``, in that order.
+    If X has named columns, select those in ``names``, in that order. ``argument`` is what the user calls X.
 
     Raises
     ------
@@ -51,27 +58,29 @@ def as_rows(X: Any, n_features: int, names: Sequence[str] | None = None, *, allo
         the row and column.
     """
     if names is not None:
-        X = _columns_named(X, names)
+        X = _columns_named(X, names, argument)
     rows = np.asarray(check_numbers(X))
     if rows.dtype.type not in KEPT_TYPES:
         try:  # pandas has a missing value of its own
             rows = X.to_numpy(np.float64, na_value=np.nan) if hasattr(X, "iloc") else rows.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise _column_error(X, error) or ValueError(f"X must be numbers: {error}") from error
+            raise _column_error(X, error) or ValueError(f"{argument} must be numbers: {error}") from error
     if rows.ndim != 2 or rows.shape[1] != n_features:
-        raise ValueError(f"X must have the shape (n, {n_features}), got {rows.shape}; a single row is X[None, :]")
-    require_finite(rows, X, allow_missing=allow_missing)
+        raise ValueError(
+            f"{argument} must have the shape (n, {n_features}), got {rows.shape}; a single row is {argument}[None, :]"
+        )
+    require_finite(rows, X, allow_missing=allow_missing, argument=argument)
     return rows
 
 
-def _columns_named(X: Any, names: Sequence[str]) -> Any:
+def _columns_named(X: Any, names: Sequence[str], argument: str) -> Any:
     """Return the columns of X with the given names, in that order; if X has no column names, X itself."""
     columns = column_names(X)
     if not columns or not all(isinstance(name, str) for name in columns):
         return X
     missing = [name for name in names if name not in columns]
     if missing:
-        raise ValueError(f"X has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
+        raise ValueError(f"{argument} has no column {missing[0]!r}, a feature of the model; its columns are {columns}")
     return X.select(list(names)) if hasattr(type(X), "select") else X[list(names)]  # Polars and PyArrow; pandas
 
 
@@ -153,11 +162,12 @@ def as_responsibilities(values: Any, n_components: int | None = None) -> FloatAr
     return shares
 
 
-def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False) -> None:
+def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False, argument: str = "X") -> None:
     """Raise a ValueError that names the first row and column with infinity or a number whose square overflows.
 
     NaN is an error, too, unless missing values are allowed. The name of the column comes from the table, if one is
-    given. BLAS is avoided here because its threads would keep spinning during the first passes.
+    given, and ``argument`` is what the user calls it. BLAS is avoided here because its threads would keep spinning
+    during the first passes.
     """
     if rows.dtype.kind != "f" or rows.size == 0:
         return
@@ -169,14 +179,19 @@ def require_finite(rows: Rows, table: Any = None, *, allow_missing: bool = False
         if allow_missing:
             bad &= ~np.isnan(part)
         if bad.any():
-            _complain(part, np.argwhere(bad)[0], start, column_names(table))
+            _complain(part, np.argwhere(bad)[0], start, column_names(table), argument)
 
 
-def _complain(part: Rows, place: IntArray, start: int, names: Any) -> None:
+def _complain(part: Rows, place: IntArray, start: int, names: Any, argument: str) -> None:
     row, column = place
     name = "" if names is None else f" ({names[column]!r})"
     value, where = float(part[row, column]), f"at row {start + row}, column {column}{name}"
     if np.isfinite(value):
-        raise ValueError(f"X has {value:g} {where}: its square overflows. Divide the column by its scale")
+        raise ValueError(f"{argument} has {value:g} {where}: its square overflows. Divide the column by its scale")
+    if np.isnan(value) and argument == "X":
+        raise ValueError(
+            f"X has NaN {where}: leave such rows out or fill them in first, with GaussianMixtureImputer "
+            "or Mixture.impute"
+        )
     found = "NaN" if np.isnan(value) else "infinity"
-    raise ValueError(f"X has {found} {where}: leave such rows out or fill them in first")
+    raise ValueError(f"{argument} has {found} {where}: leave such rows out")

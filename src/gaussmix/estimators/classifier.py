@@ -43,7 +43,7 @@ class GaussianMixtureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore
         the order of ``classes_``. "auto" tries up to 5.
     covariance_type : "auto", str, dict or sequence, default="auto"
         Covariance structure, as in `GaussianMixture`, for all classes or for each class. "auto" tries the fourteen of
-        mclust.
+        mclust; of those with common axes or orientations, fewer if there are more than 20 columns.
     shared_covariance : "auto" or bool, default="auto"
         Whether the structure is one of all components of all classes, so that "tied" means one covariance matrix for
         all of them; otherwise the components of each class have their own. "auto" shares it if each class has a single
@@ -394,7 +394,7 @@ def _prepared(
     empty = np.flatnonzero(data.class_weights == 0)
     if empty.size:
         raise ValueError(
-            f"class {labels.classes[empty[0]]!r} has no row of positive weight that is known to be its own"
+            f"class {labels.classes.tolist()[empty[0]]!r} has no row of positive weight that is known to be its own"
         )
     columns = ColumnReduction.of(rows, "full")
     kept = rows if columns is None else rows.with_values(np.ascontiguousarray(columns.reduce(rows.values)))

@@ -253,7 +253,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
         if is_share:
             self.reference_ = self._calibrated(_part(rows, ~kept))
         elif self.calibration is not None:
-            held_out = as_rows(self.calibration, rows.n_features, rows.names)
+            held_out = as_rows(self.calibration, rows.n_features, rows.names, argument="calibration")
             self.reference_ = self._calibrated(WeightedRows(held_out, None, rows.names))
         else:
             self.reference_ = mixture.log_density_distribution()
@@ -281,11 +281,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):  # type: igno
     def _calibrated(self, rows: WeightedRows) -> CalibrationScores:
         """Return the reference for p-values from held-out rows."""
         reference = CalibrationScores.of(self._scores(rows), rows.weights)
-        if self.contamination == "auto" and reference.smallest > self.alpha:
-            raise ValueError(
-                f"calibration has {rows.n_rows} rows, so no p-value is below {reference.smallest:.2g} and nothing can "
-                f"be flagged at alpha={self.alpha:g}: use at least {int(np.ceil(1 / self.alpha)) - 1} rows"
-            )
+        if self.contamination == "auto":
+            reference.require(self.alpha)
         return reference
 
     def _lowest_share(self, scores: FloatArray, rows: WeightedRows) -> float:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.core.conditionals import Conditionals
@@ -181,7 +181,7 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         X : (n, d) array-like or table
             Rows with the columns of the fit.
         q : float or (m,) array-like
-            Probabilities between 0 and 1.
+            Probabilities from 0 to 1, whose quantiles are -inf and inf.
 
         Returns
         -------
@@ -314,13 +314,16 @@ class GaussianMixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         given = column_names(y) or ([y.name] if isinstance(getattr(y, "name", None), str) else None)
-        options = {"dtype": np.float64, "order": "C", "multi_output": True, "y_numeric": True, "ensure_min_samples": 2}
+        options = {"dtype": np.float64, "order": "C", "ensure_min_samples": 2, "ensure_all_finite": False}
         with naming_columns(X):
-            features, targets = validate_data(self, check_numbers(X), y, ensure_all_finite=False, **options)
+            features, targets = validate_data(
+                self, check_numbers(X), y, validate_separately=(options, options | {"ensure_2d": False})
+            )
+        check_consistent_length(features, targets)
         self._is_flat = targets.ndim == 1
         targets = np.asarray(targets, dtype=np.float64).reshape(len(features), -1)
         require_finite(features, X)
-        require_finite(targets, y)
+        require_finite(targets, y, argument="y")
         known = getattr(self, "feature_names_in_", None)
         names = tuple(_names_of_targets(given, targets.shape[1], () if known is None else known))
         columns = None if known is None else (*map(str, known), *names)

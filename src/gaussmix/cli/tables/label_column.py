@@ -27,17 +27,20 @@ def read_labels(path: str | PathLike[str], column: str, *, header: bool | None =
     Returns
     -------
     (n,) array of objects
-        Whole numbers if all labels are, else texts; None for an empty cell, and for -1 among whole numbers.
+        Whole numbers if all labels are, else texts; None for an empty cell.
 
     Raises
     ------
     ValueError, OSError
-        If the file is not a table or has no such column, or a label is a number that is not whole.
+        If the file is not a table or has no such column, a label is a number that is not whole, or there are fewer
+        than two different ones.
     """
     source = Path(path)
     names, _ = column_names(source, header=header)
     if column not in names:
-        raise ValueError(f"{source} has no column {column!r} for the labels; its columns are {join_words(names, 8)}")
+        raise ValueError(
+            f"{source} has no column {column!r} for the labels; its columns are {join_words(map(repr, names), 8)}"
+        )
     cells = import_pandas().Series(read_any_columns(source, [column], as_text=False, header=header)[column])
     missing = (cells.isna() | (cells == "")).to_numpy(dtype=np.bool_, na_value=True)
     seen = cells[~missing]
@@ -50,4 +53,8 @@ def read_labels(path: str | PathLike[str], column: str, *, header: bool | None =
         labels[~missing] = [int(label) for label in seen]
     else:
         labels[~missing] = [str(label) for label in seen]
+    found = {label for label in labels.tolist() if label is not None}
+    if len(found) < 2:
+        shown = f"one label, {found.pop()!r}" if found else "no label"
+        raise ValueError(f"{source}: column {column!r} has {shown}; at least two classes are needed")
     return labels

@@ -324,7 +324,7 @@ def _checked(path: Path, table: Table, header: bool | None, *, allow_missing: bo
         for row, column in cells[first[:_SHOWN]].tolist()
     ]
     more = [f"{len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
-    what, remedy = "missing or infinite", "fill in these cells"
+    what, remedy = "missing or infinite", "fill in these cells (gaussmix impute)"
     if allow_missing:
         what, remedy = "infinite", "leave these cells empty if the values are unknown"
     raise ValueError(

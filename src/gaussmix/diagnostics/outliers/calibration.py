@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from gaussmix.core.text import counted
 from gaussmix.core.typing import ArrayLike, FloatArray
 
 
@@ -46,7 +47,27 @@ class CalibrationScores:
     @property
     def smallest(self) -> float:
         """The smallest p-value."""
-        return 1.0 / (1.0 + float(self.counts[-1]))
+        return 1.0 / (1.0 + float(self.counts[-1])) if self.counts.size else 1.0
+
+    def require(self, alpha: float) -> None:
+        """Refuse to flag rows if there are too few held-out rows for it.
+
+        Parameters
+        ----------
+        alpha : float
+            Bound for p-values.
+
+        Raises
+        ------
+        ValueError
+            If no p-value can be at most the bound.
+        """
+        if self.smallest > alpha:
+            raise ValueError(
+                f"calibration has {counted(round(1 / self.smallest) - 1, 'row')}, so no p-value is below "
+                f"{self.smallest:.2g} and nothing can be flagged at alpha={alpha:g}: use at least "
+                f"{math.ceil(1 / alpha) - 1} rows"
+            )
 
     def cdf(self, log_density: ArrayLike) -> FloatArray:
         """Return p-values.

@@ -1,5 +1,8 @@
 """Flags from p-values: for each row alone, or with a bound on the share of false flags."""
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, FloatArray
@@ -31,7 +34,8 @@ def flag_rows(p_values: FloatArray, alpha: float, control: str) -> BoolArray:
     ValueError
         If ``alpha`` or ``control`` is invalid.
     """
-    if isinstance(alpha, bool) or not 0 < alpha < 1:
+    given: Any = alpha
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 < float(given) < 1:
         raise ValueError(f"alpha must be above 0 and below 1; got {alpha!r}")
     if control not in CONTROLS:
         raise ValueError(f"control must be one of {CONTROLS}; got {control!r}")
