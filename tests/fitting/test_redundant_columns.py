@@ -14,6 +14,7 @@ from gaussmix import DegenerateComponentWarning, DegenerateDataWarning, Gaussian
 from gaussmix.core.covariance import covariance_class
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import KEPT_TYPES, WeightedRows
+from gaussmix.fitting.incomplete_columns import find_redundant
 from gaussmix.fitting.redundant_columns import ColumnReduction
 from gaussmix.testing import random_mixture
 
@@ -106,7 +107,7 @@ def test_fits_of_the_kept_columns_lift_to_sound_models(name):
     case = CASES[name]
     rows = case.rows if case.rows.dtype.type in KEPT_TYPES else case.rows.astype(np.float64)
     for covariance_type in COVARIANCE_TYPES:
-        found = ColumnReduction.of(WeightedRows(rows, case.weights), covariance_type)
+        found = find_redundant(WeightedRows(rows, case.weights), covariance_type)
         if found is None:
             continue
         gm = GaussianMixture(case.n_components, covariance_type=covariance_type, random_state=0)
