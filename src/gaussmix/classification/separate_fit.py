@@ -14,6 +14,7 @@ from gaussmix.classification.class_model import ClassFit, ClassModel, ClassRows
 from gaussmix.classification.joint_fit import update_for
 from gaussmix.core.covariance import Diagonal, Full, covariance_class
 from gaussmix.core.engines import NativeEngine
+from gaussmix.core.forms import FORMS
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.rows import WeightedRows
 from gaussmix.core.typing import FloatArray
@@ -79,7 +80,7 @@ def _fit_class(
 
 def joined(mixtures: Sequence[Mixture], priors: FloatArray, names: tuple[str, ...] | None) -> Mixture:
     """Return the joint mixture of the classes, with full or diagonal covariances."""
-    diagonal = all(mixture.covariance.form in ("diagonal", "spherical") for mixture in mixtures)
+    diagonal = all(FORMS[mixture.covariance.form].is_diagonal for mixture in mixtures)
     structure = Diagonal if diagonal else Full
     whole = Mixture.concatenate([mixture.promote_to(structure) for mixture in mixtures])
     weights = np.concatenate([prior * mixture.weights for prior, mixture in zip(priors, mixtures, strict=True)])
