@@ -89,7 +89,8 @@ class AbstractUpdate(ABC):
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass.
+        components), and the same with pseudo-rows for a prior; noise adds its term of the weights. It does not depend
+        on units and needs no pass.
         """
 
 
@@ -129,7 +130,11 @@ class MaximumLikelihood(AbstractUpdate):
         if empty.any():
             counts, shifts = np.where(empty, 0.0, counts), np.where(empty[:, None], 0.0, shifts)
             moments = replace(moments, counts=counts, shifts=shifts)
-        weights, rows, about = counts / counts.sum(), counts, moments
+        total, noise = counts.sum(), None
+        if moments.background is not None:
+            total = total + moments.background
+            noise = float(moments.background / total)
+        weights, rows, about = counts / total, counts, moments
         if self.prior is not None:
             about = moments + self._pseudo_moments(mixture)
             counts, shifts, rows = about.counts, about.shifts, counts + self.prior.strength_each(mixture)
@@ -157,7 +162,8 @@ class MaximumLikelihood(AbstractUpdate):
         elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
             least = -_LOSS * float(rows.sum()) * previous.n_features
             covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
-        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+        following = mixture.with_components(weights, means, covariance, noise_weight=noise)
+        return Step(following, empty, collapsed, self.ridge)
 
     @property
     def never_falls(self) -> bool:
@@ -179,6 +185,11 @@ class MaximumLikelihood(AbstractUpdate):
             own -= self.ridge * float(rows @ new.precision_traces())
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
+        if moments.background:
+            old_noise, new_noise = mixture.background, step.mixture.background
+            assert old_noise is not None
+            assert new_noise is not None
+            moved += moments.background * math.log(new_noise.weight / old_noise.weight)
         return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
 
 
