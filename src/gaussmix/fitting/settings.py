@@ -34,12 +34,15 @@ class FitSettings:
         Number for a ridge; "auto" or one of `PENALTIES` for a prior that depends on the rows.
     search : SearchSettings
         Settings of the runs.
+    noise_volume : str or float, optional
+        Volume of uniform noise (`region_of`); by default there is no noise.
     """
 
     structure: type[AbstractCovariance]
     n_components: int
     reg_covar: float | str
     search: SearchSettings
+    noise_volume: float | str | None = None
 
     def update_for(self, weight: float, sample: Sample, root_within: FloatArray) -> MaximumLikelihood:
         """Return the M-step for rows of a total weight, by `regularized_update`."""
