@@ -342,10 +342,9 @@ class GaussianMixtureIC(ClassNamePrefixFeaturesOutMixin, FittedSearchMixin, Dens
                     )
             held_out = self._held_out if known else {}
             if self.criterion == "cv":
-                seed = (
-                    self.random_state if isinstance(self.random_state, int) else 0
-                )  # extensions have the folds of the fit
-                held_out = hold_out_cells(cells, rows, held_out, n_folds=self.n_folds, seed=seed, n_jobs=self.n_jobs)
+                held_out = hold_out_cells(
+                    cells, rows, held_out, n_folds=self.n_folds, random_state=self.random_state, n_jobs=self.n_jobs
+                )
         self._keep(rows, cells, held_out, tuple(names.values()))
         if interrupted:
             raise KeyboardInterrupt
