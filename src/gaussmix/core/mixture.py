@@ -273,11 +273,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         Returns
         -------
         Mixture
-            The distribution of the rows that are not noise.
+            The distribution of the rows that are not noise; with equal weights if all rows are noise.
         """
         if self.background is None:
             return self
-        return Mixture(self.weights / self.weights.sum(), self.means, self.covariance, self.feature_names)
+        total, k = self.weights.sum(), self.n_components
+        weights = self.weights / total if total > 0 else np.full(k, 1 / k)
+        return Mixture(weights, self.means, self.covariance, self.feature_names)
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
         """Return the same mixture with its components in another order.
