@@ -78,6 +78,15 @@ class Background:
         return type(self), (self.weight, self.center, self.edges)
 
     @property
+    def n_parameters(self) -> int:
+        """The number of parameters: the weight, and two bounds of the region for each feature.
+
+        mclust counts the weight and the volume. But rows that bound a region raise the likelihood as if each bound were
+        fitted, so that BIC would prefer noise in many small tables without any.
+        """
+        return 1 + 2 * len(self.center)
+
+    @property
     def log_volume(self) -> float:
         """The log of the volume, in the units of the features."""
         return float(np.linalg.slogdet(self.edges)[1])

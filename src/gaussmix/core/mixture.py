@@ -142,9 +142,9 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters; noise adds its weight and its volume, as in mclust."""
+        """The number of free parameters; noise adds its own (`Background.n_parameters`)."""
         components = self.n_components - 1 + self.means.size + self.covariance.n_parameters
-        return components if self.background is None else components + 2
+        return components if self.background is None else components + self.background.n_parameters
 
     @property
     def covariance_type(self) -> str:
