@@ -78,7 +78,7 @@ def test_the_components_alone(noisy, rows):
 
 
 def test_count_of_parameters(noisy):
-    assert noisy.n_parameters == noisy.without_noise().n_parameters + 1 + 2 * 3  # the weight, and bounds of a box
+    assert noisy.n_parameters == noisy.without_noise().n_parameters + 1 + 2 * 2 * 3  # the weight, and 2 for each bound
 
 
 def test_copies_and_other_orders_keep_the_noise(noisy, rows):

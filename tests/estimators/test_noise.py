@@ -59,7 +59,7 @@ def test_without_noise():
 
 def test_criteria_count_the_weight_and_the_bounds(estimator, table):
     rows = table[0]
-    n_parameters = 2 + 3 * 2 + 3 * 3 + 1 + 2 * 2
+    n_parameters = 2 + 3 * 2 + 3 * 3 + 1 + 4 * 2
     expected = -2 * total(estimator, rows) + n_parameters * np.log(len(rows))
     assert estimator.bic(rows) == pytest.approx(expected)
     shares = estimator.predict_proba(rows)

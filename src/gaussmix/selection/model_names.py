@@ -35,11 +35,23 @@ class ModelSpec(NamedTuple):
         return isinstance(self, NoiseModelSpec)
 
     def with_noise(self) -> "ModelSpec":
-        """Return the same model with uniform noise."""
+        """Return the same model with uniform noise.
+
+        Returns
+        -------
+        ModelSpec
+            A tuple with a third entry, "noise".
+        """
         return NoiseModelSpec(self.n_components, self.covariance_type)
 
     def without_noise(self) -> "ModelSpec":
-        """Return the same model without noise."""
+        """Return the same model without noise.
+
+        Returns
+        -------
+        ModelSpec
+            A pair.
+        """
         return ModelSpec(self.n_components, self.covariance_type)
 
 
