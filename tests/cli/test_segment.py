@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tifffile
 from helpers.command_line import fails, run, succeeds
+from helpers.dicom_files import write, write_series
 from PIL import Image
 
 from gaussmix import Mixture
@@ -308,6 +309,52 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
     assert "d.png is for one picture only" in line
 
 
+def dicom_series(folder, seed=0, **fields):
+    """A series of two materials; the labels are 0 and 1 along x."""
+    pytest.importorskip("pydicom")
+    stored = np.repeat([100, 900], 5)[:, None, None] + np.random.default_rng(seed).integers(0, 60, (10, 9, 6))
+    write_series(folder, stored.astype(np.uint16), RescaleIntercept=-1024, **fields)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_dicom_series_is_one_picture_as_a_folder_or_as_files(tmp_path):
+    series = dicom_series(tmp_path / "ct")
+    out = succeeds("segment", series, "-k", 2, "-o", tmp_path / "out").stdout
+    assert "volume" in out
+    assert "0.3 ml" in out  # 270 voxels of 0.9375 cubic millimeters
+    labels = nibabel.load(tmp_path / "out" / "labels.nii.gz")
+    np.testing.assert_array_equal(labels.get_fdata(), np.indices((10, 9, 6))[0] // 5)
+    np.testing.assert_allclose(labels.affine, read_picture(series).affine, atol=1e-5)
+    files = sorted(series.iterdir())[::-1]
+    succeeds("segment", *files, "-k", 2, "-o", tmp_path / "again")
+    again = nibabel.load(tmp_path / "again" / "labels.nii.gz")
+    np.testing.assert_array_equal(again.get_fdata(), labels.get_fdata())
+    (tmp_path / "masks").mkdir()
+    nibabel.save(
+        nibabel.Nifti1Image((labels.get_fdata() == 1).astype(np.uint8), labels.affine), tmp_path / "masks" / "ct.nii.gz"
+    )
+    other = dicom_series(tmp_path / "later", 1, SeriesInstanceUID="1.2.5")
+    succeeds("segment", *files, other, "--with", tmp_path / "out" / "model.json", "-o", tmp_path / "both")
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"ct", "later", "contact-sheet.png"}
+    out = succeeds("segment", series, "--mask", tmp_path / "masks", "-k", 1, "-o", tmp_path / "masked").stdout
+    assert "pixels     270" in out
+
+
+def test_a_folder_of_several_series_is_refused_and_radiographs_are_pictures(tmp_path):
+    dicom_series(tmp_path / "study", SeriesDescription="scout")
+    one = dicom_series(tmp_path / "more", SeriesInstanceUID="1.2.5")
+    for path in one.iterdir():
+        path.rename(tmp_path / "study" / f"B{path.name}")
+    message = "has 2 series (CT 2 phantom, 6 files; CT 2 scout, 6 files): give the files of one"
+    assert message in fails("segment", tmp_path / "study", "-k", 2, "-o", tmp_path / "out")
+    (tmp_path / "x").mkdir()
+    for number in range(2):
+        write(tmp_path / "x" / f"IM{number}", stripes(number)[..., 0], Modality="DX")
+    succeeds("segment", tmp_path / "x", "-k", 2, "-o", tmp_path / "out")
+    assert labels_in(tmp_path / "out" / "IM1" / "labels.png").shape == (20, 30)
+
+
 @pytest.mark.slow
 def test_a_kept_model_segments_the_next_pictures(folder, tmp_path):
     succeeds("segment", folder / "a.png", "-k", 3, "-o", tmp_path / "out")
@@ -457,7 +504,12 @@ def test_one_file_that_cannot_be_read_does_not_stop_the_others(folder, tmp_path)
     assert result.exit_code == 2
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {"a", "b", "c"}
     assert "5 of 8 files could not be segmented" in result.stderr
-    for said in ("damaged.tif is a TIFF file without an image", "damaged.nii ", "huge.npy is damaged", "dcm2niix"):
+    for said in (
+        "damaged.tif is a TIFF file without an image",
+        "damaged.nii ",
+        "huge.npy is damaged",
+        "scan.png has no pixels",
+    ):
         assert said in result.stderr
     assert "clear\\x1b]0;title\\x1b[2J.png is not a picture" in result.stderr
     assert "\x1b" not in result.stderr + result.stdout
@@ -476,8 +528,8 @@ def test_names_with_control_characters_are_printed_with_escapes(folder, tmp_path
 
 def test_a_folder_without_pictures_names_the_program_that_converts_what_it_has(tmp_path):
     (tmp_path / "scans").mkdir()
-    (tmp_path / "scans" / "IM0001").write_bytes(b"\0" * 128 + b"DICM")
-    assert "IM0001 is a DICOM file: convert the series to NIfTI" in fails(
+    (tmp_path / "scans" / "IM0001").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert "IM0001 is an HDF5, netCDF or MATLAB file: read an array with h5py" in fails(
         "segment", tmp_path / "scans", "-o", tmp_path / "out"
     )
 

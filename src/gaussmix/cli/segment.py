@@ -51,7 +51,8 @@ def segment(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, .npy), or folders of them."
+            metavar="FILES...",
+            help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, NRRD, MetaImage, DICOM, .npy), or folders of them.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
@@ -99,7 +100,7 @@ def segment(
     """Segment pictures and volumes by color, and write labels, segments, probability maps, a figure and the model.
 
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
-    Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
+    Results have the size of the picture and its geometry: the format is that of the picture, NIfTI for DICOM, or PNG.
     """
     if model is not None:
         refuse_options_of_fits(context)

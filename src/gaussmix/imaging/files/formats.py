@@ -7,8 +7,11 @@ from typing import Protocol
 
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.arrays import read_array, write_array
-from gaussmix.imaging.files.converters import is_tiff
+from gaussmix.imaging.files.converters import begins_with, is_tiff
+from gaussmix.imaging.files.dicom import is_dicom, read_dicom
+from gaussmix.imaging.files.meta_image import read_meta_image, write_meta_image
 from gaussmix.imaging.files.nifti import read_nifti, write_nifti
+from gaussmix.imaging.files.nrrd import read_nrrd, write_nrrd
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.raster import read_raster, write_png
 from gaussmix.imaging.files.tiff import read_tiff, write_tiff
@@ -62,6 +65,11 @@ def hiding_nodata(read: Reader) -> Reader:
     return read_and_hide
 
 
+def is_nrrd(path: Path) -> bool:
+    """Return whether a file is NRRD by its beginning."""
+    return begins_with(path, b"NRRD00")
+
+
 RASTER = Format(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga"),
     hiding_nodata(read_raster),
@@ -74,6 +82,9 @@ FORMATS = (
     RASTER,
     Format((".tif", ".tiff"), read_tiff, (".tif",), write_tiff, is_tiff),
     Format((".nii", ".nii.gz"), hiding_nodata(read_nifti), (".nii", ".nii.gz"), write_nifti),
+    Format((".nrrd", ".nhdr"), hiding_nodata(read_nrrd), (".nrrd",), write_nrrd, is_nrrd),
+    Format((".mha", ".mhd"), hiding_nodata(read_meta_image), (".mha",), write_meta_image),
+    Format((".dcm", ".dicom", ".ima"), hiding_nodata(read_dicom), holds=is_dicom),
     Format((".npy",), hiding_nodata(read_array), (".npy",), write_array),
 )
 
