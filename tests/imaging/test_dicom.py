@@ -1,6 +1,7 @@
 """DICOM: series lie where SimpleITK says, values are scaled, and labels lie on the series."""
 
 import sys
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -19,6 +20,7 @@ from gaussmix.imaging import (
 )
 
 pydicom = pytest.importorskip("pydicom")
+pytest.importorskip("pydicom.data")
 sitk = pytest.importorskip("SimpleITK")
 
 from helpers.dicom_files import AXIAL, CORONAL, OBLIQUE, SAGITTAL, dataset, write, write_series  # noqa: E402
@@ -255,12 +257,24 @@ def test_series_that_are_no_volume_are_refused(change, message, tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "examples_rgb_color.dcm"])
+def test_files_that_begin_as_a_tiff_are_dicom(name):
+    path = Path(pydicom.data.get_testdata_file(name, download=False))
+    assert path.read_bytes()[:4] in (b"II*\0", b"MM\0*")
+    picture, theirs = read_picture(path), sitk.ReadImage(path)
+    found = sitk.GetArrayFromImage(theirs)
+    expected = found if picture.n_axes == 2 else found.T
+    np.testing.assert_array_equal(picture.pixels.squeeze(), expected.squeeze())
+    if picture.affine is not None:
+        np.testing.assert_allclose(picture.spacing[:2], theirs.GetSpacing()[:2])
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"Modality": "SEG"}, "is a DICOM segmentation"),
         ({"Modality": "RTDOSE"}, "is a DICOM dose grid"),
-        ({"Rows": None}, "has no pixels: it is DICOM of the modality 'CT'"),
+        ({"Rows": None}, "has no pixels: it is DICOM of the modality CT"),
     ],
     ids=str,
 )

@@ -243,11 +243,11 @@ def _header_of(path: Path) -> Any:
 
 def _require_picture(path: Path, header: Any) -> None:
     """Raise UnreadableError if a file has no pixels, or pixels that are no picture of one plane."""
-    modality = str(header.get("Modality", ""))
+    modality = str(header.get("Modality") or "none")
     if modality in _NOT_PICTURES:
         raise UnreadableError(f"{path} is {_NOT_PICTURES[modality]}")
     if not header.get("Rows"):
-        raise UnreadableError(f"{path} has no pixels: it is DICOM of the modality {modality!r}; give files of pictures")
+        raise UnreadableError(f"{path} has no pixels: it is DICOM of the modality {modality}; give files of pictures")
     if "MOSAIC" in (header.get("ImageType") or ()):
         raise UnreadableError(
             f"{path} has all slices in one picture (mosaic): convert the series to NIfTI with dcm2niix (-z y)"

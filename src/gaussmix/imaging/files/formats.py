@@ -80,11 +80,13 @@ RASTER = Format(
 
 FORMATS = (
     RASTER,
+    Format(
+        (".dcm", ".dicom", ".ima"), hiding_nodata(read_dicom), holds=is_dicom
+    ),  # before TIFF: its first bytes may be those of one
     Format((".tif", ".tiff"), read_tiff, (".tif",), write_tiff, is_tiff),
     Format((".nii", ".nii.gz"), hiding_nodata(read_nifti), (".nii", ".nii.gz"), write_nifti),
     Format((".nrrd", ".nhdr"), hiding_nodata(read_nrrd), (".nrrd",), write_nrrd, is_nrrd),
     Format((".mha", ".mhd"), hiding_nodata(read_meta_image), (".mha",), write_meta_image),
-    Format((".dcm", ".dicom", ".ima"), hiding_nodata(read_dicom), holds=is_dicom),
     Format((".npy",), hiding_nodata(read_array), (".npy",), write_array),
 )
 
