@@ -29,7 +29,16 @@ PAGES = {
         "inverse_problem",
         "digits",
     ),
-    "images": ("color_and_gray", "starts", "hard_and_soft_labels", "neighbors", "nuclei", "brain_slice", "volume"),
+    "images": (
+        "color_and_gray",
+        "starts",
+        "hard_and_soft_labels",
+        "neighbors",
+        "nuclei",
+        "brain_slice",
+        "volume",
+        "ct_series",
+    ),
     "speed": ("optimizers", "a_million_pixels"),
 }
 """Pages of each section, in reading order."""

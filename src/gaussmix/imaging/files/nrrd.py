@@ -60,7 +60,13 @@ def read_nrrd(path: Path, options: ReadOptions) -> Picture:
     """
     nrrd = _import_nrrd()
     with named_damage(path, "NRRD file"):
-        header = nrrd.read_header(str(path))
+        try:
+            header = nrrd.read_header(str(path))
+        except nrrd.NRRDError as error:
+            raise UnreadableError(f"{path} is a damaged NRRD file: {error}") from error
+        missing = [name for name in ("type", "dimension", "sizes", "encoding") if name not in header]
+        if missing:
+            raise UnreadableError(f"{path} is a damaged NRRD file: its header lacks {missing[0]}")
         spatial, channels = _kinds_of_axes(path, header)
         _check_sizes(path, header, options.max_bytes)
         values, _ = nrrd.read(str(path), index_order="F")
