@@ -82,7 +82,7 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
     with complete_file(path) as partial:
         if picture.suffix.startswith(".nii"):
             write_nifti(partial, picture, labels, background=background)
-        elif picture.suffix == ".tif":
+        elif picture.suffix.endswith(".tif"):
             write_tiff(partial, picture, labels, background=background)
         elif picture.suffix == ".png" and labels.dtype == np.uint8:
             write_indexed(partial, labels, class_colors(), background)
@@ -116,7 +116,7 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
 def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
     if picture.suffix.startswith(".nii"):
         write_nifti(target, picture, values)
-    elif picture.suffix == ".tif":
+    elif picture.suffix.endswith(".tif"):
         write_tiff(target, picture, values)
     elif picture.suffix == ".npy":
         with target.open("wb") as file:

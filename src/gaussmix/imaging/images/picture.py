@@ -40,6 +40,8 @@ class Picture:
         Geometry of the file, in the form of the module that reads and writes its format.
     nodata : int, float or None
         Number that stands for "no data" in the file. Pixels that had it are transparent.
+    names : tuple of str, or None
+        Different names of the channels, if the file has them.
     """
 
     pixels: Rows
@@ -49,6 +51,7 @@ class Picture:
     suffix: str = ""
     geometry: Any = None
     nodata: float | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("pixels", "alpha"):
@@ -77,6 +80,8 @@ class Picture:
             raise ValueError(f"spacing has {len(self.spacing)} numbers; the picture has {self.n_axes} spatial axes")
         if self.spacing is not None and not all(0 < length < math.inf for length in self.spacing):
             raise ValueError(f"spacing must be positive numbers; got {self.spacing}")
+        if self.names is not None and len(set(self.names)) != self.pixels.shape[-1]:
+            raise ValueError(f"names must be {self.pixels.shape[-1]} different names of channels; got {self.names}")
 
     def _unmask(self) -> None:
         """Make the pixels transparent that a masked array masks in any channel."""
@@ -105,7 +110,9 @@ class Picture:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
+        """Names of the channels: those of the file, or gray, red, green, blue, channel 0 and so on."""
+        if self.names is not None:
+            return self.names
         match self.pixels.shape[-1]:
             case 1:
                 return ("gray",)
