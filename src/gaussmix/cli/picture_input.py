@@ -10,6 +10,7 @@ import numpy as np
 from gaussmix.core.typing import IntArray, Rows
 from gaussmix.imaging import SUFFIXES, Picture, read_labels, read_mask
 from gaussmix.imaging.files.converters import converter_for
+from gaussmix.imaging.files.formats import format_of
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.reading import read_for
 
@@ -98,7 +99,7 @@ def find_pictures(
     ValueError
         If a folder has no pictures, a file is given twice, or a mask or all annotations are missing.
     """
-    paths = [path for file in files for path in (_pictures_in(file) if file.is_dir() else [file])]
+    paths = [path for file in files for path in ([file] if _is_picture(file) else _pictures_in(file))]
     doubled = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if doubled:
         raise ValueError(f"{doubled[0]} was given twice; give it once")
@@ -108,7 +109,7 @@ def find_pictures(
     if clashes:
         raise ValueError(f"Several files are named {clashes[0]}: their results would be in the same folder; rename one")
     masks, annotations = _match_files(paths, mask), _match_files(paths, labels)
-    if labels is not None and len(paths) > 1 and not labels.is_dir():
+    if labels is not None and len(paths) > 1 and _is_picture(labels):
         raise ValueError(f"{labels} is for one picture only; for several, give a folder of labels with their names")
     if mask is not None and None in masks:
         lacking = paths[masks.index(None)]
@@ -120,7 +121,7 @@ def find_pictures(
 
 def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Path | None]:
     """Return, for each picture, the file itself or the file of the same name in a folder."""
-    if file_or_folder is None or not file_or_folder.is_dir():
+    if file_or_folder is None or _is_picture(file_or_folder):
         return [file_or_folder] * len(paths)
     by_name: dict[str, Path] = {}
     for path in _pictures_in(file_or_folder):
@@ -131,12 +132,17 @@ def _match_files(paths: Sequence[Path], file_or_folder: Path | None) -> list[Pat
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if _suffix(path) and path.is_file() and path.name[0] != ".")
+    found = sorted(path for path in folder.iterdir() if _suffix(path) and _is_picture(path) and path.name[0] != ".")
     if not found:
         foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
         hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
         raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a path is to be read as a picture, and not as a folder of pictures."""
+    return not path.is_dir() or format_of(path) is not None
 
 
 def _suffix(path: Path) -> str:

@@ -14,6 +14,7 @@ from gaussmix.cli.reading_options import (
     Background,
     BackgroundOption,
     Channels,
+    Level,
     MaxGigabytes,
     Nodata,
     Volume,
@@ -25,10 +26,12 @@ from gaussmix.cli.segment_options import (
     Contrast,
     Labels,
     Mask,
+    Model,
     Neighbors,
     PerClass,
     Position,
     photograph_parameters,
+    refuse_options_of_fits,
     seed_parameters,
 )
 from gaussmix.cli.summary import print_apart
@@ -45,6 +48,7 @@ class ColorSpace(StrEnum):
 
 @command
 def segment(
+    context: typer.Context,
     files: Annotated[
         list[Path],
         typer.Argument(
@@ -52,6 +56,7 @@ def segment(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    model: Model = None,
     components: Annotated[
         str,
         typer.Option(
@@ -81,6 +86,7 @@ def segment(
     channels: Channels = False,
     nodata: Nodata = None,
     alpha: Alpha = None,
+    level: Level = 0,
     max_gigabytes: MaxGigabytes = MAX_BYTES / 1e9,
     background: BackgroundOption = Background.LAST,
     maps: Annotated[
@@ -97,7 +103,9 @@ def segment(
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
     Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
     """
-    reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
+    if model is not None:
+        refuse_options_of_fits(context)
+    reading = read_options(volume, channels, nodata, alpha, max_gigabytes, level)
     given = find_pictures(files, mask, labels, reading)
     settings = Settings(
         output,
@@ -115,6 +123,7 @@ def segment(
         len(given) == 1 if maps is None else maps,
         fractions,
         background.value,
+        model,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gaussmix.imaging.files.damage import UnreadableError, check_header, named_d
 from gaussmix.imaging.files.ome_zarr_metadata import OmeZarrGeometry, OmeZarrImage
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.class_colors import class_colors
+from gaussmix.imaging.images.nodata import lacks_data
 from gaussmix.imaging.images.picture import Picture, narrow
 
 SUFFIX = ".ome.zarr"
@@ -75,13 +76,18 @@ def as_picture(path: Path, values: Rows, image: OmeZarrImage, geometry: OmeZarrG
     stacked = geometry.n_pages > 1
     names = image.channels
     named = len(names) == values.shape[-1] and all(names) and len(set(names)) == len(names)
+    alpha = None
+    if image.nodata is not None:
+        alpha = np.where(lacks_data(values, image.nodata), np.uint8(0), np.uint8(255))
     try:
         return Picture(
             narrow(values),
+            alpha,
             stacked=stacked,
             spacing=geometry.spacing(values.ndim - 1 - stacked),
             suffix=SUFFIX,
             geometry=geometry,
+            nodata=image.nodata,
             names=names if named else None,
         )
     except ValueError as error:
@@ -133,7 +139,7 @@ class ImageWriter:
         geometry = picture.geometry if isinstance(picture.geometry, OmeZarrGeometry) else OmeZarrGeometry.of(picture)
         self._geometry, self._n_axes, self._has_maps = geometry, picture.n_axes, maps > 0
         old = geometry.version == "0.4"
-        label = None if background is None else {"colors": _label_colors(classes, background), **_source(path)}
+        label = None if background is None else {"colors": _label_colors(classes, background)}
         attributes = geometry.attributes(path.name.removesuffix(SUFFIX), maps=maps > 0, label=label)
         group = import_zarr().open_group(path, mode="w", zarr_format=2 if old else 3)
         group.attrs.update(attributes)
@@ -187,21 +193,35 @@ class ImageWriter:
                 array[(*lead, slice(at, at + n_rows), *[slice(None)] * len(others))] = part
 
 
+def make_labels_group(path: Path) -> None:
+    """Make the group of labels of an image, if a path is in it."""
+    if _is_label_of_image(path):
+        image = import_zarr().open_group(path.parent.parent, mode="r")
+        import_zarr().open_group(path.parent, mode="a", zarr_format=image.metadata.zarr_format)
+
+
 def list_among_labels(path: Path) -> None:
-    """Add written labels to the list of labels of an image, if their folder is that of the labels of an image."""
-    folder = path.parent
-    if folder.name != _LABELS or not is_zarr(folder.parent):
+    """State the image of written labels, and list them in it, if they are in its group of labels."""
+    if not _is_label_of_image(path):
         return
-    zarr = import_zarr()
-    image = zarr.open_group(folder.parent, mode="r")
-    group = zarr.open_group(folder, mode="a", zarr_format=image.metadata.zarr_format)
+    label, group = (import_zarr().open_group(folder, mode="r+") for folder in (path, path.parent))
+    version = label.attrs.get("ome", {}).get("version")
+    _update(label, lambda found: {"image-label": found["image-label"] | {"source": {"image": "../../"}}})
+    _update(group, lambda found: {_LABELS: list(dict.fromkeys([*found.get(_LABELS, []), path.name]))}, version)
+
+
+def _is_label_of_image(path: Path) -> bool:
+    return path.parent.name == _LABELS and is_zarr(path.parent.parent)
+
+
+def _update(group: Any, change: Callable[[dict[str, Any]], dict[str, Any]], version: str | None = None) -> None:
+    """Change attributes of OME-Zarr, which are in an entry of their own from version 0.5 on."""
     attributes = group.attrs.asdict()
-    if "ome" in image.attrs:
-        found = attributes.get("ome", {"version": image.attrs["ome"]["version"]})
-        names = [*found.get(_LABELS, []), path.name]
-        group.attrs["ome"] = found | {_LABELS: list(dict.fromkeys(names))}
+    if version is None and "ome" not in attributes:
+        group.attrs.update(change(attributes))
     else:
-        group.attrs[_LABELS] = list(dict.fromkeys([*attributes.get(_LABELS, []), path.name]))
+        found = attributes.get("ome", {"version": version})
+        group.attrs["ome"] = found | change(found)
 
 
 def import_zarr() -> Any:
@@ -255,8 +275,3 @@ def _label_colors(classes: Iterable[int], background: int) -> list[dict[str, Any
         {"label-value": number, "rgba": [*colors[number % 256].tolist(), 0 if number == background else 255]}
         for number in numbers
     ]
-
-
-def _source(path: Path) -> dict[str, Any]:
-    """Return the entry of the image of labels, if they are in its folder of labels."""
-    return {"source": {"image": "../../"}} if path.parent.name == _LABELS else {}

@@ -162,6 +162,8 @@ class OmeZarrImage:
         For each level, distance between neighbors and position of the first pixel along the axes.
     channels : tuple of str
         Labels of the channels; empty if there are none.
+    nodata : int or None
+        In an image of labels, the number with a transparent color: pixels without a class.
     """
 
     version: str
@@ -170,6 +172,7 @@ class OmeZarrImage:
     scales: tuple[tuple[float, ...], ...]
     translations: tuple[tuple[float, ...], ...]
     channels: tuple[str, ...]
+    nodata: int | None
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any], n_axes: int) -> Self:
@@ -195,8 +198,8 @@ class OmeZarrImage:
         ranks = [_ORDER.get(axis.kind, 1) for axis in axes]
         if ranks != sorted(ranks) or ranks.count(2) not in (2, 3) or sum(axis.kind == "channel" for axis in axes) > 1:
             raise ValueError(
-                f"its axes are {', '.join(axis.name for axis in axes)}; they must be time, one axis of channels, and two "
-                "or three of space, in this order"
+                f"its axes are {', '.join(axis.name for axis in axes)}; they must be time, one axis of channels, and "
+                "two or three of space, in this order"
             )
         steps = [level.get("coordinateTransformations", []) for level in image["datasets"]]
         common = image.get("coordinateTransformations", [])
@@ -209,6 +212,7 @@ class OmeZarrImage:
             tuple(scale for scale, _ in lines),
             tuple(translation for _, translation in lines),
             tuple(str(channel.get("label", "")) for channel in channels),
+            _transparent(found.get("image-label", {}).get("colors", [])),
         )
 
     def geometry(self, level: int, shapes: Sequence[tuple[int, ...]], chunks: tuple[int, ...]) -> OmeZarrGeometry:
@@ -242,6 +246,12 @@ class OmeZarrImage:
             factors,
             without_channels(chunks),
         )
+
+
+def _transparent(colors: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the number of the first color without opacity."""
+    found = (int(color["label-value"]) for color in colors if list(color.get("rgba", []))[3:] == [0])
+    return next(found, None)
 
 
 def _composed(steps: Sequence[Mapping[str, Any]], n_axes: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,17 +1,18 @@
 """Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from gaussmix.core.display import UNLABELED
-from gaussmix.core.output_files import complete_file
+from gaussmix.core.output_files import complete_file, complete_store
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_indexed, write_raster
-from gaussmix.imaging.files.tiff import write_tiff
-from gaussmix.imaging.images.class_colors import class_colors
+from gaussmix.imaging.files.formats import writer_for
+from gaussmix.imaging.files.ome_zarr import SUFFIX as OME_ZARR
+from gaussmix.imaging.files.ome_zarr import is_zarr, list_among_labels, make_labels_group
+from gaussmix.imaging.files.raster import write_raster
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -55,7 +56,8 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
     """Write labels with the geometry of a picture.
 
     Bytes in PNG and TIFF have a color for each number, for programs that show them; the numbers are kept. The number of
-    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data".
+    pixels without a class is transparent in PNG, and in TIFF is GDAL's number for "no data". OME-Zarr has a color for
+    each class, and as many levels as the picture; labels written to ``IMAGE/labels/NAME`` are listed in the image.
 
     Parameters
     ----------
@@ -79,15 +81,10 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
         raise ValueError(f"labels has the shape {labels.shape}; the picture has {picture.shape}")
     if not 0 <= background <= np.iinfo(labels.dtype).max:
         raise ValueError(f"background must be a number of {labels.dtype}; got {background}")
-    with complete_file(path) as partial:
-        if picture.suffix.startswith(".nii"):
-            write_nifti(partial, picture, labels, background=background)
-        elif picture.suffix.endswith(".tif"):
-            write_tiff(partial, picture, labels, background=background)
-        elif picture.suffix == ".png" and labels.dtype == np.uint8:
-            write_indexed(partial, labels, class_colors(), background)
-        else:
-            _write_maps(partial, picture, labels)
+    with _complete(path, picture) as partial:
+        writer_for(picture)(partial, picture, labels, background=background)
+    if is_store(picture):
+        list_among_labels(Path(path))
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -109,17 +106,21 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     """
     if picture.shape not in (values.shape, values.shape[:-1]):
         raise ValueError(f"values has the shape {values.shape}; the picture has {picture.shape}")
-    with complete_file(path) as partial:
-        _write_maps(partial, picture, values)
+    with _complete(path, picture) as partial:
+        writer_for(picture)(partial, picture, values)
 
 
-def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
-    if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, values)
-    elif picture.suffix.endswith(".tif"):
-        write_tiff(target, picture, values)
-    elif picture.suffix == ".npy":
-        with target.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-    else:
-        write_raster(target, values)
+def is_store(picture: Picture) -> bool:
+    """Return whether the results of a picture are folders: OME-Zarr."""
+    return picture.suffix == OME_ZARR
+
+
+def _complete(path: str | PathLike[str], picture: Picture) -> AbstractContextManager[Path]:
+    """Return a context of a temporary path, whose content becomes the given file or, of OME-Zarr, the given folder."""
+    if not is_store(picture):
+        return complete_file(path)
+    target = Path(path)
+    make_labels_group(target)
+    if target.exists() and not is_zarr(target):
+        raise ValueError(f"{target} is not an OME-Zarr image, which would be replaced; give another name")
+    return complete_store(target)
