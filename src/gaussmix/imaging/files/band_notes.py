@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.typing import Rows
+from gaussmix.imaging.files.names import different_names
 
 _NOTES = 42112  # GDAL: an XML text
 
@@ -88,8 +89,7 @@ class BandNotes:
         bands : list of int
             Number of the band of each channel.
         """
-        names = tuple(self.names.get(band, "") for band in bands)
-        return names if all(names) and len(set(names)) == len(names) else None
+        return different_names([self.names.get(band, "") for band in bands], len(bands))
 
 
 def _number(text: str) -> float:

@@ -1,8 +1,7 @@
 """OME-Zarr images and labels, read and written with zarr."""
 
-import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from gaussmix.core.errors import MissingDependencyError
 from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.damage import UnreadableError, check_header, named_damage
+from gaussmix.imaging.files.names import different_names
 from gaussmix.imaging.files.ome_zarr_metadata import OmeZarrGeometry, OmeZarrImage
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.images.class_colors import class_colors
@@ -39,7 +39,7 @@ def read_ome_zarr(path: Path, options: ReadOptions) -> Picture:
         array, image, geometry = open_level(path, options.level)
         check_header(path, array.shape, array.dtype.itemsize, options.max_bytes)
         values = np.asarray(array[...])
-        return as_picture(path, arranged(values, image), image, geometry)
+        return as_picture(path, arranged(values, image, geometry), image, geometry)
 
 
 def open_level(path: Path, level: int) -> tuple[Any, OmeZarrImage, OmeZarrGeometry]:
@@ -60,22 +60,16 @@ def open_level(path: Path, level: int) -> tuple[Any, OmeZarrImage, OmeZarrGeomet
     return arrays[0], image, image.geometry(level, [array.shape for array in arrays], arrays[0].chunks)
 
 
-def arranged(values: Rows, image: OmeZarrImage) -> Rows:
-    """Return numbers of an image, or of a part of it, with the axes (pages), space and channels."""
+def arranged(values: Rows, image: OmeZarrImage, geometry: OmeZarrGeometry) -> Rows:
+    """Return numbers of an image, or of a window of one, with the axes (pages), space and channels."""
     kinds = [axis.kind for axis in image.axes]
     values = np.moveaxis(values, kinds.index("channel"), -1) if "channel" in kinds else values[..., None]
-    n_space = kinds.count("space")
-    space = values.shape[-n_space - 1 : -1]
-    kept = space[1:] if len(space) == 3 and space[0] == 1 else space
-    n_pages = math.prod(values.shape[: -n_space - 1])
-    return values.reshape(*((n_pages,) if n_pages > 1 else ()), *kept, values.shape[-1])
+    pages = (-1,) if geometry.n_pages > 1 else ()
+    return values.reshape(*pages, *values.shape[-geometry.n_axes - 1 :])
 
 
 def as_picture(path: Path, values: Rows, image: OmeZarrImage, geometry: OmeZarrGeometry) -> Picture:
     """Return the picture of arranged numbers, of a whole image or of a window of one."""
-    stacked = geometry.n_pages > 1
-    names = image.channels
-    named = len(names) == values.shape[-1] and all(names) and len(set(names)) == len(names)
     alpha = None
     if image.nodata is not None:
         alpha = np.where(lacks_data(values, image.nodata), np.uint8(0), np.uint8(255))
@@ -83,12 +77,12 @@ def as_picture(path: Path, values: Rows, image: OmeZarrImage, geometry: OmeZarrG
         return Picture(
             narrow(values),
             alpha,
-            stacked=stacked,
-            spacing=geometry.spacing(values.ndim - 1 - stacked),
+            stacked=geometry.n_pages > 1,
+            spacing=geometry.spacing(),
             suffix=SUFFIX,
             geometry=geometry,
             nodata=image.nodata,
-            names=names if named else None,
+            names=different_names(image.channels, values.shape[-1]),
         )
     except ValueError as error:
         raise UnreadableError(f"{path} {error}") from None
@@ -105,6 +99,19 @@ def write_ome_zarr(path: Path, picture: Picture, values: Rows, *, background: in
     writer = ImageWriter(path, picture, values.dtype, maps=maps, background=background, classes=classes)
     for page, part in enumerate(values if picture.stacked else [values]):
         writer.put(page, 0, part)
+
+
+def write_ome_zarr_bands(
+    path: Path, picture: Picture, bands: Iterator[Rows], *, background: int, classes: Sequence[int]
+) -> None:
+    """Write labels, of which each band is rows of a page, or slices of a volume, in their order."""
+    writer = ImageWriter(path, picture, np.uint8, background=background, classes=classes)
+    page, start, length = 0, 0, picture.shape[picture.stacked]
+    for band in bands:
+        writer.put(page, start, band)
+        start += len(band)
+        if start == length:
+            page, start = page + 1, 0
 
 
 class ImageWriter:
@@ -205,6 +212,8 @@ def list_among_labels(path: Path) -> None:
     if not _is_label_of_image(path):
         return
     label, group = (import_zarr().open_group(folder, mode="r+") for folder in (path, path.parent))
+    if "image-label" not in label.attrs.get("ome", label.attrs):
+        return  # maps
     version = label.attrs.get("ome", {}).get("version")
     _update(label, lambda found: {"image-label": found["image-label"] | {"source": {"image": "../../"}}})
     _update(group, lambda found: {_LABELS: list(dict.fromkeys([*found.get(_LABELS, []), path.name]))}, version)

@@ -97,21 +97,21 @@ class OmeZarrGeometry:
         """Number of pages: the product of the lengths of the axes that are not spatial."""
         return math.prod(n for axis, n in zip(self.axes, self.lengths, strict=True) if axis.kind != "space")
 
-    def spacing(self, n_axes: int) -> tuple[float, ...] | None:
-        """Return the distance between neighbors along the last spatial axes, in the unit of the last; None if unknown.
+    @property
+    def n_axes(self) -> int:
+        """Number of spatial axes of the picture: slices are an axis only if there are several."""
+        space = [n for axis, n in zip(self.axes, self.lengths, strict=True) if axis.kind == "space"]
+        return 3 if len(space) == 3 and space[0] > 1 else 2
 
-        Parameters
-        ----------
-        n_axes : int
-            Number of spatial axes of the picture.
-        """
+    def spacing(self) -> tuple[float, ...] | None:
+        """Return the distance between neighbors along the spatial axes, in the unit of the last; None if unknown."""
         if self.axes[-1].unit is None:
             return None
-        places = range(len(self.axes) - n_axes, len(self.axes))
+        places = range(len(self.axes) - self.n_axes, len(self.axes))
         sizes = {str(place): self.scale[place] for place in places}
         units = {str(place): self.axes[place].unit or "" for place in places}
         found = in_one_unit(sizes, units, self.axes[-1].unit)
-        return tuple(found.values()) if len(found) == n_axes else None
+        return tuple(found.values()) if len(found) == self.n_axes else None
 
     def attributes(self, name: str, *, maps: bool, label: Mapping[str, Any] | None) -> dict[str, Any]:
         """Return the attributes of the group of an image with these axes and positions.

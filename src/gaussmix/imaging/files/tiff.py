@@ -9,7 +9,7 @@ from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.tiff_geometry import TiffGeometry
 from gaussmix.imaging.files.tiff_library import import_tifffile, open_tiff
-from gaussmix.imaging.files.tiff_pixels import as_picture, read_masks
+from gaussmix.imaging.files.tiff_pixels import SeriesNotes, as_picture, read_masks
 from gaussmix.imaging.files.tiff_series import arranged, check_kind, check_sizes, find_series, require_alike
 from gaussmix.imaging.files.tiff_tags import NODATA
 from gaussmix.imaging.images.class_colors import class_colors
@@ -29,7 +29,7 @@ def read_tiff(path: Path, options: ReadOptions) -> Picture:
         values = arranged(series, options)
         require_alike(path, series, options)
         inside = read_masks(path, masks, values.shape[:-1]) if masks else None
-        return as_picture(path, file, series, values, inside, options)
+        return as_picture(path, SeriesNotes.of(file, series), values, inside, options)
 
 
 def write_tiff(path: Path, picture: Picture, values: Rows, *, background: int | None = None) -> None:

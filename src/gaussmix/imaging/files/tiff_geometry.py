@@ -82,12 +82,11 @@ def read_geometry(file: Any, page: Any) -> tuple[TiffGeometry, dict[str, float]]
     return TiffGeometry((across, down), resolution_unit, unit, spacing.get("Z"), tags, sizes), spacing
 
 
-def channel_names(file: Any, n_channels: int) -> tuple[str, ...] | None:
-    """Return the names of the channels of an OME file; None unless each has one of its own."""
+def channel_names(file: Any) -> tuple[str, ...]:
+    """Return the names of the channels of an OME file, empty where there is none."""
     pixels = _first_pixels(file.ome_metadata) if file.is_ome else None
     found = [] if pixels is None else [element for element in pixels if element.tag.endswith("}Channel")]
-    names = tuple(element.attrib.get("Name", "") for element in found)
-    return names if all(names) and len(set(names)) == len(names) == n_channels else None
+    return tuple(element.attrib.get("Name", "") for element in found)
 
 
 def _first_pixels(text: str) -> Any:

@@ -14,7 +14,15 @@ from gaussmix.imaging.files.damage import UnreadableError, named_damage
 
 @contextmanager
 def open_tiff(path: Path) -> Iterator[Any]:
-    """Yield an open ``tifffile.TiffFile``.
+    """Yield an open ``tifffile.TiffFile``; errors are those of `tiff_errors`."""
+    tifffile = import_tifffile()
+    with tiff_errors(path), tifffile.TiffFile(path) as file:
+        yield file
+
+
+@contextmanager
+def tiff_errors(path: Path) -> Iterator[None]:
+    """Turn what tifffile raises or logs over a file into errors that name it.
 
     Parameters
     ----------
@@ -24,9 +32,9 @@ def open_tiff(path: Path) -> Iterator[Any]:
     Raises
     ------
     UnreadableError
-        In place of what tifffile raises or logs over a damaged file.
+        If the file is damaged.
     MissingDependencyError
-        If tifffile, or the library for the compression of the file, is missing.
+        If the library for the compression of the file is missing.
     """
     tifffile = import_tifffile()
     errors = _ErrorLog()
@@ -35,8 +43,7 @@ def open_tiff(path: Path) -> Iterator[Any]:
     try:
         with named_damage(path, "TIFF file or of an unsupported kind"):
             try:
-                with tifffile.TiffFile(path) as file:
-                    yield file
+                yield
             except tifffile.TiffFileError as error:
                 raise UnreadableError(f"{path} is {converter_for(path) or f'not a TIFF file: {error}'}") from error
             except (ValueError, RuntimeError) as error:

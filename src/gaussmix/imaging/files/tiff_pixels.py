@@ -2,18 +2,21 @@
 
 import math
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from gaussmix.core.typing import BoolArray, Rows
 from gaussmix.imaging.files.band_notes import BandNotes
 from gaussmix.imaging.files.damage import UnreadableError
+from gaussmix.imaging.files.names import different_names
 from gaussmix.imaging.files.opacity import split_opacity
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import upright
-from gaussmix.imaging.files.tiff_geometry import channel_names, orientation_of, read_geometry
+from gaussmix.imaging.files.tiff_geometry import TiffGeometry, channel_names, orientation_of, read_geometry
 from gaussmix.imaging.files.tiff_series import AxisRoles
 from gaussmix.imaging.files.tiff_tags import MINISWHITE, NODATA, PALETTE
 from gaussmix.imaging.images.nodata import can_hold, lacks_data, parse_nodata
@@ -22,8 +25,48 @@ from gaussmix.imaging.images.picture import Picture, narrow
 _OPACITY = (1, 2)  # kinds of extra samples that are opacity
 
 
+@dataclass(frozen=True, eq=False)
+class SeriesNotes:
+    """What a file says about a series.
+
+    Attributes
+    ----------
+    page : tifffile.TiffPage
+        The first page.
+    axes : str
+        Names of the axes.
+    bands : BandNotes
+        Names, scales and offsets of the bands.
+    geometry : TiffGeometry
+        For the results.
+    spacing : dict of str to float
+        Distance between neighbors along the axes for which it is known.
+    channels : tuple of str
+        Names of the channels of an OME file.
+    """
+
+    page: Any
+    axes: str
+    bands: BandNotes
+    geometry: TiffGeometry
+    spacing: dict[str, float]
+    channels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, file: Any, series: Any) -> Self:
+        """Return what an open file says about one of its series."""
+        page = series.keyframe
+        return cls(page, str(series.axes), BandNotes.of(page), *read_geometry(file, page), channel_names(file))
+
+
 def as_picture(
-    path: Path, file: Any, series: Any, values: Rows, inside: BoolArray | None, options: ReadOptions
+    path: Path,
+    notes: SeriesNotes,
+    values: Rows,
+    inside: BoolArray | None,
+    options: ReadOptions,
+    *,
+    convert: Callable[[Rows], Rows] = narrow,
 ) -> Picture:
     """Return the picture of stored numbers.
 
@@ -31,19 +74,19 @@ def as_picture(
     ----------
     path : Path
         The file, for errors.
-    file : tifffile.TiffFile
-        The open file.
-    series : tifffile.TiffPageSeries
-        The series that the numbers are from.
+    notes : SeriesNotes
+        What the file says about the series.
     values : (..., channels) array
         Stored numbers of the whole series or of a window, with the axes (pages), (Z), Y, X and channels.
     inside : (...) array of bool, or None
         Pixels inside the masks of the file; None: it has none.
     options : ReadOptions
         How the file is read.
+    convert : callable
+        Conversion of the numbers to those of a picture.
     """
-    page, axes = series.keyframe, str(series.axes)
-    bands = _bands(page, axes, values.shape[-1])
+    page = notes.page
+    bands = _bands(page, notes.axes, values.shape[-1])
     values, alpha, bands = _split_opacity(path, values, page, bands, options)
     nodata = _read_nodata(path, page, values.dtype)
     lacking = _lacks_data(values, [number for number in (nodata, options.nodata) if number is not None])
@@ -53,22 +96,20 @@ def as_picture(
         alpha = np.where(lacking, np.uint8(0), np.uint8(255) if alpha is None else alpha)
         if values.dtype.itemsize == 8 and values.dtype.kind in "iu":
             values = np.where(lacking[..., None], values.dtype.type(0), values)  # float64 may not hold "no data"
-    notes = BandNotes.of(page)
     values, orientation = _as_colors(values, page, options), orientation_of(page)
-    values = notes.values(values, bands) if bands and options.purpose == "picture" else values
-    geometry, spacing = read_geometry(file, page)
-    roles = AxisRoles.of(axes, options)
-    known = [spacing.get(axis, 0.0) for axis in ("ZYX" if roles.slices else "YX")]
+    values = notes.bands.values(values, bands) if bands and options.purpose == "picture" else values
+    roles = AxisRoles.of(notes.axes, options)
+    known = [notes.spacing.get(axis, 0.0) for axis in ("ZYX" if roles.slices else "YX")]
     try:
         return Picture(
-            narrow(upright(values, orientation, (-3, -2))),
+            convert(upright(values, orientation, (-3, -2))),
             None if alpha is None else np.ascontiguousarray(upright(alpha, orientation, (-2, -1))),
             stacked=values.ndim - 3 - len(roles.slices) > 0,
             spacing=tuple(known) if all(number > 0 for number in known) else None,
-            suffix=".ome.tif" if geometry.sizes is not None else ".tif",
-            geometry=geometry,
+            suffix=".ome.tif" if notes.geometry.sizes is not None else ".tif",
+            geometry=notes.geometry,
             nodata=nodata,
-            names=notes.channel_names(bands) if bands else channel_names(file, values.shape[-1]),
+            names=notes.bands.channel_names(bands) or different_names(notes.channels, values.shape[-1]),
         )
     except ValueError as error:
         raise UnreadableError(f"{path} {error}") from None

@@ -1,6 +1,7 @@
 """Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
@@ -81,10 +82,8 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
         raise ValueError(f"labels has the shape {labels.shape}; the picture has {picture.shape}")
     if not 0 <= background <= np.iinfo(labels.dtype).max:
         raise ValueError(f"background must be a number of {labels.dtype}; got {background}")
-    with _complete(path, picture) as partial:
+    with complete_result(path, picture) as partial:
         writer_for(picture)(partial, picture, labels, background=background)
-    if is_store(picture):
-        list_among_labels(Path(path))
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -106,21 +105,34 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     """
     if picture.shape not in (values.shape, values.shape[:-1]):
         raise ValueError(f"values has the shape {values.shape}; the picture has {picture.shape}")
-    with _complete(path, picture) as partial:
+    with complete_result(path, picture) as partial:
         writer_for(picture)(partial, picture, values)
 
 
-def is_store(picture: Picture) -> bool:
-    """Return whether the results of a picture are folders: OME-Zarr."""
-    return picture.suffix == OME_ZARR
+@contextmanager
+def complete_result(path: str | PathLike[str], picture: Picture) -> Iterator[Path]:
+    """Yield a temporary path, whose content becomes the given file or, of OME-Zarr, the given folder.
 
+    Parameters
+    ----------
+    path : str or path
+        The result.
+    picture : Picture
+        The picture, whose format the result has.
 
-def _complete(path: str | PathLike[str], picture: Picture) -> AbstractContextManager[Path]:
-    """Return a context of a temporary path, whose content becomes the given file or, of OME-Zarr, the given folder."""
-    if not is_store(picture):
-        return complete_file(path)
+    Raises
+    ------
+    ValueError
+        If a folder would be replaced that is no OME-Zarr image.
+    """
+    if picture.suffix != OME_ZARR:
+        with complete_file(path) as partial:
+            yield partial
+        return
     target = Path(path)
-    make_labels_group(target)
     if target.exists() and not is_zarr(target):
         raise ValueError(f"{target} is not an OME-Zarr image, which would be replaced; give another name")
-    return complete_store(target)
+    make_labels_group(target)
+    with complete_store(target) as partial:
+        yield partial
+    list_among_labels(target)
