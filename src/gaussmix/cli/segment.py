@@ -30,10 +30,14 @@ from gaussmix.cli.segment_options import (
     Neighbors,
     PerClass,
     Position,
+    Tiles,
+    options_of_wholes,
     photograph_parameters,
     refuse_options_of_fits,
+    require_tiles,
     seed_parameters,
 )
+from gaussmix.cli.segment_tiles import is_large, segment_tiles
 from gaussmix.cli.summary import print_apart
 from gaussmix.imaging.files.options import MAX_BYTES
 
@@ -95,13 +99,15 @@ def segment(
             "--maps/--no-maps", help="Write probabilities, uncertainty and cut-outs; by default for a single file only."
         ),
     ] = None,
+    tiles: Tiles = None,
     covariance_type: CovarianceTypeOption = CovarianceType.FULL,
     seed: SeedOption = 0,
 ) -> None:
     """Segment pictures and volumes by color, and write labels, segments, probability maps, a figure and the model.
 
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
-    Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
+    Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others. Of a
+    picture that is segmented tile by tile, the labels, a figure and the model are written.
     """
     if model is not None:
         refuse_options_of_fits(context)
@@ -125,8 +131,11 @@ def segment(
         background.value,
         model,
     )
+    if tiles:
+        require_tiles(len(given), options_of_wholes(context))
     if len(given) == 1:
-        print_apart(*segment_one(given[0], settings))
+        in_tiles = tiles is not False and not options_of_wholes(context) and (tiles or is_large(given[0]))
+        print_apart(*(segment_tiles if in_tiles else segment_one)(given[0], settings))
         return
     parts, wrong = segment_several(given, settings)
     print_apart(*parts)

@@ -1,8 +1,8 @@
 """Segmentation of pictures that may be larger than the memory: fitted to a sample of tiles, labeled tile by tile."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -41,14 +41,22 @@ class Thumbnail(Segmentation):
     ----------
     thinned : (shape) array of uint8
         The labels.
+    totals : (k,) array
+        Number of pixels of each class in the whole picture.
     """
 
-    thinned: Rows = None  # type: ignore[assignment]  # no field without a default may follow
+    thinned: Rows = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    totals: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @cached_property
     def labels(self) -> Rows:
         """Class of each pixel, uint8; 255 where the picture is not visible."""
         return self.thinned
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """Number of pixels of each class in the whole picture, ``(k,)``."""
+        return self.totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,12 @@ def segment_file(
     segmenter: "GaussianMixtureSegmenter",
     *,
     background: int = UNLABELED,
-    options: ReadOptions | None = None,
+    volume: bool = False,
+    channels: bool = False,
+    nodata: float | None = None,
+    alpha: bool | str = "auto",
+    level: int = 0,
+    callback: Callable[[int, int], None] | None = None,
 ) -> FileSegmentation:
     """Fit a segmenter to a sample of the tiles of a file, and write the labels of all of them.
 
@@ -105,14 +118,22 @@ def segment_file(
     path : path
         TIFF, GeoTIFF or OME-TIFF in tiles, strips or uncompressed; or the folder of an OME-Zarr image.
     out : path
-        File of the labels; its name ends with `label_suffix`. They have the geometry of the picture: a TIFF of
-        compressed tiles (an OME-TIFF for volumes, stacks and pictures with a unit), or OME-Zarr with its levels.
+        File of the labels, with the geometry of the picture: a TIFF of compressed tiles (an OME-TIFF, ".ome.tif", for
+        volumes, stacks and pictures with a unit), or for OME-Zarr a folder (".ome.zarr") with its levels.
     segmenter : GaussianMixtureSegmenter
         The segmenter to fit.
     background : {255, 0}, default=255
         Label of pixels that are not visible. With 0 the labels of the classes are counted from 1.
-    options : ReadOptions, optional
-        How the file is read; as the parameters of `read_picture`.
+    volume, channels : bool, default=False
+        As for `read_picture`, and so are the next three.
+    nodata : float, optional
+        Number of pixels that are not visible.
+    alpha : bool or "auto", default="auto"
+        Whether the last channel is opacity.
+    level : int, default=0
+        Of OME-Zarr, the level of resolution.
+    callback : callable, optional
+        Function of the number of bands (rows of windows) that are labeled and of that of all, called after each.
 
     Returns
     -------
@@ -140,9 +161,9 @@ def segment_file(
     >>> result.shares.round(2)
     array([0.5, 0.5])
     """
-    with _open(path, options) as picture:
+    with open_windows(Path(path), ReadOptions(volume, channels, nodata, alpha, level=level)) as picture:
         _fit(Path(path), picture, segmenter)
-        return _label(Path(path), picture, Path(out), segmenter, background)
+        return _label(Path(path), picture, Path(out), segmenter, background, callback)
 
 
 def label_file(
@@ -151,13 +172,18 @@ def label_file(
     segmenter: "GaussianMixtureSegmenter",
     *,
     background: int = UNLABELED,
-    options: ReadOptions | None = None,
+    volume: bool = False,
+    channels: bool = False,
+    nodata: float | None = None,
+    alpha: bool | str = "auto",
+    level: int = 0,
+    callback: Callable[[int, int], None] | None = None,
 ) -> FileSegmentation:
     """Write the labels of a file by a fitted segmenter, tile by tile.
 
     Parameters
     ----------
-    path, out, background, options
+    path, out, background, volume, channels, nodata, alpha, level, callback
         As for `segment_file`.
     segmenter : GaussianMixtureSegmenter
         A fitted segmenter.
@@ -173,12 +199,10 @@ def label_file(
         As for `segment_file`; or if the segmenter was fitted to pictures of another kind, or to known pixels.
     """
     check_is_fitted(segmenter)
-    with _open(path, options) as picture:
-        return _label(Path(path), picture, Path(out), segmenter, background)
-
-
-def _open(path: str | PathLike[str], options: ReadOptions | None) -> AbstractContextManager[WindowedPicture]:
-    return open_windows(Path(path), ReadOptions() if options is None else options)
+    if segmenter._fit_result.seeded:
+        raise ValueError(f"{path}: a segmenter that was fitted with known pixels needs the whole picture: read it")
+    with open_windows(Path(path), ReadOptions(volume, channels, nodata, alpha, level=level)) as picture:
+        return _label(Path(path), picture, Path(out), segmenter, background, callback)
 
 
 def _fit(path: Path, picture: WindowedPicture, segmenter: "GaussianMixtureSegmenter") -> None:
@@ -207,7 +231,12 @@ def _require_local(path: Path, segmenter: "GaussianMixtureSegmenter") -> None:
 
 
 def _label(
-    path: Path, picture: WindowedPicture, out: Path, segmenter: "GaussianMixtureSegmenter", background: int
+    path: Path,
+    picture: WindowedPicture,
+    out: Path,
+    segmenter: "GaussianMixtureSegmenter",
+    background: int,
+    callback: Callable[[int, int], None] | None,
 ) -> FileSegmentation:
     """Label all windows, and write the labels."""
     _require_local(path, segmenter)
@@ -215,23 +244,28 @@ def _label(
         raise ValueError(f"background must be 255, or 0 for classes from 1; got {background}")
     layout = picture.layout
     plan = TilePlan.of(layout.shape, picture.blocks, REACH if segmenter.smoothing_ > 0 else 0)
-    labeling = _Labeling(path, picture, plan, segmenter)
+    labeling = _Labeling(path, picture, plan, segmenter, callback)
     shift = np.uint8(0 if background else 1)
     bands = (labels + shift for labels in labeling.bands())  # 255 becomes 0
     k = segmenter.n_components_
     write_bands(out, layout, bands, background=background, classes=range(int(shift), k + int(shift)))
-    return FileSegmentation(
-        segmenter, labeling.counts[:k].astype(np.float64), int(np.prod(layout.shape)), labeling.thumbnail()
-    )
+    counts = labeling.counts[:k].astype(np.float64)
+    return FileSegmentation(segmenter, counts, math.prod(layout.shape), labeling.thumbnail(counts))
 
 
 class _Labeling:
     """Labels of the windows of a picture, with their counts and a thumbnail."""
 
     def __init__(
-        self, path: Path, picture: WindowedPicture, plan: TilePlan, segmenter: "GaussianMixtureSegmenter"
+        self,
+        path: Path,
+        picture: WindowedPicture,
+        plan: TilePlan,
+        segmenter: "GaussianMixtureSegmenter",
+        callback: Callable[[int, int], None] | None,
     ) -> None:
         self._path, self._picture, self._plan, self._segmenter = path, picture, plan, segmenter
+        self._callback = callback
         self.counts = np.zeros(UNLABELED + 1, dtype=np.int64)
         self._step = -(-max(plan.space[-2:]) // THUMBNAIL)
         size = [-(-length // self._step) for length in plan.space[-2:]]
@@ -243,7 +277,7 @@ class _Labeling:
 
     def bands(self) -> Iterator[Rows]:
         """Yield the labels of each band."""
-        for windows in self._plan.bands():
+        for number, windows in enumerate(self._plan.bands(), start=1):
             first = windows[0][self._plan.stacked]
             band = np.empty((first.stop - first.start, *self._plan.space[1:]), dtype=np.uint8)
             with mapped_in_threads(self._labels_of, windows, _THREADS) as found:
@@ -251,8 +285,10 @@ class _Labeling:
                     band[(slice(None), *window[self._plan.stacked + 1 :])] = labels
             self.counts += np.bincount(band.reshape(-1), minlength=UNLABELED + 1)
             yield band
+            if self._callback is not None:
+                self._callback(number, self._plan.n_bands)
 
-    def thumbnail(self) -> Thumbnail:
+    def thumbnail(self, counts: FloatArray) -> Thumbnail:
         """Return the thumbnail, when all windows are labeled."""
         layout = self._picture.layout
         small = Picture(
@@ -261,7 +297,7 @@ class _Labeling:
             spacing=None if layout.spacing is None else tuple(self._step * length for length in layout.spacing[-2:]),
             names=layout.names,
         )
-        return Thumbnail(small, self._segmenter, None, self._small["labels"])
+        return Thumbnail(small, self._segmenter, None, self._small["labels"], counts)
 
     def _labels_of(self, window: Window) -> Rows:
         """Return the labels of a window, (spatial axes)."""

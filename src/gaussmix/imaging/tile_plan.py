@@ -69,6 +69,11 @@ class TilePlan:
         """Lengths of the spatial axes."""
         return self.shape[self.stacked :]
 
+    @property
+    def n_bands(self) -> int:
+        """Number of bands."""
+        return (self.shape[0] if self.stacked else 1) * -(-self.space[0] // self.edges[0])
+
     def bands(self) -> Iterator[list[Window]]:
         """Yield the windows of each band: complete rows, or slices of a volume, of one page after the other."""
         starts = [range(0, length, edge) for length, edge in zip(self.space, self.edges, strict=True)]
