@@ -221,6 +221,30 @@ def test_impossible_neighbors_are_refused(option, message, picture, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_folders_of_ome_zarr_are_pictures(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    (tmp_path / "pictures").mkdir()
+    axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space"} for name in "yx")]
+    for number in range(2):
+        group = zarr.open_group(tmp_path / f"pictures/{number}.ome.zarr", mode="w")
+        for level in range(2):
+            pixels = np.moveaxis(stripes(number), -1, 0)[:, :: 2**level, :: 2**level]
+            group.create_array(str(level), data=np.ascontiguousarray(pixels))
+        scales = [{"type": "scale", "scale": [1.0, 2.0**level, 2.0**level]} for level in range(2)]
+        levels = [{"path": str(level), "coordinateTransformations": [scales[level]]} for level in range(2)]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    run("segment", tmp_path / "pictures/0.ome.zarr", "-k", 3, "--level", 1, "-o", tmp_path / "one")
+    truth = np.array([2, 0, 1])[np.arange(0, 30, 2) * 3 // 30]
+    labels = zarr.open_group(tmp_path / "one/labels.ome.zarr", mode="r")["0"][...]
+    np.testing.assert_array_equal(labels, np.broadcast_to(truth, (10, 15)))
+    for _ in range(2):  # over older results
+        run("segment", tmp_path / "pictures", "-k", 3, "-o", tmp_path / "all")
+    for number in range(2):
+        labels = zarr.open_group(tmp_path / f"all/{number}/labels.ome.zarr", mode="r")["0"][...]
+        np.testing.assert_array_equal(labels, np.broadcast_to(np.array([2, 0, 1])[np.arange(30) // 10], (20, 30)))
+
+
 @pytest.mark.parametrize("as_volume", [False, True])
 def test_pages_of_a_tiff_are_a_stack_or_a_volume(as_volume, tmp_path):
     pages = np.stack([stripes(seed)[..., 0] for seed in range(4)])
@@ -590,3 +614,44 @@ def test_nothing_is_left_behind_when_writing_fails(picture, tmp_path, monkeypatc
     assert (result.exit_code, "pixels" in result.stdout) == (2, True)
     assert result.stderr == f"Error: {tmp_path / 'out' / 'figure.png'}: no space left on device.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+# tile by tile
+
+
+@pytest.fixture
+def tiled(tmp_path):
+    """A TIFF in tiles."""
+    pixels = stripes(height=300, width=420)
+    tifffile.imwrite(tmp_path / "map.tif", pixels, photometric="rgb", tile=(64, 64), metadata=None)
+    return tmp_path / "map.tif"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_large_picture_is_segmented_tile_by_tile(by_size, tiled, tmp_path, monkeypatch):
+    if by_size:
+        monkeypatch.setattr("gaussmix.cli.segment_tiles.TILED_ABOVE", 100_000)
+    said = succeeds("segment", tiled, "-k", 3, "-o", tmp_path / "out", *([] if by_size else ["--tiles"])).stdout
+    assert "126,000 of 126,000, tile by tile" in said
+    assert "33.3 %" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["figure.png", "labels.tif", "model.json"]
+    truth = np.broadcast_to(np.array([2, 0, 1])[np.arange(420) // 140], (300, 420))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/labels.tif"), truth)
+    run("segment", tiled, "--with", tmp_path / "out/model.json", "--tiles", "--background", 0, "-o", tmp_path / "again")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again/labels.tif"), truth + 1)
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["figure.png", "labels.tif"]
+
+
+@pytest.mark.slow
+def test_what_needs_the_whole_picture_is_not_done_tile_by_tile(tiled, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("gaussmix.cli.segment_tiles.TILED_ABOVE", 1000)
+    for number, options in enumerate([["--maps"], ["--position", 1], ["--no-tiles"]]):
+        run("segment", tiled, "-k", 2, "--smoothing", 0, "-o", tmp_path / f"out{number}", *options)
+        assert (tmp_path / f"out{number}/segments.png").exists()
+        wrong = f"{options[0]} needs the whole picture in memory: omit it, or --tiles"
+        if options != ["--no-tiles"]:
+            assert wrong in fails("segment", tiled, "--tiles", "-o", tmp_path / "no", *options)
+    run("segment", picture, "-k", 2, "-o", tmp_path / "png")  # cannot be read in parts
+    assert "--tiles is for one file; got 2" in fails("segment", tiled, picture, "--tiles", "-o", tmp_path / "no")
+    assert "cannot be read in parts" in fails("segment", picture, "--tiles", "-o", tmp_path / "no")

@@ -104,7 +104,7 @@ def find_pictures(
     ValueError
         If a folder has no pictures, a file is given twice, or a mask or all annotations are missing.
     """
-    paths = [path for file in files for path in (_pictures_in(file) if _is_several(file) else [file])]
+    paths = [path for file in files for path in ([file] if _is_picture(file) else _pictures_in(file))]
     doubled = [str(path) for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
     if doubled:
         raise ValueError(f"{doubled[0]} was given twice; give it once")
@@ -116,7 +116,7 @@ def find_pictures(
     if clashes:
         raise ValueError(f"Several files are named {clashes[0]}: their results would be in the same folder; rename one")
     masks, annotations = _match_files(short, mask), _match_files(short, labels)
-    if labels is not None and len(paths) > 1 and not labels.is_dir():
+    if labels is not None and len(paths) > 1 and _is_picture(labels):
         raise ValueError(f"{labels} is for one picture only; for several, give a folder of labels with their names")
     if mask is not None and None in masks:
         lacking = masks.index(None)
@@ -128,11 +128,6 @@ def find_pictures(
         PictureInput(path, name, its_mask, its_labels, reading, its_slices)
         for path, name, its_mask, its_labels, its_slices in zip(paths, names, masks, annotations, slices, strict=True)
     ]
-
-
-def _is_several(path: Path) -> bool:
-    """Return whether a path is a folder of pictures, and not one picture."""
-    return path.is_dir() and format_of(path) is None
 
 
 def _short_names(series: Sequence[Sequence[Path]]) -> list[str]:
@@ -148,7 +143,7 @@ def _short_names(series: Sequence[Sequence[Path]]) -> list[str]:
 
 def _match_files(names: Sequence[str], file_or_folder: Path | None) -> list[Path | None]:
     """Return, for each picture, the file itself or the file of the same name in a folder."""
-    if file_or_folder is None or not file_or_folder.is_dir():
+    if file_or_folder is None or _is_picture(file_or_folder):
         return [file_or_folder] * len(names)
     by_name: dict[str, Path] = {}
     for path in _pictures_in(file_or_folder):
@@ -159,13 +154,18 @@ def _match_files(names: Sequence[str], file_or_folder: Path | None) -> list[Path
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    files = sorted(path for path in folder.iterdir() if path.name[0] != "." and _is_picture(path))
     found = [path for path in files if _suffix(path) or is_dicom(path)]
     if not found:
         foreign = next((path for path in sorted(folder.iterdir()) if converter_for(path)), None)
         hint = f"; {foreign.name} is {converter_for(foreign)}" if foreign is not None else ""
         raise ValueError(f"The folder {folder} has no pictures ({', '.join(SUFFIXES)}){hint}")
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a path is to be read as a picture, and not as a folder of pictures."""
+    return not path.is_dir() or format_of(path) is not None
 
 
 def _suffix(path: Path) -> str:

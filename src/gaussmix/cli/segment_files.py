@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 UNREADABLE = (ValueError, OSError, MemoryError, FloatingPointError, MissingDependencyError)
 """Errors of a file for which it is left out; the other files are segmented."""
 
-_MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
+MODEL, FIGURE = "model.json", "figure.png"
+"""Names of output files."""
+
+_SHEET = "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
@@ -113,8 +116,8 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     """Segment a file, write the results, and return the parts of the text to print."""
     kept, picture = settings.kept, given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
-    models = [_MODEL] if kept is None else []
-    check_output_folder(settings.output, [*names, *models, _FIGURE, _SHEET], *_inputs(given))
+    models = [MODEL] if kept is None else []
+    check_output_folder(settings.output, [*names, *models, FIGURE, _SHEET], *_inputs(given))
     with progress_bar("Fitting" if kept is None else "Reading", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
@@ -127,7 +130,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
             with complete_folder(settings.output) as partial:
                 settings.write(partial, segmentation)
                 if kept is None:
-                    _save_model(partial / _MODEL, segmenter, picture)
+                    _save_model(partial / MODEL, segmenter, picture)
                 drawn = _draw(partial, given, segmentation, painted)
                 written = sorted(path.name for path in partial.iterdir())
         except OSError:  # the fit is done: it is shown even if it cannot be written
@@ -141,7 +144,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
     """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
     shared = settings.kept
-    check_output_folder(settings.output, [_MODEL, _SHEET] if shared is None else [_SHEET])
+    check_output_folder(settings.output, [MODEL, _SHEET] if shared is None else [_SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
     wrong: dict[str, str] = {}
@@ -165,7 +168,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     try:
         with complete_folder(settings.output) as partial:
             if fits_one and shared is not None:
-                shared.save(partial / _MODEL, feature_names=done[0].model.feature_names)
+                shared.save(partial / MODEL, feature_names=done[0].model.feature_names)
             subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
             write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
     except OSError:
@@ -179,7 +182,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
-    common = f"{_SHEET}, {_MODEL}" if fits_one else _SHEET
+    common = f"{_SHEET}, {MODEL}" if fits_one else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     return [table, entry_grid(entries)], list(wrong.values())
 
@@ -233,7 +236,7 @@ def _segment_into(
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
-            _save_model(partial / _MODEL, segmentation.segmenter, picture)
+            _save_model(partial / MODEL, segmentation.segmenter, picture)
     painted = given.painted_colors(picture, segmentation.known)
     views = [_small(view) for view in _views(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
@@ -293,8 +296,8 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted
     title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     flat = picture.n_axes == 2 and not picture.stacked
     if flat and segmentation.known is not None:
-        write_figure(folder / _FIGURE, _seeded_figure(segmentation, painted, title))
-        return _FIGURE
+        write_figure(folder / FIGURE, _seeded_figure(segmentation, painted, title))
+        return FIGURE
     if flat and mixture.n_features <= 3 and mixture.n_components == segmentation.n_classes:
         figure = segmentation_figure(
             picture.shown(),
@@ -305,8 +308,8 @@ def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted
             segmentation.colors,
             title=title,
         )
-        write_figure(folder / _FIGURE, figure)
-        return _FIGURE
+        write_figure(folder / FIGURE, figure)
+        return FIGURE
     views = _views(segmentation, painted, 1 if flat else 6)
     done = _Done(given.name, mixture, segmentation.shares, segmentation.colors, views)
     subtitle = "Segments in their mean colors" if segmentation.known is None else "Known pixels, and the classes"
@@ -361,7 +364,7 @@ def _describe(picture: Picture) -> str:
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
     """Return the names of files on one line, with numbered files as one."""
-    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
+    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, MODEL))
     return ", ".join(kinds)
 
 

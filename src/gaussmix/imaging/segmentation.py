@@ -212,7 +212,7 @@ class Segmentation:
         list of View
             Planes in the order of the pages or slices.
         """
-        picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None)
+        picture, labels = self.picture, replace(self.picture, pixels=self.labels[..., None], alpha=None, names=None)
         views = []
         for page, share, caption in self.places(most):
             plane, plane_labels = picture.plane(page, share), labels.plane(page, share).pixels[..., 0]

@@ -24,6 +24,7 @@ def read_picture(
     nodata: float | None = None,
     alpha: bool | str = "auto",
     max_bytes: int = MAX_BYTES,
+    level: int = 0,
 ) -> Picture:
     """Read a picture, a stack or a volume; the suffix of the file determines the format.
 
@@ -38,7 +39,8 @@ def read_picture(
         (height, width), (height, width, channels) with at most four channels, (depth, height, width) or (depth, height,
         width, channels). ``.nrrd``, ``.nhdr``, ``.mha`` and ``.mhd``: volumes with the axes x, y, z, then channels, and
         flat pictures. DICOM: a folder or a sequence of the slices of one series is a volume with the axes x, y, z; a
-        single file is one slice, or a picture without a position in space. All others are read by pillow.
+        single file is one slice, or a picture without a position in space. The folder of an OME-Zarr image: axes by
+        their types. All others are read by pillow.
     volume : bool, default=False
         Whether the unnamed pages of a TIFF are the slices of a volume, and three axes of .npy a volume whatever the
         last.
@@ -50,6 +52,8 @@ def read_picture(
         Whether the last channel is opacity. "auto": as the file says; in .npy if there are four of uint8.
     max_bytes : int, default=16_000_000_000
         Greatest size of the decoded pixels. A file whose header says more is refused before anything is decoded.
+    level : int, default=0
+        Of OME-Zarr, which level of resolution is read; 0 is the finest.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def read_picture(
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
-    return read_for(path, ReadOptions(volume, channels, nodata, alpha, "picture", max_bytes))
+    return read_for(path, ReadOptions(volume, channels, nodata, alpha, "picture", max_bytes, level))
 
 
 def read_for(path: str | PathLike[str] | Sequence[str | PathLike[str]], options: ReadOptions) -> Picture:

@@ -44,6 +44,8 @@ class Picture:
     affine : (4, 4) array or None
         Of a volume with the axes x, y, z: transformation from the numbers of a voxel to its position in millimeters, to
         the right, the front and the top of the patient. None: unknown.
+    names : tuple of str, or None
+        Different names of the channels, if the file has them.
     """
 
     pixels: Rows
@@ -54,6 +56,7 @@ class Picture:
     geometry: Any = None
     nodata: float | None = None
     affine: FloatArray | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("pixels", "alpha"):
@@ -84,6 +87,8 @@ class Picture:
             raise ValueError(f"spacing must be positive numbers; got {self.spacing}")
         if self.affine is not None and not (self.affine.shape == (4, 4) and np.isfinite(self.affine).all()):
             raise ValueError(f"affine must be a finite matrix of the shape (4, 4); got the shape {self.affine.shape}")
+        if self.names is not None and len(set(self.names)) != self.pixels.shape[-1]:
+            raise ValueError(f"names must be {self.pixels.shape[-1]} different names of channels; got {self.names}")
 
     def _unmask(self) -> None:
         """Make the pixels transparent that a masked array masks in any channel."""
@@ -112,7 +117,9 @@ class Picture:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
+        """Names of the channels: those of the file, or gray, red, green, blue, channel 0 and so on."""
+        if self.names is not None:
+            return self.names
         match self.pixels.shape[-1]:
             case 1:
                 return ("gray",)
