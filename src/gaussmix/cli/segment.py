@@ -32,13 +32,11 @@ from gaussmix.cli.segment_options import (
     PerClass,
     Position,
     Tiles,
-    options_of_wholes,
     photograph_parameters,
     refuse_options_of_fits,
-    require_tiles,
     seed_parameters,
 )
-from gaussmix.cli.segment_tiles import is_large, segment_tiles
+from gaussmix.cli.segment_tiles import is_for_tiles, segment_tiles
 from gaussmix.cli.summary import print_apart
 from gaussmix.imaging.files.options import MAX_BYTES
 
@@ -127,10 +125,8 @@ def segment(
         background.value,
         model,
     )
-    if tiles:
-        require_tiles(len(given), options_of_wholes(context))
+    in_tiles = is_for_tiles(context, given, tiles)
     if len(given) == 1:
-        in_tiles = tiles is not False and not options_of_wholes(context) and (tiles or is_large(given[0]))
         print_apart(*(segment_tiles if in_tiles else segment_one)(given[0], settings))
         return
     parts, wrong = segment_several(given, settings)

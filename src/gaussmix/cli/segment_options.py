@@ -22,6 +22,12 @@ Model = Annotated[
         help="Segment with this model (`model.json` of another run) instead of fitting one.",
     ),
 ]
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, OME-Zarr, NIfTI, .npy), or folders of them."
+    ),
+]
 Mask = Annotated[
     Path | None,
     typer.Option(
@@ -102,14 +108,6 @@ def options_of_wholes(context: typer.Context) -> list[str]:
         for option in context.command.params
         if option.name in _OF_WHOLES and context.params[option.name] not in (None, False)
     ]
-
-
-def require_tiles(n_files: int, of_wholes: list[str]) -> None:
-    """Raise a ValueError if several files, or options that need the whole picture, were given with ``--tiles``."""
-    if n_files > 1:
-        raise ValueError(f"--tiles is for one file; got {n_files}: segment them one by one, or omit it")
-    if of_wholes:
-        raise ValueError(f"{of_wholes[0]} needs the whole picture in memory: omit it, or --tiles")
 
 
 def photograph_parameters(position: float | None, neighbors: int | None, contrast: bool | None) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Segmentation of a picture that may be larger than the memory, for ``gaussmix segment``."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import RenderableType
 
 from gaussmix.cli.console import notes
 from gaussmix.cli.outputs import check_output_folder
 from gaussmix.cli.picture_input import PictureInput
 from gaussmix.cli.segment_files import FIGURE, MODEL, Settings
+from gaussmix.cli.segment_options import options_of_wholes
 from gaussmix.cli.summary import segments_summary
 from gaussmix.core.output_files import complete_folder
 from gaussmix.core.progress import progress_bar
@@ -30,7 +33,32 @@ TILED_ABOVE = 1_000_000_000
 _READING = ("volume", "channels", "nodata", "alpha", "level")
 
 
-def is_large(given: PictureInput) -> bool:
+def is_for_tiles(context: typer.Context, given: Sequence[PictureInput], tiles: bool | None) -> bool:
+    """Return whether a picture is to be segmented tile by tile.
+
+    Parameters
+    ----------
+    context : typer.Context
+        The options that were given.
+    given : sequence of PictureInput
+        The pictures.
+    tiles : bool or None
+        Whether that was asked for; None: if it is one large picture, and no option needs the whole.
+
+    Raises
+    ------
+    ValueError
+        If it was asked for, but there are several files, or options that need the whole picture.
+    """
+    of_wholes = options_of_wholes(context)
+    if tiles and len(given) > 1:
+        raise ValueError(f"--tiles is for one file; got {len(given)}: segment them one by one, or omit it")
+    if tiles and of_wholes:
+        raise ValueError(f"{of_wholes[0]} needs the whole picture in memory: omit it, or --tiles")
+    return tiles or (tiles is None and len(given) == 1 and not of_wholes and _is_large(given[0]))
+
+
+def _is_large(given: PictureInput) -> bool:
     """Return whether a picture is larger than `TILED_ABOVE`, and can be read in parts."""
     if not can_be_windowed(given.path):
         return False

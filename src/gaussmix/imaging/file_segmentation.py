@@ -183,10 +183,25 @@ def label_file(
 
     Parameters
     ----------
-    path, out, background, volume, channels, nodata, alpha, level, callback
-        As for `segment_file`.
+    path : path
+        TIFF, GeoTIFF or OME-TIFF in tiles, strips or uncompressed; or the folder of an OME-Zarr image.
+    out : path
+        File of the labels, with the geometry of the picture: a TIFF of compressed tiles (an OME-TIFF, ".ome.tif", for
+        volumes, stacks and pictures with a unit), or for OME-Zarr a folder (".ome.zarr") with its levels.
     segmenter : GaussianMixtureSegmenter
         A fitted segmenter.
+    background : {255, 0}, default=255
+        Label of pixels that are not visible. With 0 the labels of the classes are counted from 1.
+    volume, channels : bool, default=False
+        As for `read_picture`, and so are the next three.
+    nodata : float, optional
+        Number of pixels that are not visible.
+    alpha : bool or "auto", default="auto"
+        Whether the last channel is opacity.
+    level : int, default=0
+        Of OME-Zarr, the level of resolution.
+    callback : callable, optional
+        Function of the number of bands (rows of windows) that are labeled and of that of all, called after each.
 
     Returns
     -------
@@ -277,16 +292,17 @@ class _Labeling:
 
     def bands(self) -> Iterator[Rows]:
         """Yield the labels of each band."""
-        for number, windows in enumerate(self._plan.bands(), start=1):
-            first = windows[0][self._plan.stacked]
-            band = np.empty((first.stop - first.start, *self._plan.space[1:]), dtype=np.uint8)
-            with mapped_in_threads(self._labels_of, windows, _THREADS) as found:
-                for window, labels in zip(windows, found, strict=True):
-                    band[(slice(None), *window[self._plan.stacked + 1 :])] = labels
-            self.counts += np.bincount(band.reshape(-1), minlength=UNLABELED + 1)
-            yield band
-            if self._callback is not None:
-                self._callback(number, self._plan.n_bands)
+        bands = list(self._plan.bands())
+        with mapped_in_threads(self._labels_of, [window for band in bands for window in band], _THREADS) as found:
+            for number, windows in enumerate(bands, start=1):
+                first = windows[0][self._plan.stacked]
+                labels = np.empty((first.stop - first.start, *self._plan.space[1:]), dtype=np.uint8)
+                for window in windows:
+                    labels[(slice(None), *window[self._plan.stacked + 1 :])] = next(found)
+                self.counts += np.bincount(labels.reshape(-1), minlength=UNLABELED + 1)
+                yield labels
+                if self._callback is not None:
+                    self._callback(number, len(bands))
 
     def thumbnail(self, counts: FloatArray) -> Thumbnail:
         """Return the thumbnail, when all windows are labeled."""
