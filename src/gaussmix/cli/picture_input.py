@@ -175,6 +175,6 @@ def _suffix(path: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    if path.is_dir():
-        return path.resolve().name
-    return path.name.removesuffix(_suffix(path)) if _suffix(path) else path.stem
+    if _suffix(path):
+        return path.name.removesuffix(_suffix(path))
+    return path.resolve().name if path.is_dir() else path.stem

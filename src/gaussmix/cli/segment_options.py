@@ -11,7 +11,7 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILES...",
-        help="Pictures or volumes (PNG, JPEG, TIFF, NIfTI, NRRD, MetaImage, DICOM, OME-Zarr, .npy), or folders of them.",
+        help="Pictures or volumes (PNG, JPEG, TIFF, OME-Zarr, NIfTI, NRRD, MetaImage, DICOM, .npy), or folders.",
     ),
 ]
 Model = Annotated[
