@@ -345,9 +345,9 @@ def test_what_cannot_be_a_picture_is_refused_by_name(tmp_path):
         read_picture(tmp_path / "empty.npy")
     with pytest.raises(ValueError, match="is a folder"):
         read_picture(tmp_path)
-    tiff(tmp_path / "cmyk.tif", np.dstack([COLORS, GRAY]), photometric="separated")
-    with pytest.raises(ValueError, match=r"cmyk.tif .*colors are SEPARATED; convert"):
-        read_picture(tmp_path / "cmyk.tif")
+    tiff(tmp_path / "inks.tif", np.dstack([COLORS, GRAY]), photometric="separated", extratags=[(332, 3, 1, 2, True)])
+    with pytest.raises(ValueError, match=r"inks.tif .*colors are SEPARATED; convert"):
+        read_picture(tmp_path / "inks.tif")
 
 
 # masks and scribbles

@@ -137,16 +137,19 @@ def _frames_of(planes: Sequence[Plane], options: ReadOptions) -> tuple[list[Rows
         values = stored[plane.frame]
         if (plane.slope, plane.intercept) != (1.0, 0.0):
             is_whole = plane.slope == 1.0 and plane.intercept.is_integer() and values.dtype.kind in "iu"
-            values = values + np.int64(plane.intercept) if is_whole else values * plane.slope + plane.intercept
+            if is_whole:
+                values = narrow(values + np.int64(plane.intercept))
+            else:
+                values = (values * plane.slope + plane.intercept).astype(np.float32)
         frames.append(values)
         paddings.append(padding[plane.frame])
     return frames, paddings
 
 
 def _stacked(frames: Sequence[Rows]) -> Rows:
-    """Return frames as one array: whole numbers, or single precision if values are scaled."""
-    is_scaled = any(frame.dtype.kind == "f" for frame in frames)
-    return np.stack([frame.astype(np.float32) for frame in frames] if is_scaled else frames)
+    """Return frames as one array: whole numbers, or floats if any has them."""
+    floats = [frame.dtype for frame in frames if frame.dtype.kind == "f"]
+    return np.stack(frames, dtype=max(floats) if floats else None, casting="same_kind" if not floats else "unsafe")
 
 
 def _decoded(path: Path, options: ReadOptions) -> tuple[Rows, BoolArray]:

@@ -18,7 +18,7 @@ from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import upright
 from gaussmix.imaging.files.tiff_geometry import TiffGeometry, channel_names, orientation_of, read_geometry
 from gaussmix.imaging.files.tiff_series import AxisRoles
-from gaussmix.imaging.files.tiff_tags import MINISWHITE, NODATA, PALETTE
+from gaussmix.imaging.files.tiff_tags import MINISWHITE, NODATA, PALETTE, SEPARATED
 from gaussmix.imaging.images.nodata import can_hold, lacks_data, parse_nodata
 from gaussmix.imaging.images.picture import Picture, narrow
 
@@ -177,6 +177,8 @@ def _as_colors(values: Rows, page: Any, options: ReadOptions) -> Rows:
             return values
         numbers = values[..., 0].astype(np.uint8) if values.dtype == bool else values[..., 0]
         return np.moveaxis(page.colormap >> 8, 0, -1).astype(np.uint8)[numbers]
+    if page.photometric == SEPARATED:
+        return _without_inks(values)
     is_negative = page.photometric == MINISWHITE and options.purpose == "picture"
     if values.dtype == bool:
         scale = np.uint8(1 if options.purpose == "labels" else 255)
@@ -186,3 +188,10 @@ def _as_colors(values: Rows, page: Any, options: ReadOptions) -> Rows:
     if values.dtype.kind == "u":
         return values.dtype.type((1 << int(page.bitspersample)) - 1) - values
     return ~values if values.dtype.kind == "i" else -values
+
+
+def _without_inks(inks: Rows) -> Rows:
+    """Return red, green and blue of cyan, magenta, yellow and black, the light that each leaves, as pillow does."""
+    most = np.iinfo(inks.dtype).max
+    light = most - inks[..., :4].astype(np.uint64)
+    return ((light[..., :3] * light[..., 3:] + most // 2) // most).astype(inks.dtype)

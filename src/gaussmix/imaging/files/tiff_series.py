@@ -12,7 +12,7 @@ from gaussmix.core.typing import Rows
 from gaussmix.imaging.files.damage import UnreadableError, check_header
 from gaussmix.imaging.files.options import ReadOptions
 from gaussmix.imaging.files.orientation import ORIENTATION, UPRIGHT
-from gaussmix.imaging.files.tiff_tags import COLORMAP, NODATA, PALETTE
+from gaussmix.imaging.files.tiff_tags import COLORMAP, INK_SET, NODATA, PALETTE, SEPARATED
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _YCBCR = 6  # photometric interpretation
@@ -74,7 +74,7 @@ def masks_among(series: Any) -> list[tuple[Any, bool]]:
 def check_kind(path: Path, series: Any, page: Any) -> None:
     """Refuse colors and axes of no known meaning."""
     axes, shape = str(series.axes), series.shape
-    if page.photometric in (5, 8, 9):  # SEPARATED, CIELAB, ICCLAB
+    if page.photometric in (8, 9) or (page.photometric == SEPARATED and not _is_cmyk(page)):  # CIELAB, ICCLAB
         raise UnreadableError(
             f"{path} cannot be read: its colors are {page.photometric.name}; convert it to RGB or gray"
         )
@@ -83,6 +83,12 @@ def check_kind(path: Path, series: Any, page: Any) -> None:
             f"{path} has {len(axes)} axes of the lengths {shape}, of which several have no name ({axes}): write it "
             'with names, as tifffile.imwrite(path, array, metadata={"axes": "TZCYX"}) does, or as several files'
         )
+
+
+def _is_cmyk(page: Any) -> bool:
+    """Return whether separated colors are cyan, magenta, yellow and black in unsigned numbers."""
+    n_inks = int(page.samplesperpixel) - len(page.extrasamples)
+    return n_inks == 4 and page.tags.valueof(INK_SET, 1) == 1 and page.dtype in (np.uint8, np.uint16)
 
 
 def check_sizes(path: Path, series: Any, page: Any, options: ReadOptions) -> None:

@@ -6,5 +6,8 @@ NODATA = 42113
 COLORMAP = 320
 """Tag of the colors of a palette."""
 
-MINISWHITE, PALETTE = 0, 3
-"""Photometric interpretations: white is 0, and numbers of a palette."""
+INK_SET = 332
+"""Tag of the inks of separated colors; 1 or none: cyan, magenta, yellow and black."""
+
+MINISWHITE, PALETTE, SEPARATED = 0, 3, 5
+"""Photometric interpretations: white is 0, numbers of a palette, and inks."""
