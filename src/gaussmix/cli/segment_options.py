@@ -22,12 +22,6 @@ Model = Annotated[
         help="Segment with this model (`model.json` of another run) instead of fitting one.",
     ),
 ]
-Files = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="FILES...", help="Pictures or volumes (PNG, JPEG, TIFF, OME-Zarr, NIfTI, .npy), or folders of them."
-    ),
-]
 Mask = Annotated[
     Path | None,
     typer.Option(
