@@ -198,7 +198,7 @@ def test_a_download_is_that_of_the_command_line_and_selected_rows_are_a_part_of_
     np.testing.assert_array_equal(some["row"], np.flatnonzero(inside))
     room.post("select", what="interval", x=0, low=0, high=3, how="add")
     room.post("select", what="rows", rows=[0], how="remove")
-    wanted = (inside | (eruptions.iloc[:, 0] <= 3)).to_numpy()
+    wanted = (inside | (eruptions.iloc[:, 0] <= 3)).to_numpy().copy()
     wanted[0] = False
     np.testing.assert_array_equal(room.get("selection")["drawn"], wanted)
     labels = mixture.labels(eruptions)

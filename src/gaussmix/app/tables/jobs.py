@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from gaussmix.app.jobs import UnknownJobError
 from gaussmix.app.state import AppState
 from gaussmix.app.tables import requests
 from gaussmix.app.tables.em_runs import MOST_PASSES, StartRequest, run_em
@@ -74,15 +75,27 @@ def start_report(state: AppState, session: TableSession, given: dict[str, Any]) 
 
 def cancel_all(state: AppState, session: TableSession) -> None:
     """Cancel the work about a table."""
-    for purpose in list(session.jobs):
-        state.jobs.cancel(session.jobs.pop(purpose))
+    for identifier in running(state, session).values():
+        state.jobs.cancel(identifier)
+
+
+def running(state: AppState, session: TableSession) -> dict[str, str]:
+    """Return the work about a table that has not ended: purpose -> identifier of the job."""
+    found = {}
+    for purpose, identifier in list(session.jobs.items()):
+        try:
+            if not state.jobs[identifier].ended:
+                found[purpose] = identifier
+        except UnknownJobError:
+            del session.jobs[purpose]
+    return found
 
 
 def _begin(
     state: AppState, session: TableSession, purpose: str, work: tuple[Any, ...], on_done: Callable[[Any], None]
 ) -> str:
     """Submit a job in place of an earlier one for the same purpose."""
-    earlier = session.jobs.pop(purpose, None)
+    earlier = running(state, session).get(purpose)
     if earlier is not None:
         state.jobs.cancel(earlier)
     job = state.jobs.submit(*work, on_done=on_done)

@@ -51,8 +51,11 @@ def routes(state: AppState) -> list[BaseRoute]:
             jobs.cancel_all(state, session)
         return answers.chosen_answer(chosen)
 
+    def loaded(session: TableSession, given: Given) -> Any:
+        return _state(session) | {"running": jobs.running(state, session)}
+
     return [
-        route("/state", _state),
+        route("/state", loaded),
         route("/columns", lambda session, given: answers.table_answer(session.open(requests.header_of(given)))),
         route("/choose", choose, "POST"),
         route("/points", _points),
@@ -78,15 +81,13 @@ def _session(document: Document) -> TableSession:
     return TableSession(document.name, document.path)
 
 
-def _state(session: TableSession, given: Given) -> Any:
+def _state(session: TableSession) -> dict[str, Any]:
     """Return what a page needs that is loaded again."""
     return {
         "table": None if session.table is None else answers.table_answer(session.table),
         "chosen": None if session.chosen is None else answers.chosen_answer(session.chosen),
         "has_models": session.found is not None,
         "has_steps": session.steps is not None,
-        "has_report": bool(session.report),
-        "jobs": dict(session.jobs),
     }
 
 

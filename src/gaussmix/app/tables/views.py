@@ -19,6 +19,7 @@ ELLIPSES = (0.5, 0.95)
 CONTOURS = (0.2, 0.5, 0.8, 0.95, 0.99)
 """Masses of the regions of highest density within the contours."""
 
+_ROOM = 0.1  # share of the range of a feature that its axis has on both sides, for ellipses
 _ELLIPSE_POINTS = 73
 _LEVEL_POINTS = 1 << 12  # for each component: levels within about a percent of their mass
 _FINE, _COARSE = (60, 110), (40, 70)  # lines of the grid in each direction, for one pair and for several
@@ -57,7 +58,7 @@ def view_of(mixture: Mixture, rows: FloatArray, features: Sequence[int], *, cont
 
 def ranges_of(rows: FloatArray) -> list[tuple[float, float]]:
     """Return the range of the axis of each feature, which does not depend on the model."""
-    return [view_range(column) for column in rows.T]
+    return [view_range(column, _ROOM) for column in rows.T]
 
 
 def _pair(
@@ -72,7 +73,7 @@ def _pair(
     ]
     found: dict[str, Any] = {"x": x, "y": y, "centers": pair.means[drawn], "ellipses": ellipses, "contours": []}
     if sizes is not None:
-        views = [view_range(rows[:, feature]) for feature in (x, y)]
+        views = [view_range(rows[:, feature], _ROOM) for feature in (x, y)]
         n_lines = fineness(pair, views, *sizes)
         grid_x, grid_y = (np.linspace(*view, n_lines) for view in views)
         levels = mass_levels(pair, CONTOURS, n_points=_LEVEL_POINTS)
