@@ -71,7 +71,7 @@ export function heatMap(room) {
     const structures = models.structures.map(({ name, title }) => ({ text: name, title }));
     const isFlat = structures.length < numbers.length && window.innerWidth > NARROW;
     const [down, across] = isFlat ? [structures, numbers] : [numbers, structures];
-    const head = element("tr", {}, element("th", { scope: "col" }, isFlat ? "" : "k"),
+    const head = element("tr", {}, element("th", { scope: "col" }, "k"),
       ...across.map(({ text, title }) => element("th", { scope: "col", title }, text)));
     const lines = down.map((line) => element("tr", {}, element("th", { scope: "row", title: line.title }, line.text),
       ...across.map(({ text }) => element("td", {}, cell(at.get(isFlat ? `${text} ${line.text}` : `${line.text} ${text}`))))));

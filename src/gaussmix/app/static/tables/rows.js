@@ -43,7 +43,7 @@ export function outliersGroup(room) {
   const alpha = element("input", { type: "number", min: "0.0001", max: "0.5", step: "any", value: "0.05", name: "alpha" });
   const control = element("select", { name: "control" },
     element("option", { value: "fdr" }, "share of false flags"),
-    element("option", { value: "each" }, "each ordinary row"));
+    element("option", { value: "each" }, "flags of ordinary rows"));
   const about = element("p", { "aria-live": "polite" });
   const list = element("tbody");
   const details = element("details", { hidden: true }, element("summary", {}, "Reasons"),
@@ -63,5 +63,5 @@ export function outliersGroup(room) {
   });
   return group("Outliers",
     element("label", { class: "check" }, shown, "Mark outliers"),
-    field("Alpha", alpha, "Bound of what is chosen below"), field("Bounds", control), about, details);
+    field("At most", alpha), field("of", control), about, details);
 }
