@@ -140,7 +140,7 @@ def build(
         HTTPException: _refused,
         Exception: _internal,
     }
-    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port)  # type: ignore[arg-type]
+    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port)
 
 
 def _listening(port: int) -> socket.socket:

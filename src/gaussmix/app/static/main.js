@@ -41,20 +41,23 @@ async function openExample(name) {
   if (opened) await show(opened);
 }
 
-/** Show an open document in its room. The document before it is closed when the new one is there. */
+/**
+ * Show an open document in its room. A room may export `prepare(document)`, which reads the file: if that fails, the room
+ * before stays as it is. What it returns is the last argument of `mount`.
+ */
 async function show(opened) {
   const before = current;
-  leave();
-  const room = await ROOMS[opened.kind]();
-  layout.dataset.room = opened.kind;
   try {
-    unmount = await room.mount(stage, panel, opened);
+    const room = await ROOMS[opened.kind]();
+    const prepared = await room.prepare?.(opened);
+    leave();
+    layout.dataset.room = opened.kind;
+    unmount = await room.mount(stage, panel, opened, prepared);
   } catch (error) {
     complain(error);
     remove(`documents/${opened.id}`).catch(() => {});
-    history.replaceState(null, "", location.pathname);
-    if (before && before.id !== opened.id) await show(before);
-    else welcome();
+    if (current === null) welcome();
+    else say("");
     return;
   }
   current = opened;
@@ -77,6 +80,7 @@ function welcome() {
   leave();
   say("");
   layout.dataset.room = "none";
+  history.replaceState(null, "", location.pathname);
   document.title = "gaussmix";
   document.getElementById("document-name").textContent = "";
   const examples = Object.entries(settings.examples).map(([name, label]) => button(label, () => openExample(name)));
@@ -94,7 +98,14 @@ function onDrag(event) {
   if (![...event.dataTransfer.types].includes("Files")) return;
   event.preventDefault();
   drop.hidden = event.type !== "dragover";
-  if (event.type === "drop" && event.dataTransfer.files.length) openFile(event.dataTransfer.files[0]);
+  if (event.type === "drop") onDrop(event.dataTransfer);
+}
+
+function onDrop(dropped) {
+  const [item, ...more] = dropped.items;
+  if (more.length) complain("Drop one file at a time.");
+  else if (item.webkitGetAsEntry?.()?.isDirectory) complain("This is a folder. Start the application with it: gaussmix app FOLDER");
+  else openFile(item.getAsFile());
 }
 
 document.getElementById("open").addEventListener("click", () => chooser.click());
