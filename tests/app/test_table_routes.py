@@ -76,7 +76,7 @@ def test_columns_that_tell_something_are_chosen_at_first(room_of):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"id": range(30), "name": ["x", "y", ""] * 10, "same": 1, "a": rng.normal(size=30), "b": 2.5})
     table["b"] = [None, *rng.normal(size=29)]
-    found = room_of(table).get("columns")
+    found = room_of(table).get("info")
     assert [column["name"] for column in found["columns"] if column["chosen"]] == ["a", "b"]
     assert [column["is_number"] for column in found["columns"]] == [True, False, True, True, True]
     assert [column["n_missing"] for column in found["columns"]] == [0, 10, 0, 0, 1]
@@ -86,7 +86,7 @@ def test_columns_that_tell_something_are_chosen_at_first(room_of):
 @pytest.mark.parametrize("n_columns", [1, 3, 8, 30])
 def test_at_most_eight_columns_are_chosen_at_first(room_of, n_columns):
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(25, n_columns))).rename(columns="c{}".format)
-    found = room_of(table).get("columns")
+    found = room_of(table).get("info")
     assert sum(column["chosen"] for column in found["columns"]) == min(8, n_columns)
     assert len(found["columns"]) == n_columns
 
@@ -101,16 +101,16 @@ def test_at_most_eight_columns_are_chosen_at_first(room_of, n_columns):
     ],
 )
 def test_what_is_no_table_is_refused(room_of, content, message):
-    assert message in room_of(content).get("columns", status=400)["error"]
+    assert message in room_of(content).get("info", status=400)["error"]
 
 
 @pytest.mark.parametrize("first", [b"2019,2020,2021\n", b"0,1,2\n", b"1000,2000,5000\n"])
 def test_a_doubtful_first_line_is_read_as_names_until_the_user_says_otherwise(room_of, first):
     room = room_of(first + b"1.5,2.5,7.5\n2.5,3.5,1.5\n3.5,1.25,2.75\n")
-    found = room.get("columns")
+    found = room.get("info")
     assert found["is_doubtful"]
     assert found["n_rows"] == 3
-    found = room.get("columns", header="row")
+    found = room.get("info", header="row")
     assert (found["n_rows"], found["is_doubtful"]) == (4, False)
     assert [column["name"] for column in found["columns"]] == ["0", "1", "2"]
 

@@ -27,6 +27,9 @@ Answer = Callable[[TableSession, Given], Any]
 def routes(state: AppState) -> list[BaseRoute]:
     """Return the routes of the room."""
 
+    def session_of(document: Document) -> TableSession:
+        return TableSession(document.name, document.path, lambda session: jobs.cancel_all(state, session))
+
     def route(path: str, answer: Answer, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
             document = state.documents[request.path_params["id"]]
@@ -34,7 +37,7 @@ def routes(state: AppState) -> list[BaseRoute]:
             given |= {name: value for name, value in request.path_params.items() if name != "id"}
 
             def work() -> Response:
-                found = answer(state.of(document, _session), given)
+                found = answer(state.of(document, session_of), given)
                 return found if isinstance(found, Response) else JSONResponse(as_json(found))
 
             return await run_in_threadpool(work)
@@ -56,7 +59,7 @@ def routes(state: AppState) -> list[BaseRoute]:
 
     return [
         route("/state", loaded),
-        route("/columns", lambda session, given: answers.table_answer(session.open(requests.header_of(given)))),
+        route("/info", lambda session, given: answers.table_answer(session.open(requests.header_of(given)))),
         route("/choose", choose, "POST"),
         route("/points", _points),
         route("/search", job(jobs.start_search), "POST"),
@@ -75,10 +78,6 @@ def routes(state: AppState) -> list[BaseRoute]:
         route("/models.csv", _models_csv),
         route("/equivalent", lambda session, given: session.equivalent(requests.text(given, "model"))),
     ]
-
-
-def _session(document: Document) -> TableSession:
-    return TableSession(document.name, document.path)
 
 
 def _state(session: TableSession) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,13 @@ class TableSession:
         The selected rows.
     jobs : dict
         Purpose of a job -> its identifier, for a page that is loaded again.
+    closing : callable
+        Called with the session when its document is closed.
     """
 
     name: str
     path: Path
+    closing: "Callable[[TableSession], None]"
     table: OpenTable | None = None
     chosen: ChosenRows | None = None
     found: FoundModels | None = None
@@ -117,6 +120,10 @@ class TableSession:
             if self.chosen is None:
                 raise ValueError("Choose columns first")
             return self.chosen
+
+    def close(self) -> None:
+        """End what is still done about the table."""
+        self.closing(self)
 
     def keep_models(self, chosen: ChosenRows, found: FoundModels) -> None:
         """Keep the models of a search, unless other columns were chosen meanwhile."""

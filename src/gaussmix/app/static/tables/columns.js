@@ -1,7 +1,7 @@
 // The group of the panel that chooses columns.
 
 import { button, element, field, group } from "../dom.js";
-import { count } from "./room.js";
+import { count, counted } from "./room.js";
 
 const HEADERS = { auto: "find out", names: "has the names", row: "is a row" };
 
@@ -42,7 +42,7 @@ export function columnsGroup(room, { open, choose }) {
     const { table } = room;
     const numbers = table.columns.filter((column) => column.is_number).length;
     const chosen = table.columns.filter((column) => column.chosen).length;
-    about.textContent = `${count(table.n_rows)} rows, ${count(table.columns.length)} columns`
+    about.textContent = `${counted(table.n_rows, "row")}, ${counted(table.columns.length, "column")}`
       + (chosen < numbers ? `; ${chosen} of ${numbers} columns of numbers were chosen at first.` : ".")
       + (table.is_doubtful ? " The first line may be a row; it is read as the names." : "");
     first.hidden = !/\.(csv|tsv|txt|dat)(\.gz)?$/i.test(room.name);

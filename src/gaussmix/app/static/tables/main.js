@@ -1,5 +1,6 @@
 // The room for tables.
 
+import { get } from "../api.js";
 import { element } from "../dom.js";
 import { guarded } from "../status.js";
 import { columnsGroup } from "./columns.js";
@@ -10,17 +11,22 @@ import { outliersGroup, rowsGroup } from "./rows.js";
 import { savingGroup } from "./saving.js";
 import { buildStage } from "./stage.js";
 
+/** Read the table, unless the server has done it for a page that is loaded again. */
+export async function prepare(opened) {
+  const base = `documents/${opened.id}/table`;
+  const state = await get(`${base}/state`);
+  return { ...state, table: state.table ?? await get(`${base}/info?header=auto`) };
+}
+
 /** Show a table; return a function that ends the room. */
-export async function mount(stage, panel, opened) {
+export function mount(stage, panel, opened, state) {
   const room = new Room(opened.name, `documents/${opened.id}/table`);
-  const state = await room.get("state");
-  const header = state.table && !state.table.is_doubtful && state.table.header !== null ? (state.table.header ? "names" : "row") : "auto";
-  room.table = state.table ?? await room.get(`columns?header=${header}`);
+  room.table = state.table;
   const close = buildStage(room, stage);
   const search = searchGroup(room);
   const columns = columnsGroup(room, {
     open: async (asked) => {
-      room.table = await room.get(`columns?header=${asked}`);
+      room.table = await room.get(`info?header=${asked}`);
       columns.render();
       await choose(atFirst());
     },

@@ -4,7 +4,7 @@ import { button, element, field, group } from "../dom.js";
 import { short } from "./axes.js";
 
 const NARROW = 760; // pixels
-const FAR = 2000; // difference at which a cell has no color
+const NEAR = 100; // difference at which a cell has some color, however far the others are
 const MOST_SHARE = 50; // percent of the accent color in a cell: its text stays readable
 const NAMES = { bic: "BIC", icl: "ICL", aic: "AIC", aicc: "AICc" };
 
@@ -71,15 +71,16 @@ export function heatMap(room) {
     const structures = models.structures.map(({ name, title }) => ({ text: name, title }));
     const isFlat = structures.length < numbers.length && window.innerWidth > NARROW;
     const [down, across] = isFlat ? [structures, numbers] : [numbers, structures];
+    const farthest = Math.max(NEAR, ...models.lines.map((line) => line.difference ?? 0));
     const head = element("tr", {}, element("th", { scope: "col" }, "k"),
       ...across.map(({ text, title }) => element("th", { scope: "col", title }, text)));
     const lines = down.map((line) => element("tr", {}, element("th", { scope: "row", title: line.title }, line.text),
-      ...across.map(({ text }) => element("td", {}, cell(at.get(isFlat ? `${text} ${line.text}` : `${line.text} ${text}`))))));
+      ...across.map(({ text }) => element("td", {}, cell(at.get(isFlat ? `${text} ${line.text}` : `${line.text} ${text}`), farthest)))));
     place.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
     mark();
   }
 
-  function cell(line) {
+  function cell(line, farthest) {
     if (!line) return null;
     const isBest = line.key === room.models.best;
     const made = button(textOf(line, isBest), room.guarded(() => room.show(line.key)), {
@@ -91,7 +92,7 @@ export function heatMap(room) {
       data: { key: line.key },
     });
     if (line.value === null) return made;
-    const far = Math.min(1, Math.log1p(Math.max(0, line.difference)) / Math.log1p(FAR));
+    const far = Math.min(1, Math.log1p(Math.max(0, line.difference)) / Math.log1p(farthest));
     made.style.setProperty("--share", isBest ? "100%" : `${Math.round(MOST_SHARE * (1 - far))}%`);
     return made;
   }

@@ -191,7 +191,7 @@ export class Room extends EventTarget {
     this.selection = await this.post("select", request);
     this.tell("selection");
     const n = this.selection.n_selected;
-    say(n === 1 ? "1 row is selected" : `${count(n)} rows are selected`);
+    say(`${counted(n, "row")} selected`);
   }
 
   /** Take or return a row as one of the first means of EM. */
@@ -208,4 +208,9 @@ export class Room extends EventTarget {
 /** A number with separators, as in 100,000. */
 export function count(number) {
   return number.toLocaleString("en");
+}
+
+/** A number and a noun, as in "1 row" and "272 rows". */
+export function counted(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 }

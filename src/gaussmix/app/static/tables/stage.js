@@ -72,6 +72,8 @@ function toolbar(room, plot) {
     lasso.setAttribute("aria-pressed", String(plot.lasso));
     plot.redraw();
   }, { "aria-pressed": String(plot.lasso), title: "Drag in the plot to select rows" });
+  const shapes = element("span", { class: "axes" }, element("label", { class: "check" }, ellipses, "Ellipses"),
+    element("label", { class: "check" }, contours, "Contours"));
   const axes = element("span", { class: "axes" }, selects[0], selects[1]);
   const mode = element("span", { class: "switch", role: "group", "aria-label": "Plot" }, ...modes);
 
@@ -79,15 +81,13 @@ function toolbar(room, plot) {
     const { names } = room.chosen;
     for (const each of selects) each.replaceChildren(...names.map((name, at) => element("option", { value: String(at) }, name)));
     mode.hidden = names.length < 3;
-    axes.hidden = names.length < 2;
+    for (const each of [axes, shapes]) each.hidden = names.length < 2;
   });
   room.on("view", () => {
     for (const each of modes) each.setAttribute("aria-pressed", String(each.dataset.mode === room.mode));
     selects.forEach((each, at) => { each.value = String(room.pair[at]); });
   });
-  return element("div", { class: "toolbar" }, mode, axes, lasso,
-    element("label", { class: "check" }, ellipses, "Ellipses"),
-    element("label", { class: "check" }, contours, "Contours"));
+  return element("div", { class: "toolbar" }, mode, axes, lasso, shapes);
 }
 
 /** The model that is drawn, and its components with their shares; a click selects the rows of a component. */
