@@ -41,7 +41,7 @@ def chosen_answer(chosen: ChosenRows) -> dict[str, Any]:
 
 def points_answer(chosen: ChosenRows, features: Sequence[int]) -> dict[str, Any]:
     """Return the rows that are drawn: their positions, and the values of some features."""
-    return {"rows": chosen.drawn, "values": chosen.rows[np.ix_(chosen.drawn, list(features))].T}
+    return {"rows": chosen.drawn, "values": [chosen.rows[chosen.drawn, feature] for feature in features]}
 
 
 def models_answer(found: FoundModels, criterion: str) -> dict[str, Any]:

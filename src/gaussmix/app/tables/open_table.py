@@ -1,6 +1,6 @@
 """An open table: what its columns hold, and the rows of those that are chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from gaussmix.core.text import join_words
-from gaussmix.core.typing import FloatArray
+from gaussmix.core.typing import FloatArray, IntArray
 from gaussmix.tables import (
     DoubtfulHeaderError,
     column_names,
@@ -143,15 +143,15 @@ class OpenTable:
             raise ValueError(f"There is no row {position}; rows count from 0 to {self.n_rows - 1}")
         return {name: _text(import_pandas().Series(cells).iloc[position]) for name, cells in self.cells.items()}
 
-    def as_csv(self, results: dict[str, Any], positions: Any) -> str:
-        """Return some rows of the table as CSV, followed by results.
+    def as_csv(self, results: dict[str, Any], positions: IntArray | None = None) -> str:
+        """Return rows of the table as CSV, followed by results.
 
         Parameters
         ----------
         results : dict
             Name -> (n,) results of all rows. A name that the table has gets an underscore.
-        positions : (m,) array of int
-            The rows to write.
+        positions : (m,) array of int, optional
+            The rows to write, after a column with these positions; by default all rows.
 
         Returns
         -------
@@ -160,11 +160,11 @@ class OpenTable:
         """
         kept = read_any_columns(self.path, list(self.cells), as_text=True, header=self.header)
         for name, values in results.items():
-            free = name
-            while free in kept:
-                free += "_"
-            kept[free] = values
-        return table_as_csv({name: import_pandas().Series(values).iloc[positions] for name, values in kept.items()})
+            kept[_free(name, kept)] = values
+        if positions is None:
+            return table_as_csv(kept)
+        some = {name: import_pandas().Series(values).iloc[positions] for name, values in kept.items()}
+        return table_as_csv({_free("row", kept): import_pandas().Series(positions, positions)} | some)
 
 
 def _described(name: str, cells: Any, has_room: bool) -> Column:
@@ -180,6 +180,12 @@ def _described(name: str, cells: Any, has_room: bool) -> Column:
     if numbers_rows:
         note += ", numbers the rows"
     return Column(name, True, n_missing, bool(name and varies and not numbers_rows and has_room), note)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _text(value: Any) -> str:

@@ -187,15 +187,13 @@ def _rows(session: TableSession, given: Given) -> Response:
     outliers = None
     if "alpha" in given:
         outliers = (requests.share(given, "alpha"), requests.text(given, "control"))
-    results, which = scores.results(outliers), requests.text(given, "which", "all")
-    positions = np.arange(len(scores.rows))
-    if which == "selected":
-        positions = np.flatnonzero(session.selected)
-        if not positions.size:
-            raise ValueError("No row is selected")
-        results = {"row": np.arange(len(scores.rows))} | results
-    name = f"{session.path.stem}-{which}.csv" if which == "selected" else f"{session.path.stem}-labels.csv"
-    return _download(session.opened().as_csv(results, positions), "text/csv; charset=utf-8", name)
+    results, table = scores.results(outliers), session.opened()
+    if requests.text(given, "which", "all") == "all":
+        return _download(table.as_csv(results), "text/csv; charset=utf-8", f"{session.path.stem}-labels.csv")
+    if not session.selected.any():
+        raise ValueError("No row is selected")
+    content = table.as_csv(results, np.flatnonzero(session.selected))
+    return _download(content, "text/csv; charset=utf-8", f"{session.path.stem}-selected.csv")
 
 
 def _models_csv(session: TableSession, given: Given) -> Response:
