@@ -155,7 +155,7 @@ def test_outliers_are_marked_with_reasons(page, eruptions):
     table.iloc[7] = [2.9, 97]
     opened(page, table)
     page.get_by_label("Mark outliers").check()
-    page.get_by_label("of", exact=True).select_option("each")
+    page.get_by_label("Bound on").select_option("each")
     page.get_by_text("Reasons").click()
     assert "7" in page.locator("#panel tbody tr td:first-child").all_inner_texts()
     page.get_by_role("button", name="Outliers", exact=True).click()
@@ -228,10 +228,28 @@ def test_a_page_that_is_loaded_again_shows_the_same(page, eruptions):
     lasso(page, 0, 0.4)
     page.wait_for_selector("#status:text('selected')")
     before = n_selected(page)
+    page.locator(".cell[data-key='cell 2 diag']").click()
+    page.wait_for_selector(".legend strong:text('diag (VVI) 2')")
     page.reload()
-    page.wait_for_selector(".cell.best[data-key='cell 3 tied'][aria-pressed='true']")
+    page.wait_for_selector(".cell[data-key='cell 2 diag'][aria-pressed='true']")
     assert not page.get_by_role("checkbox", name="third").is_checked()
     assert n_selected(page) == before
+
+
+def test_another_search_replaces_what_is_drawn(page, eruptions):
+    opened(page, eruptions.assign(third=np.arange(272) % 7))
+    page.get_by_role("checkbox", name="third").uncheck()
+    page.get_by_role("button", name="Use these columns").click()
+    page.wait_for_selector(".legend strong:text('tied (EEE) 3: BIC 2314.3')")
+    page.get_by_role("checkbox", name="third").check()
+    page.get_by_role("checkbox", name="waiting").uncheck()
+    page.get_by_role("button", name="Use these columns").click()
+    page.wait_for_selector("canvas.front[aria-label^='third against eruptions']")
+    page.wait_for_selector(".cell.best[aria-pressed='true']")
+    key = page.locator(".cell.best").get_attribute("data-key").split()
+    python = GaussianMixtureIC(range(1, 10), covariance_types="sklearn", random_state=0)
+    python.fit(np.column_stack([eruptions.iloc[:, 0], np.arange(272) % 7]))
+    assert key == ["cell", str(python.best_n_components_), python.best_covariance_type_]
 
 
 def test_the_keyboard_reaches_models_and_rows(page, eruptions):

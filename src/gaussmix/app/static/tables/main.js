@@ -49,10 +49,11 @@ export function mount(stage, panel, opened, state) {
 
   /** Show what the server knows after the page was loaded again, and follow what is still running. */
   async function resume() {
+    const before = JSON.parse(sessionStorage.getItem(room.base) ?? "{}");
     await room.begin(state.chosen);
     if (state.has_models) await room.loadModels();
     if (state.has_steps) await room.loadSteps();
-    if (state.has_models) await room.show(room.models.best);
+    await room.recall(before);
     if (state.running.search) await room.searched(state.running.search);
     if (state.running.em) await room.stepped(state.running.em);
   }

@@ -4,6 +4,7 @@ import { button, element, field, group } from "../dom.js";
 import { short } from "./axes.js";
 
 const NARROW = 760; // pixels
+const MOST_WIDE = 10; // columns of cells; more are narrower
 const NEAR = 100; // difference at which a cell has some color, however far the others are
 const MOST_SHARE = 50; // percent of the accent color in a cell: its text stays readable
 const NAMES = { bic: "BIC", icl: "ICL", aic: "AIC", aicc: "AICc" };
@@ -76,7 +77,8 @@ export function heatMap(room) {
       ...across.map(({ text, title }) => element("th", { scope: "col", title }, text)));
     const lines = down.map((line) => element("tr", {}, element("th", { scope: "row", title: line.title }, line.text),
       ...across.map(({ text }) => element("td", {}, cell(at.get(isFlat ? `${text} ${line.text}` : `${line.text} ${text}`), farthest)))));
-    place.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)));
+    const kind = across.length > MOST_WIDE ? "narrow" : "";
+    place.replaceChildren(element("table", { class: kind }, element("thead", {}, head), element("tbody", {}, ...lines)));
     mark();
   }
 
@@ -109,6 +111,7 @@ export function heatMap(room) {
     for (const each of cells) each.setAttribute("aria-pressed", String(each.dataset.key === room.model));
     const reached = cells.find((each) => each.dataset.key === room.model) ?? cells.find((each) => each.classList.contains("best")) ?? cells[0];
     for (const each of cells) each.tabIndex = each === reached ? 0 : -1;
+    if (reached) reveal(place, reached);
   }
 
   place.addEventListener("keydown", (event) => {
@@ -127,6 +130,14 @@ export function heatMap(room) {
   room.on("chosen", render);
   room.on("view", mark);
   return node;
+}
+
+/** Scroll a box, and nothing around it, until a node in it is seen. */
+function reveal(box, node) {
+  const [outer, inner] = [box.getBoundingClientRect(), node.getBoundingClientRect()];
+  const past = (start, end, from, to) => Math.max(0, end - to) - Math.max(0, from - start);
+  box.scrollLeft += past(inner.left, inner.right, outer.left + 24, outer.right - 4);
+  box.scrollTop += past(inner.top, inner.bottom, outer.top + 4, outer.bottom - 4);
 }
 
 function textOf(line, isBest) {

@@ -87,8 +87,8 @@ export class Plot {
     front.addEventListener("pointermove", (event) => this.move(event));
     front.addEventListener("pointerup", (event) => this.release(event));
     front.addEventListener("pointercancel", () => this.drop());
-    front.addEventListener("pointerleave", () => {
-      if (!this.path) this.hover(null);
+    front.addEventListener("pointerleave", (event) => {
+      if (!this.path && event.pointerType !== "touch") this.hover(null);
     });
     front.addEventListener("dblclick", (event) => {
       const frame = frameAt(this.frames ?? [], ...place(event));

@@ -73,6 +73,7 @@ export class Room extends EventTarget {
   async begin(chosen) {
     this.chosen = chosen;
     this.models = this.steps = this.model = this.view = this.outliers = null;
+    this.views.clear();
     this.picking = false;
     this.picked = [];
     this.pair = [0, 1];
@@ -95,6 +96,7 @@ export class Room extends EventTarget {
 
   async searched(job) {
     await this.followed(job, "Searching models");
+    this.views.clear();
     await this.loadModels();
     await this.show(this.models.best);
   }
@@ -160,7 +162,17 @@ export class Room extends EventTarget {
     this.points = points;
     this.view = view;
     await this.mark(number);
+    sessionStorage.setItem(this.base, JSON.stringify({ model: this.model, mode: this.mode, pair: this.pair }));
     this.tell("view");
+  }
+
+  /** Show what was drawn before the page was loaded again, or the best model. */
+  async recall(before) {
+    const keys = new Set(this.models?.lines.map((line) => line.key));
+    this.steps?.titles.forEach((_, frame) => keys.add(`em ${frame}`));
+    const model = keys.has(before.model) ? before.model : this.models?.best ?? null;
+    const { mode = this.mode, pair = this.pair } = before;
+    await this.arrange({ mode, pair, model });
   }
 
   remember(key, view) {

@@ -43,14 +43,17 @@ export function outliersGroup(room) {
   const alpha = element("input", { type: "number", min: "0.0001", max: "0.5", step: "any", value: "0.05", name: "alpha" });
   const control = element("select", { name: "control" },
     element("option", { value: "fdr" }, "share of false flags"),
-    element("option", { value: "each" }, "flags of ordinary rows"));
+    element("option", { value: "each" }, "ordinary rows flagged"));
   const about = element("p", { "aria-live": "polite" });
   const list = element("tbody");
   const details = element("details", { hidden: true }, element("summary", {}, "Reasons"),
     element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Outliers with reasons" },
       element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Row"),
         element("th", { scope: "col" }, "p-value"), element("th", { scope: "col" }, "Unusual given the other features"))), list)));
-  const change = room.guarded(() => room.markOutliers(shown.checked, { alpha: Number(alpha.value), control: control.value }));
+  const change = room.guarded(() => {
+    if (!(Number(alpha.value) > 0 && Number(alpha.value) < 1)) throw new Error("Alpha must be above 0 and below 1.");
+    return room.markOutliers(shown.checked, { alpha: Number(alpha.value), control: control.value });
+  });
   for (const input of [shown, alpha, control]) input.addEventListener("change", change);
 
   room.on("outliers", () => {
@@ -63,5 +66,5 @@ export function outliersGroup(room) {
   });
   return group("Outliers",
     element("label", { class: "check" }, shown, "Mark outliers"),
-    field("At most", alpha), field("of", control), about, details);
+    field("Alpha", alpha), field("Bound on", control), about, details);
 }
