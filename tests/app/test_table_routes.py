@@ -1,11 +1,13 @@
 """The room for tables without a browser: what the server answers is what Python gives."""
 
 import io
+import shlex
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.command_line import succeeds
 
 from gaussmix import GaussianMixture, GaussianMixtureIC, Mixture, trace_em
 from gaussmix.app.presence import Presence
@@ -271,6 +273,36 @@ def test_the_lines_for_python_give_the_downloaded_labels(room_of, eruptions, whi
     np.testing.assert_array_equal(downloaded["label"], names["labels"])
     for component, share in enumerate(names["probabilities"].T):
         np.testing.assert_allclose(downloaded[f"p{component}"], share, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "header"),
+    [
+        ("table.csv", ["eruptions", "waiting"], "auto"),
+        ("my 'table'.csv", ["a, b", 'the "wait"'], "auto"),
+        ("-odd.csv", ["eruptions"], "names"),
+        ("years.csv", ["2019", "2020"], "names"),
+        ("bare.csv", ["0", "1"], "row"),
+    ],
+)
+@pytest.mark.parametrize("model", ["best", "cell 2 tied"])
+def test_the_command_lines_give_the_same_rows(room_of, eruptions, name, columns, header, model, tmp_path, monkeypatch):
+    table = eruptions.iloc[:, : len(columns)].set_axis(columns, axis=1)
+    room = room_of(table.to_csv(index=False, header=header != "row").encode(), name)
+    room.get("info", header=header)
+    room.post("choose", columns=columns)
+    room.work("search", numbers="2", structures="sklearn")
+    key = room.get("models")["best"] if model == "best" else model
+    monkeypatch.chdir(tmp_path)
+    for line in room.get("equivalent", model=key)["command"].splitlines():
+        if not line.startswith("#"):
+            succeeds(*shlex.split(line)[1:])
+    downloaded = pd.read_csv(io.StringIO(room.get("rows.csv", model=key).text))
+    written = pd.read_csv(tmp_path / "rows.csv")
+    shares = ["p0", "p1"]
+    pd.testing.assert_frame_equal(written.drop(columns=shares), downloaded.drop(columns=shares))
+    np.testing.assert_allclose(written[shares], downloaded[shares], atol=0.02)
+    assert (tmp_path / "report.html").exists()
 
 
 def test_rows_with_missing_values_and_single_columns_can_be_fitted(room_of):
