@@ -65,6 +65,17 @@ def test_a_wrong_token_is_refused(method, path, token, client):
     assert answer.status_code == 403
 
 
+def test_a_ticket_leads_to_the_page_once(tmp_path):
+    client, _ = client_of(tmp_path, ticket="ticket-of-this-test")
+    address = f"http://{HOST}/ticket-of-this-test"
+    assert client.get(f"{address}x").status_code == 403
+    assert client.get(address, headers={"Host": "evil.example"}).status_code == 403
+    assert client.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    answer = client.get(address, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/{TOKEN}/")
+    assert client.get(address).status_code == 403
+
+
 def test_nothing_is_written_before_a_request_is_refused(client, tmp_path):
     answer = client.put(PAGE + "documents?name=a.csv", content=b"a,b\n1,2\n", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
