@@ -3,6 +3,8 @@
 import pytest
 from helpers.app_client import PAGE, PORT, TOKEN, client_of
 
+from gaussmix.app.shell import STATIC, TYPES
+
 HOST = f"127.0.0.1:{PORT}"
 REQUESTS = [
     ("GET", ""), ("GET", "settings"), ("GET", "documents"), ("PUT", "documents?name=a.csv"), ("DELETE", "documents/1"),
@@ -91,6 +93,14 @@ def test_every_response_forbids_other_places(path, client):
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert "access-control-allow-origin" not in headers
+
+
+def test_every_static_file_has_the_type_that_browsers_insist_on(client):
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= set(TYPES)
+    for path in files:
+        answer = client.get(f"{PAGE}static/{path.relative_to(STATIC).as_posix()}")
+        assert answer.headers["content-type"] == f"{TYPES[path.suffix]}; charset=utf-8"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import http.server
 import json
 import signal
+import sys
 import threading
 import urllib.request
 
@@ -154,6 +155,7 @@ def test_a_file_on_the_command_line_is_open(new_page, picture, tmp_path):
     assert picture.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal for one process is POSIX's")
 def test_the_page_says_that_the_server_has_ended(new_page, tmp_path):
     with running_server(tmp_path) as (address, process):
         page = new_page()
