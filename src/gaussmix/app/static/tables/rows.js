@@ -43,7 +43,7 @@ export function outliersGroup(room) {
   const alpha = element("input", { type: "number", min: "0.0001", max: "0.5", step: "any", value: "0.05", name: "alpha" });
   const control = element("select", { name: "control" },
     element("option", { value: "fdr" }, "share of false flags"),
-    element("option", { value: "each" }, "ordinary rows flagged"));
+    element("option", { value: "each" }, "each ordinary row"));
   const about = element("p", { "aria-live": "polite" });
   const list = element("tbody");
   const details = element("details", { hidden: true }, element("summary", {}, "Reasons"),
