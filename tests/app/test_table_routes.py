@@ -353,6 +353,26 @@ def test_other_columns_begin_anew(room_of, eruptions):
     assert "Search models first" in room.get("models", status=400)["error"]
 
 
+@pytest.mark.parametrize("end", ["other columns", "another search", "closed"])
+def test_a_search_that_nobody_waits_for_is_canceled(room_of, state, end):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(3_000, 4))).rename(columns="c{}".format)
+    room = room_of(table)
+    room.post("choose", columns=["c0", "c1", "c2"])
+    job = room.post("search", numbers="1:100", structures="all")["job"]
+    assert room.get("state")["running"] == {"search": job}
+    match end:
+        case "other columns":
+            room.post("choose", columns=["c0"])
+        case "another search":
+            assert room.work("search", numbers="1")["state"] == "done"
+        case _:
+            room.client.delete(room.base.removesuffix("/table/"))
+    while not state.jobs[job].ended:
+        time.sleep(0.02)
+    assert state.jobs[job].state == "canceled"
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -30,8 +30,7 @@ def opened(page, table, name="table.csv"):
     content = table if isinstance(table, bytes) else table.to_csv(index=False).encode()
     page.set_input_files("#file", {"name": name, "mimeType": "text/csv", "buffer": content})
     page.wait_for_selector(f"#document-name:text-is('{name}')")
-    page.wait_for_selector(".cell.best")
-    page.wait_for_selector(".legend strong")
+    page.wait_for_selector(".legend strong", timeout=60_000)
     return page
 
 
@@ -45,7 +44,7 @@ def saved(page, text):
 def lasso(page, left, right, **options):
     """Drag around a part of the plot: shares of its width from the left, and nearly its whole height."""
     box = page.locator(".plot").bounding_box()
-    x = [box["x"] + 52 + share * (box["width"] - 66) for share in (left, right)]
+    x = [box["x"] + 57 + share * (box["width"] - 72) for share in (left, right)]
     y = [box["y"] + 11, box["y"] + box["height"] - 41]
     for key in options.get("keys", ()):
         page.keyboard.down(key)
@@ -358,4 +357,4 @@ def test_the_file_of_the_command_line_is_shown_at_once(new_page, tmp_path, erupt
     with running_server(tmp_path, tmp_path / "eruptions.parquet") as (address, _):
         page = new_page()
         page.goto(address)
-        page.wait_for_selector(".cell.best[data-key='cell 3 tied']")
+        page.wait_for_selector(".cell.best[data-key='cell 3 tied']", timeout=60_000)

@@ -259,7 +259,7 @@ function drawAxes(context, frame, ink, isMargin) {
   for (const value of yTicks.values) context.fillText(tickText(value, yTicks.step), box.left - 6, up(value));
   if (frame.y === null && last && frame.line === undefined) return;
   context.save();
-  context.translate(box.left - 43, box.top + box.height / 2);
+  context.translate(box.left - 45, box.top + box.height / 2);
   context.rotate(-Math.PI / 2);
   context.textAlign = "center";
   context.fillStyle = ink.text;

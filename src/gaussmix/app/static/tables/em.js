@@ -23,7 +23,7 @@ export function emGroup(room) {
     numberField.hidden = picked.hidden = !room.picking;
     numberField.hidden = room.picking;
     const n = room.picked.length;
-    picked.textContent = n ? `First means: rows ${room.picked.join(", ")}. Click a row again to return it.`
+    picked.textContent = n ? `First means: rows ${room.picked.join(", ")}. Click a row again to leave it out.`
       : "Click rows in the plot: they are the first means.";
     room.tell("picked");
   }

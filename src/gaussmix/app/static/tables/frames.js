@@ -2,7 +2,7 @@
 
 import { scale, ticks } from "./axes.js";
 
-const LEFT = 52;
+const LEFT = 56;
 const BOTTOM = 40;
 const TOP = 10;
 const RIGHT = 14;

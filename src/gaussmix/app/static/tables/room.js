@@ -26,6 +26,7 @@ export class Room extends EventTarget {
     this.points = null;
     this.selection = { n_selected: 0, drawn: [] };
     this.outliers = null;
+    this.wantsOutliers = false;
     this.rule = { alpha: 0.05, control: "fdr" };
     this.picking = false;
     this.picked = [];
@@ -206,7 +207,7 @@ export class Room extends EventTarget {
     say(`${counted(n, "row")} selected`);
   }
 
-  /** Take or return a row as one of the first means of EM. */
+  /** Take a row as one of the first means of EM, or leave it out. */
   pick(row) {
     this.picked = this.picked.includes(row) ? this.picked.filter((each) => each !== row) : [...this.picked, row];
     this.tell("picked");

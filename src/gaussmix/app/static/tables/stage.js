@@ -129,6 +129,6 @@ function noteOf({ chosen, mode }) {
     said.push(`${count(chosen.n_incomplete)} rows have missing values; where one coordinate is missing, a row is a mark at the edge.`);
   }
   if (mode === "pairs" && chosen.names.length > MOST_PAIRS) said.push(`The first ${MOST_PAIRS} of ${chosen.names.length} columns are shown.`);
-  if (mode === "pairs") said.push("Double-click a pair to enlarge it.");
+  if (mode === "pairs") said.push("Double-click a pair to enlarge it, or choose its columns above.");
   return said.join(" ");
 }
