@@ -178,8 +178,14 @@ class Jobs:
                 worker.end()
 
     def _run_all(self) -> None:
-        self._prepare(1)
+        with suppress(OSError):  # the first job says so
+            self._prepare(1)
         while (job := self._queue.get()) is not None:
+            try:
+                self._prepare(1)
+            except OSError as error:
+                job.error, job.state = f"No process can be started for this work: {error}", "failed"
+                continue
             with self._lock:
                 if job.state == "canceled" or self._closed:
                     continue
@@ -192,7 +198,8 @@ class Jobs:
                 if not survived and not self._closed:
                     worker.end()
                     self._workers.remove(worker)
-            self._prepare(2)  # not before the first job, with which the second process would compete
+            with suppress(OSError):
+                self._prepare(2)  # not before the first job, with which the second process would compete
 
     def _run(self, job: Job, worker: "_Worker") -> bool:
         """Run a job to its end; return whether its process can do another one."""
