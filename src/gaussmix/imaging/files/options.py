@@ -39,12 +39,12 @@ class ReadOptions:
     level: int = 0
 
     def __post_init__(self) -> None:
-        given: dict[str, Any] = {"max_bytes": self.max_bytes, "nodata": self.nodata}
+        given: dict[str, Any] = {"max_bytes": self.max_bytes, "nodata": self.nodata, "level": self.level}
         if self.volume and self.channels:
             raise ValueError("volume and channels exclude each other: pages are slices of a volume, or channels")
         if not isinstance(given["max_bytes"], Real) or not self.max_bytes >= 1:
             raise ValueError(f"max_bytes must be a positive number; got {self.max_bytes!r}")
         if given["nodata"] is not None and not isinstance(given["nodata"], Real):
             raise ValueError(f"nodata must be a number, NaN or None; got {self.nodata!r}")
-        if not isinstance(self.level, Integral) or self.level < 0:
+        if not isinstance(given["level"], Integral) or self.level < 0:
             raise ValueError(f"level must be a number from 0, the finest; got {self.level!r}")
