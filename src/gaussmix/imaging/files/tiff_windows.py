@@ -135,8 +135,7 @@ class _Segments:
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path, self._file = path, file
-        self._kept: OrderedDict[tuple[int, int], Rows | None] = OrderedDict()
-        self._n_bytes = 0
+        self._stores: dict[tuple[Any, ...], _Store] = {}
 
     def blocks(self, page: Any) -> tuple[int, int]:
         """Return the height and the width of the tiles or strips of a page.
@@ -197,21 +196,48 @@ class _Segments:
 
     def _decoded(self, page: Any, index: int) -> Rows | None:
         """Return a tile or a strip (height, width, samples); None if it is not stored."""
-        key = page.offset, index
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        if page.databytecounts[index] == 0:
+            return None
         keyframe, handle = page.keyframe, self._file.filehandle
-        data = None
-        if page.databytecounts[index] > 0:
+        shape = (*self.blocks(keyframe), int(keyframe.shaped[4]))
+        kind = (*shape, keyframe.dtype)
+        if kind not in self._stores:
+            self._stores[kind] = _Store(shape, keyframe.dtype)
+        store, key = self._stores[kind], (page.offset, index)
+        found = store.get(key)
+        if found is None:
             handle.seek(page.dataoffsets[index])
             data = handle.read(page.databytecounts[index])
-        tables = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader} if page.jpegtables else {}
-        segment = keyframe.decode(data, index, **tables)[0]
-        found = None if segment is None else segment[0]
-        self._kept[key] = found
-        self._n_bytes += 0 if found is None else found.nbytes
-        while self._n_bytes > KEPT_BYTES and len(self._kept) > 1:
-            _, old = self._kept.popitem(last=False)
-            self._n_bytes -= 0 if old is None else old.nbytes
+            tables = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader} if page.jpegtables else {}
+            found = store.put(key, keyframe.decode(data, index, **tables)[0][0])
         return found
+
+
+class _Store:
+    """Arrays of one type and at most one shape, of which those last used are kept.
+
+    They are parts of one array: small arrays that are kept between large ones that are not would leave gaps in the
+    memory, which then grows to many times what is used.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        n_bytes = math.prod(shape) * dtype.itemsize
+        self._array = np.empty((max(1, KEPT_BYTES // n_bytes), *shape), dtype)
+        self._kept: OrderedDict[tuple[int, int], tuple[int, Rows]] = OrderedDict()
+
+    def get(self, key: tuple[int, int]) -> Rows | None:
+        """Return an array, or None if it is not kept."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][1]
+
+    def put(self, key: tuple[int, int], values: Rows) -> Rows:
+        """Keep an array in place of that which was not used for the longest time, and return it."""
+        place = len(self._kept)
+        if place == len(self._array):
+            _, (place, _) = self._kept.popitem(last=False)
+        part = self._array[(place, *(slice(length) for length in values.shape))]
+        part[...] = values
+        self._kept[key] = place, part
+        return part
