@@ -37,6 +37,8 @@ PAGES = {
         "nuclei",
         "brain_slice",
         "volume",
+        "microscope_stack",
+        "satellite_bands",
         "ct_series",
     ),
     "speed": ("optimizers", "a_million_pixels"),
