@@ -416,6 +416,23 @@ def test_a_model_of_a_folder_or_of_known_pixels_is_kept_too(folder, tmp_path):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "dtype"), [(257, np.uint16), (1, np.uint8), (0, np.uint8)])
+def test_values_in_another_unit_are_noticed(scale, dtype, tmp_path):
+    pixels = stripes()[..., 0]
+    GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(pixels).save(tmp_path / "m.json")
+    Image.fromarray((pixels * dtype(scale)).astype(dtype)).save(tmp_path / "gray.png")
+    both = tmp_path / "both"
+    both.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray((pixels * dtype(scale)).astype(dtype)).save(both / name)
+    for given, name in ((tmp_path / "gray.png", "gray.png"), (both, "a.png")):
+        said = succeeds("segment", given, "--with", tmp_path / "m.json", "-o", tmp_path / f"out-{name}").stderr
+        expected = f"{name}: 100 % of the pixels are far from every class of the model" if scale == 257 else ""
+        assert expected in said
+        assert bool(said) == bool(expected)
+
+
 def test_a_kept_model_refuses_what_it_does_not_fit_to(folder, tmp_path):
     GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(stripes()).save(tmp_path / "m.json")
     with_model = ("segment", folder / "a.png", "--with", tmp_path / "m.json", "-o", tmp_path / "out")

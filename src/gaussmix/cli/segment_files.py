@@ -47,6 +47,7 @@ MODEL, FIGURE = "model.json", "figure.png"
 _SHEET = "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
+_MOST = 0.5  # share of the pixels that must be like some class of a kept model
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
 _STEPS = 3  # of the work on a file: fitting, labeling, writing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
@@ -229,6 +230,8 @@ def _segment_into(
 ) -> _Done:
     picture = given.read()
     segmentation = _fitted(given, picture, settings) if shared is None else _labeled(given, picture, shared)
+    if settings.kept is not None:
+        _warn_of_unlike(given, segmentation)
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
@@ -245,7 +248,9 @@ def _segment_into(
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
     """Segment a picture with its own model, or with the kept one; errors and warnings name the file."""
     if settings.kept is not None:
-        return _labeled(given, picture, settings.kept)
+        segmentation = _labeled(given, picture, settings.kept)
+        _warn_of_unlike(given, segmentation)
+        return segmentation
     known = given.read_seeds(picture)
     with collected_warnings() as caught:
         try:
@@ -265,6 +270,17 @@ def _labeled(given: PictureInput, picture: Picture, segmenter: "GaussianMixtureS
     except ValueError as error:
         raise ValueError(f"{given.path}: {error}") from None
     return segmentation
+
+
+def _warn_of_unlike(given: PictureInput, segmentation: Segmentation) -> None:
+    """Warn if most pixels are far from all classes of a kept model."""
+    share = segmentation.far_share
+    if share > _MOST:
+        warnings.warn(
+            f"{given.path.name}: {100 * share:.0f} % of the pixels are far from every class of the model: are the "
+            "values in the unit of the pictures that it was fitted to?",
+            stacklevel=2,
+        )
 
 
 def _save_model(path: Path, segmenter: "GaussianMixtureSegmenter", picture: Picture) -> None:

@@ -237,7 +237,7 @@ class _Store:
         place = len(self._kept)
         if place == len(self._array):
             _, (place, _) = self._kept.popitem(last=False)
-        part = self._array[(place, *(slice(length) for length in values.shape))]
+        part = self._array[place][tuple(slice(length) for length in values.shape)]
         part[...] = values
         self._kept[key] = place, part
         return part
