@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from gaussmix import GaussianMixtureIC, Mixture, trace_em
-from gaussmix.cli.tables import write_table
 from gaussmix.core.output_files import complete_file, complete_folder, is_stream, require_possible_output
 from gaussmix.html_report import write_report
 from gaussmix.imaging import Picture, write_picture
 from gaussmix.imaging.files.writing import write_labels, write_maps
 from gaussmix.plots import EMAnimation, scatter_figure, write_figure
+from gaussmix.tables import write_table
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions of POSIX")
 

@@ -1,9 +1,9 @@
 """Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
 
-from gaussmix.cli.tables.any_columns import read_any_columns, require_numbers
-from gaussmix.cli.tables.label_column import read_labels
-from gaussmix.cli.tables.libraries import import_pandas
-from gaussmix.cli.tables.table_files import (
+from gaussmix.tables.any_columns import read_any_columns, require_numbers
+from gaussmix.tables.label_column import read_labels
+from gaussmix.tables.libraries import import_pandas
+from gaussmix.tables.table_files import (
     READ_SUFFIXES,
     SUFFIXES,
     Table,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix.cli.tables.any_columns import read_any_columns
-from gaussmix.cli.tables.libraries import import_pandas
-from gaussmix.cli.tables.table_files import column_names
 from gaussmix.core.text import join_words
 from gaussmix.core.typing import Rows
+from gaussmix.tables.any_columns import read_any_columns
+from gaussmix.tables.libraries import import_pandas
+from gaussmix.tables.table_files import column_names
 
 
 def read_labels(path: str | PathLike[str], column: str, *, header: bool | None = None) -> Rows:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.cli.tables.csv_files import CsvFile
-from gaussmix.cli.tables.libraries import import_pandas, import_pyarrow
-from gaussmix.cli.tables.table_files import kind_of, npy_array, parquet_table, require_columns
+from gaussmix.tables.csv_files import CsvFile
+from gaussmix.tables.libraries import import_pandas, import_pyarrow
+from gaussmix.tables.table_files import kind_of, npy_array, parquet_table, require_columns
 
 _NUMBER = r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?|[+-]?inf"
 """Numbers that are not identifiers: "007" stays text."""

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from gaussmix.cli.tables.csv_files import CsvFile
-from gaussmix.cli.tables.libraries import import_pandas, import_pyarrow
 from gaussmix.core.number_checks import first_inexact
 from gaussmix.core.output_files import complete_file
 from gaussmix.core.rows import KEPT_TYPES
 from gaussmix.core.text import join_words, plural
 from gaussmix.core.typing import Rows
+from gaussmix.tables.csv_files import CsvFile
+from gaussmix.tables.libraries import import_pandas, import_pyarrow
 
 SUFFIXES = (".csv", ".parquet", ".npy")
 """Formats of tables that are written."""

@@ -13,8 +13,8 @@ from typing import Any, Self, TextIO
 
 import numpy as np
 
-from gaussmix.cli.tables.headers import all_numbers, is_header, is_number
-from gaussmix.cli.tables.libraries import import_pandas
+from gaussmix.tables.headers import all_numbers, is_header, is_number
+from gaussmix.tables.libraries import import_pandas
 
 _SPACES = " "
 _DAMAGED = "{} is not a file compressed by gzip, or it is damaged"

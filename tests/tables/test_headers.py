@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussmix.cli.tables import read_table
+from gaussmix.tables import read_table
 
 
 @pytest.mark.parametrize(

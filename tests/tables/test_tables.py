@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gaussmix.cli.tables import column_names, read_table, table_as_csv, write_table
+from gaussmix.tables import column_names, read_table, table_as_csv, write_table
 
 
 @pytest.fixture

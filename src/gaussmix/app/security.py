@@ -1,0 +1,75 @@
+"""Who may use the server: the page that it has opened, and nobody else."""
+
+import secrets
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""Headers of every response: nothing from other places is loaded, and no other page can include or read this one."""
+
+
+class Gate:
+    """Middleware that answers 403 to every request that does not come from the page of this server.
+
+    The first part of the path must be the token; Host must name this server, so that another name for the loopback
+    address does not serve; Origin and Sec-Fetch-Site, which browsers send, must be those of the page. The checks come
+    before anything of the request is read.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What is behind the gate.
+    token : str
+        First part of every path.
+    port : int
+        Port of the server.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self._app = app
+        self._prefix = f"/{token}"
+        self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        if scope["type"] != "http":
+            raise RuntimeError("The server speaks HTTP only.")
+        refusal = self._refusal(scope)
+        if refusal:
+            await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send_with_headers)
+            return
+        scope["root_path"] = self._prefix
+        await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: MutableMapping[str, Any]) -> str:
+        """Return why a request is refused; nothing if it is not."""
+        headers = Headers(scope=scope)  # type: ignore[arg-type]
+        token = "/" + scope["path"].removeprefix("/").split("/", 1)[0]
+        if not secrets.compare_digest(token.encode(), self._prefix.encode()):
+            return "The address is not complete. Open the one that gaussmix app has printed."
+        if len(hosts := headers.getlist("host")) != 1 or hosts[0] not in self._hosts:
+            return "This server answers to 127.0.0.1 and localhost only."
+        if any(origin.removeprefix("http://") not in self._hosts for origin in headers.getlist("origin")):
+            return "The request comes from another page."
+        if any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site")):
+            return "The request comes from another page."
+        return ""

@@ -1,0 +1,12 @@
+// The room for tables.
+
+import { get } from "../api.js";
+import { element, group } from "../dom.js";
+
+/** Show a table; return a function that ends the room. */
+export async function mount(stage, panel, document) {
+  const info = await get(`documents/${document.id}/table/info`);
+  stage.append(element("p", {}, `${document.name}: ${info.columns.join(", ")}`));
+  panel.append(group("Columns"));
+  return () => {};
+}
