@@ -1,0 +1,267 @@
+"""What the room keeps about a picture: settings, hints, segments, and the results of fits."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.app.pictures.merged import Labeled
+from gaussmix.app.pictures.planes import Planes
+from gaussmix.app.pictures.results import Result, fit_preview
+from gaussmix.app.pictures.segments import Segment, new_segments, read_segments
+from gaussmix.app.pictures.settings import MOST_CLASSES, Settings
+from gaussmix.app.pictures.thinning import thinned, thinned_known
+from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.imaging.files import read_picture
+from gaussmix.imaging.images.picture import Picture
+
+UNKNOWN = 255
+"""Number in the page of a pixel without a hint, and of one without a class."""
+
+FITTED_PIXELS = 20_000
+"""Greatest number of pixels to which a preview is fitted."""
+
+HINTED_PIXELS = 40_000
+"""Greatest number of pixels of a preview with hints."""
+
+LABELED_PIXELS = 250_000
+"""Greatest number of pixels that a preview labels."""
+
+_FIRST_SMOOTHING = 1.0  # of a preview, before a full fit has estimated it
+
+
+class PictureSession:
+    """A picture with what the user has done to it.
+
+    Parameters
+    ----------
+    path : Path
+        File of the picture.
+    name : str
+        Name of the file as the user knows it.
+    max_bytes : int
+        Greatest size of the decoded pixels.
+
+    Attributes
+    ----------
+    picture : Picture
+        The picture.
+    planes : Planes
+        Its planes.
+    settings : Settings
+        The last settings.
+    segments : list of Segment
+        The segments of the last result.
+    result : Result or None
+        The last result.
+    version : int
+        Number of the last change of settings or hints; a full fit for an older one is dropped.
+    job : str
+        Identifier of the last job; empty without one.
+    """
+
+    def __init__(self, path: Path, name: str, max_bytes: int) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        self.name = name
+        self._lock = threading.RLock()
+        self.read(volume=False)
+
+    def read(self, *, volume: bool) -> None:
+        """Read the file anew; settings stay, hints and results do not.
+
+        Parameters
+        ----------
+        volume : bool
+            Whether unnamed pages are the slices of a volume.
+        """
+        picture = read_picture(self._path, volume=volume, max_bytes=self._max_bytes)
+        if picture.n_visible == 0:
+            raise ValueError(f"{self.name} has no visible pixel: all are transparent, no data or NaN")
+        with self._lock:
+            self.picture, self.volume, self.planes = picture, volume, Planes(picture)
+            self.known: IntArray | None = None
+            self.segments: list[Segment] = []
+            self.result: Result | None = None
+            self._estimates: dict[tuple[str, str], Any] = {}
+            self._small = {most: thinned(picture, most) for most in (FITTED_PIXELS, HINTED_PIXELS, LABELED_PIXELS)}
+            if not hasattr(self, "settings"):
+                self.settings, self.version, self.job = Settings(), 0, ""
+            self.version += 1
+
+    @property
+    def used_hints(self) -> IntArray | None:
+        """Known classes, -1 elsewhere, if the settings use them."""
+        return self.known if self.settings.use_hints else None
+
+    @property
+    def n_hinted(self) -> int:
+        """Number of classes of the hints: the greatest hinted class plus one; 0 without hints."""
+        return 0 if self.known is None else int(self.known.max()) + 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the segmenter for the picture."""
+        n_hinted = 0 if self.used_hints is None else self.n_hinted
+        return self.settings.parameters(n_hinted=n_hinted, in_color=self.picture.pixels.shape[-1] == 3)
+
+    def info(self) -> dict[str, Any]:
+        """Return what the page needs to show the picture and what was done to it."""
+        picture = self.picture
+        with self._lock:
+            return {
+                "name": self.name,
+                "shape": picture.shape,
+                "channels": picture.channels,
+                "dtype": str(picture.pixels.dtype),
+                "spacing": picture.spacing,
+                "suffix": picture.suffix,
+                "stacked": picture.stacked,
+                "volume": self.volume,
+                "directions": [direction.as_json() for direction in self.planes.directions],
+                "settings": self.settings.as_json(),
+                "most_classes": MOST_CLASSES,
+                "n_hinted": self.n_hinted,
+                "job": self.job,
+                **self.state(),
+            }
+
+    def state(self) -> dict[str, Any]:
+        """Return the segments and what the page shows of the result."""
+        with self._lock:
+            return {
+                "segments": [segment.as_json() for segment in self.segments],
+                "result": None if self.result is None else self.result.as_json(),
+                "version": self.version,
+            }
+
+    def change(self, settings: Settings) -> None:
+        """Take new settings; a full fit that is under way is dropped."""
+        with self._lock:
+            if settings != self.settings:
+                self.settings = settings
+            self.version += 1
+
+    def make_preview(self) -> None:
+        """Fit the settings and hints to a thinned picture.
+
+        Raises
+        ------
+        ValueError
+            As in `GaussianMixtureSegmenter.fit`.
+        """
+        with self._lock:
+            version, parameters, known = self.version, self.parameters, self.used_hints
+            small = self._small[FITTED_PIXELS if known is None else HINTED_PIXELS]
+        if known is not None:
+            known = thinned_known(known, HINTED_PIXELS)
+        for name, first in (("n_components", "auto"), ("smoothing", _FIRST_SMOOTHING)):
+            if parameters[name] == "auto":
+                parameters[name] = self._estimates.get((name, self.settings.color_space), first)
+        preview = fit_preview(small, parameters, known, self._small[LABELED_PIXELS])
+        with self._lock:
+            if version == self.version:
+                self._set_result(preview)
+
+    def full_fit(self) -> tuple[tuple[Picture, dict[str, Any], IntArray | None], Callable[[Any], None]]:
+        """Return the arguments of a full fit, and the function that takes its result."""
+        with self._lock:
+            version, settings, known = self.version, self.settings, self.used_hints
+
+            def accept(outcome: Any) -> None:
+                segmenter, labels = outcome
+                with self._lock:
+                    if version != self.version:
+                        return
+                    if known is None:
+                        for name, value in (
+                            ("n_components", segmenter.n_components_),
+                            ("smoothing", segmenter.smoothing_),
+                        ):
+                            if getattr(settings, name) == "auto":
+                                self._estimates[name, settings.color_space] = value
+                    self._set_result(Result(Labeled.by(self.picture, segmenter, known, labels), is_full=True))
+
+            return (self.picture, self.parameters, known), accept
+
+    def full_result(self) -> Result:
+        """Return the result for the picture itself.
+
+        Raises
+        ------
+        ValueError
+            If it is not there yet.
+        """
+        if self.result is None or not self.result.is_full:
+            raise ValueError("The segmentation is not complete yet: wait for it, or choose other settings")
+        return self.result
+
+    def labels(self, axis: int, index: int) -> Rows:
+        """Return the labels of a shown plane, (height, width) of uint8; `UNKNOWN` everywhere without a result."""
+        with self._lock:
+            result = self.result
+        if result is None:
+            return np.full_like(self.planes.shown(axis, index)[..., 0], UNKNOWN)
+        return self.planes.cut(result.segmentation.labels, axis, index)
+
+    def uncertainty(self, axis: int, index: int) -> Rows:
+        """Return the uncertainty of a shown plane, (height, width) of uint8."""
+        return self.planes.cut(self._any_result().uncertainty, axis, index)
+
+    def probabilities(self, axis: int, index: int, x: int, y: int) -> FloatArray:
+        """Return the probability of each class at a pixel of a shown plane."""
+        place = self.planes.place(axis, index, x, y)
+        return self._any_result().probabilities(place, self.picture.shape)
+
+    def histograms(self) -> list[dict[str, Any]]:
+        """Return the histograms of the channels."""
+        return self._any_result().histograms
+
+    def hints(self, axis: int, index: int) -> Rows:
+        """Return the hints of a shown plane, (height, width) of uint8; `UNKNOWN` where there is none."""
+        if self.known is None:
+            return np.full_like(self.planes.shown(axis, index)[..., 0], UNKNOWN)
+        plane = self.planes.cut(self.known, axis, index)
+        return np.where(plane < 0, UNKNOWN, plane).astype(np.uint8)
+
+    def set_hints(self, axis: int, index: int, plane: Rows) -> None:
+        """Set the hints of a shown plane; a full fit that is under way is dropped.
+
+        Raises
+        ------
+        ValueError
+            If the plane has another size or too many classes.
+        """
+        numbers = np.where(plane == UNKNOWN, -1, plane.astype(np.int16)).astype(np.int16)
+        if numbers.max(initial=-1) >= MOST_CLASSES:
+            raise ValueError(f"There can be at most {MOST_CLASSES} classes of hints")
+        with self._lock:
+            known = np.full(self.picture.shape, -1, dtype=np.int16) if self.known is None else self.known.copy()
+            self.planes.put(known, axis, index, numbers)
+            self.known = known if (known >= 0).any() else None
+            self.version += 1
+
+    def clear_hints(self) -> None:
+        """Remove all hints."""
+        with self._lock:
+            self.known = None
+            self.version += 1
+
+    def set_segments(self, values: Any) -> None:
+        """Take the segments that the page sent."""
+        with self._lock:
+            n_classes = 0 if self.result is None else self.result.segmentation.n_classes
+            self.segments = read_segments(values, n_classes)
+
+    def _any_result(self) -> Result:
+        with self._lock:
+            if self.result is None:
+                raise ValueError("There is no segmentation yet")
+            return self.result
+
+    def _set_result(self, result: Result) -> None:
+        n_classes = result.segmentation.n_classes
+        if sum(len(segment.classes) for segment in self.segments) != n_classes:
+            self.segments = new_segments(n_classes)
+        self.result = result
