@@ -309,6 +309,55 @@ def test_labels_of_a_folder_go_by_name_and_are_of_some_files(folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_kept_model_segments_the_next_pictures(folder, tmp_path):
+    succeeds("segment", folder / "a.png", "-k", 3, "-o", tmp_path / "out")
+    model = tmp_path / "out" / "model.json"
+    segmenter = GaussianMixtureSegmenter.load(model)
+    out = succeeds("segment", folder / "b.png", "--with", model, "-o", tmp_path / "one").stdout
+    written = {path.name for path in (tmp_path / "one").iterdir()}
+    assert {"labels.png", "figure.png", "probability-2.png"} <= written
+    assert "model.json" not in written | set(out.split())
+    np.testing.assert_array_equal(
+        labels_in(tmp_path / "one" / "labels.png"), segmenter.predict(read_picture(folder / "b.png").pixels)
+    )
+    out = succeeds("segment", folder, "--with", model, "-o", tmp_path / "all").stdout
+    assert {path.name for path in (tmp_path / "all").iterdir()} == {"a", "b", "c", "contact-sheet.png"}
+    assert "fitted to" not in out
+    for name in ("a.png", "b.png", "c.bmp"):
+        labels = labels_in(tmp_path / "all" / name[0] / "labels.png")
+        np.testing.assert_array_equal(labels, segmenter.predict(read_picture(folder / name).pixels))
+
+
+@pytest.mark.slow
+def test_a_model_of_a_folder_or_of_known_pixels_is_kept_too(folder, tmp_path):
+    known = np.full((21, 30), 255, dtype=np.uint8)
+    known[3:6, 2:9], known[3:6, 12:19], known[3:6, 22:29] = 2, 0, 1
+    Image.fromarray(known).save(tmp_path / "b.png")
+    succeeds("segment", folder / "b.png", "--labels", tmp_path / "b.png", "-o", tmp_path / "one")
+    model = tmp_path / "one" / "model.json"
+    out = tmp_path / "again"
+    succeeds("segment", folder / "b.png", "--with", model, "--labels", tmp_path / "b.png", "-o", out)
+    np.testing.assert_array_equal(labels_in(out / "labels.png"), labels_in(tmp_path / "one" / "labels.png"))
+    succeeds("segment", folder, "-k", 3, "-o", tmp_path / "all")
+    succeeds("segment", folder / "c.bmp", "--with", tmp_path / "all" / "model.json", "-o", tmp_path / "c")
+    np.testing.assert_array_equal(
+        labels_in(tmp_path / "c" / "labels.png"), labels_in(tmp_path / "all" / "c" / "labels.png")
+    )
+
+
+def test_a_kept_model_refuses_what_it_does_not_fit_to(folder, tmp_path):
+    GaussianMixtureSegmenter(3, smoothing=0, random_state=0).fit(stripes()).save(tmp_path / "m.json")
+    with_model = ("segment", folder / "a.png", "--with", tmp_path / "m.json", "-o", tmp_path / "out")
+    for option in (["-k", 3], ["--color", "rgb"], ["--seed", 0], ["--each"], ["--connected"], ["--no-contrast"]):
+        assert "is fixed by the model of --with; omit one of the two." in fails(*with_model, *option)
+    Image.fromarray(stripes()[..., 0]).save(tmp_path / "gray.png")
+    message = "gray.png: the model was fitted to 2 axes and 3 channels; got an image with 2 axes and 1 channels."
+    assert message in fails("segment", tmp_path / "gray.png", *with_model[2:])
+    assert "a.png is not the model of a segmenter" in fails(*with_model[:3], folder / "a.png", *with_model[4:])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 def test_files_of_one_name_have_folders_with_their_suffixes(folder, tmp_path):
     Image.fromarray(stripes()).save(folder / "a.bmp")
     succeeds("segment", folder, "-k", 2, "-o", tmp_path / "out")

@@ -25,10 +25,12 @@ from gaussmix.cli.segment_options import (
     Contrast,
     Labels,
     Mask,
+    Model,
     Neighbors,
     PerClass,
     Position,
     photograph_parameters,
+    refuse_options_of_fits,
     seed_parameters,
 )
 from gaussmix.cli.summary import print_apart
@@ -45,6 +47,7 @@ class ColorSpace(StrEnum):
 
 @command
 def segment(
+    context: typer.Context,
     files: Annotated[
         list[Path],
         typer.Argument(
@@ -52,6 +55,7 @@ def segment(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
+    model: Model = None,
     components: Annotated[
         str,
         typer.Option(
@@ -97,6 +101,8 @@ def segment(
     Segments are numbered from 0 by brightness, dark to bright. Transparent, NaN and masked pixels are ignored.
     Results have the size and the format of the picture: NIfTI for NIfTI, TIFF for TIFF, PNG for all others.
     """
+    if model is not None:
+        refuse_options_of_fits(context)
     reading = read_options(volume, channels, nodata, alpha, max_gigabytes)
     given = find_pictures(files, mask, labels, reading)
     settings = Settings(
@@ -115,6 +121,7 @@ def segment(
         len(given) == 1 if maps is None else maps,
         fractions,
         background.value,
+        model,
     )
     if len(given) == 1:
         print_apart(*segment_one(given[0], settings))

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ class Settings:
         Which optional files to write.
     background : int
         Label of ignored pixels, 255 or 0.
+    model : Path or None
+        Model file of the segmenter to use instead of fitting one.
     """
 
     output: Path
@@ -71,6 +74,14 @@ class Settings:
     maps: bool
     fractions: bool
     background: int
+    model: Path | None = None
+
+    @cached_property
+    def kept(self) -> "GaussianMixtureSegmenter | None":
+        """Segmenter of the model file; None if one is to be fitted."""
+        from gaussmix.imaging import GaussianMixtureSegmenter
+
+        return None if self.model is None else GaussianMixtureSegmenter.load(self.model)
 
     def new_segmenter(self, picture: Picture, labeled: bool) -> "GaussianMixtureSegmenter":
         """Return a segmenter for pictures of one kind, with or without seeds."""
@@ -99,10 +110,11 @@ class _Done:
 
 def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]:
     """Segment a file, write the results, and return the parts of the text to print."""
-    picture = given.read()
+    kept, picture = settings.kept, given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
-    check_output_folder(settings.output, [*names, _MODEL, _FIGURE, _SHEET], *_inputs(given))
-    with progress_bar("Fitting", _STEPS, console=notes()) as update:
+    models = [_MODEL] if kept is None else []
+    check_output_folder(settings.output, [*names, *models, _FIGURE, _SHEET], *_inputs(given))
+    with progress_bar("Fitting" if kept is None else "Reading", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
         painted = given.painted_colors(picture, segmentation.known)
@@ -113,27 +125,29 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
         try:
             with complete_folder(settings.output) as partial:
                 settings.write(partial, segmentation)
-                named_mixture(segmenter, picture).save(partial / _MODEL)
+                if kept is None:
+                    _save_model(partial / _MODEL, segmenter, picture)
                 drawn = _draw(partial, given, segmentation, painted)
                 written = sorted(path.name for path in partial.iterdir())
         except OSError:  # the fit is done: it is shown even if it cannot be written
             print_apart(summary, entry_grid(entries))
             raise
     _warn_of_older(settings.output, written)
-    entries.append(Entry("written", f"{settings.output}: {drawn}, {_MODEL}, {_shortened(written, drawn)}"))
+    entries.append(Entry("written", f"{settings.output}: {', '.join([drawn, *models])}, {_shortened(written, drawn)}"))
     return [summary, entry_grid(entries)]
 
 
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
     """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
-    check_output_folder(settings.output, [_MODEL, _SHEET])
+    shared = settings.kept
+    check_output_folder(settings.output, [_MODEL, _SHEET] if shared is None else [_SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
     wrong: dict[str, str] = {}
     done: list[_Done] = []
-    shared: GaussianMixtureSegmenter | None = None
-    with progress_bar("Fitting", len(given), console=notes()) as update:
-        if not settings.each:
+    fits_one = shared is None and not settings.each
+    with progress_bar("Fitting" if shared is None else "Labeling", len(given), console=notes()) as update:
+        if fits_one:
             shared, fitted = _fit_shared(given, settings, wrong)
         settings.output.mkdir(exist_ok=True)
         for item in given:
@@ -149,20 +163,22 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     table = files_summary([item.name for item in done], [item.shares for item in done], [item.colors for item in done])
     try:
         with complete_folder(settings.output) as partial:
-            if shared is not None:
-                done[0].model.save(partial / _MODEL)
+            if fits_one and shared is not None:
+                shared.save(partial / _MODEL, feature_names=done[0].model.feature_names)
             subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
             write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
     except OSError:
         print_apart(table)
         raise
     entries = [Entry("files", f"{len(done):,}")]
+    if fits_one:
+        entries.append(Entry("fitted to", fitted))
     if shared is not None:
-        entries += [Entry("fitted to", fitted), _smoothing(shared)]
+        entries.append(_smoothing(shared))
     entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
-    common = f"{_SHEET}, {_MODEL}" if shared is not None else _SHEET
+    common = f"{_SHEET}, {_MODEL}" if fits_one else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     return [table, entry_grid(entries)], list(wrong.values())
 
@@ -208,10 +224,7 @@ def _segment_into(
     folder: Path, given: PictureInput, settings: Settings, shared: "GaussianMixtureSegmenter | None", n_files: int
 ) -> _Done:
     picture = given.read()
-    if shared is None:
-        segmentation = _fitted(given, picture, settings)
-    else:
-        segmentation = Segmentation.of(picture, shared, given.read_seeds(picture))
+    segmentation = _fitted(given, picture, settings) if shared is None else _labeled(given, picture, shared)
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
@@ -219,14 +232,16 @@ def _segment_into(
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
-            model.save(partial / _MODEL)
+            _save_model(partial / _MODEL, segmentation.segmenter, picture)
     painted = given.painted_colors(picture, segmentation.known)
     views = [_small(view) for view in views_of(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
 
 
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
-    """Segment a picture with its own model; errors and warnings name the file."""
+    """Segment a picture with its own model, or with the kept one; errors and warnings name the file."""
+    if settings.kept is not None:
+        return _labeled(given, picture, settings.kept)
     known = given.read_seeds(picture)
     with collected_warnings() as caught:
         try:
@@ -236,6 +251,20 @@ def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmen
     for warning in caught:
         warnings.warn(f"{given.path.name}: {warning}", stacklevel=2)
     return segmentation
+
+
+def _labeled(given: PictureInput, picture: Picture, segmenter: "GaussianMixtureSegmenter") -> Segmentation:
+    """Segment a picture with a fitted segmenter; errors name the file."""
+    segmentation = Segmentation.of(picture, segmenter, given.read_seeds(picture))
+    try:
+        _ = segmentation.labels  # computed here, where an error can name the file
+    except ValueError as error:
+        raise ValueError(f"{given.path}: {error}") from None
+    return segmentation
+
+
+def _save_model(path: Path, segmenter: "GaussianMixtureSegmenter", picture: Picture) -> None:
+    segmenter.save(path, feature_names=named_mixture(segmenter, picture).feature_names)
 
 
 def _inputs(given: PictureInput) -> list[Path]:

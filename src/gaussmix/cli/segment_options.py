@@ -7,6 +7,14 @@ import typer
 
 from gaussmix.cli.options import flag, options_given
 
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--with",
+        metavar="MODEL",
+        help="Segment with this model (`model.json` of another run) instead of fitting one.",
+    ),
+]
 Mask = Annotated[
     Path | None,
     typer.Option(
@@ -56,6 +64,19 @@ PerClass = Annotated[
         help="Components of each class; requires --labels, with which it is 5 for colors and 1 for others.",
     ),
 ]
+
+_OF_FITS = (
+    *("components", "color", "smoothing", "position", "neighbors", "contrast", "components_per_class", "connected"),
+    *("bias_field", "each", "covariance_type", "seed"),
+)
+
+
+def refuse_options_of_fits(context: typer.Context) -> None:
+    """Raise a ValueError if an option of a fit was given; a model has its own."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name) if option.name in _OF_FITS else None
+        if source is not None and source.name != "DEFAULT":
+            raise ValueError(f"{option.opts[0]} is fixed by the model of --with; omit one of the two")
 
 
 def photograph_parameters(position: float | None, neighbors: int | None, contrast: bool | None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def refuse_raw(path: Path) -> None:
 
 def is_tiff(path: Path) -> bool:
     """Return whether a file has the content of a TIFF, whatever its suffix, and is no raw file of a camera."""
-    if path.name.lower().endswith(_SUFFIXES_OF["raw"]):
+    if path.name.lower().endswith(_SUFFIXES_OF["raw"]) or not path.is_file():
         return False
     with path.open("rb") as file:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -4,20 +4,13 @@ import errno
 from os import PathLike
 from pathlib import Path
 
-from gaussmix.imaging.files.arrays import read_array
-from gaussmix.imaging.files.converters import converter_for, is_tiff
+from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.damage import UnreadableError
-from gaussmix.imaging.files.nifti import read_nifti
+from gaussmix.imaging.files.formats import FORMATS, format_of
 from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
-from gaussmix.imaging.files.raster import read_raster
-from gaussmix.imaging.files.tiff import read_tiff
-from gaussmix.imaging.images.nodata import lacks_data
 from gaussmix.imaging.images.picture import Picture
 
-SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".jp2", ".tga", ".tif", ".tiff",
-    ".nii", ".nii.gz", ".npy",
-)  # fmt: skip
+SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 """Suffixes of the files read from a folder."""
 
 
@@ -88,28 +81,14 @@ def read_picture(
 def read_for(path: str | PathLike[str], options: ReadOptions) -> Picture:
     """Read a picture, a mask or labels, as `read_picture` does."""
     source = Path(path)
-    if source.is_dir():
-        raise ValueError(f"{source} is {converter_for(source) or 'a folder, not a picture'}")
     if not source.exists():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
     if source.is_file() and source.stat().st_size == 0:
         raise UnreadableError(f"{source} is empty: it has no bytes")
-    name = source.name.lower()
-    if name.endswith((".tif", ".tiff")) or is_tiff(source):
-        picture = read_tiff(source, options)
-    elif name.endswith((".nii", ".nii.gz")):
-        picture = _without_nodata(read_nifti(source, options), options)
-    elif name.endswith(".npy"):
-        picture = _without_nodata(read_array(source, options), options)
-    else:
-        picture = _without_nodata(read_raster(source, options), options)
+    found = format_of(source)
+    if found is None:
+        raise ValueError(f"{source} is {converter_for(source) or 'a folder, not a picture'}")
+    picture = found.read(source, options)
     if picture.pixels.size == 0:
         raise ValueError(f"{source} has no pixels: its shape is {picture.shape}")
     return picture
-
-
-def _without_nodata(picture: Picture, options: ReadOptions) -> Picture:
-    """Return the picture with pixels transparent that have the number for "no data"."""
-    if options.nodata is None:
-        return picture
-    return picture.with_transparent(lacks_data(picture.pixels, options.nodata))

@@ -1,17 +1,14 @@
 """Writing of pictures, and of labels and maps that keep the geometry of a picture."""
 
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
 from gaussmix.core.display import UNLABELED
 from gaussmix.core.output_files import complete_file
 from gaussmix.core.typing import Rows
-from gaussmix.imaging.files.nifti import write_nifti
-from gaussmix.imaging.files.raster import write_indexed, write_raster
-from gaussmix.imaging.files.tiff import write_tiff
-from gaussmix.imaging.images.class_colors import class_colors
+from gaussmix.imaging.files.formats import writer_for
+from gaussmix.imaging.files.raster import write_raster
 from gaussmix.imaging.images.picture import Picture
 
 
@@ -80,14 +77,7 @@ def write_labels(path: str | PathLike[str], picture: Picture, labels: Rows, *, b
     if not 0 <= background <= np.iinfo(labels.dtype).max:
         raise ValueError(f"background must be a number of {labels.dtype}; got {background}")
     with complete_file(path) as partial:
-        if picture.suffix.startswith(".nii"):
-            write_nifti(partial, picture, labels, background=background)
-        elif picture.suffix == ".tif":
-            write_tiff(partial, picture, labels, background=background)
-        elif picture.suffix == ".png" and labels.dtype == np.uint8:
-            write_indexed(partial, labels, class_colors(), background)
-        else:
-            _write_maps(partial, picture, labels)
+        writer_for(picture)(partial, picture, labels, background=background)
 
 
 def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> None:
@@ -110,16 +100,4 @@ def write_maps(path: str | PathLike[str], picture: Picture, values: Rows) -> Non
     if picture.shape not in (values.shape, values.shape[:-1]):
         raise ValueError(f"values has the shape {values.shape}; the picture has {picture.shape}")
     with complete_file(path) as partial:
-        _write_maps(partial, picture, values)
-
-
-def _write_maps(target: Path, picture: Picture, values: Rows) -> None:
-    if picture.suffix.startswith(".nii"):
-        write_nifti(target, picture, values)
-    elif picture.suffix == ".tif":
-        write_tiff(target, picture, values)
-    elif picture.suffix == ".npy":
-        with target.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-    else:
-        write_raster(target, values)
+        writer_for(picture)(partial, picture, values)
