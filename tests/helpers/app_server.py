@@ -19,8 +19,21 @@ LIMIT = 60
 @contextmanager
 def running_server(folder, *files, grace=600.0):
     """Yield (address, process) of a server with its temporary folder in `folder`; it is ended at last."""
+    with running([sys.executable, "-c", SERVE, str(grace), *map(str, files)], folder) as started:
+        yield started
+
+
+@contextmanager
+def running_command(folder, *args):
+    """Yield (address, process) of ``gaussmix app`` with arguments; it is ended at last."""
+    with running([sys.executable, "-m", "gaussmix", "app", "--no-browser", *map(str, args)], folder) as started:
+        yield started
+
+
+@contextmanager
+def running(command, folder):
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(grace), *map(str, files)],
+        command,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(folder)},

@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ JobState = Literal["waiting", "running", "done", "failed", "canceled"]
 PATIENCE = 0.3
 """Seconds that a canceled job has to end by itself before its process is ended."""
 
-KEPT = 50
+KEPT = 10
 """Jobs that are remembered after they have ended."""
 
 
@@ -85,7 +86,7 @@ class Jobs:
     def start(self) -> None:
         """Start the processes, so that the first job need not wait for them."""
         with self._lock:
-            self._fill()
+            self._begin()
 
     def submit(
         self, title: str, function: Callable[..., Any], *args: Any, on_done: Callable[[Any], None] | None = None
@@ -111,7 +112,7 @@ class Jobs:
         """
         job = Job(new_identifier(), title, pickle.dumps((function, args), protocol=5), on_done)
         with self._lock:
-            self._fill()
+            self._begin()
             self._jobs[job.id] = job
             for old in [each for each in self._jobs.values() if each.ended][:-KEPT]:
                 del self._jobs[old.id]
@@ -156,14 +157,23 @@ class Jobs:
             worker.end()
         self._queue.put(None)
 
-    def _fill(self) -> None:
-        """Start processes until two are there; the caller holds the lock."""
-        if self._closed:
-            return
-        while len(self._workers) < 2:
-            self._workers.append(_Worker())
-        if self._thread.ident is None:
+    def _begin(self) -> None:
+        """Start the thread that runs the jobs; the caller holds the lock."""
+        if self._thread.ident is None and not self._closed:
             self._thread.start()
+
+    def _prepare(self) -> None:
+        """Wait until the first process is ready; then start one more, which would compete with it before."""
+        self._fill(1)
+        for worker in self._workers[:1]:
+            with suppress(EOFError, OSError):  # the next job says that its process has ended
+                worker.wait_until_ready()
+        self._fill(2)
+
+    def _fill(self, n_workers: int) -> None:
+        with self._lock:
+            while len(self._workers) < n_workers and not self._closed:
+                self._workers.append(_Worker())
 
     def _end_if_running(self, job: Job, worker: "_Worker") -> None:
         with self._lock:
@@ -171,6 +181,7 @@ class Jobs:
                 worker.end()
 
     def _run_all(self) -> None:
+        self._prepare()
         while (job := self._queue.get()) is not None:
             with self._lock:
                 if job.state == "canceled" or self._closed:
@@ -184,7 +195,8 @@ class Jobs:
                 if not survived and not self._closed:
                     worker.end()
                     self._workers.remove(worker)
-                    self._fill()
+            if not survived:
+                self._prepare()
 
     def _run(self, job: Job, worker: "_Worker") -> bool:
         """Run a job to its end; return whether its process can do another one."""
@@ -237,7 +249,12 @@ class _Worker:
         assert self._process.stdout is not None
         self._channel = Channel(self._process.stdout, self._process.stdin)  # type: ignore[arg-type]
         self._channel.send(list(sys.path))
-        self.was_canceled = False
+        self.was_canceled = self._is_ready = False
+
+    def wait_until_ready(self) -> None:
+        if not self._is_ready:
+            self.receive()
+            self._is_ready = True
 
     def send(self, job: Job) -> None:
         self.was_canceled = False
@@ -248,7 +265,8 @@ class _Worker:
 
     def cancel(self, job: Job) -> None:
         self.was_canceled = True
-        self._channel.send("cancel", job.id)
+        with suppress(OSError):  # it may have ended by itself
+            self._channel.send("cancel", job.id)
 
     def end(self) -> None:
         self._process.kill()

@@ -21,6 +21,9 @@ HEADERS = {
 """Headers of every response: nothing from other places is loaded, and no other page can include or read this one."""
 
 
+_ELSEWHERE = "The request comes from another page. Copy the address that gaussmix app has printed into the browser."
+
+
 class Gate:
     """Middleware that answers 403 to every request that does not come from the page of this server.
 
@@ -62,14 +65,14 @@ class Gate:
 
     def _refusal(self, scope: MutableMapping[str, Any]) -> str:
         """Return why a request is refused; nothing if it is not."""
-        headers = Headers(scope=scope)  # type: ignore[arg-type]
+        headers = Headers(scope=scope)
         token = "/" + scope["path"].removeprefix("/").split("/", 1)[0]
         if not secrets.compare_digest(token.encode(), self._prefix.encode()):
             return "The address is not complete. Open the one that gaussmix app has printed."
         if len(hosts := headers.getlist("host")) != 1 or hosts[0] not in self._hosts:
             return "This server answers to 127.0.0.1 and localhost only."
         if any(origin.removeprefix("http://") not in self._hosts for origin in headers.getlist("origin")):
-            return "The request comes from another page."
+            return _ELSEWHERE
         if any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site")):
-            return "The request comes from another page."
+            return _ELSEWHERE
         return ""

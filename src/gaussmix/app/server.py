@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from gaussmix.app import shell
-from gaussmix.app.documents import ClosedDocumentError
+from gaussmix.app.documents import ClosedDocumentError, Documents
 from gaussmix.app.jobs import UnknownJobError
 from gaussmix.app.pictures.routes import routes as picture_routes
 from gaussmix.app.presence import Presence
@@ -64,11 +64,7 @@ def serve(
         If the file cannot be read, or the port is in use.
     """
     with tempfile.TemporaryDirectory(prefix="gaussmix-app-") as folder, _listening(port) as listening:
-        state = AppState(Path(folder))
-        if file is not None:
-            if not file.is_dir():
-                file.open("rb").close()
-            state.documents.add(file.absolute(), file.name)
+        state = _state(Path(folder), file)
         token, port = secrets.token_urlsafe(24), listening.getsockname()[1]
         presence = Presence()
         server = uvicorn.Server(uvicorn.Config(
@@ -140,7 +136,17 @@ def build(
         HTTPException: _refused,
         Exception: _internal,
     }
-    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port)  # type: ignore[arg-type]
+    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port)
+
+
+def _state(folder: Path, file: Path | None) -> AppState:
+    """Return what a server starts with: the file of the command line is open."""
+    documents = Documents()
+    if file is None:
+        return AppState(folder, documents)
+    if not file.is_dir():
+        file.open("rb").close()  # the same error for a missing file, whatever its kind
+    return AppState(folder, documents, file=documents.add(file.absolute(), file.name))
 
 
 def _listening(port: int) -> socket.socket:

@@ -25,7 +25,8 @@ def routes(state: AppState) -> list[BaseRoute]:
         return FileResponse(STATIC / "index.html")
 
     async def settings(request: Request) -> Response:
-        return JSONResponse({"max_upload": MAX_UPLOAD, "examples": examples.names()})
+        file = None if state.file is None else state.file.id
+        return JSONResponse({"max_upload": MAX_UPLOAD, "examples": examples.names(), "file": file})
 
     async def all_documents(request: Request) -> Response:
         return JSONResponse([document.as_json() for document in state.documents.all()])

@@ -23,11 +23,14 @@ class AppState:
         The open documents.
     jobs : Jobs
         Long work in a process of its own.
+    file : Document or None
+        The document that a page shows at first: the file of the command line.
     """
 
     folder: Path
     documents: Documents = field(default_factory=Documents)
     jobs: Jobs = field(default_factory=Jobs)
+    file: Document | None = None
 
     def of(self, document: Document, factory: Callable[[Document], State]) -> State:
         """Return what the room of a document keeps about it.

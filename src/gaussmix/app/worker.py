@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, BinaryIO
 
 from gaussmix.core.errors import MissingDependencyError
@@ -64,10 +64,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(channel, jobs, canceled), daemon=True).start()
     for module in WARM:
         importlib.import_module(module)
+    channel.send("ready")
     while True:
         identifier, work = jobs.get()
-        report = _Reporter(channel, lambda wanted=identifier: wanted in canceled)
-        channel.send(*_outcome(work, report))
+        channel.send(*_outcome(work, _Reporter(channel, identifier, canceled)))
 
 
 def _own_channel() -> Channel:
@@ -95,12 +95,12 @@ def _listen(channel: Channel, jobs: "queue.SimpleQueue[tuple[str, bytes]]", canc
 class _Reporter:
     """Sends progress to the parent, not more often than anyone can see, and raises Canceled after a cancel."""
 
-    def __init__(self, channel: Channel, is_canceled: Callable[[], bool]) -> None:
-        self._channel, self._is_canceled = channel, is_canceled
+    def __init__(self, channel: Channel, identifier: str, canceled: Collection[str]) -> None:
+        self._channel, self._identifier, self._canceled = channel, identifier, canceled
         self._next = 0.0
 
     def __call__(self, fraction: float | None, text: str) -> None:
-        if self._is_canceled():
+        if self._identifier in self._canceled:
             raise Canceled
         now = time.monotonic()
         if now >= self._next:

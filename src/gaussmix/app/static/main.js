@@ -12,9 +12,10 @@ const panel = document.getElementById("panel");
 const layout = document.getElementById("layout");
 const chooser = document.getElementById("file");
 const drop = document.getElementById("drop");
-let settings = { max_upload: Infinity, examples: {} };
+let settings = { max_upload: Infinity, examples: {}, file: null };
 let current = null;
 let unmount = null;
+let n_shown = 0;
 
 /** Open a file that the user has chosen or dropped. */
 async function openFile(file) {
@@ -24,9 +25,10 @@ async function openFile(file) {
     return;
   }
   say(`Reading ${file.name}`);
+  n_shown += 1;
   const opened = await guarded(() => put(`documents?name=${encodeURIComponent(file.name)}`, file));
+  say("");
   if (opened) await show(opened);
-  else say("");
 }
 
 function tooLarge(file) {
@@ -41,27 +43,39 @@ async function openExample(name) {
   if (opened) await show(opened);
 }
 
-/** Show an open document in its room. The document before it is closed when the new one is there. */
+/**
+ * Show an open document in its room. A room may export `prepare(document)`, which reads the file: if that fails, the room
+ * before stays as it is. What it returns is the last argument of `mount`.
+ */
 async function show(opened) {
+  const turn = ++n_shown;
   const before = current;
-  leave();
-  const room = await ROOMS[opened.kind]();
-  layout.dataset.room = opened.kind;
   try {
-    unmount = await room.mount(stage, panel, opened);
+    const room = await ROOMS[opened.kind]();
+    const prepared = await room.prepare?.(opened);
+    if (turn !== n_shown) {
+      close(opened); // another file has been opened meanwhile
+      return;
+    }
+    leave();
+    current = opened;
+    layout.dataset.room = opened.kind;
+    document.getElementById("document-name").textContent = opened.name;
+    document.title = `${opened.name} - gaussmix`;
+    history.replaceState(null, "", `#${opened.id}`);
+    unmount = await room.mount(stage, panel, opened, prepared);
   } catch (error) {
     complain(error);
-    remove(`documents/${opened.id}`).catch(() => {});
-    history.replaceState(null, "", location.pathname);
-    if (before && before.id !== opened.id) await show(before);
-    else welcome();
+    close(opened);
+    if (current === null || current === opened) welcome();
+    else say("");
     return;
   }
-  current = opened;
-  document.getElementById("document-name").textContent = opened.name;
-  document.title = `${opened.name} - gaussmix`;
-  history.replaceState(null, "", `#${opened.id}`);
-  if (before && before.id !== opened.id) remove(`documents/${before.id}`).catch(() => {});
+  if (before && before.id !== opened.id) close(before);
+}
+
+function close(opened) {
+  remove(`documents/${opened.id}`).catch(() => {});
 }
 
 function leave() {
@@ -77,6 +91,7 @@ function welcome() {
   leave();
   say("");
   layout.dataset.room = "none";
+  history.replaceState(null, "", location.pathname);
   document.title = "gaussmix";
   document.getElementById("document-name").textContent = "";
   const examples = Object.entries(settings.examples).map(([name, label]) => button(label, () => openExample(name)));
@@ -94,7 +109,14 @@ function onDrag(event) {
   if (![...event.dataTransfer.types].includes("Files")) return;
   event.preventDefault();
   drop.hidden = event.type !== "dragover";
-  if (event.type === "drop" && event.dataTransfer.files.length) openFile(event.dataTransfer.files[0]);
+  if (event.type === "drop") onDrop(event.dataTransfer);
+}
+
+function onDrop(dropped) {
+  const [item, ...more] = dropped.items;
+  if (more.length) complain("Drop one file at a time.");
+  else if (item.webkitGetAsEntry?.()?.isDirectory) complain("This is a folder. Start the application with it: gaussmix app FOLDER");
+  else openFile(item.getAsFile());
 }
 
 document.getElementById("open").addEventListener("click", () => chooser.click());
@@ -106,8 +128,9 @@ for (const type of ["dragover", "dragleave", "drop"]) window.addEventListener(ty
 
 async function start() {
   settings = await get("settings");
-  const documents = await get("documents");
-  const asked = documents.find((each) => each.id === location.hash.slice(1)) ?? documents.at(-1);
+  const wanted = location.hash.slice(1) || settings.file;
+  const asked = (await get("documents")).find((each) => each.id === wanted);
+  if (n_shown) return; // a file has been dropped meanwhile
   if (asked) await show(asked);
   else welcome();
 }

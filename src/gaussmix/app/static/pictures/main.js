@@ -18,10 +18,14 @@ import { View } from "./view.js";
 const HINT_NAMES = ["Background", "Object"];
 const OBJECT = 1;
 
+/** Read a picture; the server refuses what is none. */
+export function prepare(opened) {
+  return clientOf(opened.id).info();
+}
+
 /** Show a picture; return a function that ends the room. */
-export async function mount(stage, panel, opened) {
-  const client = clientOf(opened.id);
-  const room = new Room(client, await client.info());
+export async function mount(stage, panel, opened, info) {
+  const room = new Room(clientOf(opened.id), info);
   stage.append(room.stage);
   panel.append(...room.panel);
   await room.start();

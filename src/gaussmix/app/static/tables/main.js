@@ -3,9 +3,13 @@
 import { get } from "../api.js";
 import { element, group } from "../dom.js";
 
+/** Read the table. */
+export function prepare(document) {
+  return get(`documents/${document.id}/table/info`);
+}
+
 /** Show a table; return a function that ends the room. */
-export async function mount(stage, panel, document) {
-  const info = await get(`documents/${document.id}/table/info`);
+export async function mount(stage, panel, document, info) {
   stage.append(element("p", {}, `${document.name}: ${info.columns.join(", ")}`));
   panel.append(group("Columns"));
   return () => {};
