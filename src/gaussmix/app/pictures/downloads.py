@@ -17,6 +17,7 @@ from gaussmix.imaging.export import write_segmentation
 from gaussmix.imaging.files import write_labels, write_picture
 from gaussmix.imaging.overview import is_flat, overview
 from gaussmix.imaging.seed_display import seed_colors
+from gaussmix.imaging.segmentation import named_mixture
 from gaussmix.plots import write_figure
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def _painted(session: "PictureSession") -> Any:
 
 
 def _save_model(path: Path, segmentation: "Segmentation") -> None:
-    segmentation.mixture.save(path)
+    segmenter = segmentation.segmenter
+    segmenter.save(path, feature_names=named_mixture(segmenter, segmentation.picture).feature_names)
 
 
 def _from_folder(session: "PictureSession", begins: str, what: str) -> Download:

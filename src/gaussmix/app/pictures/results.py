@@ -101,27 +101,26 @@ def fit_labels(
     return segmenter, Labeled.by(picture, segmenter, known).labels
 
 
-def fit_preview(picture: "Picture", parameters: dict[str, Any], known: "IntArray | None", shown: "Picture") -> Result:
-    """Fit a segmenter to a small picture and label another one; warnings are left to the full fit.
+def fit_small(
+    picture: "Picture", parameters: dict[str, Any], known: "IntArray | None" = None
+) -> "GaussianMixtureSegmenter":
+    """Fit a segmenter to a small picture; warnings are left to the full fit.
 
     Parameters
     ----------
     picture : Picture
-        Small picture of the fit.
+        The picture.
     parameters : dict
         Parameters of `GaussianMixtureSegmenter`.
-    known : (shape) array of int, or None
-        Known classes of the small picture, -1 elsewhere. With them, the small picture is labeled.
-    shown : Picture
-        Picture that is labeled.
+    known : (shape) array of int, optional
+        Known classes, -1 elsewhere.
 
     Returns
     -------
-    Result
-        A result that is not full.
+    GaussianMixtureSegmenter
+        The fitted segmenter.
     """
     from gaussmix.imaging import GaussianMixtureSegmenter
 
     with collected_warnings():
-        segmenter = fit_pictures([picture], GaussianMixtureSegmenter(**parameters), [known])
-    return Result(Labeled.by(shown if known is None else picture, segmenter, known), is_full=False)
+        return fit_pictures([picture], GaussianMixtureSegmenter(**parameters), [known])

@@ -3,30 +3,31 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussmix.app.pictures.merged import Labeled
 from gaussmix.app.pictures.planes import Planes
-from gaussmix.app.pictures.results import Result, fit_preview
+from gaussmix.app.pictures.results import Result, fit_small
 from gaussmix.app.pictures.segments import Segment, new_segments, read_segments
 from gaussmix.app.pictures.settings import MOST_CLASSES, Settings
 from gaussmix.app.pictures.thinning import thinned, thinned_known
 from gaussmix.core.typing import FloatArray, IntArray, Rows
 from gaussmix.imaging.files import read_picture
 from gaussmix.imaging.images.picture import Picture
+from gaussmix.imaging.relabeling import with_smoothing
+
+if TYPE_CHECKING:
+    from gaussmix.imaging.segmenter import GaussianMixtureSegmenter
 
 UNKNOWN = 255
 """Number in the page of a pixel without a hint, and of one without a class."""
 
-FITTED_PIXELS = 20_000
+FITTED_PIXELS = 30_000
 """Greatest number of pixels to which a preview is fitted."""
 
-HINTED_PIXELS = 40_000
-"""Greatest number of pixels of a preview with hints."""
-
-LABELED_PIXELS = 250_000
+LABELED_PIXELS = 160_000
 """Greatest number of pixels that a preview labels."""
 
 _FIRST_SMOOTHING = 1.0  # of a preview, before a full fit has estimated it
@@ -66,6 +67,7 @@ class PictureSession:
         self._path, self._max_bytes = path, max_bytes
         self.name = name
         self._lock = threading.RLock()
+        self._fitting = threading.Lock()
         self.read(volume=False)
 
     def read(self, *, volume: bool) -> None:
@@ -84,8 +86,9 @@ class PictureSession:
             self.known: IntArray | None = None
             self.segments: list[Segment] = []
             self.result: Result | None = None
+            self._fitted: dict[tuple[int | str, str], GaussianMixtureSegmenter] = {}
             self._estimates: dict[tuple[str, str], Any] = {}
-            self._small = {most: thinned(picture, most) for most in (FITTED_PIXELS, HINTED_PIXELS, LABELED_PIXELS)}
+            self._small = {most: thinned(picture, most) for most in (FITTED_PIXELS, LABELED_PIXELS)}
             if not hasattr(self, "settings"):
                 self.settings, self.version, self.job = Settings(), 0, ""
             self.version += 1
@@ -153,13 +156,17 @@ class PictureSession:
         """
         with self._lock:
             version, parameters, known = self.version, self.parameters, self.used_hints
-            small = self._small[FITTED_PIXELS if known is None else HINTED_PIXELS]
+            small, shown = self._small[FITTED_PIXELS], self._small[LABELED_PIXELS]
         if known is not None:
-            known = thinned_known(known, HINTED_PIXELS)
-        for name, first in (("n_components", "auto"), ("smoothing", _FIRST_SMOOTHING)):
-            if parameters[name] == "auto":
-                parameters[name] = self._estimates.get((name, self.settings.color_space), first)
-        preview = fit_preview(small, parameters, known, self._small[LABELED_PIXELS])
+            known = thinned_known(known, FITTED_PIXELS)
+            segmenter = fit_small(small, parameters, known)
+            preview = Result(Labeled.by(small, segmenter, known), is_full=False)
+        else:
+            classes = self._classes(parameters)
+            smoothing = parameters["smoothing"]
+            if smoothing == "auto":
+                smoothing = self._estimates.get(("smoothing", self.settings.color_space), _FIRST_SMOOTHING)
+            preview = Result(Labeled.by(shown, with_smoothing(classes, smoothing), None), is_full=False)
         with self._lock:
             if version == self.version:
                 self._set_result(preview)
@@ -253,6 +260,19 @@ class PictureSession:
         with self._lock:
             n_classes = 0 if self.result is None else self.result.segmentation.n_classes
             self.segments = read_segments(values, n_classes)
+
+    def _classes(self, parameters: dict[str, Any]) -> "GaussianMixtureSegmenter":
+        """Return a segmenter fitted to a thinned picture without smoothing; it is kept for the next preview."""
+        color_space = self.settings.color_space
+        n_classes = parameters["n_components"]
+        if n_classes == "auto":
+            n_classes = self._estimates.get(("n_components", color_space), "auto")
+        with self._fitting:
+            found = self._fitted.get((n_classes, color_space))
+            if found is None:
+                given = {**parameters, "n_components": n_classes, "smoothing": 0.0}
+                found = self._fitted[n_classes, color_space] = fit_small(self._small[FITTED_PIXELS], given)
+        return found
 
     def _any_result(self) -> Result:
         with self._lock:
