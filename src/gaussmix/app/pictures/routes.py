@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -108,9 +109,13 @@ def _read(session: PictureSession, request: Request, content: Any) -> Any:
 
 
 def _preview(session: PictureSession, request: Request, content: Any) -> Any:
-    """Take settings, fit the preview, and return a line of JSON with the new state, then the labels of a plane."""
+    """Take settings, fit the preview, and return a line of JSON with the new state, then the labels of a plane.
+
+    Without a preview, as with more segments than colors, the state is that of before; the full fit says why.
+    """
     session.change(Settings.of(content))
-    session.make_preview()
+    with suppress(ValueError):
+        session.make_preview()
     head = json.dumps(session.state()).encode() + b"\n"
     labels = np.ascontiguousarray(session.labels(*_plane(request))).tobytes()
     return Response(head + labels, media_type="application/octet-stream")

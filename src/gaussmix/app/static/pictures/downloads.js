@@ -10,7 +10,7 @@ export class Downloads {
     this.info = info;
     const save = (text, what, ending, title, options) => button(text, () => this.save(what, ending, options), { title, data: { what } });
     const maps = info.suffix === ".png" ? ".zip" : info.suffix;
-    this.visible = save("Visible segments", "cutout", "cut-out.png", "The picture without hidden segments, as transparent PNG", visible);
+    this.visible = save("Visible cut-out", "cutout", "cut-out.png", "The picture without hidden segments, as transparent PNG", visible);
     this.full = [
       this.visible,
       save("Labels", "labels", `labels${info.suffix}`, "The number of the segment of each pixel, with the geometry of the picture"),

@@ -71,8 +71,10 @@ export class Fits {
       this.onBusy(false);
       return;
     }
-    if (failed && failed.message.includes("no longer open")) this.onError(failed);
-    else if (this.soon) this.full();
+    if (failed) {
+      this.onBusy(false);
+      this.onError(failed);
+    } else if (this.soon) this.full();
     else this.timer = setTimeout(() => this.full(), PAUSE);
   }
 
@@ -98,7 +100,10 @@ export class Fits {
       this.job = "";
       this.onBusy(false);
       if (error instanceof Canceled) say("Canceled. The segments shown are a preview; change a setting to fit again.");
-      else this.onError(error);
+      else {
+        say("");
+        this.onError(error);
+      }
     }
   }
 

@@ -97,7 +97,10 @@ class Room {
     this.tools.views.value = this.view.mode = this.usesHints ? "overlay" : "segments";
     await this.goTo(this.plane);
     if (!this.result?.is_full) this.fits.request({ soon: true });
-    else this.showResult();
+    else {
+      this.showResult();
+      this.showBusy(false);
+    }
     const [direction] = this.info.directions;
     this.tools.size.value = Math.max(2, Math.round(Math.max(direction.width, direction.height) / 90));
     say(describe(this.info));
@@ -163,7 +166,8 @@ class Room {
   showBusy(isBusy) {
     this.stage.setAttribute("aria-busy", String(isBusy));
     this.downloads.show(!isBusy && Boolean(this.result?.is_full), this.nHinted > 0);
-    if (isBusy) say("Fitting");
+    if (isBusy && this.usesHints && this.nHinted === 0) say("Paint a stroke inside the object.");
+    else if (isBusy) say("Fitting");
   }
 
   /** Draw the picture, the hints and the list with the current colors. */
@@ -267,7 +271,6 @@ class Room {
       this.result = null;
       this.view.labels = null;
       this.histograms.replaceChildren();
-      say("Paint a stroke inside the object.");
     }
     this.setView(usesHints ? "overlay" : "segments");
     this.changed({ soon: true });

@@ -14,13 +14,12 @@ export class Panel {
     this.byColor = radio("mode", "By color", !settings.use_hints, () => onMode(false));
     this.byHints = radio("mode", "By hints", settings.use_hints, () => onMode(true));
     const k = settings.n_components;
-    this.k = this.slider({ min: 1, max: Math.min(12, info.most_classes), step: 1, value: k === "auto" ? 3 : k });
-    this.k.input.addEventListener("input", () => { this.autoK.checked = false; });
     this.autoK = this.check("auto", k === "auto");
+    this.k = this.slider({ min: 1, max: Math.min(12, info.most_classes), step: 1, value: k === "auto" ? 3 : k }, this.autoK);
     const { smoothing } = settings;
-    this.smoothing = this.slider({ min: 0, max: MOST_SMOOTHING, step: 0.1, value: smoothing === "auto" ? 1 : smoothing });
-    this.smoothing.input.addEventListener("input", () => { this.autoSmoothing.checked = false; });
     this.autoSmoothing = this.check("auto", smoothing === "auto");
+    this.smoothing = this.slider({ min: 0, max: MOST_SMOOTHING, step: 0.1, value: smoothing === "auto" ? 1 : smoothing },
+      this.autoSmoothing);
     this.hintSmoothing = this.slider({ min: 0, max: MOST_HINT_SMOOTHING, step: 1, value: settings.hint_smoothing });
     this.connected = this.check("Only regions that touch a hint", settings.connected);
     this.color = element("select", { onchange: () => onChange(true) },
@@ -31,8 +30,7 @@ export class Panel {
     this.node = group("Find segments",
       element("div", { class: "choice", role: "radiogroup", "aria-label": "Find segments" }, this.byColor, this.byHints),
       this.ofColor = element("div", {},
-        withAuto(field("Segments", this.k.node), this.autoK),
-        withAuto(field("Smoothing", this.smoothing.node), this.autoSmoothing)),
+        field("Segments", this.k.node), field("Smoothing", this.smoothing.node)),
       this.ofHints = element("div", {},
         element("p", { class: "advice" }, "Choose a class below and paint a stroke inside it, then one in another class. "
           + "One stroke in each is often enough; add strokes where the result is wrong."),
@@ -73,7 +71,8 @@ export class Panel {
     if (this.autoSmoothing.input.checked && result.is_full) this.smoothing.set(result.smoothing);
   }
 
-  slider({ min, max, step, value }) {
+  /** Make a slider; a move unchecks `auto`. */
+  slider({ min, max, step, value }, auto = null) {
     const input = element("input", { type: "range", min, max, step, value });
     const shown = element("output", {}, String(value));
     const set = (to) => {
@@ -82,10 +81,11 @@ export class Panel {
     };
     input.addEventListener("input", () => {
       shown.textContent = input.value;
+      if (auto) auto.input.checked = false;
       this.onChange(false);
     });
     input.addEventListener("change", () => this.onChange(true, true));
-    const node = element("div", { class: "slider" }, input, shown);
+    const node = element("div", { class: "slider" }, input, shown, auto);
     set(value);
     return { node, input, set };
   }
@@ -98,11 +98,6 @@ export class Panel {
 
 function radio(name, text, checked, onchange) {
   return element("label", {}, element("input", { type: "radio", name, checked, onchange }), element("span", {}, text));
-}
-
-function withAuto(row, check) {
-  row.querySelector(".slider").append(check);
-  return row;
 }
 
 function label(slider, text) {
