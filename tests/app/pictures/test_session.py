@@ -250,3 +250,28 @@ def test_a_picture_without_visible_pixels_is_refused(tmp_path):
     Image.fromarray(np.zeros((4, 4, 4), dtype=np.uint8)).save(tmp_path / "nothing.png")
     with pytest.raises(ValueError, match="no visible pixel"):
         session_of(tmp_path / "nothing.png")
+
+
+@pytest.mark.parametrize("with_hints", [False, True])
+def test_all_pixels_are_labeled_by_the_classes_of_the_preview(with_hints, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FITTED_PIXELS", 500)
+    monkeypatch.setattr(module, "LABELED_PIXELS", 600)
+    session = block_session(tmp_path)
+    if with_hints:
+        hinted(session)
+    session.make_preview()
+    classes = session.result.segmentation.segmenter.mixture_
+    session.label_all()
+    assert session.result.segmentation.labels.shape == (40, 60)
+    assert session.result.segmentation.segmenter.mixture_ is classes
+    assert not session.result.is_full
+
+
+def test_a_large_picture_is_not_labeled_before_its_full_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LABELED_PIXELS", 600)
+    monkeypatch.setattr(module, "LABELED_AT_ONCE", 2000)
+    session = block_session(tmp_path)
+    session.label_all()
+    session.make_preview()
+    session.label_all()
+    assert session.result.segmentation.labels.shape == (20, 30)

@@ -49,6 +49,7 @@ def routes(state: AppState) -> list[BaseRoute]:
         route("/probabilities", _probabilities),
         route("/histograms", lambda session, request, content: session.histograms()),
         route("/preview", _preview, "POST", "json"),
+        route("/label-all", _label_all, "POST", "json"),
         route("/fit", fit, "POST"),
         route("/hints", lambda session, request, content: _bytes(session.hints(*_plane(request)))),
         route("/hints", _set_hints, "PUT", "bytes"),
@@ -116,6 +117,16 @@ def _preview(session: PictureSession, request: Request, content: Any) -> Any:
     session.change(Settings.of(content))
     with suppress(ValueError):
         session.make_preview()
+    return _result(session, request)
+
+
+def _label_all(session: PictureSession, request: Request, content: Any) -> Any:
+    """Label all pixels by the classes of the preview, and answer as `_preview` does."""
+    session.label_all()
+    return _result(session, request)
+
+
+def _result(session: PictureSession, request: Request) -> Response:
     head = json.dumps(session.state()).encode() + b"\n"
     labels = np.ascontiguousarray(session.labels(*_plane(request))).tobytes()
     return Response(head + labels, media_type="application/octet-stream")

@@ -1,5 +1,6 @@
 """What the room keeps about a picture: settings, hints, segments, and the results of fits."""
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,9 @@ FITTED_PIXELS = 30_000
 
 LABELED_PIXELS = 160_000
 """Greatest number of pixels that a preview labels."""
+
+LABELED_AT_ONCE = 4_000_000
+"""Greatest number of pixels that are labeled by the classes of a preview before the full fit."""
 
 _FIRST_SMOOTHING = 1.0  # of a preview, before a full fit has estimated it
 
@@ -170,6 +174,17 @@ class PictureSession:
         with self._lock:
             if version == self.version:
                 self._set_result(preview)
+
+    def label_all(self) -> None:
+        """Label all pixels by the classes of the preview, unless the picture is large."""
+        with self._lock:
+            version, result, known = self.version, self.result, self.used_hints
+        if result is None or result.is_full or math.prod(self.picture.shape) > LABELED_AT_ONCE:
+            return
+        found = Result(Labeled.by(self.picture, result.segmentation.segmenter, known), is_full=False)
+        with self._lock:
+            if version == self.version:
+                self._set_result(found)
 
     def full_fit(self) -> tuple[tuple[Picture, dict[str, Any], IntArray | None], Callable[[Any], None]]:
         """Return the arguments of a full fit, and the function that takes its result."""

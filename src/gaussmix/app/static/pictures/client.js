@@ -24,15 +24,21 @@ export function clientOf(id) {
     lines: () => get(`${base}/lines`),
 
     /** Fit a preview; return { state, labels }. */
-    async preview(plane, settings) {
-      const content = new Uint8Array(await bytes(at("preview", plane), { json: settings }));
-      const end = content.indexOf(10);
-      return { state: JSON.parse(new TextDecoder().decode(content.subarray(0, end))), labels: content.subarray(end + 1) };
-    },
+    preview: async (plane, settings) => resultIn(await bytes(at("preview", plane), { json: settings })),
+
+    /** Label all pixels by the classes of the preview; return { state, labels }. */
+    labelAll: async (plane) => resultIn(await bytes(at("label-all", plane), { json: {} })),
 
     /** Save a file under a name. */
     async download(what, name, segments = []) {
       save(await blob(`${base}/download/${what}?segments=${segments.join(",")}`), name);
     },
   };
+}
+
+/** Return { state, labels } from a line of JSON and the labels of a plane. */
+function resultIn(content) {
+  const values = new Uint8Array(content);
+  const end = values.indexOf(10);
+  return { state: JSON.parse(new TextDecoder().decode(values.subarray(0, end))), labels: values.subarray(end + 1) };
 }

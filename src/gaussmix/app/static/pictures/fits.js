@@ -1,11 +1,10 @@
-// Fits: a preview for each change, and the full fit behind it.
+// Fits: a preview for each change; behind it all pixels by the classes of the preview, and the fit of all pixels.
 
 import { cancel, Canceled, follow } from "../jobs.js";
 import { say } from "../status.js";
 
 const PAUSE = 300; // milliseconds without a change after which the full fit starts
-const HINT = "gaussmix preview";
-const FULL = "gaussmix full result";
+const TIMES = { preview: "gaussmix preview", all: "gaussmix all pixels", full: "gaussmix full fit" }; // User Timing
 
 /** Runs one preview at a time: changes that arrive meanwhile are taken together by the next one. */
 export class Fits {
@@ -59,7 +58,7 @@ export class Fits {
         const settings = this.settings();
         if (!settings) continue;
         this.onPreview(await this.client.preview(plane, settings), plane);
-        performance.measure(HINT, { start: begin, end: performance.now() });
+        performance.measure(TIMES.preview, { start: begin, end: performance.now() });
         this.first = begin;
       } catch (error) {
         failed = error;
@@ -83,6 +82,11 @@ export class Fits {
     const begin = this.first ?? this.changed;
     let mine = "";
     try {
+      const plane = { ...this.plane() };
+      const all = await this.client.labelAll(plane);
+      if (this.waiting || this.running || this.closed) return;
+      this.onPreview(all, plane);
+      performance.measure(TIMES.all, { start: begin, end: performance.now() });
       mine = (await this.client.fit()).job;
       if (this.waiting || this.running || this.closed) {
         cancel(mine);
@@ -93,7 +97,7 @@ export class Fits {
       if (this.job !== mine || this.closed) return;
       this.job = "";
       await this.onFull(job);
-      performance.measure(FULL, { start: begin, end: performance.now() });
+      performance.measure(TIMES.full, { start: begin, end: performance.now() });
       this.onBusy(false);
     } catch (error) {
       if (this.closed || (this.job !== mine && mine)) return;
