@@ -28,7 +28,8 @@ function histogram({ name, view, edges, heights, grid, densities, spikes }, grou
     class: "density", stroke: colors[groups.findIndex((group) => group.includes(spike.class))],
     d: `M${x(spike.at).toFixed(1)} ${HEIGHT}V4`,
   }));
-  const ends = view.map((end, at) => svg("text", {
+  const isByte = view[0] === -0.5 && view[1] === 255.5;
+  const ends = (isByte ? [0, 255] : view).map((end, at) => svg("text", {
     class: "tick", x: at ? WIDTH : 0, y: HEIGHT + FOOT - 2, "text-anchor": at ? "end" : "start",
   }, String(Number(end.toPrecision(3)))));
   const drawing = svg("svg", {

@@ -93,7 +93,7 @@ class Room {
   }
 
   async start() {
-    this.tools.show(this.usesHints);
+    this.tools.show(this.usesHints, this.rows(), this.selected);
     this.tools.views.value = this.view.mode = this.usesHints ? "overlay" : "segments";
     await this.goTo(this.plane);
     if (!this.result?.is_full) this.fits.request({ soon: true });
@@ -184,7 +184,7 @@ class Room {
     this.selected = Math.max(0, Math.min(this.selected, this.rows().length - 1));
     this.list.show(this.rows(), this.selected, { canCut: this.info.directions[0].axis < 0, usesHints: this.usesHints });
     this.downloads.show(this.downloads.full[0].disabled === false, this.nHinted > 0);
-    this.tools.show(this.usesHints);
+    this.tools.show(this.usesHints, this.rows(), this.selected);
   }
 
   /** Segments of the result and, with hints, classes without a result, as the list shows them. */
@@ -264,7 +264,7 @@ class Room {
     this.settings.showMode(usesHints);
     this.segments = [];
     this.selected = usesHints ? OBJECT : 0;
-    this.tools.show(usesHints);
+    this.tools.show(usesHints, this.rows(), this.selected);
     if (usesHints) this.tools.choose("brush");
     if (usesHints && this.nHinted === 0) {
       this.fits.drop();
@@ -342,7 +342,7 @@ class Room {
     const { plane, map } = this.hints;
     this.unsent.set(`${plane.axis} ${plane.index}`, { plane, map: map.slice() });
     this.nHinted = Math.max(this.nHinted, 1);
-    this.tools.show(true);
+    this.tools.show(true, this.rows(), this.selected);
     this.changed({ soon: true });
   }
 

@@ -33,8 +33,11 @@ export class Tools {
     this.clear = button("Clear", onClear, { title: "Remove all hints" });
     this.views = element("select", { "aria-label": "View", onchange: () => onView(this.views.value) },
       ...VIEWS.map(([value, text]) => element("option", { value }, text)));
+    this.classes = element("select", { "aria-label": "Class to paint", onchange: () => onDigit(Number(this.classes.value)) });
     this.painting = element("div", { class: "bar-part" }, element("div", { class: "joined" }, ...this.buttons),
-      element("label", { class: "brush-size" }, "Size", this.size), this.undo, this.redo, this.clear);
+      element("span", { class: "class-choice" }, this.classSwatch = element("span", { class: "swatch" }), this.classes),
+      element("label", { class: "brush-size" }, "Size", this.size),
+      element("div", { class: "joined" }, this.undo, this.redo, this.clear));
     const zoom = element("div", { class: "joined" },
       button("\u2212", () => view.magnify(1 / 1.5), { "aria-label": "Zoom out", title: "-" }),
       button("Fit", () => view.magnify(0), { title: "0" }),
@@ -46,9 +49,12 @@ export class Tools {
     this.choose("look");
   }
 
-  /** Show whether hints can be painted, and which steps there are. */
-  show(usesHints) {
+  /** Show whether hints can be painted, which class of `rows` is painted, and which steps there are. */
+  show(usesHints, rows = [], selected = 0) {
     this.painting.hidden = !usesHints;
+    this.classes.replaceChildren(...rows.map((row, number) => element("option", { value: number }, row.name)));
+    this.classes.value = selected;
+    this.classSwatch.style.setProperty("--swatch", rows[selected]?.color ?? "transparent");
     if (!usesHints) this.choose("look");
     this.undo.disabled = !this.hints.next("undo");
     this.redo.disabled = !this.hints.next("redo");

@@ -112,6 +112,7 @@ export class View {
 
   fit() {
     const { width, height, aspect } = this.size;
+    this.node.style.setProperty("--ratio", (height * aspect) / width);
     this.sheet.style.width = `${width * this.scale}px`;
     this.sheet.style.height = `${height * aspect * this.scale}px`;
     this.sheet.classList.toggle("pixels", this.scale > 2);
