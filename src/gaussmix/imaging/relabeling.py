@@ -39,4 +39,4 @@ def with_smoothing(segmenter: "GaussianMixtureSegmenter", smoothing: float) -> "
     changed: Any = copy.copy(segmenter)
     changed.smoothing = float(smoothing)
     changed._set_fit(replace(changed._fit_result, smoothing=float(smoothing), free_energies=()))
-    return changed  # type: ignore[no-any-return]
+    return changed

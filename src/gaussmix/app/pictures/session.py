@@ -14,7 +14,7 @@ from gaussmix.app.pictures.results import Result, fit_small
 from gaussmix.app.pictures.segments import Segment, new_segments, read_segments
 from gaussmix.app.pictures.settings import MOST_CLASSES, Settings
 from gaussmix.app.pictures.thinning import thinned, thinned_known
-from gaussmix.core.typing import FloatArray, IntArray, Rows
+from gaussmix.core.typing import FloatArray, Rows
 from gaussmix.imaging.files import read_picture
 from gaussmix.imaging.images.picture import Picture
 from gaussmix.imaging.relabeling import with_smoothing
@@ -87,7 +87,7 @@ class PictureSession:
             raise ValueError(f"{self.name} has no visible pixel: all are transparent, no data or NaN")
         with self._lock:
             self.picture, self.volume, self.planes = picture, volume, Planes(picture)
-            self.known: IntArray | None = None
+            self.known: Rows | None = None
             self.segments: list[Segment] = []
             self.result: Result | None = None
             self._fitted: dict[tuple[int | str, str], GaussianMixtureSegmenter] = {}
@@ -98,7 +98,7 @@ class PictureSession:
             self.version += 1
 
     @property
-    def used_hints(self) -> IntArray | None:
+    def used_hints(self) -> Rows | None:
         """Known classes, -1 elsewhere, if the settings use them."""
         return self.known if self.settings.use_hints else None
 
@@ -186,7 +186,7 @@ class PictureSession:
             if version == self.version:
                 self._set_result(found)
 
-    def full_fit(self) -> tuple[tuple[Picture, dict[str, Any], IntArray | None], Callable[[Any], None]]:
+    def full_fit(self) -> tuple[tuple[Picture, dict[str, Any], Rows | None], Callable[[Any], None]]:
         """Return the arguments of a full fit, and the function that takes its result."""
         with self._lock:
             version, settings, known = self.version, self.settings, self.used_hints
