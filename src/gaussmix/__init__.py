@@ -16,6 +16,7 @@ from gaussmix.core.errors import (
     ModelFileError,
 )
 from gaussmix.core.mixture import Mixture
+from gaussmix.core.stored_moments import StoredMoments
 
 if TYPE_CHECKING:
     from gaussmix.classification import MixtureClassifier
@@ -65,6 +66,7 @@ __all__ = [
     "Mixture",
     "MixtureClassifier",
     "ModelFileError",
+    "StoredMoments",
     "__version__",
     "agglomerate",
     "align",

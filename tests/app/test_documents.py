@@ -1,5 +1,6 @@
 """Files that the page sends, opens and closes."""
 
+import gzip
 import threading
 
 import numpy as np
@@ -95,6 +96,16 @@ def test_a_large_file_is_refused_and_nothing_stays(announced, opened, tmp_path, 
     assert answer.json()["error"].startswith("large.png has 3 MB; the page takes files of at most 2 MB. Start the ")
     assert list(tmp_path.iterdir()) == []
     assert put(opened[0], "small.png", bytes(2_000_000)).status_code == 200
+
+
+@pytest.mark.parametrize(("n_bytes", "status"), [(1_000_000, 413), (400_001, 413), (400_000, 200), (10, 200)])
+def test_a_compressed_table_that_is_enormous_is_refused(n_bytes, status, opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_UNPACKED", 400_000)
+    answer = put(opened[0], "t.csv.gz", gzip.compress(b"1" * n_bytes))
+    assert answer.status_code == status
+    if status == 413:
+        assert answer.json() == {"error": "t.csv.gz has more than 0 MB when it is unpacked."}
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("n_bytes", "status"), [(0, 200), (1000, 200), (1001, 413), (500_000, 413)])

@@ -102,12 +102,27 @@ def test_a_running_job_is_canceled_and_so_is_one_that_waits(function, jobs):
 
 
 @pytest.mark.slow
-def test_work_that_hears_of_the_cancel_keeps_its_process(jobs):
+def test_work_that_hears_of_the_cancel_keeps_its_process(jobs, monkeypatch):
+    monkeypatch.setattr("gaussmix.app.jobs.PATIENCE", LIMIT)
     before = ended(jobs, app_jobs.process_id).result
     job = jobs.submit("Work", app_jobs.wait_and_report)
     wait_for(lambda: job.text)
     jobs.cancel(job.id)
     assert ended(jobs, app_jobs.process_id).result == before
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_be_started_is_told_and_the_next_job_runs(monkeypatch):
+    def refuse(*args, **options):
+        raise OSError("no more processes")
+
+    jobs = Jobs()
+    with monkeypatch.context() as patch:
+        patch.setattr("gaussmix.app.jobs.subprocess.Popen", refuse)
+        job = ended(jobs, app_jobs.add, 1, 2)
+    assert (job.state, job.error) == ("failed", "No process can be started for this work: no more processes")
+    assert ended(jobs, app_jobs.add, 2, 3).result == 5
+    jobs.close()
 
 
 def test_a_job_that_is_not_known_is_refused():

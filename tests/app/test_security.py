@@ -3,6 +3,8 @@
 import pytest
 from helpers.app_client import PAGE, PORT, TOKEN, client_of
 
+from gaussmix.app.shell import STATIC, TYPES
+
 HOST = f"127.0.0.1:{PORT}"
 REQUESTS = [
     ("GET", ""), ("GET", "settings"), ("GET", "documents"), ("PUT", "documents?name=a.csv"), ("DELETE", "documents/1"),
@@ -65,6 +67,17 @@ def test_a_wrong_token_is_refused(method, path, token, client):
     assert answer.status_code == 403
 
 
+def test_a_ticket_leads_to_the_page_once(tmp_path):
+    client, _ = client_of(tmp_path, ticket="ticket-of-this-test")
+    address = f"http://{HOST}/ticket-of-this-test"
+    assert client.get(f"{address}x").status_code == 403
+    assert client.get(address, headers={"Host": "evil.example"}).status_code == 403
+    assert client.get(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    answer = client.get(address, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/{TOKEN}/")
+    assert client.get(address).status_code == 403
+
+
 def test_nothing_is_written_before_a_request_is_refused(client, tmp_path):
     answer = client.put(PAGE + "documents?name=a.csv", content=b"a,b\n1,2\n", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
@@ -80,6 +93,14 @@ def test_every_response_forbids_other_places(path, client):
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert "access-control-allow-origin" not in headers
+
+
+def test_every_static_file_has_the_type_that_browsers_insist_on(client):
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= set(TYPES)
+    for path in files:
+        answer = client.get(f"{PAGE}static/{path.relative_to(STATIC).as_posix()}")
+        assert answer.headers["content-type"] == f"{TYPES[path.suffix]}; charset=utf-8"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """The page in a browser: opening files by hand, by dropping and from the command line; reloading; closing."""
 
+import http.server
 import json
 import signal
+import sys
+import threading
+import urllib.request
 
 import numpy as np
 import pytest
@@ -98,6 +102,7 @@ def test_the_theme_is_that_of_the_system_until_it_is_chosen(scheme, new_page, ad
 
 
 def test_the_keyboard_opens_a_file(page):
+    page.on("filechooser", lambda chooser: None)  # so that no window of the system opens; it takes effect later
     while page.evaluate("document.activeElement.textContent") != "Open a file":
         page.keyboard.press("Tab")
     with page.expect_file_chooser() as chosen:
@@ -150,6 +155,7 @@ def test_a_file_on_the_command_line_is_open(new_page, picture, tmp_path):
     assert picture.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal for one process is POSIX's")
 def test_the_page_says_that_the_server_has_ended(new_page, tmp_path):
     with running_server(tmp_path) as (address, process):
         page = new_page()
@@ -173,8 +179,64 @@ def test_closing_the_last_tab_ends_the_server_after_the_grace_time(new_page, tmp
         assert process.wait(LIMIT) == 0
 
 
-def test_another_page_cannot_use_the_server(new_page, address, tmp_path):
-    """A page of another port, and one that has come from elsewhere, get nothing but 403."""
+def test_the_page_says_that_the_server_was_killed(browser, tmp_path):
+    with running_server(tmp_path) as (address, process), browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector(".welcome")
+        process.kill()
+        assert error_of(page) == "The server has ended. Start gaussmix app again to continue."
+
+
+TRIALS = """async (address) => {
+    const asked = (path, options) => fetch(address + path, options).then(() => "answered", () => "blocked");
+    const shown = (tag, path) => new Promise((resolve) => {
+        const node = document.createElement(tag);
+        node.onload = () => resolve("answered");
+        node.onerror = () => resolve("blocked");
+        node.src = address + path;
+        document.body.append(node);
+    });
+    return [
+        await asked("settings", { mode: "no-cors" }),
+        await asked("documents?name=stranger.csv", { method: "PUT", body: "a,b" }),
+        await asked("examples/old_faithful.csv", { method: "POST", mode: "no-cors" }),
+        await asked("jobs/1", { method: "DELETE" }),
+        await shown("script", "static/main.js"),
+        await shown("img", "static/icon.svg"),
+    ];
+}"""
+
+
+def test_a_page_of_another_port_gets_nothing(browser, address):
+    """Although it knows the address with the token."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), QuietHandler) as other, browser.new_context() as context:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{other.server_port}/")
+        with urllib.request.urlopen(f"{address}documents") as answer:
+            before = answer.read()
+        assert page.evaluate(TRIALS, address) == ["blocked"] * 6
+        with urllib.request.urlopen(f"{address}documents") as answer:
+            assert answer.read() == before
+        assert page.goto(f"{address}").status == 200  # as if it was typed
+        other.shutdown()
+
+
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    """An empty page."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Other</title><body></body>")
+
+    def log_message(self, *args):
+        pass
+
+
+def test_the_page_itself_cannot_ask_others(new_page, address, tmp_path):
     with running_server(tmp_path) as (other, _):
         page = new_page()
         page.goto(other)

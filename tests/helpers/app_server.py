@@ -24,9 +24,10 @@ def running_server(folder, *files, grace=600.0):
 
 
 @contextmanager
-def running_command(folder, *args):
+def running_command(folder, *args, browser=False):
     """Yield (address, process) of ``gaussmix app`` with arguments; it is ended at last."""
-    with running([sys.executable, "-m", "gaussmix", "app", "--no-browser", *map(str, args)], folder) as started:
+    options = [] if browser else ["--no-browser"]
+    with running([sys.executable, "-m", "gaussmix", "app", *options, *map(str, args)], folder) as started:
         yield started
 
 

@@ -72,7 +72,7 @@ class Job:
 
 
 class Jobs:
-    """A queue of jobs for one process, and a second process that is ready when the first one is ended."""
+    """A queue of jobs for one process; after the first job a second one is ready for when the first is ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Jobs:
         self._thread = threading.Thread(target=self._run_all, daemon=True)
 
     def start(self) -> None:
-        """Start the processes, so that the first job need not wait for them."""
+        """Start a process, so that the first job need not wait for it."""
         with self._lock:
             self._begin()
 
@@ -162,18 +162,15 @@ class Jobs:
         if self._thread.ident is None and not self._closed:
             self._thread.start()
 
-    def _prepare(self) -> None:
-        """Wait until the first process is ready; then start one more, which would compete with it before."""
-        self._fill(1)
-        for worker in self._workers[:1]:
-            with suppress(EOFError, OSError):  # the next job says that its process has ended
-                worker.wait_until_ready()
-        self._fill(2)
-
-    def _fill(self, n_workers: int) -> None:
+    def _prepare(self, n_workers: int) -> None:
+        """Start processes until there are so many, and wait until the first one is ready."""
         with self._lock:
             while len(self._workers) < n_workers and not self._closed:
                 self._workers.append(_Worker())
+            first = self._workers[:1]
+        for worker in first:
+            with suppress(EOFError, OSError):  # the next job says that its process has ended
+                worker.wait_until_ready()
 
     def _end_if_running(self, job: Job, worker: "_Worker") -> None:
         with self._lock:
@@ -181,8 +178,14 @@ class Jobs:
                 worker.end()
 
     def _run_all(self) -> None:
-        self._prepare()
+        with suppress(OSError):  # the first job says so
+            self._prepare(1)
         while (job := self._queue.get()) is not None:
+            try:
+                self._prepare(1)
+            except OSError as error:
+                job.error, job.state = f"No process can be started for this work: {error}", "failed"
+                continue
             with self._lock:
                 if job.state == "canceled" or self._closed:
                     continue
@@ -195,8 +198,8 @@ class Jobs:
                 if not survived and not self._closed:
                     worker.end()
                     self._workers.remove(worker)
-            if not survived:
-                self._prepare()
+            with suppress(OSError):
+                self._prepare(2)  # not before the first job, with which the second process would compete
 
     def _run(self, job: Job, worker: "_Worker") -> bool:
         """Run a job to its end; return whether its process can do another one."""

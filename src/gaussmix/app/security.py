@@ -1,11 +1,9 @@
 """Who may use the server: the page that it has opened, and nobody else."""
 
 import secrets
-from collections.abc import MutableMapping
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -31,6 +29,9 @@ class Gate:
     address does not serve; Origin and Sec-Fetch-Site, which browsers send, must be those of the page. The checks come
     before anything of the request is read.
 
+    Other users of the computer see the address with which a browser is started. That one has a ticket in place of the
+    token, which leads to the page once.
+
     Parameters
     ----------
     app : ASGI application
@@ -39,11 +40,14 @@ class Gate:
         First part of every path.
     port : int
         Port of the server.
+    ticket : str, optional
+        Path that is redirected to the page, once.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, ticket: str | None = None) -> None:
         self._app = app
         self._prefix = f"/{token}"
+        self._ticket = None if ticket is None else f"/{ticket}"
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,19 +60,27 @@ class Gate:
 
         if scope["type"] != "http":
             raise RuntimeError("The server speaks HTTP only.")
-        refusal = self._refusal(scope)
-        if refusal:
+        has_ticket = self._ticket is not None and _same(scope["path"], self._ticket)
+        if refusal := self._wrong_headers(scope) or ("" if has_ticket else self._wrong_token(scope)):
             await JSONResponse({"error": refusal}, status_code=403)(scope, receive, send_with_headers)
+            return
+        if has_ticket:
+            self._ticket = None
+            await RedirectResponse(f"{self._prefix}/", status_code=303)(scope, receive, send_with_headers)
             return
         scope["root_path"] = self._prefix
         await self._app(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: MutableMapping[str, Any]) -> str:
-        """Return why a request is refused; nothing if it is not."""
-        headers = Headers(scope=scope)
+    def _wrong_token(self, scope: Scope) -> str:
+        """Return why the path of a request is refused; nothing if it is not."""
         token = "/" + scope["path"].removeprefix("/").split("/", 1)[0]
-        if not secrets.compare_digest(token.encode(), self._prefix.encode()):
+        if not _same(token, self._prefix):
             return "The address is not complete. Open the one that gaussmix app has printed."
+        return ""
+
+    def _wrong_headers(self, scope: Scope) -> str:
+        """Return why the headers of a request are refused; nothing if they are not."""
+        headers = Headers(scope=scope)
         if len(hosts := headers.getlist("host")) != 1 or hosts[0] not in self._hosts:
             return "This server answers to 127.0.0.1 and localhost only."
         if any(origin.removeprefix("http://") not in self._hosts for origin in headers.getlist("origin")):
@@ -76,3 +88,8 @@ class Gate:
         if any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site")):
             return _ELSEWHERE
         return ""
+
+
+def _same(given: str, wanted: str) -> bool:
+    """Return whether two texts are equal, in a time that does not depend on them."""
+    return secrets.compare_digest(given.encode(), wanted.encode())

@@ -65,14 +65,14 @@ def serve(
     """
     with tempfile.TemporaryDirectory(prefix="gaussmix-app-") as folder, _listening(port) as listening:
         state = _state(Path(folder), file)
-        token, port = secrets.token_urlsafe(24), listening.getsockname()[1]
+        token, ticket, port = secrets.token_urlsafe(24), secrets.token_urlsafe(24), listening.getsockname()[1]
         presence = Presence()
         server = uvicorn.Server(uvicorn.Config(
-            build(state, token, port, presence, lambda: server.should_exit),
+            build(state, token, port, presence, lambda: server.should_exit, ticket if browser else None),
             log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none", http="h11",
             timeout_graceful_shutdown=2,
         ))  # fmt: skip
-        address = f"http://{ADDRESS}:{port}/{token}/"
+        start = f"http://{ADDRESS}:{port}/"
 
         async def run() -> None:
             ending = asyncio.create_task(_end_when_alone(server, presence, grace))
@@ -82,9 +82,9 @@ def serve(
                 ending.cancel()
 
         state.jobs.start()
-        announce(address)
+        announce(f"{start}{token}/")
         if browser:  # the socket listens already: the browser waits until the server answers
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(f"{start}{ticket}",), daemon=True).start()
         try:
             with suppress(KeyboardInterrupt):
                 asyncio.run(run())
@@ -93,7 +93,12 @@ def serve(
 
 
 def build(
-    state: AppState, token: str, port: int, presence: Presence, is_ending: Callable[[], bool] = lambda: False
+    state: AppState,
+    token: str,
+    port: int,
+    presence: Presence,
+    is_ending: Callable[[], bool] = lambda: False,
+    ticket: str | None = None,
 ) -> ASGIApp:
     """Return the application behind its gate.
 
@@ -109,6 +114,8 @@ def build(
         Counts the pages.
     is_ending : callable
         Whether the server is about to end.
+    ticket : str, optional
+        Path that is redirected to the page, once.
 
     Returns
     -------
@@ -136,7 +143,7 @@ def build(
         HTTPException: _refused,
         Exception: _internal,
     }
-    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port)
+    return Gate(RequestLimit(Starlette(routes=routes, exception_handlers=handlers)), token, port, ticket)
 
 
 def _state(folder: Path, file: Path | None) -> AppState:

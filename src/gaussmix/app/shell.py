@@ -2,7 +2,9 @@
 
 import shutil
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,6 +18,10 @@ from gaussmix.app.uploads import MAX_UPLOAD, receive_document
 
 STATIC = Path(str(files("gaussmix.app").joinpath("static")))
 """Folder of the files that the browser loads."""
+
+
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+"""Suffixes of these files."""
 
 
 def routes(state: AppState) -> list[BaseRoute]:
@@ -59,5 +65,15 @@ def routes(state: AppState) -> list[BaseRoute]:
         Route("/examples/{name}", add_example, methods=["POST"]),
         Route("/jobs/{id}", show_job, methods=["GET"]),
         Route("/jobs/{id}", cancel_job, methods=["DELETE"]),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", _StaticFiles(directory=STATIC)),
     ]
+
+
+class _StaticFiles(StaticFiles):
+    """Files with the types that browsers insist on, whatever the computer is told about suffixes."""
+
+    def file_response(self, full_path: str | PathLike[str], *args: Any, **options: Any) -> Response:
+        """Return a file."""
+        response = super().file_response(full_path, *args, **options)
+        response.headers["content-type"] = f"{TYPES[Path(full_path).suffix]}; charset=utf-8"
+        return response

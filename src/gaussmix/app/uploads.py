@@ -1,9 +1,13 @@
 """Files that the page sends: limits, and the temporary folder."""
 
+import gzip
 import re
 import shutil
+import zlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +22,9 @@ MAX_REQUEST = 64_000_000
 
 MAX_PIXELS_BYTES = 600_000_000
 """Greatest size of the decoded pixels of a picture, in bytes: ``max_bytes`` of `read_picture`."""
+
+MAX_UNPACKED = 1_000_000_000
+"""Greatest size of a table that was sent compressed, in bytes."""
 
 _DRAINED = 4_000_000_000  # bytes: a browser shows the answer only after it has sent everything
 
@@ -66,7 +73,7 @@ async def receive_document(request: Request, state: AppState) -> Document:
     Raises
     ------
     TooLargeError
-        If the file has more than `MAX_UPLOAD` bytes.
+        If the file has more than `MAX_UPLOAD` bytes, or a table more than `MAX_UNPACKED` when it is unpacked.
     ValueError
         If there is no name or no content.
     """
@@ -81,6 +88,7 @@ async def receive_document(request: Request, state: AppState) -> Document:
                 file.write(chunk)
         if path.stat().st_size == 0:
             raise ValueError(f"{name} is empty: it has no bytes")
+        await run_in_threadpool(_require_small_table, path, name)
         return state.documents.add(path, name, identifier)
     except BaseException:
         shutil.rmtree(folder)
@@ -114,6 +122,23 @@ def file_name(name: str) -> str:
     """Return a name for a file in the temporary folder: the suffixes of the given one stay."""
     safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip(".-")
     return safe[-100:].lstrip(".-") or "file"
+
+
+def _require_small_table(path: Path, name: str) -> None:
+    """Raise TooLargeError for a compressed table that is enormous; pictures say their size in a header."""
+    if not path.name.lower().endswith((".csv.gz", ".tsv.gz")):
+        return
+    n_bytes = 0
+    try:
+        with gzip.open(path) as file:
+            while chunk := file.read(1_000_000):
+                n_bytes += len(chunk)
+                if n_bytes > MAX_UNPACKED:
+                    break
+    except (OSError, EOFError, zlib.error):
+        return  # damaged: who reads it says so
+    if n_bytes > MAX_UNPACKED:
+        raise TooLargeError(f"{name} has more than {MAX_UNPACKED / 1e6:,.0f} MB when it is unpacked")
 
 
 def _too_large(name: str, n_bytes: int, limit: int) -> str:

@@ -1,6 +1,7 @@
 """``gaussmix app``."""
 
 import importlib.util
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -27,4 +28,6 @@ def application(
         typer.echo(address)
         notes().print("The application runs at this address until its page is closed, or Ctrl-C.")
 
-    serve(file, port=port, browser=not no_browser, announce=announce)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the page shows those of its fits
+        serve(file, port=port, browser=not no_browser, announce=announce)

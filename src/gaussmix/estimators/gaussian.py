@@ -30,7 +30,7 @@ from gaussmix.estimators.fit_warnings import (
     warn_of_unobserved,
 )
 from gaussmix.estimators.fitted_mixture import FittedMixtureMixin
-from gaussmix.estimators.fitted_run import FittedRunMixin
+from gaussmix.estimators.online_fit import OnlineFitMixin
 from gaussmix.estimators.parameter_checks import (
     check_gaussian_mixture,
     of_used,
@@ -50,7 +50,7 @@ from gaussmix.fitting.settings import FitSettings, n_starts_for, search_settings
 from gaussmix.fitting.stopping import Stop
 
 
-class GaussianMixture(FittedRunMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixture(OnlineFitMixin, ClassNamePrefixFeaturesOutMixin, FittedMixtureMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian mixture fitted by expectation-maximization, with scikit-learn's interface.
 
     Parameters, methods and attributes are those of ``sklearn.mixture.GaussianMixture`` and have the same meaning, with

@@ -24,8 +24,14 @@ async function openFile(file) {
     complain(tooLarge(file));
     return;
   }
-  say(`Reading ${file.name}`);
   n_shown += 1;
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    complain(`${file.name} cannot be read. It may be a folder, or have been moved.`);
+    return;
+  }
+  say(`Reading ${file.name}`);
   const opened = await guarded(() => put(`documents?name=${encodeURIComponent(file.name)}`, file));
   say("");
   if (opened) await show(opened);

@@ -4,10 +4,16 @@ import { complain } from "./status.js";
 
 const events = new EventSource("presence");
 
-events.addEventListener("bye", () => {
+let timer = 0;
+
+function end() {
   events.close();
   complain("The server has ended. Start gaussmix app again to continue.");
-});
+}
+
+events.addEventListener("bye", end);
+events.addEventListener("open", () => clearTimeout(timer));
 events.addEventListener("error", () => {
-  if (events.readyState === EventSource.CLOSED) complain("The server has ended. Start gaussmix app again to continue.");
+  clearTimeout(timer);
+  timer = setTimeout(end, 2000); // the browser tries again before
 });
