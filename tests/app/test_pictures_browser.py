@@ -286,3 +286,13 @@ def test_a_volume_has_slices_in_three_directions(page, tmp_path):
     page.get_by_label("Direction of the slices").select_option(label="Slices across x")
     page.wait_for_selector(".slices output:text('x 7 of 12')")
     assert re.match(r"8 . 10 . 12", page.locator("#status").inner_text())
+
+
+def test_a_saved_model_is_used_again(page):
+    opened(page)
+    set_number(page, 3)
+    labels, model = saved(page, "Labels")[1], saved(page, "Model")[1]
+    set_number(page, 2)
+    page.get_by_label("Model file").set_input_files({"name": "m.json", "mimeType": "application/json", "buffer": model})
+    page.wait_for_selector("#status:text('Segments of m.json')")
+    assert saved(page, "Labels")[1] == labels

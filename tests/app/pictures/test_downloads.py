@@ -185,3 +185,20 @@ def test_transparent_pixels_have_no_segment(tmp_path):
     (tmp_path / "labels.png").write_bytes(download(session, "labels").content)
     assert (image_in(download(session, "labels").content)[:7] == 255).all()
     assert not read_picture(tmp_path / "labels.png").visible[:7].any()
+
+
+@pytest.mark.parametrize("way", ["python", "command"])
+def test_the_lines_for_a_kept_model_give_the_same_labels(way, tmp_path, monkeypatch):
+    GaussianMixtureSegmenter(3, smoothing=0.5, random_state=0).fit(blocks(seed=1)).save(tmp_path / "blocks-model.json")
+    session = block_session(tmp_path)
+    session.use_model(tmp_path / "blocks-model.json")
+    monkeypatch.chdir(tmp_path)
+    lines = lines_of(session)
+    if way == "python":
+        exec(lines["python"], {})
+        written = tmp_path / "blocks-labels.png"
+    else:
+        assert lines["command"] == "gaussmix segment blocks.png --with blocks-model.json -o blocks-segments"
+        succeeds(*lines["command"].split()[1:])
+        written = tmp_path / "blocks-segments" / "labels.png"
+    np.testing.assert_array_equal(image_in(written.read_bytes()), image_in(download(session, "labels").content))

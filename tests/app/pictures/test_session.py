@@ -275,3 +275,35 @@ def test_a_large_picture_is_not_labeled_before_its_full_fit(tmp_path, monkeypatc
     session.make_preview()
     session.label_all()
     assert session.result.segmentation.labels.shape == (20, 30)
+
+
+def test_numbers_next_to_the_current_one_are_prepared(tmp_path):
+    session = complete(block_session(tmp_path, smoothing=0.0))
+    session.prepare()
+    session.change(Settings(n_components=5, smoothing=0.0))
+    session.make_preview()
+    assert session.state()["result"]["n_classes"] == 5
+
+
+def test_a_kept_model_labels_another_picture_until_settings_change(tmp_path):
+    complete(block_session(tmp_path, n_components=3)).result.segmentation.segmenter.save(tmp_path / "model.json")
+    session = complete(block_session(tmp_path))
+    session.use_model(tmp_path / "model.json")
+    state = session.state()
+    assert (state["with_model"], state["result"]["n_classes"], state["result"]["is_full"]) == (True, 3, True)
+    segmenter = GaussianMixtureSegmenter.load(tmp_path / "model.json")
+    np.testing.assert_array_equal(session.labels(-1, 0), segmenter.predict(blocks()))
+    session.change(session.settings)
+    session.make_preview()
+    assert (session.state()["with_model"], session.state()["result"]["n_classes"]) == (False, 4)
+
+
+def test_a_model_of_other_pictures_is_refused(tmp_path):
+    GaussianMixtureSegmenter(2, smoothing=0, random_state=0).fit(blocks()[..., 0]).save(tmp_path / "gray.json")
+    session = complete(block_session(tmp_path))
+    with pytest.raises(ValueError, match="1 channels"):
+        session.use_model(tmp_path / "gray.json")
+    (tmp_path / "text.json").write_text("no model")
+    with pytest.raises(ValueError, match=r"text\.json"):
+        session.use_model(tmp_path / "text.json")
+    assert session.state()["with_model"] is False

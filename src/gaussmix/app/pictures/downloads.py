@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussmix.app.pictures.lines import command_line, python_lines, stem_of
+from gaussmix.app.pictures.lines import command_line, model_command, model_lines, python_lines, stem_of
 from gaussmix.app.pictures.merged import merged
 from gaussmix.app.pictures.segments import groups_of
 from gaussmix.imaging.export import write_segmentation
@@ -74,6 +74,12 @@ def lines_of(session: "PictureSession") -> dict[str, str]:
     hints = "" if session.used_hints is None else f"{stem_of(session.name)}-hints{suffix}"
     groups = groups_of(session.segments)
     groups = () if all(len(group) == 1 for group in groups) else groups
+    if session.with_model:
+        model = f"{stem_of(session.name)}-model.json"
+        return {
+            "command": model_command(session.name, model, volume=session.volume),
+            "python": model_lines(session.name, suffix, model, groups, volume=session.volume),
+        }
     parameters = session.parameters
     return {
         "command": command_line(session.name, parameters, hints, volume=session.volume),

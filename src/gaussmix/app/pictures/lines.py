@@ -44,6 +44,24 @@ def command_line(name: str, parameters: dict[str, Any], hints: str, *, volume: b
     return shlex.join(words)
 
 
+def model_command(name: str, model: str, *, volume: bool) -> str:
+    """Return the command that segments the picture with a model file."""
+    words = ["gaussmix", "segment", name, "--with", model, "-o", f"{stem_of(name)}-segments"]
+    return shlex.join(words + (["--volume"] if volume else []))
+
+
+def model_lines(name: str, suffix: str, model: str, groups: Sequence[tuple[int, ...]], *, volume: bool) -> str:
+    """Return lines of Python that segment the picture with a model file; the arguments are those of `python_lines`."""
+    return "\n".join([
+        *(["import numpy as np", ""] if groups else []),
+        "from gaussmix.imaging import GaussianMixtureSegmenter, Segmentation, read_picture, write_labels",
+        "",
+        f"picture = read_picture({name!r}{', volume=True' if volume else ''})",
+        f"segmentation = Segmentation.of(picture, GaussianMixtureSegmenter.load({model!r}))",
+        *_writing(name, suffix, groups),
+    ]) + "\n"  # fmt: skip
+
+
 def python_lines(
     name: str, suffix: str, parameters: dict[str, Any], hints: str, groups: Sequence[tuple[int, ...]], *, volume: bool
 ) -> str:
@@ -80,13 +98,17 @@ def python_lines(
         f"segmenter = GaussianMixtureSegmenter({given})",
         f"segmentation = segment_picture(picture, segmenter{', hints' if hints else ''})",
     ]
-    labels = "segmentation.labels"
+    return "\n".join([*lines, *_writing(name, suffix, groups)]) + "\n"
+
+
+def _writing(name: str, suffix: str, groups: Sequence[tuple[int, ...]]) -> list[str]:
+    """Return the lines that merge segments and write the labels."""
+    lines, labels = [], "segmentation.labels"
     if groups:
         lines.append("merged = np.arange(256, dtype=np.uint8)")
         lines += [f"merged[{list(group)}] = {number}" for number, group in enumerate(groups)]
         labels = "merged[segmentation.labels]"
-    lines.append(f"write_labels({f'{stem_of(name)}-labels{suffix}'!r}, picture, {labels})")
-    return "\n".join(lines) + "\n"
+    return [*lines, f"write_labels({f'{stem_of(name)}-labels{suffix}'!r}, picture, {labels})"]
 
 
 def stem_of(name: str) -> str:

@@ -1,8 +1,10 @@
 """Addresses below ``documents/{id}/picture``."""
 
 import json
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -51,6 +53,8 @@ def routes(state: AppState) -> list[BaseRoute]:
         route("/preview", _preview, "POST", "json"),
         route("/label-all", _label_all, "POST", "json"),
         route("/fit", fit, "POST"),
+        route("/prepare", _prepare, "POST"),
+        route("/model", _use_model, "PUT", "bytes"),
         route("/hints", lambda session, request, content: _bytes(session.hints(*_plane(request)))),
         route("/hints", _set_hints, "PUT", "bytes"),
         route("/hints", _clear_hints, "DELETE"),
@@ -130,6 +134,22 @@ def _result(session: PictureSession, request: Request) -> Response:
     head = json.dumps(session.state()).encode() + b"\n"
     labels = np.ascontiguousarray(session.labels(*_plane(request))).tobytes()
     return Response(head + labels, media_type="application/octet-stream")
+
+
+def _prepare(session: PictureSession, request: Request, content: Any) -> Any:
+    session.prepare()
+    return {}
+
+
+def _use_model(session: PictureSession, request: Request, content: Any) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        path.write_bytes(content)
+        try:
+            session.use_model(path)
+        except ValueError as error:
+            raise ValueError(str(error).replace(f"{folder}/", "")) from None
+    return session.state()
 
 
 def _probabilities(session: PictureSession, request: Request, content: Any) -> Any:

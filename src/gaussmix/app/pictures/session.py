@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,8 @@ class PictureSession:
         The segments of the last result.
     result : Result or None
         The last result.
+    with_model : bool
+        Whether the result is that of a model file.
     version : int
         Number of the last change of settings or hints; a full fit for an older one is dropped.
     job : str
@@ -90,6 +93,7 @@ class PictureSession:
             self.known: Rows | None = None
             self.segments: list[Segment] = []
             self.result: Result | None = None
+            self.with_model = False
             self._fitted: dict[tuple[int | str, str], GaussianMixtureSegmenter] = {}
             self._estimates: dict[tuple[str, str], Any] = {}
             self._small = {most: thinned(picture, most) for most in (FITTED_PIXELS, LABELED_PIXELS)}
@@ -140,14 +144,14 @@ class PictureSession:
             return {
                 "segments": [segment.as_json() for segment in self.segments],
                 "result": None if self.result is None else self.result.as_json(),
+                "with_model": self.with_model,
                 "version": self.version,
             }
 
     def change(self, settings: Settings) -> None:
         """Take new settings; a full fit that is under way is dropped."""
         with self._lock:
-            if settings != self.settings:
-                self.settings = settings
+            self.settings, self.with_model = settings, False
             self.version += 1
 
     def make_preview(self) -> None:
@@ -174,6 +178,37 @@ class PictureSession:
         with self._lock:
             if version == self.version:
                 self._set_result(preview)
+
+    def prepare(self) -> None:
+        """Fit numbers of classes near the current one to the thinned picture, so that their previews need no fit."""
+        with self._lock:
+            version, parameters, result = self.version, self.parameters, self.result
+        if result is None or self.used_hints is not None:
+            return
+        n_classes = result.segmentation.n_classes
+        for number in (n_classes + 1, n_classes - 1, n_classes + 2, n_classes - 2):
+            if version != self.version:
+                return
+            if 1 <= number <= MOST_CLASSES:
+                with suppress(ValueError):  # fewer colors than classes
+                    self._classes({**parameters, "n_components": number})
+
+    def use_model(self, path: Path) -> None:
+        """Label the picture by the segmenter of a model file; the next change of settings or hints fits again.
+
+        Raises
+        ------
+        ValueError
+            If the file is no segmenter, or one of pictures with other axes or channels.
+        """
+        from gaussmix.imaging import GaussianMixtureSegmenter
+
+        segmenter = GaussianMixtureSegmenter.load(path)
+        found = Result(Labeled.by(self.picture, segmenter, None), is_full=True)
+        with self._lock:
+            self.version += 1
+            self.with_model = True
+            self._set_result(found)
 
     def label_all(self) -> None:
         """Label all pixels by the classes of the preview, unless the picture is large."""

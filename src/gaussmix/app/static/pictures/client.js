@@ -21,6 +21,8 @@ export function clientOf(id) {
     histograms: () => get(`${base}/histograms`),
     setSegments: (segments) => put(`${base}/segments`, JSON.stringify(segments)),
     fit: () => post(`${base}/fit`),
+    prepare: () => post(`${base}/prepare`),
+    useModel: (file) => put(`${base}/model`, file),
     lines: () => get(`${base}/lines`),
 
     /** Fit a preview; return { state, labels }. */

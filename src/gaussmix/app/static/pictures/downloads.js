@@ -5,7 +5,7 @@ import { guarded, say } from "../status.js";
 
 /** The downloads of a picture; `info` returns its name and suffix. */
 export class Downloads {
-  constructor(client, info, { visible }) {
+  constructor(client, info, { visible, onModel }) {
     this.client = client;
     this.info = info;
     const save = (text, what, ending, title, options) => button(text, () => this.save(what, ending, options), { title, data: { what } });
@@ -27,7 +27,14 @@ export class Downloads {
     this.details = element("details", {}, element("summary", {}, "The same as a command and in Python"),
       part("Command line", this.command), part("Python", this.python));
     this.details.addEventListener("toggle", () => this.refresh());
-    this.node = group("Save", element("div", { class: "row downloads" }, ...this.full, this.hints), this.details);
+    const model = element("input", { type: "file", accept: ".json,application/json", "aria-label": "Model file", hidden: true });
+    model.addEventListener("change", () => {
+      if (model.files.length) onModel(model.files[0]);
+      model.value = "";
+    });
+    const open = button("Use a saved model", () => model.click(), { title: "Label this picture by a model saved here or by gaussmix segment" });
+    this.node = group("Save", element("div", { class: "row downloads" }, ...this.full, this.hints),
+      element("div", { class: "row" }, open, model), this.details);
     this.show(false, false);
   }
 

@@ -80,6 +80,7 @@ class Room {
       onAdd: () => this.addClass(),
     });
     this.downloads = new Downloads(client, info, {
+      onModel: (file) => guarded(() => this.useModel(file)),
       visible: () => this.segments.map((each, at) => (each.hidden ? -1 : at)).filter((at) => at >= 0),
     });
     this.histograms = element("div", { class: "histograms" });
@@ -145,6 +146,7 @@ class Room {
     this.take(state);
     this.view.labels = labels;
     this.showResult();
+    if (!this.usesHints) this.client.prepare().catch(() => {});
     say(job.warnings.length ? job.warnings.join(" ") : describe(this.info, this.result));
   }
 
@@ -381,6 +383,22 @@ class Room {
       this.painted();
     } else if (this.hints.clear()) this.painted();
     this.redraw();
+  }
+
+  /** Label the picture by the model in a file. */
+  async useModel(file) {
+    this.fits.drop();
+    const state = await this.client.useModel(file);
+    if (this.usesHints) {
+      this.usesHints = false;
+      this.settings.showMode(false);
+      this.view.mode = this.tools.views.value = "segments";
+    }
+    this.take(state);
+    this.view.labels = await this.client.labels(this.plane);
+    this.showResult();
+    this.showBusy(false);
+    say(`Segments of ${file.name}`);
   }
 
   async readAgain() {
