@@ -67,6 +67,7 @@ class Room {
       target: () => ({ value: this.paintedClass, color: this.tint(this.selected) }),
       onPoint: (pixel) => this.readout.point(this.result ? pixel : null),
       onPick: (pixel) => this.pick(pixel),
+      onBegin: () => { if (this.view.hintCanvas.hidden) this.setView("overlay"); },
       onPaint: (box) => this.view.drawHints(this.hints.map, this.classColors().tint, box),
       onPainted: () => this.painted(),
       onStep: (which) => this.step(which), onClear: () => this.clear(),
@@ -177,7 +178,7 @@ class Room {
     this.view.palette = this.classColors();
     this.view.draw();
     if (this.usesHints) this.view.drawHints(this.hints.map, this.view.palette.tint, this.hints.whole);
-    this.view.hintCanvas.hidden = !this.usesHints;
+    this.view.hintCanvas.hidden = !this.usesHints || ["cut-out", "uncertainty"].includes(this.view.mode);
     this.showList();
     this.readout.show(this.rows());
   }

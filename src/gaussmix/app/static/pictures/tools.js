@@ -17,10 +17,10 @@ const VIEWS = [["segments", "Segments"], ["overlay", "Overlay"], ["picture", "Pi
 export class Tools {
   /**
    * `target` returns { value, color } of the class that is painted. `onPoint(pixel)` hears where the pointer is,
-   * `onPick(pixel)` of a click to choose, `onPaint(box)` of painted pixels and `onPainted()` of the end of a step.
+   * `onPick(pixel)` of a click to choose, `onBegin()` of the start of a step, `onPaint(box)` of painted pixels and `onPainted()` of the end of a step.
    */
-  constructor(view, hints, { target, onPoint, onPick, onPaint, onPainted, onStep, onClear, onView, onDigit }) {
-    Object.assign(this, { view, hints, target, onPoint, onPick, onPaint, onPainted, onStep, onDigit });
+  constructor(view, hints, { target, onPoint, onPick, onBegin, onPaint, onPainted, onStep, onClear, onView, onDigit }) {
+    Object.assign(this, { view, hints, target, onPoint, onPick, onBegin, onPaint, onPainted, onStep, onDigit });
     this.tool = "look";
     this.cursor = null; // of the keyboard
     this.start = null; // of a step
@@ -36,7 +36,7 @@ export class Tools {
     this.classes = element("select", { "aria-label": "Class to paint", onchange: () => onDigit(Number(this.classes.value)) });
     this.painting = element("div", { class: "bar-part" }, element("div", { class: "joined" }, ...this.buttons),
       element("span", { class: "class-choice" }, this.classSwatch = element("span", { class: "swatch" }), this.classes),
-      element("label", { class: "brush-size" }, "Size", this.size),
+      element("label", { class: "brush-size", title: "Size of the brush ([ and ])" }, this.size),
       element("div", { class: "joined" }, this.undo, this.redo, this.clear));
     const zoom = element("div", { class: "joined" },
       button("\u2212", () => view.magnify(1 / 1.5), { "aria-label": "Zoom out", title: "-" }),
@@ -132,6 +132,7 @@ export class Tools {
 
   begin(pixel) {
     this.start = this.at = pixel;
+    this.onBegin();
     this.hints.begin();
     if (this.isBrush) this.go(pixel);
   }

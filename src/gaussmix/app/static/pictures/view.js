@@ -11,7 +11,7 @@ const MOST_ZOOM = 32;
 export class View {
   constructor() {
     this.canvas = element("canvas", { class: "picture-canvas", "aria-hidden": "true" });
-    this.hintCanvas = element("canvas", { class: "picture-canvas", "aria-hidden": "true" });
+    this.hintCanvas = element("canvas", { class: "picture-canvas hint-canvas", "aria-hidden": "true" });
     this.ring = element("div", { class: "brush-ring", hidden: true });
     this.box = element("div", { class: "rubber-box", hidden: true });
     this.sheet = element("div", { class: "picture-sheet", tabindex: "0", role: "application" },
