@@ -226,7 +226,7 @@ def test_histograms_have_a_curve_for_each_segment(page):
     opened(page)
     set_number(page, 3)
     for channel in (1, 2, 3):
-        page.wait_for_selector(f".histogram:nth-child({channel}) .density >> nth=2")
+        page.wait_for_selector(f".histogram:nth-child({channel}) .density:nth-of-type(3):last-of-type")
     assert page.locator(".histogram .density").count() == 9
 
 
