@@ -40,9 +40,13 @@ if TYPE_CHECKING:
 UNREADABLE = (ValueError, OSError, MemoryError, FloatingPointError, MissingDependencyError)
 """Errors of a file for which it is left out; the other files are segmented."""
 
-_MODEL, _FIGURE, _SHEET = "model.json", "figure.png", "contact-sheet.png"
+MODEL, FIGURE = "model.json", "figure.png"
+"""Names of output files."""
+
+_SHEET = "contact-sheet.png"
 _MOST_FITTED = 1 << 30  # greatest size in bytes of the pictures that one model is fitted to
 _PER_CLASS = 5  # components of a class of colors with seeds, as in GrabCut (Rother, Kolmogorov, Blake 2004)
+_MOST = 0.5  # share of the pixels that must be like some class of a kept model
 _FEW = 8  # files up to which the contact sheet shows several pages or slices of each
 _STEPS = 3  # of the work on a file: fitting, labeling, writing
 _SHOWN_PIXELS = 900  # along the longer side of a picture on a contact sheet
@@ -112,8 +116,8 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
     """Segment a file, write the results, and return the parts of the text to print."""
     kept, picture = settings.kept, given.read()
     names = segmentation_files(picture, MAX_CLASSES, maps=settings.maps, fractions=settings.fractions)
-    models = [_MODEL] if kept is None else []
-    check_output_folder(settings.output, [*names, *models, _FIGURE, _SHEET], *_inputs(given))
+    models = [MODEL] if kept is None else []
+    check_output_folder(settings.output, [*names, *models, FIGURE, _SHEET], *_inputs(given))
     with progress_bar("Fitting" if kept is None else "Reading", _STEPS, console=notes()) as update:
         segmentation = _fitted(given, picture, settings)
         update("Labeling")
@@ -126,7 +130,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
             with complete_folder(settings.output) as partial:
                 settings.write(partial, segmentation)
                 if kept is None:
-                    _save_model(partial / _MODEL, segmenter, picture)
+                    _save_model(partial / MODEL, segmenter, picture)
                 drawn = _draw(partial, given, segmentation, painted)
                 written = sorted(path.name for path in partial.iterdir())
         except OSError:  # the fit is done: it is shown even if it cannot be written
@@ -140,7 +144,7 @@ def segment_one(given: PictureInput, settings: Settings) -> list[RenderableType]
 def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[list[RenderableType], list[str]]:
     """Segment files one by one; return the parts of the text to print, and the errors of files that failed."""
     shared = settings.kept
-    check_output_folder(settings.output, [_MODEL, _SHEET] if shared is None else [_SHEET])
+    check_output_folder(settings.output, [MODEL, _SHEET] if shared is None else [_SHEET])
     for item in given:
         check_output_folder(settings.output, [item.name], *_inputs(item))
     wrong: dict[str, str] = {}
@@ -164,7 +168,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     try:
         with complete_folder(settings.output) as partial:
             if fits_one and shared is not None:
-                shared.save(partial / _MODEL, feature_names=done[0].model.feature_names)
+                shared.save(partial / MODEL, feature_names=done[0].model.feature_names)
             subtitle = f"{len(done)} files, {'one model for each' if settings.each else 'one model'}"
             write_figure(partial / _SHEET, _sheet(done, "Segments in their mean colors", subtitle))
     except OSError:
@@ -178,7 +182,7 @@ def segment_several(given: Sequence[PictureInput], settings: Settings) -> tuple[
     entries += _painted(done)
     what = [*(["a model"] if settings.each else []), "labels", *(["maps"] if settings.maps else [])]
     what += ["fractions"] if settings.fractions else []
-    common = f"{_SHEET}, {_MODEL}" if fits_one else _SHEET
+    common = f"{_SHEET}, {MODEL}" if fits_one else _SHEET
     entries.append(Entry("written", f"{settings.output}: {common}; for each file a folder with {', '.join(what)}"))
     return [table, entry_grid(entries)], list(wrong.values())
 
@@ -225,6 +229,8 @@ def _segment_into(
 ) -> _Done:
     picture = given.read()
     segmentation = _fitted(given, picture, settings) if shared is None else _labeled(given, picture, shared)
+    if settings.kept is not None:
+        _warn_of_unlike(given, segmentation)
     model = named_mixture(segmentation.segmenter, picture)
     with complete_folder(folder) as partial:
         try:
@@ -232,7 +238,7 @@ def _segment_into(
         except ValueError as error:
             raise ValueError(f"{given.path}: {error}") from None
         if shared is None:
-            _save_model(partial / _MODEL, segmentation.segmenter, picture)
+            _save_model(partial / MODEL, segmentation.segmenter, picture)
     painted = given.painted_colors(picture, segmentation.known)
     views = [_small(view) for view in views_of(segmentation, painted, 3 if n_files <= _FEW else 1)]
     return _Done(given.name, model, segmentation.shares, segmentation.colors, views, painted)
@@ -241,7 +247,9 @@ def _segment_into(
 def _fitted(given: PictureInput, picture: Picture, settings: Settings) -> Segmentation:
     """Segment a picture with its own model, or with the kept one; errors and warnings name the file."""
     if settings.kept is not None:
-        return _labeled(given, picture, settings.kept)
+        segmentation = _labeled(given, picture, settings.kept)
+        _warn_of_unlike(given, segmentation)
+        return segmentation
     known = given.read_seeds(picture)
     with collected_warnings() as caught:
         try:
@@ -263,6 +271,17 @@ def _labeled(given: PictureInput, picture: Picture, segmenter: "GaussianMixtureS
     return segmentation
 
 
+def _warn_of_unlike(given: PictureInput, segmentation: Segmentation) -> None:
+    """Warn if most pixels are far from all classes of a kept model."""
+    share = segmentation.far_share
+    if share > _MOST:
+        warnings.warn(
+            f"{given.path.name}: {100 * share:.0f} % of the pixels are far from every class of the model: are the "
+            "values in the unit of the pictures that it was fitted to?",
+            stacklevel=2,
+        )
+
+
 def _save_model(path: Path, segmenter: "GaussianMixtureSegmenter", picture: Picture) -> None:
     segmenter.save(path, feature_names=named_mixture(segmenter, picture).feature_names)
 
@@ -274,7 +293,7 @@ def _inputs(given: PictureInput) -> list[Path]:
 def _draw(folder: Path, given: PictureInput, segmentation: Segmentation, painted: Rows | None) -> str:
     """Draw a figure of a flat picture, or a contact sheet of pages or slices, and return its name."""
     whole = is_flat(segmentation) and (segmentation.known is not None or has_histograms(segmentation))
-    name = _FIGURE if whole else _SHEET
+    name = FIGURE if whole else _SHEET
     title = f"{printable(given.path.name)}: {segmentation.n_classes} segments"
     write_figure(folder / name, overview(segmentation, title, painted))
     return name
@@ -327,7 +346,7 @@ def _describe(picture: Picture) -> str:
 
 def _shortened(names: Sequence[str], drawn: str) -> str:
     """Return the names of files on one line, with numbered files as one."""
-    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, _MODEL))
+    kinds = dict.fromkeys(_unnumbered(name) for name in names if name not in (drawn, MODEL))
     return ", ".join(kinds)
 
 

@@ -1,6 +1,7 @@
 """Tables in files: CSV, Parquet and .npy. No other package imports pandas and pyarrow."""
 
 from gaussmix.tables.any_columns import read_any_columns, require_numbers
+from gaussmix.tables.csv_files import DoubtfulHeaderError
 from gaussmix.tables.label_column import read_labels
 from gaussmix.tables.libraries import import_pandas
 from gaussmix.tables.table_files import (
@@ -17,6 +18,7 @@ from gaussmix.tables.table_files import (
 __all__ = [
     "READ_SUFFIXES",
     "SUFFIXES",
+    "DoubtfulHeaderError",
     "Table",
     "column_names",
     "import_pandas",

@@ -22,6 +22,10 @@ _LOOKED_AT = 50  # lines
 _DECIMAL_COMMA = r"\s*[+-]?\d+(?:,\d*)?(?:[eE][+-]?\d+)?\s*"
 
 
+class DoubtfulHeaderError(ValueError):
+    """The first line of a CSV file may be a header or a row."""
+
+
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file, and how it is to be read.
@@ -63,7 +67,8 @@ class CsvFile:
         Raises
         ------
         ValueError
-            If there are no rows, if two names are equal, or if it is doubtful whether the first line is a header.
+            If there are no rows, if two names are equal, or if it is doubtful whether the first line is a header
+            (`DoubtfulHeaderError`).
         """
         comments, lines = _first_lines(path)
         if not lines:
@@ -79,7 +84,7 @@ class CsvFile:
         if header is None:
             header = False if in_comment else is_header(lines, records, separator)
             if header is None:
-                raise ValueError(
+                raise DoubtfulHeaderError(
                     f"{path}: the first line, {lines[0].strip()[:60]}, may be a header; "
                     "use --header if it is one, --no-header if it is a row"
                 )

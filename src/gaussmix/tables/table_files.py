@@ -114,6 +114,11 @@ def read_table(
     allow_missing : bool
         Whether cells may be empty.
 
+    Returns
+    -------
+    Table
+        The rows, and the names of the columns.
+
     Raises
     ------
     ValueError, OSError

@@ -1,11 +1,13 @@
 """Reading of pictures, stacks and volumes; the suffix of a file determines its format, but TIFF is known by content."""
 
 import errno
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 from gaussmix.imaging.files.converters import converter_for
 from gaussmix.imaging.files.damage import UnreadableError
+from gaussmix.imaging.files.dicom import read_series
 from gaussmix.imaging.files.formats import FORMATS, format_of
 from gaussmix.imaging.files.options import MAX_BYTES, ReadOptions
 from gaussmix.imaging.images.picture import Picture
@@ -15,13 +17,14 @@ SUFFIXES = tuple(suffix for known in FORMATS for suffix in known.suffixes)
 
 
 def read_picture(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
     volume: bool = False,
     channels: bool = False,
     nodata: float | None = None,
     alpha: bool | str = "auto",
     max_bytes: int = MAX_BYTES,
+    level: int = 0,
 ) -> Picture:
     """Read a picture, a stack or a volume; the suffix of the file determines the format.
 
@@ -30,11 +33,14 @@ def read_picture(
 
     Parameters
     ----------
-    path : path
+    path : path, or sequence of paths
         ``.tif``, ``.tiff`` and any other file with the content of a TIFF: axes as named by ImageJ and OME; Z is
         spatial, time and unnamed pages are a stack. ``.nii`` and ``.nii.gz``: axes x, y, z, then channels. ``.npy``:
         (height, width), (height, width, channels) with at most four channels, (depth, height, width) or (depth, height,
-        width, channels). All others are read by pillow.
+        width, channels). ``.nrrd``, ``.nhdr``, ``.mha`` and ``.mhd``: volumes with the axes x, y, z, then channels, and
+        flat pictures. DICOM: a folder or a sequence of the slices of one series is a volume with the axes x, y, z; a
+        single file is one slice, or a picture without a position in space. The folder of an OME-Zarr image: axes by
+        their types. All others are read by pillow.
     volume : bool, default=False
         Whether the unnamed pages of a TIFF are the slices of a volume, and three axes of .npy a volume whatever the
         last.
@@ -46,6 +52,8 @@ def read_picture(
         Whether the last channel is opacity. "auto": as the file says; in .npy if there are four of uint8.
     max_bytes : int, default=16_000_000_000
         Greatest size of the decoded pixels. A file whose header says more is refused before anything is decoded.
+    level : int, default=0
+        Of OME-Zarr, which level of resolution is read; 0 is the finest.
 
     Returns
     -------
@@ -75,11 +83,13 @@ def read_picture(
     ...     read_picture(Path(folder) / "gray.png").shape
     (4, 6)
     """
-    return read_for(path, ReadOptions(volume, channels, nodata, alpha, "picture", max_bytes))
+    return read_for(path, ReadOptions(volume, channels, nodata, alpha, "picture", max_bytes, level))
 
 
-def read_for(path: str | PathLike[str], options: ReadOptions) -> Picture:
+def read_for(path: str | PathLike[str] | Sequence[str | PathLike[str]], options: ReadOptions) -> Picture:
     """Read a picture, a mask or labels, as `read_picture` does."""
+    if not isinstance(path, str | PathLike):
+        return read_series([Path(one) for one in path], options)
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
