@@ -16,7 +16,7 @@ SANITIZED := build/sanitized
 CHECKED = LD_PRELOAD="$(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(SANITIZED)/bin/python
 
-.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers docs sanitize clean
+.PHONY: demo test test-fast lint format bench bench-segmentation bench-selection bench-bayesian bench-classification bench-outliers bench-app docs sanitize clean
 
 # No tables and no image formats but PNG: the demo needs none of their libraries.
 demo: $(VENV)/.plots
@@ -76,6 +76,9 @@ bench-outliers: $(VENV)/.bench
 # DATA: a folder with banknote.csv, crabs.csv, diabetes.csv, olive.csv, penguins4.csv and thyroid.csv.
 bench-classification: $(VENV)/.bench
 	$(BIN)/python benchmarks/classification.py --tables $(DATA) $(BENCH_OPTIONS)
+
+bench-app: $(VENV)/.bench # needs Chromium, and playwright of the extra "test"
+	$(FAIR) $(BIN)/python benchmarks/app_latency.py $(BENCH_OPTIONS)
 
 bench-bayesian: $(VENV)/.bench
 	@failed=; for name in passes default_fit number_of_components intervals; do \
