@@ -122,7 +122,7 @@ class StoredMoments:
             Sum over rows and components of the responsibility times ``log w_k N(x | k)``.
         """
         sums, offsets = self.under(mixture), mixture.whitened().offsets
-        held = sums.counts > 0
+        held = sums.counts != 0  # negative in differences of sums
         return float(sums.counts[held] @ offsets[held]) - 0.5 * sums.scatter_trace
 
     def faded(self, share: float) -> Self:
@@ -138,19 +138,7 @@ class StoredMoments:
         StoredMoments
             All sums times the share.
         """
-        sums = self.moments
-        return replace(
-            self,
-            moments=Moments(
-                sums.form,
-                share * sums.counts,
-                share * sums.shifts,
-                share * sums.scatter,
-                share * sums.log_likelihood,
-                share * sums.entropy,
-                share * sums.weight,
-            ),
-        )
+        return replace(self, moments=self.moments.scaled(share))
 
     @classmethod
     def total(cls, parts: Iterable["StoredMoments"], mixture: Mixture) -> Self:

@@ -77,7 +77,7 @@ class NativeEngine(AbstractEngine):
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
-        self._weight = self._rows.total
+        self.weight = self._rows.total
         self.n_rows, self.n_features = rows.shape
         kept = rows.dtype.type in KEPT_TYPES and rows.dtype.isnative
         self._in_place = kept and rows.flags.c_contiguous
@@ -136,7 +136,7 @@ class NativeEngine(AbstractEngine):
             turns = (common.basis.T @ mixture.factors) / common.scales[:, :, None]  # U of `CommonBasis`
             shifts = (shifts[:, None, :] @ turns)[:, 0]
             scatter = turns.transpose(0, 2, 1) @ scatter @ turns
-        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self._weight)
+        return Moments(mixture.form, counts, shifts, scatter, float(totals[0]), float(totals[1]), self.weight)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:
         shape = (self.n_rows, mixture.n_components) if want in ("responsibilities", "scores") else (self.n_rows,)
