@@ -58,9 +58,6 @@ class StoredMoments:
     mixture: Mixture
     moments: Moments
 
-    def __post_init__(self) -> None:
-        self.mixture.refuse_noise("StoredMoments")
-
     @classmethod
     def of(
         cls, mixture: Mixture, X: ArrayLike, sample_weight: Any = None, *, noise_covariance: ArrayLike | None = None
@@ -234,7 +231,9 @@ def _moments_of(numbers: Any, mixture: Mixture) -> Moments:
     shifts = numbers_of(numbers, "shifts", shape)
     scatter = numbers_of(numbers, "scatter", FORMS[form].shape(*shape))
     log_likelihood, entropy = (float(numbers_of(numbers, name, ())) for name in ("log_likelihood", "entropy"))
-    return Moments(form, counts, shifts, scatter, log_likelihood, entropy, float(_not_negative(numbers, "weight", ())))
+    weight = float(_not_negative(numbers, "weight", ()))
+    noise = None if mixture.background is None else float(_not_negative(numbers, "noise", ()))
+    return Moments(form, counts, shifts, scatter, log_likelihood, entropy, weight, noise)
 
 
 def _not_negative(numbers: dict[str, Any], name: str, shape: tuple[int, ...]) -> FloatArray:
