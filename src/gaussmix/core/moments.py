@@ -60,6 +60,30 @@ class Moments:
             _sum_of_backgrounds(self.background, other.background),
         )
 
+    def scaled(self, factor: float) -> "Moments":
+        """Return the sums for row weights that are multiplied by a factor.
+
+        Parameters
+        ----------
+        factor : float
+            The factor; with -1, the sums can be subtracted.
+
+        Returns
+        -------
+        Moments
+            All sums times the factor.
+        """
+        return Moments(
+            self.form,
+            factor * self.counts,
+            factor * self.shifts,
+            factor * self.scatter,
+            factor * self.log_likelihood,
+            factor * self.entropy,
+            factor * self.weight,
+            None if self.background is None else factor * self.background,
+        )
+
     def reordered(self, order: IntArray) -> "Moments":
         """Return the same sums with the components in another order.
 

@@ -75,7 +75,6 @@ class OnlineFitMixin(FittedRunMixin):
             If a parameter, the rows or the weights are not valid, or if an earlier fit left out columns.
         """
         share = _share_kept(forgetting)
-        self._refuse_noise()
         with RestoredOnFailure(self, "fit_result_"), np.errstate(under="ignore"):
             if not hasattr(self, "fit_result_"):
                 self._fit(X, sample_weight, noise_covariance)
@@ -119,13 +118,8 @@ class OnlineFitMixin(FittedRunMixin):
         ValueError
             If the sums belong to mixtures of another size or type than this estimator's.
         """
-        self._refuse_noise()
         self._merge([moments] if isinstance(moments, StoredMoments) else list(moments))
         return self
-
-    def _refuse_noise(self) -> None:
-        if self.noise is not None:
-            raise ValueError("partial_fit and merge keep sums of components only: use noise=None, or fit all rows")
 
     @property
     def moments_(self) -> StoredMoments:

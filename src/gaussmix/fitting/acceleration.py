@@ -19,6 +19,7 @@ its squared length (to second order).
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -47,8 +48,55 @@ _LONGEST, _LONGEST_GROWTH = 4.0, 4.0  # initial limit of SQUAREM steps, and the 
 _LEAST_SHARE = 0.1  # share of its rows that a component keeps at least in a proposal
 
 
-class Accelerator:
-    """Source of proposals that replace EM steps, for one run of EM.
+class AbstractAccelerator(ABC):
+    """Source of proposals that replace EM steps, for one run of EM."""
+
+    @abstractmethod
+    def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
+        """Propose a mixture to try instead of the result of the M-step.
+
+        If it returns a mixture, call `accept` or `refuse` next.
+
+        Parameters
+        ----------
+        mixture : Mixture
+            Parameters of the last pass.
+        moments : Moments
+            Sums of the last pass.
+        objective : float
+            Log-likelihood plus log prior of the parameters, in nats.
+
+        Returns
+        -------
+        Mixture or None
+            None if there is no proposal.
+        """
+
+    @abstractmethod
+    def accept(self) -> None:
+        """Record that the proposal was accepted."""
+
+    @abstractmethod
+    def refuse(self) -> None:
+        """Record that the proposal was refused and the M-step was used."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Discard the history, because the next passes are of another kind."""
+
+    @property
+    @abstractmethod
+    def stretch(self) -> float:
+        """The estimated gain ahead, relative to the guaranteed gain of the next EM step; infinite if unknown."""
+
+    @property
+    @abstractmethod
+    def step_length(self) -> float:
+        """The length of the next EM step in the Fisher metric; infinite if unknown."""
+
+
+class Accelerator(AbstractAccelerator):
+    """Accelerator that extrapolates the sums of earlier passes.
 
     Parameters
     ----------
@@ -82,28 +130,9 @@ class Accelerator:
         self._objective = -math.inf  # before the step
 
     def restart(self) -> None:
-        """Discard the history, because the next passes are of another kind."""
         self._clear()
 
     def propose(self, mixture: Mixture, moments: Moments, objective: float) -> Mixture | None:
-        """Propose a mixture to try instead of the result of the M-step.
-
-        If it returns a mixture, call `accept` or `refuse` next.
-
-        Parameters
-        ----------
-        mixture : Mixture
-            Parameters of the last pass.
-        moments : Moments
-            Sums of the last pass.
-        objective : float
-            Log-likelihood plus log prior of the parameters, in nats.
-
-        Returns
-        -------
-        Mixture or None
-            None if there is no proposal.
-        """
         self._remember(mixture, moments)
         if self._predicted > _DIGITS * abs(objective):
             self._learn((objective - self._objective) / self._predicted)
@@ -123,11 +152,9 @@ class Accelerator:
         return candidate
 
     def accept(self) -> None:
-        """Record that the proposal was accepted."""
         self._next, self._plain = self._proposed, 0
 
     def refuse(self) -> None:
-        """Record that the proposal was refused and the M-step was used."""
         self._plain = 1
         if self._curved:
             self._radius = max(min(self._length, self._radius) / _REFUSED, _NARROWEST)

@@ -12,7 +12,7 @@ from gaussmix.core.engines import AbstractEngine, StackedEngine
 from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray
-from gaussmix.fitting.acceleration import Accelerator
+from gaussmix.fitting.acceleration import AbstractAccelerator, Accelerator
 from gaussmix.fitting.batch import MOST_FEATURES
 from gaussmix.fitting.degeneracy import examine, find_lost, rows_needed
 from gaussmix.fitting.em import EMRun, Fit, Progress, fit_em
@@ -249,10 +249,32 @@ class Multistart:
         longer = self.short_runs([run.mixture for run in runs], n_iter)
         return [replace(after, n_starts=run.n_starts) for run, after in zip(runs, longer, strict=True)]
 
-    def run(self, mixture: Mixture, max_iter: int, *, rule: StoppingRule | None = None) -> Run:
+    def run(
+        self,
+        mixture: Mixture,
+        max_iter: int,
+        *,
+        rule: StoppingRule | None = None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Run:
         """Run EM from a mixture until a stopping rule is met, by default ``near``."""
         self.n_runs += 1
-        return self._run(mixture, max_iter, rule or self.near)
+        return self._record(self._fit(self.engine, mixture, max_iter, rule or self.near, accelerator=accelerator))
+
+    def fit(
+        self,
+        engine: AbstractEngine,
+        mixture: Mixture,
+        max_iter: int,
+        rule: StoppingRule | None,
+        accelerator: AbstractAccelerator | None = None,
+    ) -> Fit:
+        """Run EM on other rows, with the same M-step and settings; raise KeyboardInterrupt if it is interrupted."""
+        self.n_runs += 1
+        fit = self._fit(engine, mixture, max_iter, rule, accelerator=accelerator)
+        if fit.stop is Stop.INTERRUPTED:
+            raise KeyboardInterrupt
+        return fit
 
     def go_on(self, run: Run, max_iter: int, *, rule: StoppingRule | None = None, to_beat: Run | None = None) -> Run:
         """Continue a run; abandon it if its estimated optimum is clearly below that of a sound run ``to_beat``."""
@@ -276,14 +298,17 @@ class Multistart:
         max_iter: int,
         rule: StoppingRule | None,
         earlier: Fit | None = None,
+        accelerator: AbstractAccelerator | None = None,
     ) -> Fit:
+        if accelerator is None and rule and self.settings.accelerate:
+            accelerator = Accelerator(self.update)
         return fit_em(
             engine,
             self.update,
             mixture,
             rule,
             max_iter=min(max_iter, self.settings.max_iter),
-            accelerator=Accelerator(self.update) if rule and self.settings.accelerate else None,
+            accelerator=accelerator,
             earlier=earlier,
             run=EMRun(max(self.n_runs - 1, 0), self.began, self.settings.deadline, self.settings.watch),
         )

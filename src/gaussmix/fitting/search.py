@@ -17,8 +17,9 @@ from gaussmix.fitting.compiled_rows import CompiledRows
 from gaussmix.fitting.compiled_search import CompiledSearch, SingularRunsError
 from gaussmix.fitting.coreset import draw_sample
 from gaussmix.fitting.degeneracy import rows_needed
+from gaussmix.fitting.ladder import Ladder, climb
 from gaussmix.fitting.m_step import MaximumLikelihood
-from gaussmix.fitting.multistart import LAST, SHORT, Multistart, SearchSettings
+from gaussmix.fitting.multistart import LAST, Multistart, SearchSettings
 from gaussmix.fitting.noise_search import NoiseMultistart
 from gaussmix.fitting.noise_starts import draw_noise_starts
 from gaussmix.fitting.runs import FittedRun, Run, ranked, with_fit
@@ -87,7 +88,7 @@ def find_optimum(
         If a row is so far from all components that its density is zero.
     """
     streams = _streams(seed)
-    data, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
+    data, odds, all_rows = draw_sample(engine, structure, n_components, next(streams), ALL_ROWS)
     target_root = data.root_within(n_components, structure.form, next(streams))
     update = update_for(data, target_root)
     searched = engine if all_rows else engine_for(data.as_observed)
@@ -96,6 +97,7 @@ def find_optimum(
     reference = Multistart(*shared) if background is None else NoiseMultistart(*shared, background=background)
     search = _compiled(reference, structure, n_components) or reference
     last = reference if all_rows else replace(reference, engine=engine)
+    ladder = Ladder(engine, data.as_observed, odds, seed)
     runs: list[Run] = []
     found: Run | None = None
     try:
@@ -104,11 +106,11 @@ def find_optimum(
             if data.incomplete is not None and n_components > 1 and not found.has_agreement:
                 search = replace(search, data=data.completed_by(found.mixture))
                 runs, found = _better(runs, found, _explore(search, structure, n_components, seed, first))
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
         except SingularRunsError:
             search = replace(reference, best=search.best)
             runs, found = _explore(search, structure, n_components, seed, first)
-            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs)
+            best = search.finish(found) if all_rows else _finish_on_all_rows(last, found, runs, ladder)
     except KeyboardInterrupt:
         if search.best is None:
             raise
@@ -208,15 +210,9 @@ def _copied(state: Any) -> np.random.RandomState | None:
     return copy
 
 
-def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run]) -> Run:
-    """Run EM on all rows from the best optimum of a sample, and from the second one if it promises more."""
-    settings = last.settings
-    best = last.run(found.mixture, settings.max_iter, rule=settings.rule)
-    second = next((run for run in runs if found.beats(run)), None)
-    if second is None:
-        return best
-    short = last.run(second.mixture, SHORT)
-    return last.go_on(short, settings.max_iter, rule=settings.rule) if short.beats(best) else best
+def _finish_on_all_rows(last: Multistart, found: Run, runs: list[Run], ladder: Ladder) -> Run:
+    """Improve the best optimum of a sample on all rows, or the second one if it promises more."""
+    return climb(last, ladder, found, next((run for run in runs if found.beats(run)), None))
 
 
 def _ordered(run: Run) -> FittedRun:

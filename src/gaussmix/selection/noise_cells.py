@@ -109,7 +109,7 @@ class _NoiseCells:
         self._engine: AbstractEngine = engine_for(self.rows if distinct is None else distinct)
         full, most = covariance_class("full"), max(spec.n_components for spec in self.models)
         self._background = region_of(self.rows, self.noise_volume)
-        self._sample, _ = draw_sample(self._engine, full, most, self._rng, SEARCHED_ROWS)
+        self._sample, _, _ = draw_sample(self._engine, full, most, self._rng, SEARCHED_ROWS)
         self._searched = engine_for(self._sample.as_observed)
         self._levels = dense_rows(self._sample, self._background, full, most, self._rng)
         self._samples: dict[tuple[int, Form], Sample] = {}

@@ -18,6 +18,8 @@ class AbstractEngine(ABC):
 
     n_rows: int
     n_features: int
+    weight: float
+    """Sum of the weights of the rows."""
     rough_helps: bool = False
     """Whether a rough pass is faster."""
 

@@ -57,6 +57,7 @@ class IncompleteEngine(AbstractEngine):
     def __init__(self, rows: WeightedRows) -> None:
         self._rows = rows
         self.n_rows, self.n_features = rows.shape
+        self.weight = rows.total
 
     @property
     def values(self) -> Rows:

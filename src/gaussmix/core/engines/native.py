@@ -77,7 +77,7 @@ class NativeEngine(AbstractEngine):
 
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
-        self._weight = self._rows.total
+        self.weight = self._rows.total
         self.n_rows, self.n_features = rows.shape
         kept = rows.dtype.type in KEPT_TYPES and rows.dtype.isnative
         self._in_place = kept and rows.flags.c_contiguous
@@ -139,7 +139,7 @@ class NativeEngine(AbstractEngine):
             shifts = (shifts[:, None, :] @ turns)[:, 0]
             scatter = turns.transpose(0, 2, 1) @ scatter @ turns
         log_likelihood, entropy, noise = map(float, totals)
-        sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self._weight)
+        sums = (mixture.form, counts, shifts, scatter, log_likelihood, entropy, self.weight)
         return Moments(*sums, None if background is None else noise)
 
     def score_rows(self, mixture: WhitenedMixture, want: Want, log_prior: FloatArray | None = None) -> Rows:

@@ -30,6 +30,7 @@ class ReferenceEngine(AbstractEngine):
     def __init__(self, rows: Rows, row_weights: FloatArray | None = None) -> None:
         self._rows = WeightedRows(rows, row_weights)
         self.n_rows, self.n_features = rows.shape
+        self.weight = self._rows.total
 
     @underflow_to_zero
     def accumulate(
@@ -51,7 +52,7 @@ class ReferenceEngine(AbstractEngine):
             scatter=form.total(scatter),  # (9.19)
             log_likelihood=float(weights[counted] @ log_density[counted]),  # (9.14)
             entropy=-float((weights[:, None] * xlogy(responsibilities, responsibilities)).sum()),
-            weight=float(weights.sum()),
+            weight=self.weight,
             background=None if mixture.background is None else float(weighted[:, -1].sum()),
         )
 

@@ -35,6 +35,7 @@ class StackedEngine(AbstractEngine):
         self._engine = engine
         self._n_mixtures = n_mixtures
         self.n_rows, self.n_features = engine.n_rows, engine.n_features
+        self.weight = engine.weight * n_mixtures
         self.passes: list[tuple[Moments, ...]] = []
 
     def accumulate(
