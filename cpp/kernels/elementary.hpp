@@ -124,6 +124,27 @@ GAUSSMIX_INLINE Pack log_positive(Pack x) {
   return n * kLn2High + (2.0 * s + (s * z * polynomial(kSeries, z) + n * kLn2Low));
 }
 
+// log(1 + x) and 1 / (1 + x) for 0 <= x < 1e300, by one division: log(1 + x) as above, exact for small x.
+GAUSSMIX_INLINE Pack log_of_one_plus(Pack x, Pack& inverse) {
+  constexpr double kLn2High = 6.93147180369123816490e-01;
+  constexpr double kLn2Low = 1.90821492927058770002e-10;
+  constexpr std::int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
+  constexpr double kSeries[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11, 2.0 / 13,
+                                2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21, 2.0 / 23};
+  const Pack u = 1.0 + x;
+  const Bits bits = as_bits(u) - kSqrtHalf;
+  const Bits exponent = bits >> 52;
+  const Pack m = as_pack((bits & std::int64_t{0x000fffffffffffff}) + kSqrtHalf);
+  constexpr std::int64_t kRoundBits = 0x4338000000000000;
+  const Pack n = as_pack(exponent + kRoundBits) - 6755399441055744.0;
+  const Pack f = select(exponent == Bits{}, x, m - 1.0);
+  const Pack quotient = 1.0 / ((f + 2.0) * u);
+  inverse = (f + 2.0) * quotient;
+  const Pack s = f * u * quotient;
+  const Pack z = s * s;
+  return n * kLn2High + (2.0 * s + (s * z * polynomial(kSeries, z) + n * kLn2Low));
+}
+
 #endif
 
 }  // namespace gaussmix::GAUSSMIX_ISA

@@ -32,6 +32,10 @@ struct Rows {
 };
 
 // score[n, k] = offsets[k] - 1/2 | (x[n] - means[k]) W[k] |^2, where W[k] is factors[k] or basis factors[k]
+//
+// For t distributions the offsets are zero, and `tails` has the numbers of each component: offset | 1 / nu, 0 if it is
+// normal | for 0, ..., d observed features: what is added to the offset | K (core/student.py). Rows may have missing
+// values, but no errors.
 struct Mixture {
   Form form;
   int n_components;
@@ -42,7 +46,9 @@ struct Mixture {
   const double* basis = nullptr;  // (d, d) for diagonal or spherical factors | null
   bool incomplete = false;        // whether rows may have missing values (NaN) or errors; then there is no basis
   Noise noise = Noise::none;      // of such rows; full for full and tied factors only
+  const double* tails = nullptr;  // (k, tail_numbers(d)) or null
 };
+static inline std::size_t tail_numbers(int n_features) { return 2 + 2 * (static_cast<std::size_t>(n_features) + 1); }
 
 // A basis is estimated from the full scatter.
 static inline Form form_of_sums(const Mixture& m) { return m.basis ? Form::full : m.form; }
@@ -56,6 +62,10 @@ struct Sums {
   double* overlap;  // tied (k, k): form_tied.hpp | null
   double* log_likelihood;  // ()      sum of weight log p(x)
   double* entropy;         // ()      sum of -r log p(k | x)
+  // For t distributions, else null; shifts and scatter are then sums of r u y and r u y y', u = (nu + d) / (nu +
+  // |y|^2).
+  double* scaled_counts = nullptr;  // (k,) sum of r u
+  double* slopes = nullptr;         // (k,) derivative of the log likelihood with respect to 1 / nu
 };
 
 struct Scores {

@@ -1,4 +1,4 @@
-"""The Gaussian mixture: weights, means and covariances, as one frozen value."""
+"""The mixture of normal or t distributions: weights, means and covariances, as one frozen value."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,9 @@ from gaussmix.core.floating_point import underflow_to_zero
 from gaussmix.core.imputing import ImputingMixin
 from gaussmix.core.mixture_text import abbreviate_mixture, format_mixture, mixture_html
 from gaussmix.core.model_file import read_model
-from gaussmix.core.number_checks import as_numbers, check_weights
+from gaussmix.core.number_checks import as_numbers, check_degrees, check_weights
 from gaussmix.core.saving import save
+from gaussmix.core.student import draw_scales, log_constants
 from gaussmix.core.typing import ArrayLike, FloatArray, IntArray, Seed
 from gaussmix.core.validation import LARGEST, as_generator, as_weighted_rows
 from gaussmix.core.whitened import WhitenedMixture
@@ -27,7 +28,7 @@ from gaussmix.core.whitened import WhitenedMixture
 
 @dataclass(frozen=True, eq=False)
 class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
-    """A Gaussian mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
+    """A mixture with known parameters, from `from_parameters` or as ``mixture_`` of a fitted estimator.
 
     Attributes
     ----------
@@ -36,9 +37,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     means : (k, d) array
         Means of the components.
     covariance : AbstractCovariance
-        Covariances of all components.
+        Covariances of all components. Of t distributions, these are the scale matrices: the covariance is
+        ``nu / (nu - 2)`` times as large for nu > 2 degrees of freedom, and does not exist otherwise.
     feature_names : tuple of str, or None
         Names of the columns, if known.
+    degrees_of_freedom : (k,) array, or None
+        Degrees of freedom of t distributions; infinite for a normal one. None if all are normal.
 
     Examples
     --------
@@ -52,9 +56,12 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
     means: FloatArray
     covariance: AbstractCovariance
     feature_names: tuple[str, ...] | None = None
+    degrees_of_freedom: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("weights", "means"):
+        for name in ("weights", "means", "degrees_of_freedom"):
+            if getattr(self, name) is None:
+                continue
             array = np.array(getattr(self, name), dtype=np.float64, order="C")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
@@ -66,7 +73,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep copies read-only."""
-        return type(self), (self.weights, self.means, self.covariance, self.feature_names)
+        return type(self), (self.weights, self.means, self.covariance, self.feature_names, self.degrees_of_freedom)
 
     @classmethod
     def from_parameters(
@@ -77,6 +84,7 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         *,
         covariance_type: str = "full",
         feature_names: Sequence[str] | None = None,
+        degrees_of_freedom: ArrayLike | None = None,
     ) -> Self:
         """Build a mixture from known parameters.
 
@@ -93,6 +101,9 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             Type of the covariances.
         feature_names : sequence of d str, optional
             Names of the columns.
+        degrees_of_freedom : float or (k,) array-like, optional
+            Degrees of freedom of t distributions, positive or infinite; ``covariances`` are then their scale matrices.
+            By default the distributions are normal.
 
         Returns
         -------
@@ -123,7 +134,8 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         names = None if feature_names is None else tuple(map(str, feature_names))
         if names is not None and len(names) != n_features:
             raise ValueError(f"feature_names must name {n_features} features, got {len(names)} names")
-        return cls(shares, centers, covariance, names)
+        degrees = check_degrees(degrees_of_freedom, n_components)
+        return cls(shares, centers, covariance, names, degrees)
 
     @property
     def n_components(self) -> int:
@@ -137,8 +149,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
 
     @property
     def n_parameters(self) -> int:
-        """The number of free parameters."""
-        return self.n_components - 1 + self.means.size + self.covariance.n_parameters
+        """The number of free parameters; equal degrees of freedom of all components count as one."""
+        degrees = 0 if self.degrees_of_freedom is None else len(np.unique(self.degrees_of_freedom))
+        shared = min(degrees, 1) if degrees < 2 else self.n_components
+        return self.n_components - 1 + self.means.size + self.covariance.n_parameters + shared
 
     @property
     def covariance_type(self) -> str:
@@ -157,8 +171,11 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         with np.errstate(divide="ignore"):  # weight 0: log 0 = -inf
             log_weights = np.log(self.weights)
         offsets = log_weights + self.covariance.log_det() - 0.5 * self.n_features * math.log(2 * math.pi)
-        covariance = self.covariance
-        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), covariance.common_basis())
+        covariance, degrees = self.covariance, self.degrees_of_freedom
+        if degrees is not None:
+            offsets = offsets + log_constants(degrees, self.n_features)
+        basis = covariance.common_basis()
+        return WhitenedMixture(covariance.form, offsets, self.means, covariance.factors(), basis, degrees)
 
     def log_density(self, X: ArrayLike, noise_covariance: ArrayLike | None = None) -> FloatArray:
         """Return the log density of each row.
@@ -267,7 +284,10 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         rows = rng.standard_normal((n, self.n_features))
         for component in range(self.n_components):
             chosen = labels == component
-            rows[chosen] = self.means[component] + self.covariance.color(rows[chosen], component)
+            noise = rows[chosen]
+            if self.degrees_of_freedom is not None:
+                noise /= np.sqrt(draw_scales(self.degrees_of_freedom[component], len(noise), rng))[:, None]
+            rows[chosen] = self.means[component] + self.covariance.color(noise, component)
         return rows, labels
 
     def reordered(self, order: Iterable[int]) -> "Mixture":
@@ -311,7 +331,36 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
         at = np.asarray(components, dtype=np.int64)
         if weights is None:
             weights = self.weights[at] / self.weights[at].sum()
-        return Mixture(weights, self.means[at], self.covariance.take(at), self.feature_names)
+        degrees = None if self.degrees_of_freedom is None else self.degrees_of_freedom[at]
+        return Mixture(weights, self.means[at], self.covariance.take(at), self.feature_names, degrees)
+
+    def with_components(
+        self,
+        weights: FloatArray,
+        means: FloatArray,
+        covariance: AbstractCovariance,
+        degrees_of_freedom: FloatArray | None = None,
+    ) -> "Mixture":
+        """Return a mixture of the same kind with other components.
+
+        Parameters
+        ----------
+        weights : (m,) array
+            Weights.
+        means : (m, d) array
+            Means, in the same features.
+        covariance : AbstractCovariance
+            Covariances or scale matrices.
+        degrees_of_freedom : (m,) array, optional
+            Degrees of freedom of t distributions; by default those of this mixture.
+
+        Returns
+        -------
+        Mixture
+            The mixture.
+        """
+        degrees = self.degrees_of_freedom if degrees_of_freedom is None else degrees_of_freedom
+        return replace(self, weights=weights, means=means, covariance=covariance, degrees_of_freedom=degrees)
 
     @classmethod
     def concatenate(cls, mixtures: Sequence["Mixture"]) -> Self:
@@ -333,11 +382,13 @@ class Mixture(ConditioningMixin, DistributionMixin, ImputingMixin):
             If components of a mixture share covariance parameters: use `promote_to` first.
         """
         first = mixtures[0]
+        degrees = [mixture.degrees_of_freedom for mixture in mixtures]
         return cls(
             np.concatenate([mixture.weights for mixture in mixtures]) / len(mixtures),
             np.concatenate([mixture.means for mixture in mixtures]),
             type(first.covariance).concatenate([mixture.covariance for mixture in mixtures]),
             first.feature_names,
+            None if first.degrees_of_freedom is None else np.concatenate(degrees),
         )
 
     def promote_to(self, structure: type[AbstractCovariance]) -> "Mixture":

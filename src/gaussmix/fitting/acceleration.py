@@ -104,7 +104,7 @@ class Accelerator:
         Mixture or None
             None if there is no proposal.
         """
-        self._remember(mixture, moments)
+        self._remember(mixture, self._update.as_normal(mixture, moments))
         if self._predicted > _DIGITS * abs(objective):
             self._learn((objective - self._objective) / self._predicted)
         self._objective, self._predicted = objective, 0.0
@@ -241,8 +241,11 @@ class Accelerator:
         counts = np.maximum(self._results[-1][:k], np.finfo(np.float64).tiny)
         parts = step**2
         moved = parts[:k] + parts[k : k + k * d].reshape(k, d).sum(axis=1)
+        scatter = parts[k + k * d :]
+        if self._anchor.degrees_of_freedom is not None:
+            scatter, moved = scatter[:-k], moved + scatter[-k:]
         with np.errstate(over="ignore"):  # any move of a component with hardly any rows is infinitely far
-            return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, parts[k + k * d :], counts))
+            return math.sqrt(FORMS[self._anchor.covariance.form].greatest_length(moved, scatter, counts))
 
     def _square(self) -> FloatArray | None:
         """Return the SQUAREM step (Varadhan and Roland 2008, equation 8, length S3), if two EM steps precede it."""
@@ -272,6 +275,8 @@ class Accelerator:
         step = self._update.maximize(self._anchor, moments)
         if step.collapsed.any():
             return None
+        if step.mixture.degrees_of_freedom is not None:  # within their range
+            proposed = np.concatenate([proposed[:-k], 1 / step.mixture.degrees_of_freedom])
         self._proposed = proposed
         return step.mixture
 

@@ -13,6 +13,7 @@ from gaussmix.core.mixture import Mixture
 from gaussmix.core.moments import Moments
 from gaussmix.core.typing import BoolArray, FloatArray, IntArray
 from gaussmix.fitting.prior import Prior
+from gaussmix.fitting.tail_step import DegreesRule, TailStep, proposed_degrees
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _EMPTY = 10 * _EPSILON  # share of all rows below which a component is empty
@@ -38,12 +39,15 @@ class Step:
         above the covariance before the step, so that the objective does not fall.
     ridge : float
         Number that was added to every variance.
+    tails : TailStep, optional
+        The step for t distributions.
     """
 
     mixture: Mixture
     empty: BoolArray
     collapsed: BoolArray
     ridge: float
+    tails: TailStep | None = None
 
     @property
     def ridged(self) -> BoolArray:
@@ -53,7 +57,8 @@ class Step:
 
     def reordered(self, order: IntArray) -> "Step":
         """Return the same step with the components in another order."""
-        return Step(self.mixture.reordered(order), self.empty[order], self.collapsed[order], self.ridge)
+        mixture, empty, collapsed = self.mixture.reordered(order), self.empty[order], self.collapsed[order]
+        return Step(mixture, empty, collapsed, self.ridge)
 
 
 class AbstractUpdate(ABC):
@@ -66,6 +71,10 @@ class AbstractUpdate(ABC):
     def begin(self, mixture: Mixture, moments: Moments) -> Step:
         """Return the parameters for sums that no pass gave: what is known of the mixture is its means and its units."""
         return self.maximize(mixture, moments)
+
+    def as_normal(self, mixture: Mixture, moments: Moments) -> Moments:
+        """Return sums of normal distributions that have the same M-step; those of normal mixtures as they are."""
+        return moments
 
     def accumulate(self, engine: AbstractEngine, mixture: Mixture, *, rough: bool) -> Moments:
         """Return the moments of a pass, whose log-likelihood plus ``log_prior`` is the objective."""
@@ -89,7 +98,8 @@ class AbstractUpdate(ABC):
             gain = sum_k N_k [log(weight' / weight) + 1/2 (tr T + |t|^2 - d - log det T)]
 
         (Dempster, Laird and Rubin, Journal of the Royal Statistical Society B 39 (1977), theorem 1, for normal
-        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass.
+        components), and the same with pseudo-rows for a prior. It does not depend on units and needs no pass. For t
+        distributions, what a longer step of the degrees of freedom would gain is added.
         """
 
 
@@ -103,10 +113,13 @@ class MaximumLikelihood(AbstractUpdate):
         Number added to every variance after the step, in squared units of the data; ``reg_covar`` in scikit-learn.
     prior : Prior, optional
         Prior of the covariances and means.
+    degrees : {"each", "shared", "fixed"}, default="fixed"
+        What is estimated of the degrees of freedom of t distributions.
     """
 
     ridge: float = 0.0
     prior: Prior | None = None
+    degrees: DegreesRule = "fixed"
     _latest: list[tuple[Mixture, Moments]] = field(default_factory=list, init=False, repr=False)
 
     def _pseudo_moments(self, mixture: Mixture) -> Moments:
@@ -120,7 +133,27 @@ class MaximumLikelihood(AbstractUpdate):
         return self._maximize(mixture, moments, is_start=True)
 
     def maximize(self, mixture: Mixture, moments: Moments) -> Step:
-        return self._maximize(mixture, moments, is_start=False)
+        if moments.scaled_counts is None:
+            return self._maximize(mixture, moments, is_start=False)
+        tails = self._tails(mixture, moments)
+        step = self._maximize_tails(tails)
+        if tails.is_expanded and (self.prior or step.collapsed.any()) and not self.gain(mixture, moments, step) >= 0:
+            step = self._maximize_tails(tails.without_expansion())  # a prior knows nothing of alpha
+        return step
+
+    def as_normal(self, mixture: Mixture, moments: Moments) -> Moments:
+        return moments if moments.scaled_counts is None else self._tails(mixture, moments).as_normal()
+
+    def _tails(self, mixture: Mixture, moments: Moments) -> TailStep:
+        pseudo, rows = None, 0.0
+        if self.prior is not None:
+            pseudo, rows = self._pseudo_moments(mixture), self.prior.strength_each(mixture)
+        return TailStep.of(mixture, moments, self.degrees, pseudo, rows)
+
+    def _maximize_tails(self, tails: TailStep) -> Step:
+        step = self._maximize(tails.mixture, tails.as_normal(), is_start=False)
+        mixture = replace(step.mixture, degrees_of_freedom=tails.degrees())
+        return replace(step, mixture=mixture, tails=tails)
 
     def _maximize(self, mixture: Mixture, moments: Moments, *, is_start: bool) -> Step:
         previous = mixture.covariance
@@ -157,7 +190,9 @@ class MaximumLikelihood(AbstractUpdate):
         elif squares and not is_start and self.ridge == 0:  # squares do not resolve the thinnest directions
             least = -_LOSS * float(rows.sum()) * previous.n_features
             covariance = covariance if _covariance_gain(previous, covariance, rows, scatter) >= least else previous
-        return Step(Mixture(weights, means, covariance, mixture.feature_names), empty, collapsed, self.ridge)
+        degrees = proposed_degrees(mixture, moments, self.degrees)
+        following = mixture.with_components(weights, means, covariance, degrees)
+        return Step(following, empty, collapsed, self.ridge)
 
     @property
     def never_falls(self) -> bool:
@@ -177,9 +212,10 @@ class MaximumLikelihood(AbstractUpdate):
         own = mixture.n_features * float(rows.sum())
         if self.ridge > 0:
             own -= self.ridge * float(rows @ new.precision_traces())
+        tails = 0.0 if step.tails is None else step.tails.gain(step.mixture.degrees_of_freedom)
         held = counts > 0
         moved = counts[held] @ np.log(step.mixture.weights[held] / mixture.weights[held])
-        return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own))
+        return float(moved + rows @ (new.log_det() - old.log_det()) + 0.5 * (trace - own)) + tails
 
 
 def _raised(

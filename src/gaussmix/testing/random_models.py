@@ -36,6 +36,12 @@ def random_mixture(
     return Mixture(weights, means, random_covariance(structure, n_components, n_features, rng))
 
 
+def with_random_degrees(mixture: Mixture, rng: np.random.Generator) -> Mixture:
+    """Draw degrees of freedom from one to infinity for the components of a mixture."""
+    degrees = rng.choice([1.0, 2.5, 7.0, 40.0, 1000.0, np.inf], mixture.n_components)
+    return replace(mixture, degrees_of_freedom=degrees)
+
+
 def random_with_common_basis(
     form: Literal["diagonal", "spherical"], n_components: int, n_features: int, n_rows: int, rng: np.random.Generator
 ) -> tuple[WhitenedMixture, FloatArray]:

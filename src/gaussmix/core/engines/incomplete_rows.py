@@ -54,7 +54,8 @@ class IncompleteRows(NativeEngine):
         if not (self._have_covariances and form.is_diagonal):
             return mixture
         dense = form.dense(mixture.factors, *mixture.means.shape)
-        return WhitenedMixture("full", mixture.offsets, mixture.means, np.ascontiguousarray(dense))
+        degrees = mixture.degrees_of_freedom
+        return WhitenedMixture("full", mixture.offsets, mixture.means, np.ascontiguousarray(dense), None, degrees)
 
     def _basis_for(self, mixture: WhitenedMixture, *, sums: bool) -> CommonBasis | None:
         return None
